@@ -1,0 +1,301 @@
+"""The words of a living agent: its head, its steps, what it asks, what it waits for.
+
+State = fold(history). ``Head`` is the small, hot cache of that fold, one row per agent; ``Step`` is one row of
+the history. All times are integers, milliseconds since the epoch by the store's clock, named ``*_ms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+from fsm_agent.jsontypes import Json, Schema
+
+
+class Status(StrEnum):
+    """``running`` has work now, retries included; ``waiting`` for an event, an answer or a timer;
+    ``parked`` needs an operator; the rest has ended."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+    PARKED = "parked"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
+
+
+class StepKind(StrEnum):
+    """Why a version exists."""
+
+    CREATED = "created"
+    EVENT = "event"
+    REFUSED = "refused"
+    PARKED = "parked"
+    UNPARKED = "unparked"
+    CANCELLED = "cancelled"
+
+
+#: How an event fared: taken now, kept until the running action ends, or known already by its key.
+Delivery: TypeAlias = Literal["applied", "queued", "duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The part of a question that is rendered once, on entry; the rest stands in the definition."""
+
+    prompt: str
+    #: who may answer; empty is anybody
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a waiting agent asks, complete."""
+
+    prompt: str
+    #: answer event -> JSON Schema of its payload
+    events: Mapping[str, Schema]
+    #: who may answer; empty is anybody
+    to: tuple[str, ...] = ()
+    #: when it lapses: the earliest armed timer
+    deadline: datetime | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "prompt": self.prompt,
+            "to": self.to[0] if len(self.to) == 1 else list(self.to) or None,
+            "deadline": self.deadline.isoformat() if self.deadline else None,
+            "events": {event: dict(schema) for event, schema in self.events.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ArmedTimer:
+    """A timer that entering ``state`` armed, due at ``due_ms``; ``label`` is its duration as written."""
+
+    state: str
+    label: str
+    due_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: its payload is validated, ``by`` says who told us."""
+
+    name: str
+    payload: Mapping[str, Json] = field(default_factory=dict)
+    by: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why an agent failed or is parked. ``held`` is the event it was parked with, to be retried."""
+
+    type: str
+    message: str
+    held: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that drives an agent; ``started_ms`` tells it from a later one with the same pid."""
+
+    host: str
+    pid: int
+    started_ms: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who drives, and until when unless renewed."""
+
+    holder: Holder
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All that is known of an agent but its data, as of ``version``.
+
+    ``epoch``, ``lease`` and ``queued`` are the store's: they change without a version.
+    """
+
+    id: str
+    workflow: str
+    workflow_version: int
+    #: hash of the definition to which the agent is pinned
+    definition: str
+    state: str
+    status: Status
+    version: int
+    created_ms: int
+    updated_ms: int
+    visits: Mapping[str, int] = field(default_factory=dict)
+    timers: tuple[ArmedTimer, ...] = ()
+    asked: Asked | None = None
+    #: the version that entered the present state with an action; 0 where there is none
+    activation: int = 0
+    #: failed attempts under this activation
+    attempts: int = 0
+    #: when the next attempt is due, if a backoff runs
+    retry_ms: int | None = None
+    output: Json = None
+    problem: Problem | None = None
+    #: bytes of deltas that no snapshot covers yet, and the bytes at which a snapshot is considered next
+    unfolded: int = 0
+    fold_at: int = 0
+    epoch: int = 0
+    lease: Lease | None = None
+    #: events that arrived while an action ran, and are not decided yet
+    queued: int = 0
+
+    @property
+    def wake_ms(self) -> int | None:
+        """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
+        if self.queued:
+            return 0
+        timers = [timer.due_ms for timer in self.timers]
+        if self.status is Status.RUNNING:
+            return min([self.retry_ms or 0, *timers])
+        if self.status is Status.WAITING:
+            return min(timers, default=None)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a step changed in the data, by JSON Pointer without the leading slash (RFC 6901).
+
+    No pointer is a prefix of another, so the order of application does not matter.
+    """
+
+    set: Mapping[str, Json] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    append: Mapping[str, list[Json]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.set or self.remove or self.append)
+
+    def to_json(self) -> dict[str, Json]:
+        listed = {"set": dict(self.set), "remove": list(self.remove), "append": dict(self.append)}
+        return {kind: changes for kind, changes in listed.items() if changes}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Delta:
+        return cls(document.get("set", {}), tuple(document.get("remove", ())), document.get("append", {}))
+
+
+EMPTY_DELTA: Final = Delta()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One committed change of an agent = one row of its history."""
+
+    version: int
+    kind: StepKind
+    event: str
+    payload: Mapping[str, Json]
+    #: leaf before; ``None`` at creation
+    source: str | None
+    #: leaf after; equal to ``source`` for what moved nothing
+    target: str
+    at_ms: int
+    delta: Delta = EMPTY_DELTA
+    by: str | None = None
+    #: how long the action worked that named the event
+    duration_ms: int | None = None
+    #: why an event was refused or the agent parked
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The row as the command line prints it."""
+        return {
+            "version": self.version,
+            "kind": str(self.kind),
+            "event": self.event,
+            "payload": dict(self.payload),
+            "from": self.source,
+            "to": self.target,
+            "delta": self.delta.to_json(),
+            "by": self.by,
+            "at": iso(self.at_ms),
+            "duration_ms": self.duration_ms,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An acknowledged event that waits for the running action; decided in order of ``number``."""
+
+    number: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOutcome:
+    """What became of a key: the version it led to (``None`` while queued) and what it was used for."""
+
+    version: int | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One living instance of a workflow, as a caller sees it."""
+
+    id: str
+    workflow: str
+    workflow_version: int
+    state: str
+    status: Status
+    version: int
+    data: Mapping[str, Json]
+    question: Question | None
+    #: events that may be sent now, by the table, guards not evaluated
+    allowed: tuple[str, ...]
+    output: Json
+    error: Mapping[str, Json] | None
+    created_at: datetime
+    updated_at: datetime
+    #: how the event fared that this call delivered
+    delivery: Delivery | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The agent as the command line prints it (a contract)."""
+        document: dict[str, Json] = {
+            "id": self.id,
+            "workflow": self.workflow,
+            "workflow_version": self.workflow_version,
+            "state": self.state,
+            "status": str(self.status),
+            "version": self.version,
+            "data": dict(self.data),
+            "question": self.question.to_json() if self.question else None,
+            "allowed": list(self.allowed),
+            "output": self.output,
+            "error": self.error,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+        }
+        return document if self.delivery is None else {**document, "delivery": self.delivery}
+
+
+def moment(ms: int) -> datetime:
+    """Milliseconds since the epoch as an aware UTC datetime."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def iso(ms: int) -> str:
+    return moment(ms).isoformat(timespec="milliseconds")

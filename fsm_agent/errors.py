@@ -1,0 +1,215 @@
+"""Every error that fsm-agent raises on purpose.
+
+FsmAgentError
+├── WorkflowInvalid            a declaration has mistakes; carries all of them
+├── Refused                    nothing happened, and the sender can do something about it
+│   ├── UnknownEvent           no such event in the workflow
+│   ├── IllegalEvent           the table has no transition for it here
+│   ├── GuardsRefused          it has, and every guard said no
+│   ├── PayloadInvalid         the payload breaks the event's schema
+│   ├── DataInvalid            the data would break the workflow's schema
+│   ├── ExpressionFailed       a CEL expression failed on these values
+│   ├── NotAddressee           the question is for somebody else
+│   ├── NotAsked               there is no question to answer
+│   ├── LimitExceeded          the transition would exceed a declared limit
+│   ├── KeyReuse               the same key with another payload
+│   ├── Conflict               somebody else was first
+│   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentExists            the id is taken
+│   ├── AgentNotFound          the id is unknown
+│   ├── IdInvalid              an id with odd characters
+│   └── NotParked              unpark of an agent that is not parked
+├── ActionError                what a worker's code did wrong; becomes the event ``error``
+│   ├── ActionMissing          no such action in the allowed modules
+│   └── ModuleNotAllowed       a module outside the allowed list
+├── StoreError                 a store could not do what it promises
+│   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
+│   ├── StoreUnavailable       locked, read-only, full, gone
+│   ├── StoreCorrupt           not a store of ours, or damaged
+│   └── StoreTooNew            written by a newer version
+└── RenderFailed               a picture could not be made
+
+Each message is one sentence that says what happened, where, and what is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsm_agent.agent import Lease
+    from fsm_agent.finding import Finding
+
+
+class FsmAgentError(Exception):
+    """The base of all."""
+
+
+class WorkflowInvalid(FsmAgentError):
+    """A declaration has mistakes; ``findings`` holds all of them, in the order of the file."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class Refused(FsmAgentError):
+    """Nothing happened: no row was written, no key was used, the agent is where it was."""
+
+
+class UnknownEvent(Refused):
+    def __init__(self, event: str, known: Collection[str]) -> None:
+        super().__init__(f"unknown event {event!r}{did_you_mean(event, known)}; this workflow has {listed(known)}")
+
+
+class IllegalEvent(Refused):
+    """``allowed`` names what may be sent instead."""
+
+    def __init__(self, event: str, state: str, allowed: Iterable[str], *, why: str = "") -> None:
+        self.event, self.state, self.allowed = event, state, tuple(allowed)
+        super().__init__(f"event {event!r} is not allowed in state {state!r}{why}; allowed: {listed(self.allowed)}")
+
+
+class GuardsRefused(Refused):
+    def __init__(self, event: str, state: str, guards: Iterable[str]) -> None:
+        shown = " and ".join(f"`{guard}`" for guard in guards)
+        super().__init__(f"event {event!r} is refused in state {state!r}: {shown} did not hold")
+
+
+class PayloadInvalid(Refused):
+    def __init__(self, event: str, problems: Iterable[str]) -> None:
+        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(problems)}")
+
+
+class DataInvalid(Refused):
+    def __init__(self, problems: Iterable[str]) -> None:
+        super().__init__(f"the data is wrong: {'; '.join(problems)}")
+
+
+class ExpressionFailed(Refused):
+    """``values`` holds what the expression was evaluated on."""
+
+    def __init__(self, expression: str, why: str, values: object) -> None:
+        self.expression, self.values = expression, values
+        super().__init__(f"expression `{expression}` failed: {why}, on {values}")
+
+
+class NotAddressee(Refused):
+    def __init__(self, by: str | None, to: Sequence[str]) -> None:
+        who = "an unnamed sender" if by is None else repr(by)
+        super().__init__(f"the question is for {listed(to)}, and {who} may not answer it")
+
+
+class NotAsked(Refused):
+    def __init__(self, agent_id: str, state: str, status: str) -> None:
+        super().__init__(f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}")
+
+
+class LimitExceeded(Refused):
+    def __init__(self, limit: str, bound: int, state: str) -> None:
+        super().__init__(f"limit {limit} = {bound} would be exceeded in state {state!r}")
+
+
+class KeyReuse(Refused):
+    def __init__(self, key: str) -> None:
+        super().__init__(f"key {key!r} was used already for another event or payload")
+
+
+class Conflict(Refused):
+    """Carries both sides: the version that was expected and the one that is."""
+
+    def __init__(self, agent_id: str, expected: int, actual: int | None = None) -> None:
+        self.agent_id, self.expected, self.actual = agent_id, expected, actual
+        found = "has moved on" if actual is None else f"is at version {actual}"
+        super().__init__(f"agent {agent_id!r} {found}, and version {expected} was expected: somebody else was first")
+
+
+class LeaseHeld(Refused):
+    def __init__(self, agent_id: str, lease: Lease) -> None:
+        self.lease = lease
+        super().__init__(f"agent {agent_id!r} is driven by {lease.holder} now; wait for it, or stop that process")
+
+
+class AgentExists(Refused):
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(f"agent {agent_id!r} exists already; choose another id, or repeat the key that made it")
+
+
+class AgentNotFound(Refused):
+    def __init__(self, agent_id: str, namespace: str = "default") -> None:
+        super().__init__(f"no agent {agent_id!r} in namespace {namespace!r}; `fsm-agent list` shows those there are")
+
+
+class IdInvalid(Refused):
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"id {shortened(text)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
+            "a letter or digit first"
+        )
+
+
+class NotParked(Refused):
+    def __init__(self, agent_id: str, status: str) -> None:
+        super().__init__(f"agent {agent_id!r} is {status}, and only a parked one can be unparked")
+
+
+class ActionError(FsmAgentError):
+    """What a worker's code did wrong."""
+
+
+class ActionMissing(ActionError):
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        known = sorted(known)
+        have = f"there are {listed(known)}" if known else "no module is allowed that has one"
+        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
+
+
+class ModuleNotAllowed(ActionError):
+    def __init__(self, module: str, allowed: Iterable[str]) -> None:
+        super().__init__(
+            f"module {module!r} is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml "
+            f"or name it with --module; allowed: {listed(allowed)}"
+        )
+
+
+class StoreError(FsmAgentError):
+    """A store could not do what it promises; nothing was half-written."""
+
+
+class StoreUrlInvalid(StoreError):
+    """Unknown scheme, missing folder, missing driver."""
+
+
+class StoreUnavailable(StoreError):
+    """Locked, read-only, full, or gone; the same call may work later."""
+
+
+class StoreCorrupt(StoreError):
+    """The file or database is damaged, or is not a store of fsm-agent."""
+
+
+class StoreTooNew(StoreError):
+    """A newer fsm-agent wrote it."""
+
+
+class RenderFailed(FsmAgentError):
+    """A picture could not be made; the message says what to install."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a, b, c``, or ``nothing``."""
+    return ", ".join(names) or "nothing"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""
+
+
+def shortened(value: object, longest: int = 80) -> str:
+    """``repr`` cut to a length that fits a sentence."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

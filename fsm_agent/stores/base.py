@@ -1,0 +1,135 @@
+"""The port behind which agents live. A backend is one subclass; ``fsm_agent.testing.StoreContract`` proves it.
+
+A store keeps, for one namespace: heads (one small row per agent), histories (append-only, keyed by agent and
+version), snapshots, queues, keys and definitions. It decides nothing: every verb is one atomic unit whose
+precondition is a compare-and-set, so a verb either happens whole or raises and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from fsm_agent.agent import Event, Head, Lease, Status, Step
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Committed, Creation, Page, Record
+
+
+class Store(ABC):
+    """Where the agents of one namespace live.
+
+    Driver errors never escape: they become a ``StoreError``. Preconditions that do not hold raise a ``Refused``.
+    After either nothing has changed. Every verb may be called from any task of the loop that opened the store.
+    """
+
+    #: as it was opened, without a password
+    url: str
+    namespace: str
+
+    @abstractmethod
+    async def now(self) -> int:
+        """Milliseconds since the epoch by the store's own clock, the only clock; never decreases."""
+
+    @abstractmethod
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        """Keep a definition under its hash. Does nothing if it is kept already."""
+
+    @abstractmethod
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        """The definition under a hash; raises ``StoreCorrupt`` if there is none, since an agent is pinned to it."""
+
+    @abstractmethod
+    async def create(self, creation: Creation) -> Head:
+        """Bring an agent into being: head, steps, key and lease together. Returns the head with epoch 1.
+
+        Raises ``AgentExists`` if the id or the key is taken, whatever the key was used for.
+        """
+
+    @abstractmethod
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        """The id of the agent that ``create`` made under this key and the fingerprint, or ``None``."""
+
+    @abstractmethod
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        """One consistent view of an agent; raises ``AgentNotFound``. With ``key``, its outcome too."""
+
+    @abstractmethod
+    async def head(self, agent_id: str) -> Head:
+        """The head alone; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def commit(self, commit: Commit) -> Committed:
+        """Append one step: head, history row, snapshot, key and queue change together.
+
+        The step is taken only if the stored version is ``head.version - 1`` and, where ``commit.epoch`` is given,
+        the stored epoch is that one; where it is ``None`` the stored epoch goes up by one. Raises ``Conflict``
+        otherwise, and if the key is taken. Durable when it returns, as far as the store promises durability.
+        """
+
+    @abstractmethod
+    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+        """Keep an event for the driver; returns how many are queued. Uses ``event.key`` if there is one.
+
+        Raises ``Conflict`` if the stored version is not ``version`` or the key is taken.
+        """
+
+    @abstractmethod
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        """Take the lease and raise the epoch; returns the new epoch.
+
+        Raises ``Conflict`` unless version, epoch and lease are still what ``seen`` shows: whoever judges that a
+        lease has expired or that its holder is dead does so on what it has seen.
+        """
+
+    @abstractmethod
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        """Prolong a lease. False, and nothing changes, if the epoch is no longer this one."""
+
+    @abstractmethod
+    async def release(self, agent_id: str, epoch: int) -> None:
+        """Give a lease up, so that the agent is due to whoever comes. Does nothing if the epoch has gone on."""
+
+    @abstractmethod
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        """Note failed attempts and the time of the next under the present activation; the version stays.
+
+        Raises ``Conflict`` if the epoch is no longer this one.
+        """
+
+    @abstractmethod
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        """Ids of agents that need somebody now: nobody holds them, or the lease ran out by ``now_ms``, and
+        ``head.wake_ms <= now_ms``. The longest due first."""
+
+    @abstractmethod
+    async def held_here(self, host: str) -> Sequence[Head]:
+        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives."""
+
+    @abstractmethod
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        """Heads in order of id, after the id ``after``."""
+
+    @abstractmethod
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        """Steps with a version above ``after``, in order; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of files and connections. What was committed stays."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,142 @@
+"""A workflow: the declaration, once every name in it is resolved.
+
+A tree of ``State``; events move an agent from leaf to leaf along ``Transition``. YAML and Python declarations
+both end as this, so their hashes agree. The JSON form is what a store keeps, pinned by ``hash``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from fsm_agent.jsontypes import Json, Schema, without_annotations
+from fsm_agent.state import Handlers, State, compact, handlers_from_json, handlers_to_json
+
+#: Events that exist in every workflow without being declared. ``after`` is the event of a due timer.
+BUILT_IN_EVENTS: Final = frozenset({"error", "timeout", "cancel", "created", "after"})
+
+#: The built-in events that may stand under ``on``.
+HANDLED_BUILT_INS: Final = frozenset({"error", "timeout", "cancel"})
+
+#: What the engine itself puts on every ``event``, so that no payload field may take the name.
+RESERVED_PAYLOAD_FIELDS: Final = frozenset({"name", "by"})
+
+_PROBLEM_PAYLOAD: Final[Mapping[str, Schema]] = {
+    "type": {"type": "string"},
+    "message": {"type": "string"},
+    "attempt": {"type": "integer"},
+    "state": {"type": "string"},
+}
+
+#: built-in event -> payload field -> JSON Schema
+BUILT_IN_PAYLOADS: Final[Mapping[str, Mapping[str, Schema]]] = {
+    "error": _PROBLEM_PAYLOAD,
+    "timeout": _PROBLEM_PAYLOAD,
+    "cancel": {},
+    "created": {},
+    "after": {"after": {"type": "string"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on an agent's life; what is undeclared is unlimited."""
+
+    steps: int | None = None
+    #: state path -> how often it may be entered
+    visits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """States, events, transitions and data schema under a name and a version; equal by content."""
+
+    name: str
+    version: int
+    #: absolute path of the state in which an agent begins
+    initial: str
+    states: tuple[State, ...]
+    #: field -> JSON Schema; its ``default`` is the value at creation
+    data: Mapping[str, Schema] = field(default_factory=dict)
+    #: event -> payload field -> JSON Schema
+    events: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
+    #: transitions from every state that is not final
+    on: Handlers = field(default_factory=dict)
+    limits: Limits = Limits()
+    description: str = ""
+    #: ``module:Model`` when a pydantic model declares the data
+    model: str | None = None
+
+    @cached_property
+    def by_path(self) -> Mapping[str, State]:
+        """Every state by its dotted path, parents before children, in declaration order."""
+        return {state.path: state for state in _walk(self.states)}
+
+    @cached_property
+    def leaves(self) -> tuple[State, ...]:
+        return tuple(state for state in self.by_path.values() if state.is_leaf)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256, in hex, of the RFC 8785 form of the definition without what only explains it."""
+        import rfc8785
+
+        return hashlib.sha256(rfc8785.dumps(self.to_json(describe=False))).hexdigest()
+
+    def payload_fields(self, event: str) -> Mapping[str, Schema]:
+        """Payload field -> JSON Schema of a declared or built-in event; raises ``KeyError`` for any other."""
+        return self.events[event] if event in self.events else BUILT_IN_PAYLOADS[event]
+
+    def chain(self, path: str) -> tuple[State, ...]:
+        """The state at ``path`` and its ancestors, innermost first."""
+        return tuple(self.by_path[each] for each in reversed(lineage(path)))
+
+    def leaf(self, path: str) -> State:
+        """Where entering ``path`` comes to rest: ``initial`` is followed downward."""
+        state = self.by_path[path]
+        while state.initial is not None:
+            state = self.by_path[state.initial]
+        return state
+
+    def to_json(self, *, describe: bool = True) -> dict[str, Json]:
+        """The normalised definition; ``describe=False`` leaves out every description and annotation."""
+        bare = dict if describe else without_annotations
+        return compact(
+            workflow=self.name,
+            version=self.version,
+            description=self.description if describe else "",
+            initial=self.initial,
+            model=self.model,
+            data={name: bare(schema) for name, schema in self.data.items()},
+            events={
+                event: {name: bare(each) for name, each in fields.items()} for event, fields in self.events.items()
+            },
+            on=handlers_to_json(self.on, describe=describe),
+            states=[state.to_json(describe=describe) for state in self.states],
+            limits=compact(steps=self.limits.steps, visits=dict(self.limits.visits)),
+        )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Workflow:
+        """Rebuild a workflow from ``to_json``; trusts its input, which a store kept under a hash."""
+        known = dict(document)
+        known["name"] = known.pop("workflow")
+        known["states"] = tuple(State.from_json(state) for state in known["states"])
+        known["on"] = handlers_from_json(known.pop("on", {}))
+        known["limits"] = Limits(**known.pop("limits", {}))
+        return cls(**known)
+
+
+def lineage(path: str) -> tuple[str, ...]:
+    """``a.b.c`` -> ``("a", "a.b", "a.b.c")``: the path and its ancestors, outermost first."""
+    names = path.split(".")
+    return tuple(".".join(names[: depth + 1]) for depth in range(len(names)))
+
+
+def _walk(states: tuple[State, ...]) -> Iterator[State]:
+    for state in states:
+        yield state
+        yield from _walk(state.states)
