@@ -41,6 +41,8 @@ class Finding:
     place: Place | None = None
     #: the way that shows it: states and events, for findings about paths
     witness: tuple[str, ...] = ()
+    #: line and column, from 1, inside the text that stands at ``path``, for findings about expressions
+    offset: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         where = str(self.place) if self.place else ".".join(map(str, self.path)) or "workflow"
