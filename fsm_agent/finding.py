@@ -41,8 +41,6 @@ class Finding:
     place: Place | None = None
     #: the way that shows it: states and events, for findings about paths
     witness: tuple[str, ...] = ()
-    #: line and column, from 1, inside the text that stands at ``path``; where an expression goes wrong
-    offset: tuple[int, int] | None = None
     #: whether the mistake is the last name of ``path`` itself, and not what stands under it
     at_key: bool = False
     #: line and column, from 1, inside the text that stands at ``path``, for findings about expressions
