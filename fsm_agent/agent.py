@@ -151,6 +151,8 @@ class Head:
     retry_ms: int | None = None
     output: Json = None
     problem: Problem | None = None
+    #: an operator let the next transition exceed the limits
+    is_exempt: bool = False
     #: bytes of deltas that no snapshot covers yet, and the bytes at which a snapshot is considered next
     unfolded: int = 0
     fold_at: int = 0
@@ -162,8 +164,11 @@ class Head:
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
-        if self.queued:
-            return 0
+        return 0 if self.queued else self.own_wake_ms
+
+    @property
+    def own_wake_ms(self) -> int | None:
+        """``wake_ms`` but for the queue, of which only the store knows for sure."""
         timers = [timer.due_ms for timer in self.timers]
         if self.status is Status.RUNNING:
             return min([self.retry_ms or 0, *timers])

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Final
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
-from fsm_agent.state import Handlers, State, compact, handlers_from_json, handlers_to_json
+from fsm_agent.state import Candidates, Handlers, State, Transition, compact, handlers_from_json, handlers_to_json
 
 #: Events that exist in every workflow without being declared. ``after`` is the event of a due timer.
 BUILT_IN_EVENTS: Final = frozenset({"error", "timeout", "cancel", "created", "after"})
@@ -89,6 +89,40 @@ class Workflow:
     def payload_fields(self, event: str) -> Mapping[str, Schema]:
         """Payload field -> JSON Schema of a declared or built-in event; raises ``KeyError`` for any other."""
         return self.events[event] if event in self.events else BUILT_IN_PAYLOADS[event]
+
+    def handled(self, leaf: str) -> tuple[str, ...]:
+        """Events that have candidates in ``leaf``: its own first, then its ancestors', then the workflow's."""
+        levels = self._levels(leaf)
+        known = dict.fromkeys(event for handlers in levels for event in handlers)
+        if "error" in known:
+            known.setdefault("timeout")
+        return tuple(event for event in known if self.candidates(leaf, event))
+
+    def candidates(self, leaf: str, event: str) -> Candidates:
+        """The transitions of an event in a leaf, in the order in which they are tried.
+
+        The leaf's own come first, then its ancestors', then the workflow's; ``event: null`` ends the search. A
+        ``timeout`` that nothing takes is an ``error``.
+        """
+        found: list[Transition] = []
+        for handlers in self._levels(leaf):
+            if event in handlers:
+                here = handlers[event]
+                if here is None:
+                    break
+                found += here
+        return tuple(found) + (self.candidates(leaf, "error") if event == "timeout" else ())
+
+    def allowed(self, leaf: str) -> tuple[str, ...]:
+        """Events that may be sent in ``leaf``, guards not evaluated, in declaration order; ``cancel`` is last."""
+        if self.by_path[leaf].final:
+            return ()
+        return (*(event for event in self.events if self.candidates(leaf, event)), "cancel")
+
+    def _levels(self, leaf: str) -> list[Handlers]:
+        if self.by_path[leaf].final:
+            return []
+        return [*(state.on for state in self.chain(leaf)), self.on]
 
     def chain(self, path: str) -> tuple[State, ...]:
         """The state at ``path`` and its ancestors, innermost first."""

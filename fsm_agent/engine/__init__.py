@@ -1,0 +1,1 @@
+"""How a step happens: rules as generators of effects, with no I/O, no clock and no randomness."""

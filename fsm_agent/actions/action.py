@@ -1,0 +1,109 @@
+"""``@action``: a function that does the work of a state and ends by naming the event that happened."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, TypeVar, Union, overload
+
+from fsm_agent.jsontypes import Json
+from fsm_agent.signature import Signature
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Mode(StrEnum):
+    """Where an action runs: awaited on the loop, in a thread of its own, or called on the loop."""
+
+    ASYNC = "async"
+    THREAD = "thread"
+    INLINE = "inline"
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """An event with a payload, as ``ctx.emit`` makes it for an action to return."""
+
+    event: str
+    payload: dict[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A function with what is known of it."""
+
+    name: str
+    function: Callable[..., Any]
+    mode: Mode
+    signature: Signature
+
+
+@overload
+def action(function: Function, /) -> Function: ...
+@overload
+def action(
+    *, name: str | None = None, emits: Collection[str] | None = None, inline: bool = False
+) -> Callable[[Function], Function]: ...
+def action(
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    emits: Collection[str] | None = None,
+    inline: bool = False,
+) -> Function | Callable[[Function], Function]:
+    """Mark a function as an action; it stays an ordinary function.
+
+    The first parameter is the ``Context``; the rest are what ``with`` gives by keyword. A coroutine function is
+    awaited, a plain one runs in a thread (about 100 us), and with ``inline=True`` on the loop, for what is short
+    and pure. The events it may return are ``emits``, or the ``Literal`` that it is annotated with.
+    """
+
+    def mark(marked: Function) -> Function:
+        known = describe(marked, name=name, emits=emits, inline=inline)
+        marked.__dict__.update(action=known, action_name=known.name)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def describe(
+    function: Callable[..., Any],
+    *,
+    name: str | None = None,
+    emits: Collection[str] | None = None,
+    inline: bool = False,
+) -> Action:
+    """The action that a function is: the mark that it bears, or what it says of itself."""
+    known = getattr(function, "action", None)
+    if isinstance(known, Action):
+        return known
+    mode = Mode.ASYNC if inspect.iscoroutinefunction(function) else Mode.INLINE if inline else Mode.THREAD
+    said = frozenset(emits) if emits is not None else _literal_events(function)
+    accepts, requires = _parameters(function)
+    bare = getattr(function, "__name__", type(function).__name__)
+    return Action(name or bare, function, mode, Signature(said, accepts, requires))
+
+
+def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:
+    """The events of a return annotation that consists of ``Literal`` strings alone."""
+    try:
+        returned = typing.get_type_hints(function).get("return")
+    except (NameError, TypeError, AttributeError):
+        return None  # an annotation that only a type checker can resolve says nothing here
+    parts = typing.get_args(returned) if typing.get_origin(returned) in (Union, types.UnionType) else (returned,)
+    if any(typing.get_origin(part) is not Literal for part in parts):
+        return None
+    return frozenset(event for part in parts for event in typing.get_args(part))
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """Keyword arguments after the context: all that are accepted (``None`` is any), and those without default."""
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
+    accepts = None if any(each.kind is each.VAR_KEYWORD for each in parameters) else frozenset(p.name for p in named)
+    return accepts, frozenset(each.name for each in named if each.default is each.empty)

@@ -1,0 +1,47 @@
+"""Calling an action where it belongs: on the loop, or in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fsm_agent.actions.action import Action, Mode
+from fsm_agent.actions.context import Context
+from fsm_agent.jsontypes import Json
+
+
+async def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Any:
+    """What the action returns; raises what it raises. Cancelling stops a coroutine, and lets a thread go on
+    whose result nobody will see."""
+    match action.mode:
+        case Mode.ASYNC:
+            return await action.function(context, **arguments)
+        case Mode.INLINE:
+            return action.function(context, **arguments)
+        case Mode.THREAD:
+            return await _in_thread(lambda: action.function(context, **arguments), action.name)
+
+
+async def _in_thread(work: Callable[[], Any], name: str) -> Any:
+    """Like ``asyncio.to_thread``, but a thread that hangs keeps neither a pool nor the process from going on."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    variables = contextvars.copy_context()
+
+    def deliver(set_outcome: Callable[[Any], None], outcome: Any) -> None:
+        if not future.done():
+            set_outcome(outcome)
+
+    def run() -> None:
+        try:
+            outcome, set_outcome = variables.run(work), future.set_result
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it was called for
+            outcome, set_outcome = error, future.set_exception
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(deliver, set_outcome, outcome)
+
+    threading.Thread(target=run, name=f"action {name}", daemon=True).start()
+    return await future

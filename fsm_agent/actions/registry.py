@@ -1,0 +1,103 @@
+"""Finding actions and data models by name, within what the operator allows.
+
+A name in YAML never imports anything of its own: it is looked up among functions that were handed over, and in
+the modules that the operator listed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+from fsm_agent.actions.action import Action, describe
+from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.signature import Signature
+
+
+class Actions:
+    """All actions that may be called here. Modules are imported when a name is first asked for."""
+
+    def __init__(self, functions: Iterable[Callable[..., Any]] = (), *, modules: Iterable[str] = ()) -> None:
+        self._given = {known.name: known for known in map(describe, functions)}
+        self._allowed = tuple(modules)
+
+    def add(self, functions: Iterable[Callable[..., Any]]) -> None:
+        """Allow these functions too."""
+        self._given.update((known.name, known) for known in map(describe, functions))
+
+    @property
+    def are_listed(self) -> bool:
+        """Whether anything was allowed at all, so that a missing name is a mistake."""
+        return bool(self._given or self._allowed)
+
+    def find(self, do: str) -> Action:
+        """The action of a ``do:``; raises ``ActionMissing`` or ``ModuleNotAllowed``."""
+        if do in self._given:
+            return self._given[do]
+        module, colon, name = do.partition(":")
+        if colon:
+            function = getattr(self._module(module), name, None)
+            if not callable(function):
+                raise ActionMissing(do, self._names_in(module))
+            return describe(function)
+        if do not in self._found:
+            raise ActionMissing(do, list(self.names()))
+        return self._found[do]
+
+    def signature(self, do: str) -> Signature | None:
+        """What is known of an action, or ``None`` where it cannot be found."""
+        try:
+            return self.find(do).signature
+        except ActionError:
+            return None
+
+    def names(self) -> Iterator[str]:
+        """The names that ``do:`` may use without a module."""
+        yield from dict.fromkeys([*self._given, *self._found])
+
+    def model(self, reference: str) -> Any:
+        """The pydantic model of ``data: module:Model``; raises ``ModuleNotAllowed`` or ``ActionMissing``."""
+        module, _, name = reference.partition(":")
+        model = getattr(self._module(module), name, None)
+        if not hasattr(model, "model_json_schema"):
+            raise ActionMissing(reference, self._names_in(module))
+        return model
+
+    def model_schema(self, reference: str) -> Schema:
+        """The JSON Schema of a data model."""
+        schema: Mapping[str, Json] = self.model(reference).model_json_schema()
+        return schema
+
+    def _module(self, name: str) -> ModuleType:
+        if name not in self._allowed:
+            raise ModuleNotAllowed(name, self._allowed)
+        try:
+            return importlib.import_module(name)
+        except Exception as error:
+            raise ActionError(f"module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+
+    @cached_property
+    def _found(self) -> dict[str, Action]:
+        """The marked functions of every allowed module; a name that two modules use is an error."""
+        found: dict[str, Action] = {}
+        for module in self._allowed:
+            for known in _marked(self._module(module)):
+                other = found.setdefault(known.name, known)
+                if other.function is not known.function:
+                    places = f"{other.function.__module__} and {known.function.__module__}"
+                    raise ActionError(f"action {known.name!r} stands in {places}: write `module:{known.name}`")
+        return found
+
+    def _names_in(self, module: str) -> list[str]:
+        return [f"{module}:{known.name}" for known in _marked(self._module(module))]
+
+
+def _marked(module: ModuleType) -> Iterator[Action]:
+    for value in vars(module).values():
+        known = getattr(value, "action", None)
+        if isinstance(known, Action) and value is known.function:
+            yield known

@@ -1,0 +1,225 @@
+"""Driving: an agent goes on until it waits, ends, is parked, or somebody else takes it over.
+
+One turn decides one thing, in this order: queued events, due timers, the work of the state. What is decided is
+committed before anything else begins, so a crash between any two effects loses nothing that was acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any, Final
+
+from fsm_agent.agent import ENDED, ArmedTimer, Event, Problem, Status
+from fsm_agent.data import Data
+from fsm_agent.engine.effects import (
+    Act,
+    Acted,
+    Effect,
+    Emitted,
+    Failed,
+    Missing,
+    Overdue,
+    RecordAttempt,
+    Release,
+    Sleep,
+    Superseded,
+)
+from fsm_agent.engine.live import Live, Proposal, park, refuse, take
+from fsm_agent.engine.session import Desk, Flow, write
+from fsm_agent.errors import (
+    Conflict,
+    DataInvalid,
+    ExpressionFailed,
+    IllegalEvent,
+    LimitExceeded,
+    PayloadInvalid,
+    Refused,
+    listed,
+)
+from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+
+_LONGEST_MESSAGE: Final = 2_000
+
+
+def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
+    """Go on as far as it goes. False if somebody else took the agent over; then ``live`` is stale."""
+    try:
+        while (turn := _next_turn(desk, live)) is not None:
+            yield from turn
+        if live.head.lease is not None:
+            yield Release(live.head.id, live.head.epoch)
+            live.head = replace(live.head, lease=None)
+    except (Superseded, Conflict):
+        return False
+    return True
+
+
+def _next_turn(desk: Desk, live: Live) -> Flow | None:
+    status = live.head.status
+    if status is Status.PARKED:
+        return None
+    if live.queue:
+        return _decide_queued(desk, live)
+    if status in ENDED:
+        return None
+    timer = due_timer(live)
+    if timer is not None:
+        return write(desk, live, fire(live, timer))
+    return _work(desk, live) if status is Status.RUNNING else None
+
+
+def due_timer(live: Live, *, leaving_only: bool = False) -> ArmedTimer | None:
+    """The timer whose turn it is; with ``leaving_only``, one that would take the agent out of its work."""
+    due = [timer for timer in live.head.timers if timer.due_ms <= live.now_ms]
+    if leaving_only:
+        due = [timer for timer in due if leaves(live, timer)]
+    return min(due, key=live.program.turn, default=None)
+
+
+def leaves(live: Live, timer: ArmedTimer) -> bool:
+    """Whether a timer would move the agent; nothing that this depends on changes while an action runs."""
+    try:
+        decision = live.program.decide_timer(live.head.state, timer, live.scene(_timer_event(timer)))
+    except ExpressionFailed:
+        return True
+    return isinstance(decision, Taken) and not decision.move.is_internal
+
+
+def _timer_event(timer: ArmedTimer) -> Event:
+    return Event("after", {"after": timer.label})
+
+
+def fire(live: Live, timer: ArmedTimer) -> Proposal:
+    """The step of a due timer. Its guards may refuse it; then it has had its turn, on record."""
+    event = _timer_event(timer)
+    try:
+        match live.program.decide_timer(live.head.state, timer, live.scene(event)):
+            case Taken(move):
+                return take(live, event, move, fired=timer)
+            case GuardsRefuse(guards):
+                return refuse(live, event, f"the guards of timer {timer.label} refused: {listed(guards)}", fired=timer)
+            case NotAllowed():
+                return refuse(live, event, f"timer {timer.label} has no transition", fired=timer)
+    except Refused as error:
+        return park(live, event, problem_of(error))
+
+
+def _decide_queued(desk: Desk, live: Live) -> Flow:
+    queued = live.queue[0]
+    proposal = _queued_step(live, queued.event)
+    if proposal.head.status is Status.PARKED:
+        yield from write(desk, live, proposal)
+    else:
+        yield from write(desk, live, proposal, dequeue=queued.number)
+
+
+def _queued_step(live: Live, event: Event) -> Proposal:
+    if live.head.status in ENDED:
+        return refuse(live, event, f"the agent is {live.head.status}")
+    try:
+        match live.program.decide(live.head.state, event, live.scene(event)):
+            case Taken(move):
+                return take(live, event, move)
+            case GuardsRefuse(guards):
+                return refuse(live, event, f"guards refused: {listed(guards)}")
+            case NotAllowed():
+                return refuse(live, event, f"not allowed in state {live.head.state!r}")
+    except DataInvalid as error:
+        return refuse(live, event, str(error))
+    except (ExpressionFailed, LimitExceeded) as error:
+        return park(live, event, problem_of(error))
+
+
+def _work(desk: Desk, live: Live) -> Flow:
+    """One attempt of the state's action, or the wait before it."""
+    head, leaf = live.head, live.program.state(live.head.state)
+    until_ms = min((timer.due_ms for timer in head.timers if leaves(live, timer)), default=None)
+    if head.retry_ms is not None and head.retry_ms > live.now_ms:
+        live.now_ms = yield Sleep(head, head.retry_ms if until_ms is None else min(head.retry_ms, until_ms))
+        return
+    data = live.draft()
+    try:
+        arguments = live.program.entry_values(leaf.with_, live.scene()) if leaf.with_ else {}
+    except ExpressionFailed as error:
+        yield from write(desk, live, park(live, Event("error"), problem_of(error)))
+        return
+    assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
+    timeout_ms = leaf.timeout.ms if leaf.timeout else None
+    reply: Acted = yield Act(head, leaf.do, arguments, data, head.attempts + 1, timeout_ms, until_ms)
+    live.now_ms = max(live.now_ms, reply.now_ms)
+    match reply:
+        case Emitted():
+            yield from write(desk, live, _emitted(live, reply, data))
+        case Failed():
+            yield from _failed(desk, live, reply)
+        case Missing():
+            yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
+        case Overdue():
+            return
+
+
+def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
+    """The step of the event that an action named; what it may not name is an ``error``."""
+    try:
+        event = _named_event(live, reply)
+        match live.program.decide(live.head.state, event, live.scene(event, data)):
+            case Taken(move):
+                return take(live, event, move, data=data, duration_ms=reply.duration_ms)
+            case GuardsRefuse(guards):
+                why = f", because no guard held: {listed(guards)}"
+            case NotAllowed():
+                why = ""
+        raise IllegalEvent(event.name, live.head.state, live.program.workflow.allowed(live.head.state), why=why)
+    except (ExpressionFailed, LimitExceeded) as error:
+        return park(live, Event(str(reply.event), reply.payload), problem_of(error))
+    except Refused as error:
+        return _report(live, problem_of(error), duration_ms=reply.duration_ms)
+
+
+def _named_event(live: Live, reply: Emitted) -> Event:
+    program, state = live.program, live.head.state
+    emits = program.workflow.allowed(state) if reply.emits is None else sorted(reply.emits)
+    if not program.knows(reply.event) or (reply.emits is not None and reply.event not in reply.emits):
+        raise IllegalEvent(str(reply.event), state, emits, why=f" as what action {program.state(state).do!r} returns")
+    if not isinstance(reply.payload, dict):
+        raise PayloadInvalid(reply.event, [f"it is {type(reply.payload).__name__}, and must be a dict"])
+    return Event(reply.event, program.payload_rules.complete(reply.event, reply.payload))
+
+
+def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:
+    """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
+    head, retry = live.head, live.program.state(live.head.state).retry
+    failures = head.attempts + 1
+    if retry and reply.is_retryable and failures < retry.attempts and (not retry.on or set(retry.on) & set(reply.types)):
+        retry_ms = live.now_ms + retry.delay_ms(failures)
+        yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
+        live.head = replace(head, attempts=failures, retry_ms=retry_ms)
+        return
+    problem = Problem(reply.types[0], reply.message)
+    event = "timeout" if reply.is_timeout else "error"
+    yield from write(desk, live, _report(live, problem, event=event, duration_ms=reply.duration_ms))
+
+
+def _report(live: Live, problem: Problem, *, event: str = "error", duration_ms: int) -> Proposal:
+    """The step of ``error`` or ``timeout``, routed like any event; what nothing handles parks the agent."""
+    happened = Event(
+        event,
+        {
+            "type": problem.type,
+            "message": problem.message[:_LONGEST_MESSAGE],
+            "attempt": live.head.attempts + 1,
+            "state": live.head.state,
+        },
+    )
+    try:
+        decision = live.program.decide(live.head.state, happened, live.scene(happened))
+        if isinstance(decision, Taken):
+            return take(live, happened, decision.move, duration_ms=duration_ms)
+    except Refused as error:
+        return park(live, happened, problem_of(error))
+    return park(live, happened, problem)
+
+
+def problem_of(error: Refused) -> Problem:
+    return Problem(type(error).__name__, str(error)[:_LONGEST_MESSAGE])

@@ -1,0 +1,175 @@
+"""What the engine asks for, and what it is told: ``reply = yield effect``.
+
+The rules never touch a store, a clock or an action. They are generators that yield these, and go on with the
+reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decides nothing. ``record.Creation`` and
+``record.Commit`` are effects too: the one replies a ``Head``, the other ``Committed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from fsm_agent.agent import Event, Head, Holder, Lease
+from fsm_agent.data import Data
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Creation
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Replies milliseconds since the epoch, by the store's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Replies a ``Record``."""
+
+    agent_id: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FindKey:
+    """Replies ``(agent id, fingerprint)`` of what ``start`` made under this key, or ``None``."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Keeps an event for the driver; replies how many are queued."""
+
+    agent_id: str
+    version: int
+    event: Event
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Takes the lease; replies the new epoch."""
+
+    seen: Head
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Gives the lease up."""
+
+    agent_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttempt:
+    """Notes failed attempts, and when the next is due."""
+
+    agent_id: str
+    epoch: int
+    attempts: int
+    retry_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsAlive:
+    """Whether the process that holds a lease still lives: yes, no, or ``None`` where that cannot be known."""
+
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Stops the action that this process runs for an agent, if it does: somebody else has moved the agent on."""
+
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Replies the time when it is at least ``until_ms``."""
+
+    head: Head
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Calls an action once. Replies ``Emitted``, ``Failed``, ``Missing`` or ``Overdue``."""
+
+    head: Head
+    do: str
+    arguments: Mapping[str, Json]
+    data: Data
+    #: 1 for the first
+    attempt: int
+    timeout_ms: int | None
+    #: when a timer falls due that will take the agent out of this state
+    until_ms: int | None
+
+
+Effect: TypeAlias = (
+    Now
+    | Load
+    | FindKey
+    | Enqueue
+    | Claim
+    | Release
+    | RecordAttempt
+    | IsAlive
+    | Interrupt
+    | Sleep
+    | Act
+    | Creation
+    | Commit
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The action returned: the event that it names happened."""
+
+    event: Json
+    payload: Mapping[str, Json]
+    now_ms: int
+    duration_ms: int
+    #: the only events the action may name, where it says so
+    emits: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The action raised, or ran out of its time."""
+
+    #: names of the exception's class and of its bases, nearest first
+    types: tuple[str, ...]
+    message: str
+    now_ms: int
+    duration_ms: int
+    #: data and definition errors never are
+    is_retryable: bool = True
+    is_timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no such action here."""
+
+    message: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The action was stopped because a timer fell due."""
+
+    now_ms: int
+
+
+Acted: TypeAlias = Emitted | Failed | Missing | Overdue
+
+
+class Superseded(Exception):  # noqa: N818 - it is news, not an error
+    """Thrown into the engine: this process no longer drives the agent."""

@@ -1,0 +1,208 @@
+"""An agent in hand: what was read of it, and the steps that can be made from there. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from fsm_agent.agent import EMPTY_DELTA, ArmedTimer, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
+from fsm_agent.data import Data, View, changes
+from fsm_agent.delta import Folded
+from fsm_agent.engine.program import Program
+from fsm_agent.errors import LimitExceeded
+from fsm_agent.jsontypes import Json
+from fsm_agent.machine import Move, Scene
+
+
+@dataclass(slots=True)
+class Live:
+    """One agent between two steps. ``now_ms`` is the last time the engine was told."""
+
+    program: Program
+    head: Head
+    folded: Folded
+    now_ms: int
+    queue: deque[Queued] = field(default_factory=deque)
+
+    def draft(self) -> Data:
+        return Data(self.folded.values)
+
+    def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
+        """What expressions see: the data, or a draft of it, and the event."""
+        values: Mapping[str, Json] = self.folded.values if data is None else View(data)
+        facts = {} if event is None else {**event.payload, "name": event.name, "by": event.by}
+        return Scene(values, facts, self.head.visits)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A step that may be committed, and the head as it would be then."""
+
+    head: Head
+    step: Step
+
+
+def take(
+    live: Live,
+    event: Event,
+    move: Move,
+    *,
+    data: Data | None = None,
+    duration_ms: int | None = None,
+    fired: ArmedTimer | None = None,
+    kind: StepKind = StepKind.EVENT,
+) -> Proposal:
+    """The step that ``event`` makes by ``move``: assigns, one validation, exit and entry.
+
+    ``data`` is the draft that the action left. Raises ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
+    """
+    program, head = live.program, live.head
+    data = live.draft() if data is None else data
+    written = program.changes(move, event.name, live.scene(event, data))
+    for name, value in written.assign.items():
+        data[name] = value
+    for name, item in written.append.items():
+        if data[name] is None:
+            data[name] = [item]
+        else:
+            data[name].append(item)
+    delta = changes(data)
+    program.data_rules.check(delta, View(data))
+    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, data)
+    check_limits(live, moved)
+    step = Step(
+        version=head.version + 1,
+        kind=kind,
+        event=event.name,
+        payload=event.payload,
+        source=head.state,
+        target=moved.state,
+        at_ms=live.now_ms,
+        delta=delta,
+        by=event.by,
+        duration_ms=duration_ms,
+    )
+    return Proposal(moved, step)
+
+
+def _stay(live: Live, fired: ArmedTimer | None) -> Head:
+    """An internal transition leaves everything as it is, but for the timer that fired."""
+    timers = tuple(timer for timer in live.head.timers if timer is not fired)
+    version = live.head.version + 1
+    return replace(live.head, version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
+
+
+def _enter(live: Live, move: Move, event: Event, data: Data) -> Head:
+    """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome."""
+    program, head = live.program, live.head
+    leaf = program.state(move.target)
+    visits = dict(head.visits)
+    for path in move.entered:
+        visits[path] = visits.get(path, 0) + 1
+    timers = [timer for timer in head.timers if timer.state not in move.exited]
+    for path in move.entered:
+        timers += program.timers_of(path, live.now_ms)
+    scene = Scene(View(data), {}, visits)
+    version = head.version + 1
+    return replace(
+        head,
+        version=version,
+        updated_ms=live.now_ms,
+        state=leaf.path,
+        status=Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
+        visits=visits,
+        timers=tuple(timers),
+        asked=program.asked(leaf, scene) if leaf.ask else None,
+        activation=version if leaf.do else 0,
+        attempts=0,
+        retry_ms=None,
+        output=program.entry_values(leaf.output, scene) if leaf.output else None,
+        problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
+        is_exempt=False,
+    )
+
+
+def _why_failed(event: Event) -> Problem | None:
+    if event.name in ("error", "timeout"):
+        return Problem(event.payload["type"], event.payload["message"])
+    return None
+
+
+def check_limits(live: Live, moved: Head) -> None:
+    """Raises ``LimitExceeded`` if a step goes beyond what the workflow declares, unless an operator let it."""
+    if live.head.is_exempt:
+        return
+    limits = live.program.workflow.limits
+    if limits.steps is not None and moved.version > limits.steps:
+        raise LimitExceeded("steps", limits.steps, live.head.state)
+    if moved.visits is not live.head.visits:
+        for path, bound in limits.visits.items():
+            if moved.visits.get(path, 0) > max(bound, live.head.visits.get(path, 0)):
+                raise LimitExceeded(f"visits.{path}", bound, live.head.state)
+
+
+def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> Proposal:
+    """An acknowledged event that has become impossible: it is refused on record."""
+    return Proposal(_stay(live, fired), _mark(live, StepKind.REFUSED, event, reason))
+
+
+def park(live: Live, event: Event, problem: Problem) -> Proposal:
+    """Nothing can be decided here without an operator; timers wait with the agent."""
+    head = replace(
+        live.head,
+        version=live.head.version + 1,
+        updated_ms=live.now_ms,
+        status=Status.PARKED,
+        retry_ms=None,
+        problem=problem,
+        is_exempt=False,
+    )
+    return Proposal(head, _mark(live, StepKind.PARKED, event, f"{problem.type}: {problem.message}"))
+
+
+def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
+    """Back to what the agent was doing; its action starts afresh under the same activation."""
+    leaf = live.program.state(live.head.state)
+    head = replace(
+        live.head,
+        version=live.head.version + 1,
+        updated_ms=live.now_ms,
+        status=Status.RUNNING if leaf.do else Status.WAITING,
+        attempts=0,
+        problem=None,
+        is_exempt=exempt,
+    )
+    return Proposal(head, _mark(live, StepKind.UNPARKED, event, None))
+
+
+def cancel(live: Live, event: Event) -> Proposal:
+    """The end that needs no declaration."""
+    head = replace(
+        live.head,
+        version=live.head.version + 1,
+        updated_ms=live.now_ms,
+        status=Status.CANCELLED,
+        timers=(),
+        asked=None,
+        activation=0,
+        retry_ms=None,
+        problem=None,
+    )
+    return Proposal(head, _mark(live, StepKind.CANCELLED, event, None))
+
+
+def _mark(live: Live, kind: StepKind, event: Event, reason: str | None, delta: Delta = EMPTY_DELTA) -> Step:
+    """A step that moves nothing."""
+    return Step(
+        version=live.head.version + 1,
+        kind=kind,
+        event=event.name,
+        payload=event.payload,
+        source=live.head.state,
+        target=live.head.state,
+        at_ms=live.now_ms,
+        delta=delta,
+        by=event.by,
+        reason=reason,
+    )

@@ -1,0 +1,121 @@
+"""A workflow made ready to run: its table, its expressions, its rules for data. Pure, shared by all its agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fsm_agent.agent import ArmedTimer, Asked, Event
+from fsm_agent.errors import DataInvalid, ExpressionFailed, shortened
+from fsm_agent.guards import Guards
+from fsm_agent.jsontypes import Json
+from fsm_agent.machine import Decision, Machine, Move, Scene, timer_event
+from fsm_agent.signature import Signature
+from fsm_agent.state import State, Timer
+from fsm_agent.validation import DataRules, PayloadRules
+from fsm_agent.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a transition writes: fields to set, and items to add to lists."""
+
+    assign: Mapping[str, Json]
+    append: Mapping[str, Json]
+
+
+class Program:
+    """Everything that can be known of a workflow before an agent of it lives."""
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        *,
+        signature: Callable[[str], Signature | None] = lambda _: None,
+        model: Callable[[Mapping[str, Json]], None] | None = None,
+    ) -> None:
+        self.workflow = workflow
+        self.signature = signature
+        self.machine = Machine(workflow)
+        self.guards: Guards = self.machine.guards
+        self.data_rules = DataRules(workflow, model=model)
+        self.payload_rules = PayloadRules(workflow)
+        self._timers: dict[tuple[str, str], tuple[int, Timer]] = {}
+        for state in workflow.by_path.values():
+            for timer in state.after:
+                self._timers[state.path, timer.duration.text] = (len(self._timers), timer)
+
+    def state(self, path: str) -> State:
+        return self.workflow.by_path[path]
+
+    def decide(self, state: str, event: Event, scene: Scene) -> Decision:
+        return self.machine.decide(state, event.name, scene)
+
+    def decide_timer(self, leaf: str, timer: ArmedTimer, scene: Scene) -> Decision:
+        return self.machine.decide(leaf, timer_event(timer.state, timer.label), scene)
+
+    def timers_of(self, path: str, now_ms: int) -> list[ArmedTimer]:
+        """What entering a state at ``now_ms`` arms."""
+        return [
+            ArmedTimer(path, timer.duration.text, now_ms + timer.duration.ms) for timer in self.state(path).after
+        ]
+
+    def turn(self, timer: ArmedTimer) -> tuple[int, int]:
+        """When a timer's turn comes: by time, and of those due together by order of declaration."""
+        return timer.due_ms, self._timers[timer.state, timer.label][0]
+
+    def changes(self, move: Move, event: str, scene: Scene) -> Changes:
+        """The values a transition writes; all see the same data."""
+        transition = move.transition
+        if not transition.assign and not transition.append:
+            return _NO_CHANGES
+        return Changes(
+            {field: self._value(value, event, scene) for field, value in transition.assign.items()},
+            {field: self._value(value, event, scene) for field, value in transition.append.items()},
+        )
+
+    def _value(self, value: Json, event: str | None, scene: Scene) -> Json:
+        """A string is CEL, anything else is itself."""
+        if not isinstance(value, str):
+            return value
+        return self.guards.compile(value, event=event).evaluate(scene.data, scene.event, scene.visits)
+
+    def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
+        """``with`` and ``output``: expressions that see data and visits, and no event."""
+        return {name: self._value(value, None, scene) for name, value in values.items()}
+
+    def asked(self, state: State, scene: Scene) -> Asked | None:
+        """The question of a state, rendered for good; ``None`` if it asks nothing."""
+        if state.ask is None:
+            return None
+        prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
+        return Asked(prompt, self._addressees(state.ask.to, scene))
+
+    def _addressees(self, to: str | None, scene: Scene) -> tuple[str, ...]:
+        if to is None:
+            return ()
+        value = self._value(to, None, scene)
+        names = value if isinstance(value, list) else [value]
+        if not names or not all(isinstance(name, str) for name in names):
+            why = f"it gives {shortened(value)}, and whom to ask must be a name or a list of names"
+            raise ExpressionFailed(to, why, dict(scene.data))
+        return tuple(names)
+
+    def knows(self, event: Json) -> bool:
+        """Whether an action may name this event at all."""
+        return isinstance(event, str) and event in self.workflow.events
+
+
+_NO_CHANGES = Changes({}, {})
+
+
+def model_rule(validate: Callable[[Mapping[str, Json]], object]) -> Callable[[Mapping[str, Json]], None]:
+    """Lets a pydantic model judge the data: its ``ValidationError`` becomes ``DataInvalid``."""
+
+    def rule(values: Mapping[str, Json]) -> None:
+        try:
+            validate(values)
+        except ValueError as error:
+            raise DataInvalid([str(error)]) from None
+
+    return rule

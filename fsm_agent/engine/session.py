@@ -1,0 +1,167 @@
+"""Opening an agent, committing its steps, taking and giving up its lease: what every flow of the engine shares."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+from fsm_agent.agent import Event, Head, Holder, KeyOutcome, Lease, Status
+from fsm_agent.delta import Folded, fold, foldable_weight, snapshot_weight
+from fsm_agent.engine.effects import Claim, Effect, IsAlive, Load, Now
+from fsm_agent.engine.live import Live, Proposal
+from fsm_agent.engine.program import Program
+from fsm_agent.errors import Conflict, LeaseHeld
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Committed, Record, Snapshot, lease_runs
+
+#: How long a lease lasts unless it is renewed, and how often it is.
+LEASE_MS: Final = 15_000
+RENEW_MS: Final = 5_000
+
+#: How often a flow starts over when others commit between its reading and its writing.
+PATIENCE: Final = 50
+
+#: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
+_ROW_WEIGHT: Final = 24
+_SMALLEST_FOLD: Final = 1_024
+
+Flow: TypeAlias = Generator[Effect, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Who works here: the holder of leases, and how a definition's hash becomes a program."""
+
+    holder: Holder
+    #: whether a flow drives an agent on, or leaves that to a worker
+    drives: bool
+    program: Callable[[str], Program]
+
+
+def open_agent(desk: Desk, agent_id: str, key: str | None = None) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:
+    """Read an agent as it stands now, and what became of ``key``."""
+    record: Record = yield Load(agent_id, key)
+    now_ms: int = yield Now()
+    return _in_hand(desk, record, now_ms), record.outcome
+
+
+def _in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+    return Live(
+        program=desk.program(record.head.definition),
+        head=record.head,
+        folded=fold(record.snapshot, record.tail),
+        now_ms=max(now_ms, record.head.updated_ms),
+        queue=deque(record.queue),
+    )
+
+
+def write(
+    desk: Desk,
+    live: Live,
+    proposal: Proposal,
+    *,
+    from_outside: bool = False,
+    dequeue: int | None = None,
+    key: str | None = None,
+    fingerprint: str = "",
+) -> Flow:
+    """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
+
+    Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
+    """
+    head, snapshot = _weigh(live, proposal)
+    lease = new_lease(desk, live) if desk.drives and head.status is Status.RUNNING else None
+    committed: Committed = yield Commit(
+        head=head,
+        step=proposal.step,
+        epoch=None if from_outside else live.head.epoch,
+        lease=lease,
+        snapshot=snapshot,
+        dequeue=dequeue,
+        key=key,
+        fingerprint=fingerprint,
+    )
+    live.folded.take(proposal.step.version, proposal.step.delta)
+    live.head = replace(head, epoch=committed.epoch, lease=lease, queued=committed.queued)
+    if dequeue is not None:
+        live.queue.popleft()
+    if committed.queued > len(live.queue):
+        record: Record = yield Load(head.id)
+        live.queue = deque(record.queue)
+
+
+def _weigh(live: Live, proposal: Proposal) -> tuple[Head, Snapshot | None]:
+    """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
+    step, so that it costs nothing if the step is refused."""
+    head, version = proposal.head, live.head.version
+    unfolded = live.head.unfolded + _ROW_WEIGHT + foldable_weight(proposal.step.delta)
+    if unfolded <= max(live.head.fold_at, _SMALLEST_FOLD):
+        return replace(head, unfolded=unfolded), None
+    fold_at = 2 * snapshot_weight(live.folded)
+    if unfolded <= fold_at:
+        return replace(head, unfolded=unfolded, fold_at=fold_at), None
+    return replace(head, unfolded=0, fold_at=fold_at), live.folded.snapshot(version)
+
+
+def new_lease(desk: Desk, live: Live) -> Lease:
+    return Lease(desk.holder, live.now_ms + LEASE_MS)
+
+
+def claim(desk: Desk, live: Live) -> Flow:
+    """Take the lease of an agent that nobody holds, or whose holder has died; raises ``LeaseHeld`` otherwise."""
+    lease = live.head.lease
+    if lease is not None and lease_runs(lease, live.now_ms):
+        is_alive: bool | None = yield IsAlive(lease.holder)
+        if is_alive is not False:
+            raise LeaseHeld(live.head.id, lease)
+    taken = new_lease(desk, live)
+    epoch: int = yield Claim(live.head, taken)
+    live.head = replace(live.head, epoch=epoch, lease=taken)
+
+
+def patiently(attempt: Callable[[], Flow]) -> Flow:
+    """Run a flow, and start it over when somebody else commits in between."""
+    for _ in range(PATIENCE - 1):
+        try:
+            return (yield from attempt())
+        except Conflict:
+            continue
+    return (yield from attempt())
+
+
+def fingerprint(*facts: Json) -> str:
+    """What a key was used for, in few bytes: equal facts give equal fingerprints."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def fingerprint_of(event: Event) -> str:
+    """What the key of an event was used for: its name and its payload as it was sent; empty without a key."""
+    return f"{event.name} {fingerprint(dict(event.payload))}" if event.key else ""
+
+
+def used_alike(known: str, event: str | None, payload: Mapping[str, Json]) -> bool:
+    """Whether a key was used for this event (``None`` is any) and payload."""
+    name, _, digest = known.partition(" ")
+    return event in (None, name) and digest == fingerprint(dict(payload))
+
+
+def started(program: Program, agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Live:
+    """An agent of which nothing is written yet: version 0, in no state."""
+    workflow = program.workflow
+    head = Head(
+        id=agent_id,
+        workflow=workflow.name,
+        workflow_version=workflow.version,
+        definition=workflow.hash,
+        state="",
+        status=Status.WAITING,
+        version=0,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    return Live(program, head, Folded(dict(values)), now_ms)

@@ -1,0 +1,23 @@
+"""Ids of agents: ``[A-Za-z0-9][A-Za-z0-9._-]{0,127}``; a new one is a UUIDv7 (RFC 9562), so ids sort by age."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fsm_agent.errors import IdInvalid
+
+_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def new_id() -> str:
+    import uuid_utils
+
+    return str(uuid_utils.uuid7())
+
+
+def checked_id(text: str) -> str:
+    """``text`` if it may be an id; raises ``IdInvalid``."""
+    if _ID.fullmatch(text) is None:
+        raise IdInvalid(text)
+    return text

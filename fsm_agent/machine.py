@@ -1,0 +1,180 @@
+"""What may happen: the declared table, compiled once and asked by pure look-ups.
+
+``transitions`` is the decision core, used flat: nested states become their leaves, inherited handlers become
+candidates of each leaf, and what it moves is a throw-away cursor, never an agent. Its transition class *selects*
+only: it evaluates the guard, remembers itself and stops, so no callback, queue or error policy of its own is ever
+involved. Everything is validated before it is compiled, because unknown names would be accepted there.
+
+Which candidates an event has in a leaf, and in which order, is ``Workflow.candidates``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, cast
+
+import transitions
+
+from fsm_agent.guards import Guards
+from fsm_agent.jsontypes import Json
+from fsm_agent.state import Candidates, State, Transition
+from fsm_agent.workflow import Workflow, lineage
+
+logging.getLogger("transitions").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What guards may look at."""
+
+    data: Mapping[str, Json]
+    #: payload, ``name`` and ``by``
+    event: Mapping[str, Json]
+    visits: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What taking a transition from one leaf means. ``target`` is the leaf where it comes to rest; the paths
+    that are left are given innermost first, those that are entered outermost first."""
+
+    transition: Transition
+    target: str
+    exited: tuple[str, ...] = ()
+    entered: tuple[str, ...] = ()
+
+    @property
+    def is_internal(self) -> bool:
+        return self.transition.target is None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A candidate whose guard held."""
+
+    move: Move
+
+
+@dataclass(frozen=True, slots=True)
+class NotAllowed:
+    """The table has no candidate for this event here."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardsRefuse:
+    """There are candidates, and none of their guards held."""
+
+    guards: tuple[str, ...]
+
+
+Decision: TypeAlias = Taken | NotAllowed | GuardsRefuse
+_NOT_ALLOWED: Final = NotAllowed()
+
+
+class _Cursor:
+    """What ``transitions`` moves instead of an agent."""
+
+    __slots__ = ("scene", "state", "taken")
+
+    def __init__(self, state: str, scene: Scene) -> None:
+        self.state, self.scene = state, scene
+        self.taken: Taken | None = None
+
+
+class _Selecting(transitions.Transition):
+    """A transition that is chosen, not carried out."""
+
+    def __init__(self, source: str, dest: str, *, conditions: list[Callable[..., bool]], chosen: Taken) -> None:
+        super().__init__(source, dest, conditions=cast(Any, conditions))
+        self.chosen = chosen
+
+    def execute(self, event_data: Any) -> bool:
+        if not self._eval_conditions(event_data):
+            return False
+        event_data.model.taken = self.chosen
+        return True
+
+
+class Machine:
+    """The compiled table of one workflow, shared by all its agents; holds no state of any of them."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self.workflow = workflow
+        self.guards = Guards(workflow)
+        leaves = [leaf.path for leaf in workflow.leaves]
+        self._machine: Any = transitions.Machine(
+            model=None, states=leaves, initial=leaves[0], auto_transitions=False, send_event=True, queued=False
+        )
+        self._table: dict[str, dict[str, tuple[Move, ...]]] = {leaf: {} for leaf in leaves}
+        for leaf in workflow.leaves:
+            for event in workflow.handled(leaf.path):
+                self._compile(leaf, event, workflow.candidates(leaf.path, event))
+            for state in workflow.chain(leaf.path):
+                for timer in state.after:
+                    self._compile(leaf, timer_event(state.path, timer.duration.text), timer.transitions)
+
+    def _compile(self, leaf: State, event: str, candidates: Candidates) -> None:
+        if not candidates:
+            return
+        moves = tuple(_move(self.workflow, leaf, each) for each in candidates)
+        self._table[leaf.path][event] = moves
+        if event not in self._machine.events:
+            self._machine.events[event] = transitions.core.Event(event, self._machine)
+        for move in moves:
+            self._machine.events[event].add_transition(
+                _Selecting(leaf.path, move.target, conditions=self._conditions(move, event), chosen=Taken(move))
+            )
+
+    def _conditions(self, move: Move, event: str) -> list[Callable[..., bool]]:
+        text = move.transition.when
+        if text is None:
+            return []
+        guard = self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
+
+        def holds(event_data: Any) -> bool:
+            scene: Scene = event_data.model.scene
+            return guard.holds(scene.data, scene.event, scene.visits)
+
+        return [holds]
+
+    def decide(self, state: str, event: str, scene: Scene) -> Decision:
+        """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
+
+        Raises ``ExpressionFailed`` if a guard that is reached cannot be evaluated.
+        """
+        moves = self._table[state].get(event)
+        if moves is None:
+            return _NOT_ALLOWED
+        cursor = _Cursor(state, scene)
+        self._machine.events[event].trigger(cursor)
+        return cursor.taken or GuardsRefuse(tuple(move.transition.when or "true" for move in moves))
+
+    def moves(self, state: str, event: str) -> tuple[Move, ...]:
+        """The candidates of an event in a leaf, in the order in which they are tried."""
+        return self._table[state].get(event, ())
+
+
+_TIMER: Final = "after "
+
+
+def timer_event(state: str, label: str) -> str:
+    """The name under which the table keeps the timer ``label`` of ``state``; no declared event can have it."""
+    return f"{_TIMER}{label} in {state}"
+
+
+def _move(workflow: Workflow, leaf: State, transition: Transition) -> Move:
+    """Leave up to the least common ancestor of leaf and target, enter ``initial`` downward.
+
+    The ancestor is a proper one of both, so that a self-target, and a target that is an own ancestor, is left and
+    entered again.
+    """
+    if transition.target is None:
+        return Move(transition, leaf.path)
+    target = workflow.leaf(transition.target)
+    old, named, new = lineage(leaf.path), lineage(transition.target), lineage(target.path)
+    shared = 0
+    while shared < min(len(old), len(named)) - 1 and old[shared] == named[shared]:
+        shared += 1
+    return Move(transition, target.path, tuple(reversed(old[shared:])), new[shared:])

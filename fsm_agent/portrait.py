@@ -1,0 +1,49 @@
+"""An agent as a caller sees it: its head and data, with what the definition says about them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status, moment
+from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.workflow import Workflow
+
+
+def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:
+    """The public picture of an agent."""
+    problem = head.problem
+    return Agent(
+        id=head.id,
+        workflow=head.workflow,
+        workflow_version=head.workflow_version,
+        state=head.state,
+        status=head.status,
+        version=head.version,
+        data=data,
+        question=_question(workflow, head),
+        allowed=_allowed(workflow, head),
+        output=head.output,
+        error={"type": problem.type, "message": problem.message} if problem else None,
+        created_at=moment(head.created_ms),
+        updated_at=moment(head.updated_ms),
+        delivery=delivery,
+    )
+
+
+def _question(workflow: Workflow, head: Head) -> Question | None:
+    ask = workflow.by_path[head.state].ask
+    if ask is None or head.asked is None or head.status is not Status.WAITING:
+        return None
+    deadline_ms = min((timer.due_ms for timer in head.timers), default=None)
+    return Question(
+        prompt=head.asked.prompt,
+        events={event: object_schema(workflow.payload_fields(event)) for event in ask.events},
+        to=head.asked.to,
+        deadline=None if deadline_ms is None else moment(deadline_ms),
+    )
+
+
+def _allowed(workflow: Workflow, head: Head) -> tuple[str, ...]:
+    if head.status in ENDED:
+        return ()
+    return ("cancel",) if head.status is Status.PARKED else workflow.allowed(head.state)

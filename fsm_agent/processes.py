@@ -1,0 +1,42 @@
+"""Who this process is, and whether another one still lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import cache
+from typing import Final
+
+from fsm_agent.agent import Holder
+
+#: A pid that belongs to a process born after this moment is not us.
+_SEEN_ALIVE_MS: Final = int(time.time() * 1000)
+
+
+@cache
+def this_host() -> str:
+    return socket.gethostname()
+
+
+def this_process() -> Holder:
+    """The holder of every lease that this process takes."""
+    return Holder(this_host(), os.getpid(), _SEEN_ALIVE_MS)
+
+
+def is_alive(holder: Holder) -> bool | None:
+    """Whether the process lives; ``None`` for another host, of which nothing can be known from here."""
+    if holder.host != this_host():
+        return None
+    if holder.pid == os.getpid():
+        return holder == this_process()
+    import psutil
+
+    try:
+        other = psutil.Process(holder.pid)
+        born_ms = other.create_time() * 1000
+        return bool(born_ms <= holder.started_ms and other.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True

@@ -1,0 +1,183 @@
+"""Data and payloads against their schemas, without pydantic: only what changed is looked at.
+
+Validators are compiled from JSON Schema once per workflow, lazily, by ``jsonschema_rs``. A change deep inside a
+field is held against the schema of that place where the way to it is plain, else against the whole field's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from fsm_agent.agent import Delta
+from fsm_agent.delta import own, segments
+from fsm_agent.errors import DataInvalid, PayloadInvalid, did_you_mean, listed
+from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
+from fsm_agent.workflow import Workflow
+
+#: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
+_ENTANGLING: Final = frozenset(
+    {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas",
+     "dependentRequired", "unevaluatedProperties", "unevaluatedItems", "patternProperties", "propertyNames",
+     "minProperties", "maxProperties", "uniqueItems", "contains", "prefixItems", "maxItems", "enum", "const"}
+)  # fmt: skip
+
+
+class Shape:
+    """One schema, compiled when it is first needed."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    @cached_property
+    def _validator(self) -> Any:
+        return _compiled(self.schema)
+
+    def problems(self, value: Json, where: str) -> list[str]:
+        """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
+        if self._validator.is_valid(value):
+            return []
+        return [
+            f"{'/'.join([where, *map(str, error.instance_path)]) if where or error.instance_path else 'the payload'}: "
+            f"{error.message}"
+            for error in self._validator.iter_errors(value)
+        ]
+
+    def part(self, way: list[str]) -> Schema | None:
+        """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
+        schema: Json = self.schema
+        for key in way:
+            if not isinstance(schema, Mapping) or not _ENTANGLING.isdisjoint(schema):
+                return None
+            properties = schema.get("properties", {})
+            if "items" in schema and key.isdecimal():
+                schema = schema["items"]
+            else:
+                schema = properties[key] if key in properties else schema.get("additionalProperties", True)
+        return {} if schema is True else schema if isinstance(schema, Mapping) else None
+
+
+class DataRules:
+    """What the data of one workflow must be."""
+
+    def __init__(self, workflow: Workflow, *, model: Callable[[Mapping[str, Json]], None] | None = None) -> None:
+        self._fields = {name: Shape(schema) for name, schema in workflow.data.items()}
+        self._parts: dict[tuple[str, str], Shape] = {}
+        self._model = model
+
+    def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
+        """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
+        problems = [
+            f"there is no field {name!r}{did_you_mean(name, list(self._fields))}; declared: {listed(self._fields)}"
+            for name in given
+            if name not in self._fields
+        ]
+        values: dict[str, Json] = {}
+        for name, shape in self._fields.items():
+            if name in given:
+                values[name] = own(given[name], name)
+                problems += shape.problems(values[name], name)
+            elif is_required(shape.schema):
+                problems.append(f"{name} must be given: it has no default and may not be null")
+            else:
+                values[name] = own(shape.schema.get("default"), name)
+        if problems:
+            raise DataInvalid(problems)
+        self._ask_model(values)
+        return values
+
+    def check(self, delta: Delta, view: Mapping[str, Json]) -> None:
+        """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""
+        problems: list[str] = []
+        for pointer, value in delta.set.items():
+            problems += self._problems(pointer, value, view)
+        for pointer in delta.remove:
+            field = segments(pointer)[0]
+            problems += self._fields[field].problems(view[field], field)
+        for pointer, items in delta.append.items():
+            problems += self._problems_of_items(pointer, items, view)
+        if problems:
+            raise DataInvalid(problems)
+        if delta:
+            self._ask_model(view)
+
+    def _ask_model(self, values: Mapping[str, Json]) -> None:
+        if self._model is not None:
+            self._model(dict(values))
+
+    def _problems(self, pointer: str, value: Json, view: Mapping[str, Json]) -> list[str]:
+        if "/" not in pointer:
+            return self._fields[pointer].problems(value, pointer)
+        field, _, way = pointer.partition("/")
+        part = self._part(field, way)
+        return self._fields[field].problems(view[field], field) if part is None else part.problems(value, pointer)
+
+    def _problems_of_items(self, pointer: str, items: list[Json], view: Mapping[str, Json]) -> list[str]:
+        field, _, way = pointer.partition("/")
+        part = self._part(field, f"{way}/0" if way else "0")
+        if part is None:
+            return self._fields[field].problems(view[field], field)
+        return [problem for item in items for problem in part.problems(item, f"{pointer}/-")]
+
+    def _part(self, field: str, way: str) -> Shape | None:
+        """The shape of a place inside a field, compiled once; list indices share one."""
+        keys = ["0" if key.isdecimal() else key for key in segments(way)]
+        schema = self._fields[field].part(keys)
+        if schema is None:
+            return None
+        return self._parts.setdefault((field, "/".join(keys)), Shape(schema))
+
+
+class PayloadRules:
+    """What the payloads of one workflow's events must be."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._shapes: dict[str, Shape] = {}
+
+    def complete(self, event: str, payload: Mapping[str, Json]) -> dict[str, Json]:
+        """A private copy of ``payload``, validated and filled up with defaults and nulls, so that it is total.
+
+        Raises ``PayloadInvalid``; ``event`` must be declared or built in.
+        """
+        fields = self._workflow.payload_fields(event)
+        if not isinstance(payload, Mapping):
+            raise PayloadInvalid(event, [f"it is {type(payload).__name__}, and must be an object"])
+        try:
+            values: dict[str, Json] = own(dict(payload))
+        except DataInvalid as error:
+            raise PayloadInvalid(event, [str(error)]) from None
+        shape = self._shapes.get(event) or self._shapes.setdefault(event, Shape(object_schema(fields)))
+        if problems := [*self._unknown(fields, values), *shape.problems(values, "")]:
+            raise PayloadInvalid(event, problems)
+        for name, schema in fields.items():
+            values.setdefault(name, own(schema.get("default")))
+        return values
+
+    def _unknown(self, fields: Mapping[str, Schema], values: Mapping[str, Json]) -> Iterator[str]:
+        for name in values:
+            if name not in fields and (near := did_you_mean(name, list(fields))):
+                yield f"there is no field {name!r}{near}"
+
+
+def schema_problem(schema: Json) -> str | None:
+    """Why ``schema`` is not a valid JSON Schema, in a sentence; ``None`` if it is one."""
+    import jsonschema_rs
+
+    try:
+        _compiled(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        return str(getattr(error, "message", error)).splitlines()[0]
+    return None
+
+
+def _compiled(schema: Schema) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(dict(schema), validate_formats=True, retriever=_retrieve_nothing)
+
+
+def _retrieve_nothing(uri: str) -> Json:
+    """A schema is data: what it refers to must stand in it, and is never fetched."""
+    raise ValueError(f"$ref {uri!r} points outside the schema")
