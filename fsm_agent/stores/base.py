@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from fsm_agent.agent import Event, Head, Lease, Status, Step
+from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.record import Commit, Committed, Creation, Page, Record
 
@@ -44,7 +45,8 @@ class Store(ABC):
     async def create(self, creation: Creation) -> Head:
         """Bring an agent into being: head, steps, key and lease together. Returns the head with epoch 1.
 
-        Raises ``AgentExists`` if the id or the key is taken, whatever the key was used for.
+        Raises ``AgentExists`` if the id or the key is taken, whatever the key was used for; ``StoreCorrupt`` if the
+        definition is not kept, since no later process could go on with the agent.
         """
 
     @abstractmethod
@@ -65,7 +67,9 @@ class Store(ABC):
 
         The step is taken only if the stored version is ``head.version - 1`` and, where ``commit.epoch`` is given,
         the stored epoch is that one; where it is ``None`` the stored epoch goes up by one. Raises ``Conflict``
-        otherwise, and if the key is taken. Durable when it returns, as far as the store promises durability.
+        otherwise, if the key is taken, and if ``dequeue`` is not queued. The key of a dequeued event gets this
+        version as its outcome. What pins the agent (id, definition, creation) stays as it is. Durable when it
+        returns, as far as the store promises durability.
         """
 
     @abstractmethod
@@ -85,7 +89,7 @@ class Store(ABC):
 
     @abstractmethod
     async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        """Prolong a lease. False, and nothing changes, if the epoch is no longer this one."""
+        """Prolong a lease. False, and nothing changes, if it was given up or the epoch is no longer this one."""
 
     @abstractmethod
     async def release(self, agent_id: str, epoch: int) -> None:
@@ -133,3 +137,12 @@ class Store(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
+    """The refusal of a compare-and-set; with equal versions it was the epoch, the lease, a key or the queue."""
+    return Conflict(agent_id, expected, actual if actual != expected else None)
+
+
+def definition_missing(url: str, definition_hash: str) -> StoreCorrupt:
+    return StoreCorrupt(f"{url} keeps no workflow under the hash {definition_hash!r}; `save_workflow` comes first")

@@ -1,0 +1,26 @@
+"""The only clock of a store: milliseconds that never go back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class SteadyClock:
+    """Wall time, or what ``read`` says, but never less than it was or than any time that was seen stored."""
+
+    def __init__(self, read: Callable[[], int] | None = None) -> None:
+        self._read = read or _wall_ms
+        self._newest_ms = 0
+
+    def now(self) -> int:
+        return self.seen(self._read())
+
+    def seen(self, stored_ms: int) -> int:
+        """Note a time that another process may have written; returns the newest that is known."""
+        self._newest_ms = max(self._newest_ms, stored_ms)
+        return self._newest_ms
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

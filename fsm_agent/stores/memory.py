@@ -1,0 +1,225 @@
+"""Agents in this process, gone with it: ``memory://``.
+
+Kept are the same rows that a database would keep, never the words that were passed in, so nothing is aliased.
+Every verb runs to its end without an ``await``: what one loop runs is atomic.
+"""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
+
+from fsm_agent.agent import Event, Head, KeyOutcome, Lease, Queued, Status, Step
+from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Committed, Creation, Page, Record, lease_runs
+from fsm_agent.stores import codec
+from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.clock import SteadyClock
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One agent: rows, and what is the store's own."""
+
+    pin: codec.PinRow
+    moving: codec.MovingRow
+    #: ``Head.own_wake_ms``
+    wake_ms: int | None
+    lease: Lease | None
+    steps: list[codec.StepRow]
+    epoch: int = 1
+    snapshot: tuple[int, str, str] | None = None
+    #: number -> event
+    queue: dict[int, str] = field(default_factory=dict)
+    numbered: int = 0
+    #: event key -> version (``None`` while queued), fingerprint
+    keys: dict[str, tuple[int | None, str]] = field(default_factory=dict)
+
+    @property
+    def head(self) -> Head:
+        held = (self.epoch, len(self.queue), *codec.lease_row(self.lease))
+        return codec.head_of((*self.pin, *self.moving, *held))
+
+    def take(self, commit: Commit) -> None:
+        """Write a step; whatever can fail, fails before the first change."""
+        head = commit.head
+        moving, step = codec.moving_row(head), codec.step_row(commit.step)
+        snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else self.snapshot
+        self.moving, self.wake_ms, self.lease, self.snapshot = moving, head.own_wake_ms, commit.lease, snapshot
+        self.steps.append(step)
+        if commit.epoch is None:
+            self.epoch += 1
+        if commit.key is not None:
+            self.keys[commit.key] = (head.version, commit.fingerprint)
+        if commit.dequeue is not None:
+            key = codec.event_of(self.queue.pop(commit.dequeue)).key
+            if key is not None:
+                self.keys[key] = (head.version, self.keys[key][1])
+
+    def tail(self) -> Iterator[codec.StepRow]:
+        """What ``Record.tail`` is made of; of steps that the snapshot covers, only the appended items."""
+        if self.snapshot is None:
+            yield from self.steps
+            return
+        covered, appended_since, _ = self.snapshot
+        since = min(codec.decode(appended_since).values(), default=covered)
+        for step in self.steps[since:covered]:
+            if step.append is not None:
+                yield step._replace(payload=None, delta=None)
+        yield from self.steps[covered:]
+
+
+class MemoryStore(Store):
+    """See the module; ``open_store("memory://")`` makes one, empty."""
+
+    def __init__(self, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> None:
+        self.url = "memory://"
+        self.namespace = namespace
+        self._clock = SteadyClock(clock)
+        self._definitions: dict[str, str] = {}
+        self._agents: dict[str, _Kept] = {}
+        #: key of a creation -> agent id, fingerprint
+        self._starts: dict[str, tuple[str, str]] = {}
+
+    async def now(self) -> int:
+        return self._clock.now()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        self._definitions.setdefault(definition_hash, codec.encode(definition))
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        if definition_hash not in self._definitions:
+            raise definition_missing(self.url, definition_hash)
+        definition: Mapping[str, Json] = codec.decode(self._definitions[definition_hash])
+        return definition
+
+    async def create(self, creation: Creation) -> Head:
+        head, key = creation.head, creation.key
+        if head.id in self._agents or key in self._starts:
+            raise AgentExists(head.id)
+        if head.definition not in self._definitions:
+            raise definition_missing(self.url, head.definition)
+        kept = _Kept(
+            pin=codec.pin_row(head),
+            moving=codec.moving_row(head),
+            wake_ms=head.own_wake_ms,
+            lease=creation.lease,
+            steps=[codec.step_row(step) for step in creation.steps],
+        )
+        self._agents[head.id] = kept
+        if key is not None:
+            self._starts[key] = (head.id, creation.fingerprint)
+        return kept.head
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        return self._starts.get(key)
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        kept = self._kept(agent_id)
+        outcome = kept.keys.get(key) if key is not None else None
+        return Record(
+            head=kept.head,
+            snapshot=codec.snapshot_of(kept.snapshot) if kept.snapshot else None,
+            tail=tuple(codec.step_of(step) for step in kept.tail()),
+            queue=tuple(Queued(number, codec.event_of(text)) for number, text in kept.queue.items()),
+            outcome=KeyOutcome(*outcome) if outcome else None,
+        )
+
+    async def head(self, agent_id: str) -> Head:
+        return self._kept(agent_id).head
+
+    async def commit(self, commit: Commit) -> Committed:
+        kept = self._kept(commit.head.id)
+        stands_on, actual = commit.head.version - 1, kept.moving.version
+        is_fenced = commit.epoch is not None and commit.epoch != kept.epoch
+        is_decided = commit.dequeue is not None and commit.dequeue not in kept.queue
+        if actual != stands_on or is_fenced or is_decided or commit.key in kept.keys:
+            raise moved_on(commit.head.id, stands_on, actual)
+        kept.take(commit)
+        self._clock.seen(commit.head.updated_ms)
+        return Committed(kept.epoch, len(kept.queue))
+
+    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+        kept = self._kept(agent_id)
+        if kept.moving.version != version or event.key in kept.keys:
+            raise moved_on(agent_id, version, kept.moving.version)
+        text = codec.event_text(event)
+        kept.numbered += 1
+        kept.queue[kept.numbered] = text
+        if event.key is not None:
+            kept.keys[event.key] = (None, fingerprint)
+        return len(kept.queue)
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        kept = self._kept(agent_id)
+        if (kept.moving.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
+            raise moved_on(agent_id, seen.version, kept.moving.version)
+        kept.epoch, kept.lease = kept.epoch + 1, lease
+        return kept.epoch
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        kept = self._kept(agent_id)
+        if kept.epoch != epoch or kept.lease is None:
+            return False
+        kept.lease = lease
+        return True
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        kept = self._kept(agent_id)
+        if kept.epoch == epoch:
+            kept.lease = None
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        kept = self._kept(agent_id)
+        if kept.epoch != epoch:
+            raise moved_on(agent_id, kept.moving.version, kept.moving.version)
+        head = replace(kept.head, attempts=attempts, retry_ms=retry_ms)
+        kept.moving, kept.wake_ms = codec.moving_row(head), head.own_wake_ms
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        waking = (
+            (0 if kept.queue else kept.wake_ms, agent_id)
+            for agent_id, kept in self._agents.items()
+            if not lease_runs(kept.lease, now_ms)
+        )
+        due = ((wake_ms, agent_id) for wake_ms, agent_id in waking if wake_ms is not None and wake_ms <= now_ms)
+        return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        return [kept.head for kept in self._agents.values() if kept.lease and kept.lease.holder.host == host]
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        ids = sorted(self._agents)
+        found: list[Head] = []
+        for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
+            kept = self._agents[agent_id]
+            is_status = status is None or kept.moving.status == codec.status_number(status)
+            if is_status and workflow in {None, kept.pin.workflow}:
+                found.append(kept.head)
+            if len(found) > limit:
+                return Page(tuple(found[:limit]), found[limit - 1].id)
+        return Page(tuple(found), None)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        steps = self._kept(agent_id).steps[after:]
+        return [codec.step_of(step) for step in steps[:limit]]
+
+    async def close(self) -> None:
+        """Nothing to let go of: the agents stay as long as the store object."""
+
+    def _kept(self, agent_id: str) -> _Kept:
+        try:
+            return self._agents[agent_id]
+        except KeyError:
+            raise AgentNotFound(agent_id, self.namespace) from None
