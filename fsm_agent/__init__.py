@@ -1,0 +1,95 @@
+"""fsm-agent: LLM agents as explicit state machines - declared, checked, durable, drawn for review.
+
+Names are imported when they are first used, so that a program pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from fsm_agent.actions.action import Action, Emission, action
+    from fsm_agent.actions.context import Context
+    from fsm_agent.agent import Agent, Question, Status, Step
+    from fsm_agent.declaration import State, Transition, Workflow
+    from fsm_agent.errors import (
+        ActionError,
+        Conflict,
+        FsmAgentError,
+        LeaseHeld,
+        Refused,
+        StoreError,
+        WorkflowInvalid,
+    )
+    from fsm_agent.finding import Finding
+    from fsm_agent.runner import Runner
+    from fsm_agent.stores.base import Store
+    from fsm_agent.stores.urls import open_store
+    from fsm_agent.worker import Worker
+
+_HOMES: Final = {
+    "Action": "actions.action",
+    "ActionError": "errors",
+    "Agent": "agent",
+    "Conflict": "errors",
+    "Context": "actions.context",
+    "Emission": "actions.action",
+    "Finding": "finding",
+    "FsmAgentError": "errors",
+    "LeaseHeld": "errors",
+    "Question": "agent",
+    "Refused": "errors",
+    "Runner": "runner",
+    "State": "declaration",
+    "Status": "agent",
+    "Step": "agent",
+    "Store": "stores.base",
+    "StoreError": "errors",
+    "Transition": "declaration",
+    "Worker": "worker",
+    "Workflow": "declaration",
+    "WorkflowInvalid": "errors",
+    "action": "actions.action",
+    "open_store": "stores.urls",
+}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Action",
+    "ActionError",
+    "Agent",
+    "Conflict",
+    "Context",
+    "Emission",
+    "Finding",
+    "FsmAgentError",
+    "LeaseHeld",
+    "Question",
+    "Refused",
+    "Runner",
+    "State",
+    "Status",
+    "Step",
+    "Store",
+    "StoreError",
+    "Transition",
+    "Worker",
+    "Workflow",
+    "WorkflowInvalid",
+    "action",
+    "open_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fsm_agent' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"fsm_agent.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

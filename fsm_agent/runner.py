@@ -23,6 +23,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.performing import Performing
 from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
+from fsm_agent.reader import read_agent
 from fsm_agent.record import Commit, Creation
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
@@ -75,7 +76,7 @@ class Runner:
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._pin(workflow)
         first = Event(event or "created", payload or {}, by, key)
-        return await self._call(intake.start(self._desk(drive), program, agent_id, first, data or {}))
+        return await self._call(intake.start(self._desk(drives=drive), program, agent_id, first, data or {}))
 
     async def send(
         self,
@@ -94,7 +95,7 @@ class Runner:
         leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``).
         """
         said = Event(event, payload or {}, by, key)
-        return await self._call(intake.send(self._desk(drive), agent_id, said, expect_version=expect_version))
+        return await self._call(intake.send(self._desk(drives=drive), agent_id, said, expect_version=expect_version))
 
     async def answer(
         self,
@@ -109,18 +110,18 @@ class Runner:
     ) -> Agent:
         """Answer the agent's question, and drive on; ``event`` says which answer, where there are several."""
         said = intake.Answer(payload or {}, event, by, key)
-        return await self._call(intake.send(self._desk(drive), agent_id, said, expect_version=expect_version))
+        return await self._call(intake.send(self._desk(drives=drive), agent_id, said, expect_version=expect_version))
 
     async def cancel(self, agent_id: str, *, by: str | None = None, drive: bool = True) -> Agent:
         """Cancel as the workflow declares; where it declares nothing, the agent simply ends cancelled."""
         return await self.send(agent_id, "cancel", by=by, drive=drive)
 
-    async def resume(self, agent_id: str) -> Agent:
+    async def resume(self, agent_id: str, *, stay: bool = True) -> Agent:
         """Drive an agent that was interrupted, is due or is retrying; one that waits is left as it is.
 
-        Raises ``LeaseHeld`` if a living process drives it.
+        With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives it.
         """
-        return await self._call(intake.resume(self._desk(True), agent_id))
+        return await self._call(intake.resume(self._desk(stays=stay), agent_id))
 
     async def unpark(
         self,
@@ -133,11 +134,11 @@ class Runner:
     ) -> Agent:
         """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``."""
         said = Event(event or "retry", payload or {}, by)
-        return await self._call(intake.unpark_agent(self._desk(drive), agent_id, said, retry=event is None))
+        return await self._call(intake.unpark_agent(self._desk(drives=drive), agent_id, said, retry=event is None))
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""
-        return await self._portray(intake.Delivered(await self._opened(agent_id), "applied"), is_delivery=False)
+        return await read_agent(self.store, agent_id)
 
     async def history(self, agent_id: str) -> Sequence[Step]:
         """Every step, the first first."""
@@ -156,8 +157,8 @@ class Runner:
     ) -> None:
         await self.close()
 
-    def _desk(self, drives: bool) -> Desk:  # noqa: FBT001
-        return Desk(this_process(), drives, self._programs.__getitem__)
+    def _desk(self, *, drives: bool = True, stays: bool = True) -> Desk:
+        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays)
 
     async def _pin(self, workflow: Workflow) -> Program:
         if workflow.hash not in self._programs:
@@ -171,21 +172,13 @@ class Runner:
 
     async def _call(self, flow: Flow) -> Agent:
         delivered: intake.Delivered = await self._run(flow)
-        if not delivered.is_current:
-            await self._performing.settled(delivered.live.head.id)
-            delivered = intake.Delivered(await self._opened(delivered.live.head.id), delivered.delivery)
-        head = delivered.live.head
-        logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
-        return await self._portray(delivered)
-
-    async def _opened(self, agent_id: str) -> Any:
-        live, _ = await self._run(open_agent(self._desk(False), agent_id))
-        return live
-
-    async def _portray(self, delivered: intake.Delivered, *, is_delivery: bool = True) -> Agent:
         live = delivered.live
-        delivery = delivered.delivery if is_delivery else None
-        return portray(live.program.workflow, live.head, live.folded.values, delivery=delivery)
+        if not delivered.is_current:
+            await self._performing.settled(live.head.id)
+            live, _ = await self._run(open_agent(self._desk(), live.head.id))
+        head = live.head
+        logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
+        return portray(live.program.workflow, head, live.folded.values, delivery=delivered.delivery)
 
     async def _run(self, flow: Flow) -> Any:
         """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""

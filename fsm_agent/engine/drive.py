@@ -66,7 +66,13 @@ def _next_turn(desk: Desk, live: Live) -> Flow | None:
     timer = due_timer(live)
     if timer is not None:
         return write(desk, live, fire(live, timer))
-    return _work(desk, live) if status is Status.RUNNING else None
+    if status is not Status.RUNNING or (_is_backing_off(live) and not desk.stays):
+        return None
+    return _work(desk, live)
+
+
+def _is_backing_off(live: Live) -> bool:
+    return live.head.retry_ms is not None and live.head.retry_ms > live.now_ms
 
 
 def due_timer(live: Live, *, leaving_only: bool = False) -> ArmedTimer | None:
@@ -135,7 +141,7 @@ def _work(desk: Desk, live: Live) -> Flow:
     """One attempt of the state's action, or the wait before it."""
     head, leaf = live.head, live.program.state(live.head.state)
     until_ms = min((timer.due_ms for timer in head.timers if leaves(live, timer)), default=None)
-    if head.retry_ms is not None and head.retry_ms > live.now_ms:
+    if head.retry_ms is not None and _is_backing_off(live):
         live.now_ms = yield Sleep(head, head.retry_ms if until_ms is None else min(head.retry_ms, until_ms))
         return
     data = live.draft()

@@ -37,9 +37,11 @@ class Desk:
     """Who works here: the holder of leases, and how a definition's hash becomes a program."""
 
     holder: Holder
-    #: whether a flow drives an agent on, or leaves that to a worker
-    drives: bool
     program: Callable[[str], Program]
+    #: whether a flow drives an agent on, or leaves that to a worker
+    drives: bool = True
+    #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
+    stays: bool = True
 
 
 def open_agent(desk: Desk, agent_id: str, key: str | None = None) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:

@@ -1,0 +1,96 @@
+"""The worker: claims and drives whatever is due, until it is stopped.
+
+One sweep finds all of it: due timers, queued events, ended backoffs, interrupted agents whose lease has run out,
+and those whose holder has died on this host. Many workers may share a store; the lease decides who drives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from fsm_agent.agent import Head
+from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreError
+from fsm_agent.processes import is_alive, this_host
+from fsm_agent.runner import Runner
+
+logger = logging.getLogger("fsm_agent")
+
+_EVERY: Final = timedelta(seconds=1)
+
+
+class Worker:
+    """Sweeps one store with one runner; ``at_once`` agents are driven side by side."""
+
+    def __init__(self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100) -> None:
+        self._runner = runner
+        self._every = every
+        self._free = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._driven: dict[str, asyncio.Task[None]] = {}
+
+    async def sweep(self) -> int:
+        """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
+        store = self._runner.store
+        due = list(await store.due(await store.now(), self._at_once))
+        due += [head.id for head in await store.held_here(this_host()) if _is_orphan(head)]
+        fresh = [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven]
+        for agent_id in fresh:
+            task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
+            task.add_done_callback(partial(self._forget, agent_id))
+        return len(fresh)
+
+    async def run_once(self) -> int:
+        """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven."""
+        total = 0
+        while begun := await self.sweep():
+            total += begun
+            await asyncio.gather(*self._driven.values())
+        return total
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Sweep until ``stopped`` is set; then let go of what is driven."""
+        try:
+            while not stopped.is_set():
+                await self._sweep_safely()
+                await _first_of(stopped, self._every)
+        finally:
+            for task in list(self._driven.values()):
+                task.cancel()
+            await asyncio.gather(*self._driven.values(), return_exceptions=True)
+
+    async def _sweep_safely(self) -> None:
+        """A store that is gone for a while stops no worker."""
+        try:
+            await self.sweep()
+        except StoreError as error:
+            logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
+
+    def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:
+        self._driven.pop(agent_id, None)
+
+    async def _drive(self, agent_id: str) -> None:
+        async with self._free:
+            try:
+                await self._runner.resume(agent_id, stay=False)
+            except LeaseHeld:
+                logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
+            except FsmAgentError as error:
+                facts = {"action": "drive_failed", "agent_id": agent_id}
+                logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
+
+
+def _is_orphan(head: Head) -> bool:
+    """Whether the process that drives an agent has died without giving its lease up."""
+    return head.lease is not None and is_alive(head.lease.holder) is False
+
+
+async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:
+    try:
+        async with asyncio.timeout(every.total_seconds()):
+            await stopped.wait()
+    except TimeoutError:
+        return
