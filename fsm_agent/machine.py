@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import transitions
 
@@ -25,8 +25,7 @@ from fsm_agent.workflow import Workflow, lineage
 logging.getLogger("transitions").setLevel(logging.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """What guards may look at."""
 
     data: Mapping[str, Json]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fsm_agent.agent import Head, KeyOutcome, Lease, Queued, Step
 from fsm_agent.jsontypes import Json
@@ -37,8 +38,7 @@ class Creation:
     lease: Lease | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One step of one agent. ``head.version`` is ``step.version``, one more than the version it stands on."""
 
     head: Head
@@ -55,8 +55,7 @@ class Commit:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What the store knows after a commit: the epoch that now holds, and how many events are queued."""
 
     epoch: int

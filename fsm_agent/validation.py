@@ -142,6 +142,8 @@ class PayloadRules:
         Raises ``PayloadInvalid``; ``event`` must be declared or built in.
         """
         fields = self._workflow.payload_fields(event)
+        if not fields and payload == {}:
+            return {}
         if not isinstance(payload, Mapping):
             raise PayloadInvalid(event, [f"it is {type(payload).__name__}, and must be an object"])
         try:

@@ -7,7 +7,6 @@ committed before anything else begins, so a crash between any two effects loses 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, ArmedTimer, Event, Problem, Status
@@ -49,7 +48,7 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
             yield from turn
         if live.head.lease is not None:
             yield Release(live.head.id, live.head.epoch)
-            live.head = replace(live.head, lease=None)
+            live.head = live.head._replace(lease=None)
     except (Superseded, Conflict):
         return False
     return True
@@ -200,7 +199,7 @@ def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:
     if retry and reply.is_retryable and failures < retry.attempts and (not retry.on or set(retry.on) & set(reply.types)):
         retry_ms = live.now_ms + retry.delay_ms(failures)
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
-        live.head = replace(head, attempts=failures, retry_ms=retry_ms)
+        live.head = head._replace(attempts=failures, retry_ms=retry_ms)
         return
     problem = Problem(reply.types[0], reply.message)
     event = "timeout" if reply.is_timeout else "error"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from fsm_agent.agent import Event, Head, Holder, Lease
 from fsm_agent.data import Data
@@ -95,8 +95,7 @@ class Sleep:
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """Calls an action once. Replies ``Emitted``, ``Failed``, ``Missing`` or ``Overdue``."""
 
     head: Head
@@ -127,8 +126,7 @@ Effect: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Emitted:
+class Emitted(NamedTuple):
     """The action returned: the event that it names happened."""
 
     event: Json

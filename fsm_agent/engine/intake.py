@@ -87,7 +87,7 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
         if key and (known := (yield from _known(desk, key, what))):
             return known
         raise
-    live.head = replace(live.head, epoch=head.epoch, lease=lease)
+    live.head = live.head._replace(epoch=head.epoch, lease=lease)
     is_current = not desk.drives or (yield from drive(desk, live))
     return Delivered(live, "applied", is_current)
 
@@ -110,7 +110,7 @@ def _first_steps(live: Live, event: Event | None) -> tuple[Step, ...]:
     entry = Move(Transition(target=leaf.path), leaf.path, (), lineage(leaf.path))
     made = take(live, Event("created", by=by), entry, kind=StepKind.CREATED)
     values = dict(live.folded.values)
-    created = replace(made.step, source=None, delta=replace(made.step.delta, set=values))
+    created = made.step._replace(source=None, delta=made.step.delta._replace(set=values))
     live.head = made.head
     live.folded.values = own(values)
     if event is None or event.name == "created":
@@ -210,7 +210,7 @@ def _checked(live: Live, event: Event) -> Event:
         raise IllegalEvent(event.name, head.state, others, why=f", because action {state.do!r} will say it")
     if state.ask and event.name in state.ask.events and head.asked and head.asked.to and event.by not in head.asked.to:
         raise NotAddressee(event.by, head.asked.to)
-    return replace(event, payload=program.payload_rules.complete(event.name, event.payload))
+    return event._replace(payload=program.payload_rules.complete(event.name, event.payload))
 
 
 def _decided(live: Live, event: Event) -> Proposal:
@@ -221,7 +221,7 @@ def _decided(live: Live, event: Event) -> Proposal:
             try:
                 return take(live, event, move)
             except LimitExceeded as error:
-                return park(live, event, replace(problem_of(error), held=replace(event, key=None)))
+                return park(live, event, replace(problem_of(error), held=event._replace(key=None)))
         case GuardsRefuse(guards):
             raise GuardsRefused(event.name, head.state, guards)
         case NotAllowed() if event.name == "cancel":
@@ -286,8 +286,8 @@ def _by_hand(live: Live, event: Event) -> Proposal:
     program = live.program
     if not program.knows(event.name):
         raise UnknownEvent(event.name, list(program.workflow.events))
-    checked = replace(event, payload=program.payload_rules.complete(event.name, event.payload))
-    live.head = replace(live.head, is_exempt=True)
+    checked = event._replace(payload=program.payload_rules.complete(event.name, event.payload))
+    live.head = live.head._replace(is_exempt=True)
     match program.decide(live.head.state, checked, live.scene(checked)):
         case Taken(move):
             return _woken(live, take(live, checked, move, kind=StepKind.UNPARKED))
@@ -302,4 +302,4 @@ def _woken(live: Live, proposal: Proposal) -> Proposal:
     if proposal.head.status is not Status.PARKED:
         return proposal
     resumed = unpark(live, Event(proposal.step.event), exempt=False).head
-    return replace(proposal, head=replace(proposal.head, status=resumed.status, problem=None, attempts=0))
+    return proposal._replace(head=proposal.head._replace(status=resumed.status, problem=None, attempts=0))

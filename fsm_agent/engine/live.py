@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fsm_agent.agent import EMPTY_DELTA, ArmedTimer, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
 from fsm_agent.data import Data, View, changes
@@ -35,8 +36,7 @@ class Live:
         return Scene(values, facts, self.head.visits)
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A step that may be committed, and the head as it would be then."""
 
     head: Head
@@ -90,7 +90,7 @@ def _stay(live: Live, fired: ArmedTimer | None) -> Head:
     """An internal transition leaves everything as it is, but for the timer that fired."""
     timers = tuple(timer for timer in live.head.timers if timer is not fired)
     version = live.head.version + 1
-    return replace(live.head, version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
+    return live.head._replace(version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
 
 
 def _enter(live: Live, move: Move, event: Event, data: Data) -> Head:
@@ -105,9 +105,7 @@ def _enter(live: Live, move: Move, event: Event, data: Data) -> Head:
         timers += program.timers_of(path, live.now_ms)
     scene = Scene(View(data), {}, visits)
     version = head.version + 1
-    return replace(
-        head,
-        version=version,
+    return head._replace(version=version,
         updated_ms=live.now_ms,
         state=leaf.path,
         status=Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
@@ -149,9 +147,7 @@ def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = 
 
 def park(live: Live, event: Event, problem: Problem) -> Proposal:
     """Nothing can be decided here without an operator; timers wait with the agent."""
-    head = replace(
-        live.head,
-        version=live.head.version + 1,
+    head = live.head._replace(version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.PARKED,
         retry_ms=None,
@@ -164,9 +160,7 @@ def park(live: Live, event: Event, problem: Problem) -> Proposal:
 def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
     """Back to what the agent was doing; its action starts afresh under the same activation."""
     leaf = live.program.state(live.head.state)
-    head = replace(
-        live.head,
-        version=live.head.version + 1,
+    head = live.head._replace(version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.RUNNING if leaf.do else Status.WAITING,
         attempts=0,
@@ -178,9 +172,7 @@ def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
 
 def cancel(live: Live, event: Event) -> Proposal:
     """The end that needs no declaration."""
-    head = replace(
-        live.head,
-        version=live.head.version + 1,
+    head = live.head._replace(version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.CANCELLED,
         timers=(),

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.agent import Event, Head, Holder, KeyOutcome, Lease, Status
@@ -88,7 +88,7 @@ def write(
         fingerprint=fingerprint,
     )
     live.folded.take(proposal.step.version, proposal.step.delta)
-    live.head = replace(head, epoch=committed.epoch, lease=lease, queued=committed.queued)
+    live.head = head._replace(epoch=committed.epoch, lease=lease, queued=committed.queued)
     if dequeue is not None:
         live.queue.popleft()
     if committed.queued > len(live.queue):
@@ -102,11 +102,11 @@ def _weigh(live: Live, proposal: Proposal) -> tuple[Head, Snapshot | None]:
     head, version = proposal.head, live.head.version
     unfolded = live.head.unfolded + _ROW_WEIGHT + foldable_weight(proposal.step.delta)
     if unfolded <= max(live.head.fold_at, _SMALLEST_FOLD):
-        return replace(head, unfolded=unfolded), None
+        return head._replace(unfolded=unfolded), None
     fold_at = 2 * snapshot_weight(live.folded)
     if unfolded <= fold_at:
-        return replace(head, unfolded=unfolded, fold_at=fold_at), None
-    return replace(head, unfolded=0, fold_at=fold_at), live.folded.snapshot(version)
+        return head._replace(unfolded=unfolded, fold_at=fold_at), None
+    return head._replace(unfolded=0, fold_at=fold_at), live.folded.snapshot(version)
 
 
 def new_lease(desk: Desk, live: Live) -> Lease:
@@ -122,7 +122,7 @@ def claim(desk: Desk, live: Live) -> Flow:
             raise LeaseHeld(live.head.id, lease)
     taken = new_lease(desk, live)
     epoch: int = yield Claim(live.head, taken)
-    live.head = replace(live.head, epoch=epoch, lease=taken)
+    live.head = live.head._replace(epoch=epoch, lease=taken)
 
 
 def patiently(attempt: Callable[[], Flow]) -> Flow:
