@@ -1,0 +1,160 @@
+"""What an expression may mention, and where its value is found: names in scope, read from the workflow's schemas.
+
+Every data field is one dotted variable (``data.amount``), and so is every required property of a non-null object
+(``data.trip.goal``), so that a misspelt name is found before anything runs. Optional properties stay in the map of
+their object, where ``has()`` can ask for them. A list has its length beside it (``data.options.size``), so that it
+can be counted without being handed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, TypeAlias
+
+from fsm_agent.expressions.kinds import DEEPEST, Kind, kind_of, resolved
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
+
+Values: TypeAlias = Mapping[str, Json]
+#: data, event and visits -> the value of one name
+Read: TypeAlias = Callable[[Values, Values, Mapping[str, int]], Json]
+
+#: what stands behind the name of a list that is only counted
+LENGTH: Final = ".size"
+VISITS: Final = "visits"
+
+#: CEL cannot spell these after a dot.
+_UNSPEAKABLE: Final = frozenset({"in", "true", "false", "null"})
+_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One dotted name. ``keys`` is the way from the data, or from the event, down to its value."""
+
+    root: str
+    keys: tuple[str, ...]
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        return ".".join((self.root, *self.keys))
+
+    def reader(self) -> Read:
+        """An integral float counts as an integer in JSON Schema, and an integer as a number: what is read is what
+        CEL was promised."""
+        from_event, (first, *rest) = self.root == "event", self.keys
+        convert = _CONVERSIONS.get(self.kind.name)
+
+        def read(data: Values, event: Values, _: Mapping[str, int]) -> Json:
+            value = (event if from_event else data)[first]
+            for key in rest:
+                value = value[key]
+            return value if convert is None else convert(value)
+
+        return read
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The names that an expression may use. ``event`` is ``None`` where no event is at hand."""
+
+    event: str | None
+    variables: Mapping[str, Variable]
+    #: object -> its properties, where the schema allows no others
+    closed: Mapping[str, frozenset[str]]
+    #: paths of states, the keys of ``visits``
+    states: frozenset[str]
+
+    @classmethod
+    def of(cls, workflow: Workflow, event: str | None) -> Scope:
+        """The scope of an expression that ``event`` reaches; an undeclared event has no payload."""
+        roots: dict[str, Mapping[str, Schema]] = {"data": workflow.data}
+        if event is not None:
+            payload = workflow.events.get(event, BUILT_IN_PAYLOADS.get(event, {}))
+            roots["event"] = {**payload, "name": {"type": "string"}, "by": {"type": ["string", "null"]}}
+        variables: dict[str, Variable] = {}
+        closed: dict[str, frozenset[str]] = {}
+        for root, fields in roots.items():
+            for name, schema in fields.items():
+                variables.update((each.name, each) for each in _variables(root, (name,), schema, schema))
+                closed.update(_closed(f"{root}.{name}", schema, schema))
+        return cls(event, variables, closed, frozenset(workflow.by_path))
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Name -> kind, for all that may be mentioned as written."""
+        return {VISITS: Kind("map", item=Kind("int")), **{name: each.kind for name, each in self.variables.items()}}
+
+    @cached_property
+    def lengths(self) -> Mapping[str, Kind]:
+        """Name of a list's length -> its kind; the length of null is null."""
+        lists = {name: kind for name, kind in self.kinds.items() if kind.name == "list"}
+        return {f"{name}{LENGTH}": Kind("int", kind.is_nullable) for name, kind in lists.items()}
+
+    def is_list(self, name: str) -> bool:
+        return f"{name}{LENGTH}" in self.lengths
+
+    def reader(self, name: str) -> Read:
+        """How to get at the value of a name of ``kinds`` or ``lengths``."""
+        if name in self.variables:
+            return self.variables[name].reader()
+        if name in self.lengths:
+            return _length(self.variables[name.removesuffix(LENGTH)].reader())
+        unvisited = dict.fromkeys(self.states, 0)
+
+        def visited(_: Values, __: Values, visits: Mapping[str, int]) -> Json:
+            return {**unvisited, **visits}
+
+        return visited
+
+
+def _length(whole: Read) -> Read:
+    def length(data: Values, event: Values, visits: Mapping[str, int]) -> Json:
+        items = whole(data, event, visits)
+        return None if items is None else len(items)
+
+    return length
+
+
+def _integral(value: Json) -> Json:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _real(value: Json) -> Json:
+    return float(value) if type(value) is int else value
+
+
+_CONVERSIONS: Final[Mapping[str, Callable[[Json], Json]]] = {"int": _integral, "double": _real}
+
+
+def _variables(root: str, keys: tuple[str, ...], schema: Schema, top: Schema) -> Iterator[Variable]:
+    """The variable at ``keys``, and one for every required property below it that is surely there."""
+    if not is_speakable(keys[-1]) or len(keys) > DEEPEST:
+        return
+    kind = kind_of(schema, top)
+    yield Variable(root, keys, kind)
+    schema = resolved(schema, top)
+    if kind.name == "map" and not kind.is_nullable:
+        for name in schema.get("required", ()):
+            if name in schema.get("properties", {}):
+                yield from _variables(root, (*keys, name), schema["properties"][name], top)
+
+
+def _closed(path: str, schema: Schema, top: Schema, depth: int = 0) -> Iterator[tuple[str, frozenset[str]]]:
+    """Objects that have declared properties and no others, at ``path`` and below; recursive schemas end."""
+    schema = resolved(schema, top)
+    properties = schema.get("properties")
+    if not properties or schema.get("additionalProperties") or "patternProperties" in schema or depth > DEEPEST:
+        return
+    yield path, frozenset(properties)
+    for name, below in properties.items():
+        yield from _closed(f"{path}.{name}", below, top, depth + 1)
+
+
+def is_speakable(name: str) -> bool:
+    """Whether CEL can spell ``name`` after a dot."""
+    return _IDENTIFIER.fullmatch(name) is not None and name not in _UNSPEAKABLE

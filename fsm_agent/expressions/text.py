@@ -1,0 +1,103 @@
+"""Expressions as text: which names they mention, and where a prompt's begin and end.
+
+The compiler keeps its syntax tree to itself, so names are found in the text, with string literals and comments
+masked. That can see a name too many (a comprehension variable that is called ``data``), never one too few.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from fsm_agent.expressions.invalid import ExpressionInvalid
+from fsm_agent.expressions.scope import LENGTH, Scope
+
+_LITERAL: Final = re.compile(
+    r"""//[^\n]*
+      | (?<!\w)[bB]?[rR][bB]? (?: \"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*' )
+      | \"{3} (?:\\.|[^\\])*? \"{3} | '{3} (?:\\.|[^\\])*? '{3}
+      | " (?:\\.|[^"\\\n])* " | ' (?:\\.|[^'\\\n])* '""",
+    re.VERBOSE | re.DOTALL,
+)
+_PATH: Final = re.compile(r"(?<!\w)(?<![\w)\]}\"]\.)(data|event|visits)((?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?", re.ASCII)
+_LENGTH: Final = re.compile(
+    r"""(?<![\w.]) size\( \s* (?P<argument> (?:data|event) (?:\.\w+)+ ) \s* \)
+      | (?<![\w.]) (?P<owner> (?:data|event) (?:\.\w+)+? ) (?: \.size\( \s* \) | (?= \s* [=!]= \s* null\b ) )""",
+    re.ASCII | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A dotted name in an expression, and where it begins."""
+
+    name: str
+    start: int
+    end: int
+
+
+def masked(text: str) -> str:
+    """``text`` with every string literal and comment overwritten by quotes; positions stay."""
+    return _LITERAL.sub(lambda literal: re.sub(r"[^\n]", '"', literal[0]), text)
+
+
+def mentions(bare: str) -> Iterator[Mention]:
+    """The dotted names under data, event and visits in masked text, without the methods called on them."""
+    for found in _PATH.finditer(bare):
+        parts = [found[1], *(part.strip() for part in found[2].split(".")[1:])]
+        if found[3] and len(parts) > 1:
+            parts.pop()
+        yield Mention(".".join(parts), found.start(), found.end())
+
+
+def mentioned(text: str, known: Container[str]) -> list[str]:
+    """The longest known prefix of each dotted name in ``text``, in order, once."""
+    found: dict[str, None] = {}
+    for mention in mentions(masked(text)):
+        name = mention.name
+        while name and name not in known:
+            name = name.rpartition(".")[0]
+        if name:
+            found[name] = None
+    return list(found)
+
+
+def with_lengths(text: str, scope: Scope) -> str:
+    """``text`` where ``size(data.l)``, ``data.l.size()`` and a comparison of ``data.l`` with null look at
+    ``data.l.size`` instead, so that a list is never handed over to be counted."""
+    pieces, at = [], 0
+    for found in _LENGTH.finditer(masked(text)):
+        name = found["argument"] or found["owner"]
+        if scope.is_list(name):
+            pieces += [text[at : found.start()], f"{name}{LENGTH}"]
+            at = found.end()
+    return "".join([*pieces, text[at:]])
+
+
+def template(text: str) -> Iterator[tuple[str, int | None]]:
+    """The pieces of a prompt: plain text with ``None``, the inside of each ``{{ }}`` with its index in ``text``."""
+    at = 0
+    while (opening := text.find("{{", at)) >= 0:
+        start = opening + 2
+        length = _closing(masked(text[start:]))
+        if length is None:
+            raise ExpressionInvalid.at(opening, text, "`{{` is not closed by `}}`")
+        yield text[at:opening], None
+        yield text[start : start + length], start
+        at = start + length + 2
+    yield text[at:], None
+
+
+def _closing(bare: str) -> int | None:
+    """Index of the first ``}}`` that closes no brace of the expression itself."""
+    depth = 0
+    for at, mark in enumerate(bare):
+        if mark == "{":
+            depth += 1
+        elif mark == "}" and depth:
+            depth -= 1
+        elif bare.startswith("}}", at):
+            return at
+    return None
