@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.actions.calling import call
@@ -25,6 +25,25 @@ logger = logging.getLogger("fsm_agent")
 
 #: Errors that no repetition mends.
 _NEVER_RETRIED: Final = (FsmAgentError,)
+
+
+class Hands(Protocol):
+    """What takes time: calling actions, and waiting."""
+
+    async def act(self, effect: Act) -> Acted:
+        """Call an action once; raises ``Superseded`` if the agent is taken over meanwhile."""
+
+    async def sleep(self, head: Head, until_ms: int) -> int:
+        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
+
+    def interrupt(self, agent_id: str) -> None:
+        """Stop what runs for an agent, if anything does here."""
+
+    async def settled(self, agent_id: str) -> None:
+        """Wait until nothing runs for an agent here."""
+
+    async def close(self) -> None:
+        """Stop whatever goes on in the background."""
 
 
 @dataclass(slots=True)

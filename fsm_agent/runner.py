@@ -20,7 +20,7 @@ from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
-from fsm_agent.performing import Performing
+from fsm_agent.performing import Hands, Performing
 from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
 from fsm_agent.reader import read_agent
@@ -44,16 +44,18 @@ class Runner:
         actions: Iterable[Callable[..., Any]] | Actions = (),
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
+        hands: Hands | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
 
-        ``observe`` is called with the head after each commit and before each attempt of an action.
+        ``observe`` is called with the head after each commit and before each attempt of an action. ``hands`` call
+        actions and wait; tests give their own.
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
         self._observe = observe or (lambda _: None)
         self._programs: dict[str, Program] = {}
-        self._performing = Performing(store, self.actions)
+        self._hands = hands or Performing(store, self.actions)
         self._commits = 0
 
     async def start(
@@ -146,7 +148,7 @@ class Runner:
 
     async def close(self) -> None:
         """Stop what runs here, give its leases up, and close the store."""
-        await self._performing.close()
+        await self._hands.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -174,7 +176,7 @@ class Runner:
         delivered: intake.Delivered = await self._run(flow)
         live = delivered.live
         if not delivered.is_current:
-            await self._performing.settled(live.head.id)
+            await self._hands.settled(live.head.id)
             live, _ = await self._run(open_agent(self._desk(), live.head.id))
         head = live.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
@@ -203,18 +205,18 @@ class Runner:
                 return await self._commit(effect)
             case ask.Act():
                 self._observe(effect.head)
-                return await self._performing.act(effect)
+                return await self._hands.act(effect)
             case ask.Now():
                 return await self.store.now()
             case ask.Load(agent_id, key):
                 return await self._load(agent_id, key)
             case ask.Sleep(head, until_ms):
                 self._observe(head)
-                return await self._performing.sleep(head, until_ms)
+                return await self._hands.sleep(head, until_ms)
             case ask.Enqueue(agent_id, version, event, fingerprint):
                 return await self.store.enqueue(agent_id, version, event, fingerprint)
             case ask.Interrupt(agent_id):
-                return self._performing.interrupt(agent_id)
+                return self._hands.interrupt(agent_id)
             case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms):
                 return await self.store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
             case ask.Claim(seen, lease):

@@ -1,0 +1,189 @@
+"""A whole workflow in a test: scripted actions, a virtual clock, no event loop, milliseconds.
+
+    run = drive("book_flight.yaml", actions={"plan_trip": ["plan_ready"], "execute_step": ["needs_input"]})
+    run.send("new_task", goal="x")
+    run.advance(days=3)
+    assert run.state == "cancelled"
+
+It is the real engine, runner and memory store; only the hands are scripted, and time passes when it is told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from fsm_agent.actions.action import Emission
+from fsm_agent.actions.context import Context
+from fsm_agent.agent import ENDED, Agent, Head, Status, Step, moment
+from fsm_agent.engine.effects import Act, Acted, Emitted, Failed
+from fsm_agent.errors import FsmAgentError
+from fsm_agent.jsontypes import Json
+from fsm_agent.loader import load
+from fsm_agent.runner import Runner
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.clock import FakeClock
+from fsm_agent.workflow import Workflow
+
+Result = TypeVar("Result")
+
+#: One outcome of an action: an event, an event with its payload, an exception to raise, or a function of the context
+#: that gives one of these.
+Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[[Context], Any]
+#: The outcomes of one action in order, or a function for every call.
+Script: TypeAlias = Iterable[Outcome] | Callable[[Context], Any]
+
+
+class ScriptEnded(AssertionError):  # noqa: N818 - it ends a test
+    """An action was called more often than its script says."""
+
+
+def drive(
+    workflow: Workflow | str | Path,
+    *,
+    actions: Mapping[str, Script] | None = None,
+    data: Mapping[str, Json] | None = None,
+) -> Drive:
+    """Create an agent of ``workflow`` and drive it until it waits. Raises what ``Runner.start`` raises."""
+    return Drive(workflow if isinstance(workflow, Workflow) else load(workflow), actions or {}, data or {})
+
+
+class Drive:
+    """One agent under test. Each call drives it until it waits, ends or parks."""
+
+    def __init__(
+        self, workflow: Workflow, actions: Mapping[str, Script], data: Mapping[str, Json], *, url: str = "memory://"
+    ) -> None:
+        self.workflow = workflow
+        self.clock = FakeClock()
+        self._runner = Runner(open_store(url, clock=self.clock), hands=_ScriptedHands(actions, self.clock))
+        self.agent: Agent = _finish(self._runner.start(workflow, data=data))
+
+    @property
+    def state(self) -> str:
+        return self.agent.state
+
+    @property
+    def status(self) -> Status:
+        return self.agent.status
+
+    @property
+    def data(self) -> Mapping[str, Json]:
+        return self.agent.data
+
+    @property
+    def prompt(self) -> str | None:
+        """What the agent asks, if it asks anything."""
+        return self.agent.question.prompt if self.agent.question else None
+
+    @property
+    def history(self) -> Sequence[Step]:
+        return _finish(self._runner.history(self.agent.id))
+
+    @property
+    def path(self) -> list[str]:
+        """The states in the order in which they were entered."""
+        steps = self.history
+        return [step.target for step in steps if step.source != step.target or step.event == "created"]
+
+    def send(self, event: str, *, by: str | None = None, **payload: Json) -> Drive:
+        """Deliver an event; raises ``Refused``."""
+        self.agent = _finish(self._runner.send(self.agent.id, event, payload, by=by))
+        return self
+
+    def answer(self, event: str | None = None, *, by: str | None = None, **payload: Json) -> Drive:
+        """Answer the question; raises ``Refused``."""
+        self.agent = _finish(self._runner.answer(self.agent.id, payload, event=event, by=by))
+        return self
+
+    def cancel(self, *, by: str | None = None) -> Drive:
+        self.agent = _finish(self._runner.cancel(self.agent.id, by=by))
+        return self
+
+    def unpark(self, event: str | None = None, *, by: str | None = None, **payload: Json) -> Drive:
+        self.agent = _finish(self._runner.unpark(self.agent.id, event=event, payload=payload, by=by))
+        return self
+
+    def advance(self, **units: float) -> Drive:
+        """Let time pass (``days``, ``hours``, ``minutes``, ``seconds``), with everything that falls due in it."""
+        end_ms = self.clock.ms + FakeClock(0).advance(**units)
+        while (due_ms := self._next_due_ms()) is not None and due_ms <= end_ms:
+            self.clock.ms = max(self.clock.ms, due_ms)
+            self.agent = _finish(self._runner.resume(self.agent.id))
+        self.clock.ms = max(self.clock.ms, end_ms)
+        return self
+
+    def _next_due_ms(self) -> int | None:
+        if self.status in ENDED:
+            return None
+        head: Head = _finish(self._runner.store.head(self.agent.id))
+        return head.wake_ms
+
+
+class _ScriptedHands:
+    """Hands that read from a script, and for which waiting is setting the clock."""
+
+    def __init__(self, scripts: Mapping[str, Script], clock: FakeClock) -> None:
+        self._scripts = {name: script if callable(script) else iter(script) for name, script in scripts.items()}
+        self._clock = clock
+
+    async def act(self, effect: Act) -> Acted:
+        context = Context(
+            agent_id=effect.head.id,
+            state=effect.head.state,
+            data=effect.data,
+            attempt=effect.attempt,
+            activation=effect.head.activation,
+            visits=effect.head.visits,
+            now=moment(self._clock.ms),
+        )
+        outcome = self._next(effect.do, context)
+        if callable(outcome):
+            outcome = outcome(context)
+        if isinstance(outcome, Exception):
+            return self._failed(outcome)
+        if isinstance(outcome, Emission):
+            outcome = (outcome.event, outcome.payload)
+        event, payload = outcome if isinstance(outcome, tuple) else (outcome, {})
+        return Emitted(event, dict(payload), self._clock.ms, 0)
+
+    def _next(self, do: str, context: Context) -> Any:
+        script = self._scripts.get(do)
+        if script is None:
+            raise ScriptEnded(f"state {context.state!r} calls action {do!r}, for which there is no script")
+        if callable(script):
+            return script
+        try:
+            return next(script)
+        except StopIteration:
+            raise ScriptEnded(f"the script of action {do!r} has ended, and {context.state!r} calls it again") from None
+
+    def _failed(self, error: Exception) -> Failed:
+        types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+        is_timeout = isinstance(error, TimeoutError)
+        is_retryable = not isinstance(error, FsmAgentError)
+        return Failed(types, str(error) or types[0], self._clock.ms, 0, is_retryable=is_retryable, is_timeout=is_timeout)
+
+    async def sleep(self, head: Head, until_ms: int) -> int:
+        self._clock.ms = max(self._clock.ms, until_ms)
+        return self._clock.ms
+
+    def interrupt(self, agent_id: str) -> None:
+        """Nothing runs in the background here."""
+
+    async def settled(self, agent_id: str) -> None:
+        """Nothing runs in the background here."""
+
+    async def close(self) -> None:
+        """Nothing runs in the background here."""
+
+
+def _finish(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that waits for nothing but its turn; the memory store and scripted hands never do."""
+    while True:
+        try:
+            work.send(None)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

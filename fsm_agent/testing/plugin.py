@@ -1,0 +1,28 @@
+"""pytest plugin: ``fake_clock``, and ``memory_store`` that runs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fsm_agent.stores.base import Store
+    from fsm_agent.testing.clock import FakeClock
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    """A clock that stands still until the test moves it."""
+    from fsm_agent.testing.clock import FakeClock
+
+    return FakeClock()
+
+
+@pytest.fixture
+def memory_store(fake_clock: FakeClock) -> Iterator[Store]:
+    """An empty store in this process, on ``fake_clock``."""
+    from fsm_agent.stores.urls import open_store
+
+    yield open_store("memory://", clock=fake_clock)
