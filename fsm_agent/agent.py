@@ -164,7 +164,7 @@ class Head(NamedTuple):
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
-        return 0 if self.queued else self.own_wake_ms
+        return 0 if self.queued and self.status is not Status.PARKED else self.own_wake_ms
 
     @property
     def own_wake_ms(self) -> int | None:
