@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make demo` (no root) and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help demo test lint types layers unit bench diagrams schema clean
+
+help:  ## say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/test.stamp system lint types layers unit  ## everything that CI checks
+
+.PHONY: system
+system:
+	@sh tests/install-system.sh
+
+lint: $(VENV)/test.stamp  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.stamp  ## mypy --strict
+	$(BIN)/mypy
+
+layers: $(VENV)/test.stamp  ## imports point down
+	$(BIN)/lint-imports --no-logo
+
+unit: $(VENV)/test.stamp  ## pytest, in parallel, warnings as errors
+	$(BIN)/pytest -n auto --dist worksteal -q
+
+bench: $(VENV)/test.stamp  ## measure the ratios of benchmarks/RESULTS.md afresh (about 5 minutes)
+	$(BIN)/python -m benchmarks
+
+diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/
+	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
+
+schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
+	$(BIN)/fsm-agent schema > fsm_agent/schema/workflow.schema.json
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/pip.stamp:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fsm-agent needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo,diagrams]'
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/pip.stamp pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo,diagrams]' --group dev
+	@touch $@
