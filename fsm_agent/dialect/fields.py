@@ -1,0 +1,182 @@
+"""Readers of data and payloads: field types in their short forms, JSON Schema, and pydantic models.
+
+A short form is a word, a list of one short form, and ``?`` where null is allowed: ``string?``, ``[integer]``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.keys import FIELD, MODEL
+from fsm_agent.dialect.keywords import note_keywords, refers
+from fsm_agent.dialect.reading import Reading, described, subject
+from fsm_agent.errors import FsmAgentError, listed, shortened
+from fsm_agent.finding import Path
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.validation import Shape, schema_problem
+from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
+
+WORDS: Final[Mapping[str, Schema]] = {
+    "string": {"type": "string"},
+    "integer": {"type": "integer"},
+    "number": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "object": {"type": "object"},
+    "date": {"type": "string", "format": "date"},
+    "datetime": {"type": "string", "format": "date-time"},
+}
+
+#: How deep the brackets of one short form may nest.
+_DEEPEST_LIST: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What stands under ``data``."""
+
+    fields: Mapping[str, Schema]
+    model: str | None = None
+
+
+def data(reading: Reading, value: Json, path: Path) -> Declared | None:
+    if isinstance(value, str):
+        return _model(reading, value, path)
+    if not reading.is_a(dict, value, path, "a mapping of fields, or module:Model"):
+        return None
+    return Declared(_fields(reading, value, path))
+
+
+def events(reading: Reading, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
+    if not reading.is_a(dict, value, path):
+        return None
+    found: dict[str, dict[str, Schema]] = {}
+    for event, fields in value.items():
+        where = (*path, event)
+        if event in BUILT_IN_EVENTS:
+            message = f"event `{event}` is built in, and cannot be declared: choose another name"
+            reading.note(Code.RESERVED_NAME, message, where, at_key=True)
+        elif reading.is_name(event, where):
+            is_mapping = reading.is_a(dict, fields, where, "a mapping of payload fields, {} for none")
+            found[event] = _payload(reading, fields, where) if is_mapping else {}
+    return found
+
+
+def _payload(reading: Reading, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
+    found = _fields(reading, fields, path)
+    for name, schema in found.items():
+        where = (*path, name)
+        if name in RESERVED_PAYLOAD_FIELDS:
+            message = f"a payload field cannot be called `{name}`: every event has `event.{name}` already"
+            reading.note(Code.RESERVED_NAME, message, where, at_key=True)
+        if refers(schema):
+            # the payload is validated as one object, in which `#` would mean that object
+            reading.note(Code.BAD_SCHEMA, f"payload field `{name}` cannot use `$ref`: write the schema out", where)
+    return found
+
+
+def _fields(reading: Reading, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
+    found: dict[str, Schema] = {}
+    for name, declared in fields.items():
+        if reading.is_name(name, (*path, name), FIELD):
+            found[name] = _field(reading, declared, (*path, name))
+    return found
+
+
+def _field(reading: Reading, declared: Json, path: Path) -> Schema:
+    """The JSON Schema of one field; where it cannot be read, the one that allows everything."""
+    match declared:
+        case str():
+            if (schema := _short(declared)) is not None:
+                return schema
+            word = re.sub(r"[\[\]?]", "", declared)
+            message = (
+                f"{shortened(declared)} is not a type{reading.guess(word, WORDS)}; "
+                f"there are {listed(WORDS)}, [T] for a list, `?` for nullable, and JSON Schema"
+            )
+            reading.note(Code.UNKNOWN_TYPE, message, path)
+        case [inner]:
+            return {"type": "array", "items": _field(reading, inner, (*path, 0))}
+        case dict():
+            return _json_schema(reading, declared, path)
+        case _:
+            message = f"{subject(path)} must be a type, such as string?, and is {described(declared)}"
+            reading.note(Code.WRONG_TYPE, message, path)
+    return {}
+
+
+def _short(text: str, depth: int = _DEEPEST_LIST) -> dict[str, Json] | None:
+    if text in WORDS:
+        return dict(WORDS[text])
+    if text.endswith("?"):
+        inner = _short(text[:-1], depth)
+        return None if inner is None or isinstance(inner["type"], list) else {**inner, "type": [inner["type"], "null"]}
+    if text[:1] == "[" and text[-1:] == "]" and depth:
+        inner = _short(text[1:-1].strip(), depth - 1)
+        return None if inner is None else {"type": "array", "items": inner}
+    return None
+
+
+def shortened_type(schema: Schema) -> Json:
+    """The short form of a schema, or the schema itself where it has none: the inverse of reading it."""
+    for word, meaning in WORDS.items():
+        if schema == meaning:
+            return word
+        if schema == {**meaning, "type": [meaning["type"], "null"]}:
+            return f"{word}?"
+    if schema.keys() == {"type", "items"} and schema["type"] == "array":
+        inner = shortened_type(schema["items"])
+        return f"[{inner}]" if isinstance(inner, str) and inner.count("[") < _DEEPEST_LIST else schema
+    return schema
+
+
+def _json_schema(reading: Reading, schema: Mapping[str, Json], path: Path) -> Schema:
+    if not note_keywords(reading, schema, path):
+        return {}
+    if (problem := schema_problem(dict(schema))) is not None:
+        reading.note(Code.BAD_SCHEMA, f"{subject(path)} is not a valid JSON Schema: {problem}", path)
+        return {}
+    if "default" in schema:
+        for problem in Shape(schema).problems(schema["default"], str(path[-1])):
+            reading.note(Code.BAD_DEFAULT, f"the default breaks the schema of {problem}", (*path, "default"))
+    return schema
+
+
+def _model(reading: Reading, name: str, path: Path) -> Declared | None:
+    if re.fullmatch(MODEL, name) is None:
+        message = f"{shortened(name)} is no data: write a mapping of fields, or module:Model for a pydantic model"
+        reading.note(Code.MODEL, message, path)
+        return None
+    if reading.resolve_model is None:
+        module = name.partition(":")[0]
+        message = (
+            f"the model {name!r} is in a module that is not allowed: add {module!r} to `modules` under "
+            "[tool.fsm-agent] in pyproject.toml, or name it with --module"
+        )
+        reading.note(Code.MODEL, message, path)
+        return None
+    try:
+        return _from_model(reading, name, reading.resolve_model(name), path)
+    except FsmAgentError as error:
+        reading.note(Code.MODEL, f"the model {name!r} cannot be used: {error}", path)
+        return None
+
+
+def _from_model(reading: Reading, name: str, schema: Schema, path: Path) -> Declared | None:
+    """The fields of a model's JSON Schema, each with the ``$defs`` that it refers to."""
+    definitions = schema.get("$defs", {})
+    root = schema
+    if "$ref" in schema:  # a model that contains itself
+        root = definitions.get(schema["$ref"].removeprefix("#/$defs/"), {})
+    fields = root.get("properties", {})
+    if root.get("type") != "object" or not all(reading.is_name(each, path, FIELD, at_key=False) for each in fields):
+        reading.note(Code.MODEL, f"the model {name!r} is not an object with named fields", path)
+        return None
+    found = {each: {**field, "$defs": definitions} if refers(field) else field for each, field in fields.items()}
+    for each, field in found.items():
+        if (problem := schema_problem(dict(field))) is not None:
+            reading.note(Code.MODEL, f"field `{each}` of the model {name!r} has no usable JSON Schema: {problem}", path)
+    return Declared(found, name)

@@ -1,0 +1,134 @@
+"""The dialect as literal tables: which keys stand where, and what kind of value each takes.
+
+Reading looks keys up here, and the JSON Schema is made from the same rows, so that the two cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import Final, TypeAlias
+
+
+class Kind(StrEnum):
+    """What stands under a key. Each kind has one reader and one JSON Schema."""
+
+    NAME = auto()
+    TEXT = auto()
+    PROMPT = auto()
+    COUNT = auto()
+    TRUE = auto()
+    EXPRESSION = auto()
+    ACTION = auto()
+    DURATION = auto()
+    DELAY = auto()
+    OUTCOME = auto()
+    VALUES = auto()
+    EXPRESSIONS = auto()
+    ANSWERS = auto()
+    ERROR_NAMES = auto()
+    TARGET = auto()
+    INITIAL = auto()
+    HANDLERS = auto()
+    TIMERS = auto()
+    RETRY = auto()
+    ASK = auto()
+    STATES = auto()
+    LIMITS = auto()
+    VISITS = auto()
+    DATA = auto()
+    EVENTS = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    kind: Kind
+    #: what an editor shows
+    says: str
+    required: bool = False
+
+
+Table: TypeAlias = Mapping[str, Key]
+
+WORKFLOW: Final[Table] = {
+    "workflow": Key(Kind.NAME, "The name of the workflow.", required=True),
+    "version": Key(Kind.COUNT, "The version of this declaration: 1, 2, 3, ...", required=True),
+    "description": Key(Kind.TEXT, "What the workflow is for; shown in diagrams."),
+    "data": Key(Kind.DATA, "What an agent remembers: fields and their types, or a pydantic model."),
+    "events": Key(Kind.EVENTS, "The events that can happen, with the fields of their payloads."),
+    "initial": Key(Kind.INITIAL, "The state in which an agent begins.", required=True),
+    "on": Key(Kind.HANDLERS, "Transitions from every state that is not final."),
+    "states": Key(Kind.STATES, "The states, by name.", required=True),
+    "limits": Key(Kind.LIMITS, "Bounds on an agent's life; what is not declared is unlimited."),
+}
+
+STATE: Final[Table] = {
+    "description": Key(Kind.TEXT, "What happens here; shown in diagrams."),
+    "do": Key(Kind.ACTION, "The action that works here: its name, or `module:function`."),
+    "with": Key(Kind.VALUES, "Keyword arguments of the action: literals, or CEL when the value is a string."),
+    "timeout": Key(Kind.DURATION, "How long one attempt of the action may take, such as 2m."),
+    "retry": Key(Kind.RETRY, "How often, and for which errors, the action is tried again."),
+    "ask": Key(Kind.ASK, "What a person is asked here."),
+    "after": Key(Kind.TIMERS, "Transitions by how long the agent has been here, such as 3d."),
+    "on": Key(Kind.HANDLERS, "Transitions by event; `null` forbids what an outer level would do."),
+    "initial": Key(Kind.INITIAL, "The child that is entered first."),
+    "states": Key(Kind.STATES, "Children, by name."),
+    "final": Key(Kind.TRUE, "The agent ends here."),
+    "outcome": Key(Kind.OUTCOME, "How the agent ends: done, failed or cancelled."),
+    "output": Key(Kind.VALUES, "What the agent leaves behind: literals, or CEL when the value is a string."),
+}
+
+TRANSITION: Final[Table] = {
+    "target": Key(Kind.TARGET, "The state to go to; without it the agent stays, and nothing is left or entered."),
+    "when": Key(Kind.EXPRESSION, "The guard, in CEL over `data`, `event` and `visits`."),
+    "assign": Key(Kind.VALUES, "New values of data fields: literals, or CEL when the value is a string."),
+    "append": Key(Kind.EXPRESSIONS, "One item to add to a list field, in CEL."),
+    "description": Key(Kind.TEXT, "Why this happens; shown in diagrams."),
+}
+
+ASK: Final[Table] = {
+    "prompt": Key(Kind.PROMPT, "The question, with CEL in {{ }}; rendered once, on entry.", required=True),
+    "events": Key(Kind.ANSWERS, "The possible answers; the payload of each is its form.", required=True),
+    "to": Key(Kind.EXPRESSION, "Who may answer, in CEL: a name, or a list of names."),
+}
+
+RETRY: Final[Table] = {
+    "attempts": Key(Kind.COUNT, "How many attempts there are, the first included.", required=True),
+    "backoff": Key(Kind.DELAY, "The delay before the second attempt; it doubles each time. Default: 1s."),
+    "max": Key(Kind.DELAY, "The longest delay."),
+    "on": Key(Kind.ERROR_NAMES, "Names of the exceptions to retry; without it, all of them."),
+}
+
+LIMITS: Final[Table] = {
+    "steps": Key(Kind.COUNT, "How many steps an agent may take."),
+    "visits": Key(Kind.VISITS, "How often a state may be entered, by its dotted path."),
+}
+
+#: key of a state -> the key without which it means nothing
+NEEDS: Final[Mapping[str, str]] = {
+    "with": "do",
+    "timeout": "do",
+    "retry": "do",
+    "initial": "states",
+    "outcome": "final",
+    "output": "final",
+}
+
+#: key of a state -> keys that cannot stand beside it
+EXCLUDES: Final[Mapping[str, tuple[str, ...]]] = {
+    "do": ("ask",),
+    "states": ("do", "ask"),
+    "final": ("do", "ask", "after", "on", "states"),
+}
+
+#: How deep states may nest.
+DEEPEST_STATE: Final = 8
+#: How deep a document may nest, so that nothing that walks it runs out of stack.
+DEEPEST: Final = 64
+
+NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
+#: what CEL can spell after a dot
+FIELD: Final = r"(?!(?:in|true|false|null)$)[A-Za-z_][A-Za-z0-9_]{0,63}"
+ACTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?"
+MODEL: Final = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*"

@@ -1,0 +1,131 @@
+"""Reading a whole document: the plain values that YAML or Python gives become the normalised ``Workflow``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from fsm_agent.dialect import fields, scalars, states, transitions
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
+from fsm_agent.dialect.places import Places
+from fsm_agent.dialect.reading import Reader, Reading
+from fsm_agent.errors import shortened
+from fsm_agent.finding import Finding, Path, Severity
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.workflow import BUILT_IN_EVENTS, Workflow
+
+READERS: Final[Mapping[Kind, Reader]] = {
+    Kind.NAME: scalars.name,
+    Kind.TEXT: scalars.text,
+    Kind.PROMPT: scalars.prompt,
+    Kind.COUNT: scalars.count,
+    Kind.TRUE: scalars.true,
+    Kind.EXPRESSION: scalars.expression,
+    Kind.ACTION: scalars.action,
+    Kind.DURATION: scalars.duration,
+    Kind.DELAY: scalars.delay,
+    Kind.OUTCOME: scalars.outcome,
+    Kind.VALUES: scalars.values,
+    Kind.EXPRESSIONS: scalars.expressions,
+    Kind.ANSWERS: scalars.answers,
+    Kind.ERROR_NAMES: scalars.error_names,
+    Kind.TARGET: transitions.target,
+    Kind.INITIAL: transitions.initial,
+    Kind.HANDLERS: transitions.handlers,
+    Kind.TIMERS: transitions.timers,
+    Kind.VISITS: transitions.visits,
+    Kind.RETRY: states.retry,
+    Kind.ASK: states.ask,
+    Kind.STATES: states.states,
+    Kind.LIMITS: states.limits,
+    Kind.DATA: fields.data,
+    Kind.EVENTS: fields.events,
+}
+
+#: RFC 8785, and so the hash, knows integers only as far as a double is exact.
+_LARGEST: Final = 2**53 - 1
+
+ResolveModel: TypeAlias = Callable[[str], Schema]
+
+
+def read_document(
+    document: Json, *, resolve_model: ResolveModel | None = None
+) -> tuple[Workflow | None, list[Finding]]:
+    """The workflow that a document declares, and everything that is wrong with it; not both.
+
+    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, or raises ``FsmAgentError``.
+    """
+    draft, findings = read_draft(document, resolve_model=resolve_model)
+    return None if is_invalid(findings) else draft, findings
+
+
+def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> tuple[Workflow | None, list[Finding]]:
+    """As ``read_document``, with what could be read of a document that has mistakes.
+
+    Such a draft is good for looking for further mistakes in its expressions, and for nothing else.
+    """
+    if odd := list(_not_json(document)):
+        return None, odd
+    declared = document.get("events") if isinstance(document, dict) else None
+    events = [event for event in declared if event not in BUILT_IN_EVENTS] if isinstance(declared, dict) else []
+    reading = Reading(Places.of(document), events, READERS, resolve_model)
+    found = reading.entries(WORKFLOW, document, ())
+    if not isinstance(document, dict) or ("data" in document and "data" not in found):
+        return None, reading.findings
+    data = found.pop("data", fields.Declared({}))
+    known = {key: found[key] for key in ("events", "on", "limits", "description") if key in found}
+    draft = Workflow(
+        name=found.get("workflow", ""),
+        version=found.get("version", 0),
+        initial=found.get("initial", ""),
+        states=found.get("states", ()),
+        data=data.fields,
+        model=data.model,
+        **known,
+    )
+    return draft, reading.findings
+
+
+def is_invalid(findings: list[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _not_json(value: Json, path: Path = ()) -> Iterator[Finding]:
+    """What in a document is no JSON, or no number that every reader of a definition reads alike."""
+    if len(path) > DEEPEST:
+        yield Finding(Code.TOO_DEEP.value, f"a document may nest {DEEPEST} levels deep, and this is deeper", path)
+        return
+    match value:
+        case dict():
+            for key, each in value.items():
+                if isinstance(key, str) and _is_unicode(key):
+                    yield from _not_json(each, (*path, key))
+                else:
+                    message = f"a key must be text, and is {shortened(key)}"
+                    yield Finding(Code.KEY_NOT_TEXT.value, message, path)
+        case list():
+            for index, each in enumerate(value):
+                yield from _not_json(each, (*path, index))
+        case _ if (problem := _why_not_json(value)) is not None:
+            yield Finding(Code.NOT_JSON.value, problem, path)
+
+
+def _why_not_json(value: Json) -> str | None:
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return None if _is_unicode(value) else "a text holds half a surrogate pair, which is no character"
+        case int():
+            limit = f"the largest integer that a declaration can hold is {_LARGEST}"
+            return None if abs(value) <= _LARGEST else f"{limit}; write it as a string, or compute it in an action"
+        case float():
+            return None if math.isfinite(value) else f"{value} is no number that JSON can hold"
+        case _:
+            return f"a {type(value).__name__} is no JSON value: write text, a number, a list or a mapping"
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

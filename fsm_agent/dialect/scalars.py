@@ -1,0 +1,199 @@
+"""Readers of what has no parts of its own: texts, names, counts, durations, and flat lists and mappings of them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.keys import ACTION, FIELD
+from fsm_agent.dialect.places import state_at
+from fsm_agent.dialect.reading import Reading, described, some, subject
+from fsm_agent.errors import listed, shortened
+from fsm_agent.finding import Path
+from fsm_agent.jsontypes import Json
+from fsm_agent.state import Duration
+from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
+
+OUTCOMES: Final = ("done", "failed", "cancelled")
+
+#: A duration that adds up to more than a century is a mistake, and could overflow a database's integer.
+LONGEST: Final = Duration.parse("36500d")
+
+
+def name(reading: Reading, value: Json, path: Path) -> str | None:
+    if not reading.is_a(str, value, path):
+        return None
+    return value if reading.is_name(value, path, at_key=False) else None
+
+
+def text(reading: Reading, value: Json, path: Path) -> str | None:
+    return value if reading.is_a(str, value, path) else None
+
+
+def prompt(reading: Reading, value: Json, path: Path) -> str | None:
+    if not reading.is_a(str, value, path):
+        return None
+    if not value.strip():
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: write the question", path)
+        return None
+    return str(value)
+
+
+def expression(reading: Reading, value: Json, path: Path) -> str | None:
+    if not isinstance(value, str):
+        noun = f"a CEL expression; quote it if it is one: '{value}'" if isinstance(value, (int, float)) else "CEL text"
+        reading.note(Code.WRONG_TYPE, f"{subject(path)} must be {noun}, and is {described(value)}", path)
+        return None
+    if not value.strip():
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: write a CEL expression, or leave it out", path)
+        return None
+    return value
+
+
+def count(reading: Reading, value: Json, path: Path) -> int | None:
+    noun = "an integer"
+    if isinstance(value, float) and path[-1:] == ("version",):
+        noun = "an integer, counted 1, 2, 3 (YAML reads 1.10 as the number 1.1)"
+    if not reading.is_a(int, value, path, noun):
+        return None
+    if value < 1:
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} must be at least 1, and is {value}", path)
+        return None
+    return int(value)
+
+
+def true(reading: Reading, value: Json, path: Path) -> bool | None:
+    if value is True:
+        return True
+    reading.note(Code.WRONG_TYPE, f"{subject(path)} can only be true, and is {described(value)}: leave it out", path)
+    return None
+
+
+def outcome(reading: Reading, value: Json, path: Path) -> str | None:
+    if not reading.is_a(str, value, path):
+        return None
+    if value not in OUTCOMES:
+        guess = reading.guess(value, OUTCOMES)
+        message = f"{subject(path)} cannot be {shortened(value)}{guess}; allowed: {listed(OUTCOMES)}"
+        reading.note(Code.NOT_ALLOWED, message, path)
+        return None
+    return str(value)
+
+
+def action(reading: Reading, value: Json, path: Path) -> str | None:
+    if not reading.is_a(str, value, path):
+        return None
+    if re.fullmatch(ACTION, value) is None:
+        message = f"{shortened(value)} cannot name an action: write its name, or `module:function`"
+        reading.note(Code.BAD_NAME, message, path)
+        return None
+    return str(value)
+
+
+def delay(reading: Reading, value: Json, path: Path, *, at_key: bool = False) -> Duration | None:
+    """A duration that may be zero."""
+    if not at_key and not reading.is_a(str, value, path, "a duration such as 30s or 3d"):
+        return None
+    try:
+        read = Duration.parse(value if value.isascii() else "")
+    except ValueError:
+        message = f"{shortened(value)} is not a duration: write an integer and ms, s, m, h or d, such as 30s or 3d"
+        reading.note(Code.BAD_DURATION, message, path, at_key=at_key)
+        return None
+    if read.ms > LONGEST.ms:
+        message = f"{value} is too long: at most {LONGEST} are allowed"
+        reading.note(Code.BAD_DURATION, message, path, at_key=at_key)
+        return None
+    return read
+
+
+def duration(reading: Reading, value: Json, path: Path, *, at_key: bool = False) -> Duration | None:
+    read = delay(reading, value, path, at_key=at_key)
+    if read is not None and read.ms == 0:
+        reading.note(Code.BAD_DURATION, f"{value} is no time at all: write more than zero", path, at_key=at_key)
+        return None
+    return read
+
+
+def values(reading: Reading, value: Json, path: Path) -> dict[str, Json] | None:
+    """Literals as they are; strings are CEL, so an empty one is a mistake."""
+    if not reading.is_a(dict, value, path):
+        return None
+    found = {}
+    for key, each in value.items():
+        reading.is_name(key, (*path, key), FIELD)
+        if not isinstance(each, str) or expression(reading, each, (*path, key)) is not None:
+            found[key] = each
+    return found
+
+
+def expressions(reading: Reading, value: Json, path: Path) -> dict[str, str] | None:
+    if not reading.is_a(dict, value, path):
+        return None
+    found = {}
+    for key, each in value.items():
+        reading.is_name(key, (*path, key), FIELD)
+        if (read := expression(reading, each, (*path, key))) is not None:
+            found[key] = read
+    return found
+
+
+def names(reading: Reading, value: Json, path: Path, noun: str) -> tuple[str, ...] | None:
+    """A list of one or more different texts."""
+    if not reading.is_a(list, value, path, f"a list of {noun}"):
+        return None
+    if not value:
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: list at least one of the {noun}", path)
+    found: dict[str, None] = {}
+    for index, each in enumerate(value):
+        if reading.is_a(str, each, (*path, index)):
+            if each in found:
+                message = f"{subject(path)} has {shortened(each)} twice"
+                reading.note(Code.NOT_ALLOWED, message, (*path, index))
+            found[each] = None
+    return tuple(found)
+
+
+def error_names(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None:
+    return names(reading, value, path, "exception names")
+
+
+def answers(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None:
+    """The events that a question offers: declared, and handled where it is asked."""
+    asked = names(reading, value, path, "events")
+    if asked is None:
+        return None
+    known = [each for each in asked if _is_answer(reading, each, (*path, value.index(each)))]
+    state = state_at(path)
+    for each in known:
+        if not reading.places.handles(state, each):
+            message = f"state `{state}` asks for event `{each}` and has no transition for it: add one under its `on`"
+            reading.note(Code.UNANSWERABLE, message, (*path, value.index(each)))
+    return tuple(known)
+
+
+def _is_answer(reading: Reading, event: str, path: Path) -> bool:
+    if event in reading.events:
+        return True
+    what = "is built in, and nobody can answer with it" if event in BUILT_IN_EVENTS else "is not declared"
+    guess = reading.guess(event, reading.events)
+    message = f"event {shortened(event)} {what}{guess}; declared: {some(reading.events)}"
+    reading.note(Code.UNKNOWN_EVENT, message, path)
+    return False
+
+
+def is_handled_event(reading: Reading, event: str, path: Path) -> bool:
+    """Whether ``event`` may stand under ``on``; notes it if not."""
+    if event in reading.events or event in HANDLED_BUILT_INS:
+        return True
+    match event:
+        case "after":
+            message = "`after` is no event that `on` takes: timers stand under the state's own key `after`"
+        case "created":
+            message = "`created` is the first step of every agent, and nothing can handle it: use `initial`"
+        case _:
+            known = [*reading.events, *sorted(HANDLED_BUILT_INS)]
+            message = f"event {shortened(event)} is not declared{reading.guess(event, known)}; there are {some(known)}"
+    reading.note(Code.UNKNOWN_EVENT, message, path, at_key=True)
+    return False

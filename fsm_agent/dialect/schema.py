@@ -1,0 +1,133 @@
+"""The JSON Schema of the dialect, for editors: made from the same tables by which documents are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from fsm_agent.dialect import keys
+from fsm_agent.dialect.fields import WORDS
+from fsm_agent.dialect.keys import Kind, Table
+from fsm_agent.dialect.scalars import OUTCOMES
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
+
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_DURATION: Final = r"^[0-9]{1,12}(ms|s|m|h|d)$"
+_WORD: Final = rf"({'|'.join(WORDS)})"
+#: a word, or brackets round one; how brackets nest is left to the reader
+_SHORT: Final = rf"^\[*{_WORD}(\??\]|\?)*$"
+
+
+def dialect_schema() -> dict[str, Json]:
+    """A new copy of the JSON Schema (draft 2020-12) of a workflow document."""
+    return {
+        "$schema": _DRAFT,
+        "title": "fsm-agent workflow",
+        **_object(keys.WORKFLOW),
+        "$defs": {
+            "name": {"type": "string", "pattern": _whole(keys.NAME)},
+            "fields": _mapping(keys.FIELD, _ref("type")),
+            "type": _type(),
+            "handlers": _mapping(keys.NAME, {"anyOf": [_ref("transitions"), {"type": "null"}]}),
+            "transitions": _transitions(),
+            "transition": _object(keys.TRANSITION),
+            "states": _mapping(keys.NAME, _ref("state")) | {"minProperties": 1},
+            "state": _object(keys.STATE) | _beside(),
+            "ask": _object(keys.ASK),
+            "retry": _object(keys.RETRY),
+            "limits": _object(keys.LIMITS),
+        },
+    }
+
+
+def _object(table: Table) -> dict[str, Json]:
+    return {
+        "type": "object",
+        "properties": {name: {"description": key.says, **SCHEMAS[key.kind]} for name, key in table.items()},
+        "required": [name for name, key in table.items() if key.required],
+        "additionalProperties": False,
+    }
+
+
+def _beside() -> dict[str, Json]:
+    """What a state's keys need and exclude beside them."""
+    needs = {key: [other] for key, other in keys.NEEDS.items()} | {"states": ["initial"]}
+    excludes = {
+        key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in keys.EXCLUDES.items()
+    }
+    return {"dependentRequired": needs, "dependentSchemas": excludes}
+
+
+def _mapping(name: str, value: Schema, *, but: frozenset[str] = frozenset()) -> dict[str, Json]:
+    names: dict[str, Json] = {"pattern": _whole(name)}
+    if but:
+        names["not"] = {"enum": sorted(but)}
+    return {"type": "object", "propertyNames": names, "additionalProperties": dict(value)}
+
+
+def _type() -> dict[str, Json]:
+    return {
+        "description": f"{', '.join(WORDS)}, [T] for a list of T, `?` for nullable; or a JSON Schema.",
+        "anyOf": [
+            {"type": "string", "pattern": _SHORT},
+            {"type": "array", "items": _ref("type"), "minItems": 1, "maxItems": 1},
+            {"type": "object", "$ref": _DRAFT},
+        ],
+    }
+
+
+def _transitions() -> dict[str, Json]:
+    return {
+        "anyOf": [
+            dict(SCHEMAS[Kind.TARGET]),
+            _ref("transition"),
+            {"type": "array", "items": _ref("transition"), "minItems": 1},
+        ]
+    }
+
+
+def _ref(name: str) -> dict[str, Json]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _whole(pattern: str) -> str:
+    return pattern if pattern.startswith("^") else f"^(?:{pattern})$"
+
+
+_NAME_LIST: Final[Schema] = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
+_TEXT: Final[Schema] = {"type": "string"}
+_WRITTEN: Final[Schema] = {"type": "string", "pattern": r"\S"}
+_LENGTH: Final[Schema] = {"type": "string", "pattern": _DURATION}
+_POSITIVE: Final[Schema] = {"type": "integer", "minimum": 1}
+
+#: what stands under a key of each kind
+SCHEMAS: Final[Mapping[Kind, Schema]] = {
+    Kind.NAME: _ref("name"),
+    Kind.TEXT: _TEXT,
+    Kind.PROMPT: _WRITTEN,
+    Kind.COUNT: _POSITIVE,
+    Kind.TRUE: {"const": True},
+    Kind.EXPRESSION: _WRITTEN,
+    Kind.ACTION: {"type": "string", "pattern": _whole(keys.ACTION)},
+    Kind.DURATION: _LENGTH,
+    Kind.DELAY: _LENGTH,
+    Kind.OUTCOME: {"enum": list(OUTCOMES)},
+    Kind.VALUES: _mapping(keys.FIELD, {}),
+    Kind.EXPRESSIONS: _mapping(keys.FIELD, _WRITTEN),
+    Kind.ANSWERS: _NAME_LIST,
+    Kind.ERROR_NAMES: _NAME_LIST,
+    Kind.TARGET: _TEXT,
+    Kind.INITIAL: _TEXT,
+    Kind.HANDLERS: _ref("handlers"),
+    Kind.TIMERS: _mapping(_DURATION, _ref("transitions")),
+    Kind.RETRY: _ref("retry"),
+    Kind.ASK: _ref("ask"),
+    Kind.STATES: _ref("states"),
+    Kind.LIMITS: _ref("limits"),
+    Kind.VISITS: {"type": "object", "additionalProperties": _POSITIVE},
+    Kind.DATA: {"anyOf": [_ref("fields"), {"type": "string", "pattern": _whole(keys.MODEL)}]},
+    Kind.EVENTS: _mapping(
+        keys.NAME, _mapping(keys.FIELD, _ref("type"), but=RESERVED_PAYLOAD_FIELDS), but=BUILT_IN_EVENTS
+    ),
+}

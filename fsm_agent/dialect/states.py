@@ -1,0 +1,73 @@
+"""Readers of states, their questions and retries, and of what may not stand beside what."""
+
+from __future__ import annotations
+
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.keys import ASK, DEEPEST_STATE, EXCLUDES, LIMITS, NEEDS, RETRY, STATE
+from fsm_agent.dialect.places import state_at
+from fsm_agent.dialect.reading import Reading
+from fsm_agent.finding import Path
+from fsm_agent.jsontypes import Json
+from fsm_agent.state import Ask, Retry, State
+from fsm_agent.workflow import Limits
+
+
+def states(reading: Reading, value: Json, path: Path) -> tuple[State, ...] | None:
+    if not reading.is_a(dict, value, path):
+        return None
+    if not value:
+        reading.note(Code.NOT_ALLOWED, "`states` is empty: declare at least one state", path)
+    if len(path) > 2 * DEEPEST_STATE - 1:
+        reading.note(Code.TOO_DEEP, f"states may nest {DEEPEST_STATE} levels deep, and these are deeper", path)
+        return ()
+    for name in value:
+        reading.is_name(name, (*path, name))
+    return tuple(_state(reading, body, (*path, name)) for name, body in value.items())
+
+
+def _state(reading: Reading, body: Json, path: Path) -> State:
+    found = reading.entries(STATE, body, path)
+    if isinstance(body, dict) and body.keys() <= STATE.keys():  # a misspelt key would look missing here
+        _note_misplaced(reading, set(body), path)
+    if "with" in found:
+        found["with_"] = found.pop("with")
+    return State(path=state_at(path), **found)
+
+
+def _note_misplaced(reading: Reading, keys: set[str], path: Path) -> None:
+    state = f"state `{state_at(path)}`"
+    if "final" in keys and len(path) > 2:
+        message = f"{state} cannot be final: an agent ends only in a state at the top level"
+        reading.note(Code.MISPLACED, message, (*path, "final"))
+    if "states" in keys and "initial" not in keys:
+        message = f"{state} has `states`, and needs the key `initial`: the child that is entered first"
+        reading.note(Code.MISSING_KEY, message, path)
+    for key, other in NEEDS.items():
+        if key in keys and other not in keys:
+            message = f"`{key}` says nothing without `{other}`, which {state} does not have"
+            reading.note(Code.MISPLACED, message, (*path, key), at_key=True)
+    for key, others in EXCLUDES.items():
+        for other in others if key in keys else ():
+            if other in keys:
+                message = f"`{other}` cannot stand beside `{key}` in {state}: {_REASONS[key]}"
+                reading.note(Code.MISPLACED, message, (*path, other), at_key=True)
+
+
+_REASONS = {
+    "do": "it works or it asks; let an event lead from the one to the other",
+    "states": "only a state without children works or asks",
+    "final": "an agent that has ended does nothing more",
+}
+
+
+def ask(reading: Reading, value: Json, path: Path) -> Ask:
+    found = reading.entries(ASK, value, path)
+    return Ask(found.get("prompt", ""), found.get("events", ()), found.get("to"))
+
+
+def retry(reading: Reading, value: Json, path: Path) -> Retry:
+    return Retry(**reading.entries(RETRY, value, path))
+
+
+def limits(reading: Reading, value: Json, path: Path) -> Limits:
+    return Limits(**reading.entries(LIMITS, value, path))
