@@ -94,6 +94,11 @@ class Event(NamedTuple):
     by: str | None = None
     key: str | None = None
 
+    @property
+    def facts(self) -> dict[str, Json]:
+        """What expressions see as ``event``: the payload, ``name`` and ``by``."""
+        return {**self.payload, "name": self.name, "by": self.by}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fsm_agent.agent import Delta
-from fsm_agent.draft import DictDraft, collect, current
+from fsm_agent.draft import DictDraft, collect
 from fsm_agent.errors import DataInvalid, did_you_mean, listed
 from fsm_agent.jsontypes import Json
 
@@ -77,7 +77,7 @@ class View(Mapping[str, Json]):
         self._root: DictDraft = data._root
 
     def __getitem__(self, name: str) -> Json:
-        return current(self._root[name])
+        return self._root.peek(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._root)

@@ -120,8 +120,9 @@ class Folded:
 
     def take(self, version: int, delta: Delta) -> None:
         """Apply one step's delta and remember where the appended lists began."""
-        for pointer in (*delta.set, *delta.remove):
-            self.bases.pop(pointer.partition("/")[0], None)
+        if self.bases:
+            for pointer in (*delta.set, *delta.remove):
+                self.bases.pop(pointer.partition("/")[0], None)
         for pointer in delta.append:
             if "/" not in pointer and pointer not in self.bases:
                 self.bases[pointer] = (version - 1, len(self.values[pointer]))

@@ -50,6 +50,12 @@ class DictDraft(MutableMapping[str, Json]):
             value = self._base[key]
         return self._open(key, value)
 
+    def peek(self, key: str) -> Json:
+        """The value as it is now, plain and shared: to read, not to keep."""
+        if key in self._opened:
+            return self._opened[key]._current()
+        return self._changed[key] if key in self._changed else self._base[key]
+
     def _open(self, key: str, value: Json) -> Json:
         if isinstance(value, dict):
             value = self._opened[key] = DictDraft(value)

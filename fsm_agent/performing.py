@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -13,7 +13,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head, Lease, moment
+from fsm_agent.agent import Head, Lease
 from fsm_agent.engine.effects import Act, Acted, Emitted, Failed, Missing, Overdue, Superseded
 from fsm_agent.engine.session import LEASE_MS, RENEW_MS
 from fsm_agent.errors import ActionError, FsmAgentError, StoreError
@@ -53,7 +53,8 @@ class _Shift:
     head: Head
     task: asyncio.Task[Any]
     is_interrupted: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    #: set when somebody waits for the end
+    ended: asyncio.Event | None = None
 
     def interrupt(self) -> None:
         self.is_interrupted = True
@@ -76,50 +77,17 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
-        head, now_ms = effect.head, await self._store.now()
-        context = Context(
-            agent_id=head.id,
-            state=head.state,
-            data=effect.data,
-            attempt=effect.attempt,
-            activation=head.activation,
-            visits=head.visits,
-            now=moment(now_ms),
-        )
-        began, time = perf_counter(), _allowance(effect, now_ms)
-        timer = asyncio.timeout(time)
+        began, seconds = perf_counter(), _allowance(effect)
+        work = call(action, _context(effect), effect.arguments)
         try:
-            returned = await self._on_shift(head, self._within(timer, call(action, context, effect.arguments), time))
-        except TimeoutError as error:
-            if not timer.expired():
-                return self._failed(error, await self._store.now(), began)
-            return await self._out_of_time(effect, began)
+            returned = await self._on_shift(effect.head, work if seconds is None else _in_time(work, seconds))
         except Superseded:
             raise
+        except _OutOfTime:
+            return _out_of_time(effect, await self._store.now(), _ms_since(began))
         except Exception as error:  # noqa: BLE001 - whatever an action raises is a fact for the rules
-            return self._failed(error, await self._store.now(), began)
+            return _failed(error, await self._store.now(), _ms_since(began))
         return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
-
-    @staticmethod
-    async def _within(timer: asyncio.Timeout, work: Any, time: float | None) -> Any:
-        if time is None:
-            return await work
-        async with timer:
-            return await work
-
-    async def _out_of_time(self, effect: Act, began: float) -> Acted:
-        now_ms = await self._store.now()
-        if effect.until_ms is not None and now_ms >= effect.until_ms:
-            return Overdue(now_ms)
-        message = f"action {effect.do!r} took longer than {effect.timeout_ms} ms"
-        return Failed(("TimeoutError",), message, now_ms, _ms_since(began), is_timeout=True)
-
-    @staticmethod
-    def _failed(error: Exception, now_ms: int, began: float) -> Failed:
-        types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-        message = str(error) or type(error).__name__
-        logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
-        return Failed(types, message, now_ms, _ms_since(began), is_retryable=not isinstance(error, _NEVER_RETRIED))
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
@@ -127,7 +95,7 @@ class Performing:
             await self._on_shift(head, asyncio.sleep((until_ms - now_ms) / 1000))
         return now_ms
 
-    async def _on_shift(self, head: Head, work: Any) -> Any:
+    async def _on_shift(self, head: Head, work: Awaitable[Any]) -> Any:
         """Await ``work`` while the lease is kept; raises ``Superseded`` if somebody else takes the agent over."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
@@ -145,7 +113,8 @@ class Performing:
         finally:
             if self._shifts.get(head.id) is shift:
                 del self._shifts[head.id]
-            shift.ended.set()
+            if shift.ended is not None:
+                shift.ended.set()
 
     def interrupt(self, agent_id: str) -> None:
         """Stop what runs for an agent, if anything does here."""
@@ -155,6 +124,7 @@ class Performing:
     async def settled(self, agent_id: str) -> None:
         """Wait until nothing runs for an agent here."""
         while (shift := self._shifts.get(agent_id)) is not None and shift.task is not asyncio.current_task():
+            shift.ended = shift.ended or asyncio.Event()
             await shift.ended.wait()
 
     def _renew_soon(self) -> None:
@@ -184,12 +154,53 @@ class Performing:
             task.cancel()
 
 
-def _allowance(effect: Act, now_ms: int) -> float | None:
+def _context(effect: Act) -> Context:
+    head = effect.head
+    return Context(
+        agent_id=head.id,
+        state=head.state,
+        data=effect.data,
+        attempt=effect.attempt,
+        activation=head.activation,
+        visits=head.visits,
+        now_ms=effect.now_ms,
+    )
+
+
+def _allowance(effect: Act) -> float | None:
     """Seconds until the attempt's time is out or a timer ends it; ``None`` is no bound."""
-    bounds = [] if effect.timeout_ms is None else [effect.timeout_ms]
-    if effect.until_ms is not None:
-        bounds.append(max(0, effect.until_ms - now_ms))
-    return min(bounds) / 1000 if bounds else None
+    if effect.timeout_ms is None and effect.until_ms is None:
+        return None
+    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
+    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
+
+
+class _OutOfTime(Exception):  # noqa: N818 - caught before anybody sees it
+    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
+
+
+async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            return await work
+    except TimeoutError:
+        if timer.expired():
+            raise _OutOfTime from None
+        raise
+
+
+def _out_of_time(effect: Act, now_ms: int, duration_ms: int) -> Acted:
+    if effect.until_ms is not None and now_ms >= effect.until_ms:
+        return Overdue(now_ms)
+    message = f"action {effect.do!r} took longer than {effect.timeout_ms} ms"
+    return Failed(("TimeoutError",), message, now_ms, duration_ms, is_timeout=True)
+
+
+def _failed(error: Exception, now_ms: int, duration_ms: int) -> Failed:
+    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
+    is_retryable = not isinstance(error, _NEVER_RETRIED)
+    return Failed(types, str(error) or types[0], now_ms, duration_ms, is_retryable=is_retryable)
 
 
 def _ms_since(began: float) -> int:

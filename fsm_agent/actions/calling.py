@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
 
 from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.context import Context
 from fsm_agent.jsontypes import Json
 
 
-async def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Any:
-    """What the action returns; raises what it raises. Cancelling stops a coroutine, and lets a thread go on
-    whose result nobody will see."""
+def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Awaitable[Any]:
+    """To be awaited: what the action returns; raises what it raises. Cancelling stops a coroutine, and lets a
+    thread go on whose result nobody will see."""
     match action.mode:
         case Mode.ASYNC:
-            return await action.function(context, **arguments)
+            return cast(Awaitable[Any], action.function(context, **arguments))
         case Mode.INLINE:
-            return action.function(context, **arguments)
+            return _inline(action, context, arguments)
         case Mode.THREAD:
-            return await _in_thread(lambda: action.function(context, **arguments), action.name)
+            return _in_thread(lambda: action.function(context, **arguments), action.name)
+
+
+async def _inline(action: Action, context: Context, arguments: Mapping[str, Json]) -> Any:
+    return action.function(context, **arguments)
 
 
 async def _in_thread(work: Callable[[], Any], name: str) -> Any:

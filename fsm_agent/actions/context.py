@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fsm_agent.actions.action import Emission
+from fsm_agent.agent import moment
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The agent as its action sees it. Changes to ``data`` become visible with the step that the returned event
     takes, or not at all."""
@@ -25,8 +26,13 @@ class Context:
     activation: int
     #: state path -> committed entries
     visits: Mapping[str, int]
-    #: when this attempt began, by the store's clock; aware, UTC
-    now: datetime
+    #: when this attempt began, milliseconds since the epoch by the store's clock
+    now_ms: int
+
+    @property
+    def now(self) -> datetime:
+        """When this attempt began, by the store's clock; aware, UTC."""
+        return moment(self.now_ms)
 
     def emit(self, event: str, /, **payload: Json) -> Emission:
         """An event with a payload, to be returned."""

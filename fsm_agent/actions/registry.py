@@ -7,14 +7,14 @@ the modules that the operator listed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 from fsm_agent.actions.action import Action, describe
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
-from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
 
 
@@ -69,8 +69,9 @@ class Actions:
 
     def model_schema(self, reference: str) -> Schema:
         """The JSON Schema of a data model."""
-        schema: Mapping[str, Json] = self.model(reference).model_json_schema()
-        return schema
+        from fsm_agent.dialect.models import model_schema
+
+        return model_schema(self.model(reference))
 
     def _module(self, name: str) -> ModuleType:
         if name not in self._allowed:

@@ -151,7 +151,7 @@ def _work(desk: Desk, live: Live) -> Flow:
         return
     assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
     timeout_ms = leaf.timeout.ms if leaf.timeout else None
-    reply: Acted = yield Act(head, leaf.do, arguments, data, head.attempts + 1, timeout_ms, until_ms)
+    reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, head.attempts + 1, timeout_ms, until_ms)
     live.now_ms = max(live.now_ms, reply.now_ms)
     match reply:
         case Emitted():
@@ -184,8 +184,8 @@ def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
 
 def _named_event(live: Live, reply: Emitted) -> Event:
     program, state = live.program, live.head.state
-    emits = program.workflow.allowed(state) if reply.emits is None else sorted(reply.emits)
     if not program.knows(reply.event) or (reply.emits is not None and reply.event not in reply.emits):
+        emits = program.workflow.allowed(state) if reply.emits is None else sorted(reply.emits)
         raise IllegalEvent(str(reply.event), state, emits, why=f" as what action {program.state(state).do!r} returns")
     if not isinstance(reply.payload, dict):
         raise PayloadInvalid(reply.event, [f"it is {type(reply.payload).__name__}, and must be a dict"])

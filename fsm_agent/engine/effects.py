@@ -102,6 +102,7 @@ class Act(NamedTuple):
     do: str
     arguments: Mapping[str, Json]
     data: Data
+    now_ms: int
     #: 1 for the first
     attempt: int
     timeout_ms: int | None

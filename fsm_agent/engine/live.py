@@ -32,8 +32,7 @@ class Live:
     def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
         """What expressions see: the data, or a draft of it, and the event."""
         values: Mapping[str, Json] = self.folded.values if data is None else View(data)
-        facts = {} if event is None else {**event.payload, "name": event.name, "by": event.by}
-        return Scene(values, facts, self.head.visits)
+        return Scene(values, {} if event is None else event.facts, self.head.visits)
 
 
 class Proposal(NamedTuple):
@@ -59,7 +58,8 @@ def take(
     """
     program, head = live.program, live.head
     data = live.draft() if data is None else data
-    written = program.changes(move, event.name, live.scene(event, data))
+    view = View(data)
+    written = program.changes(move, event, view, head.visits)
     for name, value in written.assign.items():
         data[name] = value
     for name, item in written.append.items():
@@ -68,8 +68,8 @@ def take(
         else:
             data[name].append(item)
     delta = changes(data)
-    program.data_rules.check(delta, View(data))
-    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, data)
+    program.data_rules.check(delta, view)
+    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, view)
     check_limits(live, moved)
     step = Step(
         version=head.version + 1,
@@ -93,7 +93,7 @@ def _stay(live: Live, fired: ArmedTimer | None) -> Head:
     return live.head._replace(version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
 
 
-def _enter(live: Live, move: Move, event: Event, data: Data) -> Head:
+def _enter(live: Live, move: Move, event: Event, view: View) -> Head:
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome."""
     program, head = live.program, live.head
     leaf = program.state(move.target)
@@ -103,7 +103,7 @@ def _enter(live: Live, move: Move, event: Event, data: Data) -> Head:
     timers = [timer for timer in head.timers if timer.state not in move.exited]
     for path in move.entered:
         timers += program.timers_of(path, live.now_ms)
-    scene = Scene(View(data), {}, visits)
+    scene = Scene(view, {}, visits)
     version = head.version + 1
     return head._replace(version=version,
         updated_ms=live.now_ms,

@@ -64,14 +64,15 @@ class Program:
         """When a timer's turn comes: by time, and of those due together by order of declaration."""
         return timer.due_ms, self._timers[timer.state, timer.label][0]
 
-    def changes(self, move: Move, event: str, scene: Scene) -> Changes:
+    def changes(self, move: Move, event: Event, data: Mapping[str, Json], visits: Mapping[str, int]) -> Changes:
         """The values a transition writes; all see the same data."""
         transition = move.transition
         if not transition.assign and not transition.append:
             return _NO_CHANGES
+        scene = Scene(data, event.facts, visits)
         return Changes(
-            {field: self._value(value, event, scene) for field, value in transition.assign.items()},
-            {field: self._value(value, event, scene) for field, value in transition.append.items()},
+            {field: self._value(value, event.name, scene) for field, value in transition.assign.items()},
+            {field: self._value(value, event.name, scene) for field, value in transition.append.items()},
         )
 
     def _value(self, value: Json, event: str | None, scene: Scene) -> Json:

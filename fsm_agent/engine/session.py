@@ -75,20 +75,14 @@ def write(
 
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
-    head, snapshot = _weigh(live, proposal)
-    lease = new_lease(desk, live) if desk.drives and head.status is Status.RUNNING else None
-    committed: Committed = yield Commit(
-        head=head,
-        step=proposal.step,
-        epoch=None if from_outside else live.head.epoch,
-        lease=lease,
-        snapshot=snapshot,
-        dequeue=dequeue,
-        key=key,
-        fingerprint=fingerprint,
-    )
+    lease = new_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
+    head, snapshot = _weighed(live, proposal, lease)
+    epoch = None if from_outside else head.epoch
+    committed: Committed = yield Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint)
     live.folded.take(proposal.step.version, proposal.step.delta)
-    live.head = head._replace(epoch=committed.epoch, lease=lease, queued=committed.queued)
+    if committed != (head.epoch, head.queued):
+        head = head._replace(epoch=committed.epoch, queued=committed.queued)
+    live.head = head
     if dequeue is not None:
         live.queue.popleft()
     if committed.queued > len(live.queue):
@@ -96,17 +90,16 @@ def write(
         live.queue = deque(record.queue)
 
 
-def _weigh(live: Live, proposal: Proposal) -> tuple[Head, Snapshot | None]:
-    """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
-    step, so that it costs nothing if the step is refused."""
-    head, version = proposal.head, live.head.version
-    unfolded = live.head.unfolded + _ROW_WEIGHT + foldable_weight(proposal.step.delta)
-    if unfolded <= max(live.head.fold_at, _SMALLEST_FOLD):
-        return head._replace(unfolded=unfolded), None
-    fold_at = 2 * snapshot_weight(live.folded)
-    if unfolded <= fold_at:
-        return head._replace(unfolded=unfolded, fold_at=fold_at), None
-    return head._replace(unfolded=0, fold_at=fold_at), live.folded.snapshot(version)
+def _weighed(live: Live, proposal: Proposal, lease: Lease | None) -> tuple[Head, Snapshot | None]:
+    """The head to be written, and a snapshot when the deltas since the last outweigh twice what it would weigh: of
+    the version before this step, so that it costs nothing if the step is refused."""
+    unfolded, fold_at, snapshot = proposal.head.unfolded, proposal.head.fold_at, None
+    unfolded += _ROW_WEIGHT + foldable_weight(proposal.step.delta)
+    if unfolded > max(fold_at, _SMALLEST_FOLD):
+        fold_at = 2 * snapshot_weight(live.folded)
+        if unfolded > fold_at:
+            unfolded, snapshot = 0, live.folded.snapshot(live.head.version)
+    return proposal.head._replace(lease=lease, unfolded=unfolded, fold_at=fold_at), snapshot
 
 
 def new_lease(desk: Desk, live: Live) -> Lease:

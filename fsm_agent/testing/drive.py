@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import ENDED, Agent, Head, Status, Step, moment
+from fsm_agent.agent import ENDED, Agent, Head, Status, Step
 from fsm_agent.engine.effects import Act, Acted, Emitted, Failed
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
@@ -136,7 +136,7 @@ class _ScriptedHands:
             attempt=effect.attempt,
             activation=effect.head.activation,
             visits=effect.head.visits,
-            now=moment(self._clock.ms),
+            now_ms=self._clock.ms,
         )
         outcome = self._next(effect.do, context)
         if callable(outcome):
