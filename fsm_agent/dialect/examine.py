@@ -11,4 +11,8 @@ from fsm_agent.workflow import Workflow
 def examine(document: Json, *, resolve_model: ResolveModel | None = None) -> tuple[Workflow | None, list[Finding]]:
     """As ``read_document``, with the findings of the expressions, even of those beside other mistakes."""
     draft, findings = read_draft(document, resolve_model=resolve_model)
+    if draft is not None:
+        from fsm_agent.check.expressions import expression_findings  # CEL: only where something is declared
+
+        findings += expression_findings(draft)
     return None if is_invalid(findings) else draft, findings

@@ -1,0 +1,159 @@
+"""Workflows in Python: the same dialect, typed. What is declared here becomes the document that YAML would give.
+
+So both are read by the same rules, and the same declaration has the same hash; mistakes are named by their path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, fields
+from pathlib import Path as FilePath
+from typing import Any, Final, Self, TypeAlias
+
+from fsm_agent import workflow as words
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.document import to_document
+from fsm_agent.dialect.examine import examine
+from fsm_agent.dialect.keys import STATE
+from fsm_agent.dialect.models import is_model, model_name, model_schema
+from fsm_agent.dialect.read import ResolveModel
+from fsm_agent.errors import WorkflowInvalid, shortened
+from fsm_agent.finding import Finding, Path
+from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.state import Ask, Duration, Retry, Transition, compact
+
+__all__ = ["Ask", "Retry", "State", "Transition", "Workflow"]
+
+#: What stands under an event or a timer: a target, a transition, or several in the order in which they are tried.
+Choice: TypeAlias = str | Transition | Mapping[str, Json] | Sequence[Transition | Mapping[str, Json]]
+#: Payload or data field -> its type: a short form such as ``string?``, or a JSON Schema.
+Fields: TypeAlias = Mapping[str, str | list[Any] | Schema]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A named place, with the keys that a state has in YAML; ``do`` takes the action's name or the action itself."""
+
+    name: str
+    _: KW_ONLY
+    description: str = ""
+    do: str | Callable[..., Any] | None = None
+    with_: Mapping[str, Json] = field(default_factory=dict)
+    timeout: str | None = None
+    retry: Retry | Mapping[str, Json] | None = None
+    ask: Ask | Mapping[str, Json] | None = None
+    after: Mapping[str, Choice] = field(default_factory=dict)
+    #: ``None`` forbids what an outer level would do
+    on: Mapping[str, Choice | None] = field(default_factory=dict)
+    initial: str | None = None
+    states: Sequence[State] = ()
+    final: bool = False
+    outcome: str | None = None
+    output: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Workflow(words.Workflow):
+    """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
+
+    ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: int,
+        initial: str,
+        states: Sequence[State],
+        data: Fields | type[Any] | None = None,
+        events: Mapping[str, Fields] | None = None,
+        on: Mapping[str, Choice] | None = None,
+        limits: words.Limits | Mapping[str, Json] | None = None,
+        description: str = "",
+    ) -> None:
+        mistakes: list[Finding] = []
+        schema = model_schema(data) if is_model(data) else {}
+        document = compact(description=description, events=_plain(events), on=_plain(on), limits=_plain(limits)) | {
+            "workflow": name,
+            "version": version,
+            "data": model_name(data) if is_model(data) else _plain(data or {}),
+            "initial": initial,
+            "states": _states(states, ("states",), mistakes),
+        }
+        read, findings = examine(document, resolve_model=lambda _: schema)
+        if read is None or mistakes:
+            raise WorkflowInvalid(mistakes + findings)
+        self._become(read)
+
+    @classmethod
+    def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:
+        """The workflow that a YAML file declares; raises ``WorkflowInvalid`` with file, line and column."""
+        from fsm_agent.loader import load
+
+        return cls._of(load(path, resolve_model=resolve_model))
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Self:
+        return cls._of(words.Workflow.from_json(document))
+
+    def to_yaml(self) -> str:
+        """The declaration in YAML; loading it gives an equal workflow."""
+        from fsm_agent.loader import dump
+
+        return dump(to_document(self))
+
+    @classmethod
+    def _of(cls, read: words.Workflow) -> Self:
+        made = cls.__new__(cls)
+        made._become(read)
+        return made
+
+    def _become(self, read: words.Workflow) -> None:
+        for each in fields(words.Workflow):
+            object.__setattr__(self, each.name, getattr(read, each.name))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, words.Workflow) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
+_ATTRIBUTES: Final = {key: "with_" if key == "with" else key for key in STATE}
+
+
+def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dict[str, Json]:
+    """The mapping of states that YAML would have. What a mapping cannot hold is noted here."""
+    found: dict[str, Json] = {}
+    for index, state in enumerate(states):
+        if not isinstance(state, State):
+            message = f"{shortened(state)} is no State: write State(name, ...)"
+            mistakes.append(Finding(Code.WRONG_TYPE.value, message, (*path, index)))
+            continue
+        if state.name in found:
+            message = f"state {state.name!r} is declared twice: rename one of them"
+            mistakes.append(Finding(Code.DUPLICATE_KEY.value, message, (*path, state.name)))
+        written = {key: _plain(getattr(state, attribute)) for key, attribute in _ATTRIBUTES.items() if key != "states"}
+        found[state.name] = compact(**written, states=_states(state.states, (*path, state.name, "states"), mistakes))
+    return found
+
+
+def _plain(value: Any) -> Json:
+    """A value of the declaration as YAML would give it."""
+    match value:
+        case Transition() | Retry() | Ask():
+            return value.to_json()
+        case words.Limits():
+            return compact(steps=value.steps, visits=dict(value.visits))
+        case Duration():
+            return value.text
+        case Mapping():
+            return {key: _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case _:
+            return _action_name(value) if callable(value) else value
+
+
+def _action_name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "action_name", None) or getattr(function, "__name__", function))
