@@ -25,7 +25,7 @@ from fsm_agent.state import Ask, Duration, Retry, Transition, compact
 __all__ = ["Ask", "Retry", "State", "Transition", "Workflow"]
 
 #: What stands under an event or a timer: a target, a transition, or several in the order in which they are tried.
-Choice: TypeAlias = str | Transition | Mapping[str, Json] | Sequence[Transition | Mapping[str, Json]]
+Choice: TypeAlias = str | Transition | Mapping[str, Json] | Sequence[str | Transition | Mapping[str, Json]]
 #: Payload or data field -> its type: a short form such as ``string?``, or a JSON Schema.
 Fields: TypeAlias = Mapping[str, str | list[Any] | Schema]
 

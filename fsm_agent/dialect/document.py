@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from fsm_agent.dialect.fields import shortened_type
 from fsm_agent.jsontypes import Json, Schema
-from fsm_agent.state import Candidates, Handlers, State, compact
+from fsm_agent.state import Candidates, Handlers, State, Transition, compact
 from fsm_agent.workflow import Workflow
 
 
@@ -48,14 +48,9 @@ def _handlers(on: Handlers) -> dict[str, Json]:
 
 
 def _candidates(chosen: Candidates) -> Json:
-    written = [each.to_json() for each in chosen]
-    match written:
-        case [{"target": target, **rest}] if not rest:
-            return target
-        case [single]:
-            return single
-        case _:
-            return written
+    """A transition that only has a target is the target; a list of one is that one."""
+    written = [each.target if each == Transition(each.target) and each.target else each.to_json() for each in chosen]
+    return written[0] if len(written) == 1 else written
 
 
 def _fields(fields: Mapping[str, Schema]) -> dict[str, Json]:

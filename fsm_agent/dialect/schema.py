@@ -78,13 +78,8 @@ def _type() -> dict[str, Json]:
 
 
 def _transitions() -> dict[str, Json]:
-    return {
-        "anyOf": [
-            dict(SCHEMAS[Kind.TARGET]),
-            _ref("transition"),
-            {"type": "array", "items": _ref("transition"), "minItems": 1},
-        ]
-    }
+    one = {"anyOf": [{"type": "string"}, _ref("transition")]}
+    return {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]}
 
 
 def _ref(name: str) -> dict[str, Json]:

@@ -47,30 +47,22 @@ def timers(reading: Reading, value: Json, path: Path) -> tuple[Timer, ...] | Non
 def _candidates(reading: Reading, chosen: Json, path: Path) -> Candidates:
     """What could not be read stands as a transition that goes nowhere, so that its event still counts as handled."""
     match chosen:
-        case str():
-            return (Transition(target=target(reading, chosen, path)),)
-        case dict():
+        case str() | dict():
             return (_transition(reading, chosen, path),)
         case [_, *_]:
-            return tuple(_listed(reading, each, (*path, index)) for index, each in enumerate(chosen))
+            return tuple(_transition(reading, each, (*path, index)) for index, each in enumerate(chosen))
         case None if state_at(path) and path[-2:-1] == ("on",):
             pass  # `event: null` under an unknown event: the event is the mistake
         case _:
             what = "an empty list" if chosen == [] else described(chosen)
-            message = f"{subject(path)} must be a target, a transition or a list of transitions, and is {what}"
+            message = f"{subject(path)} must be a target, a transition or a list of them, and is {what}"
             reading.note(Code.WRONG_TYPE, message, path)
     return (Transition(),)
 
 
-def _listed(reading: Reading, value: Json, path: Path) -> Transition:
-    if isinstance(value, str):
-        message = f"{subject(path)} must be a mapping, and is {shortened(value)}: write {{target: {shortened(value)}}}"
-        reading.note(Code.WRONG_TYPE, message, path)
-        return Transition()
-    return _transition(reading, value, path)
-
-
 def _transition(reading: Reading, value: Json, path: Path) -> Transition:
+    if isinstance(value, str):
+        return Transition(target=target(reading, value, path))
     return Transition(**reading.entries(TRANSITION, value, path))
 
 
