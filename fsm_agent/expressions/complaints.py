@@ -116,7 +116,11 @@ def _undeclared(said: re.Match[str], scope: Scope) -> str:
     if name in _OTHER_LANGUAGES:
         return f"`{name}` is no expression: {_OTHER_LANGUAGES[name]}"
     meant = [each for each in scope.variables if each.partition(".")[2] == name]
-    near = f" (did you mean `{meant[0]}`?)" if meant else "; names begin with data., event. or visits"
+    near = (
+        f" (did you mean `{meant[0]}`?)"
+        if meant
+        else "; names begin with data., event. or visits, and text stands in quotes of its own"
+    )
     return f"unknown name `{name}`{near}"
 
 

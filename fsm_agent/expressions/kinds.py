@@ -60,7 +60,7 @@ def kind_of(schema: Schema, root: Schema | None = None, depth: int = 0) -> Kind:
         rest = frozenset({"number"})
     if len(rest) != 1:
         return DYN
-    item = kind_of(_item_schema(schema, root), root, depth + 1) if "array" in rest else None
+    item = kind_of(item_schema(schema, root), root, depth + 1) if "array" in rest else None
     return Kind(_KINDS[next(iter(rest))], "null" in types, item)
 
 
@@ -91,12 +91,15 @@ def fits(kind: Kind, schema: Schema, root: Schema | None = None) -> bool:
         case "int" | "uint":
             return bool(types & {"integer", "number"})
         case "list" if kind.item is not None and "array" in types:
-            return fits(kind.item, _item_schema(resolved(schema, root), root), root)
+            return fits(kind.item, item_schema(schema, root), root)
         case name:
             return any(_KINDS[each] == name for each in types)
 
 
-def _item_schema(schema: Schema, root: Schema) -> Schema:
+def item_schema(schema: Schema, root: Schema | None = None) -> Schema:
+    """What a list's items must be; anything where ``schema`` does not say."""
+    root = schema if root is None else root
+    schema = resolved(schema, root)
     for branch in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
         items = resolved(branch, root).get("items")
         if isinstance(items, Mapping):

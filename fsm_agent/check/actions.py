@@ -1,0 +1,75 @@
+"""Whether the actions that a workflow names are there and fit. Each function is one diagnostic.
+
+Nothing can be said where no actions are known: then every name is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fsm_agent.check.behaviour import Behaviour
+from fsm_agent.check.codes import Code
+from fsm_agent.check.sites import state_path
+from fsm_agent.errors import did_you_mean, listed
+from fsm_agent.finding import Finding
+from fsm_agent.signature import Signature
+from fsm_agent.state import State
+
+
+def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
+    """Names that no allowed module has."""
+    known = behaviour.actions
+    for leaf in behaviour.leaves:
+        if known is not None and leaf.do is not None and leaf.do not in known:
+            near = did_you_mean(leaf.do, known) or f"; there is {listed(sorted(known))}"
+            yield Code.UNKNOWN_ACTION.found(f"there is no action `{leaf.do}`{near}", (*state_path(leaf.path), "do"))
+
+
+def unknown_arguments(behaviour: Behaviour) -> Iterator[Finding]:
+    """Arguments under ``with`` that the action does not take."""
+    for leaf, signature in _known(behaviour):
+        for name in leaf.with_:
+            if signature.accepts is not None and name not in signature.accepts:
+                near = did_you_mean(name, signature.accepts) or f"; it takes {listed(sorted(signature.accepts))}"
+                message = f"action `{leaf.do}` takes no argument `{name}`{near}"
+                yield Code.UNKNOWN_ARGUMENT.found(message, (*state_path(leaf.path), "with", name), at_key=True)
+
+
+def missing_arguments(behaviour: Behaviour) -> Iterator[Finding]:
+    """Arguments that the action needs and ``with`` does not give."""
+    for leaf, signature in _known(behaviour):
+        for name in sorted(signature.requires - leaf.with_.keys()):
+            message = f"action `{leaf.do}` needs the argument `{name}`: give it under `with`"
+            yield Code.MISSING_ARGUMENT.found(message, (*state_path(leaf.path), "with" if leaf.with_ else "do"))
+
+
+def undeclared_results(behaviour: Behaviour) -> Iterator[Finding]:
+    """Events that the action names and the workflow does not have."""
+    declared = behaviour.workflow.events
+    for leaf, event in _results(behaviour):
+        if event not in declared:
+            message = (
+                f"action `{leaf.do}` names the event `{event}`, which is not declared{did_you_mean(event, declared)}"
+            )
+            yield Code.UNDECLARED_RESULT.found(message, (*state_path(leaf.path), "do"))
+
+
+def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
+    """Events that the action names and its state does not take: the agent would be parked."""
+    for leaf, event in _results(behaviour):
+        if event in behaviour.workflow.events and event not in behaviour.workflow.handled(leaf.path):
+            message = f"action `{leaf.do}` names the event `{event}`, and nothing in state `{leaf.path}` handles it"
+            yield Code.UNHANDLED_RESULT.found(message, (*state_path(leaf.path), "do"))
+
+
+def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:
+    for leaf in behaviour.leaves:
+        signature = (behaviour.actions or {}).get(leaf.do or "")
+        if signature is not None:
+            yield leaf, signature
+
+
+def _results(behaviour: Behaviour) -> Iterator[tuple[State, str]]:
+    for leaf, signature in _known(behaviour):
+        for event in sorted(signature.emits or ()):
+            yield leaf, event

@@ -1,0 +1,147 @@
+"""What agents of a workflow can do, leaf by leaf, whatever guards and people decide.
+
+A declared event may come from outside in every state that is not final, and so may ``cancel``. ``error`` comes from
+actions alone, ``timeout`` from those that declare one, ``after`` from the timers of a leaf and its ancestors. Of
+the candidates of one event those count that can be chosen: nothing comes after an unguarded one, and a guard that was
+asked already answers the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from fsm_agent.check.sites import Site, handler_sites, timer_sites
+from fsm_agent.expressions.text import masked, mentions
+from fsm_agent.signature import Signature
+from fsm_agent.state import State
+from fsm_agent.workflow import Workflow, lineage
+
+#: Where the workflow itself handles these, it is for emergencies: no state can count on that as its way out.
+_EMERGENCIES: Final = frozenset({"cancel", "error", "timeout"})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A transition that can be chosen in the leaf ``source`` and comes to rest in the leaf ``target``."""
+
+    source: str
+    target: str
+    #: as it is called there: an ``error`` handler may be taken by a ``timeout``
+    event: str
+    site: Site
+    #: whether a guard that counts visits decides on it, its own or one that is asked before
+    is_counted: bool = False
+
+    @property
+    def is_internal(self) -> bool:
+        return self.site.transition.target is None
+
+    @property
+    def is_emergency(self) -> bool:
+        return self.site.owner is None and self.site.event in _EMERGENCIES
+
+    def enters(self, path: str) -> bool:
+        """Whether taking it enters the state ``path``, and does not just move within."""
+        named = self.site.transition.target
+        if named is None or path not in lineage(self.target):
+            return False
+        return path not in lineage(self.source) or path == named or path.startswith(f"{named}.")
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """All ways of a workflow. ``actions`` says what is known of its actions; ``None`` trusts every name."""
+
+    workflow: Workflow
+    actions: Mapping[str, Signature] | None = None
+
+    @cached_property
+    def leaves(self) -> tuple[State, ...]:
+        """Those in which something can happen."""
+        return tuple(leaf for leaf in self.workflow.leaves if not leaf.final)
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        return tuple(way for leaf in self.leaves for way in self._ways(leaf))
+
+    @cached_property
+    def finals(self) -> frozenset[str]:
+        return frozenset(leaf.path for leaf in self.workflow.leaves if leaf.final)
+
+    def candidates(self, leaf: str, event: str) -> list[Site]:
+        """The transitions of an event in a leaf in the order in which they are tried, wherever they were declared."""
+        found: list[Site] = []
+        for owner in (*self.workflow.chain(leaf), None):
+            handlers = self.workflow.on if owner is None else owner.on
+            if event in handlers:
+                if handlers[event] is None:
+                    break
+                found += handler_sites(owner, event, handlers[event])
+        return found + (self.candidates(leaf, "error") if event == "timeout" else [])
+
+    def timers(self, leaf: str) -> Iterator[tuple[Site, ...]]:
+        """The transitions of each timer that runs in a leaf."""
+        for owner in self.workflow.chain(leaf):
+            yield from timer_sites(owner).values()
+
+    def emits(self, leaf: State) -> frozenset[str]:
+        """The events that the action of a leaf may name.
+
+        Where it does not say, every event counts that is handled there, but for those that come from outside: a
+        question offers them, or a state without an action takes them too.
+        """
+        if leaf.do is None:
+            return frozenset()
+        known = self.actions.get(leaf.do) if self.actions else None
+        if known is not None and known.emits is not None:
+            return known.emits
+        return frozenset(self.workflow.handled(leaf.path)) & self.workflow.events.keys() - self._external
+
+    @cached_property
+    def _external(self) -> frozenset[str]:
+        waiting = [leaf for leaf in self.leaves if leaf.do is None]
+        taken = {event for leaf in waiting for event in self.workflow.handled(leaf.path)}
+        return frozenset(taken | {event for leaf in waiting if leaf.ask for event in leaf.ask.events})
+
+    def _ways(self, leaf: State) -> Iterator[Way]:
+        events = [event for event in self.workflow.handled(leaf.path) if can_happen(event, leaf)]
+        handled = [(event, self.candidates(leaf.path, event)) for event in events]
+        timed = [(timer[0].event, timer) for timer in self.timers(leaf.path) if timer]
+        for event, candidates in (*handled, *timed):
+            is_counted = False
+            for site in choosable(candidates):
+                is_counted = is_counted or _counts_visits(site)
+                named = site.transition.target
+                target = leaf.path if named is None else self.workflow.leaf(named).path
+                yield Way(leaf.path, target, event, site, is_counted)
+
+
+def can_happen(event: str, leaf: State) -> bool:
+    """Whether an event that is handled in a leaf can arrive there at all."""
+    match event:
+        case "error":
+            return leaf.do is not None
+        case "timeout":
+            return leaf.do is not None and leaf.timeout is not None
+        case _:
+            return not leaf.final
+
+
+def _counts_visits(site: Site) -> bool:
+    guard = site.transition.when or ""
+    return any(mention.name.partition(".")[0] == "visits" for mention in mentions(masked(guard)))
+
+
+def choosable(candidates: Iterable[Site]) -> Iterator[Site]:
+    """Those of the candidates that can be chosen."""
+    asked: set[str] = set()
+    for site in candidates:
+        guard = (site.transition.when or "true").strip()
+        if guard not in asked:
+            yield site
+        if guard == "true":
+            return
+        asked.add(guard)

@@ -1,0 +1,62 @@
+"""Every mistake that checking a workflow can find: its stable code, how much it weighs, what it says in one line."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from fsm_agent.finding import Finding, Path, Severity
+
+_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+
+
+class Code(StrEnum):
+    """FSM2xx: an expression is wrong. FSM3xx: states and events do not fit together. FSM4xx: an action does not fit.
+
+    Each has an entry in docs/checks.md.
+    """
+
+    severity: Severity
+    summary: str
+
+    def __new__(cls, code: str, severity: Severity, summary: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.severity, member.summary = severity, summary
+        return member
+
+    EXPRESSION = "FSM201", _ERROR, "an expression cannot be compiled"
+    NO_BOOL = "FSM202", _ERROR, "a guard is neither true nor false"
+    UNKNOWN_FIELD = "FSM203", _ERROR, "an assignment names an unknown data field"
+    MISFIT = "FSM204", _ERROR, "an assigned value does not fit its field"
+    NO_LIST = "FSM205", _ERROR, "`append` names a field that is no list"
+    NO_ADDRESSEE = "FSM206", _ERROR, "`to` is neither a name nor a list of names"
+    NO_JSON = "FSM207", _ERROR, "an expression gives what JSON cannot hold"
+    WHOLE_LIST = "FSM208", _WARNING, "a guard converts a whole list each time"
+
+    UNREACHABLE = "FSM301", _ERROR, "a state is never entered"
+    TRAPPED = "FSM302", _ERROR, "no final state can be reached from a state"
+    DEAD_END = "FSM303", _ERROR, "nothing leads out of a state"
+    SHADOWED = "FSM304", _ERROR, "a transition is never chosen"
+    UNHANDLED = "FSM305", _ERROR, "an event is declared and never handled"
+    IMPOSSIBLE = "FSM306", _ERROR, "an event is handled where it never happens"
+    UNBOUNDED = "FSM307", _ERROR, "nothing bounds a cycle of actions"
+    NO_DEADLINE = "FSM308", _WARNING, "a question has no deadline"
+
+    UNKNOWN_ACTION = "FSM401", _ERROR, "an action is missing"
+    UNKNOWN_ARGUMENT = "FSM402", _ERROR, "an action does not take an argument"
+    MISSING_ARGUMENT = "FSM403", _ERROR, "an action needs an argument"
+    UNDECLARED_RESULT = "FSM404", _ERROR, "an action names an event that the workflow does not declare"
+    UNHANDLED_RESULT = "FSM405", _ERROR, "an action names an event that nothing handles"
+
+    def found(
+        self,
+        message: str,
+        path: Path,
+        *,
+        witness: tuple[str, ...] = (),
+        offset: tuple[int, int] | None = None,
+        at_key: bool = False,
+    ) -> Finding:
+        """One finding of this kind at ``path``."""
+        return Finding(self.value, message, path, self.severity, witness=witness, offset=offset, at_key=at_key)

@@ -1,0 +1,95 @@
+"""Whether events and their handlers fit together. Each function is one diagnostic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+from fsm_agent.check.behaviour import Behaviour, can_happen, choosable
+from fsm_agent.check.codes import Code
+from fsm_agent.check.sites import Site, sites, state_path, timer_sites
+from fsm_agent.finding import Finding
+from fsm_agent.state import State
+from fsm_agent.workflow import lineage
+
+
+def shadowed_transitions(behaviour: Behaviour) -> Iterator[Finding]:
+    """Transitions that are chosen in no leaf, because another one always stands before them."""
+    chosen = {site.path for leaf in behaviour.leaves for site in _chosen(behaviour, leaf)}
+    for site in sites(behaviour.workflow):
+        if site.path not in chosen:
+            yield Code.SHADOWED.found(f"this transition is never chosen: {_shadow(behaviour, site)}", site.path)
+
+
+def unhandled_events(behaviour: Behaviour) -> Iterator[Finding]:
+    """Declared events that no state takes."""
+    handled = {event for leaf in behaviour.leaves for event in behaviour.workflow.handled(leaf.path)}
+    for event in behaviour.workflow.events:
+        if event not in handled:
+            message = f"event `{event}` is declared, and no state handles it"
+            yield Code.UNHANDLED.found(message, ("events", event), at_key=True)
+
+
+def impossible_events(behaviour: Behaviour) -> Iterator[Finding]:
+    """Handlers of ``error`` and ``timeout`` where no action can cause them."""
+    for owner in (None, *behaviour.workflow.by_path.values()):
+        handlers = behaviour.workflow.on if owner is None else owner.on
+        covered = [leaf for leaf in behaviour.leaves if owner is None or owner.path in lineage(leaf.path)]
+        for event in ("error", "timeout"):
+            if handlers.get(event) and not any(can_happen(event, leaf) for leaf in covered):
+                needed = "`do`" if event == "error" else "`do` and `timeout`"
+                message = f"event `{event}` never happens here: no state that this covers has {needed}"
+                path = (*(state_path(owner.path) if owner else ()), "on", event)
+                yield Code.IMPOSSIBLE.found(message, path, at_key=True)
+
+
+def impossible_timers(behaviour: Behaviour) -> Iterator[Finding]:
+    """Timers that are never due, because an earlier one of the same state has always led out of it by then."""
+    for state in behaviour.workflow.by_path.values():
+        timers = sorted(state.after, key=lambda timer: timer.duration.ms)
+        written = timer_sites(state)
+        for at, timer in enumerate(timers):
+            sure = [each for each in timers[:at] if _leads_out(state, written[each.duration.text])]
+            if sure:
+                message = f"`after {timer.duration}` is never due: by then `after {sure[0].duration}` has led out"
+                yield Code.IMPOSSIBLE.found(
+                    message, (*state_path(state.path), "after", timer.duration.text), at_key=True
+                )
+
+
+def endless_questions(behaviour: Behaviour) -> Iterator[Finding]:
+    """Questions that may wait for ever."""
+    for leaf in behaviour.leaves:
+        if leaf.ask and not any(behaviour.timers(leaf.path)):
+            message = f"the question of state `{leaf.path}` has no deadline: add a timer under `after`"
+            yield Code.NO_DEADLINE.found(message, (*state_path(leaf.path), "ask"), at_key=True)
+
+
+def _chosen(behaviour: Behaviour, leaf: State) -> Iterator[Site]:
+    for event in behaviour.workflow.handled(leaf.path):
+        yield from choosable(behaviour.candidates(leaf.path, event))
+    for timer in behaviour.timers(leaf.path):
+        yield from choosable(timer)
+
+
+def _shadow(behaviour: Behaviour, site: Site) -> str:
+    """Why a transition is never chosen."""
+    before = list(takewhile(lambda other: other.path != site.path, _siblings(behaviour, site)))
+    if any((other.transition.when or "true").strip() == "true" for other in before):
+        return "the one without a guard before it always is"
+    if any(other.transition.when == site.transition.when for other in before):
+        return f"the guard `{site.transition.when}` stands before it already"
+    return f"every state that it covers decides on `{site.event}` itself, or forbids it"
+
+
+def _siblings(behaviour: Behaviour, site: Site) -> list[Site]:
+    """The transitions of one list."""
+    return [other for other in sites(behaviour.workflow) if other.path[:-1] == site.path[:-1]]
+
+
+def _leads_out(state: State, timer: tuple[Site, ...]) -> bool:
+    """Whether a timer ends the stay in its state for sure; entering it again is a new stay."""
+    candidates = list(choosable(timer))
+    targets = [site.transition.target for site in candidates]
+    is_sure = bool(candidates) and (candidates[-1].transition.when or "true").strip() == "true"
+    return is_sure and all(target and state.path not in lineage(target)[:-1] for target in targets)

@@ -1,0 +1,17 @@
+"""All that can be said of a document before it runs: what it may not say, and where its expressions go wrong."""
+
+from __future__ import annotations
+
+from fsm_agent.check.expressions import expression_findings
+from fsm_agent.dialect.read import ResolveModel, is_invalid, read_draft
+from fsm_agent.finding import Finding
+from fsm_agent.jsontypes import Json
+from fsm_agent.workflow import Workflow
+
+
+def examine(document: Json, *, resolve_model: ResolveModel | None = None) -> tuple[Workflow | None, list[Finding]]:
+    """As ``read_document``, with the findings of the expressions, even of those beside other mistakes."""
+    draft, findings = read_draft(document, resolve_model=resolve_model)
+    if draft is not None:
+        findings += expression_findings(draft)
+    return None if is_invalid(findings) else draft, findings
