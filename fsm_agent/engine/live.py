@@ -69,7 +69,7 @@ def take(
             data[name].append(item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, view)
+    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, view, fired=fired)
     check_limits(live, moved)
     step = Step(
         version=head.version + 1,
@@ -93,14 +93,15 @@ def _stay(live: Live, fired: ArmedTimer | None) -> Head:
     return live.head._replace(version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
 
 
-def _enter(live: Live, move: Move, event: Event, view: View) -> Head:
+def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTimer | None) -> Head:
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome."""
     program, head = live.program, live.head
     leaf = program.state(move.target)
     visits = dict(head.visits)
     for path in move.entered:
         visits[path] = visits.get(path, 0) + 1
-    timers = [timer for timer in head.timers if timer.state not in move.exited]
+    # A timer of an ancestor that moves its child is not left, but it has had its turn.
+    timers = [timer for timer in head.timers if timer.state not in move.exited and timer is not fired]
     for path in move.entered:
         timers += program.timers_of(path, live.now_ms)
     scene = Scene(view, {}, visits)
