@@ -1,0 +1,50 @@
+"""The documentation is true: its examples run, and it leaves nothing out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fsm_agent import dialect, loader
+from fsm_agent.check import check_workflow
+from fsm_agent.dialect import keys
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def fences(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.S | re.M)
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_an_example_of_the_dialect_loads_and_has_no_findings(number: int) -> None:
+    workflow = loader.loads(fences("dialect.md", "yaml")[number])
+    assert check_workflow(workflow) == []
+
+
+def test_every_example_of_the_dialect_is_tested() -> None:
+    assert len(fences("dialect.md", "yaml")) == 2
+
+
+def test_the_python_of_running_agents_runs_from_top_to_bottom() -> None:
+    names: dict[str, object] = {}
+    for example in fences("running.md", "python"):
+        exec(compile(example, "docs/running.md", "exec"), names)  # noqa: S102 - it is our own page
+    assert "run" in names
+
+
+@pytest.mark.parametrize(
+    "table", [keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS], ids=len
+)
+def test_every_key_of_the_dialect_is_documented(table: keys.Table) -> None:
+    page = (DOCS / "dialect.md").read_text()
+    assert [key for key in table if f"`{key}`" not in page] == []
+
+
+def test_the_committed_schema_is_fresh() -> None:
+    import json
+
+    committed = Path(loader.__file__).with_name("schema") / "workflow.schema.json"
+    assert json.loads(committed.read_text()) == dialect.dialect_schema()
