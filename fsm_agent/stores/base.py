@@ -8,7 +8,7 @@ precondition is a compare-and-set, so a verb either happens whole or raises and 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +28,11 @@ class Store(ABC):
     #: as it was opened, without a password
     url: str
     namespace: str
+
+    @classmethod
+    @abstractmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        """Open what ``rest``, the part of the URL after ``://``, names; raises ``StoreUrlInvalid``."""
 
     @abstractmethod
     async def now(self) -> int:

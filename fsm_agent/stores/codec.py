@@ -101,7 +101,7 @@ class StepRow(NamedTuple):
 
 
 LeaseRow: TypeAlias = tuple[str, int, int, int] | tuple[None, None, None, None]
-_FREE: Final = (None, None, None, None)
+FREE: Final = (None, None, None, None)
 
 
 def status_number(status: Status) -> int:
@@ -118,7 +118,7 @@ def moving_row(head: Head) -> MovingRow:
 
 def lease_row(lease: Lease | None) -> LeaseRow:
     if lease is None:
-        return _FREE
+        return FREE
     holder = lease.holder
     return (holder.host, holder.pid, holder.started_ms, lease.until_ms)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import itemgetter
+from typing import Self
 
 from fsm_agent.agent import Event, Head, KeyOutcome, Lease, Queued, Status, Step
-from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.record import Commit, Committed, Creation, Page, Record, lease_runs
 from fsm_agent.stores import codec
@@ -84,6 +85,12 @@ class MemoryStore(Store):
         self._agents: dict[str, _Kept] = {}
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        if rest:
+            raise StoreUrlInvalid("a memory:// store has no name: write memory:// and nothing after it")
+        return cls(namespace=namespace, clock=clock)
 
     async def now(self) -> int:
         return self._clock.now()
@@ -177,7 +184,7 @@ class MemoryStore(Store):
         kept = self._kept(agent_id)
         if kept.epoch != epoch:
             raise moved_on(agent_id, kept.moving.version, kept.moving.version)
-        head = replace(kept.head, attempts=attempts, retry_ms=retry_ms)
+        head = kept.head._replace(attempts=attempts, retry_ms=retry_ms)
         kept.moving, kept.wake_ms = codec.moving_row(head), head.own_wake_ms
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:

@@ -1,0 +1,243 @@
+"""Agents in one SQLite file: ``sqlite:///relative.db``, ``sqlite:////absolute.db``.
+
+Any number of processes may have the file open. Reads run on the loop's own connection, each in one consistent
+view; writes go through the group commit of ``sqlite_writer``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self, TypeVar
+
+import apsw
+
+from fsm_agent.agent import Event, Head, KeyOutcome, Lease, Queued, Status, Step
+from fsm_agent.errors import AgentNotFound, StoreUrlInvalid
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Committed, Creation, Page, Record, Snapshot
+from fsm_agent.stores import codec
+from fsm_agent.stores import sqlite_units as units
+from fsm_agent.stores.base import Store, definition_missing
+from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.sqlite_errors import store_error
+from fsm_agent.stores.sqlite_rows import one, rows
+from fsm_agent.stores.sqlite_schema import connect, open_file
+from fsm_agent.stores.sqlite_writer import LOOP_BUSY_MS, GroupCommit, Unit
+
+T = TypeVar("T")
+
+_DUE: Final = """
+SELECT id FROM head
+WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
+ORDER BY wake_ms LIMIT ?
+"""
+_LIST: Final = f"""
+{units.SELECT_HEAD}
+WHERE namespace = ?1 AND id > ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR name = ?4)
+ORDER BY id LIMIT ?5
+"""
+_HISTORY: Final = """
+SELECT version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta
+FROM history WHERE agent = ? AND version > ? ORDER BY version LIMIT ?
+"""
+#: Of steps that the snapshot covers (?2), only appended items are read: what stands after them may be big.
+_TAIL: Final = """
+SELECT version, kind, event, source, target, at_ms, by, duration_ms, reason, append,
+       iif(version > ?2, payload, NULL), iif(version > ?2, delta, NULL)
+FROM history WHERE agent = ?1 AND version > ?3 AND (version > ?2 OR append IS NOT NULL) ORDER BY version
+"""
+
+
+class SqliteStore(Store):
+    """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
+    another process before it says that the database is locked."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        namespace: str = "default",
+        clock: Callable[[], int] | None = None,
+        patience_ms: int = 10_000,
+    ) -> None:
+        self.url = f"sqlite:///{path}"
+        self.namespace = namespace
+        self._path = path.absolute()
+        self._clock = SteadyClock(clock)
+        with self._translated():
+            self._db = open_file(self._path, busy_ms=patience_ms)
+            self._db.set_busy_timeout(LOOP_BUSY_MS)
+        self._writer = GroupCommit(self._db, partial(connect, self._path, busy_ms=patience_ms))
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        if not rest.startswith("/") or rest == "/" or "\0" in rest:
+            raise StoreUrlInvalid("a sqlite:// URL names a file: write sqlite:///relative.db or sqlite:////absolute.db")
+        path = Path(rest[1:])
+        if path.is_dir():
+            raise StoreUrlInvalid(f"the store {str(path)!r} is a folder, and a database is a file: name one in it")
+        if not path.parent.is_dir():
+            raise StoreUrlInvalid(f"the folder {str(path.parent)!r} of the store {path.name!r} does not exist: make it")
+        return cls(path, namespace=namespace, clock=clock)
+
+    async def now(self) -> int:
+        return self._clock.now()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        if self._definition(definition_hash) is None:
+            await self._write(units.saving_workflow(definition_hash, definition))
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        text = self._definition(definition_hash)
+        if text is None:
+            raise definition_missing(self.url, definition_hash)
+        definition: Mapping[str, Json] = codec.decode(text)
+        return definition
+
+    async def create(self, creation: Creation) -> Head:
+        return await self._write(units.creating(self.namespace, creation, self.url))
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        with self._translated():
+            query = "SELECT id, fingerprint FROM starts WHERE namespace = ? AND key = ?"
+            found = one(self._db, query, self.namespace, key)
+        return (found[0], found[1]) if found else None
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        with self._one_view() as db:
+            head, agent = self._head(agent_id), self._agent(agent_id)
+            snapshot = _snapshot(db, agent)
+            return Record(
+                head=head,
+                snapshot=snapshot,
+                tail=_tail(db, agent, snapshot),
+                queue=_queue(db, agent) if head.queued else (),
+                outcome=_outcome(db, agent, key) if key is not None else None,
+            )
+
+    async def head(self, agent_id: str) -> Head:
+        with self._translated():
+            return self._head(agent_id)
+
+    async def commit(self, commit: Commit) -> Committed:
+        committed = await self._write(units.committing(self.namespace, commit))
+        self._clock.seen(commit.head.updated_ms)
+        return committed
+
+    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+        return await self._write(units.enqueuing(self.namespace, agent_id, version, event, fingerprint))
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        return await self._write(units.claiming(self.namespace, agent_id, seen, lease))
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        return await self._write(units.renewing(self.namespace, agent_id, epoch, lease))
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        await self._write(units.releasing(self.namespace, agent_id, epoch))
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        await self._write(units.recording_attempt(self.namespace, agent_id, epoch, attempts, retry_ms))
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        with self._translated():
+            return [agent_id for (agent_id,) in rows(self._db, _DUE, self.namespace, now_ms, now_ms, limit)]
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        with self._translated():
+            query = f"{units.SELECT_HEAD} WHERE namespace = ? AND host = ?"
+            return [self._seen(row) for row in rows(self._db, query, self.namespace, host)]
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        number = codec.status_number(status) if status else None
+        with self._translated():
+            found = rows(self._db, _LIST, self.namespace, after or "", number, workflow, limit + 1)
+            heads = tuple(self._seen(row) for row in found)
+        return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        with self._one_view() as db:
+            agent, most = self._agent(agent_id), -1 if limit is None else limit
+            return [codec.step_of(row) for row in rows(db, _HISTORY, agent, after, most)]
+
+    async def close(self) -> None:
+        with self._translated():
+            await self._writer.close()
+            self._db.close()
+
+    async def _write(self, unit: Unit[T]) -> T:
+        try:
+            return await self._writer.write(unit)
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
+
+    @contextmanager
+    def _one_view(self) -> Iterator[apsw.Connection]:
+        """A read transaction: several queries see the same commits."""
+        with self._translated():
+            self._db.execute("BEGIN")
+            try:
+                yield self._db
+            finally:
+                if self._db.in_transaction:  # an I/O error may have ended it
+                    self._db.execute("COMMIT")
+
+    def _definition(self, definition_hash: str) -> str | None:
+        with self._translated():
+            found = one(self._db, "SELECT definition FROM workflows WHERE hash = ?", definition_hash)
+        return found[0] if found else None
+
+    def _agent(self, agent_id: str) -> int:
+        """The number under which other tables know an agent."""
+        found = one(self._db, "SELECT agent FROM head WHERE namespace = ? AND id = ?", self.namespace, agent_id)
+        if found is None:
+            raise AgentNotFound(agent_id, self.namespace)
+        return int(found[0])
+
+    def _head(self, agent_id: str) -> Head:
+        head = units.read_head(self._db, self.namespace, agent_id)
+        self._clock.seen(head.updated_ms)
+        return head
+
+    def _seen(self, row: tuple[Any, ...]) -> Head:
+        head = codec.head_of(row)
+        self._clock.seen(head.updated_ms)
+        return head
+
+
+def _snapshot(db: apsw.Connection, agent: int) -> Snapshot | None:
+    row = one(db, "SELECT version, appended_since, data FROM snapshot WHERE agent = ?", agent)
+    return codec.snapshot_of(row) if row else None
+
+
+def _tail(db: apsw.Connection, agent: int, snapshot: Snapshot | None) -> tuple[Step, ...]:
+    covered = snapshot.version if snapshot else 0
+    since = min(snapshot.appended_since.values(), default=covered) if snapshot else 0
+    return tuple(codec.step_of(row) for row in rows(db, _TAIL, agent, covered, since))
+
+
+def _queue(db: apsw.Connection, agent: int) -> tuple[Queued, ...]:
+    found = rows(db, "SELECT number, event FROM queue WHERE agent = ? ORDER BY number", agent)
+    return tuple(Queued(number, codec.event_of(text)) for number, text in found)
+
+
+def _outcome(db: apsw.Connection, agent: int, key: str) -> KeyOutcome | None:
+    row = one(db, "SELECT version, fingerprint FROM keys WHERE agent = ? AND key = ?", agent, key)
+    return KeyOutcome(*row) if row else None

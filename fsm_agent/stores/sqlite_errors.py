@@ -1,0 +1,34 @@
+"""SQLite's errors as ours: the one place where they are translated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable
+
+
+def store_error(error: apsw.Error, path: Path) -> StoreError:
+    """What ``error`` means to somebody who uses the database at ``path``, in one sentence."""
+    kind: type[StoreError] = StoreUnavailable
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            what = "is locked by another process; try again when that has finished"
+        case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.AuthError():
+            what = "is read-only; the file and its folder must be writable"
+        case apsw.CantOpenError():
+            what = "cannot be opened; the file must be readable, and the folder writable"
+        case apsw.FullError():
+            what = "cannot grow: the disk is full, or a size limit is reached"
+        case apsw.IOError():
+            what = f"cannot be read or written: {error}"
+        case apsw.ConnectionClosedError():
+            what = "is closed already; open the store again"
+        case apsw.NotADBError():
+            kind, what = StoreCorrupt, "is not an SQLite database; name another file"
+        case apsw.CorruptError() | apsw.FormatError() | apsw.SQLError() | apsw.ConstraintError():
+            kind, what = StoreCorrupt, f"is damaged ({error}); restore it from a backup"
+        case _:
+            what = f"failed: {type(error).__name__} {error}"
+    return kind(f"database {path} {what}")

@@ -1,0 +1,160 @@
+"""The file: how it is opened, whose it is, and the tables in it.
+
+``application_id`` says that a file is ours, ``user_version`` how many of ``MIGRATIONS`` it has been through. Only
+ever add to them: files that stand in the world have run the earlier ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from fsm_agent.errors import StoreCorrupt, StoreTooNew
+
+#: "FSMA"
+APPLICATION_ID: Final = 0x46534D41
+
+_FIRST: Final = """
+CREATE TABLE workflows (
+    workflow    INTEGER PRIMARY KEY,
+    hash        TEXT    NOT NULL UNIQUE,
+    name        TEXT    NOT NULL,
+    version     INTEGER NOT NULL,
+    definition  TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE head (
+    agent       INTEGER PRIMARY KEY,
+    namespace   TEXT    NOT NULL,
+    id          TEXT    NOT NULL,
+    workflow    INTEGER NOT NULL REFERENCES workflows,
+    created_ms  INTEGER NOT NULL,
+    state       TEXT    NOT NULL,
+    status      INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    epoch       INTEGER NOT NULL DEFAULT 1,
+    queued      INTEGER NOT NULL DEFAULT 0,
+    numbered    INTEGER NOT NULL DEFAULT 0,  -- number of the last event that was ever queued
+    wake_ms     INTEGER,
+    host        TEXT,                        -- the lease, with the next three
+    pid         INTEGER,
+    started_ms  INTEGER,
+    until_ms    INTEGER,
+    cold        TEXT    NOT NULL,
+    UNIQUE (namespace, id)
+) STRICT;
+CREATE INDEX waking ON head (namespace, wake_ms) WHERE wake_ms IS NOT NULL;
+CREATE INDEX held ON head (namespace, host) WHERE host IS NOT NULL;
+
+-- In order of commit, whoever's it is: a group commit then dirties a few pages at the end, not one page per agent.
+-- `append` stands before what may be big: a row is read from its beginning, as far as a query needs.
+CREATE TABLE history (
+    step        INTEGER PRIMARY KEY,
+    agent       INTEGER NOT NULL REFERENCES head,
+    version     INTEGER NOT NULL,
+    kind        INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    source      TEXT,
+    target      TEXT    NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    by          TEXT,
+    duration_ms INTEGER,
+    reason      TEXT,
+    append      TEXT,
+    payload     TEXT,
+    delta       TEXT,
+    UNIQUE (agent, version)
+) STRICT;
+
+CREATE TABLE snapshot (
+    agent          INTEGER PRIMARY KEY REFERENCES head,
+    version        INTEGER NOT NULL,
+    appended_since TEXT    NOT NULL,
+    data           TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE queue (
+    agent       INTEGER NOT NULL REFERENCES head,
+    number      INTEGER NOT NULL,
+    key         TEXT,
+    event       TEXT    NOT NULL,
+    PRIMARY KEY (agent, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (
+    agent       INTEGER NOT NULL REFERENCES head,
+    key         TEXT    NOT NULL,
+    version     INTEGER,                     -- null while the event is queued
+    fingerprint TEXT    NOT NULL,
+    PRIMARY KEY (agent, key)
+) STRICT, WITHOUT ROWID;
+
+-- The keys under which agents were created.
+CREATE TABLE starts (
+    namespace   TEXT    NOT NULL,
+    key         TEXT    NOT NULL,
+    id          TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    PRIMARY KEY (namespace, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+#: the n-th brings a file from ``user_version`` n to n + 1
+MIGRATIONS: Final = (_FIRST,)
+
+
+def connect(path: Path, *, busy_ms: int) -> apsw.Connection:
+    """A connection that syncs every commit, and waits up to ``busy_ms`` for other processes."""
+    db = apsw.Connection(str(path))
+    db.set_busy_timeout(busy_ms)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def open_file(path: Path, *, busy_ms: int) -> apsw.Connection:
+    """Like ``connect``, for the first time: makes the file if there is none, and brings it to the present version.
+
+    Leaves it untouched and raises if it is not ours or is newer.
+    """
+    db = connect(path, busy_ms=busy_ms)
+    try:
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _migrate(db: apsw.Connection, path: Path) -> None:
+    if _version(db, path) == len(MIGRATIONS):
+        return
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in MIGRATIONS[_version(db, path) :]:  # asked again: another process may have been faster
+            db.execute(migration)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {len(MIGRATIONS)}; COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _version(db: apsw.Connection, path: Path) -> int:
+    """How many migrations the file has been through; 0 if it is new."""
+    application_id, version, tables = db.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).get
+    if application_id == 0 and version == 0 and tables == 0:
+        return 0
+    if application_id != APPLICATION_ID:
+        raise StoreCorrupt(f"{path} is the SQLite database of another program; name another file")
+    if version > len(MIGRATIONS):
+        raise StoreTooNew(
+            f"database {path} has schema version {version}, and this fsm-agent knows versions up to "
+            f"{len(MIGRATIONS)}; upgrade fsm-agent"
+        )
+    return int(version)

@@ -1,0 +1,220 @@
+"""The verbs that write, as units for the writer.
+
+Making a unit encodes all that it will write: what cannot be encoded fails here, and nothing is aliased. Running it
+starts with the compare-and-set: it reads where the agent stands, which nobody can change under the write lock that
+every transaction takes first, and raises before it has written anything. So a refused unit needs no savepoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import apsw
+
+from fsm_agent.agent import Event, Head, Lease
+from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Commit, Committed, Creation
+from fsm_agent.stores import codec
+from fsm_agent.stores.base import definition_missing, moved_on
+from fsm_agent.stores.sqlite_rows import one
+from fsm_agent.stores.sqlite_writer import Unit
+
+#: The columns of ``codec.head_of``.
+SELECT_HEAD: Final = """
+SELECT id, name, workflows.version, hash, created_ms, state, status, head.version, updated_ms, cold,
+       epoch, queued, host, pid, started_ms, until_ms
+FROM head JOIN workflows USING (workflow)
+"""
+_STANDING: Final = """
+SELECT agent, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM head
+WHERE namespace = ? AND id = ?
+"""
+_SAVE_WORKFLOW: Final = """
+INSERT INTO workflows (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_CREATE: Final = """
+INSERT INTO head (workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+                  wake_ms, host, pid, started_ms, until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_MOVE: Final = """
+UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ? WHERE agent = ?
+"""
+#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
+_HOLD: Final = "UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE agent = ?"
+_STEP: Final = "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
+_LEASE: Final = "UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE agent = ?"
+
+
+class Standing(NamedTuple):
+    """What compare-and-sets compare, and what is the store's own."""
+
+    agent: int
+    version: int
+    epoch: int
+    queued: int
+    numbered: int
+    wake_ms: int | None
+    lease: codec.LeaseRow
+
+
+def read_head(db: apsw.Connection, namespace: str, agent_id: str) -> Head:
+    row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
+    if row is None:
+        raise AgentNotFound(agent_id, namespace)
+    return codec.head_of(row)
+
+
+def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Unit[None]:
+    row = (definition_hash, definition["workflow"], definition["version"], codec.encode(definition))
+
+    def save_workflow(db: apsw.Connection) -> None:
+        db.execute(_SAVE_WORKFLOW, row)
+
+    return save_workflow
+
+
+def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
+    head, key = creation.head, creation.key
+    lease = codec.lease_row(creation.lease)
+    row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.own_wake_ms, *lease)
+    steps = [codec.step_row(step) for step in creation.steps]
+
+    def create(db: apsw.Connection) -> Head:
+        if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, head.id):
+            raise AgentExists(head.id)
+        if key is not None and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, key):
+            raise AgentExists(head.id)
+        workflow = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
+        if workflow is None:
+            raise definition_missing(url, head.definition)
+        db.execute(_CREATE, (*workflow, *row))
+        agent = db.last_insert_rowid()
+        db.executemany(_STEP, [(agent, *step) for step in steps])
+        if key is not None:
+            db.execute("INSERT INTO starts VALUES (?, ?, ?, ?)", (namespace, key, head.id, creation.fingerprint))
+        return read_head(db, namespace, head.id)
+
+    return create
+
+
+def committing(namespace: str, commit: Commit) -> Unit[Committed]:
+    head, stands_on = commit.head, commit.head.version - 1
+    moving, wake_ms, lease = codec.moving_row(head), head.own_wake_ms, codec.lease_row(commit.lease)
+    step = codec.step_row(commit.step)
+    snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else None
+
+    def take_step(db: apsw.Connection) -> Committed:
+        now = _standing(db, namespace, head.id)
+        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
+        if now.version != stands_on or is_fenced or _is_used(db, now.agent, commit.key):
+            raise moved_on(head.id, stands_on, now.version)
+        queued = now.queued
+        if commit.dequeue is not None:
+            _dequeue(db, head, now, commit.dequeue)
+            queued -= 1
+        epoch = now.epoch + (commit.epoch is None)
+        db.execute(_MOVE, (*moving, epoch, now.agent))
+        db.execute(_STEP, (now.agent, *step))
+        wake = 0 if queued else wake_ms
+        if wake != now.wake_ms or lease != now.lease:
+            db.execute(_HOLD, (wake, *lease, now.agent))
+        if snapshot is not None:
+            db.execute(_SNAPSHOT, (now.agent, *snapshot))
+        if commit.key is not None:
+            _use(db, now.agent, commit.key, head.version, commit.fingerprint)
+        return Committed(epoch, queued)
+
+    return take_step
+
+
+def _dequeue(db: apsw.Connection, head: Head, now: Standing, number: int) -> None:
+    """Take an event out of the queue; its key, if it has one, led to this version."""
+    event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
+    if event is None:
+        raise moved_on(head.id, now.version, now.version)
+    db.execute("UPDATE head SET queued = queued - 1 WHERE agent = ?", (now.agent,))
+    db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
+
+
+def enqueuing(namespace: str, agent_id: str, version: int, event: Event, fingerprint: str) -> Unit[int]:
+    text = codec.event_text(event)
+
+    def enqueue(db: apsw.Connection) -> int:
+        now = _standing(db, namespace, agent_id)
+        if now.version != version or _is_used(db, now.agent, event.key):
+            raise moved_on(agent_id, version, now.version)
+        queued, number = now.queued + 1, now.numbered + 1
+        db.execute("UPDATE head SET queued = ?, numbered = ?, wake_ms = 0 WHERE agent = ?", (queued, number, now.agent))
+        db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", (now.agent, number, event.key, text))
+        if event.key is not None:
+            _use(db, now.agent, event.key, None, fingerprint)
+        return queued
+
+    return enqueue
+
+
+def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[int]:
+    before, after = codec.lease_row(seen.lease), codec.lease_row(lease)
+
+    def claim(db: apsw.Connection) -> int:
+        now = _standing(db, namespace, agent_id)
+        if (now.version, now.epoch, now.lease) != (seen.version, seen.epoch, before):
+            raise moved_on(agent_id, seen.version, now.version)
+        db.execute(_LEASE, (now.epoch + 1, *after, now.agent))
+        return now.epoch + 1
+
+    return claim
+
+
+def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bool]:
+    after = codec.lease_row(lease)
+
+    def renew(db: apsw.Connection) -> bool:
+        now = _standing(db, namespace, agent_id)
+        if now.epoch != epoch or now.lease == codec.FREE:
+            return False
+        db.execute(_LEASE, (epoch, *after, now.agent))
+        return True
+
+    return renew
+
+
+def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
+    def release(db: apsw.Connection) -> None:
+        now = _standing(db, namespace, agent_id)
+        if now.epoch == epoch:
+            db.execute(_LEASE, (epoch, *codec.FREE, now.agent))
+
+    return release
+
+
+def recording_attempt(namespace: str, agent_id: str, epoch: int, attempts: int, retry_ms: int | None) -> Unit[None]:
+    def record_attempt(db: apsw.Connection) -> None:
+        head = read_head(db, namespace, agent_id)
+        if head.epoch != epoch:
+            raise moved_on(agent_id, head.version, head.version)
+        tried = head._replace(attempts=attempts, retry_ms=retry_ms)
+        row = (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id)
+        db.execute("UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?", row)
+
+    return record_attempt
+
+
+def _standing(db: apsw.Connection, namespace: str, agent_id: str) -> Standing:
+    row = one(db, _STANDING, namespace, agent_id)
+    if row is None:
+        raise AgentNotFound(agent_id, namespace)
+    agent, version, epoch, queued, numbered, wake_ms, *lease = row
+    return Standing(agent, version, epoch, queued, numbered, wake_ms, tuple(lease))
+
+
+def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
+    return key is not None and one(db, "SELECT 1 FROM keys WHERE agent = ? AND key = ?", agent, key) is not None
+
+
+def _use(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
+    db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))

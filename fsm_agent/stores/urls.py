@@ -1,0 +1,68 @@
+"""A store is chosen by its URL; its module, and the driver behind it, are imported only then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final, NamedTuple
+
+from fsm_agent.errors import StoreUrlInvalid, did_you_mean, listed, shortened
+from fsm_agent.stores.base import Store
+
+
+class Backend(NamedTuple):
+    """A ``Store`` by name, and the extra that installs its driver (``None``: it comes with fsm-agent)."""
+
+    module: str
+    store: str
+    extra: str | None
+
+
+#: scheme -> backend
+BACKENDS: Final[dict[str, Backend]] = {
+    "memory": Backend("fsm_agent.stores.memory", "MemoryStore", None),
+    "sqlite": Backend("fsm_agent.stores.sqlite", "SqliteStore", None),
+}
+
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@")
+
+
+def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> Store:
+    """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+
+    ``clock`` gives milliseconds since the epoch in place of the wall clock. Raises ``StoreUrlInvalid`` for an unknown
+    scheme, a missing folder or an odd namespace, and another ``StoreError`` for a file that cannot serve.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in BACKENDS:
+        schemes = listed(f"{known}://" for known in BACKENDS)
+        raise StoreUrlInvalid(
+            f"store URL {without_password(url)!r} has no known scheme{did_you_mean(scheme, BACKENDS)}; known: {schemes}"
+        )
+    if not _NAMESPACE.fullmatch(namespace):
+        raise StoreUrlInvalid(
+            f"namespace {shortened(namespace)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
+            "a letter or digit first"
+        )
+    return _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
+
+
+def without_password(url: str) -> str:
+    """``url`` as it may be shown."""
+    return _PASSWORD.sub(r"\1:***@", url)
+
+
+def _store_class(scheme: str) -> type[Store]:
+    backend = BACKENDS[scheme]
+    try:
+        module = import_module(backend.module)
+    except ImportError as error:
+        if backend.extra is None:
+            raise
+        raise StoreUrlInvalid(
+            f"a {scheme}:// store needs a driver that is not installed: pip install 'fsm-agent[{backend.extra}]'"
+        ) from error
+    store: type[Store] = getattr(module, backend.store)
+    return store
