@@ -29,8 +29,10 @@ def unreachable_states(behaviour: Behaviour) -> Iterator[Finding]:
     for path, state in behaviour.workflow.by_path.items():
         if path in entered or not (state.parent is None or state.parent in entered):
             continue
-        sources = {way.source for way in behaviour.ways if path in lineage(way.target) and way.source not in entered}
-        why = f"only {listed(sorted(sources))} leads to it" if sources else "no transition leads to it"
+        inward = [
+            way.source for way in behaviour.ways if path in lineage(way.target) and path not in lineage(way.source)
+        ]
+        why = f"only {listed(sorted(set(inward)))} leads to it" if inward else "no transition leads to it"
         yield Code.UNREACHABLE.found(f"state `{path}` is never entered: {why}", state_path(path))
 
 
