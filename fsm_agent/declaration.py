@@ -11,9 +11,9 @@ from pathlib import Path as FilePath
 from typing import Any, Final, Self, TypeAlias
 
 from fsm_agent import workflow as words
+from fsm_agent.check.examine import examine
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.document import to_document
-from fsm_agent.dialect.examine import examine
 from fsm_agent.dialect.keys import STATE
 from fsm_agent.dialect.models import is_model, model_name, model_schema
 from fsm_agent.dialect.read import ResolveModel

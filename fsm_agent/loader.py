@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 import yaml
 import yamlcore
 
+from fsm_agent.check.examine import examine
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.compose import QUOTE, Composer, Mark, Token
-from fsm_agent.dialect.examine import examine
 from fsm_agent.dialect.positions import locate
 from fsm_agent.dialect.read import ResolveModel, is_invalid
 from fsm_agent.errors import WorkflowInvalid

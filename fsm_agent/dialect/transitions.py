@@ -103,9 +103,11 @@ def initial(reading: Reading, value: Json, path: Path) -> str | None:
     if meant in reading.places.bodies and "." not in value:
         return meant
     beside = [each.rpartition(".")[2] for each in reading.places.bodies if each.rpartition(".")[0] == state]
-    whose = f"of `{state}`" if state else "at the top level"
-    message = f"there is no state {shortened(value)} {whose}{reading.guess(value, beside)}; there are {some(beside)}"
-    reading.note(Code.UNKNOWN_STATE, message, path)
+    if beside:  # where there are no states at all, that is the mistake
+        whose = f"of `{state}`" if state else "at the top level"
+        guess = reading.guess(value, beside)
+        message = f"there is no state {shortened(value)} {whose}{guess}; there are {some(beside)}"
+        reading.note(Code.UNKNOWN_STATE, message, path)
     return None
 
 
