@@ -35,7 +35,6 @@ Each message is one sentence that says what happened, where, and what is allowed
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -205,6 +204,8 @@ def listed(names: Iterable[str]) -> str:
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """`` (did you mean `x`?)`` when a known name is near, else nothing."""
+    from difflib import get_close_matches
+
     close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean `{close[0]}`?)" if close else ""
 

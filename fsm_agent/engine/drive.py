@@ -196,7 +196,12 @@ def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
     head, retry = live.head, live.program.state(live.head.state).retry
     failures = head.attempts + 1
-    if retry and reply.is_retryable and failures < retry.attempts and (not retry.on or set(retry.on) & set(reply.types)):
+    if (
+        retry
+        and reply.is_retryable
+        and failures < retry.attempts
+        and (not retry.on or set(retry.on) & set(reply.types))
+    ):
         retry_ms = live.now_ms + retry.delay_ms(failures)
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
         live.head = head._replace(attempts=failures, retry_ms=retry_ms)

@@ -8,7 +8,6 @@ reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from fsm_agent.agent import Event, Head, Holder, Lease
@@ -17,28 +16,24 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.record import Commit, Creation
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """Replies milliseconds since the epoch, by the store's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """Replies a ``Record``."""
 
     agent_id: str
     key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FindKey:
+class FindKey(NamedTuple):
     """Replies ``(agent id, fingerprint)`` of what ``start`` made under this key, or ``None``."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Enqueue:
+class Enqueue(NamedTuple):
     """Keeps an event for the driver; replies how many are queued."""
 
     agent_id: str
@@ -47,24 +42,21 @@ class Enqueue:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """Takes the lease; replies the new epoch."""
 
     seen: Head
     lease: Lease
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """Gives the lease up."""
 
     agent_id: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordAttempt:
+class RecordAttempt(NamedTuple):
     """Notes failed attempts, and when the next is due."""
 
     agent_id: str
@@ -73,22 +65,19 @@ class RecordAttempt:
     retry_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class IsAlive:
+class IsAlive(NamedTuple):
     """Whether the process that holds a lease still lives: yes, no, or ``None`` where that cannot be known."""
 
     holder: Holder
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupt:
+class Interrupt(NamedTuple):
     """Stops the action that this process runs for an agent, if it does: somebody else has moved the agent on."""
 
     agent_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Replies the time when it is at least ``until_ms``."""
 
     head: Head
@@ -138,8 +127,7 @@ class Emitted(NamedTuple):
     emits: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The action raised, or ran out of its time."""
 
     #: names of the exception's class and of its bases, nearest first
@@ -152,16 +140,14 @@ class Failed:
     is_timeout: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """There is no such action here."""
 
     message: str
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(NamedTuple):
     """The action was stopped because a timer fell due."""
 
     now_ms: int
@@ -170,5 +156,5 @@ class Overdue:
 Acted: TypeAlias = Emitted | Failed | Missing | Overdue
 
 
-class Superseded(Exception):  # noqa: N818 - it is news, not an error
+class Superseded(Exception):
     """Thrown into the engine: this process no longer drives the agent."""

@@ -21,11 +21,11 @@ from fsm_agent.engine.session import (
     claim,
     fingerprint,
     fingerprint_of,
-    used_alike,
     new_lease,
     open_agent,
     patiently,
     started,
+    used_alike,
     write,
 )
 from fsm_agent.errors import (
@@ -75,7 +75,11 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     an event gives the key by an ``Event("created", key=...)``.
     """
     key = event.key if event else None
-    what = fingerprint(program.workflow.hash, event and event.name, event and dict(event.payload), dict(data)) if key else ""
+    what = (
+        fingerprint(program.workflow.hash, event and event.name, event and dict(event.payload), dict(data))
+        if key
+        else ""
+    )
     if key and (known := (yield from _known(desk, key, what))):
         return known
     live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))

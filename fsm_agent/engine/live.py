@@ -106,7 +106,8 @@ def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTime
         timers += program.timers_of(path, live.now_ms)
     scene = Scene(view, {}, visits)
     version = head.version + 1
-    return head._replace(version=version,
+    return head._replace(
+        version=version,
         updated_ms=live.now_ms,
         state=leaf.path,
         status=Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
@@ -148,7 +149,8 @@ def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = 
 
 def park(live: Live, event: Event, problem: Problem) -> Proposal:
     """Nothing can be decided here without an operator; timers wait with the agent."""
-    head = live.head._replace(version=live.head.version + 1,
+    head = live.head._replace(
+        version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.PARKED,
         retry_ms=None,
@@ -161,7 +163,8 @@ def park(live: Live, event: Event, problem: Problem) -> Proposal:
 def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
     """Back to what the agent was doing; its action starts afresh under the same activation."""
     leaf = live.program.state(live.head.state)
-    head = live.head._replace(version=live.head.version + 1,
+    head = live.head._replace(
+        version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.RUNNING if leaf.do else Status.WAITING,
         attempts=0,
@@ -173,7 +176,8 @@ def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
 
 def cancel(live: Live, event: Event) -> Proposal:
     """The end that needs no declaration."""
-    head = live.head._replace(version=live.head.version + 1,
+    head = live.head._replace(
+        version=live.head.version + 1,
         updated_ms=live.now_ms,
         status=Status.CANCELLED,
         timers=(),

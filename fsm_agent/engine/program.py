@@ -56,9 +56,7 @@ class Program:
 
     def timers_of(self, path: str, now_ms: int) -> list[ArmedTimer]:
         """What entering a state at ``now_ms`` arms."""
-        return [
-            ArmedTimer(path, timer.duration.text, now_ms + timer.duration.ms) for timer in self.state(path).after
-        ]
+        return [ArmedTimer(path, timer.duration.text, now_ms + timer.duration.ms) for timer in self.state(path).after]
 
     def turn(self, timer: ArmedTimer) -> tuple[int, int]:
         """When a timer's turn comes: by time, and of those due together by order of declaration."""

@@ -44,7 +44,9 @@ class Desk:
     stays: bool = True
 
 
-def open_agent(desk: Desk, agent_id: str, key: str | None = None) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:
+def open_agent(
+    desk: Desk, agent_id: str, key: str | None = None
+) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:
     """Read an agent as it stands now, and what became of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
