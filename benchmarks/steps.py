@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -148,7 +149,7 @@ async def _conversation(url: str) -> list[float]:
 
     async with Runner(open_store(url), actions=[talk], observe=observe) as runner:
         await runner.start(TALKING, data={"until": MESSAGES})
-    return [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    return [after - before for before, after in pairwise(marks)]
 
 
 def _raw_appends(path: Path) -> int:

@@ -86,7 +86,7 @@ class _Selecting(transitions.Transition):
     """A transition that is chosen, not carried out."""
 
     def __init__(self, source: str, dest: str, *, conditions: list[Callable[..., bool]], chosen: Taken) -> None:
-        super().__init__(source, dest, conditions=cast(Any, conditions))
+        super().__init__(source, dest, conditions=cast("Any", conditions))
         self.chosen = chosen
 
     def execute(self, event_data: Any) -> bool:

@@ -85,7 +85,7 @@ class Performing:
             raise
         except _OutOfTime:
             return _out_of_time(effect, await self._store.now(), _ms_since(began))
-        except Exception as error:  # noqa: BLE001 - whatever an action raises is a fact for the rules
+        except Exception as error:
             return _failed(error, await self._store.now(), _ms_since(began))
         return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
 
@@ -175,7 +175,7 @@ def _allowance(effect: Act) -> float | None:
     return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
 
 
-class _OutOfTime(Exception):  # noqa: N818 - caught before anybody sees it
+class _OutOfTime(Exception):
     """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
 
 

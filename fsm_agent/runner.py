@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, assert_never
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Event, Head, Step
@@ -192,14 +192,14 @@ class Runner:
                 reply, error = None, None
                 try:
                     reply = await self._perform(effect)
-                except Exception as raised:  # noqa: BLE001 - the flow decides, or lets it out
+                except Exception as raised:
                     error = raised
         except StopIteration as stop:
             return stop.value
         finally:
             flow.close()
 
-    async def _perform(self, effect: ask.Effect) -> Any:  # noqa: PLR0911 - one line an effect
+    async def _perform(self, effect: ask.Effect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
         match effect:
             case Commit():
                 return await self._commit(effect)
@@ -231,6 +231,8 @@ class Runner:
                 head = await self.store.create(effect)
                 self._observe(effect.head)
                 return head
+            case _:
+                assert_never(effect)
 
     async def _commit(self, commit: Commit) -> Any:
         committed = await self.store.commit(commit)
@@ -246,4 +248,3 @@ class Runner:
         if definition not in self._programs:
             self._programs[definition] = self._compile(Workflow.from_json(await self.store.load_workflow(definition)))
         return record
-

@@ -37,6 +37,7 @@ from fsm_agent.errors import (
     listed,
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.state import Retry
 
 _LONGEST_MESSAGE: Final = 2_000
 
@@ -196,12 +197,7 @@ def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
     head, retry = live.head, live.program.state(live.head.state).retry
     failures = head.attempts + 1
-    if (
-        retry
-        and reply.is_retryable
-        and failures < retry.attempts
-        and (not retry.on or set(retry.on) & set(reply.types))
-    ):
+    if retry and failures < retry.attempts and _is_covered(retry, reply):
         retry_ms = live.now_ms + retry.delay_ms(failures)
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
         live.head = head._replace(attempts=failures, retry_ms=retry_ms)
@@ -209,6 +205,11 @@ def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:
     problem = Problem(reply.types[0], reply.message)
     event = "timeout" if reply.is_timeout else "error"
     yield from write(desk, live, _report(live, problem, event=event, duration_ms=reply.duration_ms))
+
+
+def _is_covered(retry: Retry, failure: Failed) -> bool:
+    """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
+    return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))
 
 
 def _report(live: Live, problem: Problem, *, event: str = "error", duration_ms: int) -> Proposal:

@@ -75,11 +75,7 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     an event gives the key by an ``Event("created", key=...)``.
     """
     key = event.key if event else None
-    what = (
-        fingerprint(program.workflow.hash, event and event.name, event and dict(event.payload), dict(data))
-        if key
-        else ""
-    )
+    what = _use_of(program, event, data) if event and key else ""
     if key and (known := (yield from _known(desk, key, what))):
         return known
     live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
@@ -94,6 +90,11 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     live.head = live.head._replace(epoch=head.epoch, lease=lease)
     is_current = not desk.drives or (yield from drive(desk, live))
     return Delivered(live, "applied", is_current)
+
+
+def _use_of(program: Program, event: Event, data: Mapping[str, Json]) -> str:
+    """What the key of a start is used for."""
+    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data))
 
 
 def _known(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
