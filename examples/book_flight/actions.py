@@ -103,9 +103,11 @@ def _chosen(ctx: Context) -> Offer:
 
 
 def _ask_airport(ctx: Context, place: str, gap: Gap) -> Literal["needs_airport"]:
+    # After a wrong answer to the same question its choice still stands.
+    if gap.offered or ctx.data.asking != place:
+        ctx.data.candidates = [{"code": airport.code, "label": str(airport)} for airport in gap.offered]
     ctx.data.asking = place
     ctx.data.note = gap.why
-    ctx.data.candidates = [{"code": airport.code, "label": str(airport)} for airport in gap.offered]
     return "needs_airport"
 
 
