@@ -1,0 +1,84 @@
+"""What ``check`` finds in workflow files, and how it tells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fsm_agent.actions.registry import Actions
+from fsm_agent.check import check_workflow
+from fsm_agent.check.formats import FORMATS
+from fsm_agent.cli import output
+from fsm_agent.errors import ActionError
+from fsm_agent.finding import Finding, Severity
+from fsm_agent.loader import inspect_file
+from fsm_agent.signature import Signature
+from fsm_agent.workflow import Workflow
+
+_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow")}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings of some files."""
+
+    files: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.findings) - self.errors
+
+    def summary(self) -> str:
+        found = f"{output.counted(self.errors, 'error')}, {output.counted(self.warnings, 'warning')}"
+        return f"{output.counted(self.files, 'file')}: {found if self.findings else 'no mistakes'}"
+
+
+def inspect_files(files: Iterable[Path], actions: Actions) -> Report:
+    """Everything that can be said of workflow files before they run."""
+    paths = list(files)
+    found: list[Finding] = []
+    for path in paths:
+        found += _inspect(path, actions)
+    return Report(len(paths), tuple(found))
+
+
+def _inspect(path: Path, actions: Actions) -> list[Finding]:
+    def check(workflow: Workflow) -> list[Finding]:
+        return check_workflow(workflow, actions=_known(workflow, actions))
+
+    return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
+
+
+def _known(workflow: Workflow, actions: Actions) -> Mapping[str, Signature]:
+    """What is known of the actions of a workflow. Where nothing is allowed, bare names are trusted."""
+    named = {leaf.do for leaf in workflow.leaves if leaf.do}
+    if not actions.are_listed:
+        return {name: Signature() for name in named if ":" not in name}
+    known: dict[str, Signature] = {name: actions.find(name).signature for name in actions.names()}
+    for name in sorted(named - known.keys()):
+        try:
+            known[name] = actions.find(name).signature
+        except ActionError as error:
+            output.say(f"note: {error}")
+    return known
+
+
+def print_report(report: Report, format_name: str) -> None:
+    """The findings on stdout; the sum of them beside it, where a program reads."""
+    is_text = format_name == "text"
+    if is_text and sys.stdout.isatty():
+        for finding in report.findings:
+            glyph, colour = _MARKS[finding.severity]
+            click.echo(f"{click.style(glyph, fg=colour, bold=True)} {finding}")
+    elif report.findings or format_name == "json":
+        click.echo(FORMATS[format_name](report.findings))
+    click.echo(report.summary(), err=not is_text)

@@ -1,0 +1,52 @@
+"""An agent and a person at a terminal: it asks, they answer, until it ends or they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fsm_agent.agent import Agent, Question
+from fsm_agent.cli import output
+from fsm_agent.cli.portraits import question_block
+from fsm_agent.cli.session import Session
+from fsm_agent.errors import Refused
+from fsm_agent.jsontypes import Json, Schema
+
+
+async def converse(session: Session, agent: Agent) -> Agent:
+    """Ask an agent's questions one after the other; Ctrl-D leaves it waiting."""
+    while agent.question is not None:
+        output.print_blocks([question_block(agent.question)])
+        try:
+            event, payload = await ask_answer(agent.question)
+        except EOFError:
+            return agent
+        agent = await _deliver(session, agent, event, payload)
+    return agent
+
+
+async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[str, Json]) -> Agent:
+    """Give an answer to the very question that was shown. One that is refused is told, and asked again."""
+    call = session.runner.answer(agent.id, payload, event=event, by=session.settings.by, expect_version=agent.version)
+    try:
+        return await session.follow(call)
+    except Refused as refusal:
+        output.say(f"refused: {refusal}")
+        return await session.runner.get(agent.id)
+
+
+async def ask_answer(question: Question) -> tuple[str, dict[str, Json]]:
+    """Which answer, where there are several, and its fields."""
+    from fsm_agent.cli.forms import ask_choice, ask_form
+
+    events = list(question.events)
+    event = events[0] if len(events) == 1 else await ask_choice("Your answer", events)
+    return event, await ask_form(question.events[event])
+
+
+async def ask_missing(schema: Schema, given: Mapping[str, Json]) -> Mapping[str, Json]:
+    """``given``, with the fields asked for if a required one is missing."""
+    if all(name in given for name in schema["required"]):
+        return given
+    from fsm_agent.cli.forms import ask_form
+
+    return await ask_form(schema, known=given)

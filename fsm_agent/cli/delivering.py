@@ -1,0 +1,79 @@
+"""What ``answer``, ``send`` and ``resume`` do with an agent that is stored already."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from fsm_agent.agent import Agent, Lease, moment
+from fsm_agent.cli import output
+from fsm_agent.cli.conversation import ask_answer
+from fsm_agent.cli.portraits import question_block, when
+from fsm_agent.cli.session import Session
+from fsm_agent.cli.values import payload_of
+from fsm_agent.errors import LeaseHeld, listed
+from fsm_agent.jsontypes import Json
+from fsm_agent.processes import this_host
+
+#: a timer may wake a little before its time
+_MARGIN_MS: Final = 50
+
+
+async def answer(session: Session, agent_id: str, value: str | None, event: str | None) -> Agent:
+    """Answer an agent's question with VALUE; on a terminal, what is missing is asked for."""
+    runner, by = session.runner, session.settings.by
+    agent = await runner.get(agent_id)
+    question, version = agent.question, None
+    payload: Mapping[str, Json] = {}
+    if question is None or (event is not None and event not in question.events):
+        return await session.follow(runner.answer(agent_id, event=event, by=by))
+    if value is None and event is None and output.is_conversation(session.settings):
+        output.print_blocks([question_block(question)])
+        event, payload = await ask_answer(question)
+        version = agent.version
+    else:
+        event = event or _only(agent_id, list(question.events))
+        payload = payload_of(value, event, question.events[event])
+    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=version))
+
+
+def _only(agent_id: str, events: list[str]) -> str:
+    if len(events) == 1:
+        return events[0]
+    raise click.ClickException(f"agent {agent_id!r} takes {listed(events)} as an answer: say with --event which it is")
+
+
+async def send(
+    session: Session, agent_id: str, event: str, payload: Mapping[str, Json] | None, key: str | None
+) -> Agent:
+    """Send an event; the engine says what is wrong with it."""
+    call = session.runner.send(agent_id, event, payload, key=key, by=session.settings.by)
+    return await session.follow(call)
+
+
+async def unpark(session: Session, agent_id: str, event: str | None, payload: Mapping[str, Json] | None) -> Agent:
+    """Let a parked agent try again, or let ``event`` happen."""
+    call = session.runner.unpark(agent_id, event=event, payload=payload, by=session.settings.by)
+    return await session.follow(call)
+
+
+async def resume(session: Session, agent_id: str) -> Agent:
+    """Drive an agent on. Of a process on another host nothing is known but its lease, so that is waited for."""
+    try:
+        return await session.follow(session.runner.resume(agent_id))
+    except LeaseHeld as held:
+        if held.lease.holder.host == this_host():
+            raise
+        await _outwait(session, agent_id, held.lease)
+    return await session.follow(session.runner.resume(agent_id))
+
+
+async def _outwait(session: Session, agent_id: str, lease: Lease) -> None:
+    """Wait until a lease has expired. A holder that renews it lives, and the next attempt names it."""
+    until = when(moment(lease.until_ms))
+    output.say(f"agent {agent_id!r} was last driven by {lease.holder}: waiting until its lease ends, {until}")
+    left_ms = lease.until_ms - await session.runner.store.now()
+    await asyncio.sleep(max(0, left_ms + _MARGIN_MS) / 1000)

@@ -1,0 +1,113 @@
+"""Commands that change agents. Each prints the agent, and its exit code says how the agent stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from fsm_agent.cli import delivering, starting
+from fsm_agent.cli.session import drive, drive_all
+from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.values import json_object
+from fsm_agent.jsontypes import Json
+
+_agent = click.argument("agent_id", metavar="ID")
+_payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
+_key = click.option("--key", metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
+
+
+@click.command()
+@click.argument("workflow", metavar="WORKFLOW")
+@click.option("--id", "agent_id", metavar="ID", help="Id of the agent.  [default: a new one]")
+@click.option("--data", type=json_object, metavar="JSON|@file", help="Data that the agent begins with.")
+@click.option("--event", metavar="EVENT", help="First event.  [default: the only one that the initial state takes]")
+@_payload
+@_key
+@click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
+@click.pass_obj
+def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
+    """Start an agent of the workflow in the file WORKFLOW, and drive it until it waits or ends.
+
+    On a terminal it asks its questions in place; Ctrl-C and Ctrl-D leave it waiting.
+    """
+    declared = starting.load_workflow(settings, workflow)
+    return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
+
+
+@click.command()
+@_agent
+@click.argument("value", metavar="[VALUE]", required=False)
+@click.option("--event", metavar="EVENT", help="Which answer it is, where there are several.")
+@click.pass_obj
+def answer(settings: Settings, *, agent_id: str, value: str | None, event: str | None) -> int:
+    """Answer the question of agent ID, and drive it on.
+
+    VALUE is the payload if it is a JSON object; any other fills the only required field. Without VALUE the payload
+    is empty, or asked for on a terminal.
+    """
+    return drive(settings, lambda session: delivering.answer(session, agent_id, value, event))
+
+
+@click.command()
+@_agent
+@click.argument("event", metavar="EVENT")
+@_payload
+@_key
+@click.pass_obj
+def send(settings: Settings, *, agent_id: str, event: str, payload: dict[str, Json] | None, key: str | None) -> int:
+    """Send EVENT to agent ID, and drive it on."""
+    return drive(settings, lambda session: delivering.send(session, agent_id, event, payload, key))
+
+
+@click.command()
+@click.argument("agent_ids", metavar="[ID]...", nargs=-1)
+@click.pass_obj
+def resume(settings: Settings, *, agent_ids: tuple[str, ...]) -> int | None:
+    """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
+    match agent_ids:
+        case ():
+            from fsm_agent.cli.sweeping import sweep
+
+            sweep(settings, once=True)
+            return None
+        case (only,):
+            return drive(settings, lambda session: delivering.resume(session, only))
+        case _:
+            return drive_all(settings, delivering.resume, agent_ids)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when nothing is due.")
+@click.pass_obj
+def worker(settings: Settings, *, once: bool) -> None:
+    """Drive whatever is due, until stopped by Ctrl-C or SIGTERM. Many workers may share a store."""
+    from fsm_agent.cli.sweeping import sweep
+
+    sweep(settings, once=once)
+
+
+@click.command()
+@_agent
+@click.pass_obj
+def cancel(settings: Settings, *, agent_id: str) -> int:
+    """Cancel agent ID as its workflow declares; where it declares nothing, the agent simply ends."""
+    drive(settings, lambda session: session.follow(session.runner.cancel(agent_id, by=settings.by)))
+    return 0
+
+
+@click.command()
+@_agent
+@click.option("--retry", is_flag=True, help="Try again what parked it.")
+@click.option("--event", metavar="EVENT", help="Let this event happen instead.")
+@_payload
+@click.pass_obj
+def unpark(
+    settings: Settings, *, agent_id: str, retry: bool, event: str | None, payload: dict[str, Json] | None
+) -> int:
+    """Let the parked agent ID go on; either --retry or --event is needed."""
+    if not retry and event is None:
+        raise click.MissingParameter("say --retry or --event", param_type="option")
+    if retry and event is not None:
+        raise click.ClickException("--retry and --event exclude each other")
+    return drive(settings, lambda session: delivering.unpark(session, agent_id, event, payload))

@@ -1,0 +1,48 @@
+"""Commands about files: a project to begin with, the mistakes in workflows, the schema for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fsm_agent.cli import output
+from fsm_agent.cli.paths import workflow_files
+from fsm_agent.cli.settings import Settings
+
+_PACKAGE = Path(__file__).parent.parent
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_obj
+def init(settings: Settings, *, folder: Path) -> None:
+    """Begin a project in DIR: a workflow, its action, a test and a README. Files that are there already are kept."""
+    from fsm_agent.cli.starting_point import starter_blocks, write_starter
+
+    written, kept = write_starter(folder)
+    document = {"folder": str(folder), "written": written, "kept": kept}
+    output.show(settings, document, lambda: starter_blocks(folder, written, kept))
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How to tell.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.pass_obj
+def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None, strict: bool) -> int:
+    """Report every mistake in workflow files, and in the *.yaml and *.yml of folders."""
+    from fsm_agent.cli.checking import inspect_files, print_report
+
+    files = workflow_files(paths)
+    if not settings.modules:
+        output.say("note: no module is listed, so the names of actions are trusted; list them under [tool.fsm-agent]")
+    report = inspect_files(files, settings.actions)
+    print_report(report, format_name or ("json" if settings.json else "text"))
+    return 1 if report.errors or (strict and report.warnings) else 0
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of workflow files, for editors."""
+    click.echo((_PACKAGE / "schema" / "workflow.schema.json").read_text(encoding="utf-8"), nl=False)

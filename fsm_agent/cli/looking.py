@@ -1,0 +1,85 @@
+"""Commands that look and change nothing: no table is built, no expression compiled, no action loaded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import click
+
+from fsm_agent.agent import Agent, Head, Status, iso
+from fsm_agent.cli import output
+from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
+from fsm_agent.cli.settings import Settings
+from fsm_agent.jsontypes import Json
+from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.stores.base import Store
+from fsm_agent.workflow import Workflow
+
+Result = TypeVar("Result")
+
+MOST_LISTED = 1_000
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only those.")
+@click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
+@click.option("--after", metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.pass_obj
+def list_agents(settings: Settings, *, status: str | None, workflow: str | None, limit: int, after: str | None) -> None:
+    """List agents in order of their ids, which is by age unless you named them."""
+    kind = Status(status) if status else None
+    page = _look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
+    document = {"agents": [_entry(head) for head in page.heads], "next": page.next}
+    output.show(settings, document, lambda: [agents_table(page.heads)])
+    if page.next and not settings.json:
+        output.say(f"there are more: `{settings.command('list', '--after', page.next)}`")
+
+
+@click.command()
+@click.argument("agent_id", metavar="ID")
+@click.pass_obj
+def show(settings: Settings, agent_id: str) -> None:
+    """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
+    agent, workflow = _look(settings, lambda store: described(store, agent_id))
+    output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
+
+
+@click.command()
+@click.argument("agent_id", metavar="ID")
+@click.pass_obj
+def history(settings: Settings, agent_id: str) -> None:
+    """Show every step of an agent, the first first."""
+    steps = _look(settings, lambda store: store.history(agent_id))
+    document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
+    output.show(settings, document, lambda: [history_table(steps)])
+
+
+async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow]:
+    """An agent as it stands, and the definition that it is pinned to."""
+    head = await store.head(agent_id)
+    return await read_agent(store, agent_id), await read_workflow(store, head.definition)
+
+
+def _look(settings: Settings, look: Callable[[Store], Awaitable[Result]]) -> Result:
+    async def within() -> Result:
+        async with settings.open_store() as store:
+            return await look(store)
+
+    return asyncio.run(within())
+
+
+def _entry(head: Head) -> dict[str, Json]:
+    """An agent in a list: what is known without reading its data."""
+    return {
+        "id": head.id,
+        "workflow": head.workflow,
+        "workflow_version": head.workflow_version,
+        "state": head.state,
+        "status": str(head.status),
+        "version": head.version,
+        "created_at": iso(head.created_ms),
+        "updated_at": iso(head.updated_ms),
+    }

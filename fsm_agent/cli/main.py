@@ -1,0 +1,198 @@
+"""The command line: one group, its global options, and the boundary at which every error becomes a sentence.
+
+A command's module is imported when the command is called, so that ``--help`` and a look at an agent cost little.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from io import TextIOWrapper
+from typing import Any, Final, NamedTuple
+
+import click
+
+from fsm_agent import __version__
+from fsm_agent.cli.output import complain, counted
+from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
+from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean
+
+BROKEN_PIPE: Final = 141
+INTERRUPTED: Final = 130
+
+
+class Entry(NamedTuple):
+    """Where a command is (``module:function`` of this package), and the sentence that lists it."""
+
+    place: str
+    sentence: str
+
+
+#: heading -> command -> entry, in the order of the help
+COMMANDS: Final = {
+    "Declare": {
+        "init": Entry("files:init", "Begin a project that runs."),
+        "check": Entry("files:check", "Report every mistake in workflow files."),
+        "schema": Entry("files:schema", "Print the JSON Schema of workflow files."),
+        "diagram": Entry("drawing:diagram", "Draw workflows."),
+    },
+    "Run": {
+        "run": Entry("driving:run", "Start an agent, and drive it until it waits or ends."),
+        "answer": Entry("driving:answer", "Answer the question of an agent, and drive it on."),
+        "send": Entry("driving:send", "Send an event to an agent, and drive it on."),
+        "resume": Entry("driving:resume", "Drive what was interrupted, is due or is retrying."),
+        "worker": Entry("driving:worker", "Drive whatever is due, until stopped."),
+    },
+    "Look": {
+        "list": Entry("looking:list_agents", "List agents."),
+        "show": Entry("looking:show", "Show an agent, what it asks, and what to type next."),
+        "history": Entry("looking:history", "Show every step of an agent."),
+    },
+    "Change": {
+        "cancel": Entry("driving:cancel", "Cancel an agent."),
+        "unpark": Entry("driving:unpark", "Let a parked agent go on."),
+    },
+}
+_ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}
+
+
+class CommandLine(click.Group):
+    """Imports commands on demand, and turns what goes wrong into one sentence and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a command line and exit with what its command returns."""
+        _never_fail_to_print()
+        try:
+            code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # what is still in the buffer must not fail again when the interpreter flushes it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = BROKEN_PIPE
+        except (click.Abort, KeyboardInterrupt):
+            complain("interrupted: nothing was changed")
+            code = INTERRUPTED
+        except Exception as error:
+            complain(sentence_of(error))
+            code = exit_code_of(error)
+        sys.exit(code or 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Exception:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            raise
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return list(_ENTRIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _ENTRIES:
+            return None
+        module, _, function = _ENTRIES[cmd_name].place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"fsm_agent.cli.{module}"), function)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _ENTRIES:
+            raise click.UsageError(f"there is no command {args[0]!r}{did_you_mean(args[0], _ENTRIES)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        for heading, entries in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(12), entry.sentence) for name, entry in entries.items()])
+
+
+def _never_fail_to_print() -> None:
+    """A terminal that lacks a character shows its code instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def sentence_of(error: Exception) -> str:
+    """What happened, where, and what is allowed."""
+    match error:
+        case click.ClickException():
+            return _usage_sentence(error)
+        case WorkflowInvalid(findings=findings):
+            return f"nothing was done, since the workflow has {counted(len(findings), 'mistake')}:\n{error}"
+        case FsmAgentError():
+            return str(error)
+        case OSError(filename=str(file), strerror=str(why)):
+            return f"{file}: {why}"
+        case _:
+            return f"unexpected {type(error).__name__}: {error}; `fsm-agent --debug ...` shows where"
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    said = error.format_message().rstrip(".")
+    match error:
+        case click.NoSuchOption(option_name=option) if option in _global_options():
+            return f"{option} is a global option and stands before the command, as in `fsm-agent {option} ... COMMAND`"
+        case click.UsageError(ctx=click.Context(command_path=path)) if exit_code_of(error) == 2:
+            return f"{said}{' ' if said.endswith('?') else '; '}`{path} --help` shows what there is"
+        case _:
+            return said
+
+
+def exit_code_of(error: Exception) -> int:
+    """2 for a command line that cannot be understood, else 1 or what the error says itself."""
+    match error:
+        case click.MissingParameter():
+            return 2
+        case click.BadParameter():
+            return 1
+        case click.ClickException():
+            return error.exit_code
+        case _:
+            return 1
+
+
+def _global_options() -> list[str]:
+    return [option for parameter in main.params for option in parameter.opts]
+
+
+@click.group(cls=CommandLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--store",
+    envvar="FSM_AGENT_STORE",
+    metavar="URL",
+    help=f"Where agents live.  [env: FSM_AGENT_STORE; else pyproject.toml, else {DEFAULT_STORE}]",
+)
+@click.option("--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", show_default=True, help="Which agents of it.")
+@click.option("--by", metavar="NAME", help="Who speaks.  [default: your login name]")
+@click.option("--module", "modules", multiple=True, metavar="MODULE", help="Allow the actions of a module; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
+@click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
+@click.pass_context
+def main(
+    ctx: click.Context,
+    *,
+    store: str | None,
+    namespace: str,
+    by: str | None,
+    modules: tuple[str, ...],
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Agents as explicit state machines: declared, checked, durable, drawn.
+
+    Global options stand before the command.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+    ctx.obj = Settings(store, namespace, by, modules, as_json)

@@ -1,0 +1,89 @@
+"""The exact command lines that take an agent on from where it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from fsm_agent.agent import Agent, Question, Status
+from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.values import kind_of, meaning
+from fsm_agent.jsontypes import Json, Schema, object_schema
+from fsm_agent.workflow import Workflow
+
+
+class Next(NamedTuple):
+    """What may happen next, what to type for it, and what its values must be."""
+
+    label: str
+    command: str
+    values: str = ""
+
+
+def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """All that may be done with an agent, the likeliest first."""
+    match agent.status:
+        case Status.RUNNING:
+            yield Next("go on", settings.command("resume", agent.id))
+        case Status.PARKED:
+            yield Next("try again", settings.command("unpark", agent.id, "--retry"))
+        case Status.WAITING:
+            yield from _waiting(settings, agent, workflow)
+        case Status.DONE | Status.FAILED | Status.CANCELLED:
+            yield Next("look back", settings.command("history", agent.id))
+    if "cancel" in agent.allowed:
+        yield Next("cancel", settings.command("cancel", agent.id))
+
+
+def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    asked = agent.question.events if agent.question else {}
+    if agent.question:
+        yield from answers(settings, agent.id, agent.question)
+    for event in agent.allowed:
+        if event not in asked and event != "cancel":
+            schema = object_schema(workflow.payload_fields(event))
+            words = ("--payload", example(schema)) if schema["required"] else ()
+            yield Next(event, settings.command("send", agent.id, event, *words), _values(schema))
+
+
+def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
+    """One command line for each answer that a question allows, by somebody who may give it."""
+    if question.to and settings.by not in question.to:
+        settings = replace(settings, given_by=question.to[0])
+    for event, schema in question.events.items():
+        words = ["--event", event] if len(question.events) > 1 else []
+        match schema["required"]:
+            case []:
+                pass
+            case [name]:
+                words.append(name.upper())
+            case _:
+                words.append(example(schema))
+        yield Next(event, settings.command("answer", agent_id, *words), _values(schema))
+
+
+def example(schema: Schema) -> str:
+    """A payload with every required field, to be filled in."""
+    return json.dumps({name: _stand_in(name, schema["properties"][name]) for name in schema["required"]})
+
+
+def _stand_in(name: str, field: Schema) -> Json:
+    match kind_of(field):
+        case "integer" | "number":
+            return field.get("minimum", 1)
+        case "boolean":
+            return True
+        case "array":
+            return []
+        case "object":
+            return {}
+        case _:
+            return name.upper()
+
+
+def _values(schema: Schema) -> str:
+    fields: Mapping[str, Schema] = schema["properties"]
+    optional = {name: "" if name in schema["required"] else ", optional" for name in fields}
+    return "; ".join(f"{name}: {meaning(field)}{optional[name]}" for name, field in fields.items())

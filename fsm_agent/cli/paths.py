@@ -1,0 +1,45 @@
+"""Workflow files on the command line: a path that exists, or a sentence with the nearest that does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+
+_PATTERNS = ("*.yaml", "*.yml")
+
+
+def workflow_file(text: str) -> Path:
+    """Raises ``click.ClickException`` for what is no file."""
+    path = Path(text)
+    if not path.exists():
+        raise click.ClickException(f"there is no file {text!r}{_nearest(path)}")
+    if path.is_dir():
+        raise click.ClickException(f"{text!r} is a folder, and a workflow is a file in it{_nearest(path / path.name)}")
+    return path
+
+
+def workflow_files(texts: Iterable[str]) -> list[Path]:
+    """Files as they are named, folders as every *.yaml and *.yml in them; each once."""
+    return list(dict.fromkeys(file for text in texts for file in _files_at(text)))
+
+
+def _files_at(text: str) -> Iterator[Path]:
+    path = Path(text)
+    if not path.is_dir():
+        yield workflow_file(text)
+        return
+    found = sorted(file for pattern in _PATTERNS for file in path.glob(pattern))
+    if not found:
+        raise click.ClickException(f"the folder {text!r} has no {' or '.join(_PATTERNS)}")
+    yield from found
+
+
+def _nearest(path: Path) -> str:
+    """`` (did you mean `x.yaml`?)``: among files beside the path, here, and in workflows/."""
+    folders = dict.fromkeys([path.parent, Path(), Path("workflows")])
+    files = [file for folder in folders for pattern in _PATTERNS for file in sorted(folder.glob(pattern))]
+    close = get_close_matches(path.stem, [file.stem for file in files], n=1)
+    return next((f" (did you mean `{file}`?)" for file in files if [file.stem] == close), "")

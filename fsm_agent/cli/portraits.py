@@ -1,0 +1,143 @@
+"""Agents, lists and histories as blocks, with the commands that may be typed next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from fsm_agent.agent import Agent, Head, Question, Status, Step, StepKind, moment
+from fsm_agent.cli.next import Next, next_commands
+from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.jsontypes import Json
+from fsm_agent.workflow import Workflow
+
+_STATUS: Final = {
+    Status.RUNNING: (Tone.BUSY, "▶"),
+    Status.WAITING: (Tone.ASKING, "○"),
+    Status.PARKED: (Tone.BAD, "!"),
+    Status.DONE: (Tone.GOOD, "✓"),
+    Status.FAILED: (Tone.BAD, "✗"),
+    Status.CANCELLED: (Tone.QUIET, "⊘"),
+}
+_LONGEST_VALUE: Final = 160
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Block]:
+    """Where an agent stands, what it knows and asks, and what to type next."""
+    yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
+    if agent.data:
+        yield Facts("data", [(name, Ink(_short(value))) for name, value in agent.data.items()])
+    if agent.output:
+        yield Facts("output", _fields(agent.output))
+    if agent.error:
+        yield Facts("error", [(agent.error["type"], Ink(visible(agent.error["message"]), Tone.BAD))])
+    if agent.question:
+        yield question_block(agent.question)
+    yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+
+
+def next_rows(commands: Iterable[Next]) -> Iterator[tuple[str, Ink]]:
+    for label, command, values in commands:
+        yield label, Ink(command, Tone.COMMAND)
+        if values:
+            yield "", Ink(visible(values), Tone.QUIET)
+
+
+def _standing(agent: Agent) -> list[tuple[str, Ink]]:
+    return [
+        ("agent", Ink(agent.id, Tone.STRONG)),
+        ("workflow", Ink(f"{agent.workflow} v{agent.workflow_version}")),
+        ("status", status_ink(agent.status)),
+        ("state", Ink(agent.state)),
+        ("version", Ink(str(agent.version))),
+        ("created", Ink(when(agent.created_at))),
+        ("updated", Ink(when(agent.updated_at))),
+        ("delivery", Ink("" if agent.delivery in (None, "applied") else str(agent.delivery), Tone.ASKING)),
+    ]
+
+
+def _fields(output: Json) -> list[tuple[str, Ink]]:
+    named = output if isinstance(output, Mapping) else {"": output}
+    return [(name, Ink(_short(value), Tone.STRONG)) for name, value in named.items()]
+
+
+def question_block(question: Question) -> Prose:
+    """The prompt, to whom it goes, and until when."""
+    to = f"for {' or '.join(question.to)}" if question.to else ""
+    until = f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
+    footer = ", ".join(filter(None, [to, until]))
+    return Prose("question", visible(question.prompt, keep="\n"), visible(footer))
+
+
+def agents_table(agents: Iterable[Head | Agent]) -> Table:
+    rows = [
+        [
+            Ink(agent.id, Tone.STRONG),
+            Ink(f"{agent.workflow} v{agent.workflow_version}"),
+            status_ink(agent.status),
+            Ink(agent.state),
+            Ink(str(agent.version)),
+            Ink(when(moment(agent.updated_ms) if isinstance(agent, Head) else agent.updated_at), Tone.QUIET),
+        ]
+        for agent in agents
+    ]
+    return Table(("id", "workflow", "status", "state", "version", "updated"), rows, "there are no such agents")
+
+
+def history_table(steps: Sequence[Step]) -> Table:
+    rows = [
+        [
+            Ink(str(step.version), Tone.QUIET),
+            Ink(when(moment(step.at_ms)), Tone.QUIET),
+            Ink(step.event, Tone.STRONG),
+            Ink(step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"),
+            Ink(visible(step.by or "")),
+            Ink("" if step.duration_ms is None else _lasting(step.duration_ms)),
+            _reason(step),
+        ]
+        for step in steps
+    ]
+    return Table(("version", "time", "event", "from → to", "by", "took", "why"), rows, "there are no steps")
+
+
+def _reason(step: Step) -> Ink:
+    said = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind)
+    return Ink(visible(": ".join(filter(None, [said, step.reason]))), Tone.BAD)
+
+
+def status_ink(status: Status) -> Ink:
+    tone, glyph = _STATUS[status]
+    return Ink(str(status), tone, glyph)
+
+
+def when(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _from_now(time: datetime) -> str:
+    left = time - datetime.now(UTC)
+    return f"in {span(left)}" if left > timedelta() else f"{span(-left)} ago"
+
+
+def span(time: timedelta) -> str:
+    """The two largest units of a length of time: ``2 d 23 h``."""
+    seconds = max(0, round(time.total_seconds()))
+    parts: list[str] = []
+    for unit, length in _UNITS:
+        count, seconds = divmod(seconds, length)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
+
+
+def _lasting(ms: int) -> str:
+    return f"{ms} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s" if ms < 60_000 else span(timedelta(milliseconds=ms))
+
+
+def _short(value: Json) -> str:
+    text = visible(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"

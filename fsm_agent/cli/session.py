@@ -1,0 +1,110 @@
+"""One command line at work on agents: a runner, the line that shows what it does, and what is said when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import click
+
+from fsm_agent.agent import Agent, Head, Status
+from fsm_agent.cli import output
+from fsm_agent.cli.portraits import agent_blocks, agents_table
+from fsm_agent.cli.progress import Progress
+from fsm_agent.cli.settings import Settings
+from fsm_agent.errors import Refused
+from fsm_agent.reader import read_workflow
+from fsm_agent.runner import Runner
+from fsm_agent.workflow import Workflow
+
+Result = TypeVar("Result")
+
+#: what an agent's end means to whoever called; all else is 0
+EXIT_CODES: Final = {Status.FAILED: 3, Status.CANCELLED: 3, Status.PARKED: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command needs to drive an agent."""
+
+    settings: Settings
+    runner: Runner
+    progress: Progress
+
+    async def follow(self, call: Awaitable[Agent]) -> Agent:
+        """Await a call of the runner while the live line shows how it goes."""
+        with self.progress:
+            return await call
+
+    async def definition(self, agent_id: str) -> Workflow:
+        """The workflow to which an agent is pinned."""
+        head = await self.runner.store.head(agent_id)
+        return await read_workflow(self.runner.store, head.definition)
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C while an agent was driven: what is kept, and how to go on."""
+
+    exit_code = 130
+
+    def __init__(self, settings: Settings, seen: Head | None) -> None:
+        super().__init__(f"interrupted: {_kept(settings, seen)}")
+
+
+def _kept(settings: Settings, seen: Head | None) -> str:
+    if seen is None:
+        return "nothing was changed"
+    stands = f"agent {seen.id} is kept in state {seen.state!r} at version {seen.version}"
+    if seen.status is Status.RUNNING:
+        return f"{stands}, and `{settings.command('resume', seen.id)}` goes on"
+    if seen.status is Status.WAITING:
+        return f"{stands}, and `{settings.command('show', seen.id)}` says how to answer later"
+    return f"{stands}, {seen.status}"
+
+
+def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:
+    """Do ``work``, print the agent that comes of it, and return the exit code that says how it stands."""
+
+    async def described(session: Session) -> tuple[Agent, Workflow]:
+        agent = await work(session)
+        return agent, await session.definition(agent.id)
+
+    agent, workflow = _finish(settings, described)
+    output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
+    return EXIT_CODES.get(agent.status, 0)
+
+
+def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]) -> int:
+    """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
+    refusals: list[str] = []
+
+    async def each(session: Session) -> list[Agent]:
+        done: list[Agent] = []
+        for agent_id in agent_ids:
+            try:
+                done.append(await work(session, agent_id))
+            except Refused as refusal:
+                refusals.append(str(refusal))
+        return done
+
+    agents = _finish(settings, each)
+    output.show(settings, {"agents": [agent.to_json() for agent in agents]}, lambda: [agents_table(agents)])
+    for refusal in refusals:
+        output.complain(refusal)
+    codes = [EXIT_CODES[agent.status] for agent in agents if agent.status in EXIT_CODES]
+    return 1 if refusals else min(codes, default=0)
+
+
+def _finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> Result:
+    progress = Progress()
+
+    async def within() -> Result:
+        async with Runner(settings.open_store(), actions=settings.actions, observe=progress.observe) as runner:
+            return await work(Session(settings, runner, progress))
+
+    try:
+        return asyncio.run(within())
+    except KeyboardInterrupt:
+        raise Interrupted(settings, progress.seen) from None

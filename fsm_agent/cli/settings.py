@@ -1,0 +1,136 @@
+"""What holds for every command: where agents live, which modules are allowed, who speaks, how to print.
+
+What is given on the command line wins, then the environment, then ``[tool.fsm-agent]`` of the nearest
+pyproject.toml upward from the working directory.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fsm_agent.errors import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from fsm_agent.actions.registry import Actions
+    from fsm_agent.stores.base import Store
+
+DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
+DEFAULT_NAMESPACE: Final = "default"
+
+_RELATIVE_FILE: Final = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The settings of a folder: its pyproject.toml, as far as it speaks to us."""
+
+    folder: Path
+    modules: tuple[str, ...] = ()
+    #: a relative SQLite file is meant from the folder, wherever the command runs
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The global options, and what stands behind those that were not given."""
+
+    given_store: str | None = None
+    namespace: str = DEFAULT_NAMESPACE
+    given_by: str | None = None
+    given_modules: tuple[str, ...] = ()
+    json: bool = False
+
+    @cached_property
+    def project(self) -> Project:
+        return find_project(Path.cwd())
+
+    @property
+    def store(self) -> str:
+        return self.given_store or self.project.store or DEFAULT_STORE
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.project.modules, *self.given_modules]))
+
+    @cached_property
+    def by(self) -> str | None:
+        """Who speaks: the login name, unless ``--by`` says another; ``None`` where the system knows no name."""
+        import getpass
+
+        try:
+            return self.given_by or getpass.getuser()
+        except (KeyError, OSError):
+            return None
+
+    def open_store(self) -> Store:
+        from fsm_agent.stores.urls import open_store
+
+        return open_store(self.store, namespace=self.namespace)
+
+    @cached_property
+    def actions(self) -> Actions:
+        """The actions of the allowed modules, which may stand in the project's folder."""
+        from fsm_agent.actions.registry import Actions
+
+        folder = str(self.project.folder)
+        if self.modules and folder not in sys.path:
+            sys.path.insert(0, folder)
+        return Actions(modules=self.modules)
+
+    def command(self, *words: str) -> str:
+        """The same command line for another command, to be typed; a store URL with a secret is left out."""
+        options = ["--store", self.given_store] if self.given_store and "@" not in self.given_store else []
+        options += ["--by", self.given_by] if self.given_by else []
+        options += [word for module in self.given_modules for word in ("--module", module)]
+        options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
+        return shlex.join(["fsm-agent", *options, *words])
+
+
+def find_project(start: Path) -> Project:
+    """The project around a folder; without any pyproject.toml it is the folder itself."""
+    for folder in (start, *start.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            return _read_project(file)
+    return Project(start)
+
+
+def _read_project(file: Path) -> Project:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if "fsm-agent" not in text:
+        return Project(file.parent)
+    import tomllib
+
+    try:
+        section = tomllib.loads(text).get("tool", {}).get("fsm-agent", {})
+    except tomllib.TOMLDecodeError as error:
+        raise click.ClickException(f"{file} is not TOML: {error}") from error
+    modules, store = section.get("modules", []), section.get("store")
+    if problem := _problem(section, modules, store):
+        raise click.ClickException(f"[tool.fsm-agent] in {file}: {problem}")
+    return Project(file.parent, tuple(modules), _anchored(store, file.parent))
+
+
+def _problem(section: Mapping[str, Any], modules: Any, store: Any) -> str | None:
+    known = ("modules", "store")
+    if unknown := [key for key in section if key not in known]:
+        return f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; there are {listed(known)}"
+    if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
+        return 'modules must be a list of module names, such as ["shop.actions"]'
+    if not isinstance(store, str | None):
+        return f'store must be a URL, such as "{DEFAULT_STORE}"'
+    return None
+
+
+def _anchored(store: str | None, folder: Path) -> str | None:
+    if store is None or not store.startswith(_RELATIVE_FILE):
+        return store
+    return f"{_RELATIVE_FILE}{folder / store.removeprefix(_RELATIVE_FILE)}"

@@ -1,0 +1,65 @@
+"""What a command shows to a person, before it is known on what: blocks of inked text, and nothing of a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple, TypeAlias
+
+
+class Tone(StrEnum):
+    """What a text means; never the only thing that says it."""
+
+    PLAIN = "plain"
+    STRONG = "strong"
+    QUIET = "quiet"
+    GOOD = "good"
+    BAD = "bad"
+    BUSY = "busy"
+    ASKING = "asking"
+    COMMAND = "command"
+
+
+class Ink(NamedTuple):
+    """A text with its tone; the glyph stands before it on a terminal, where columns need not be cut apart."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+    glyph: str = ""
+
+
+class Facts(NamedTuple):
+    """Names and what they are."""
+
+    title: str
+    rows: Sequence[tuple[str, Ink]]
+
+
+class Table(NamedTuple):
+    """Rows under columns; ``empty`` is said where there are none."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Ink]]
+    empty: str
+
+
+class Prose(NamedTuple):
+    """Text for a person, in its own lines."""
+
+    title: str
+    text: str
+    footer: str
+
+
+Block: TypeAlias = Facts | Table | Prose
+
+_CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """``text`` without what could move a terminal's cursor, change its colours or hide; ``keep`` stays."""
+    return "".join(
+        each if each in keep or unicodedata.category(each) not in _CONTROL else "\N{REPLACEMENT CHARACTER}"
+        for each in text
+    )

@@ -1,0 +1,70 @@
+"""How ``run`` begins an agent: the file, the first event, its payload, and the conversation that may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from fsm_agent.agent import Agent
+from fsm_agent.cli import output
+from fsm_agent.cli.conversation import ask_missing, converse
+from fsm_agent.cli.paths import workflow_file
+from fsm_agent.cli.session import Session
+from fsm_agent.cli.settings import Settings
+from fsm_agent.errors import listed
+from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.workflow import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered on the command line."""
+
+    agent_id: str | None
+    key: str | None
+    event: str | None
+    payload: Mapping[str, Json] | None
+    data: Mapping[str, Json] | None
+    no_input: bool
+
+
+def load_workflow(settings: Settings, path: str) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake."""
+    from fsm_agent.loader import load
+
+    return load(workflow_file(path), resolve_model=settings.actions.model_schema)
+
+
+def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:
+    """The event that begins an agent: the one that is named, or the only one that the initial state itself takes.
+
+    None where the initial state begins by itself: it works, or asks, or takes nothing.
+    """
+    if event is not None:
+        return event
+    leaf = workflow.leaf(workflow.initial)
+    own = [name for name, candidates in leaf.on.items() if candidates and name in workflow.events]
+    if leaf.do or (leaf.ask and not has_payload):
+        own = []
+    if len(own) > 1:
+        raise click.ClickException(f"state {leaf.path!r} takes {listed(own)}: say with --event which comes first")
+    if has_payload and not own:
+        raise click.ClickException(f"state {leaf.path!r} begins without an event: add --event, or leave --payload out")
+    return own[0] if own else None
+
+
+async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
+    """Start an agent as ordered, and talk with it as long as somebody is there."""
+    event = first_event(workflow, order.event, has_payload=order.payload is not None)
+    payload, data = order.payload or {}, order.data or {}
+    talks = output.is_conversation(session.settings) and not order.no_input
+    if talks:
+        data = await ask_missing(object_schema(workflow.data), data)
+        payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
+    call = session.runner.start(
+        workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=session.settings.by
+    )
+    agent = await session.follow(call)
+    return await converse(session, agent) if talks else agent
