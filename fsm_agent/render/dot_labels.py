@@ -1,0 +1,84 @@
+"""What stands in the boxes and beside the lines of a DOT picture."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fsm_agent.render.graph import Cluster, Edge, Graph, Node
+from fsm_agent.render.markup import Line, Look, Run, paragraph, table
+from fsm_agent.render.overlay import Mark
+from fsm_agent.render.palette import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
+from fsm_agent.render.text import clean
+from fsm_agent.render.wording import Compartment, Detail, DetailKind, Label
+
+#: Points. Lines wrap at these widths; what is longer than so many lines is cut, and whole in the tooltip.
+_NODE_WIDTH: Final = 250
+_EDGE_WIDTH: Final = 165
+_TITLE_WIDTH: Final = 640
+_MOST_LINES: Final = 5
+
+_NAME_SIZE: Final = 13
+_TEXT_SIZE: Final = 10
+#: between two looks in one line: room for a wider font to run over
+_GAP: Final = " " * 4
+
+
+def title(graph: Graph) -> str:
+    """Name, version and description of the workflow."""
+    facts = " · ".join((f"version {graph.version}", *graph.remarks))
+    head: Line = (Run(clean(graph.name), Look(17, INK, bold=True)), Run(f"{_GAP}{_GAP}{facts}", Look(11, MUTED)))
+    return table([[head, *paragraph(graph.description, Look(11.5, MUTED), width=_TITLE_WIDTH, most=4)]], padding=6)
+
+
+def node_label(node: Node, tone: Tone, mark: Mark | None) -> str:
+    """Name and description on top, a compartment for each thing that is said of the state."""
+    glyph = paint_of(node).glyph
+    return table(
+        [_header(f"{glyph} {node.name}", node.description, tone, mark), *_compartments(node.compartments, tone)],
+        rule=tone.rule,
+    )
+
+
+def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
+    header = _header(cluster.name, cluster.description, tone, mark)
+    details = [line for cell in _compartments(cluster.compartments, tone) for line in cell]
+    return table([[*header, *details]])
+
+
+def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
+    """One cell per transition; in an overlay with the places on the path where the edge was taken."""
+    cells = [_transition(label, tone) for label in edge.labels]
+    if mark and mark.turns:
+        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{mark.order}", Look(_TEXT_SIZE, tone.ink)))
+    return table(cells, padding=4)
+
+
+def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[Line]:
+    look = Look(_NAME_SIZE, tone.ink, bold=True)
+    lines = paragraph(name, look, width=_NODE_WIDTH)
+    if mark and mark.badge:
+        lines[-1] = (*lines[-1], Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True)))
+    return [*lines, *paragraph(description, Look(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
+
+
+def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[list[Line]]:
+    return [[line for detail in each for line in _detail(detail, tone)] for each in compartments]
+
+
+def _detail(detail: Detail, tone: Tone) -> list[Line]:
+    text, muted = Look(_TEXT_SIZE, tone.ink), Look(_TEXT_SIZE, tone.muted)
+    if detail.kind is DetailKind.ASK:
+        quoted = Look(_TEXT_SIZE, tone.ink, italic=True)
+        return paragraph(str(detail), quoted, width=_NODE_WIDTH, most=_MOST_LINES)
+    word = f"{DETAIL_GLYPHS.get(detail.kind, '')} {detail.kind}  ".lstrip()
+    return paragraph(detail.text, text, width=_NODE_WIDTH, most=_MOST_LINES, lead=Run(word, muted))
+
+
+def _transition(label: Label, tone: Tone) -> list[Line]:
+    muted = Look(_TEXT_SIZE, tone.muted)
+    lines = paragraph(label.event, Look(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH)
+    if label.guard:
+        lines += paragraph(f"[{label.guard}]", muted, width=_EDGE_WIDTH, most=_MOST_LINES)
+    for effect in label.effects:
+        lines += paragraph(f"/ {effect}", muted, width=_EDGE_WIDTH, most=2)
+    return lines

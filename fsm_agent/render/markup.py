@@ -1,0 +1,71 @@
+"""Graphviz's HTML-like labels: lines of text in cells that are wide enough in any font.
+
+Graphviz measures text with the fonts of the machine it runs on, and a reader may have wider ones. So every table
+asks for at least the width that its widest line would take in a wide font.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import ceil
+from typing import TypeAlias
+
+from fsm_agent.render.text import width_of, wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a stretch of text looks; ``size`` is in points."""
+
+    size: float
+    colour: str
+    bold: bool = False
+    italic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    text: str
+    look: Look
+
+    @property
+    def width(self) -> float:
+        return width_of(self.text, self.look.size) * (1.1 if self.look.bold else 1)
+
+    def __str__(self) -> str:
+        # Graphviz would read `\\N` as the name of the node, and drop repeated spaces
+        text = escape(self.text).replace("\\", "&#92;").replace("  ", "&#160; ")
+        if self.look.bold:
+            text = f"<B>{text}</B>"
+        if self.look.italic:
+            text = f"<I>{text}</I>"
+        return f'<FONT POINT-SIZE="{self.look.size:g}" COLOR="{self.look.colour}">{text}</FONT>'
+
+
+Line: TypeAlias = tuple[Run, ...]
+
+
+def paragraph(text: str, look: Look, *, width: float, most: int | None = None, lead: Run | None = None) -> list[Line]:
+    """``text`` wrapped to ``width``; the first line begins with ``lead``."""
+    room = width - (lead.width if lead else 0)
+    lines: list[Line] = [(Run(each, look),) for each in wrap(text, width=room, size=look.size, most=most)]
+    return [(lead, *lines[0]), *lines[1:]] if lead and lines else lines
+
+
+def table(cells: Iterable[Sequence[Line]], *, padding: int = 4, rule: str = "") -> str:
+    """An HTML-like label: one cell over the other, with a line of colour ``rule`` in between if one is given."""
+    shown = [cell for cell in cells if cell]
+    if not shown:
+        return '""'
+    widest = max(sum(run.width for run in line) for cell in shown for line in cell)
+    rows = ("<HR/>" if rule else "").join(_row(cell, ceil(widest) + 2 * padding) for cell in shown)
+    colour = f' COLOR="{rule}"' if rule else ""
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"{colour}>{rows}</TABLE>>'
+
+
+def _row(lines: Sequence[Line], width: int) -> str:
+    end = '<BR ALIGN="LEFT"/>'
+    text = "".join("".join(map(str, line)) + end for line in lines)
+    return f'<TR><TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{width}">{text}</TD></TR>'

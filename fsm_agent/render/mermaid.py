@@ -1,0 +1,144 @@
+"""A graph as a Mermaid flowchart, which README pages draw themselves: the same bytes for the same workflow.
+
+A flowchart, not a state diagram: only there may an edge lead from inside one cluster into another, and only there have
+states inside clusters classes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from textwrap import indent
+from typing import Final
+
+from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind, walk
+from fsm_agent.render.overlay import Mark, Overlay
+from fsm_agent.render.palette import DASHES, EDGES, Tone, paint_of, toned
+from fsm_agent.render.text import clean, wrap
+
+_GAPS: Final = {"dashed": "6 4", "dotted": "2 4"}
+#: Points, as in the pictures of Graphviz; of what takes more lines than ``_MOST_LINES``, the rest is cut.
+_WIDTH: Final = 240
+_SIZE: Final = 10
+_MOST_LINES: Final = 5
+#: Lines are broken here; Mermaid must not break them once more.
+_FRONT: Final = "---\ntitle: {heading}\nconfig:\n  flowchart:\n    wrappingWidth: 600\n---\n"
+_BREAK: Final = "<br/>"
+#: What Mermaid, or the Markdown that it reads labels as, might take for syntax: all of ASCII but letters, digits and
+#: a few marks, and of these what could begin a list, an emphasis or a link.
+_RISKY: Final = re.compile(
+    r"(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<![^\W_])[_-]|[_-](?![^\W_])|\](?=\()|[^\w\s,()/?!='\[\].\-\u0080-\U0010ffff]"
+)
+
+
+def to_mermaid(graph: Graph, overlay: Overlay | None = None) -> str:
+    """Mermaid text that ends in a line feed; with an overlay, what it does not mark is faded."""
+    heading = json.dumps(_heading(graph), ensure_ascii=False)
+    body = indent("\n".join(_Chart(graph, overlay).statements()), "  ")
+    return f"{_FRONT.format(heading=heading)}flowchart TB\n{body}\n"
+
+
+def escaped(text: str) -> str:
+    """One line of text as a label may hold it; entities, such as ``#58;`` for a colon, stand for what is risky."""
+    return _RISKY.sub(lambda found: f"#{ord(found[0])};", clean(text))
+
+
+class _Chart:
+    """One picture: a graph, and what is laid over it."""
+
+    def __init__(self, graph: Graph, overlay: Overlay | None) -> None:
+        self._graph = graph
+        self._overlay = overlay
+        self._clusters = {item.id: item for item in walk(graph.items) if isinstance(item, Cluster)}
+
+    def statements(self) -> Iterator[str]:
+        yield from map(self._item, self._graph.items)
+        yield from map(self._edge, self._graph.edges)
+        yield from self._edge_styles()
+        yield from self._node_styles()
+
+    def _item(self, item: Item) -> str:
+        return self._cluster(item) if isinstance(item, Cluster) else self._node(item)
+
+    def _node(self, node: Node) -> str:
+        if node.kind is NodeKind.START:
+            return f'{node.id}((" "))'
+        name = f"{paint_of(node).glyph} {node.name}"
+        text = _label(self._badged(name, node), *_inner(node))
+        if node.kind.is_final:
+            return f"{node.id}[[{text}]]"
+        return f"{node.id}[{text}]" if node.kind is NodeKind.NOTE else f"{node.id}({text})"
+
+    def _cluster(self, cluster: Cluster) -> str:
+        """What is told of a compound state stands in a box inside, for a title is one line."""
+        aside = [f"{name}[{_label(*_inner(cluster))}]" for name in _drawn(cluster)[1:]]
+        body = "\n".join([*aside, *map(self._item, cluster.items)])
+        return f"subgraph {cluster.id}[{_label(self._badged(cluster.name, cluster))}]\n{indent(body, '  ')}\nend"
+
+    def _edge(self, edge: Edge) -> str:
+        arrow = "-->" if DASHES[edge.kind] == "solid" else "-.->"
+        if not edge.labels:
+            return f"{edge.source} {arrow} {edge.target}"
+        mark = self._mark(edge.id)
+        order = mark.order if mark else ""
+        return f"{edge.source} {arrow}|{_label(*map(str, edge.labels), order)}| {self._arrival(edge)}"
+
+    def _arrival(self, edge: Edge) -> str:
+        """Where an edge ends: from inside a cluster at its start dot, for Mermaid cannot draw a line to its border."""
+        around = self._clusters.get(edge.target)
+        if around and any(inner.id == edge.source for inner in walk(around.items)):
+            return around.items[0].id
+        return edge.target
+
+    def _edge_styles(self) -> Iterator[str]:
+        """One line for all edges that look the same; Mermaid knows edges by their number."""
+        alike: dict[str, list[str]] = {}
+        for number, edge in enumerate(self._graph.edges):
+            tone = toned(EDGES[edge.kind], self._mark(edge.id))
+            dash = f",stroke-dasharray:{_GAPS[DASHES[edge.kind]]}" if DASHES[edge.kind] in _GAPS else ""
+            alike.setdefault(f"stroke:{tone.line},stroke-width:{tone.width}px{dash}", []).append(str(number))
+        for style, numbers in alike.items():
+            yield f"linkStyle {','.join(numbers)} {style}"
+
+    def _node_styles(self) -> Iterator[str]:
+        """A class for each kind, and in an overlay for each kind and role."""
+        alike: dict[str, tuple[Tone, list[str]]] = {}
+        for item in walk(self._graph.items):
+            kind, mark = "compound" if isinstance(item, Cluster) else item.kind, self._mark(item.id)
+            tone = toned(paint_of(item), mark)
+            alike.setdefault(f"{kind}-{mark.role}" if mark else kind, (tone, []))[1].extend(_drawn(item))
+        for name, (tone, identities) in alike.items():
+            yield f"classDef {name} fill:{tone.fill},stroke:{tone.line},stroke-width:{tone.width}px,color:{tone.ink}"
+            yield f"class {','.join(identities)} {name}"
+
+    def _badged(self, name: str, item: Item) -> str:
+        mark = self._mark(item.id)
+        return f"{name} {mark.badge}".rstrip() if mark else name
+
+    def _mark(self, identity: str) -> Mark | None:
+        return self._overlay.mark(identity) if self._overlay else None
+
+
+def _heading(graph: Graph) -> str:
+    """One line: name, version and as much of the description as fits."""
+    facts = ", ".join((graph.name, f"version {graph.version}", *graph.remarks))
+    about = f": {graph.description}" if graph.description else ""
+    return wrap(f"{facts}{about}", width=3 * _WIDTH, size=_SIZE, most=1)[0]
+
+
+def _drawn(item: Item) -> tuple[str, ...]:
+    """The ids of what is drawn for an item: its own, and that of the box with what is told of a compound state."""
+    aside = isinstance(item, Cluster) and any(_inner(item))
+    return (item.id, f"inside-{item.id}") if aside else (item.id,)
+
+
+def _inner(item: Item) -> tuple[str, ...]:
+    """Description and details of a state, a line each."""
+    return (item.description, *(str(detail) for each in item.compartments for detail in each))
+
+
+def _label(*texts: str) -> str:
+    """A quoted label; what is long is wrapped."""
+    lines = (line for text in texts for line in wrap(text, width=_WIDTH, size=_SIZE, most=_MOST_LINES))
+    return f'"{_BREAK.join(map(escaped, lines))}"'

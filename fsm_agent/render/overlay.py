@@ -1,0 +1,170 @@
+"""What is laid over a picture of a workflow: marks on its nodes, clusters and edges, by id.
+
+Renderers know marks, not where they come from. An overlay of another kind is another function that ends here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from fsm_agent.agent import Step, StepKind
+from fsm_agent.render.graph import EVERYWHERE, graph_of
+from fsm_agent.render.wording import ExitKind
+from fsm_agent.state import Candidates
+from fsm_agent.workflow import Workflow, lineage
+
+
+class Role(StrEnum):
+    """How much a part of the picture matters."""
+
+    CURRENT = "current"
+    VISITED = "visited"
+    FADED = "faded"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How something is marked, and when the path touched it.
+
+    ``turns`` are numbers of edges on the path, from 1: where an edge was taken, or after which a state was entered.
+    """
+
+    role: Role
+    turns: tuple[int, ...] = ()
+
+    @property
+    def badge(self) -> str:
+        """What is said of a state: how often it was entered, and whether the agent is there now."""
+        visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
+        return f"{visits} ◄ here".lstrip() if self.role is Role.CURRENT else visits
+
+    @property
+    def order(self) -> str:
+        """What is said of an edge, ``#2 #5``: its places on the path; of many, the outer ones."""
+        shown = [f"#{turn}" for turn in self.turns]
+        return (
+            " ".join(shown)
+            if len(shown) <= 4
+            else f"{shown[0]} {shown[1]} … {shown[-1]} ({len(shown)}\N{MULTIPLICATION SIGN})"
+        )
+
+
+_FADED: Final = Mark(Role.FADED)
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Marks by id; what has none is faded."""
+
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    #: ids of the edges that were taken, in order, repeated ones repeated
+    path: tuple[str, ...] = ()
+
+    def mark(self, identity: str) -> Mark:
+        return self.marks.get(identity, _FADED)
+
+
+def overlay_from_history(workflow: Workflow, head_state: str, steps: Iterable[Step]) -> Overlay:
+    """Where an agent is, where it was and how often, and the path that led there.
+
+    ``steps`` are the agent's history, in order. What the workflow cannot explain, such as a step under an older
+    version of it, is left out.
+    """
+    track = _Track(workflow)
+    for step in steps:
+        track.follow(step)
+    return track.overlay(head_state)
+
+
+class _Track:
+    """The path so far, and for each id where on the path it was touched."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._graph = graph_of(workflow)
+        self._path: list[str] = []
+        self._turns: dict[str, list[int]] = {}
+
+    def follow(self, step: Step) -> None:
+        if step.kind is StepKind.CREATED:
+            self._descend(self._workflow.initial)
+        elif (taken := _taken(self._workflow, step)) is not None:
+            if taken.target is None:
+                return
+            self._cross(taken.declared_in, taken.target, taken.kind)
+        elif step.source == step.target:
+            return
+        self._touch(self._graph.ids.get(step.target))
+
+    def overlay(self, head_state: str) -> Overlay:
+        ids = self._graph.ids
+        marks = {identity: Mark(Role.VISITED, tuple(turns)) for identity, turns in self._turns.items()}
+        if head_state in ids:
+            here = ids[head_state]
+            marks[here] = Mark(Role.CURRENT, marks.get(here, _FADED).turns)
+        around = (ids[outer] for path, each in ids.items() if each in marks for outer in lineage(path)[:-1])
+        return Overlay({**dict.fromkeys(around, Mark(Role.VISITED)), **marks}, tuple(self._path))
+
+    def _cross(self, source: str, target: str, kind: ExitKind) -> None:
+        """Take a transition's edge, if it has one, and enter its target down to the leaf."""
+        edge = self._graph.between(self._graph.ids.get(source, EVERYWHERE), self._graph.ids[target], kind)
+        if edge is not None:
+            self._path.append(edge.id)
+            self._touch(edge.id)
+            if edge.source == EVERYWHERE:
+                self._touch(EVERYWHERE)
+        initial = self._workflow.by_path[target].initial
+        if initial is not None:
+            self._descend(initial)
+
+    def _descend(self, path: str | None) -> None:
+        """From a start dot to the state that it points at, and on inside that one."""
+        while path is not None:
+            identity = self._graph.ids[path]
+            first = next(edge for edge in self._graph.edges if edge.kind is None and edge.target == identity)
+            self._touch(first.source)
+            self._touch(first.id)
+            path = self._workflow.by_path[path].initial
+
+    def _touch(self, identity: str | None) -> None:
+        if identity is not None:
+            self._turns.setdefault(identity, []).append(len(self._path))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """The transition behind a step: where it is declared (empty: by the workflow) and where it leads."""
+
+    declared_in: str
+    target: str | None
+    kind: ExitKind
+
+
+def _taken(workflow: Workflow, step: Step) -> _Taken | None:
+    """The first transition that explains a step; guards are not asked, for their data is gone."""
+    if step.source is None or step.source not in workflow.by_path:
+        return None
+    kind = ExitKind.TIMER if step.event == "after" else ExitKind.of(step.event)
+    for declared_in, candidates in _candidates(workflow, step.source, step):
+        for transition in candidates:
+            rest = step.source if transition.target is None else workflow.leaf(transition.target).path
+            if rest == step.target:
+                return _Taken(declared_in, transition.target, kind)
+    return None
+
+
+def _candidates(workflow: Workflow, source: str, step: Step) -> Iterator[tuple[str, Candidates]]:
+    """What is declared for a step's event, level by level, the innermost first."""
+    levels = [(state.path, state.on) for state in workflow.chain(source)] + [("", workflow.on)]
+    if step.event == "after":
+        for state in workflow.chain(source):
+            for timer in state.after:
+                if timer.duration.text == step.payload.get("after"):
+                    yield state.path, timer.transitions
+        return
+    for event in (step.event, "error") if step.event == "timeout" else (step.event,):
+        for path, on in levels:
+            yield path, on.get(event) or ()

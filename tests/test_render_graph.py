@@ -1,0 +1,151 @@
+"""What a picture shows of a workflow, whatever it is drawn with."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsm_agent.render.flow import forward_order
+from fsm_agent.render.graph import EVERYWHERE, Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
+from fsm_agent.render.wording import ExitKind
+from fsm_agent.state import State, Transition
+from fsm_agent.workflow import Workflow
+from tests.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, after, to
+
+ODD_NAMES = st.lists(st.text("ab-_ é審", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
+
+
+def one(graph: Graph, path: str) -> Node | Cluster:
+    return next(item for item in walk(graph.items) if item.path == path)
+
+
+def told(item: Node | Cluster) -> list[str]:
+    return [str(detail) for each in item.compartments for detail in each]
+
+
+def edge(graph: Graph, source: str, target: str, kind: ExitKind = ExitKind.EVENT) -> Edge | None:
+    return graph.between(graph.ids.get(source, source), graph.ids[target], kind)
+
+
+def labels(found: Edge | None) -> list[str]:
+    return [str(label) for label in found.labels] if found else []
+
+
+def workflow(*states: State) -> Workflow:
+    return Workflow("w", 1, states[0].path, states)
+
+
+def test_each_leaf_says_what_it_is_for() -> None:
+    kinds = {item.path: item.kind for item in walk(graph_of(BOOK_FLIGHT).items) if isinstance(item, Node)}
+    assert kinds == {
+        "": NodeKind.NOTE,
+        "idle": NodeKind.WAIT,
+        "planning": NodeKind.ACTION,
+        "executing": NodeKind.ACTION,
+        "waiting_feedback": NodeKind.ASK,
+        "done": NodeKind.DONE,
+        "failed": NodeKind.FAILED,
+        "cancelled": NodeKind.CANCELLED,
+    }
+
+
+def test_a_state_tells_its_work_its_bounds_and_its_question() -> None:
+    graph = graph_of(BOOK_FLIGHT)
+    assert told(one(graph, "planning")) == [
+        "do plan_trip",
+        "with depth = 2",
+        "with goal = data.goal",
+        "timeout 2m",
+        "retry 3 attempts, 1s doubling up to 30s, on ConnectionError",
+    ]
+    assert told(one(graph, "executing")) == ["do execute_step", "at most 50 visits"]
+    assert told(one(graph, "waiting_feedback"))[1:] == ["answers input_received"]
+    assert told(one(graph, "done")) == ["output itinerary = data.itinerary"]
+
+
+def test_transitions_of_one_kind_between_two_states_share_one_edge() -> None:
+    graph = graph_of(
+        workflow(
+            State(
+                "a",
+                on={"go": (to("b"),), "run": (to("b", "data.x > 1", y=2),), "error": (to("b"),), "timeout": (to("b"),)},
+                after=(after("1h", to("b")), after("3d", to("b"))),
+            ),
+            State("b"),
+        )
+    )
+    assert labels(edge(graph, "a", "b")) == ["go", "run [data.x > 1] / y = 2"]
+    assert labels(edge(graph, "a", "b", ExitKind.ERROR)) == ["error", "timeout"]
+    assert labels(edge(graph, "a", "b", ExitKind.TIMER)) == ["after 1h", "after 3d"]
+
+
+def test_candidates_are_numbered_and_the_last_is_else() -> None:
+    graph = graph_of(
+        workflow(
+            State("a", on={"go": (to("b", "data.x"), to("c")), "hop": (to("b", "data.x"), to("c", "data.y"), to("a"))}),
+            State("b"),
+            State("c"),
+        )
+    )
+    assert labels(edge(graph, "a", "b")) == ["go [data.x]", "hop (1) [data.x]"]
+    assert labels(edge(graph, "a", "c")) == ["go [else]", "hop (2) [data.y]"]
+    assert labels(edge(graph, "a", "a")) == ["hop (3) [else]"]
+
+
+def test_internal_transitions_and_forbidden_events_stand_inside_the_state() -> None:
+    graph = graph_of(EXPENSE_APPROVAL)
+    assert "on after 1h / reminders = data.reminders + 1" in told(one(graph, "review.approval.first"))
+    assert told(one(graph, "review.approval")) == ["on comment / notes += event.text"]
+    assert told(one(graph, "approved"))[-1] == "ignores cancel"
+
+
+def test_what_a_compound_state_decides_about_its_inside_stands_in_its_header() -> None:
+    inner = (State("a.x"), State("a.y"))
+    graph = graph_of(workflow(State("a", initial="a.x", states=inner, on={"go": (to("a.y"),), "redo": (to("a"),)})))
+    assert told(one(graph, "a")) == ["on go → y", "on redo → a"]
+    assert all(found.kind is None for found in graph.edges)
+
+
+def test_a_compound_state_is_a_cluster_with_a_start_dot_first() -> None:
+    graph = graph_of(EXPENSE_APPROVAL)
+    review = one(graph, "review")
+    assert isinstance(review, Cluster)
+    assert review.items[0] == Node("start-review", NodeKind.START)
+    assert edge(graph, "drafting", "review") is not None
+
+
+def test_the_transitions_of_the_workflow_are_drawn_once_from_a_note() -> None:
+    graph = graph_of(BOOK_FLIGHT)
+    assert labels(edge(graph, EVERYWHERE, "cancelled")) == ["cancel"]
+    assert sum("cancel" in labels(each) for each in graph.edges) == 1
+
+
+@given(ODD_NAMES)
+def test_ids_are_plain_unique_and_the_same_every_time(names: list[str]) -> None:
+    inner = tuple(State(f"{names[0]}.{name}", on={"go": (to(names[-1]),)}) for name in names)
+    first = State(names[0], initial=inner[0].path, states=inner)
+    drawn = workflow(first, *(State(name, on={"go": (to(names[0]),)}) for name in names[1:]))
+    graph = graph_of(drawn)
+    ids = [item.id for item in walk(graph.items)] + [each.id for each in graph.edges]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*", each) for each in ids)
+    assert graph_of(drawn) == graph
+
+
+def test_an_id_is_the_path_of_its_state() -> None:
+    assert graph_of(EXPENSE_APPROVAL).ids["review.approval.first"] == "state-review-approval-first"
+
+
+def test_forward_is_away_from_the_initial_state() -> None:
+    graph = graph_of(EXPENSE_APPROVAL)
+    place = forward_order(graph)
+    back = [found for found in graph.edges if place[found.target] < place[found.source]]
+    assert [(found.source, found.target) for found in back] == [("state-review", "state-drafting")]
+
+
+def test_a_chain_of_a_thousand_states_is_drawn() -> None:
+    names = [f"s{number}" for number in range(1000)]
+    states = (State(name, on={"go": (Transition(names[-1 - number]),)}) for number, name in enumerate(names))
+    assert len(forward_order(graph_of(workflow(*states)))) == 1001

@@ -1,0 +1,95 @@
+"""An agent's path over the picture of its workflow."""
+
+from __future__ import annotations
+
+from fsm_agent.agent import Step, StepKind
+from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
+from fsm_agent.state import State, Transition
+from fsm_agent.workflow import Workflow
+from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, history, to
+
+
+def roles(overlay: Overlay, role: Role) -> set[str]:
+    return {identity for identity, mark in overlay.marks.items() if mark.role is role}
+
+
+def test_the_path_counts_visits_and_numbers_the_edges_in_order() -> None:
+    overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", BOOK_FLIGHT_STEPS)
+    assert overlay.path == (
+        "event-state-idle-to-state-planning",
+        "event-state-planning-to-state-executing",
+        "event-state-executing-to-state-executing",
+        "event-state-executing-to-state-waiting_feedback",
+        "event-state-waiting_feedback-to-state-executing",
+        "event-state-executing-to-state-waiting_feedback",
+    )
+    assert overlay.mark("state-executing") == Mark(Role.VISITED, (2, 3, 5))
+    assert overlay.mark("state-waiting_feedback") == Mark(Role.CURRENT, (4, 6))
+    assert overlay.mark(overlay.path[3]) == Mark(Role.VISITED, (4, 6))
+    assert overlay.mark("state-done") == Mark(Role.FADED)
+
+
+def test_marks_say_how_often_and_in_which_order() -> None:
+    assert Mark(Role.CURRENT, (4, 6)).badge == "2\N{MULTIPLICATION SIGN} ◄ here"
+    assert Mark(Role.CURRENT).badge == "◄ here"
+    assert Mark(Role.VISITED, (4,)).badge == "1\N{MULTIPLICATION SIGN}"
+    assert Mark(Role.VISITED, (4, 6)).order == "#4 #6"
+    assert Mark(Role.VISITED, (1, 2, 3, 4, 5)).order == "#1 #2 … #5 (5\N{MULTIPLICATION SIGN})"
+
+
+def test_entering_a_compound_state_passes_its_start_dots() -> None:
+    steps = history("drafting", ("submit", "review.checking"))
+    overlay = overlay_from_history(EXPENSE_APPROVAL, "review.checking", steps)
+    assert overlay.path == ("event-state-drafting-to-state-review",)
+    assert roles(overlay, Role.VISITED) == {
+        "start",
+        "first-start-to-state-drafting",
+        "state-drafting",
+        "event-state-drafting-to-state-review",
+        "state-review",
+        "start-review",
+        "first-start-review-to-state-review-checking",
+    }
+
+
+def test_what_an_ancestor_or_the_workflow_declares_is_found_there() -> None:
+    steps = history("drafting", ("submit", "review.checking"), ("revise", "drafting"), ("cancel", "cancelled"))
+    overlay = overlay_from_history(EXPENSE_APPROVAL, "cancelled", steps)
+    assert overlay.path[1:] == ("event-state-review-to-state-drafting", "event-everywhere-to-state-cancelled")
+    assert overlay.mark("everywhere").role is Role.VISITED
+
+
+def test_timers_are_told_apart_and_internal_ones_leave_no_trace() -> None:
+    first, second = "review.approval.first", "review.approval.second"
+    steps = history(
+        "review.approval.first", ("after", first, "1h"), ("after", second, "4h"), ("after", "expired", "3d")
+    )
+    overlay = overlay_from_history(EXPENSE_APPROVAL, "expired", steps)
+    assert overlay.path == (
+        "timer-state-review-approval-first-to-state-review-approval-second",
+        "timer-state-review-to-state-expired",
+    )
+    assert overlay.mark("state-review-approval-first").turns == (0,)
+
+
+def test_a_timeout_that_nobody_handles_takes_the_way_of_an_error() -> None:
+    overlay = overlay_from_history(BOOK_FLIGHT, "failed", history("planning", ("timeout", "failed")))
+    assert overlay.path == ("error-state-planning-to-state-failed",)
+
+
+def test_a_self_target_counts_and_an_internal_transition_does_not() -> None:
+    flow = Workflow("w", 1, "a", (State("a", on={"note": (Transition(),), "again": (to("a"),)}),))
+    overlay = overlay_from_history(flow, "a", history("a", ("note", "a"), ("again", "a"), ("note", "a")))
+    assert overlay.path == ("event-state-a-to-state-a",)
+    assert overlay.mark("state-a") == Mark(Role.CURRENT, (0, 1))
+
+
+def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() -> None:
+    created, *_ = history("idle")
+    refused = created._replace(version=2, kind=StepKind.REFUSED, event="nonsense", source="idle")
+    moved = Step(3, StepKind.EVENT, "new_task", {}, "state_of_an_older_version", "planning", 0)
+    overlay = overlay_from_history(BOOK_FLIGHT, "gone", [created, refused, moved])
+    assert overlay.path == ()
+    assert roles(overlay, Role.CURRENT) == set()
+    assert overlay.mark("state-planning") == Mark(Role.VISITED, (0,))
+    assert overlay.mark("state-idle").turns == (0,)
