@@ -20,7 +20,7 @@ from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.record import Snapshot
 
 MAX_DEPTH: Final = 100
-_PLAIN_TYPES: Final[tuple[type[Any], ...]] = (str, int, float, dict, list)
+_PLAIN_TYPES: Final[tuple[type[Any], ...]] = (int, float, dict, list)
 
 
 @runtime_checkable
@@ -45,7 +45,8 @@ def own(value: Json, where: str = "", depth: int = 0) -> Json:
     if depth >= MAX_DEPTH:
         raise DataInvalid([f"{where or 'the value'} is nested deeper than {MAX_DEPTH} levels"])
     if kind is dict:
-        return {_own_key(key, where): own(item, f"{where}/{key}", depth + 1) for key, item in value.items()}
+        prefix = f"{where}/" if where else ""
+        return {_own_key(key, where): own(item, f"{prefix}{key}", depth + 1) for key, item in value.items()}
     if kind is list or kind is tuple:
         return [own(item, f"{where}/{index}", depth + 1) for index, item in enumerate(value)]
     return _own_odd(value, where, depth)
@@ -53,7 +54,7 @@ def own(value: Json, where: str = "", depth: int = 0) -> Json:
 
 def _own_key(key: object, where: str) -> str:
     if isinstance(key, str):
-        return key
+        return str.__str__(key)
     raise DataInvalid([f"{where or 'the value'} has the key {shortened(key)}, and a key must be a string"])
 
 
@@ -64,6 +65,8 @@ def _own_odd(value: Json, where: str, depth: int) -> Json:
         return own(value.plain(), where, depth)
     if callable(dump := getattr(value, "model_dump", None)):
         return own(dump(mode="json"), where, depth)
+    if isinstance(value, str):
+        return str.__str__(value)  # of an enum its value, where `str` gives the name
     for plain in _PLAIN_TYPES:
         if isinstance(value, plain) and type(value) is not plain:
             return own(plain(value), where, depth)
@@ -121,7 +124,8 @@ class Folded:
     def take(self, version: int, delta: Delta) -> None:
         """Apply one step's delta and remember where the appended lists began."""
         if self.bases:
-            for pointer in (*delta.set, *delta.remove):
+            inside = (pointer for pointer in delta.append if "/" in pointer)
+            for pointer in (*delta.set, *delta.remove, *inside):
                 self.bases.pop(pointer.partition("/")[0], None)
         for pointer in delta.append:
             if "/" not in pointer and pointer not in self.bases:

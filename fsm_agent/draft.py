@@ -2,7 +2,7 @@
 
 Reading goes through to the values, writing is noted, nothing is copied or compared whole: a change costs what it
 changes, whatever the size of the data. Containers come out as drafts too, so that a change deep inside is seen;
-``plain()`` gives an ordinary copy for code that wants a real ``dict`` or ``list``.
+what is put in is copied. ``plain()`` gives an ordinary copy for code that wants a real ``dict`` or ``list``.
 """
 
 from __future__ import annotations
@@ -80,6 +80,12 @@ class DictDraft(MutableMapping[str, Json]):
         if key in self._base:
             self._removed.add(key)
 
+    def setdefault(self, key: str, default: Json = None) -> Json:
+        """As of a dict, but what comes out is recorded even when it has just been put in."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
     def __contains__(self, key: object) -> bool:
         return key in self._changed or (key in self._base and key not in self._removed)
 
@@ -101,9 +107,6 @@ class DictDraft(MutableMapping[str, Json]):
     def __or__(self, other: Mapping[str, Json]) -> dict[str, Json]:
         return {**self.plain(), **other}
 
-    def __copy__(self) -> dict[str, Json]:
-        return self.plain()
-
     def __deepcopy__(self, _memo: object) -> dict[str, Json]:
         return self.plain()
 
@@ -111,6 +114,8 @@ class DictDraft(MutableMapping[str, Json]):
         """An ordinary dict of ordinary values; changing it changes nothing here."""
         copied: dict[str, Json] = own(current(self))
         return copied
+
+    __copy__ = plain
 
     def _dirty(self) -> bool:
         return bool(self._changed or self._removed) or any(node._dirty() for node in self._opened.values())
@@ -128,7 +133,7 @@ class DictDraft(MutableMapping[str, Json]):
         for key, value in self._changed.items():
             node = self._opened.get(key)
             delta.set[prefix + escape(key)] = value if node is None else node._current()
-        delta.remove.extend(prefix + escape(key) for key in self._removed if key not in self._changed)
+        delta.remove.extend(prefix + escape(key) for key in sorted(self._removed))
         for key, node in self._opened.items():
             if key not in self._changed:
                 node._collect(delta, prefix + escape(key))
@@ -154,16 +159,17 @@ class ListDraft(MutableSequence[Json]):
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
         at = self._index(index)
-        if at in self._opened:
-            return self._opened[at]
-        value = self._replaced[at] if at in self._replaced else self._at(at)
+        value = self._held(at)
         if isinstance(value, dict):
             value = self._opened[at] = DictDraft(value)
         elif isinstance(value, list):
             value = self._opened[at] = ListDraft(value)
         return value
 
-    def _at(self, at: int) -> Json:
+    def _held(self, at: int) -> Json:
+        for changed in (self._opened, self._replaced):
+            if at in changed:
+                return changed[at]
         return self._base[at] if at < len(self._base) else self._extra[at - len(self._base)]
 
     def _index(self, index: SupportsIndex) -> int:
@@ -178,6 +184,8 @@ class ListDraft(MutableSequence[Json]):
             self._rewrite()[index] = own(list(value))
             return
         at = self._index(index)
+        if self._held(at) is value:
+            return  # `items[0] += [...]` ends with assigning the draft to its own place
         value = own(value, str(at))
         self._opened.pop(at, None)
         if at < len(self._base):
@@ -203,7 +211,9 @@ class ListDraft(MutableSequence[Json]):
         self._extra.extend(own(value, str(len(self))) for value in list(values))
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
-        self._rewrite().sort(key=key, reverse=reverse)
+        if key is not None:
+            list(self)  # opens every item, so that ``key`` is given drafts and nothing raw
+        self._rewrite().sort(key=key or current, reverse=reverse)
 
     def reverse(self) -> None:
         self._rewrite().reverse()
@@ -212,8 +222,11 @@ class ListDraft(MutableSequence[Json]):
         self._rewrite().clear()
 
     def _rewrite(self) -> list[Json]:
-        """From here on the list is its own, and its delta is all of it."""
-        self._base = list(self._current())
+        """From here on the list is its own, and its delta is all of it. Drafts that were handed out stay in it."""
+        values = self._base + self._extra
+        for at, value in (*self._replaced.items(), *self._opened.items()):
+            values[at] = value
+        self._base = values
         self._extra, self._replaced, self._opened, self._rewritten = [], {}, {}, True
         return self._base
 
@@ -231,9 +244,6 @@ class ListDraft(MutableSequence[Json]):
     def __radd__(self, other: Iterable[Json]) -> list[Json]:
         return [*other, *self.plain()]
 
-    def __copy__(self) -> list[Json]:
-        return self.plain()
-
     def __deepcopy__(self, _memo: object) -> list[Json]:
         return self.plain()
 
@@ -242,24 +252,24 @@ class ListDraft(MutableSequence[Json]):
         copied: list[Json] = own(current(self))
         return copied
 
+    __copy__ = plain
+
     def _dirty(self) -> bool:
         return bool(self._rewritten or self._extra or self._replaced) or any(
             node._dirty() for node in self._opened.values()
         )
 
     def _current(self) -> list[Json]:
-        if not (self._extra or self._replaced or self._opened):
+        if not (self._extra or self._replaced or self._opened or self._rewritten):
             return self._base
-        values = self._base + self._extra
-        for at, value in self._replaced.items():
-            values[at] = value
-        for at, node in self._opened.items():
-            values[at] = node._current()
+        values = [*map(current, self._base), *self._extra] if self._rewritten else self._base + self._extra
+        for at, value in (*self._replaced.items(), *self._opened.items()):
+            values[at] = current(value)
         return values
 
     def _collect(self, delta: _Collected, pointer: str) -> None:
         if self._rewritten:
-            delta.set[pointer] = list(self._current())
+            delta.set[pointer] = self._current()
             return
         base = len(self._base)
         if self._extra:

@@ -84,7 +84,8 @@ class PayloadInvalid(Refused):
 
 class DataInvalid(Refused):
     def __init__(self, problems: Iterable[str]) -> None:
-        super().__init__(f"the data is wrong: {'; '.join(problems)}")
+        self.problems = tuple(problems)
+        super().__init__(f"the data is wrong: {'; '.join(self.problems)}")
 
 
 class ExpressionFailed(Refused):

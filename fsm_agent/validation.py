@@ -24,6 +24,9 @@ _ENTANGLING: Final = frozenset(
 )  # fmt: skip
 
 
+_ANYTHING: Final[Schema] = {}
+
+
 class Shape:
     """One schema, compiled when it is first needed."""
 
@@ -38,14 +41,14 @@ class Shape:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
         if self._validator.is_valid(value):
             return []
-        return [
-            f"{'/'.join([where, *map(str, error.instance_path)]) if where or error.instance_path else 'the payload'}: "
-            f"{error.message}"
-            for error in self._validator.iter_errors(value)
-        ]
+        errors = list(self._validator.iter_errors(value))
+        places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
+        return [f"{place or 'the payload'}: {error.message}" for place, error in zip(places, errors, strict=True)]
 
     def part(self, way: list[str]) -> Schema | None:
         """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
+        if self._refers:
+            return None
         schema: Json = self.schema
         for key in way:
             if not isinstance(schema, Mapping) or not _ENTANGLING.isdisjoint(schema):
@@ -55,7 +58,12 @@ class Shape:
                 schema = schema["items"]
             else:
                 schema = properties[key] if key in properties else schema.get("additionalProperties", True)
-        return {} if schema is True else schema if isinstance(schema, Mapping) else None
+        return _ANYTHING if schema is True else schema if isinstance(schema, Mapping) else None
+
+    @cached_property
+    def _refers(self) -> bool:
+        """Whether a part would point at definitions that stand elsewhere in the whole."""
+        return _mentions_ref(self.schema)
 
 
 class DataRules:
@@ -63,7 +71,8 @@ class DataRules:
 
     def __init__(self, workflow: Workflow, *, model: Callable[[Mapping[str, Json]], None] | None = None) -> None:
         self._fields = {name: Shape(schema) for name, schema in workflow.data.items()}
-        self._parts: dict[tuple[str, str], Shape] = {}
+        #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
+        self._parts: dict[int, Shape] = {}
         self._model = model
 
     def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
@@ -121,12 +130,9 @@ class DataRules:
         return [problem for item in items for problem in part.problems(item, f"{pointer}/-")]
 
     def _part(self, field: str, way: str) -> Shape | None:
-        """The shape of a place inside a field, compiled once; list indices share one."""
-        keys = ["0" if key.isdecimal() else key for key in segments(way)]
-        schema = self._fields[field].part(keys)
-        if schema is None:
-            return None
-        return self._parts.setdefault((field, "/".join(keys)), Shape(schema))
+        """The shape of a place inside a field, compiled once."""
+        schema = self._fields[field].part(segments(way))
+        return None if schema is None else self._parts.setdefault(id(schema), Shape(schema))
 
 
 class PayloadRules:
@@ -149,7 +155,7 @@ class PayloadRules:
         try:
             values: dict[str, Json] = own(dict(payload))
         except DataInvalid as error:
-            raise PayloadInvalid(event, [str(error)]) from None
+            raise PayloadInvalid(event, error.problems) from None
         shape = self._shapes.get(event) or self._shapes.setdefault(event, Shape(object_schema(fields)))
         if problems := [*self._unknown(fields, values), *shape.problems(values, "")]:
             raise PayloadInvalid(event, problems)
@@ -172,6 +178,16 @@ def schema_problem(schema: Json) -> str | None:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         return str(getattr(error, "message", error)).splitlines()[0]
     return None
+
+
+def _mentions_ref(schema: Json) -> bool:
+    match schema:
+        case dict():
+            return "$ref" in schema or "$dynamicRef" in schema or any(map(_mentions_ref, schema.values()))
+        case list():
+            return any(map(_mentions_ref, schema))
+        case _:
+            return False
 
 
 def _compiled(schema: Schema) -> Any:
