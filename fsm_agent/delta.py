@@ -36,7 +36,9 @@ def own(value: Json, where: str = "", depth: int = 0) -> Json:
     Linear in the size of ``value``; ``where`` names the place in the message.
     """
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind is str:
+        return value if value.isascii() else _own_text(value, where)
+    if kind is bool or value is None:
         return value
     if kind is int and INT64_MIN <= value <= INT64_MAX:
         return value
@@ -52,9 +54,18 @@ def own(value: Json, where: str = "", depth: int = 0) -> Json:
     return _own_odd(value, where, depth)
 
 
+def _own_text(text: str, where: str) -> str:
+    """Half of a surrogate pair is no text: no file and no database could keep it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataInvalid([f"{where or 'the value'} is no Unicode text: {error.reason}"]) from None
+    return text
+
+
 def _own_key(key: object, where: str) -> str:
     if isinstance(key, str):
-        return str.__str__(key)
+        return _own_text(str.__str__(key), where)
     raise DataInvalid([f"{where or 'the value'} has the key {shortened(key)}, and a key must be a string"])
 
 

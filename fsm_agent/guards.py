@@ -89,6 +89,8 @@ class Expression:
     lists: frozenset[str]
     _program: cel.Expression
     _reads: tuple[tuple[str, Read], ...]
+    #: it is one name: then its value is taken as it is, in its own order and type
+    _is_name: bool = False
 
     @property
     def type(self) -> str:
@@ -98,6 +100,9 @@ class Expression:
     def evaluate(self, data: Values, event: Values | None, visits: Mapping[str, int]) -> Json:
         """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON."""
         given = self._given(data, event, visits)
+        if self._is_name:
+            (value,) = given.values()
+            return value
         try:
             result = self._program.eval(data=given)
         except RuntimeError as error:
@@ -172,6 +177,7 @@ class _Compiler:
             kind=_kind(checked.return_type().name()),
             _program=self._evaluating.compile(runnable),
             _reads=tuple((name, self._scope.reader(name)) for name in reads),
+            _is_name=text.strip() in self._scope.variables,
             mentions=frozenset(mentioned(text, self._scope.kinds)),
             lists=frozenset(filter(self._scope.is_list, reads)),
         )
