@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_agent.check import check_workflow
 from fsm_agent.check.behaviour import Behaviour
+from fsm_agent.check.events import shadowed_transitions
+from fsm_agent.check.graph import dead_ends, trapped_states, unbounded_cycles, unreachable_states
 from fsm_agent.check.sites import Site
 from fsm_agent.finding import Finding
 from fsm_agent.signature import Signature
@@ -111,36 +112,33 @@ def edges_of(workflow: Workflow, *, calm: bool) -> set[tuple[str, str]]:
     }
 
 
-def named(findings: list[Finding], code: str) -> set[str]:
-    """The states that the findings of one code are about."""
-    return {".".join(map(str, finding.path[1::2])) for finding in findings if finding.code == code}
+def about(findings: Iterable[Finding]) -> set[str]:
+    """The states that findings are about."""
+    return {".".join(map(str, finding.path[1::2])) for finding in findings}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(workflows())
 def test_reachability_agrees_with_a_walk(workflow: Workflow) -> None:
-    findings = check_workflow(workflow, actions={"work": Signature()})
+    behaviour = Behaviour(workflow)
     reached = {"a"} | {end for start, end in closure(edges_of(workflow, calm=False)) if start == "a"}
     entered = reached | ({"c"} if reached & {"c.d", "c.e"} else set())
     outermost = {path for path in PATHS if path not in entered and ("." not in path or "c" in entered)}
-    assert named(findings, "FSM301") == outermost
+    assert about(unreachable_states(behaviour)) == outermost
 
     calm = edges_of(workflow, calm=True)
     dead = {leaf for leaf in LEAVES if leaf in reached and not any(start == leaf for start, _ in calm)}
-    assert named(findings, "FSM303") == dead
+    assert about(dead_ends(behaviour)) == dead
 
     ends = dead | {"f", "g"}
     trapped = {leaf for leaf in LEAVES if leaf in reached - dead} - {a for a, b in closure(calm) if b in ends}
-    told = {
-        leaf for finding in findings if finding.code == "FSM302" for leaf in LEAVES if f"`{leaf}`" in finding.message
-    }
+    told = {leaf for finding in trapped_states(behaviour) for leaf in LEAVES if f"`{leaf}`" in finding.message}
     assert told == trapped
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(workflows())
 def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow: Workflow) -> None:
-    findings = check_workflow(workflow)
     taken_somewhere = {
         place for leaf in LEAVES for event in EVENTS for place, _ in taken(tried(workflow, leaf, event))
     } | {step[1][0] for leaf in LEAVES for step in steps(workflow, leaf)}
@@ -157,14 +155,13 @@ def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow:
         for timer in state.after
         for at in range(len(timer.transitions))
     }
-    shadowed = {finding.path for finding in findings if finding.code == "FSM304"}
+    shadowed = {finding.path for finding in shadowed_transitions(Behaviour(workflow))}
     assert len(shadowed) == len(declared - taken_somewhere)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(workflows(), st.frozensets(st.sampled_from(["go", "stop"])))
 def test_a_cycle_of_actions_is_found_wherever_there_is_one(workflow: Workflow, emits: frozenset[str]) -> None:
-    findings = check_workflow(workflow, actions={"work": Signature(emits=emits)})
     reached = {"a"} | {end for start, end in closure(edges_of(workflow, calm=False)) if start == "a"}
     working = {leaf for leaf in LEAVES if leaf in reached and getattr(levels(workflow, leaf)[0][1], "do", None)}
     busy = {
@@ -175,7 +172,8 @@ def test_a_cycle_of_actions_is_found_wherever_there_is_one(workflow: Workflow, e
     }
     around = closure(busy)
     cycles = {frozenset(b for b in working if {(a, b), (b, a)} <= around) for a in working if (a, a) in around}
-    witnesses = [finding.witness for finding in findings if finding.code == "FSM307"]
+    behaviour = Behaviour(workflow, {"work": Signature(emits=emits)})
+    witnesses = [finding.witness for finding in unbounded_cycles(behaviour)]
     assert len(witnesses) == len(cycles)
     for witness in witnesses:
         assert witness[0] == witness[-1]

@@ -13,6 +13,7 @@ from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.finding import Finding
+from fsm_agent.guards import Guards
 from fsm_agent.signature import Signature
 from fsm_agent.workflow import Workflow
 
@@ -24,9 +25,10 @@ Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
 def check_workflow(workflow: Workflow, *, actions: Mapping[str, Signature] | None = None) -> list[Finding]:
     """All findings, in a stable order. ``actions`` are those there are, by the names that ``do`` uses; without it
     every name is trusted."""
-    findings = expression_findings(workflow)
+    guards = Guards(workflow)
+    findings = expression_findings(workflow, guards=guards)
     if not findings:
-        findings += long_lists(workflow)
+        findings += long_lists(workflow, guards)
     behaviour = Behaviour(workflow, actions)
     for analysis in _analyses():
         findings += analysis(behaviour)

@@ -23,9 +23,9 @@ _NO_JSON: Final = frozenset({"timestamp", "duration", "bytes", "type"})
 SHORT_LIST: Final = 100
 
 
-def expression_findings(workflow: Workflow) -> list[Finding]:
+def expression_findings(workflow: Workflow, *, guards: Guards | None = None) -> list[Finding]:
     """What is wrong with the expressions and literals of a workflow; works on drafts that have other mistakes."""
-    looking = _Looking(workflow)
+    looking = _Looking(workflow, guards or Guards(workflow))
     for site in sites(workflow):
         if site.event.startswith("after ") or site.event in workflow.events or site.event in BUILT_IN_PAYLOADS:
             looking.at_transition(site)
@@ -34,9 +34,8 @@ def expression_findings(workflow: Workflow) -> list[Finding]:
     return looking.findings
 
 
-def long_lists(workflow: Workflow) -> Iterator[Finding]:
+def long_lists(workflow: Workflow, guards: Guards) -> Iterator[Finding]:
     """Guards that convert a list of unknown length at every event. The expressions must be known to compile."""
-    guards = Guards(workflow)
     for site in sites(workflow):
         if site.transition.when is None:
             continue
@@ -58,10 +57,10 @@ def _scope(site: Site) -> str:
 class _Looking:
     """One look at a workflow; gathers what it finds."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, guards: Guards) -> None:
         self.findings: list[Finding] = []
         self._data = workflow.data
-        self._guards = Guards(workflow)
+        self._guards = guards
 
     def at_transition(self, site: Site) -> None:
         transition, event = site.transition, _scope(site)
