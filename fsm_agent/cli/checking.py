@@ -59,16 +59,16 @@ def _inspect(path: Path, actions: Actions) -> list[Finding]:
 
 
 def _known(workflow: Workflow, actions: Actions) -> Mapping[str, Signature]:
-    """What is known of the actions of a workflow. Where nothing is allowed, bare names are trusted."""
-    named = {leaf.do for leaf in workflow.leaves if leaf.do}
-    if not actions.are_listed:
-        return {name: Signature() for name in named if ":" not in name}
-    known: dict[str, Signature] = {name: actions.find(name).signature for name in actions.names()}
-    for name in sorted(named - known.keys()):
-        try:
-            known[name] = actions.find(name).signature
-        except ActionError as error:
-            output.say(f"note: {error}")
+    """What is known of the actions of a workflow. Where no module is allowed, bare names are trusted."""
+    named = sorted({leaf.do for leaf in workflow.leaves if leaf.do})
+    bare = actions.names() if actions.are_listed else (name for name in named if ":" not in name)
+    known = {name: actions.signature(name) or Signature() for name in bare}
+    for name in named:
+        if ":" in name:
+            try:
+                known[name] = actions.find(name).signature
+            except ActionError as error:
+                output.say(f"note: {error}")  # the finding says where, this says why
     return known
 
 

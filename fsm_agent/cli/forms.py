@@ -61,10 +61,14 @@ async def _ask_select(message: str, choices: Sequence[tuple[str, Json]]) -> Json
 async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
     import questionary
 
-    wanted = f"({meaning(field)}{', may be left empty' if optional else ''})"
+    said = [meaning(field), "may be left empty" if optional else ""]
+    wanted = ", ".join(each for each in said if each not in ("", "text"))
     problem = _judge(field, optional=optional)
     typed: str = await questionary.text(
-        label, instruction=wanted, style=_style(), validate=lambda text: problem(text) or True
+        label,
+        instruction=f"({wanted})" if wanted else None,
+        style=_style(),
+        validate=lambda text: problem(text) or True,
     ).unsafe_ask_async()
     return _NOTHING if optional and not typed else read_value(typed, field)
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import traceback
 from io import TextIOWrapper
 from typing import Any, Final, NamedTuple
 
 import click
 
 from fsm_agent import __version__
-from fsm_agent.cli.output import complain, counted
+from fsm_agent.cli.output import complain, counted, say
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean
 
@@ -72,11 +71,12 @@ class CommandLine(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = BROKEN_PIPE
         except (click.Abort, KeyboardInterrupt):
-            complain("interrupted: nothing was changed")
+            say("interrupted: nothing was changed")
             code = INTERRUPTED
         except Exception as error:
-            complain(sentence_of(error))
             code = exit_code_of(error)
+            tell = say if code == INTERRUPTED else complain
+            tell(sentence_of(error))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -84,6 +84,8 @@ class CommandLine(click.Group):
             return super().invoke(ctx)
         except Exception:
             if ctx.params["debug"]:
+                import traceback
+
                 traceback.print_exc()
             raise
 

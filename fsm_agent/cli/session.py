@@ -59,9 +59,9 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     stands = f"agent {seen.id} is kept in state {seen.state!r} at version {seen.version}"
     if seen.status is Status.RUNNING:
         return f"{stands}, and `{settings.command('resume', seen.id)}` goes on"
-    if seen.status is Status.WAITING:
-        return f"{stands}, and `{settings.command('show', seen.id)}` says how to answer later"
-    return f"{stands}, {seen.status}"
+    if seen.asked is not None:
+        return f"{stands}, and `{settings.command('answer', seen.id)}` answers its question later"
+    return f"{stands}, and it is {seen.status}"
 
 
 def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:

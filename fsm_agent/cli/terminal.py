@@ -26,6 +26,9 @@ STYLES: Final = {
 }
 
 
+_WIDEST_FRAME: Final = 100
+
+
 def print_blocks(blocks: Iterable[Block]) -> None:
     console = Console(highlight=False)
     for block in blocks:
@@ -46,9 +49,20 @@ def _drawn(block: Block) -> RenderableType:
         case Table():
             return _table(block)
         case Prose(title, text, footer):
-            frame = {"title_align": "left", "subtitle_align": "left", "border_style": "yellow", "padding": (1, 2)}
-            caption = Text(f" {footer} ", "dim") if footer else None
-            return Panel(Text(text), title=Text(f" {title} ", "bold yellow"), subtitle=caption, **frame)  # type: ignore[arg-type]
+            return _framed(title, text, footer)
+
+
+def _framed(title: str, text: str, footer: str) -> RenderableType:
+    return Panel(
+        Text(text),
+        title=Text(f" {title} ", "bold yellow"),
+        subtitle=Text(f" {footer} ", "dim") if footer else None,
+        title_align="left",
+        subtitle_align="left",
+        border_style="yellow",
+        padding=(0, 1),
+        width=min(Console().width, _WIDEST_FRAME),
+    )
 
 
 def _facts(facts: Facts) -> Grid:
@@ -62,9 +76,11 @@ def _facts(facts: Facts) -> Grid:
 
 
 def _table(table: Table) -> Grid:
-    grid = Grid(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 1))
-    for column in table.columns:
-        grid.add_column(column, overflow="fold")
+    """Columns that say nothing are left out: a terminal is narrow."""
+    grid = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1))
+    telling = [index for index, cells in enumerate(zip(*table.rows, strict=True)) if any(ink.text for ink in cells)]
+    for index in telling:
+        grid.add_column(table.columns[index], overflow="fold")
     for row in table.rows:
-        grid.add_row(*map(inked, row))
+        grid.add_row(*(inked(row[index]) for index in telling))
     return grid

@@ -1,0 +1,185 @@
+"""``check``, ``schema``, ``diagram`` and ``init``."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fsm_agent.cli import starting_point
+from tests.shop import ORDER, Shop, working
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FSM_AGENT_STORE", raising=False)
+    return Shop(tmp_path)
+
+
+BAD = working("pck")
+ENDLESS = ORDER.replace("    after: {3d: lapsed}\n", "").replace("  lapsed: {final: true, outcome: cancelled}\n", "")
+
+
+def test_check_is_silent_about_what_is_right_but_for_the_sum(shop: Shop) -> None:
+    checked = shop("check", "workflows")
+    assert (checked.code, checked.out, checked.err) == (0, "1 file: no mistakes\n", "")
+
+
+def test_check_names_an_action_that_no_allowed_module_has(shop: Shop) -> None:
+    shop.write("bad.yaml", BAD)
+    checked = shop("check", "bad.yaml")
+    assert checked.code == 1
+    assert "bad.yaml:9:9: " in checked.out
+    assert "did you mean `pack`?" in checked.out
+    assert checked.out.endswith("1 file: 1 error, 0 warnings\n")
+
+
+def test_check_without_modules_trusts_bare_names_alone_and_says_so(shop: Shop) -> None:
+    shop.write("pyproject.toml", "")
+    shop.write("bad.yaml", BAD)
+    trusting = shop("check", "bad.yaml")
+    assert trusting.code == 0
+    assert "no module is listed, so the names of actions are trusted" in trusting.err
+    shop.write("bad.yaml", working("os:getcwd"))
+    assert shop("check", "bad.yaml").code == 1
+
+
+def test_check_names_a_module_outside_the_list_and_what_is_allowed(shop: Shop) -> None:
+    shop.write("bad.yaml", working("os:getcwd"))
+    checked = shop("check", "bad.yaml")
+    assert checked.code == 1
+    assert "module 'os' is not allowed" in checked.err
+
+
+def test_a_warning_fails_a_strict_check_alone(shop: Shop) -> None:
+    shop.write("endless.yaml", ENDLESS)
+    assert shop("check", "endless.yaml").code == 0
+    assert shop("check", "--strict", "endless.yaml").code == 1
+
+
+def test_check_tells_programs_in_json_and_pull_requests_in_annotations(shop: Shop) -> None:
+    shop.write("bad.yaml", BAD)
+    [finding] = shop("check", "--format", "json", "bad.yaml").json
+    assert [finding["file"], finding["line"], finding["severity"]] == ["bad.yaml", 9, "error"]
+    assert shop("--json", "check", "bad.yaml").json == [finding]
+    assert shop("--json", "check", "workflows").json == []
+    assert shop("check", "--format", "github", "bad.yaml").out.startswith("::error file=bad.yaml,line=9,col=9,")
+
+
+def test_check_takes_files_and_folders_each_once(shop: Shop) -> None:
+    shop.write("workflows/more.yml", ORDER)
+    shop.write("workflows/notes.txt", "no workflow")
+    assert shop("check", "workflows", "workflows/order.yaml").out == "2 files: no mistakes\n"
+    assert shop("check", ".").code == 1
+
+
+def test_the_schema_is_json_schema(shop: Shop) -> None:
+    assert shop("schema").json["$schema"].startswith("https://json-schema.org/")
+
+
+# --- diagram
+
+
+def test_a_diagram_goes_to_stdout_or_to_a_file_by_its_name(shop: Shop) -> None:
+    printed = shop("diagram", "workflows/order.yaml", "--format", "dot")
+    assert (printed.code, printed.out.startswith("digraph")) == (0, True)
+    shop("diagram", "workflows/order.yaml", "-o", "order.dot")
+    assert (shop.folder / "order.dot").read_text() == printed.out
+
+
+def test_a_folder_of_diagrams_holds_each_format_and_is_fresh(shop: Shop) -> None:
+    written = shop("--json", "diagram", "workflows", "--out-dir", "diagrams")
+    names = ["diagrams/order.dot", "diagrams/order.mmd", "diagrams/order.svg"]
+    assert written.json == {"files": names}
+    assert shop("diagram", "workflows", "--out-dir", "diagrams", "--check").code == 0
+
+
+@pytest.mark.parametrize("name", ["order.dot", "order.mmd"])
+def test_a_stale_diagram_is_named(shop: Shop, name: str) -> None:
+    shop("diagram", "workflows", "--out-dir", "diagrams")
+    shop.write(f"diagrams/{name}", "old")
+    checked = shop("diagram", "workflows", "--out-dir", "diagrams", "--check")
+    assert (checked.code, checked.err) == (1, f"diagrams/{name} is stale\n3 pictures: 1 not fresh\n")
+    assert (shop.folder / "diagrams" / name).read_text() == "old"
+
+
+def test_every_missing_diagram_is_named_and_an_old_picture_is_not_compared(shop: Shop) -> None:
+    shop.write("diagrams/order.svg", "old")
+    checked = shop("diagram", "workflows", "--out-dir", "diagrams", "--check")
+    assert checked.code == 1
+    assert checked.err.splitlines()[:2] == ["diagrams/order.dot is missing", "diagrams/order.mmd is missing"]
+    (shop.folder / "diagrams/order.svg").unlink()
+    assert "order.svg is missing" in shop("diagram", "workflows", "--out-dir", "diagrams", "--check").err
+
+
+def test_the_path_of_an_agent_is_drawn_though_its_file_is_gone(shop: Shop) -> None:
+    plain = shop("diagram", "workflows/order.yaml", "--format", "dot").out
+    shop.order()
+    shutil.rmtree(shop.folder / "workflows")
+    drawn = shop("diagram", "--agent", "one", "--format", "dot")
+    assert drawn.code == 0
+    assert drawn.out != plain
+    assert "asking" in drawn.out
+
+
+def test_two_workflows_do_not_fit_into_one_file(shop: Shop) -> None:
+    shop.write("workflows/more.yaml", ORDER)
+    assert shop("diagram", "workflows", "-o", "one.dot").code == 1
+    assert shop("diagram", "workflows", "--format", "dot").code == 1
+
+
+def test_a_workflow_with_mistakes_is_not_drawn(shop: Shop) -> None:
+    shop.write("bad.yaml", "workflow: x\n")
+    refused = shop("diagram", "bad.yaml", "-o", "bad.svg")
+    assert refused.code == 1
+    assert not (shop.folder / "bad.svg").exists()
+
+
+# --- init
+
+
+@pytest.fixture
+def begun(shop: Shop) -> Shop:
+    assert shop("init", "begun").code == 0
+    return Shop(shop.folder / "begun", is_empty=True)
+
+
+def test_a_new_project_passes_check_runs_and_passes_its_own_tests(begun: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(begun.folder)
+    assert begun.process("check", "--strict", "workflows").out == "1 file: no mistakes\n"
+    waiting = begun.process("--json", "run", "workflows/hello.yaml", "--id", "first")
+    assert waiting.json["question"]["prompt"] == "Who is there?"
+    done = begun.process("--json", "answer", "first", "Ana")
+    assert (done.json["output"], done.code) == ({"greeting": "Hello, Ana!"}, 0)
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=begun.folder,
+        capture_output=True,
+        check=False,
+    )
+    assert tested.returncode == 0, tested.stdout
+
+
+def test_init_keeps_every_file_that_is_there(shop: Shop) -> None:
+    shop.write("README.md", "mine")
+    begun = shop("--json", "init")
+    assert begun.json["kept"] == ["README.md", "pyproject.toml"]
+    assert (shop.folder / "README.md").read_text() == "mine"
+    assert "workflows/hello.yaml" in begun.json["written"]
+    assert shop("--json", "init").json["written"] == []
+
+
+def test_init_says_what_a_kept_project_needs(shop: Shop) -> None:
+    assert 'modules = ["greetings"]' in shop("init").out
+
+
+def test_every_command_of_the_new_readme_exists() -> None:
+    from fsm_agent.cli.main import COMMANDS
+
+    readme = (Path(starting_point.__file__).parent / "starter" / "README.md.txt").read_text()
+    commands = [line.split()[2] for line in readme.splitlines() if line.startswith("$ fsm-agent")]
+    assert set(commands) <= {name for entries in COMMANDS.values() for name in entries}
