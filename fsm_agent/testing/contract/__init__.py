@@ -1,0 +1,38 @@
+"""What every store must do, as tests: subclass ``StoreContract`` and say where the store is.
+
+    class TestSqlite(StoreContract):
+        @pytest.fixture
+        def url(self, tmp_path: Path) -> str:
+            return f"sqlite:///{tmp_path}/agents.db"
+
+A store that outlives its process, and that several processes share, subclasses ``DurableStoreContract``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+_PARTS: Final = ("bench", "creating", "durable", "leases", "queueing", "reading", "stepping", "values")
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
+
+from fsm_agent.testing.contract.creating import CreatingContract  # noqa: E402 - after the registration
+from fsm_agent.testing.contract.durable import SharingContract  # noqa: E402
+from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
+from fsm_agent.testing.contract.queueing import QueueingContract  # noqa: E402
+from fsm_agent.testing.contract.reading import ReadingContract  # noqa: E402
+from fsm_agent.testing.contract.stepping import SteppingContract  # noqa: E402
+from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
+
+__all__ = ["DurableStoreContract", "StoreContract"]
+
+
+class StoreContract(
+    CreatingContract, SteppingContract, QueueingContract, LeasesContract, ReadingContract, ValuesContract
+):
+    """The promises of ``fsm_agent.stores.base.Store``, each a test. Needs a fixture ``url``."""
+
+
+class DurableStoreContract(StoreContract, SharingContract):
+    """And those of a store that is still there when it is opened again."""

@@ -1,0 +1,120 @@
+"""Rows say what the words say, for ever."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Status, Step, StepKind
+from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
+from fsm_agent.record import Snapshot
+from fsm_agent.stores import codec
+from fsm_agent.stores.clock import SteadyClock
+
+TEXT = st.text(max_size=8)
+SCALARS = (
+    st.none() | st.booleans() | st.integers(INT64_MIN, INT64_MAX) | st.floats(allow_nan=False, allow_infinity=False)
+)
+JSON = st.recursive(
+    SCALARS | TEXT, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=8
+)
+OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
+LISTS = st.dictionaries(TEXT, st.lists(JSON, min_size=1, max_size=2), max_size=3)
+DELTAS = st.builds(Delta, OBJECTS, st.lists(TEXT, max_size=2).map(tuple), LISTS)
+EVENTS = st.builds(Event, TEXT, OBJECTS, st.none() | TEXT, st.none() | TEXT)
+MAYBE_MS = st.none() | st.integers(0, INT64_MAX)
+STEPS = st.builds(
+    Step,
+    version=st.integers(1, INT64_MAX),
+    kind=st.sampled_from(StepKind),
+    event=TEXT,
+    payload=OBJECTS,
+    source=st.none() | TEXT,
+    target=TEXT,
+    at_ms=st.integers(0, INT64_MAX),
+    delta=DELTAS,
+    by=st.none() | TEXT,
+    duration_ms=MAYBE_MS,
+    reason=st.none() | TEXT,
+)
+HEADS = st.builds(
+    Head,
+    status=st.sampled_from(Status),
+    visits=st.dictionaries(TEXT, st.integers(0, 99), max_size=3),
+    timers=st.lists(st.builds(ArmedTimer, TEXT, TEXT, st.integers(0, INT64_MAX)), max_size=3).map(tuple),
+    asked=st.none() | st.builds(Asked, TEXT, st.lists(TEXT, max_size=2).map(tuple)),
+    retry_ms=MAYBE_MS,
+    output=JSON,
+    problem=st.none() | st.builds(Problem, TEXT, TEXT, st.none() | EVENTS),
+    lease=st.none(),
+)
+
+
+@given(STEPS)
+def test_a_step_comes_back_from_its_row(step: Step) -> None:
+    assert codec.step_of(codec.step_row(step)) == step
+
+
+@given(HEADS)
+def test_a_head_comes_back_from_its_rows(head: Head) -> None:
+    held = codec.HeldRow(head.epoch, head.queued)
+    assert codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *held)) == head
+
+
+@given(EVENTS, st.builds(Snapshot, st.integers(1, 9), OBJECTS, st.dictionaries(TEXT, st.integers(1, 9), max_size=3)))
+def test_events_and_snapshots_come_back_from_their_texts(event: Event, snapshot: Snapshot) -> None:
+    assert codec.event_of(codec.event_text(event)) == event
+    assert codec.snapshot_of(codec.snapshot_row(snapshot)) == snapshot
+
+
+@given(JSON)
+def test_text_is_compact_and_has_bytes(value: object) -> None:
+    text = codec.encode(value)
+    assert codec.decode(text.encode().decode()) == value
+
+
+def test_what_says_nothing_is_not_written() -> None:
+    head = Head("a", "flow", 1, "hash", "open", Status.WAITING, 1, 0, 0)
+    assert codec.moving_row(head).cold == "{}"
+    step = Step(1, StepKind.CREATED, "created", {}, None, "open", 0)
+    assert codec.step_row(step)[-3:] == (None, None, None)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_json_lacks_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        codec.encode({"n": number})
+
+
+def test_numbers_in_files_keep_their_meaning() -> None:
+    assert {str(status): codec.status_number(status) for status in Status} == {
+        "running": 1,
+        "waiting": 2,
+        "parked": 3,
+        "done": 4,
+        "failed": 5,
+        "cancelled": 6,
+    }
+    step = Step(1, StepKind.CREATED, "x", {}, None, "open", 0)
+    assert {str(kind): codec.step_row(step._replace(kind=kind)).kind for kind in StepKind} == {
+        "created": 1,
+        "event": 2,
+        "refused": 3,
+        "parked": 4,
+        "unparked": 5,
+        "cancelled": 6,
+    }
+
+
+@given(st.lists(st.integers(0, 100), min_size=1), st.lists(st.integers(0, 100)))
+def test_a_steady_clock_never_goes_back_nor_before_what_it_has_seen(read: list[int], stored: list[int]) -> None:
+    times = iter(read)
+    clock = SteadyClock(lambda: next(times))
+    shown = [clock.now()]
+    for stored_ms in stored:
+        assert clock.seen(stored_ms) >= stored_ms
+    shown += [clock.now() for _ in read[1:]]
+    assert shown == sorted(shown)
+    assert all(now >= each for now, each in zip(shown, read, strict=True))
+    assert len(shown) == 1 or shown[-1] >= max(stored, default=0)

@@ -1,0 +1,13 @@
+"""Agents in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm_agent.testing.contract import StoreContract
+
+
+class TestMemoryStore(StoreContract):
+    @pytest.fixture
+    def url(self) -> str:
+        return "memory://"
