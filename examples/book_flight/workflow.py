@@ -81,7 +81,7 @@ _DATE: Final = State(
 _CHOICE: Final = State(
     "choice",
     ask={
-        "prompt": '{{ data.note }}{{ data.options.map(each, "\\n  " + each.label).join("") }}\n'
+        "prompt": '{{ data.note }}\n{{ data.options.map(each, each.label).join("\\n") }}\n'
         "Which flight do you want? (1 to {{ size(data.options) }})",
         "events": ["input_received"],
     },
