@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
-from fsm_agent.actions.action import Emission
+from fsm_agent.actions.action import Action, Emission
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
@@ -52,13 +53,21 @@ class _Shift:
 
     head: Head
     task: asyncio.Task[Any]
+    #: how often the task had been told to cancel before
+    cancelling: int
     is_interrupted: bool = False
     #: set when somebody waits for the end
     ended: asyncio.Event | None = None
 
     def interrupt(self) -> None:
-        self.is_interrupted = True
-        self.task.cancel()
+        if not self.is_interrupted:
+            self.is_interrupted = True
+            self.task.cancel()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody else than us told the task to cancel."""
+        return self.task.cancelling() > self.cancelling + self.is_interrupted
 
 
 class Performing:
@@ -77,17 +86,22 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
-        began, seconds = perf_counter(), _allowance(effect)
-        work = call(action, _context(effect), effect.arguments)
+        began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, work if seconds is None else _in_time(work, seconds))
+            returned = await self._on_shift(effect.head, _attempt(action, effect))
         except Superseded:
             raise
         except _OutOfTime:
-            return _out_of_time(effect, await self._store.now(), _ms_since(began))
+            return await self._out_of_time(effect, _ms_since(began))
         except Exception as error:
             return _failed(error, await self._store.now(), _ms_since(began))
         return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
+
+    async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
+        if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
+            return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
+        error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
+        return _failed(error, await self._store.now(), duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
@@ -99,18 +113,21 @@ class Performing:
         """Await ``work`` while the lease is kept; raises ``Superseded`` if somebody else takes the agent over."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
-        shift = self._shifts[head.id] = _Shift(head, task)
+        shift = self._shifts[head.id] = _Shift(head, task, task.cancelling())
         if self._beat is None:
             self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
         try:
             return await work
         except asyncio.CancelledError:
-            if not shift.is_interrupted:
+            if shift.is_cancelled:
                 await self._store.release(head.id, head.epoch)
                 raise
-            task.uncancel()
-            raise Superseded from None
+            if shift.is_interrupted:
+                raise Superseded from None
+            raise RuntimeError("what the action awaited was cancelled") from None
         finally:
+            if shift.is_interrupted:
+                task.uncancel()
             if self._shifts.get(head.id) is shift:
                 del self._shifts[head.id]
             if shift.ended is not None:
@@ -147,11 +164,15 @@ class Performing:
                 logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
 
     async def close(self) -> None:
-        """Stop renewing; what still runs is cancelled with its tasks, and its leases lapse or are released."""
+        """Stop renewing, cancel what still runs, and wait until its leases are given up."""
         if self._beat is not None:
             self._beat.cancel()
         for task in list(self._renewals):
             task.cancel()
+        for agent_id, shift in list(self._shifts.items()):
+            if shift.task is not asyncio.current_task():
+                shift.task.cancel()
+                await self.settled(agent_id)
 
 
 def _context(effect: Act) -> Context:
@@ -165,6 +186,11 @@ def _context(effect: Act) -> Context:
         visits=head.visits,
         now_ms=effect.now_ms,
     )
+
+
+def _attempt(action: Action, effect: Act) -> Awaitable[Any]:
+    work, seconds = call(action, _context(effect), effect.arguments), _allowance(effect)
+    return work if seconds is None else _in_time(work, seconds)
 
 
 def _allowance(effect: Act) -> float | None:
@@ -189,18 +215,11 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
         raise
 
 
-def _out_of_time(effect: Act, now_ms: int, duration_ms: int) -> Acted:
-    if effect.until_ms is not None and now_ms >= effect.until_ms:
-        return Overdue(now_ms)
-    message = f"action {effect.do!r} took longer than {effect.timeout_ms} ms"
-    return Failed(("TimeoutError",), message, now_ms, duration_ms, is_timeout=True)
-
-
-def _failed(error: Exception, now_ms: int, duration_ms: int) -> Failed:
+def _failed(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
     is_retryable = not isinstance(error, _NEVER_RETRIED)
-    return Failed(types, str(error) or types[0], now_ms, duration_ms, is_retryable=is_retryable)
+    return Failed(types, str(error) or types[0], now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
 
 
 def _ms_since(began: float) -> int:

@@ -6,12 +6,8 @@ import os
 import socket
 import time
 from functools import cache
-from typing import Final
 
 from fsm_agent.agent import Holder
-
-#: A pid that belongs to a process born after this moment is not us.
-_SEEN_ALIVE_MS: Final = int(time.time() * 1000)
 
 
 @cache
@@ -21,7 +17,14 @@ def this_host() -> str:
 
 def this_process() -> Holder:
     """The holder of every lease that this process takes."""
-    return Holder(this_host(), os.getpid(), _SEEN_ALIVE_MS)
+    pid = os.getpid()
+    return Holder(this_host(), pid, _seen_alive_ms(pid))
+
+
+@cache
+def _seen_alive_ms(_pid: int) -> int:
+    """A process with this pid that was born later is another one. By pid, because a fork inherits the cache."""
+    return int(time.time() * 1000)
 
 
 def is_alive(holder: Holder) -> bool | None:

@@ -15,7 +15,7 @@ from typing import Any, Final, Self, assert_never
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Event, Head, Step
 from fsm_agent.engine import effects as ask
-from fsm_agent.engine import intake
+from fsm_agent.engine import intake, operator
 from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
 from fsm_agent.identity import checked_id, new_id
@@ -136,7 +136,7 @@ class Runner:
     ) -> Agent:
         """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``."""
         said = Event(event or "retry", payload or {}, by)
-        return await self._call(intake.unpark_agent(self._desk(drives=drive), agent_id, said, retry=event is None))
+        return await self._call(operator.unpark_agent(self._desk(drives=drive), agent_id, said, retry=event is None))
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""

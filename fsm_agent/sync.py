@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
+from fsm_agent.actions.registry import Actions
+from fsm_agent.agent import Head
 from fsm_agent.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
 
@@ -56,10 +58,15 @@ class Runner:
     """``fsm_agent.Runner``, blocking. Use it as ``with``; it closes the store that it was given."""
 
     def __init__(
-        self, store: Store, *, actions: Iterable[Callable[..., Any]] = (), modules: Iterable[str] = ()
+        self,
+        store: Store,
+        *,
+        actions: Iterable[Callable[..., Any]] | Actions = (),
+        modules: Iterable[str] = (),
+        observe: Callable[[Head], None] | None = None,
     ) -> None:
         self._portal = Portal()
-        self._runner = AsyncRunner(store, actions=actions, modules=modules)
+        self._runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe)
 
     start = _blocking(AsyncRunner.start)
     send = _blocking(AsyncRunner.send)
@@ -72,6 +79,7 @@ class Runner:
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""
+        self._portal.call(_cancel_all())
         self._portal.call(self._runner.close())
         self._portal.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -31,22 +32,28 @@ class Worker:
         self._free = asyncio.Semaphore(at_once)
         self._at_once = at_once
         self._driven: dict[str, asyncio.Task[None]] = {}
+        #: agents that could not be driven
+        self._stuck: set[str] = set()
 
-    async def sweep(self) -> int:
+    async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
         store = self._runner.store
-        due = list(await store.due(await store.now(), self._at_once))
+        due = list(await store.due(await store.now(), self._at_once + len(but)))
         due += [head.id for head in await store.held_here(this_host()) if _is_orphan(head)]
-        fresh = [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven]
+        fresh = [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
         for agent_id in fresh:
             task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
             task.add_done_callback(partial(self._forget, agent_id))
         return len(fresh)
 
     async def run_once(self) -> int:
-        """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven."""
+        """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven.
+
+        An agent that cannot be driven stays due; it is tried once.
+        """
         total = 0
-        while begun := await self.sweep():
+        self._stuck.clear()
+        while begun := await self.sweep(but=self._stuck):
             total += begun
             await asyncio.gather(*self._driven.values())
         return total
@@ -77,10 +84,16 @@ class Worker:
             try:
                 await self._runner.resume(agent_id, stay=False)
             except LeaseHeld:
+                self._stuck.add(agent_id)
                 logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
             except FsmAgentError as error:
+                self._stuck.add(agent_id)
                 facts = {"action": "drive_failed", "agent_id": agent_id}
                 logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
+            except Exception:
+                self._stuck.add(agent_id)
+                facts = {"action": "drive_failed", "agent_id": agent_id}
+                logger.exception("agent %s could not be driven", agent_id, extra=facts)
 
 
 def _is_orphan(head: Head) -> bool:

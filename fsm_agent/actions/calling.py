@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from fsm_agent.actions.action import Action, Mode
@@ -18,7 +20,7 @@ def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Awa
     thread go on whose result nobody will see."""
     match action.mode:
         case Mode.ASYNC:
-            return cast(Awaitable[Any], action.function(context, **arguments))
+            return cast("Awaitable[Any]", action.function(context, **arguments))
         case Mode.INLINE:
             return _inline(action, context, arguments)
         case Mode.THREAD:
@@ -26,7 +28,12 @@ def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Awa
 
 
 async def _inline(action: Action, context: Context, arguments: Mapping[str, Json]) -> Any:
-    return action.function(context, **arguments)
+    return await _awaited(action.function(context, **arguments))
+
+
+async def _awaited(returned: Any) -> Any:
+    """A plain function may wrap a coroutine function, and then what it returns is still to be done."""
+    return await returned if inspect.isawaitable(returned) else returned
 
 
 async def _in_thread(work: Callable[[], Any], name: str) -> Any:
@@ -42,10 +49,12 @@ async def _in_thread(work: Callable[[], Any], name: str) -> Any:
     def run() -> None:
         try:
             outcome, set_outcome = variables.run(work), future.set_result
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it was called for
+        except StopIteration as error:  # no future can carry it
+            outcome, set_outcome = RuntimeError(f"action {name!r} raised {error!r}"), future.set_exception
+        except BaseException as error:
             outcome, set_outcome = error, future.set_exception
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop may be closed by now
             loop.call_soon_threadsafe(deliver, set_outcome, outcome)
 
     threading.Thread(target=run, name=f"action {name}", daemon=True).start()
-    return await future
+    return await _awaited(await future)

@@ -60,7 +60,7 @@ def _next_turn(desk: Desk, live: Live) -> Flow | None:
     if status is Status.PARKED:
         return None
     if live.queue:
-        return _decide_queued(desk, live)
+        return decide_queued(desk, live)
     if status in ENDED:
         return None
     timer = due_timer(live)
@@ -111,13 +111,12 @@ def fire(live: Live, timer: ArmedTimer) -> Proposal:
         return park(live, event, problem_of(error))
 
 
-def _decide_queued(desk: Desk, live: Live) -> Flow:
+def decide_queued(desk: Desk, live: Live, *, from_outside: bool = False) -> Flow:
+    """The step of the event that has waited longest. If it parks the agent, it goes on waiting."""
     queued = live.queue[0]
     proposal = _queued_step(live, queued.event)
-    if proposal.head.status is Status.PARKED:
-        yield from write(desk, live, proposal)
-    else:
-        yield from write(desk, live, proposal, dequeue=queued.number)
+    dequeue = None if proposal.head.status is Status.PARKED else queued.number
+    yield from write(desk, live, proposal, from_outside=from_outside, dequeue=dequeue)
 
 
 def _queued_step(live: Live, event: Event) -> Proposal:
@@ -167,6 +166,7 @@ def _work(desk: Desk, live: Live) -> Flow:
 
 def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
     """The step of the event that an action named; what it may not name is an ``error``."""
+    event = Event(str(reply.event))
     try:
         event = _named_event(live, reply)
         match live.program.decide(live.head.state, event, live.scene(event, data)):
@@ -178,7 +178,7 @@ def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
                 why = ""
         raise IllegalEvent(event.name, live.head.state, live.program.workflow.allowed(live.head.state), why=why)
     except (ExpressionFailed, LimitExceeded) as error:
-        return park(live, Event(str(reply.event), reply.payload), problem_of(error))
+        return park(live, event, problem_of(error))
     except Refused as error:
         return _report(live, problem_of(error), duration_ms=reply.duration_ms)
 

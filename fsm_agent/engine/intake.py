@@ -1,4 +1,4 @@
-"""What comes from outside: agents that begin, events, answers, and the operator's hand.
+"""What comes from outside: agents that begin, events and answers; and going on with what was interrupted.
 
 A refused event leaves nothing behind: no row, no key. What is acknowledged is in the store before it is.
 """
@@ -9,11 +9,11 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsm_agent.agent import ENDED, Delivery, Event, Head, Problem, Status, Step, StepKind
+from fsm_agent.agent import ENDED, Delivery, Event, Head, Status, Step, StepKind
 from fsm_agent.delta import own
-from fsm_agent.engine.drive import drive, due_timer, fire, problem_of
+from fsm_agent.engine.drive import decide_queued, drive, due_timer, fire, problem_of
 from fsm_agent.engine.effects import Effect, Enqueue, FindKey, Interrupt, Now
-from fsm_agent.engine.live import Live, Proposal, cancel, park, take, unpark
+from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import (
     Desk,
@@ -34,10 +34,10 @@ from fsm_agent.errors import (
     GuardsRefused,
     IllegalEvent,
     KeyReuse,
+    LeaseHeld,
     LimitExceeded,
     NotAddressee,
     NotAsked,
-    NotParked,
     Refused,
     UnknownEvent,
 )
@@ -54,7 +54,7 @@ class Delivered:
     has taken the agent over meanwhile, so that it must be read again."""
 
     live: Live
-    delivery: Delivery
+    delivery: Delivery | None
     is_current: bool = True
 
 
@@ -139,19 +139,24 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
         if not used_alike(outcome.fingerprint, said.event if isinstance(said, Answer) else said.name, said.payload):
             raise KeyReuse(said.key or "")
         return Delivered(live, "duplicate")
-    if expect_version is not None and live.head.version != expect_version:
-        raise Conflict(agent_id, expect_version, live.head.version)
-    has_fired = yield from _fire_due(desk, live)
+    has_moved = yield from _catch_up(desk, live)
     try:
-        event = _answered(live, said) if isinstance(said, Answer) else said
-        delivery: Delivery = yield from _apply(desk, live, event)
-    except Conflict:
-        raise
+        event, proposal = _judged(live, said, expect_version)
     except Refused:
-        if has_fired and desk.drives:
+        if has_moved and desk.drives:
             yield from drive(desk, live)
         raise
+    what = fingerprint_of(event._replace(payload=said.payload))
+    delivery: Delivery = yield from _apply(desk, live, event, proposal, what, is_idle=has_moved)
     return (yield from _drive_on(desk, live, delivery))
+
+
+def _judged(live: Live, said: Event | Answer, expect_version: int | None) -> tuple[Event, Proposal]:
+    """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
+    if expect_version is not None and live.head.version != expect_version:
+        raise Conflict(live.head.id, expect_version, live.head.version)
+    event = _checked(live, _answered(live, said) if isinstance(said, Answer) else said)
+    return event, _decided(live, event)
 
 
 def _answered(live: Live, answer: Answer) -> Event:
@@ -167,31 +172,48 @@ def _answered(live: Live, answer: Answer) -> Event:
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 
-def _fire_due(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
-    """Apply the timers that are due already, so that a late event is late though nobody was awake."""
-    has_fired = False
-    while live.head.status in (Status.RUNNING, Status.WAITING):
-        timer = due_timer(live, leaving_only=live.head.status is Status.RUNNING)
-        if timer is None:
-            break
-        yield from write(desk, live, fire(live, timer), from_outside=True)
-        has_fired = True
-    return has_fired
+def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
+    """Decide what came before, so that a late event is late though nobody was awake; whether there was anything."""
+    version = live.head.version
+    while (turn := _overdue(desk, live)) is not None:
+        yield from turn
+    return live.head.version != version
 
 
-def _apply(desk: Desk, live: Live, event: Event) -> Generator[Effect, Any, Delivery]:
-    """Take an event from outside, or queue it behind the action that runs."""
+def _overdue(desk: Desk, live: Live) -> Flow | None:
+    """Queued events that no action holds up, then timers that are due. Of a running agent only those timers that
+    take it out of its work; the others are for whoever drives it."""
+    status = live.head.status
+    if status is Status.PARKED:
+        return None
+    if live.queue and status is not Status.RUNNING:
+        return decide_queued(desk, live, from_outside=True)
+    timer = None if status in ENDED else due_timer(live, leaving_only=status is Status.RUNNING)
+    return None if timer is None else _break_in(desk, live, fire(live, timer))
+
+
+def _break_in(desk: Desk, live: Live, proposal: Proposal, *, key: str | None = None, fingerprint: str = "") -> Flow:
+    """Commit a step from outside, and stop the action that it ends."""
     was_running = live.head.status is Status.RUNNING
-    checked = _checked(live, event)
-    proposal = _decided(live, checked)
-    what = fingerprint_of(event)
-    if was_running and proposal.step.kind is StepKind.EVENT and _is_internal(live, proposal):
-        yield Enqueue(live.head.id, live.head.version, checked, what)
-        return "queued"
-    yield from write(desk, live, proposal, from_outside=True, key=event.key, fingerprint=what)
+    yield from write(desk, live, proposal, from_outside=True, key=key, fingerprint=fingerprint)
     if was_running:
         yield Interrupt(live.head.id)
-    return "queued" if live.head.status is Status.PARKED else "applied"
+
+
+def _apply(
+    desk: Desk, live: Live, event: Event, proposal: Proposal, what: str, *, is_idle: bool
+) -> Generator[Effect, Any, Delivery]:
+    """Take an event from outside, or queue it behind the action that runs.
+
+    ``is_idle`` says that none does: what this call decided before has brought the agent here.
+    """
+    kind = proposal.step.kind
+    is_running = live.head.status is Status.RUNNING and not is_idle
+    if is_running and kind is StepKind.EVENT and _is_internal(live, proposal):
+        yield Enqueue(live.head.id, live.head.version, event, what)
+        return "queued"
+    yield from _break_in(desk, live, proposal, key=event.key, fingerprint=what)
+    return "queued" if kind is StepKind.PARKED else "applied"
 
 
 def _is_internal(live: Live, proposal: Proposal) -> bool:
@@ -213,6 +235,8 @@ def _checked(live: Live, event: Event) -> Event:
     if signature and signature.emits and event.name in signature.emits:
         others = [name for name in allowed if name not in signature.emits]
         raise IllegalEvent(event.name, head.state, others, why=f", because action {state.do!r} will say it")
+    if event.name != "cancel" and not program.machine.moves(head.state, event.name):
+        raise IllegalEvent(event.name, head.state, allowed)
     if state.ask and event.name in state.ask.events and head.asked and head.asked.to and event.by not in head.asked.to:
         raise NotAddressee(event.by, head.asked.to)
     return event._replace(payload=program.payload_rules.complete(event.name, event.payload))
@@ -240,7 +264,10 @@ def _drive_on(desk: Desk, live: Live, delivery: Delivery) -> Flow:
     if not desk.drives:
         return Delivered(live, delivery)
     if delivery == "queued" and live.head.status is Status.RUNNING:
-        return Delivered(live, delivery, is_current=False)
+        try:
+            yield from claim(desk, live)
+        except (LeaseHeld, Conflict):
+            return Delivered(live, delivery)  # whoever drives the agent decides it
     return Delivered(live, delivery, (yield from drive(desk, live)))
 
 
@@ -256,55 +283,6 @@ def _resume(desk: Desk, agent_id: str) -> Flow:
     live, _ = yield from open_agent(desk, agent_id)
     wake_ms = live.head.wake_ms
     if live.head.status is not Status.RUNNING and (wake_ms is None or wake_ms > live.now_ms):
-        return Delivered(live, "applied")
+        return Delivered(live, None)
     yield from claim(desk, live)
-    return Delivered(live, "applied", (yield from drive(desk, live)))
-
-
-def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
-    """The operator's hand: try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
-
-    What parked it for exceeding a limit may exceed it once more.
-    """
-    return (yield from patiently(lambda: _unpark(desk, agent_id, event, retry=retry)))
-
-
-def _unpark(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
-    live, _ = yield from open_agent(desk, agent_id)
-    problem = live.head.problem
-    if live.head.status is not Status.PARKED or problem is None:
-        raise NotParked(agent_id, str(live.head.status))
-    proposal = _retried(live, event, problem) if retry else _by_hand(live, event)
-    yield from write(desk, live, proposal, from_outside=True)
-    return Delivered(live, "applied", (not desk.drives) or (yield from drive(desk, live)))
-
-
-def _retried(live: Live, event: Event, problem: Problem) -> Proposal:
-    exempt = problem.type == LimitExceeded.__name__
-    if problem.held is None:
-        return unpark(live, event, exempt=exempt)
-    return _by_hand(live, problem.held)
-
-
-def _by_hand(live: Live, event: Event) -> Proposal:
-    """An event that an operator lets happen, limits or not; it is the step that unparks."""
-    program = live.program
-    if not program.knows(event.name):
-        raise UnknownEvent(event.name, list(program.workflow.events))
-    checked = event._replace(payload=program.payload_rules.complete(event.name, event.payload))
-    live.head = live.head._replace(is_exempt=True)
-    match program.decide(live.head.state, checked, live.scene(checked)):
-        case Taken(move):
-            return _woken(live, take(live, checked, move, kind=StepKind.UNPARKED))
-        case GuardsRefuse(guards):
-            raise GuardsRefused(event.name, live.head.state, guards)
-        case NotAllowed():
-            raise IllegalEvent(event.name, live.head.state, program.workflow.allowed(live.head.state))
-
-
-def _woken(live: Live, proposal: Proposal) -> Proposal:
-    """An internal transition leaves the agent where it is; it goes on there."""
-    if proposal.head.status is not Status.PARKED:
-        return proposal
-    resumed = unpark(live, Event(proposal.step.event), exempt=False).head
-    return proposal._replace(head=proposal.head._replace(status=resumed.status, problem=None, attempts=0))
+    return Delivered(live, None, (yield from drive(desk, live)))

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from fsm_agent.agent import EMPTY_DELTA, ArmedTimer, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import Folded
+from fsm_agent.draft import ListDraft
 from fsm_agent.engine.program import Program
-from fsm_agent.errors import LimitExceeded
+from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Move, Scene
 
@@ -63,14 +64,12 @@ def take(
     for name, value in written.assign.items():
         data[name] = value
     for name, item in written.append.items():
-        if data[name] is None:
-            data[name] = [item]
-        else:
-            data[name].append(item)
+        _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
     moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, view, fired=fired)
-    check_limits(live, moved)
+    if event.name != "cancel":  # to stop an agent must work above all when it has gone too far
+        check_limits(live, moved)
     step = Step(
         version=head.version + 1,
         kind=kind,
@@ -84,6 +83,16 @@ def take(
         duration_ms=duration_ms,
     )
     return Proposal(moved, step)
+
+
+def _append(data: Data, name: str, item: Json) -> None:
+    items = data[name]
+    if items is None:
+        data[name] = [item]
+    elif isinstance(items, ListDraft):
+        items.append(item)
+    else:  # what an action left there is judged only later
+        raise DataInvalid([f"{name} is {shortened(items)}, and only a list can be appended to"])
 
 
 def _stay(live: Live, fired: ArmedTimer | None) -> Head:

@@ -132,7 +132,7 @@ def patiently(attempt: Callable[[], Flow]) -> Flow:
 
 def fingerprint(*facts: Json) -> str:
     """What a key was used for, in few bytes: equal facts give equal fingerprints."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
