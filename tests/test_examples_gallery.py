@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +26,7 @@ from fsm_agent.testing.drive import Drive, drive
 
 ROOT = Path(__file__).parents[1]
 GALLERY = {path.stem: path for path in sorted((ROOT / "workflows").glob("*.yaml"))}
-MODULES = ("examples.agent_lifecycle", "examples.book_flight.actions", "examples.expense_approval.actions")
+MODULES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["fsm-agent"]["modules"]
 RECEIPTS = ROOT / "examples" / "expense_approval" / "receipts.csv"
 
 #: Starts a workflow of the gallery with its first event; the payload goes by keyword.
@@ -111,9 +112,7 @@ def test_the_lifecycle_works_its_script_through_and_asks_in_the_middle(runner: R
     agent = runner.start(workflow, "new_task", {"goal": "Thank the crew"})
     assert (agent.state, prompt(agent)) == ("waiting_feedback", [SCRIPT[1]["question"]])
     agent = runner.answer(agent.id, {"feedback": "Ana"})
-    assert agent.output == {
-        "log": ["The task has 3 words.", "The answer is Ana.", "Thank the crew. Yours, Ana"],
-    }
+    assert agent.output == {"log": ["The task has 3 words.", "The answer is Ana.", "Thank the crew. Yours, Ana"]}
     assert [step.event for step in runner.history(agent.id)] == [
         "created", "new_task", "plan_ready", "step_complete", "needs_input", "input_received",
         "step_complete", "step_complete", "task_complete",

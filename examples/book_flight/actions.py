@@ -59,14 +59,14 @@ def settle_trip(ctx: Context) -> Literal["plan_ready", "needs_airport", "needs_d
 
 
 @action
-def find_offers(ctx: Context, *, origin: str, destination: str, date: str) -> Literal["needs_input", "needs_date"]:
+def find_offers(ctx: Context, *, origin: str, destination: str, day: str) -> Literal["needs_input", "needs_date"]:
     """Look the day's flights up; those that one can still reach are offered."""
-    start, end, day = register()[origin], register()[destination], datetime.fromisoformat(date).date()
-    offers = timetable(start, end, day, after=ctx.now + _CHECK_IN)
+    start, end, flight_day = register()[origin], register()[destination], date.fromisoformat(day)
+    offers = timetable(start, end, flight_day, after=ctx.now + _CHECK_IN)
     if not offers:
-        return _ask_date(ctx, f"The last flight from {origin} to {destination} on {written(day)} has left.")
+        return _ask_date(ctx, f"The last flight from {origin} to {destination} on {written(flight_day)} has left.")
     ctx.data.options = [offer.to_json() for offer in offers]
-    ctx.data.note = f"{origin} to {destination}, {distance_km(start, end):,.0f} km, on {written(day)}:"
+    ctx.data.note = f"{origin} to {destination}, {distance_km(start, end):,.0f} km, on {written(flight_day)}:"
     return "needs_input"
 
 

@@ -34,7 +34,7 @@ _EXECUTING: Final = State(
             "searching",
             description="Looks the day's flights up.",
             do=find_offers,
-            with_={"origin": "data.origin", "destination": "data.destination", "date": "data.date"},
+            with_={"origin": "data.origin", "destination": "data.destination", "day": "data.date"},
             timeout="30s",
             retry={"attempts": 3, "backoff": "1s", "max": "10s", "on": ["ConnectionError"]},
             on={"needs_input": "waiting_feedback.choice"},
