@@ -10,15 +10,16 @@ It is the real engine, runner and memory store; only the hands are scripted, and
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from fsm_agent.actions.action import Emission
+from fsm_agent.actions.action import Emission, describe
 from fsm_agent.actions.context import Context
 from fsm_agent.agent import ENDED, Agent, Head, Status, Step
 from fsm_agent.engine.effects import Act, Acted, Emitted, Failed
-from fsm_agent.errors import FsmAgentError
+from fsm_agent.errors import FsmAgentError, Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
 from fsm_agent.runner import Runner
@@ -29,7 +30,7 @@ from fsm_agent.workflow import Workflow
 Result = TypeVar("Result")
 
 #: One outcome of an action: an event, an event with its payload, an exception to raise, or a function of the context
-#: that gives one of these.
+#: that gives one of these; a real action is such a function.
 Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[[Context], Any]
 #: The outcomes of one action in order, or a function for every call.
 Script: TypeAlias = Iterable[Outcome] | Callable[[Context], Any]
@@ -82,6 +83,11 @@ class Drive:
         return _finish(self._runner.history(self.agent.id))
 
     @property
+    def head(self) -> Head:
+        """All that is known of the agent but its data: version, visits, armed timers."""
+        return _finish(self._runner.store.head(self.agent.id))
+
+    @property
     def path(self) -> list[str]:
         """The states in the order in which they were entered."""
         steps = self.history
@@ -89,20 +95,25 @@ class Drive:
 
     def send(self, event: str, *, by: str | None = None, **payload: Json) -> Drive:
         """Deliver an event; raises ``Refused``."""
-        self.agent = _finish(self._runner.send(self.agent.id, event, payload, by=by))
-        return self
+        return self._follow(self._runner.send(self.agent.id, event, payload, by=by))
 
     def answer(self, event: str | None = None, *, by: str | None = None, **payload: Json) -> Drive:
         """Answer the question; raises ``Refused``."""
-        self.agent = _finish(self._runner.answer(self.agent.id, payload, event=event, by=by))
-        return self
+        return self._follow(self._runner.answer(self.agent.id, payload, event=event, by=by))
 
     def cancel(self, *, by: str | None = None) -> Drive:
-        self.agent = _finish(self._runner.cancel(self.agent.id, by=by))
-        return self
+        return self._follow(self._runner.cancel(self.agent.id, by=by))
 
     def unpark(self, event: str | None = None, *, by: str | None = None, **payload: Json) -> Drive:
-        self.agent = _finish(self._runner.unpark(self.agent.id, event=event, payload=payload, by=by))
+        return self._follow(self._runner.unpark(self.agent.id, event=event, payload=payload, by=by))
+
+    def _follow(self, work: Coroutine[Any, Any, Agent]) -> Drive:
+        """What is refused may still have let due timers fire."""
+        try:
+            self.agent = _finish(work)
+        except Refused:
+            self.agent = _finish(self._runner.get(self.agent.id))
+            raise
         return self
 
     def advance(self, **units: float) -> Drive:
@@ -115,10 +126,7 @@ class Drive:
         return self
 
     def _next_due_ms(self) -> int | None:
-        if self.status in ENDED:
-            return None
-        head: Head = _finish(self._runner.store.head(self.agent.id))
-        return head.wake_ms
+        return None if self.status in ENDED else self.head.wake_ms
 
 
 class _ScriptedHands:
@@ -140,7 +148,7 @@ class _ScriptedHands:
         )
         outcome = self._next(effect.do, context)
         if callable(outcome):
-            outcome = outcome(context)
+            outcome = await _called(outcome, context, effect.arguments)
         if isinstance(outcome, Exception):
             return self._failed(outcome)
         if isinstance(outcome, Emission):
@@ -177,6 +185,14 @@ class _ScriptedHands:
 
     async def close(self) -> None:
         """Nothing runs in the background here."""
+
+
+async def _called(function: Callable[..., Any], context: Context, arguments: Mapping[str, Json]) -> Any:
+    """What a function of the context gives; a real action gets what ``with`` gives it, and may be a coroutine."""
+    accepts = describe(function).signature.accepts
+    taken = {name: value for name, value in arguments.items() if accepts is None or name in accepts}
+    returned = function(context, **taken)
+    return await returned if inspect.isawaitable(returned) else returned
 
 
 def _finish(work: Coroutine[Any, Any, Result]) -> Result:
