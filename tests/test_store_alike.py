@@ -1,0 +1,142 @@
+"""Memory and SQLite answer alike, whatever they are told: each is the other's model."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fsm_agent.agent import ArmedTimer, Delta, Event, Head, Holder, Lease, Status
+from fsm_agent.errors import FsmAgentError
+from fsm_agent.record import Commit, Snapshot
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
+from fsm_agent.testing.contract.bench import a_commit, a_creation, keep_definitions
+
+#: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
+Call: TypeAlias = tuple[str, Mapping[str, Any]]
+
+IDS = st.sampled_from(["a", "b"])
+NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+KEYS = st.none() | st.sampled_from(["k1", "k2", "k3"])
+STATUSES = st.sampled_from(Status)
+LEASES = st.none() | st.builds(
+    Lease, st.builds(Holder, st.sampled_from(["here", "there"]), st.just(1), st.just(1)), st.integers(0, 30)
+)
+TIMERS = st.lists(st.builds(ArmedTimer, st.just("open"), st.just("1ms"), st.integers(0, 30)), max_size=2).map(tuple)
+HEADS = st.fixed_dictionaries({"status": STATUSES, "timers": TIMERS, "retry_ms": st.none() | st.integers(0, 30)})
+DELTAS = st.builds(
+    Delta,
+    st.dictionaries(st.sampled_from(["n", "m"]), st.integers(0, 9)),
+    st.just(()),
+    st.just({}) | st.just({"log": [1]}),
+)
+
+
+def told(verb: str, **what: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
+    return st.tuples(st.just(verb), st.fixed_dictionaries(what))
+
+
+CALLS = st.one_of(
+    told("create", agent=IDS, key=KEYS, lease=LEASES, head=HEADS),
+    *[
+        told(
+            "commit",
+            agent=IDS,
+            near=NEAR,
+            epoch=st.none() | NEAR,
+            key=KEYS,
+            dequeue=st.none() | st.integers(1, 3),
+            lease=LEASES,
+            head=HEADS,
+            delta=DELTAS,
+            is_snapshot=st.booleans(),
+        )
+    ]
+    * 4,
+    told("enqueue", agent=IDS, near=NEAR, key=KEYS),
+    told("claim", agent=IDS, near=NEAR, lease=LEASES.filter(bool)),
+    told("renew", agent=IDS, near=NEAR, lease=LEASES.filter(bool)),
+    told("release", agent=IDS, near=NEAR),
+    told("record_attempt", agent=IDS, near=NEAR, retry_ms=st.none() | st.integers(0, 30)),
+)
+
+
+async def play(store: Store, calls: Sequence[Call]) -> list[Any]:
+    """What a store answers to each call, and what it tells of itself afterwards."""
+    return [[await answer(store, verb, what), await look(store)] for verb, what in calls]
+
+
+async def answer(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
+    try:
+        return await perform(store, verb, what)
+    except FsmAgentError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+async def perform(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
+    if verb == "create":
+        creation = a_creation(what["agent"], delta=Delta({"log": []}), **what["head"])
+        return await store.create(replace(creation, key=what["key"], lease=what["lease"]))
+    seen = await store.head(what["agent"])
+    version, epoch = seen.version + what["near"], seen.epoch + what["near"]
+    match verb:
+        case "commit":
+            call: Awaitable[Any] = store.commit(the_step(seen, what))
+        case "enqueue":
+            call = store.enqueue(seen.id, version, Event("ping", {"n": 1}, key=what["key"]), "h")
+        case "claim":
+            call = store.claim(seen.id, seen._replace(epoch=epoch), what["lease"])
+        case "renew":
+            call = store.renew(seen.id, epoch, what["lease"])
+        case "release":
+            call = store.release(seen.id, epoch)
+        case _:
+            call = store.record_attempt(seen.id, epoch, attempts=2, retry_ms=what["retry_ms"])
+    return await call
+
+
+def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
+    version = seen.version + 1 + what["near"]
+    commit = a_commit(version, delta=what["delta"], head={"id": seen.id, **what["head"]})
+    return commit._replace(
+        epoch=None if what["epoch"] is None else seen.epoch + what["epoch"],
+        snapshot=Snapshot(version, {"log": []}, {"log": max(1, version - 3)}) if what["is_snapshot"] else None,
+        key=what["key"],
+        dequeue=what["dequeue"],
+        lease=what["lease"],
+    )
+
+
+async def look(store: Store) -> list[Any]:
+    page = await store.list()
+    due = [sorted(await store.due(now_ms, 9)) for now_ms in (0, 15, 30)]
+    told: list[Any] = [page, due, await store.find_key("k1"), sorted(await store.held_here("here"))]
+    for head in page.heads:
+        told.append([await store.load(head.id, key=key) for key in ("k1", "k2", "k3")])
+        told.append(list(await store.history(head.id)))
+    return told
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(CALLS, min_size=5, max_size=25))
+def test_memory_and_sqlite_answer_alike(calls: list[Call]) -> None:
+    async def compare(folder: str) -> None:
+        clock = FakeClock(NEW_YEAR_MS)
+        async with (
+            open_store("memory://", clock=clock) as memory,
+            open_store(f"sqlite:///{folder}/agents.db", clock=clock) as sqlite,
+        ):
+            for store in (memory, sqlite):
+                await keep_definitions(store)
+                await store.create(a_creation("a", delta=Delta({"log": []})))
+            assert await play(memory, calls) == await play(sqlite, calls)
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(compare(folder))
