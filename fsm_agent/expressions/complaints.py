@@ -136,7 +136,8 @@ def _overload(said: re.Match[str], _: Scope) -> str:
         return f"`? :` takes a bool and two values of one type, not ({types})"
     mixed = "; int and double do not mix: write 3.0 or double(x)" if {"int", "double"} <= kinds else ""
     joined = "; write string(x)" if operator == "+" and "string" in kinds else ""
-    return f"`{operator}` does not take ({types}){mixed or joined}"
+    never = "; only what is declared with `?` can be null" if "null" in kinds else ""
+    return f"`{operator}` does not take ({types}){mixed or joined or never}"
 
 
 def _readable(types: str) -> str:

@@ -84,10 +84,18 @@ def template(text: str) -> Iterator[tuple[str, int | None]]:
         length = _closing(masked(text[start:]))
         if length is None:
             raise ExpressionInvalid.at(opening, text, "`{{` is not closed by `}}`")
-        yield text[at:opening], None
+        yield _plain(text, at, opening), None
         yield text[start : start + length], start
         at = start + length + 2
-    yield text[at:], None
+    yield _plain(text, at, len(text)), None
+
+
+def _plain(text: str, start: int, end: int) -> str:
+    """What stands between expressions; an end without a beginning is rather a mistake than meant."""
+    stray = text.find("}}", start, end)
+    if stray >= 0:
+        raise ExpressionInvalid.at(stray, text, "`}}` has no `{{` before it; as plain text it is {{ '}}' }}")
+    return text[start:end]
 
 
 def _closing(bare: str) -> int | None:
