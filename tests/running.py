@@ -1,0 +1,61 @@
+"""What tests of running agents share: short workflows, coroutine tests, actions that wait to be told."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from textwrap import dedent
+from typing import Any, ParamSpec
+
+from fsm_agent.agent import Step
+from fsm_agent.loader import loads
+from fsm_agent.workflow import Workflow
+
+Arguments = ParamSpec("Arguments")
+
+
+def flow(text: str) -> Workflow:
+    """The workflow ``w``, version 1, of which ``text`` says the rest."""
+    return loads(f"workflow: w\nversion: 1\n{dedent(text)}")
+
+
+def on_loop(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[Arguments, None]:
+    """Run a coroutine test on a loop of its own; one that hangs fails."""
+
+    @functools.wraps(test)
+    def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), 30))
+
+    return run
+
+
+class Gate:
+    """An action that says when it has begun, and goes on when it is told what to return."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.was_cancelled = False
+        self.calls = 0
+
+    async def __call__(self, ctx: Any) -> Any:
+        self.calls += 1
+        self.begun.set()
+        try:
+            return await asyncio.shield(self.result)
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+            raise
+
+    def open(self, event: Any) -> None:
+        self.result.set_result(event)
+
+
+def story(steps: Any) -> list[str]:
+    """A history in short: ``kind event source>target`` for each step."""
+    return [_line(step) for step in steps]
+
+
+def _line(step: Step) -> str:
+    return f"{step.kind} {step.event} {step.source or ''}>{step.target}"
