@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.render.flow import forward_order
-from fsm_agent.render.graph import EVERYWHERE, Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
+from fsm_agent.render.graph import Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
 from fsm_agent.render.wording import ExitKind
 from fsm_agent.state import State, Transition
 from fsm_agent.workflow import Workflow
@@ -17,20 +17,24 @@ from tests.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, after, to
 ODD_NAMES = st.lists(st.text("ab-_ é審", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
 
 
-def one(graph: Graph, path: str) -> Node | Cluster:
-    return next(item for item in walk(graph.items) if item.path == path)
+def leaf(graph: Graph, path: str) -> Node:
+    return next(item for item in walk(graph.items) if isinstance(item, Node) and item.id == graph.ids[path])
 
 
-def told(item: Node | Cluster) -> list[str]:
+def note(graph: Graph, path: str) -> Node:
+    return next(item for item in walk(graph.items) if isinstance(item, Node) and item.id == graph.notes[path])
+
+
+def told(item: Node) -> list[str]:
     return [str(detail) for each in item.compartments for detail in each]
 
 
-def edge(graph: Graph, source: str, target: str, kind: ExitKind = ExitKind.EVENT) -> Edge | None:
-    return graph.between(graph.ids.get(source, source), graph.ids[target], kind)
+def edge(graph: Graph, source: str, target: str, kind: ExitKind = ExitKind.EVENT) -> Edge:
+    return graph.between(graph.origin(source, target), graph.ids[target], kind)
 
 
-def labels(found: Edge | None) -> list[str]:
-    return [str(label) for label in found.labels] if found else []
+def labels(found: Edge) -> list[str]:
+    return [str(label) for label in found.labels]
 
 
 def workflow(*states: State) -> Workflow:
@@ -38,9 +42,8 @@ def workflow(*states: State) -> Workflow:
 
 
 def test_each_leaf_says_what_it_is_for() -> None:
-    kinds = {item.path: item.kind for item in walk(graph_of(BOOK_FLIGHT).items) if isinstance(item, Node)}
-    assert kinds == {
-        "": NodeKind.NOTE,
+    nodes = [item for item in walk(graph_of(BOOK_FLIGHT).items) if isinstance(item, Node)]
+    assert {node.path: node.kind for node in nodes if node.kind.is_state} == {
         "idle": NodeKind.WAIT,
         "planning": NodeKind.ACTION,
         "executing": NodeKind.ACTION,
@@ -53,16 +56,16 @@ def test_each_leaf_says_what_it_is_for() -> None:
 
 def test_a_state_tells_its_work_its_bounds_and_its_question() -> None:
     graph = graph_of(BOOK_FLIGHT)
-    assert told(one(graph, "planning")) == [
+    assert told(leaf(graph, "planning")) == [
         "do plan_trip",
         "with depth = 2",
         "with goal = data.goal",
         "timeout 2m",
         "retry 3 attempts, 1s doubling up to 30s, on ConnectionError",
     ]
-    assert told(one(graph, "executing")) == ["do execute_step", "at most 50 visits"]
-    assert told(one(graph, "waiting_feedback"))[1:] == ["answers input_received"]
-    assert told(one(graph, "done")) == ["output itinerary = data.itinerary"]
+    assert told(leaf(graph, "executing")) == ["do execute_step", "at most 50 visits"]
+    assert told(leaf(graph, "waiting_feedback"))[1:] == ["answers input_received"]
+    assert told(leaf(graph, "done")) == ["output itinerary = data.itinerary"]
 
 
 def test_transitions_of_one_kind_between_two_states_share_one_edge() -> None:
@@ -96,29 +99,41 @@ def test_candidates_are_numbered_and_the_last_is_else() -> None:
 
 def test_internal_transitions_and_forbidden_events_stand_inside_the_state() -> None:
     graph = graph_of(EXPENSE_APPROVAL)
-    assert "on after 1h / reminders = data.reminders + 1" in told(one(graph, "review.approval.first"))
-    assert told(one(graph, "review.approval")) == ["on comment / notes += event.text"]
-    assert told(one(graph, "approved"))[-1] == "ignores cancel"
+    assert "on after 1h / reminders = data.reminders + 1" in told(leaf(graph, "review.approval.first"))
+    assert told(leaf(graph, "approved"))[-1] == "ignores cancel"
 
 
-def test_what_a_compound_state_decides_about_its_inside_stands_in_its_header() -> None:
+def test_what_holds_everywhere_inside_a_compound_state_stands_on_a_note_inside_it() -> None:
+    approval = note(graph_of(EXPENSE_APPROVAL), "review.approval")
+    assert approval.name == "in every state of approval"
+    assert told(approval) == ["on comment / notes += event.text"]
+
+
+def test_a_note_that_only_describes_has_no_name() -> None:
+    assert note(graph_of(EXPENSE_APPROVAL), "review") == Node(
+        "everywhere-review", NodeKind.NOTE, path="review", description="Policy first, then people."
+    )
+
+
+def test_transitions_of_a_compound_state_into_itself_start_at_its_note() -> None:
     inner = (State("a.x"), State("a.y"))
-    graph = graph_of(workflow(State("a", initial="a.x", states=inner, on={"go": (to("a.y"),), "redo": (to("a"),)})))
-    assert told(one(graph, "a")) == ["on go → y", "on redo → a"]
-    assert all(found.kind is None for found in graph.edges)
+    on = {"go": (to("a.y"),), "redo": (to("a"),), "leave": (to("b"),)}
+    graph = graph_of(workflow(State("a", initial="a.x", states=inner, on=on), State("b")))
+    ends = [(each.source, each.target) for each in graph.edges if each.kind]
+    assert ends == [("everywhere-a", "state-a-y"), ("everywhere-a", "state-a"), ("state-a", "state-b")]
 
 
 def test_a_compound_state_is_a_cluster_with_a_start_dot_first() -> None:
     graph = graph_of(EXPENSE_APPROVAL)
-    review = one(graph, "review")
+    review = next(item for item in graph.items if item.id == "state-review")
     assert isinstance(review, Cluster)
-    assert review.items[0] == Node("start-review", NodeKind.START)
-    assert edge(graph, "drafting", "review") is not None
+    assert review.items[0] == Node("start-review", NodeKind.START, path="review")
+    assert edge(graph, "drafting", "review").id == "event-state-drafting-to-state-review"
 
 
 def test_the_transitions_of_the_workflow_are_drawn_once_from_a_note() -> None:
     graph = graph_of(BOOK_FLIGHT)
-    assert labels(edge(graph, EVERYWHERE, "cancelled")) == ["cancel"]
+    assert labels(edge(graph, "", "cancelled")) == ["cancel"]
     assert sum("cancel" in labels(each) for each in graph.edges) == 1
 
 

@@ -99,7 +99,8 @@ def test_each_format_has_its_own_suffix() -> None:
 @pytest.mark.parametrize("overlaid", [False, True])
 def test_every_colour_of_an_svg_has_a_counterpart_on_a_dark_page(overlaid: bool) -> None:
     overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", BOOK_FLIGHT_STEPS) if overlaid else None
-    _, _, body = draw(BOOK_FLIGHT, "svg", overlay=overlay).decode().partition("</style>")
+    style, _, body = draw(BOOK_FLIGHT, "svg", overlay=overlay).decode().partition("</style>")
+    assert "@media (prefers-color-scheme:dark)" in style
     colours = set(re.findall(r'(?:fill|stroke)="([^"]*)"', body)) - {"none", "transparent"}
     assert colours <= set(palette.DARK)
 
@@ -130,7 +131,7 @@ def test_what_is_faded_is_still_readable_light_and_dark() -> None:
 
 
 NASTY = st.text(min_size=1, max_size=30).filter(str.strip) | st.sampled_from(
-    [r"\N \\ \" \G", "</TD>&amp;<B>", "a -> b;", "]]>", "{{x}}"]
+    [r"\N \\ \" \G", "</TD>&amp;<B>", "a -> b;", "]]>", "]", "{{x}}"]
 )
 
 
@@ -150,6 +151,15 @@ def test_no_text_breaks_the_picture_or_escapes_from_it(name: str, text: str) -> 
     flow = Workflow(text, 1, asking.path, (asking, outer, end), description=text)
     svg = render_image(to_dot(graph_of(flow)), "svg")
     assert {item.id for item in walk(graph_of(flow).items)} <= identities(svg)
+
+
+@WAYS
+@pytest.mark.usefixtures("way")
+def test_backslashes_and_markup_in_text_are_shown_as_they_are(program: bool) -> None:
+    told = r"\N \\ \l &amp; <b> ]]>"
+    svg = draw(Workflow("w", 1, "a", (State("a", description=told),)), "svg")
+    texts = [element.text for element in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
+    assert told in [(text or "").replace("\N{NO-BREAK SPACE}", " ") for text in texts]
 
 
 def test_a_way_back_is_drawn_upward_and_does_not_turn_the_picture_round() -> None:

@@ -6,7 +6,7 @@ from fsm_agent.agent import Step, StepKind
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
 from fsm_agent.state import State, Transition
 from fsm_agent.workflow import Workflow
-from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, history, to
+from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 
 
 def roles(overlay: Overlay, role: Role) -> set[str]:
@@ -70,6 +70,22 @@ def test_timers_are_told_apart_and_internal_ones_leave_no_trace() -> None:
         "timer-state-review-to-state-expired",
     )
     assert overlay.mark("state-review-approval-first").turns == (0,)
+
+
+def test_of_two_timers_that_end_in_the_same_state_the_due_one_counts() -> None:
+    flow = Workflow("w", 1, "a", (State("a", after=(after("1h", Transition()), after("2h", to("a")))),))
+    overlay = overlay_from_history(flow, "a", history("a", ("after", "a", "1h"), ("after", "a", "2h")))
+    assert overlay.path == ("timer-state-a-to-state-a",)
+
+
+def test_a_transition_of_a_compound_state_into_itself_starts_at_its_note() -> None:
+    inner = (State("a.x"), State("a.y"))
+    flow = Workflow(
+        "w", 1, "a", (State("a", initial="a.x", states=inner, on={"go": (to("a.y"),), "redo": (to("a"),)}),)
+    )
+    overlay = overlay_from_history(flow, "a.x", history("a.x", ("go", "a.y"), ("redo", "a.x")))
+    assert overlay.path == ("event-everywhere-a-to-state-a-y", "event-everywhere-a-to-state-a")
+    assert overlay.mark("everywhere-a").role is Role.VISITED
 
 
 def test_a_timeout_that_nobody_handles_takes_the_way_of_an_error() -> None:

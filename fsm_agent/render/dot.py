@@ -21,8 +21,8 @@ from fsm_agent.render.wording import ExitKind
 
 _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
-#: Graphviz bends the lines of light edges first: what is expected goes straight.
-_WEIGHTS: Final = {None: "20", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
+#: Graphviz bends the lines of light edges first: what is expected goes straight, start dots stand above their states.
+_WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
 #: Dots look thinner than a line of the same width.
 _DOTS: Final = 1.4
 
@@ -68,7 +68,7 @@ class _Page:
             look |= {"shape": "note", "style": "filled"}
         elif node.kind.is_final:
             look["peripheries"] = "2"
-        tip = _tip(node.path or node.name, node.description, *_details(node))
+        tip = _tip(node.path, node.description, *(str(detail) for each in node.compartments for detail in each))
         return _statement(_quoted(node.id), node_label(node, tone, mark), **look, penwidth=f"{tone.width}", tooltip=tip)
 
     def _cluster(self, cluster: Cluster) -> str:
@@ -84,7 +84,7 @@ class _Page:
             penwidth=f"{tone.width}",
             labeljust="l",
             margin="14",
-            tooltip=_tip(cluster.path, cluster.description, *_details(cluster)),
+            tooltip=_tip(cluster.path),
         )
         body = [settings, *map(self._item, cluster.items), *self._labels(cluster.id)]
         return f"subgraph {_quoted(f'cluster_{cluster.id}')} {{\n{_indented(body)}}}"
@@ -127,10 +127,6 @@ def _classes(node: Node) -> str:
 
 def _identity(identity: str, classes: str, mark: Mark | None) -> dict[str, str]:
     return {"id": identity, "class": f"{classes} {mark.role}" if mark else classes}
-
-
-def _details(item: Item) -> Iterator[str]:
-    return (str(detail) for each in item.compartments for detail in each)
 
 
 def _tip(*lines: str) -> str:

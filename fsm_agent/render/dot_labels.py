@@ -32,17 +32,13 @@ def title(graph: Graph) -> str:
 
 def node_label(node: Node, tone: Tone, mark: Mark | None) -> str:
     """Name and description on top, a compartment for each thing that is said of the state."""
-    glyph = paint_of(node).glyph
-    return table(
-        [_header(f"{glyph} {node.name}", node.description, tone, mark), *_compartments(node.compartments, tone)],
-        rule=tone.rule,
-    )
+    name = f"{paint_of(node).glyph} {node.name}" if node.name else ""
+    return table([_header(name, node.description, tone, mark), *_compartments(node.compartments, tone)], rule=tone.rule)
 
 
 def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
-    header = _header(cluster.name, cluster.description, tone, mark)
-    details = [line for cell in _compartments(cluster.compartments, tone) for line in cell]
-    return table([[*header, *details]])
+    """The name alone: edges may run through the label of a cluster, so the rest stands on a note inside."""
+    return table([_header(cluster.name, "", tone, mark)])
 
 
 def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
@@ -56,7 +52,7 @@ def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
 def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[Line]:
     look = Look(_NAME_SIZE, tone.ink, bold=True)
     lines = paragraph(name, look, width=_NODE_WIDTH)
-    if mark and mark.badge:
+    if lines and mark and mark.badge:
         lines[-1] = (*lines[-1], Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True)))
     return [*lines, *paragraph(description, Look(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
 

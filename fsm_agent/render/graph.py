@@ -4,26 +4,34 @@ Pure, and in declaration order throughout. Five rules keep the picture small eno
 
 - Transitions of one kind between the same two states share one edge.
 - What moves nothing (an internal transition) stands inside its state.
-- What a compound state decides about its own inside stands in its header, for no line could show it.
 - A compound state is entered at its border; a start dot inside shows which child comes first.
-- The workflow's own transitions are drawn once, from a note, not once for every state.
+- What holds everywhere inside a compound state stands on a note inside it, and transitions into it start there.
+- The workflow's own transitions start at such a note too: once, not once for every state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from fsm_agent.render.identity import Identities
-from fsm_agent.render.wording import Compartment, Exit, ExitKind, Label, compartments, exits, ignored, staying
+from fsm_agent.render.wording import (
+    Compartment,
+    Detail,
+    DetailKind,
+    Exit,
+    ExitKind,
+    Label,
+    compartments,
+    exits,
+    ignored,
+    staying,
+)
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow
-
-#: id of the note from which the workflow's own transitions start
-EVERYWHERE: Final = "everywhere"
 
 
 class NodeKind(StrEnum):
@@ -39,13 +47,17 @@ class NodeKind(StrEnum):
     CANCELLED = "cancelled"
 
     @property
+    def is_state(self) -> bool:
+        return self not in (NodeKind.START, NodeKind.NOTE)
+
+    @property
     def is_final(self) -> bool:
         return self in (NodeKind.DONE, NodeKind.FAILED, NodeKind.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A leaf, a start dot or a note. ``path`` is empty for what is no state."""
+    """A leaf, a start dot or a note. The path of the latter two is that of the state around them, empty at the top."""
 
     id: str
     kind: NodeKind
@@ -57,14 +69,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A compound state; ``items`` begins with its start dot."""
+    """A compound state; ``items`` begins with its start dot and, where there is something to tell, its note."""
 
     id: str
     name: str
     path: str
     items: tuple[Item, ...]
-    description: str = ""
-    compartments: tuple[Compartment, ...] = ()
 
 
 Item: TypeAlias = Node | Cluster
@@ -99,12 +109,26 @@ class Graph:
     @cached_property
     def ids(self) -> Mapping[str, str]:
         """State path -> id of its node or cluster."""
-        return {item.path: item.id for item in walk(self.items) if item.path}
+        return {item.path: item.id for item in walk(self.items) if isinstance(item, Cluster) or item.kind.is_state}
 
-    def between(self, source: str, target: str, kind: ExitKind | None) -> Edge | None:
-        """The one edge of a kind between two ids, if there is any."""
-        ends = (source, target, kind)
-        return next((edge for edge in self.edges if (edge.source, edge.target, edge.kind) == ends), None)
+    @cached_property
+    def notes(self) -> Mapping[str, str]:
+        """Path of a compound state, or empty for the workflow -> id of its note."""
+        return {
+            item.path: item.id for item in walk(self.items) if isinstance(item, Node) and item.kind is NodeKind.NOTE
+        }
+
+    def origin(self, path: str, target: str) -> str:
+        """The id where the edge of a transition starts that ``path`` (empty: the workflow) declares."""
+        return self.notes[path] if path in self.notes and leads_inward(path, target) else self.ids[path]
+
+    def between(self, source: str, target: str, kind: ExitKind | None) -> Edge:
+        """The one edge of a kind from one id to another; raises ``KeyError`` if there is none."""
+        return self._by_ends[source, target, kind]
+
+    @cached_property
+    def _by_ends(self) -> Mapping[tuple[str, str, ExitKind | None], Edge]:
+        return {(edge.source, edge.target, edge.kind): edge for edge in self.edges}
 
 
 def walk(items: tuple[Item, ...]) -> Iterator[Item]:
@@ -115,17 +139,21 @@ def walk(items: tuple[Item, ...]) -> Iterator[Item]:
             yield from walk(item.items)
 
 
+def leads_inward(path: str, target: str) -> bool:
+    """Whether ``target`` is the compound state at ``path`` itself, or inside it; all is inside the workflow."""
+    return not path or f"{target}.".startswith(f"{path}.")
+
+
 def graph_of(workflow: Workflow) -> Graph:
     """The picture of a workflow as a value."""
     drawing = _Drawing(workflow)
-    items = (drawing.start("", workflow.initial), *drawing.items(workflow.states), *drawing.everywhere())
     steps = workflow.limits.steps
     return Graph(
         name=workflow.name,
         version=workflow.version,
         description=workflow.description,
         remarks=() if steps is None else (f"at most {steps} steps",),
-        items=items,
+        items=drawing.items(),
         edges=drawing.edges(),
     )
 
@@ -138,21 +166,11 @@ class _Drawing:
         self._ids = Identities(workflow)
         self._labels: dict[tuple[str, str, ExitKind | None], list[Label]] = {}
 
-    def items(self, states: tuple[State, ...]) -> tuple[Item, ...]:
-        return tuple(self._leaf(state) if state.is_leaf else self._cluster(state) for state in states)
-
-    def start(self, path: str, initial: str) -> Node:
-        dot = self._ids.start(path)
-        self._labels[dot, self._ids.state(initial), None] = []
-        return Node(dot, NodeKind.START)
-
-    def everywhere(self) -> tuple[Node, ...]:
-        on = self._workflow.on
-        if not on:
-            return ()
-        stays = (staying(way) for way in exits(on) if not self._connected(EVERYWHERE, way))
-        inside = tuple(stays)
-        return (Node(EVERYWHERE, NodeKind.NOTE, "from every state", compartments=(inside,) if inside else ()),)
+    def items(self) -> tuple[Item, ...]:
+        workflow = self._workflow
+        states = (self._start("", workflow.initial), *map(self._item, workflow.states))
+        stays = tuple(self._stays(self._ids.note(""), exits(workflow.on)))
+        return (*states, *self._note("", "in every state", (stays,) if stays else ()))
 
     def edges(self) -> tuple[Edge, ...]:
         return tuple(
@@ -160,35 +178,52 @@ class _Drawing:
             for (source, target, kind), labels in self._labels.items()
         )
 
+    def _item(self, state: State) -> Item:
+        return self._leaf(state) if state.is_leaf else self._cluster(state)
+
     def _leaf(self, state: State) -> Node:
-        inside = self._inside(state)
-        return Node(self._ids.state(state.path), _kind(state), state.name, state.path, state.description, inside)
+        home = self._ids.state(state.path)
+        stays = self._stays(home, exits(state.on, state.after))
+        return Node(home, _kind(state), state.name, state.path, state.description, self._inside(state, stays))
 
     def _cluster(self, state: State) -> Cluster:
-        inside = self._inside(state)
-        first = (self.start(state.path, state.initial),) if state.initial else ()
-        items = (*first, *self.items(state.states))
-        return Cluster(self._ids.state(state.path), state.name, state.path, items, state.description, inside)
+        home, note = self._ids.state(state.path), self._ids.note(state.path)
+        ways = list(exits(state.on, state.after))
+        inward = [way for way in ways if way.target is None or leads_inward(state.path, way.target)]
+        stays = [*self._stays(note, inward), *self._stays(home, (way for way in ways if way not in inward))]
+        told = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
+        first = (self._start(state.path, state.initial),) if state.initial else ()
+        return Cluster(home, state.name, state.path, (*first, *told, *map(self._item, state.states)))
 
-    def _inside(self, state: State) -> tuple[Compartment, ...]:
-        home = self._ids.state(state.path)
-        ways = exits(state.on, state.after)
-        stays = [staying(way) for way in ways if _is_own_matter(state, way.target) or not self._connected(home, way)]
+    def _start(self, path: str, initial: str) -> Node:
+        dot = self._ids.start(path)
+        self._labels[dot, self._ids.state(initial), None] = []
+        return Node(dot, NodeKind.START, path=path)
+
+    def _note(self, path: str, name: str, inside: tuple[Compartment, ...], description: str = "") -> tuple[Node, ...]:
+        """The note of a compound state or the workflow, if there is anything to tell.
+
+        It has a name if it speaks of the states around it, not only of the compound state itself.
+        """
+        identity = self._ids.note(path)
+        starts = any(source == identity for source, *_ in self._labels)
+        stays = any(detail.kind is DetailKind.STAYS for each in inside for detail in each)
+        named = name if starts or stays else ""
+        return (
+            (Node(identity, NodeKind.NOTE, named, path, description, inside),) if named or inside or description else ()
+        )
+
+    def _inside(self, state: State, stays: Iterable[Detail]) -> tuple[Compartment, ...]:
         visits = self._workflow.limits.visits.get(state.path)
         return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)))
 
-    def _connected(self, source: str, way: Exit) -> bool:
-        """Whether a transition leads somewhere, and if it does, its edge is noted."""
-        if way.target is None:
-            return False
-        ends = (source, self._ids.state(way.target), way.kind)
-        self._labels.setdefault(ends, []).append(way.label)
-        return True
-
-
-def _is_own_matter(state: State, target: str | None) -> bool:
-    """Whether a compound state sends its agent back into itself."""
-    return bool(target) and not state.is_leaf and f"{target}.".startswith(f"{state.path}.")
+    def _stays(self, source: str, ways: Iterable[Exit]) -> Iterator[Detail]:
+        """Connect what leads somewhere, and tell the rest."""
+        for way in ways:
+            if way.target is None:
+                yield staying(way.label)
+            else:
+                self._labels.setdefault((source, self._ids.state(way.target), way.kind), []).append(way.label)
 
 
 def _kind(state: State) -> NodeKind:

@@ -30,6 +30,10 @@ class Identities:
         """The id of the start dot inside a compound state; an empty path is the whole workflow."""
         return self._named("start", path)
 
+    def note(self, path: str) -> str:
+        """The id of the note inside a compound state; an empty path is the whole workflow."""
+        return self._named("everywhere", path)
+
     def edge(self, kind: str, source: str, target: str) -> str:
         """The id of what leads from one id to another."""
         return self._unique(f"{kind}-{source}-to-{target}", (kind, source, target))

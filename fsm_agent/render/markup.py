@@ -10,9 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fsm_agent.render.text import width_of, wrap
+
+#: What Graphviz misreads: a backslash and a letter are a code, even written as an entity, and a line that is nothing
+#: but ``]`` is a syntax error. (It drops repeated spaces, too.)
+_MEANT: Final = {"\\": r"\\", "]": "&#93;"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,7 @@ class Run:
         return width_of(self.text, self.look.size) * (1.1 if self.look.bold else 1)
 
     def __str__(self) -> str:
-        # Graphviz would read `\\N` as the name of the node, and drop repeated spaces
-        text = escape(self.text).replace("\\", "&#92;").replace("  ", "&#160; ")
+        text = "".join(_MEANT.get(character, character) for character in escape(self.text)).replace("  ", "&#160; ")
         if self.look.bold:
             text = f"<B>{text}</B>"
         if self.look.italic:

@@ -64,17 +64,17 @@ class _Chart:
     def _node(self, node: Node) -> str:
         if node.kind is NodeKind.START:
             return f'{node.id}((" "))'
-        name = f"{paint_of(node).glyph} {node.name}"
-        text = _label(self._badged(name, node), *_inner(node))
+        name = f"{paint_of(node).glyph} {node.name}" if node.name else ""
+        told = (str(detail) for each in node.compartments for detail in each)
+        text = _label(self._badged(name, node), node.description, *told)
         if node.kind.is_final:
             return f"{node.id}[[{text}]]"
         return f"{node.id}[{text}]" if node.kind is NodeKind.NOTE else f"{node.id}({text})"
 
     def _cluster(self, cluster: Cluster) -> str:
-        """What is told of a compound state stands in a box inside, for a title is one line."""
-        aside = [f"{name}[{_label(*_inner(cluster))}]" for name in _drawn(cluster)[1:]]
-        body = "\n".join([*aside, *map(self._item, cluster.items)])
-        return f"subgraph {cluster.id}[{_label(self._badged(cluster.name, cluster))}]\n{indent(body, '  ')}\nend"
+        title = _label(self._badged(cluster.name, cluster))
+        body = indent("\n".join(map(self._item, cluster.items)), "  ")
+        return f"subgraph {cluster.id}[{title}]\n{body}\nend"
 
     def _edge(self, edge: Edge) -> str:
         arrow = "-->" if DASHES[edge.kind] == "solid" else "-.->"
@@ -107,7 +107,7 @@ class _Chart:
         for item in walk(self._graph.items):
             kind, mark = "compound" if isinstance(item, Cluster) else item.kind, self._mark(item.id)
             tone = toned(paint_of(item), mark)
-            alike.setdefault(f"{kind}-{mark.role}" if mark else kind, (tone, []))[1].extend(_drawn(item))
+            alike.setdefault(f"{kind}-{mark.role}" if mark else kind, (tone, []))[1].append(item.id)
         for name, (tone, identities) in alike.items():
             yield f"classDef {name} fill:{tone.fill},stroke:{tone.line},stroke-width:{tone.width}px,color:{tone.ink}"
             yield f"class {','.join(identities)} {name}"
@@ -125,17 +125,6 @@ def _heading(graph: Graph) -> str:
     facts = ", ".join((graph.name, f"version {graph.version}", *graph.remarks))
     about = f": {graph.description}" if graph.description else ""
     return wrap(f"{facts}{about}", width=3 * _WIDTH, size=_SIZE, most=1)[0]
-
-
-def _drawn(item: Item) -> tuple[str, ...]:
-    """The ids of what is drawn for an item: its own, and that of the box with what is told of a compound state."""
-    aside = isinstance(item, Cluster) and any(_inner(item))
-    return (item.id, f"inside-{item.id}") if aside else (item.id,)
-
-
-def _inner(item: Item) -> tuple[str, ...]:
-    """Description and details of a state, a line each."""
-    return (item.description, *(str(detail) for each in item.compartments for detail in each))
 
 
 def _label(*texts: str) -> str:

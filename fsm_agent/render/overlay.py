@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from fsm_agent.agent import Step, StepKind
-from fsm_agent.render.graph import EVERYWHERE, graph_of
+from fsm_agent.render.graph import graph_of
 from fsm_agent.render.wording import ExitKind
 from fsm_agent.state import Candidates
 from fsm_agent.workflow import Workflow, lineage
@@ -109,13 +109,13 @@ class _Track:
         return Overlay({**dict.fromkeys(around, Mark(Role.VISITED)), **marks}, tuple(self._path))
 
     def _cross(self, source: str, target: str, kind: ExitKind) -> None:
-        """Take a transition's edge, if it has one, and enter its target down to the leaf."""
-        edge = self._graph.between(self._graph.ids.get(source, EVERYWHERE), self._graph.ids[target], kind)
-        if edge is not None:
-            self._path.append(edge.id)
-            self._touch(edge.id)
-            if edge.source == EVERYWHERE:
-                self._touch(EVERYWHERE)
+        """Take a transition's edge, and enter its target down to the leaf."""
+        origin = self._graph.origin(source, target)
+        edge = self._graph.between(origin, self._graph.ids[target], kind)
+        self._path.append(edge.id)
+        self._touch(edge.id)
+        if origin in self._graph.notes.values():
+            self._touch(origin)
         initial = self._workflow.by_path[target].initial
         if initial is not None:
             self._descend(initial)

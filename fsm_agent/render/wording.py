@@ -117,10 +117,9 @@ def compartments(state: State, *, visits: int | None, stays: Sequence[Detail]) -
     return tuple(section for section in sections if section)
 
 
-def staying(way: Exit) -> Detail:
-    """A transition that is told in its state instead of drawn."""
-    arrow = "" if way.target is None else f" → {way.target.rpartition('.')[2]}"
-    return Detail(DetailKind.STAYS, f"{way.label}{arrow}")
+def staying(label: Label) -> Detail:
+    """An internal transition, which is told in its state instead of drawn."""
+    return Detail(DetailKind.STAYS, str(label))
 
 
 def ignored(on: Handlers) -> Iterator[Detail]:
