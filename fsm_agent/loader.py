@@ -172,6 +172,9 @@ class _Dumper(yaml.SafeDumper):
     #: what a YAML 1.1 reader takes for true or false; fine as a key (``on``), quoted as a value
     _TRUTHS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
 
+    #: what YAML 1.1 takes for a line break, and 1.2 for a character
+    _ODD_BREAKS: Final = ("\x85", "\u2028", "\u2029")
+
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  every value is written where it stands
         return True
 
@@ -179,14 +182,19 @@ class _Dumper(yaml.SafeDumper):
         return super().increase_indent(flow, indentless=False)
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        is_truth = text.lower() in self._TRUTHS
-        style = "|" if "\n" in text else "'" if is_truth else None
+        if any(each in text for each in self._ODD_BREAKS):
+            style = '"'
+        elif "\n" in text:
+            style = "|"
+        else:
+            style = "'" if text.lower() in self._TRUTHS else ""
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
     def represent_keys(self, mapping: dict[str, Json]) -> yaml.MappingNode:
         node = self.represent_mapping("tag:yaml.org,2002:map", mapping, flow_style=not mapping)
         for key, _ in node.value:
-            key.style = None
+            if key.style == "'":
+                key.style = None
         return node
 
 

@@ -86,7 +86,7 @@ Document = dict[str, Any]
 @st.composite
 def documents(draw: st.DrawFn) -> Document:
     """Valid documents, with nesting, of every key of the dialect."""
-    tree = draw(_trees(3))
+    tree = draw(_trees(2))
     return {
         "workflow": draw(st.sampled_from(["flow", "a-b_C9"])),
         "version": draw(st.integers(1, 99)),
@@ -118,7 +118,9 @@ def _paths(tree: Document, prefix: str = "") -> list[str]:
 def _states(draw: st.DrawFn, tree: Document, path: str, below: Document) -> Document:
     body: Document = {"description": draw(TEXTS), "on": draw(_handlers(tree, path))}
     if draw(st.booleans()):
-        body["after"] = {length: draw(_choices(tree)) for length in draw(st.sets(st.sampled_from(_DURATIONS)))}
+        body["after"] = {
+            length: draw(_choices(tree)) for length in draw(st.sets(st.sampled_from(_DURATIONS), max_size=2))
+        }
     if below:
         children = {name: draw(_states(tree, f"{path}.{name}", each)) for name, each in below.items()}
         return body | {"initial": draw(st.sampled_from(list(below))), "states": children}
@@ -141,7 +143,7 @@ def _finals(draw: st.DrawFn) -> Document:
 
 @st.composite
 def _handlers(draw: st.DrawFn, tree: Document, path: str, *, can_forbid: bool = True) -> Document:
-    events = draw(st.sets(st.sampled_from([*_EVENTS, "error", "timeout", "cancel"])))
+    events = draw(st.sets(st.sampled_from([*_EVENTS, "error", "timeout", "cancel"]), max_size=3))
     forbidden = st.none() if can_forbid and path else st.nothing()
     return {event: draw(_choices(tree) | forbidden) for event in sorted(events)}
 

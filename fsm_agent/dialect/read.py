@@ -72,8 +72,11 @@ def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> 
     events = [event for event in declared if event not in BUILT_IN_EVENTS] if isinstance(declared, dict) else []
     reading = Reading(Places.of(document), events, READERS, resolve_model)
     found = reading.entries(WORKFLOW, document, ())
-    if not isinstance(document, dict) or ("data" in document and "data" not in found):
-        return None, reading.findings
+    findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
+    if not isinstance(document, dict) or not reading.misspelt.isdisjoint({"data", "events"}):
+        return None, findings
+    if "data" in document and "data" not in found:
+        return None, findings
     data = found.pop("data", fields.Declared({}))
     known = {key: found[key] for key in ("events", "on", "limits", "description") if key in found}
     draft = Workflow(
@@ -85,7 +88,19 @@ def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> 
         model=data.model,
         **known,
     )
-    return draft, reading.findings
+    return draft, findings
+
+
+#: what seems to be missing while the key that holds it is misspelt -> that key
+_CONSEQUENCES: Final[Mapping[str, str]] = {
+    Code.UNKNOWN_STATE: "states",
+    Code.UNKNOWN_EVENT: "events",
+    Code.UNANSWERABLE: "on",
+}
+
+
+def _is_consequence(finding: Finding, misspelt: set[str]) -> bool:
+    return _CONSEQUENCES.get(finding.code) in misspelt
 
 
 def is_invalid(findings: list[Finding]) -> bool:

@@ -40,6 +40,8 @@ class Reading:
     #: ``module:Model`` -> JSON Schema of its object; raises ``FsmAgentError`` where it may not
     resolve_model: Callable[[str], Schema] | None = None
     findings: list[Finding] = field(default_factory=list)
+    #: known keys that were most likely meant by unknown ones, so that what is under them went unread
+    misspelt: set[str] = field(default_factory=set)
 
     def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
         self.findings.append(Finding(code.value, message, path, at_key=at_key))
@@ -63,15 +65,17 @@ class Reading:
             elif (read := self.read(table[key].kind, each, (*path, key))) is not None:
                 found[key] = read
         for key, row in table.items():
-            if row.required and key not in value:
+            if row.required and key not in value and key not in self.misspelt:
                 self.note(Code.MISSING_KEY, f"{subject(path)} needs the key `{key}`", path)
         return found
 
     def _note_unknown_key(self, key: str, table: Table, path: Path) -> None:
-        allowed = f"; allowed: {listed(table)}"
-        if key == "<<":
-            allowed = ": merge keys are not YAML 1.2; repeat what you need"
-        message = f"{subject(path)} has no key {shortened(key)}{self.guess(key, table)}{allowed}"
+        guess = self.guess(key, table)
+        self.misspelt |= {known for known in table if f"`{known}`" in guess}
+        allowed = (
+            ": merge keys are not YAML 1.2; repeat what you need" if key == "<<" else f"; allowed: {listed(table)}"
+        )
+        message = f"{subject(path)} has no key {shortened(key)}{guess}{allowed}"
         self.note(Code.UNKNOWN_KEY, message, (*path, key), at_key=True)
 
     def is_a(self, kind: type, value: Json, path: Path, noun: str = "") -> bool:
