@@ -8,7 +8,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.context import Context
@@ -20,7 +20,8 @@ def call(action: Action, context: Context, arguments: Mapping[str, Json]) -> Awa
     thread go on whose result nobody will see."""
     match action.mode:
         case Mode.ASYNC:
-            return cast("Awaitable[Any]", action.function(context, **arguments))
+            begun: Awaitable[Any] = action.function(context, **arguments)
+            return begun
         case Mode.INLINE:
             return _inline(action, context, arguments)
         case Mode.THREAD:

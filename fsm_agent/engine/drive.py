@@ -77,10 +77,17 @@ def _is_backing_off(live: Live) -> bool:
 
 def due_timer(live: Live, *, leaving_only: bool = False) -> ArmedTimer | None:
     """The timer whose turn it is; with ``leaving_only``, one that would take the agent out of its work."""
+    if not live.head.timers:
+        return None
     due = [timer for timer in live.head.timers if timer.due_ms <= live.now_ms]
     if leaving_only:
         due = [timer for timer in due if leaves(live, timer)]
     return min(due, key=live.program.turn, default=None)
+
+
+def _ends_at(live: Live) -> int | None:
+    """When a timer will take the agent out of its work."""
+    return min((timer.due_ms for timer in live.head.timers if leaves(live, timer)), default=None)
 
 
 def leaves(live: Live, timer: ArmedTimer) -> bool:
@@ -139,7 +146,7 @@ def _queued_step(live: Live, event: Event) -> Proposal:
 def _work(desk: Desk, live: Live) -> Flow:
     """One attempt of the state's action, or the wait before it."""
     head, leaf = live.head, live.program.state(live.head.state)
-    until_ms = min((timer.due_ms for timer in head.timers if leaves(live, timer)), default=None)
+    until_ms = _ends_at(live) if head.timers else None
     if head.retry_ms is not None and _is_backing_off(live):
         live.now_ms = yield Sleep(head, head.retry_ms if until_ms is None else min(head.retry_ms, until_ms))
         return

@@ -109,10 +109,6 @@ def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTime
     visits = dict(head.visits)
     for path in move.entered:
         visits[path] = visits.get(path, 0) + 1
-    # A timer of an ancestor that moves its child is not left, but it has had its turn.
-    timers = [timer for timer in head.timers if timer.state not in move.exited and timer is not fired]
-    for path in move.entered:
-        timers += program.timers_of(path, live.now_ms)
     scene = Scene(view, {}, visits)
     version = head.version + 1
     return head._replace(
@@ -121,7 +117,7 @@ def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTime
         state=leaf.path,
         status=Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
         visits=visits,
-        timers=tuple(timers),
+        timers=_rearmed(live, move, fired) if head.timers or program.has_timers else (),
         asked=program.asked(leaf, scene) if leaf.ask else None,
         activation=version if leaf.do else 0,
         attempts=0,
@@ -130,6 +126,14 @@ def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTime
         problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
         is_exempt=False,
     )
+
+
+def _rearmed(live: Live, move: Move, fired: ArmedTimer | None) -> tuple[ArmedTimer, ...]:
+    """Leaving clears, entering arms. A timer of an ancestor that moves its child is not left, but had its turn."""
+    kept = [timer for timer in live.head.timers if timer.state not in move.exited and timer is not fired]
+    for path in move.entered:
+        kept += live.program.timers_of(path, live.now_ms)
+    return tuple(kept)
 
 
 def _why_failed(event: Event) -> Problem | None:

@@ -45,6 +45,10 @@ class Program:
             for timer in state.after:
                 self._timers[state.path, timer.duration.text] = (len(self._timers), timer)
 
+    @property
+    def has_timers(self) -> bool:
+        return bool(self._timers)
+
     def state(self, path: str) -> State:
         return self.workflow.by_path[path]
 
