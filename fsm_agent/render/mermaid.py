@@ -16,14 +16,17 @@ from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind, w
 from fsm_agent.render.overlay import Mark, Overlay
 from fsm_agent.render.palette import DASHES, EDGES, Tone, paint_of, toned
 from fsm_agent.render.text import clean, wrap
+from fsm_agent.render.wording import Label
 
 _GAPS: Final = {"dashed": "6 4", "dotted": "2 4"}
 #: Points, as in the pictures of Graphviz; of what takes more lines than ``_MOST_LINES``, the rest is cut.
 _WIDTH: Final = 240
+_EDGE_WIDTH: Final = 140
 _SIZE: Final = 10
 _MOST_LINES: Final = 5
 #: Lines are broken here; Mermaid must not break them once more.
 _FRONT: Final = "---\ntitle: {heading}\nconfig:\n  flowchart:\n    wrappingWidth: 600\n---\n"
+_BACKSLASH: Final = "\N{SET MINUS}"
 _BREAK: Final = "<br/>"
 #: What Mermaid, or the Markdown that it reads labels as, might take for syntax: all of ASCII but letters, digits and
 #: a few marks, and of these what could begin a list, an emphasis or a link.
@@ -40,8 +43,11 @@ def to_mermaid(graph: Graph, overlay: Overlay | None = None) -> str:
 
 
 def escaped(text: str) -> str:
-    """One line of text as a label may hold it; entities, such as ``#58;`` for a colon, stand for what is risky."""
-    return _RISKY.sub(lambda found: f"#{ord(found[0])};", clean(text))
+    r"""One line of text as a label may hold it; entities, such as ``#58;`` for a colon, stand for what is risky.
+
+    A look-alike stands for the backslash: Mermaid breaks lines at ``\n`` even where it comes from an entity.
+    """
+    return _RISKY.sub(lambda found: f"#{ord(found[0])};", clean(text).replace("\\", _BACKSLASH))
 
 
 class _Chart:
@@ -82,7 +88,8 @@ class _Chart:
             return f"{edge.source} {arrow} {edge.target}"
         mark = self._mark(edge.id)
         order = mark.order if mark else ""
-        return f"{edge.source} {arrow}|{_label(*map(str, edge.labels), order)}| {self._arrival(edge)}"
+        told = (part for label in edge.labels for part in _parts(label))
+        return f"{edge.source} {arrow}|{_label(*told, order, width=_EDGE_WIDTH)}| {self._arrival(edge)}"
 
     def _arrival(self, edge: Edge) -> str:
         """Where an edge ends: from inside a cluster at its start dot, for Mermaid cannot draw a line to its border."""
@@ -127,7 +134,12 @@ def _heading(graph: Graph) -> str:
     return wrap(f"{facts}{about}", width=3 * _WIDTH, size=_SIZE, most=1)[0]
 
 
-def _label(*texts: str) -> str:
+def _parts(label: Label) -> tuple[str, ...]:
+    guard = f"[{label.guard}]" if label.guard else ""
+    return (label.event, guard, *(f"/ {effect}" for effect in label.effects))
+
+
+def _label(*texts: str, width: int = _WIDTH) -> str:
     """A quoted label; what is long is wrapped."""
-    lines = (line for text in texts for line in wrap(text, width=_WIDTH, size=_SIZE, most=_MOST_LINES))
+    lines = (line for text in texts for line in wrap(text, width=width, size=_SIZE, most=_MOST_LINES))
     return f'"{_BREAK.join(map(escaped, lines))}"'
