@@ -35,7 +35,11 @@ def pack(ctx):
 
 @action
 def dawdle(ctx):
-    Path("dawdling").touch()
+    # never ends, but for the second time
+    if Path("dawdled").exists():
+        return "packed"
+    Path("dawdled").touch()
+    print("dawdling", flush=True)
     time.sleep(60)
 
 
@@ -165,11 +169,15 @@ class Shop:
         """A command line for a process of its own."""
         return [sys.executable, "-c", "from fsm_agent.cli.main import main; main()", *words]
 
+    def spawn(self, *words: str) -> subprocess.Popen[str]:
+        """A command at work in a process of its own."""
+        pipe = subprocess.PIPE
+        return subprocess.Popen(self.command(*words), cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+
     def process(self, *words: str) -> Outcome:
         """Run a command in a process of its own."""
-        done = subprocess.run(
-            self.command(*words), cwd=self.folder, capture_output=True, text=True, check=False, timeout=60
-        )
+        line = self.command(*words)
+        done = subprocess.run(line, cwd=self.folder, capture_output=True, text=True, check=False, timeout=60)
         return Outcome(done.returncode, done.stdout, done.stderr)
 
 

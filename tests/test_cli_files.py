@@ -12,14 +12,6 @@ import pytest
 from fsm_agent.cli import starting_point
 from tests.shop import ORDER, Shop, working
 
-
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FSM_AGENT_STORE", raising=False)
-    return Shop(tmp_path)
-
-
 BAD = working("pck")
 ENDLESS = ORDER.replace("    after: {3d: lapsed}\n", "").replace("  lapsed: {final: true, outcome: cancelled}\n", "")
 
@@ -155,12 +147,8 @@ def test_a_new_project_passes_check_runs_and_passes_its_own_tests(begun: Shop, m
     assert waiting.json["question"]["prompt"] == "Who is there?"
     done = begun.process("--json", "answer", "first", "Ana")
     assert (done.json["output"], done.code) == ({"greeting": "Hello, Ana!"}, 0)
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=begun.folder,
-        capture_output=True,
-        check=False,
-    )
+    pytest_in_it = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tested = subprocess.run(pytest_in_it, cwd=begun.folder, capture_output=True, check=False)
     assert tested.returncode == 0, tested.stdout
 
 

@@ -52,24 +52,24 @@ async def _ask_select(message: str, choices: Sequence[tuple[str, Json]]) -> Json
     import questionary
 
     listed = [questionary.Choice(title, value=position) for position, (title, _) in enumerate(choices)]
-    position: int = await questionary.select(
-        message, listed, instruction=" ", style=_style(), erase_when_done=False
-    ).unsafe_ask_async()
+    question = questionary.select(message, listed, instruction=" ", style=_style())
+    position: int = await question.unsafe_ask_async()
     return choices[position][1]
 
 
 async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
     import questionary
 
-    said = [meaning(field), "may be left empty" if optional else ""]
-    wanted = ", ".join(each for each in said if each not in ("", "text"))
+    wanted = [meaning(field), "may be left empty" if optional else ""]
+    told = ", ".join(each for each in wanted if each not in ("", "text"))
     problem = _judge(field, optional=optional)
-    typed: str = await questionary.text(
+    question = questionary.text(
         label,
-        instruction=f"({wanted})" if wanted else None,
+        instruction=f"({told})" if told else None,
         style=_style(),
         validate=lambda text: problem(text) or True,
-    ).unsafe_ask_async()
+    )
+    typed: str = await question.unsafe_ask_async()
     return _NOTHING if optional and not typed else read_value(typed, field)
 
 

@@ -6,7 +6,6 @@ A command's module is imported when the command is called, so that ``--help`` an
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from io import TextIOWrapper
 from typing import Any, Final, NamedTuple
@@ -18,7 +17,6 @@ from fsm_agent.cli.output import complain, counted, say
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean
 
-BROKEN_PIPE: Final = 141
 INTERRUPTED: Final = 130
 
 
@@ -65,11 +63,6 @@ class CommandLine(click.Group):
         _never_fail_to_print()
         try:
             code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # what is still in the buffer must not fail again when the interpreter flushes it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = BROKEN_PIPE
         except (click.Abort, KeyboardInterrupt):
             say("interrupted: nothing was changed")
             code = INTERRUPTED

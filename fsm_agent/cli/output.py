@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 
 import click
 
@@ -34,6 +35,13 @@ def print_blocks(blocks: Iterable[Block]) -> None:
         from fsm_agent.cli.plain import plain_text
 
         click.echo(plain_text(blocks))
+
+
+@contextmanager
+def kept_clean(settings: Settings) -> Iterator[None]:
+    """Where stdout is one JSON document, what actions print goes to stderr meanwhile."""
+    with redirect_stdout(sys.stderr) if settings.json else nullcontext():
+        yield
 
 
 def say(sentence: str) -> None:

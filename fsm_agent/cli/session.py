@@ -105,6 +105,7 @@ def _finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) ->
             return await work(Session(settings, runner, progress))
 
     try:
-        return asyncio.run(within())
+        with output.kept_clean(settings):
+            return asyncio.run(within())
     except KeyboardInterrupt:
         raise Interrupted(settings, progress.seen) from None

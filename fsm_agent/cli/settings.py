@@ -88,9 +88,9 @@ class Settings:
     def command(self, *words: str) -> str:
         """The same command line for another command, to be typed; a store URL with a secret is left out."""
         options = ["--store", self.given_store] if self.given_store and "@" not in self.given_store else []
+        options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []
         options += [word for module in self.given_modules for word in ("--module", module)]
-        options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         return shlex.join(["fsm-agent", *options, *words])
 
 

@@ -28,7 +28,8 @@ class Diary:
 def sweep(settings: Settings, *, once: bool) -> None:
     """Drive what is due: once until nothing is, or until a signal comes."""
     diary = Diary()
-    asyncio.run(_sweep(settings, diary, once=once))
+    with output.kept_clean(settings):
+        asyncio.run(_sweep(settings, diary, once=once))
     if settings.json:
         output.print_json({"driven": sorted(diary.driven)})
     else:

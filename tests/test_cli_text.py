@@ -1,0 +1,158 @@
+"""What people read in a pipe: aligned, complete, and with the next command to type."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from fsm_agent.cli.plain import plain_text
+from fsm_agent.cli.portraits import span
+from fsm_agent.cli.sheet import Facts, Ink, Prose, Table, visible
+from tests.shop import ORDER, Shop, working
+
+IDLE = """
+workflow: idle
+version: 1
+events:
+  noted: {count: integer}
+  closed: {}
+initial: open
+states:
+  open:
+    on:
+      noted: {}
+      closed: done
+  done: {final: true}
+"""
+
+
+def facts(text: str, title: str) -> list[str]:
+    """The lines under a title."""
+    lines = text.split(f"{title}:\n")[1].split("\n\n", maxsplit=1)[0].splitlines()
+    return [" ".join(line.split()) for line in lines]
+
+
+def test_show_names_every_command_that_takes_the_agent_on(shop: Shop) -> None:
+    shop.order()
+    shown = shop("show", "one").out
+    assert facts(shown, "next") == [
+        "approve fsm-agent answer one --event approve",
+        "reject fsm-agent answer one --event reject REASON",
+        "reason: text",
+        "cancel fsm-agent cancel one",
+    ]
+    assert facts(shown, "question")[0] == "Pack book?"
+    until = r"\(until \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, in (2 d 23 h|3 d)\)"
+    assert re.fullmatch(until, facts(shown, "question")[1])
+    assert facts(shown, "data") == ['item "book"', "wrap null"]
+
+
+def test_the_next_commands_really_work(shop: Shop) -> None:
+    shop.order()
+    [line] = [line for line in facts(shop("show", "one").out, "next") if line.startswith("approve ")]
+    assert shop(*line.split()[2:]).code == 0
+
+
+def test_the_next_command_repeats_the_options_that_led_here(shop: Shop) -> None:
+    options = ("--store", "sqlite:///a b.db", "--namespace", "north", "--module", "more", "--by", "ana")
+    shop(*options, "run", "workflows/order.yaml", "--id", "one", "--payload", '{"item": "x"}')
+    shown = shop(*options, "show", "one").out
+    common = "fsm-agent --store 'sqlite:///a b.db' --namespace north --by ana --module more"
+    assert f"{common} cancel one" in shown
+
+
+def test_a_question_to_somebody_names_who_may_answer(shop: Shop) -> None:
+    shop.write("workflows/order.yaml", ORDER.replace("    ask:", "    ask:\n      to: '\"ana\"'"))
+    shop.order()
+    shown = shop("show", "one").out
+    assert facts(shown, "question")[1].startswith("(for ana, until ")
+    assert "fsm-agent --by ana answer one --event approve" in shown
+    assert shop("answer", "one", "--event", "approve").code == 1
+    assert shop("--by", "ana", "answer", "one", "--event", "approve").code == 0
+
+
+@pytest.mark.parametrize(
+    ("item", "line"), [("book", "look back fsm-agent history one"), ("bomb", "look back fsm-agent history one")]
+)
+def test_an_agent_that_has_ended_is_looked_back_at(shop: Shop, item: str, line: str) -> None:
+    shop.order(item=item)
+    assert facts(shop("answer", "one", "--event", "approve").out, "next") == [line]
+
+
+def test_a_parked_agent_says_why_and_how_it_goes_on(shop: Shop) -> None:
+    shop.write("work.yaml", working("deliver"))
+    parked = shop("run", "work.yaml", "--id", "one").out
+    assert facts(parked, "error")[0].startswith("ActionMissing no action 'deliver'")
+    assert facts(parked, "next")[0] == "try again fsm-agent unpark one --retry"
+
+
+def test_an_agent_that_waits_for_an_event_names_its_payload(shop: Shop) -> None:
+    shop.write("idle.yaml", IDLE)
+    shown = shop("run", "idle.yaml", "--id", "one", "--event", "noted", "--payload", '{"count": 1}').out
+    assert facts(shown, "next") == [
+        "noted fsm-agent send one noted --payload '{\"count\": 1}'",
+        "count: integer",
+        "closed fsm-agent send one closed",
+        "cancel fsm-agent cancel one",
+    ]
+
+
+def test_a_history_is_a_table_with_who_and_why(shop: Shop) -> None:
+    shop.order()
+    shop("--by", "ana", "answer", "one", "--event", "approve")
+    lines = shop("history", "one").out.splitlines()
+    assert lines[0].split() == ["VERSION", "TIME", "EVENT", "FROM", "→", "TO", "BY", "TOOK", "WHY"]
+    assert "approve  asking → packing  ana" in lines[3]
+
+
+def test_a_list_that_goes_on_says_how(shop: Shop) -> None:
+    shop.order("a")
+    shop.order("b")
+    listed = shop("list", "--limit", "1")
+    assert (len(listed.out.splitlines()), "`fsm-agent list --after a`" in listed.err) == (2, True)
+
+
+def test_no_agents_are_told_as_such(shop: Shop) -> None:
+    assert shop("list").out == "there are no such agents\n"
+
+
+def test_blocks_in_a_pipe_are_aligned_and_end_without_spaces() -> None:
+    blocks = [
+        Facts("data", [("a", Ink("1")), ("long", Ink("2"))]),
+        Table(("id", "state"), [[Ink("x"), Ink("")], [Ink("longer"), Ink("y")]], "none"),
+        Prose("question", "one\n\n  two", ""),
+    ]
+    expected = """\
+data:
+  a     1
+  long  2
+
+ID      STATE
+x
+longer  y
+
+question:
+  one
+
+    two"""
+    assert plain_text(blocks) == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (timedelta(), "0 s"),
+        (timedelta(seconds=59.6), "1 min"),
+        (timedelta(days=2, hours=23, minutes=59), "2 d 23 h"),
+        (timedelta(hours=1, seconds=1), "1 h 1 s"),
+    ],
+)
+def test_a_length_of_time_has_two_units_at_most(time: timedelta, said: str) -> None:
+    assert span(time) == said
+
+
+def test_what_moves_a_cursor_or_hides_is_made_visible() -> None:
+    assert visible("a\x1b[2J\u202eb\n") == "a\ufffd[2J\ufffdb\ufffd"
+    assert visible("a\nb", keep="\n") == "a\nb"

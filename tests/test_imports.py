@@ -1,0 +1,51 @@
+"""What a command imports is what it costs: the light ones stay light."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.shop import Shop
+
+PROBE = """
+import json, sys
+from fsm_agent.cli.main import main
+try:
+    main()
+except SystemExit:
+    pass
+loaded = {name.partition(".")[0] for name in sys.modules}
+print("\\n" + json.dumps(sorted(loaded)))
+"""
+DRIVERS = {"redis", "psycopg", "starlette", "uvicorn", "pydantic_ai", "litellm", "openai"}
+HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz"} | DRIVERS
+#: what only those need that decide, draw, ask or read files
+RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
+SCREENS = {"rich", "questionary", "prompt_toolkit"}
+
+
+def imported(shop: Shop, *words: str) -> set[str]:
+    probe = [sys.executable, "-c", PROBE, *words]
+    done = subprocess.run(probe, cwd=shop.folder, capture_output=True, text=True, check=True, timeout=60)
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["show", "one"], ["history", "one"], ["--json", "show", "one"]]
+)
+def test_looking_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
+    shop.order()
+    assert imported(shop, *words) & (HEAVY | RULES | SCREENS) == set()
+
+
+@pytest.mark.parametrize("words", [["answer", "one", "--event", "approve"], ["send", "one", "approve"]])
+def test_delivering_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
+    shop.order()
+    assert imported(shop, *words) & (HEAVY | SCREENS | {"yaml", "yamlcore"}) == set()
+
+
+def test_help_imports_no_event_loop_and_no_store(shop: Shop) -> None:
+    assert imported(shop, "--help") & {"asyncio", "apsw"} == set()
