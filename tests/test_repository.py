@@ -1,0 +1,46 @@
+"""What this repository says about itself stays true."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import fsm_agent
+
+ROOT = Path(__file__).parent.parent
+FSM_AGENT = Path(sys.executable).with_name("fsm-agent")
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(FSM_AGENT), *words], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_gallery_has_no_mistakes() -> None:
+    checked = run("check", "workflows")
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_every_diagram_is_fresh() -> None:
+    checked = run("diagram", "workflows", "--out-dir", "diagrams", "--check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_public_name_exists_and_is_listed() -> None:
+    assert sorted(fsm_agent.__all__) == sorted(fsm_agent._HOMES)
+    assert all(getattr(fsm_agent, name) is not None for name in fsm_agent.__all__)
+
+
+def test_functions_fit_the_eye_and_modules_the_afternoon() -> None:
+    sizes, modules = [], {}
+    for path in sorted(Path(fsm_agent.__file__).parent.rglob("*.py")):
+        text = path.read_text()
+        modules[path.name] = text.count("\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                sizes.append((node.end_lineno or 0) - node.lineno + 1)
+    sizes.sort()
+    assert sizes[int(len(sizes) * 0.9)] <= 25
+    assert sizes[-1] <= 60
+    assert max(modules.values()) <= 300, [name for name, lines in modules.items() if lines > 300]
