@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine
 from textwrap import dedent
 from typing import Any, ParamSpec
 
+from fsm_agent.actions.action import action
+from fsm_agent.actions.context import Context
 from fsm_agent.agent import Step
 from fsm_agent.loader import loads
 from fsm_agent.workflow import Workflow
@@ -39,14 +41,20 @@ class Gate:
         self.was_cancelled = False
         self.calls = 0
 
-    async def __call__(self, ctx: Any) -> Any:
-        self.calls += 1
-        self.begun.set()
-        try:
-            return await asyncio.shield(self.result)
-        except asyncio.CancelledError:
-            self.was_cancelled = True
-            raise
+    def as_action(self, **known: Any) -> Any:
+        """The action ``work``."""
+
+        @action(name="work", **known)
+        async def work(ctx: Context) -> Any:
+            self.calls += 1
+            self.begun.set()
+            try:
+                return await asyncio.shield(self.result)
+            except asyncio.CancelledError:
+                self.was_cancelled = True
+                raise
+
+        return work
 
     def open(self, event: Any) -> None:
         self.result.set_result(event)

@@ -12,7 +12,7 @@ from typing import Any
 from fsm_agent.agent import ENDED, Delivery, Event, Head, Status, Step, StepKind
 from fsm_agent.delta import own
 from fsm_agent.engine.drive import decide_queued, drive, due_timer, fire, problem_of
-from fsm_agent.engine.effects import Effect, Enqueue, FindKey, Interrupt, Now
+from fsm_agent.engine.effects import Effect, Enqueue, FindKey, Interrupt, IsAlive, Now
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import (
@@ -264,10 +264,12 @@ def _drive_on(desk: Desk, live: Live, delivery: Delivery) -> Flow:
     if not desk.drives:
         return Delivered(live, delivery)
     if delivery == "queued" and live.head.status is Status.RUNNING:
+        if live.head.lease and (yield IsAlive(live.head.lease.holder)):
+            return Delivered(live, delivery)  # whoever drives the agent decides it
         try:
             yield from claim(desk, live)
         except (LeaseHeld, Conflict):
-            return Delivered(live, delivery)  # whoever drives the agent decides it
+            return Delivered(live, delivery)
     return Delivered(live, delivery, (yield from drive(desk, live)))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from fsm_agent.agent import Event, Head, Holder, KeyOutcome, Lease, Status
 from fsm_agent.delta import Folded, fold, foldable_weight, snapshot_weight
-from fsm_agent.engine.effects import Claim, Effect, IsAlive, Load, Now
+from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import Conflict, LeaseHeld
@@ -118,6 +118,7 @@ def claim(desk: Desk, live: Live) -> Flow:
     taken = new_lease(desk, live)
     epoch: int = yield Claim(live.head, taken)
     live.head = live.head._replace(epoch=epoch, lease=taken)
+    yield Interrupt(live.head.id)  # what goes on here under a lease that ran out
 
 
 def patiently(attempt: Callable[[], Flow]) -> Flow:
