@@ -34,13 +34,15 @@ async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[
         return await session.runner.get(agent.id)
 
 
-async def ask_answer(question: Question) -> tuple[str, dict[str, Json]]:
-    """Which answer, where there are several, and its fields."""
+async def ask_answer(question: Question, event: str | None = None) -> tuple[str, Mapping[str, Json]]:
+    """Which answer, where there are several, and its fields; of one that is chosen already, what is required."""
+    if event is not None:
+        return event, await ask_missing(question.events[event], {})
     from fsm_agent.cli.forms import ask_choice, ask_form
 
     events = list(question.events)
-    event = events[0] if len(events) == 1 else await ask_choice("Your answer", events)
-    return event, await ask_form(question.events[event])
+    chosen = events[0] if len(events) == 1 else await ask_choice("Your answer", events)
+    return chosen, await ask_form(question.events[chosen])
 
 
 async def ask_missing(schema: Schema, given: Mapping[str, Json]) -> Mapping[str, Json]:

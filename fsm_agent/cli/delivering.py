@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from fsm_agent.agent import Agent, Lease, moment
+from fsm_agent.agent import Agent, moment
 from fsm_agent.cli import output
 from fsm_agent.cli.conversation import ask_answer
 from fsm_agent.cli.portraits import question_block, when
@@ -16,6 +16,7 @@ from fsm_agent.cli.session import Session
 from fsm_agent.cli.values import payload_of
 from fsm_agent.errors import LeaseHeld, listed
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.processes import this_host
 
 #: a timer may wake a little before its time
@@ -26,18 +27,17 @@ async def answer(session: Session, agent_id: str, value: str | None, event: str 
     """Answer an agent's question with VALUE; on a terminal, what is missing is asked for."""
     runner, by = session.runner, session.settings.by
     agent = await runner.get(agent_id)
-    question, version = agent.question, None
-    payload: Mapping[str, Json] = {}
-    if question is None or (event is not None and event not in question.events):
+    question, shown = agent.question, None
+    if question is None or event not in (None, *question.events):
         return await session.follow(runner.answer(agent_id, event=event, by=by))
-    if value is None and event is None and output.is_conversation(session.settings):
+    if value is None and output.is_conversation(session.settings):
         output.print_blocks([question_block(question)])
-        event, payload = await ask_answer(question)
-        version = agent.version
+        event, payload = await ask_answer(question, event)
+        shown = agent.version
     else:
         event = event or _only(agent_id, list(question.events))
         payload = payload_of(value, event, question.events[event])
-    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=version))
+    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=shown))
 
 
 def _only(agent_id: str, events: list[str]) -> str:

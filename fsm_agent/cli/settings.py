@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 DEFAULT_NAMESPACE: Final = "default"
 
+#: of ``[tool.fsm-agent]``
+KEYS: Final = ("modules", "store")
+
 _RELATIVE_FILE: Final = "sqlite:///"
 
 
@@ -120,9 +123,8 @@ def _read_project(file: Path) -> Project:
 
 
 def _problem(section: Mapping[str, Any], modules: Any, store: Any) -> str | None:
-    known = ("modules", "store")
-    if unknown := [key for key in section if key not in known]:
-        return f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], known)}; there are {listed(known)}"
+    if unknown := [key for key in section if key not in KEYS]:
+        return f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], KEYS)}; there are {listed(KEYS)}"
     if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
         return 'modules must be a list of module names, such as ["shop.actions"]'
     if not isinstance(store, str | None):
