@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.lease import Lease
 
 
 class Status(StrEnum):
@@ -107,26 +108,6 @@ class Problem:
     type: str
     message: str
     held: Event | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """The process that drives an agent; ``started_ms`` tells it from a later one with the same pid."""
-
-    host: str
-    pid: int
-    started_ms: int
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who drives, and until when unless renewed."""
-
-    holder: Holder
-    until_ms: int
 
 
 class Head(NamedTuple):

@@ -30,7 +30,7 @@ class Plain(Protocol):
     def plain(self) -> Json: ...
 
 
-def own(value: Json, where: str = "", depth: int = 0) -> Json:
+def own(value: Json, where: str = "", depth: int = 0) -> Json:  # noqa: PLR0911 - a line for each kind of JSON
     """A private copy of ``value`` if it is JSON, integers within 64 bits and numbers finite; else ``DataInvalid``.
 
     Linear in the size of ``value``; ``where`` names the place in the message.

@@ -38,8 +38,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fsm_agent.agent import Lease
     from fsm_agent.finding import Finding
+    from fsm_agent.lease import Lease
 
 
 class FsmAgentError(Exception):

@@ -14,11 +14,12 @@ from fsm_agent.actions.action import Action, Emission
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head, Lease
+from fsm_agent.agent import Head
 from fsm_agent.engine.effects import Act, Acted, Emitted, Failed, Missing, Overdue, Superseded
 from fsm_agent.engine.session import LEASE_MS, RENEW_MS
 from fsm_agent.errors import ActionError, FsmAgentError, StoreError
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.processes import this_process
 from fsm_agent.stores.base import Store
 

@@ -7,7 +7,7 @@ import socket
 import time
 from functools import cache
 
-from fsm_agent.agent import Holder
+from fsm_agent.lease import Holder
 
 
 @cache

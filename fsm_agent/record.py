@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fsm_agent.agent import Head, KeyOutcome, Lease, Queued, Step
+from fsm_agent.agent import Head, KeyOutcome, Queued, Step
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,3 @@ class Page:
 
     heads: tuple[Head, ...]
     next: str | None
-
-
-def lease_runs(lease: Lease | None, now_ms: int) -> bool:
-    """Whether somebody holds a lease at ``now_ms``."""
-    return lease is not None and lease.until_ms > now_ms

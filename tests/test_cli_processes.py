@@ -9,12 +9,12 @@ import subprocess
 
 import pytest
 
-from fsm_agent.agent import Holder, Lease
 from fsm_agent.cli.delivering import resume
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.settings import Settings
 from fsm_agent.errors import LeaseHeld
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.loader import loads
 from fsm_agent.runner import Runner
 from fsm_agent.stores.base import Store

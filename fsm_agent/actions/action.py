@@ -64,24 +64,26 @@ def action(
     """
 
     def mark(marked: Function) -> Function:
-        known = describe(marked, name=name, emits=emits, inline=inline)
+        known = _read(marked, name=name, emits=emits, inline=inline)
         marked.__dict__.update(action=known, action_name=known.name)
         return marked
 
     return mark if function is None else mark(function)
 
 
-def describe(
+def describe(function: Callable[..., Any]) -> Action:
+    """The action that a function is: the mark that it bears, or what it says of itself."""
+    known = getattr(function, "action", None)
+    return known if isinstance(known, Action) else _read(function)
+
+
+def _read(
     function: Callable[..., Any],
     *,
     name: str | None = None,
     emits: Collection[str] | None = None,
     inline: bool = False,
 ) -> Action:
-    """The action that a function is: the mark that it bears, or what it says of itself."""
-    known = getattr(function, "action", None)
-    if isinstance(known, Action):
-        return known
     mode = Mode.ASYNC if inspect.iscoroutinefunction(function) else Mode.INLINE if inline else Mode.THREAD
     said = frozenset(emits) if emits is not None else _literal_events(function)
     accepts, requires = _parameters(function)

@@ -13,6 +13,7 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.check import check_workflow
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
+from fsm_agent.cli.sheet import visible
 from fsm_agent.errors import ActionError
 from fsm_agent.finding import Finding, Severity
 from fsm_agent.loader import inspect_file
@@ -78,7 +79,7 @@ def print_report(report: Report, format_name: str) -> None:
     if is_text and sys.stdout.isatty():
         for finding in report.findings:
             glyph, colour = _MARKS[finding.severity]
-            click.echo(f"{click.style(glyph, fg=colour, bold=True)} {finding}")
+            click.echo(f"{click.style(glyph, fg=colour, bold=True)} {visible(str(finding))}")
     elif report.findings or format_name == "json":
         click.echo(FORMATS[format_name](report.findings))
     click.echo(report.summary(), err=not is_text)

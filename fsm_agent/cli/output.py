@@ -6,12 +6,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import Final
 
 import click
 
 from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.sheet import Block
+from fsm_agent.cli.sheet import Block, visible
 from fsm_agent.jsontypes import Json
+
+_LINES: Final = "\n"
 
 
 def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
@@ -46,17 +49,17 @@ def kept_clean(settings: Settings) -> Iterator[None]:
 
 def say(sentence: str) -> None:
     """Tell a person what goes on, beside the output."""
-    click.echo(sentence, err=True)
+    click.echo(visible(sentence, keep=_LINES), err=True)
 
 
 def complain(sentence: str) -> None:
     """Tell what went wrong."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {sentence}", err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(sentence, keep=_LINES)}", err=True)
 
 
 def is_conversation(settings: Settings) -> bool:
     """Whether a person sits in front of it who can be asked."""
-    return not settings.json and sys.stdin.isatty() and sys.stdout.isatty()
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def counted(count: int, noun: str) -> str:

@@ -8,7 +8,6 @@ import signal
 from fsm_agent.agent import Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.sheet import visible
 from fsm_agent.runner import Runner
 from fsm_agent.worker import Worker
 
@@ -22,7 +21,7 @@ class Diary:
     def observe(self, head: Head) -> None:
         self.driven.add(head.id)
         if head.status is not Status.RUNNING:
-            output.say(visible(f"{head.id}  {head.status} in {head.state}"))
+            output.say(f"{head.id}  {head.status} in {head.state}")
 
 
 def sweep(settings: Settings, *, once: bool) -> None:

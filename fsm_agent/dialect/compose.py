@@ -21,6 +21,9 @@ from fsm_agent.jsontypes import Json
 #: Values in a document, each counted as often as an alias repeats it.
 MOST_VALUES: Final = 50_000
 
+#: Characters of a split expression that are put together again.
+LONGEST_SPLIT: Final = 1_000
+
 QUOTE: Final = "if it belongs to an expression or a text, quote the expression, as in when: 'size(data.names) > 0'"
 
 
@@ -187,7 +190,7 @@ def _is_rest(token: Token) -> bool:
 
 def _is_open(text: Json) -> bool:
     """Whether a text ends within brackets or quotes."""
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) > LONGEST_SPLIT:
         return False
     brackets = sum(text.count(each) for each in "([") - sum(text.count(each) for each in ")]")
     return brackets > 0 or text.count("'") % 2 == 1 or text.count('"') % 2 == 1

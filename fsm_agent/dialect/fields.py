@@ -108,13 +108,16 @@ def _field(reading: Reading, declared: Json, path: Path) -> Schema:
     return {}
 
 
-def _short(text: str, depth: int = _DEEPEST_LIST) -> dict[str, Json] | None:
+def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:
+    """The schema of a short form; ``depth`` bounds its brackets and question marks."""
     if text in WORDS:
         return dict(WORDS[text])
+    if depth == 0:
+        return None
     if text.endswith("?"):
-        inner = _short(text[:-1], depth)
+        inner = _short(text[:-1], depth - 1)
         return None if inner is None or isinstance(inner["type"], list) else {**inner, "type": [inner["type"], "null"]}
-    if text[:1] == "[" and text[-1:] == "]" and depth:
+    if text[:1] == "[" and text[-1:] == "]":
         inner = _short(text[1:-1].strip(), depth - 1)
         return None if inner is None else {"type": "array", "items": inner}
     return None

@@ -6,7 +6,7 @@ a name found at two levels means neither. A dotted path is absolute.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from fsm_agent.dialect.keys import DEEPEST_STATE
@@ -19,12 +19,17 @@ from fsm_agent.workflow import lineage
 class Places:
     """The states of a document by their dotted paths, as they were written, right or wrong."""
 
+    document: Json
     bodies: Mapping[str, Json]
 
     @classmethod
     def of(cls, document: Json) -> Places:
         """Tolerates everything, because it is made before anything is known to be right."""
-        return cls(dict(_walk(document, "", DEEPEST_STATE)))
+        return cls(document, dict(_walk(document, "", DEEPEST_STATE)))
+
+    def children(self, state: str) -> Collection[str]:
+        """The names under ``states`` of a state, or of the workflow (``""``)."""
+        return _under(self.bodies[state] if state else self.document, "states").keys()
 
     def meanings(self, name: str, source: str) -> list[str]:
         """The states that ``name`` can mean in the state ``source``, or in the workflow's own ``on`` (``""``)."""

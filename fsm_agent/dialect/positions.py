@@ -27,8 +27,7 @@ class Positions:
     spots: Mapping[Path, Spot]
 
     def at(self, index: int) -> Place:
-        before = self.text[:index]
-        return Place(self.file, before.count("\n") + 1, index - before.rfind("\n"))
+        return Place(self.file, self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index))
 
     def line(self, spot: Spot) -> int:
         return self.at(spot.start if spot.key is None else spot.key).line

@@ -70,7 +70,7 @@ def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> 
         return None, odd
     declared = document.get("events") if isinstance(document, dict) else None
     events = [event for event in declared if event not in BUILT_IN_EVENTS] if isinstance(declared, dict) else []
-    reading = Reading(Places.of(document), events, READERS, resolve_model)
+    reading = Reading(Places.of(document), dict.fromkeys(events), READERS, resolve_model)
     found = reading.entries(WORKFLOW, document, ())
     findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
     if not isinstance(document, dict) or not reading.misspelt.isdisjoint({"data", "events"}):

@@ -7,7 +7,7 @@ mistake hides no other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -19,8 +19,9 @@ from fsm_agent.errors import did_you_mean, listed, shortened
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
 
-#: After so many mistakes nobody reads suggestions, and they are what costs time.
-_SUGGESTIONS: Final = 200
+#: Suggestions are what costs time: nobody reads more than so many, or looks for them among more names.
+_SUGGESTIONS: Final = 50
+_CANDIDATES: Final = 1_000
 
 _NOUNS: Final[Mapping[type, str]] = {
     dict: "a mapping",
@@ -46,10 +47,14 @@ class Reading:
     def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
         self.findings.append(Finding(code.value, message, path, at_key=at_key))
 
-    def guess(self, name: str, known: Collection[str]) -> str:
-        """`` (did you mean `x`?)``, while there is still somebody to read it."""
-        near = len(self.findings) < _SUGGESTIONS and len(name) <= 80
-        return did_you_mean(name, known) if near else ""
+    @property
+    def suggests(self) -> bool:
+        """Whether suggestions are still worth their time."""
+        return len(self.findings) < _SUGGESTIONS
+
+    def guess(self, name: str, known: Iterable[str]) -> str:
+        """`` (did you mean `x`?)``, or nothing."""
+        return did_you_mean(name, list(islice(known, _CANDIDATES))) if self.suggests and len(name) <= 80 else ""
 
     def read(self, kind: Kind, value: Json, path: Path) -> Any:
         return self.readers[kind](self, value, path)

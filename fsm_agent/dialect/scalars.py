@@ -139,24 +139,25 @@ def expressions(reading: Reading, value: Json, path: Path) -> dict[str, str] | N
     return found
 
 
-def names(reading: Reading, value: Json, path: Path, noun: str) -> tuple[str, ...] | None:
-    """A list of one or more different texts."""
+def names(reading: Reading, value: Json, path: Path, noun: str) -> dict[str, int] | None:
+    """A list of one or more different texts, each with its index."""
     if not reading.is_a(list, value, path, f"a list of {noun}"):
         return None
     if not value:
         reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: list at least one of the {noun}", path)
-    found: dict[str, None] = {}
+    found: dict[str, int] = {}
     for index, each in enumerate(value):
         if reading.is_a(str, each, (*path, index)):
             if each in found:
                 message = f"{subject(path)} has {shortened(each)} twice"
                 reading.note(Code.NOT_ALLOWED, message, (*path, index))
-            found[each] = None
-    return tuple(found)
+            found.setdefault(each, index)
+    return found
 
 
 def error_names(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None:
-    return names(reading, value, path, "exception names")
+    listed_names = names(reading, value, path, "exception names")
+    return None if listed_names is None else tuple(listed_names)
 
 
 def answers(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None:
@@ -164,17 +165,15 @@ def answers(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None
     asked = names(reading, value, path, "events")
     if asked is None:
         return None
-    known = [each for each in asked if _is_answer(reading, each, (*path, value.index(each)))]
-    state = state_at(path)
-    for each in known:
-        if not reading.places.handles(state, each):
-            message = f"state `{state}` asks for event `{each}` and has no transition for it: add one under its `on`"
-            reading.note(Code.UNANSWERABLE, message, (*path, value.index(each)))
-    return tuple(known)
+    return tuple(event for event, index in asked.items() if _is_answer(reading, event, (*path, index)))
 
 
 def _is_answer(reading: Reading, event: str, path: Path) -> bool:
     if event in reading.events:
+        state = state_at(path)
+        if not reading.places.handles(state, event):
+            message = f"state `{state}` asks for event `{event}` and has no transition for it: add one under its `on`"
+            reading.note(Code.UNANSWERABLE, message, path)
         return True
     what = "is built in, and nobody can answer with it" if event in BUILT_IN_EVENTS else "is not declared"
     guess = reading.guess(event, reading.events)

@@ -85,12 +85,12 @@ def target(reading: Reading, value: Json, path: Path) -> str | None:
 
 def _note_unknown(reading: Reading, name: str, source: str, path: Path) -> None:
     """A dotted path that ends in this very name is a better guess than any that merely looks alike."""
-    known = list(reading.places.bodies)
+    known = reading.places.bodies if reading.suggests else ()
     inner = [each for each in known if each.endswith(f".{name}")]
-    nearby = [each for each in known if reading.places.meanings(each, source)]
-    guess = f" (did you mean `{inner[0]}`?)" if inner and len(name) <= 80 else reading.guess(name, nearby)
-    if not guess:
-        guess = f"; there are {some(nearby)}"
+    guess = f" (did you mean `{inner[0]}`?)" if inner and len(name) <= 80 else ""
+    if known and not guess:
+        nearby = [each for each in known if reading.places.meanings(each, source)]
+        guess = reading.guess(name, nearby) or f"; there are {some(nearby)}"
     reading.note(Code.UNKNOWN_STATE, f"there is no state {shortened(name)} to go to{guess}", path)
 
 
@@ -99,10 +99,9 @@ def initial(reading: Reading, value: Json, path: Path) -> str | None:
     if not reading.is_a(str, value, path, "the name of a state"):
         return None
     state = state_at(path)
-    meant = f"{state}.{value}" if state else value
-    if meant in reading.places.bodies and "." not in value:
-        return meant
-    beside = [each.rpartition(".")[2] for each in reading.places.bodies if each.rpartition(".")[0] == state]
+    beside = reading.places.children(state)
+    if value in beside:
+        return f"{state}.{value}" if state else value
     if beside:  # where there are no states at all, that is the mistake
         whose = f"of `{state}`" if state else "at the top level"
         guess = reading.guess(value, beside)

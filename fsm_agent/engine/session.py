@@ -9,14 +9,15 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.agent import Event, Head, Holder, KeyOutcome, Lease, Status
+from fsm_agent.agent import Event, Head, KeyOutcome, Status
 from fsm_agent.delta import Folded, fold, foldable_weight, snapshot_weight
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import Conflict, LeaseHeld
 from fsm_agent.jsontypes import Json
-from fsm_agent.record import Commit, Committed, Record, Snapshot, lease_runs
+from fsm_agent.lease import Holder, Lease, lease_runs
+from fsm_agent.record import Commit, Committed, Record, Snapshot
 
 #: How long a lease lasts unless it is renewed, and how often it is.
 LEASE_MS: Final = 15_000

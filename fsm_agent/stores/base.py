@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fsm_agent.agent import Event, Head, Lease, Status, Step
+from fsm_agent.agent import Event, Head, Status, Step
 from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Page, Record
 
 

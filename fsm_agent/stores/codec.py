@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Holder, Lease, Problem, Status, Step, StepKind
+from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Status, Step, StepKind
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Snapshot
 
 _encode_ascii: Final = json.JSONEncoder(check_circular=False, allow_nan=False, separators=(",", ":")).encode

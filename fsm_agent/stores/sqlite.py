@@ -14,9 +14,10 @@ from typing import Any, Final, Self, TypeVar
 
 import apsw
 
-from fsm_agent.agent import Event, Head, KeyOutcome, Lease, Queued, Status, Step
+from fsm_agent.agent import Event, Head, KeyOutcome, Queued, Status, Step
 from fsm_agent.errors import AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Page, Record, Snapshot
 from fsm_agent.stores import codec
 from fsm_agent.stores import sqlite_units as units

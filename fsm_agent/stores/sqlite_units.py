@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from fsm_agent.agent import Event, Head, Lease
+from fsm_agent.agent import Event, Head
 from fsm_agent.errors import AgentExists, AgentNotFound
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on

@@ -36,7 +36,7 @@ Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception
 Script: TypeAlias = Iterable[Outcome] | Callable[[Context], Any]
 
 
-class ScriptEnded(AssertionError):  # noqa: N818 - it ends a test
+class ScriptEnded(AssertionError):
     """An action was called more often than its script says."""
 
 
@@ -169,11 +169,16 @@ class _ScriptedHands:
 
     def _failed(self, error: Exception) -> Failed:
         types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-        is_timeout = isinstance(error, TimeoutError)
-        is_retryable = not isinstance(error, FsmAgentError)
-        return Failed(types, str(error) or types[0], self._clock.ms, 0, is_retryable=is_retryable, is_timeout=is_timeout)
+        return Failed(
+            types,
+            str(error) or types[0],
+            self._clock.ms,
+            0,
+            is_retryable=not isinstance(error, FsmAgentError),
+            is_timeout=isinstance(error, TimeoutError),
+        )
 
-    async def sleep(self, head: Head, until_ms: int) -> int:
+    async def sleep(self, head: Head, until_ms: int) -> int:  # noqa: ARG002 - the interface of hands
         self._clock.ms = max(self._clock.ms, until_ms)
         return self._clock.ms
 

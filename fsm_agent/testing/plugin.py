@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +20,8 @@ def fake_clock() -> FakeClock:
 
 
 @pytest.fixture
-def memory_store(fake_clock: FakeClock) -> Iterator[Store]:
+def memory_store(fake_clock: FakeClock) -> Store:
     """An empty store in this process, on ``fake_clock``."""
     from fsm_agent.stores.urls import open_store
 
-    yield open_store("memory://", clock=fake_clock)
+    return open_store("memory://", clock=fake_clock)

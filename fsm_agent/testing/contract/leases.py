@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from fsm_agent.agent import ArmedTimer, Holder, Lease, Status
+from fsm_agent.agent import ArmedTimer, Status
 from fsm_agent.errors import Conflict
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import ID, LEASE, PING, Bench, a_commit, a_creation, all_of, in_loop

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from fsm_agent.agent import Delta, Holder, KeyOutcome, Lease, Status
+from fsm_agent.agent import Delta, KeyOutcome, Status
 from fsm_agent.errors import Conflict
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Committed, Snapshot
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.bench import (
