@@ -226,10 +226,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An acknowledged event that waits for the running action; decided in order of ``number``."""
+    """An acknowledged event that waits for the action that runs; decided in order of ``number``."""
 
     number: int
     event: Event
+    #: that of the agent when the event arrived
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def complain(sentence: str) -> None:
 
 def is_conversation(settings: Settings) -> bool:
     """Whether a person sits in front of it who can be asked."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    return not settings.json and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def counted(count: int, noun: str) -> str:

@@ -59,7 +59,7 @@ def _next_turn(desk: Desk, live: Live) -> Flow | None:
     status = live.head.status
     if status is Status.PARKED:
         return None
-    if live.queue:
+    if _is_queue_free(live):
         return decide_queued(desk, live)
     if status in ENDED:
         return None
@@ -116,6 +116,13 @@ def fire(live: Live, timer: ArmedTimer) -> Proposal:
                 return refuse(live, event, f"timer {timer.label} has no transition", fired=timer)
     except Refused as error:
         return park(live, event, problem_of(error))
+
+
+def _is_queue_free(live: Live) -> bool:
+    """Whether an event is queued that no action holds up: the one that it waited for has named its event."""
+    if not live.queue:
+        return False
+    return live.head.status is not Status.RUNNING or live.queue[0].version < live.head.activation
 
 
 def decide_queued(desk: Desk, live: Live, *, from_outside: bool = False) -> Flow:

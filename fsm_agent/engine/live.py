@@ -55,7 +55,8 @@ def take(
 ) -> Proposal:
     """The step that ``event`` makes by ``move``: assigns, one validation, exit and entry.
 
-    ``data`` is the draft that the action left. Raises ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
+    ``data`` is the draft that the action left, ``duration_ms`` how long it took to name this event. Raises
+    ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
     """
     program, head = live.program, live.head
     data = live.draft() if data is None else data
@@ -67,7 +68,8 @@ def take(
         _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    moved = _stay(live, fired) if move.is_internal else _enter(live, move, event, view, fired=fired)
+    is_done = duration_ms is not None
+    moved = _stay(live, fired, is_done=is_done) if move.is_internal else _enter(live, move, event, view, fired=fired)
     if event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     step = Step(
@@ -95,11 +97,16 @@ def _append(data: Data, name: str, item: Json) -> None:
         raise DataInvalid([f"{name} is {shortened(items)}, and only a list can be appended to"])
 
 
-def _stay(live: Live, fired: ArmedTimer | None) -> Head:
-    """An internal transition leaves everything as it is, but for the timer that fired."""
-    timers = tuple(timer for timer in live.head.timers if timer is not fired)
-    version = live.head.version + 1
-    return live.head._replace(version=version, updated_ms=live.now_ms, timers=timers, is_exempt=False)
+def _stay(live: Live, fired: ArmedTimer | None, *, is_done: bool = False) -> Head:
+    """An internal transition leaves everything as it is, but for the timer that fired, and for an action that has
+    named its event: that one is done, and the agent waits where it is."""
+    head = live.head._replace(
+        version=live.head.version + 1,
+        updated_ms=live.now_ms,
+        timers=tuple(timer for timer in live.head.timers if timer is not fired),
+        is_exempt=False,
+    )
+    return head._replace(status=Status.WAITING, activation=0, attempts=0, retry_ms=None) if is_done else head
 
 
 def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTimer | None) -> Head:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Status, Step, StepKind
+from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Snapshot
@@ -185,12 +185,13 @@ def _event(event: Event) -> tuple[Json, ...]:
     return (event.name, dict(event.payload), event.by, event.key)
 
 
-def event_text(event: Event) -> str:
-    return encode(_event(event))
+def queued_text(event: Event, version: int) -> str:
+    return encode((*_event(event), version))
 
 
-def event_of(text: str) -> Event:
-    return Event(*decode(text))
+def queued_of(number: int, text: str) -> Queued:
+    *event, version = decode(text)
+    return Queued(number, Event(*event), version)
 
 
 def step_row(step: Step) -> StepRow:

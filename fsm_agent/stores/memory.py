@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Self
 
-from fsm_agent.agent import Event, Head, KeyOutcome, Queued, Status, Step
+from fsm_agent.agent import Event, Head, KeyOutcome, Status, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease, lease_runs
@@ -58,7 +58,7 @@ class _Kept:
         if commit.key is not None:
             self.keys[commit.key] = (head.version, commit.fingerprint)
         if commit.dequeue is not None:
-            key = codec.event_of(self.queue.pop(commit.dequeue)).key
+            key = codec.queued_of(commit.dequeue, self.queue.pop(commit.dequeue)).event.key
             if key is not None:
                 self.keys[key] = (head.version, self.keys[key][1])
 
@@ -133,7 +133,7 @@ class MemoryStore(Store):
             head=kept.head,
             snapshot=codec.snapshot_of(kept.snapshot) if kept.snapshot else None,
             tail=tuple(codec.step_of(step) for step in kept.tail()),
-            queue=tuple(Queued(number, codec.event_of(text)) for number, text in kept.queue.items()),
+            queue=tuple(codec.queued_of(number, text) for number, text in kept.queue.items()),
             outcome=KeyOutcome(*outcome) if outcome else None,
         )
 
@@ -155,7 +155,7 @@ class MemoryStore(Store):
         kept = self._kept(agent_id)
         if kept.moving.version != version or event.key in kept.keys:
             raise moved_on(agent_id, version, kept.moving.version)
-        text = codec.event_text(event)
+        text = codec.queued_text(event, version)
         kept.numbered += 1
         kept.queue[kept.numbered] = text
         if event.key is not None:

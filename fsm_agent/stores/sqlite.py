@@ -236,7 +236,7 @@ def _tail(db: apsw.Connection, agent: int, snapshot: Snapshot | None) -> tuple[S
 
 def _queue(db: apsw.Connection, agent: int) -> tuple[Queued, ...]:
     found = rows(db, "SELECT number, event FROM queue WHERE agent = ? ORDER BY number", agent)
-    return tuple(Queued(number, codec.event_of(text)) for number, text in found)
+    return tuple(codec.queued_of(number, text) for number, text in found)
 
 
 def _outcome(db: apsw.Connection, agent: int, key: str) -> KeyOutcome | None:

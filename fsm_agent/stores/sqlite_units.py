@@ -142,7 +142,7 @@ def _dequeue(db: apsw.Connection, head: Head, now: Standing, number: int) -> Non
 
 
 def enqueuing(namespace: str, agent_id: str, version: int, event: Event, fingerprint: str) -> Unit[int]:
-    text = codec.event_text(event)
+    text = codec.queued_text(event, version)
 
     def enqueue(db: apsw.Connection) -> int:
         now = _standing(db, namespace, agent_id)

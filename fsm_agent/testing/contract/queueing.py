@@ -22,7 +22,7 @@ class QueueingContract(Bench):
         await store.create(a_creation(lease=LEASE))
         assert [await store.enqueue(ID, 1, event) for event in (PING, PONG)] == [1, 2]
         record = await store.load(ID)
-        assert record.queue == (Queued(1, PING), Queued(2, PONG))
+        assert record.queue == (Queued(1, PING, 1), Queued(2, PONG, 1))
         assert (record.head.queued, record.head.version, record.head.epoch) == (2, 1, 1)
 
     @in_loop
@@ -65,7 +65,7 @@ class QueueingContract(Bench):
         await store.enqueue(ID, 1, PONG)
         assert await store.commit(a_commit(2, dequeue=1)) == Committed(1, 1)
         record = await store.load(ID)
-        assert (record.queue, record.head.queued) == ((Queued(2, PONG),), 1)
+        assert (record.queue, record.head.queued) == ((Queued(2, PONG, 1),), 1)
 
     @in_loop
     async def test_a_step_that_decides_what_is_not_queued_is_refused_and_changes_nothing(self, store: Store) -> None:
@@ -81,7 +81,7 @@ class QueueingContract(Bench):
         seen = await store.create(a_creation(lease=LEASE))
         await store.enqueue(ID, 1, PING)
         assert await store.commit(a_commit(2, head={"queued": seen.queued})) == Committed(1, 1)
-        assert (await store.load(ID)).queue == (Queued(1, PING),)
+        assert (await store.load(ID)).queue == (Queued(1, PING, 1),)
 
     @in_loop
     async def test_numbers_of_decided_events_are_not_given_again(self, store: Store) -> None:
@@ -89,7 +89,7 @@ class QueueingContract(Bench):
         await store.enqueue(ID, 1, PING)
         await store.commit(a_commit(2, dequeue=1))
         await store.enqueue(ID, 2, PONG)
-        assert (await store.load(ID)).queue == (Queued(2, PONG),)
+        assert (await store.load(ID)).queue == (Queued(2, PONG, 2),)
 
     @in_loop
     async def test_a_queue_makes_its_agent_due_until_it_is_empty(self, store: Store) -> None:
