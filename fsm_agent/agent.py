@@ -150,7 +150,8 @@ class Head(NamedTuple):
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
-        return 0 if self.queued and self.status is not Status.PARKED else self.own_wake_ms
+        is_held_up = self.status in (Status.RUNNING, Status.PARKED)  # then the queue is no news
+        return 0 if self.queued and not is_held_up else self.own_wake_ms
 
     @property
     def own_wake_ms(self) -> int | None:

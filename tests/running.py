@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from textwrap import dedent
 from typing import Any, ParamSpec
@@ -11,7 +13,9 @@ from typing import Any, ParamSpec
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.agent import Step
+from fsm_agent.lease import Holder
 from fsm_agent.loader import loads
+from fsm_agent.processes import is_alive, this_host, this_process
 from fsm_agent.workflow import Workflow
 
 Arguments = ParamSpec("Arguments")
@@ -67,3 +71,13 @@ def story(steps: Any) -> list[str]:
 
 def _line(step: Step) -> str:
     return f"{step.kind} {step.event} {step.source or ''}>{step.target}"
+
+
+def dead_process() -> Holder:
+    """A process of this host that was killed."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    alive = Holder(this_host(), process.pid, this_process().started_ms + 60_000)
+    assert is_alive(alive) is True
+    process.kill()
+    process.wait()
+    return alive

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -24,7 +22,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.running import Gate, flow, on_loop, story
+from tests.running import Gate, dead_process, flow, on_loop, story
 
 WORK = flow("""
     events: {ok: {}}
@@ -63,16 +61,6 @@ async def left_behind(store: Store, holder: Holder) -> Head:
     head = await store.head("a")
     await store.claim("a", head, Lease(holder, await store.now() + LEASE_MS))
     return await store.head("a")
-
-
-def dead_process() -> Holder:
-    """A process of this host that was killed."""
-    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    alive = Holder(this_host(), process.pid, this_process().started_ms + 60_000)
-    assert is_alive(alive) is True
-    process.kill()
-    process.wait()
-    return alive
 
 
 @on_loop

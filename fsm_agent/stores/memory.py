@@ -29,7 +29,7 @@ class _Kept:
 
     pin: codec.PinRow
     moving: codec.MovingRow
-    #: ``Head.own_wake_ms``
+    #: ``Head.wake_ms``
     wake_ms: int | None
     lease: Lease | None
     steps: list[codec.StepRow]
@@ -61,6 +61,8 @@ class _Kept:
             key = codec.queued_of(commit.dequeue, self.queue.pop(commit.dequeue)).event.key
             if key is not None:
                 self.keys[key] = (head.version, self.keys[key][1])
+        if self.queue:
+            self.wake_ms = head._replace(queued=len(self.queue)).wake_ms
 
     def tail(self) -> Iterator[codec.StepRow]:
         """What ``Record.tail`` is made of; of steps that the snapshot covers, only the appended items."""
@@ -158,6 +160,7 @@ class MemoryStore(Store):
         text = codec.queued_text(event, version)
         kept.numbered += 1
         kept.queue[kept.numbered] = text
+        kept.wake_ms = kept.head.wake_ms
         if event.key is not None:
             kept.keys[event.key] = (None, fingerprint)
         return len(kept.queue)
@@ -186,11 +189,11 @@ class MemoryStore(Store):
         if kept.epoch != epoch:
             raise moved_on(agent_id, kept.moving.version, kept.moving.version)
         head = kept.head._replace(attempts=attempts, retry_ms=retry_ms)
-        kept.moving, kept.wake_ms = codec.moving_row(head), head.own_wake_ms
+        kept.moving, kept.wake_ms = codec.moving_row(head), head.wake_ms
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         waking = (
-            (0 if kept.queue else kept.wake_ms, agent_id)
+            (kept.wake_ms, agent_id)
             for agent_id, kept in self._agents.items()
             if not lease_runs(kept.lease, now_ms)
         )

@@ -120,7 +120,7 @@ def committing(namespace: str, commit: Commit) -> Unit[Committed]:
         epoch = now.epoch + (commit.epoch is None)
         db.execute(_MOVE, (*moving, epoch, now.agent))
         db.execute(_STEP, (now.agent, *step))
-        wake = 0 if queued else wake_ms
+        wake = head._replace(queued=queued).wake_ms if queued else wake_ms
         if wake != now.wake_ms or lease != now.lease:
             db.execute(_HOLD, (wake, *lease, now.agent))
         if snapshot is not None:
@@ -149,7 +149,9 @@ def enqueuing(namespace: str, agent_id: str, version: int, event: Event, fingerp
         if now.version != version or _is_used(db, now.agent, event.key):
             raise moved_on(agent_id, version, now.version)
         queued, number = now.queued + 1, now.numbered + 1
-        db.execute("UPDATE head SET queued = ?, numbered = ?, wake_ms = 0 WHERE agent = ?", (queued, number, now.agent))
+        wake_ms = read_head(db, namespace, agent_id)._replace(queued=queued).wake_ms
+        row = (queued, number, wake_ms, now.agent)
+        db.execute("UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE agent = ?", row)
         db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", (now.agent, number, event.key, text))
         if event.key is not None:
             _use(db, now.agent, event.key, None, fingerprint)

@@ -101,9 +101,19 @@ class LeasesContract(Bench):
         await store.record_attempt(ID, 1, attempts=1, retry_ms=NEW_YEAR_MS + 500)
         assert await store.due(NEW_YEAR_MS + 499, 9) == []
         assert await store.due(NEW_YEAR_MS + 500, 9) == [ID]
+
+    @in_loop
+    async def test_queued_events_are_due_when_nothing_holds_them_up(self, store: Store) -> None:
+        await store.create(a_creation(status=Status.RUNNING))
         await store.enqueue(ID, 1, PING)
-        await store.record_attempt(ID, 1, attempts=2, retry_ms=NEW_YEAR_MS + 900)
-        assert await store.due(NEW_YEAR_MS, 9) == [ID]
+        await store.record_attempt(ID, 1, attempts=1, retry_ms=NEW_YEAR_MS + 500)
+        assert await store.due(NEW_YEAR_MS + 499, 9) == []
+        whether_due = {Status.WAITING: [ID], Status.PARKED: [], Status.DONE: [ID]}
+        for version, (status, due) in enumerate(whether_due.items(), start=2):
+            await store.commit(a_commit(version, head={"status": status}))
+            assert await store.due(NEW_YEAR_MS, 9) == due
+        await store.commit(a_commit(5, head={"status": Status.DONE}, dequeue=1))
+        assert await store.due(NEW_YEAR_MS, 9) == []
 
     @in_loop
     async def test_who_needs_nobody_is_not_due(self, store: Store) -> None:
