@@ -47,9 +47,9 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
     try:
         while (turn := _next_turn(desk, live)) is not None:
             yield from turn
-        if live.head.lease is not None:
+        if live.is_held:
             yield Release(live.head.id, live.head.epoch)
-            live.head = live.head._replace(lease=None)
+            live.is_held = False
     except (Superseded, Conflict):
         return False
     return True

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.agent import EMPTY_DELTA, ArmedTimer, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
 from fsm_agent.data import Data, View, changes
-from fsm_agent.delta import Folded
+from fsm_agent.delta import Folded, foldable_weight
 from fsm_agent.draft import ListDraft
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Move, Scene
+
+#: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
+_ROW_WEIGHT: Final = 24
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class Live:
     folded: Folded
     now_ms: int
     queue: deque[Queued] = field(default_factory=deque)
+    #: whether this process holds the lease, under ``head.epoch``
+    is_held: bool = False
 
     def draft(self) -> Data:
         return Data(self.folded.values)
@@ -68,8 +73,11 @@ def take(
         _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    is_done = duration_ms is not None
-    moved = _stay(live, fired, is_done=is_done) if move.is_internal else _enter(live, move, event, view, fired=fired)
+    unfolded = head.unfolded + _ROW_WEIGHT + foldable_weight(delta)
+    if move.is_internal:
+        moved = _stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
+    else:
+        moved = _enter(live, move, event, view, fired=fired, unfolded=unfolded)
     if event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     step = Step(
@@ -97,7 +105,7 @@ def _append(data: Data, name: str, item: Json) -> None:
         raise DataInvalid([f"{name} is {shortened(items)}, and only a list can be appended to"])
 
 
-def _stay(live: Live, fired: ArmedTimer | None, *, is_done: bool = False) -> Head:
+def _stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
     """An internal transition leaves everything as it is, but for the timer that fired, and for an action that has
     named its event: that one is done, and the agent waits where it is."""
     head = live.head._replace(
@@ -105,11 +113,12 @@ def _stay(live: Live, fired: ArmedTimer | None, *, is_done: bool = False) -> Hea
         updated_ms=live.now_ms,
         timers=tuple(timer for timer in live.head.timers if timer is not fired),
         is_exempt=False,
+        unfolded=unfolded,
     )
     return head._replace(status=Status.WAITING, activation=0, attempts=0, retry_ms=None) if is_done else head
 
 
-def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTimer | None) -> Head:
+def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTimer | None, unfolded: int) -> Head:
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome."""
     program, head = live.program, live.head
     leaf = program.state(move.target)
@@ -132,6 +141,7 @@ def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTime
         output=program.entry_values(leaf.output, scene) if leaf.output else None,
         problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
         is_exempt=False,
+        unfolded=unfolded,
     )
 
 
@@ -164,7 +174,7 @@ def check_limits(live: Live, moved: Head) -> None:
 
 def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> Proposal:
     """An acknowledged event that has become impossible: it is refused on record."""
-    return Proposal(_stay(live, fired), _mark(live, StepKind.REFUSED, event, reason))
+    return Proposal(_stay(live, fired, unfolded=live.head.unfolded), _mark(live, StepKind.REFUSED, event, reason))
 
 
 def park(live: Live, event: Event, problem: Problem) -> Proposal:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.agent import Event, Head, KeyOutcome, Status
-from fsm_agent.delta import Folded, fold, foldable_weight, snapshot_weight
+from fsm_agent.delta import Folded, fold, snapshot_weight
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.program import Program
@@ -26,8 +26,6 @@ RENEW_MS: Final = 5_000
 #: How often a flow starts over when others commit between its reading and its writing.
 PATIENCE: Final = 50
 
-#: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
-_ROW_WEIGHT: Final = 24
 _SMALLEST_FOLD: Final = 1_024
 
 Flow: TypeAlias = Generator[Effect, Any, Any]
@@ -79,13 +77,13 @@ def write(
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
     lease = new_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
-    head, snapshot = _weighed(live, proposal, lease)
+    head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint)
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
-    live.head = head
+    live.head, live.is_held = head, lease is not None
     if dequeue is not None:
         live.queue.popleft()
     if committed.queued > len(live.queue):
@@ -93,16 +91,15 @@ def write(
         live.queue = deque(record.queue)
 
 
-def _weighed(live: Live, proposal: Proposal, lease: Lease | None) -> tuple[Head, Snapshot | None]:
-    """The head to be written, and a snapshot when the deltas since the last outweigh twice what it would weigh: of
-    the version before this step, so that it costs nothing if the step is refused."""
-    unfolded, fold_at, snapshot = proposal.head.unfolded, proposal.head.fold_at, None
-    unfolded += _ROW_WEIGHT + foldable_weight(proposal.step.delta)
-    if unfolded > max(fold_at, _SMALLEST_FOLD):
-        fold_at = 2 * snapshot_weight(live.folded)
-        if unfolded > fold_at:
-            unfolded, snapshot = 0, live.folded.snapshot(live.head.version)
-    return proposal.head._replace(lease=lease, unfolded=unfolded, fold_at=fold_at), snapshot
+def _folding(live: Live, head: Head) -> tuple[Head, Snapshot | None]:
+    """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
+    step, so that it costs nothing if the step is refused."""
+    if head.unfolded <= max(head.fold_at, _SMALLEST_FOLD):
+        return head, None
+    fold_at = 2 * snapshot_weight(live.folded)
+    if head.unfolded <= fold_at:
+        return head._replace(fold_at=fold_at), None
+    return head._replace(unfolded=0, fold_at=fold_at), live.folded.snapshot(live.head.version)
 
 
 def new_lease(desk: Desk, live: Live) -> Lease:
@@ -118,7 +115,7 @@ def claim(desk: Desk, live: Live) -> Flow:
             raise LeaseHeld(live.head.id, lease)
     taken = new_lease(desk, live)
     epoch: int = yield Claim(live.head, taken)
-    live.head = live.head._replace(epoch=epoch, lease=taken)
+    live.head, live.is_held = live.head._replace(epoch=epoch), True
     yield Interrupt(live.head.id)  # what goes on here under a lease that ran out
 
 
