@@ -85,9 +85,10 @@ class View(Mapping[str, Json]):
     def __len__(self) -> int:
         return len(self._root)
 
-    def size(self, name: str) -> int:
-        """The length of a list, dict or string without making it."""
-        return len(self._root[name])
+    def size(self, name: str) -> int | None:
+        """The length of a list without making it; of null it is none."""
+        items = self._root[name]
+        return None if items is None else len(items)
 
 
 def changes(data: Data) -> Delta:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 from fsm_agent.expressions.kinds import DEEPEST, Kind, kind_of, resolved
 from fsm_agent.jsontypes import Json, Schema
@@ -29,6 +29,13 @@ VISITS: Final = "visits"
 #: CEL cannot spell these after a dot.
 _UNSPEAKABLE: Final = frozenset({"in", "true", "false", "null"})
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """Data that knows how long its lists are without making them."""
+
+    def size(self, name: str) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Variable:
         CEL was promised."""
         from_event, (first, *rest) = self.root == "event", self.keys
         convert = _CONVERSIONS.get(self.kind.name)
+        if not rest and convert is None:
+            return (lambda _, event, __: event[first]) if from_event else (lambda data, _, __: data[first])
 
         def read(data: Values, event: Values, _: Mapping[str, int]) -> Json:
             value = (event if from_event else data)[first]
@@ -103,7 +112,7 @@ class Scope:
         if name in self.variables:
             return self.variables[name].reader()
         if name in self.lengths:
-            return _length(self.variables[name.removesuffix(LENGTH)].reader())
+            return _length(self.variables[name.removesuffix(LENGTH)])
         unvisited = dict.fromkeys(self.states, 0)
 
         def visited(_: Values, __: Values, visits: Mapping[str, int]) -> Json:
@@ -112,8 +121,13 @@ class Scope:
         return visited
 
 
-def _length(whole: Read) -> Read:
+def _length(variable: Variable) -> Read:
+    """The length of a list; data that knows its lengths is asked, so that a drafted list is not put together."""
+    whole, in_data, field = variable.reader(), variable.root == "data" and len(variable.keys) == 1, variable.keys[0]
+
     def length(data: Values, event: Values, visits: Mapping[str, int]) -> Json:
+        if in_data and isinstance(data, Counting):
+            return data.size(field)
         items = whole(data, event, visits)
         return None if items is None else len(items)
 
@@ -121,7 +135,7 @@ def _length(whole: Read) -> Read:
 
 
 def _integral(value: Json) -> Json:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _real(value: Json) -> Json:
