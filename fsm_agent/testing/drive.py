@@ -148,7 +148,12 @@ class _ScriptedHands:
         )
         outcome = self._next(effect.do, context)
         if callable(outcome):
-            outcome = await _called(outcome, context, effect.arguments)
+            try:
+                outcome = await _called(outcome, context, effect.arguments)
+            except AssertionError:
+                raise  # it is the test's
+            except Exception as error:
+                outcome = error
         if isinstance(outcome, Exception):
             return self._failed(outcome)
         if isinstance(outcome, Emission):

@@ -1,0 +1,129 @@
+"""Every error is one sentence that says what happened, where, and what is allowed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from fsm_agent import errors
+from fsm_agent.errors import (
+    ActionMissing,
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    DataInvalid,
+    ExpressionFailed,
+    FsmAgentError,
+    GuardsRefused,
+    IdInvalid,
+    IllegalEvent,
+    KeyReuse,
+    LeaseHeld,
+    LimitExceeded,
+    ModuleNotAllowed,
+    NotAddressee,
+    NotAsked,
+    NotParked,
+    PayloadInvalid,
+    UnknownEvent,
+    WorkflowInvalid,
+    did_you_mean,
+    listed,
+    shortened,
+)
+from fsm_agent.finding import Finding, Place
+from fsm_agent.lease import Holder, Lease
+
+SENTENCES = [
+    (
+        WorkflowInvalid(
+            [Finding("FSM001", "no YAML", place=Place("w.yaml", 2, 3)), Finding("X", "bad", ("states", 0))]
+        ),
+        "w.yaml:2:3: FSM001 no YAML\nstates.0: X bad",
+    ),
+    (
+        UnknownEvent("aprove", ["approve", "reject"]),
+        "unknown event 'aprove' (did you mean `approve`?); this workflow has approve, reject",
+    ),
+    (
+        IllegalEvent("pay", "idle", ["order"], why=", because I say so"),
+        "event 'pay' is not allowed in state 'idle', because I say so; allowed: order",
+    ),
+    (IllegalEvent("pay", "done", ()), "event 'pay' is not allowed in state 'done'; allowed: nothing"),
+    (
+        GuardsRefused("pay", "idle", ["data.n > 0", "data.m > 0"]),
+        "event 'pay' is refused in state 'idle': `data.n > 0` and `data.m > 0` did not hold",
+    ),
+    (PayloadInvalid("pay", ["a is b", "c is d"]), "the payload of event 'pay' is wrong: a is b; c is d"),
+    (DataInvalid(["a is b", "c is d"]), "the data is wrong: a is b; c is d"),
+    (
+        ExpressionFailed("1 / data.n", "division by zero", {"data.n": 0}),
+        "expression `1 / data.n` failed: division by zero, on {'data.n': 0}",
+    ),
+    (NotAddressee("eve", ["ana", "bob"]), "the question is for ana, bob, and 'eve' may not answer it"),
+    (NotAddressee(None, ["ana"]), "the question is for ana, and an unnamed sender may not answer it"),
+    (NotAsked("a-1", "idle", "waiting"), "agent 'a-1' asks nothing now: it is waiting in state 'idle'"),
+    (LimitExceeded("visits.b", 2, "a"), "limit visits.b = 2 would be exceeded in state 'a'"),
+    (KeyReuse("k"), "key 'k' was used already for another event or payload"),
+    (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
+    (Conflict("a-1", 3), "agent 'a-1' has moved on, and version 3 was expected: somebody else was first"),
+    (
+        LeaseHeld("a-1", Lease(Holder("box", 7, 0), 0)),
+        "agent 'a-1' is driven by process 7 on box now; wait for it, or stop that process",
+    ),
+    (AgentExists("a-1"), "agent 'a-1' exists already; choose another id, or repeat the key that made it"),
+    (
+        AgentNotFound("a-1", "shop"),
+        "no agent 'a-1' in namespace 'shop'; `fsm-agent list` shows those there are",
+    ),
+    (
+        IdInvalid("a/b"),
+        "id 'a/b' is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', a letter or digit first",
+    ),
+    (NotParked("a-1", "done"), "agent 'a-1' is done, and only a parked one can be unparked"),
+    (
+        ActionMissing("plam", ["plan", "book"]),
+        "no action 'plam' (did you mean `plan`?); there are book, plan",
+    ),
+    (ActionMissing("plan", []), "no action 'plan'; no module is allowed that has one"),
+    (
+        ModuleNotAllowed("os", ["trips"]),
+        "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "
+        "--module; allowed: trips",
+    ),
+]
+
+ALL = {
+    each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, FsmAgentError)
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "sentence"), SENTENCES, ids=lambda each: type(each).__name__)
+def test_an_error_says_what_happened(error: FsmAgentError, sentence: str) -> None:
+    assert str(error) == sentence
+
+
+def test_every_error_that_builds_its_own_sentence_is_tested() -> None:
+    building = {each for each in ALL if "__init__" in vars(each)}
+    assert building == {type(error) for error, _ in SENTENCES}
+
+
+def test_the_tree_in_the_module_s_docstring_is_the_tree_of_classes() -> None:
+    drawn: dict[str, str] = {}
+    above: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if found := re.match(r"([│ ]*)(?:[├└]── )?([A-Z]\w+)(?:\s{2,}|$)", line):
+            depth = (len(found[1]) + 4 * ("── " in line)) // 4
+            above[depth:] = [found[2]]
+            if depth:
+                drawn[found[2]] = above[depth - 1]
+    assert drawn == {each.__name__: each.__base__.__name__ for each in ALL - {FsmAgentError} if each.__base__}
+
+
+def test_names_are_listed_guessed_and_cut_to_fit_a_sentence() -> None:
+    assert (listed(["a", "b"]), listed([])) == ("a, b", "nothing")
+    assert (did_you_mean("aprove", ["approve"]), did_you_mean("xyz", ["approve"])) == (" (did you mean `approve`?)", "")
+    assert len(shortened("x" * 1_000)) == 80
+    assert shortened("x") == "'x'"
