@@ -1,0 +1,1 @@
+"""Proofs: random workflows against a second opinion, crashes everywhere, kills, mutated files, mutated code."""

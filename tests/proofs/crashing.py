@@ -1,0 +1,62 @@
+"""A process that dies between two effects, and another one that comes after it. No time passes but by the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fsm_agent import Runner
+from fsm_agent.actions.registry import Actions
+from fsm_agent.agent import Head
+from fsm_agent.engine.effects import Effect, IsAlive
+from fsm_agent.performing import Performing
+from fsm_agent.stores.base import Store
+from fsm_agent.testing.clock import FakeClock
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Fuse:
+    """Burns at every place where a process can die, before and after each effect; ``blows`` says where it does."""
+
+    def __init__(self, blows: Callable[[int], bool]) -> None:
+        self._blows = blows
+        self.places = 0
+        #: the effects at which it blew
+        self.blown: list[str] = []
+
+    def burn(self, effect: Effect) -> None:
+        self.places += 1
+        if self._blows(self.places):
+            self.blown.append(type(effect).__name__)
+            raise Crash
+
+
+class Mortal(Runner):
+    """Dies when its fuse blows. Whoever held a lease before it is known to be dead, if ``finds_dead``."""
+
+    def __init__(self, store: Store, clock: FakeClock, fuse: Fuse, *, finds_dead: bool) -> None:
+        actions = Actions()
+        super().__init__(store, actions=actions, hands=Timeless(store, actions, clock))
+        self._fuse = fuse
+        self._finds_dead = finds_dead
+
+    async def _perform(self, effect: Effect) -> Any:
+        self._fuse.burn(effect)
+        reply = False if self._finds_dead and isinstance(effect, IsAlive) else await super()._perform(effect)
+        self._fuse.burn(effect)
+        return reply
+
+
+class Timeless(Performing):
+    """Real actions, and a clock that jumps."""
+
+    def __init__(self, store: Store, actions: Actions, clock: FakeClock) -> None:
+        super().__init__(store, actions)
+        self._clock = clock
+
+    async def sleep(self, head: Head, until_ms: int) -> int:
+        self._clock.ms = max(self._clock.ms, until_ms)
+        return self._clock.ms
