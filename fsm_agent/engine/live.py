@@ -192,11 +192,10 @@ def park(live: Live, event: Event, problem: Problem) -> Proposal:
 
 def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
     """Back to what the agent was doing; its action starts afresh under the same activation."""
-    leaf = live.program.state(live.head.state)
     head = live.head._replace(
         version=live.head.version + 1,
         updated_ms=live.now_ms,
-        status=Status.RUNNING if leaf.do else Status.WAITING,
+        status=Status.RUNNING if live.head.activation else Status.WAITING,
         attempts=0,
         problem=None,
         is_exempt=exempt,
