@@ -12,6 +12,23 @@ from tests.shop import FORM, Shop, working
 
 DOWN, CTRL_C, CTRL_D = "\x1b[B", "\x03", "\x04"
 
+AGAIN = """
+workflow: again
+version: 1
+data:
+  words: {type: array, items: {type: string}, default: []}
+events:
+  said: {word: string}
+initial: asking
+states:
+  asking:
+    ask: {prompt: "question {{ size(data.words) + 1 }}", events: [said]}
+    after: {1d: done}
+    on:
+      said: {target: asking, append: {words: event.word}}
+  done: {final: true}
+"""
+
 Open = Callable[..., "pexpect.spawn[str]"]
 
 
@@ -40,6 +57,8 @@ def test_a_question_is_a_form_that_shows_each_mistake_and_asks_again(shop: Shop,
     screen = terminal("run", "form.yaml", "--id", "one")
     screen.expect("What shall it be")
     screen.expect("day.*YYYY-MM-DD")
+    screen.send("\r")
+    screen.expect("this field is required")
     screen.send("tomorrow\r")
     screen.expect("'tomorrow' is not a date; write it like")
     screen.send("\x152027-01-02\r")
@@ -107,6 +126,21 @@ def test_an_answer_that_comes_too_late_is_told_and_asked_again(shop: Shop, termi
     screen.send("\r")
     screen.expect("refused: ")
     assert ended(screen) == 3
+
+
+def test_an_answer_is_given_to_the_question_that_was_shown(shop: Shop, terminal: Open) -> None:
+    shop.write("again.yaml", AGAIN)
+    screen = terminal("run", "again.yaml", "--id", "one")
+    screen.expect("question 1")
+    screen.expect("word")
+    shop("answer", "one", "first")
+    screen.send("second\r")
+    screen.expect("somebody else was first")
+    screen.expect("question 2")
+    screen.expect("word")
+    screen.send(CTRL_D)
+    assert ended(screen) == 0
+    assert shop("--json", "show", "one").json["data"] == {"words": ["first"]}
 
 
 def test_nothing_is_asked_without_input(terminal: Open) -> None:

@@ -51,7 +51,7 @@ class Picture:
     def problem(self) -> str | None:
         """Why the file is not what it should be."""
         if not self.file.is_file():
-            return None
+            return "is missing"
         if self.format in _COMPARABLE and self.file.read_bytes() != self.draw():
             return "is stale"
         return None
