@@ -7,6 +7,7 @@ ever add to them: files that stand in the world have run the earlier ones.
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final
 
 import apsw
@@ -121,17 +122,29 @@ def open_file(path: Path, *, busy_ms: int) -> apsw.Connection:
     """
     db = connect(path, busy_ms=busy_ms)
     try:
-        _migrate(db, path)
+        if _version(db, path) < len(MIGRATIONS):
+            _use_wal(db, until_s=monotonic() + busy_ms / 1000)
+            _migrate(db, path)
     except BaseException:
         db.close()
         raise
     return db
 
 
+def _use_wal(db: apsw.Connection, *, until_s: float) -> None:
+    """Switch to the write-ahead log. SQLite's own busy timeout does not cover this one statement."""
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except apsw.BusyError:
+            if monotonic() > until_s:
+                raise
+            sleep(0.01)
+        else:
+            return
+
+
 def _migrate(db: apsw.Connection, path: Path) -> None:
-    if _version(db, path) == len(MIGRATIONS):
-        return
-    db.execute("PRAGMA journal_mode = WAL")
     db.execute("BEGIN IMMEDIATE")
     try:
         for migration in MIGRATIONS[_version(db, path) :]:  # asked again: another process may have been faster
