@@ -97,7 +97,8 @@ def test_a_field_type_means_a_json_schema(declared: Any, schema: Document) -> No
         ("strin", "FSM106 'strin' is not a type (did you mean `string`?); there are string, integer, number"),
         ("string??", "FSM106 'string??' is not a type"),
         ("[string", "FSM106 '[string' is not a type"),
-        ("[" * 99 + "string" + "]" * 99, "FSM106"),
+        ("[" * 999 + "string" + "]" * 999, "FSM106"),
+        ("string" + "?" * 99_999, "FSM106"),
         (7, "FSM103 `field` must be a type, such as string?, and is 7"),
         (["string", "integer"], "FSM103"),
         (None, "FSM103 `field` must be a type, such as string?, and is empty"),
@@ -261,6 +262,14 @@ def test_all_mistakes_of_a_document_are_found_at_once() -> None:
     document["states"]["waiting_feedback"]["ask"]["events"] = ["input_recieved"]
     codes = [mistake.partition(": ")[2][:6] for mistake in mistakes(document)]
     assert codes == ["FSM103", "FSM106", "FSM105", "FSM109", "FSM110", "FSM112"]
+
+
+@pytest.mark.parametrize("key", ["workflow", "version", "initial", "states", "events", "data", "on"])
+def test_a_misspelt_key_is_the_only_mistake(key: str) -> None:
+    document = book_flight()
+    document[f"{key}q"] = document.pop(key)
+    (mistake,) = mistakes(document)
+    assert mistake.startswith(f"{key}q: FSM101 the workflow has no key '{key}q' (did you mean `{key}`?)")
 
 
 def test_a_draft_keeps_what_could_be_read_beside_mistakes() -> None:
