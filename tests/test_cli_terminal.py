@@ -164,6 +164,13 @@ def test_long_work_shows_a_live_line(shop: Shop, terminal: Open) -> None:
     assert ended(screen) == 130
 
 
+def test_the_live_line_counts_attempts_and_the_pause_before_the_next(shop: Shop, terminal: Open) -> None:
+    shop.write("work.yaml", working("fail_once", extra="retry: {attempts: 2, backoff: 1s}"))
+    screen = terminal("run", "work.yaml")
+    screen.expect(r"working · step 1 · attempt 2 in 0\.\d s · ")
+    assert ended(screen) == 0
+
+
 def test_a_terminal_shows_glyphs_and_colours_and_a_pipe_neither(shop: Shop, terminal: Open) -> None:
     shop.order()
     screen = terminal("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic
+from time import monotonic, time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -65,5 +65,8 @@ class Progress:
 def _said(head: Head | None) -> str:
     if head is None:
         return ""
-    again = f" · attempt {head.attempts + 1}" if head.attempts else ""
-    return f"{head.state} · step {head.version}{again}"
+    parts = [head.state, f"step {head.version}"]
+    if head.attempts:
+        pause = (head.retry_ms or 0) / 1_000 - time()
+        parts.append(f"attempt {head.attempts + 1}" + (f" in {pause:.1f} s" if pause > 0 else ""))
+    return " · ".join(parts)

@@ -61,7 +61,7 @@ async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
     payload, data = order.payload or {}, order.data or {}
     talks = output.is_conversation(session.settings) and not order.no_input
     if talks:
-        output.say(f"{workflow.name} v{workflow.version}: {workflow.description}")
+        output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
         payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
     call = session.runner.start(
