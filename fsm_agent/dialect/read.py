@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect import fields, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
@@ -68,27 +68,25 @@ def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> 
     """
     if odd := list(_not_json(document)):
         return None, odd
-    declared = document.get("events") if isinstance(document, dict) else None
-    events = [event for event in declared if event not in BUILT_IN_EVENTS] if isinstance(declared, dict) else []
-    reading = Reading(Places.of(document), dict.fromkeys(events), READERS, resolve_model)
+    reading = Reading(Places.of(document), _events(document), READERS, resolve_model)
     found = reading.entries(WORKFLOW, document, ())
     findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
-    if not isinstance(document, dict) or not reading.misspelt.isdisjoint({"data", "events"}):
+    hides_names = not reading.misspelt.isdisjoint({"data", "events"})
+    if not isinstance(document, dict) or hides_names or ("data" in document and "data" not in found):
         return None, findings
-    if "data" in document and "data" not in found:
-        return None, findings
-    data = found.pop("data", fields.Declared({}))
-    known = {key: found[key] for key in ("events", "on", "limits", "description") if key in found}
-    draft = Workflow(
-        name=found.get("workflow", ""),
-        version=found.get("version", 0),
-        initial=found.get("initial", ""),
-        states=found.get("states", ()),
-        data=data.fields,
-        model=data.model,
-        **known,
-    )
-    return draft, findings
+    return _draft(found), findings
+
+
+def _events(document: Json) -> Mapping[str, None]:
+    """The events that a document declares, in order, as far as it may."""
+    declared = document.get("events") if isinstance(document, dict) else None
+    return {event: None for event in declared if event not in BUILT_IN_EVENTS} if isinstance(declared, dict) else {}
+
+
+def _draft(found: dict[str, Any]) -> Workflow:
+    data: fields.Declared = found.pop("data", fields.Declared({}))
+    read = {"version": 0, "initial": "", "states": ()} | found
+    return Workflow(name=read.pop("workflow", ""), data=data.fields, model=data.model, **read)
 
 
 #: what seems to be missing while the key that holds it is misspelt -> that key
