@@ -54,7 +54,9 @@ SPECS = st.lists(
 NAMES = {least: st.lists(st.sampled_from("abc"), min_size=least, max_size=3, unique=True) for least in (1, 2)}
 TIMERS = st.lists(st.sampled_from(DURATIONS), max_size=2, unique=True)
 WORK = st.sampled_from(["wait", "wait", "ask", "do", "retry"])
-OF_STATE = st.lists(st.sampled_from([*EVENTS, *EVENTS, "error", "timeout", "cancel"]), max_size=4, unique=True)
+OF_STATE = st.lists(
+    st.sampled_from([*EVENTS, *EVENTS, "error", "timeout", "cancel"]), min_size=1, max_size=4, unique=True
+)
 OF_WORKFLOW = st.lists(st.sampled_from(["cancel", "error", "go", "back"]), max_size=3, unique=True)
 
 

@@ -138,7 +138,7 @@ class Pair:
 
 
 @effort(150)
-@given(documents(), st.lists(OUTCOMES, min_size=1, max_size=6), st.lists(DEEDS, max_size=15))
+@given(documents(), st.lists(OUTCOMES, min_size=1, max_size=6), st.lists(DEEDS, min_size=4, max_size=20))
 def test_engine_machine_and_model_never_disagree(document: Any, script: list[Any], deeds: list[Any]) -> None:
     pair = Pair(document, script)
     pair.agree()
