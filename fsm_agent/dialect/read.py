@@ -85,7 +85,7 @@ def _events(document: Json) -> Mapping[str, None]:
 
 def _draft(found: dict[str, Any]) -> Workflow:
     data: fields.Declared = found.pop("data", fields.Declared({}))
-    read = {"version": 0, "initial": "", "states": ()} | found
+    read: dict[str, Any] = {"version": 0, "initial": "", "states": ()} | found
     return Workflow(name=read.pop("workflow", ""), data=data.fields, model=data.model, **read)
 
 
