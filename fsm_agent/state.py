@@ -16,7 +16,7 @@ from fsm_agent.jsontypes import Json
 Outcome: TypeAlias = Literal["done", "failed", "cancelled"]
 
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION: Final = re.compile(r"(\d{1,12})(ms|s|m|h|d)")
+_DURATION: Final = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 
 
 @dataclass(frozen=True, slots=True)
