@@ -115,9 +115,15 @@ class Workflow:
 
     def allowed(self, leaf: str) -> tuple[str, ...]:
         """Events that may be sent in ``leaf``, guards not evaluated, in declaration order; ``cancel`` is last."""
-        if self.by_path[leaf].final:
-            return ()
-        return (*(event for event in self.events if self.candidates(leaf, event)), "cancel")
+        if leaf not in self._allowed:
+            sendable = [event for event in self.events if self.candidates(leaf, event)]
+            self._allowed[leaf] = () if self.by_path[leaf].final else (*sendable, "cancel")
+        return self._allowed[leaf]
+
+    @cached_property
+    def _allowed(self) -> dict[str, tuple[str, ...]]:
+        """What ``allowed`` has found so far; it is asked at every delivery."""
+        return {}
 
     def _levels(self, leaf: str) -> list[Handlers]:
         if self.by_path[leaf].final:
