@@ -279,3 +279,10 @@ def test_each_entry_is_an_activation_of_its_own_and_unparking_keeps_it() -> None
     assert run.status is Status.PARKED
     assert run.unpark().state == "done"
     assert seen == [(1, 1, 1), (2, 1, 2), (2, 1, 2)]
+
+
+def test_unparking_begins_with_the_first_attempt_again() -> None:
+    run, began = with_retry("attempts: 2, backoff: 1s", [ValueError("x")] * 3 + ["ok"], on="timeout: failed")
+    assert (run.status, len(began)) == (Status.PARKED, 2)
+    began.clear()
+    assert (run.unpark().state, len(began)) == ("done", 2)

@@ -129,6 +129,19 @@ async def test_whoever_was_replaced_can_neither_commit_nor_note_an_attempt() -> 
 
 
 @on_loop
+async def test_a_stale_epoch_commits_nothing_though_nothing_else_has_moved() -> None:
+    store, gate = open_store("memory://"), Gate()
+    async with Runner(store, actions=[gate.as_action()]) as runner:
+        driven = asyncio.create_task(runner.start(WORK, id="a"))
+        await gate.begun.wait()
+        await store.claim("a", await store.head("a"), Lease(Holder("elsewhere", 1, 0), await store.now() + LEASE_MS))
+        gate.open("ok")
+        assert (await driven).status is Status.RUNNING
+        head = await store.head("a")
+        assert (head.version, head.lease and head.lease.holder.host) == (1, "elsewhere")
+
+
+@on_loop
 async def test_renewing_finds_out_that_the_agent_was_taken_over_and_stops_the_action(
     renewing: tuple[Renewing, FakeClock],
 ) -> None:
