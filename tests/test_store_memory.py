@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm_agent.testing.contract import StoreContract
+from fsm_agent.testing import StoreContract
 
 
 class TestMemoryStore(StoreContract):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent.testing.contract import DurableStoreContract
+from fsm_agent.testing import DurableStoreContract
 
 
 class TestSqliteStore(DurableStoreContract):

@@ -193,9 +193,7 @@ class MemoryStore(Store):
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         waking = (
-            (kept.wake_ms, agent_id)
-            for agent_id, kept in self._agents.items()
-            if not lease_runs(kept.lease, now_ms)
+            (kept.wake_ms, agent_id) for agent_id, kept in self._agents.items() if not lease_runs(kept.lease, now_ms)
         )
         due = ((wake_ms, agent_id) for wake_ms, agent_id in waking if wake_ms is not None and wake_ms <= now_ms)
         return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]
