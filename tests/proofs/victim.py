@@ -2,8 +2,9 @@
 
     python -m tests.proofs.victim travel|resume DATABASE GOAL
 
-A line says what begins or is done: ``action`` and ``commit`` inside of one, ``kept VERSION`` once a step is durable,
-``between`` otherwise. With ``HALT=action:3`` it stops at the third line ``action``, and goes on when a byte comes in.
+A line says what begins or is done: ``action``; ``commit`` and the first words of a statement inside of a transaction
+that writes; ``kept VERSION`` once a step is durable; ``between`` otherwise. With ``HALT=action:3`` it stops at the
+third line ``action``, and goes on when its standard input ends.
 """
 
 from __future__ import annotations
@@ -45,11 +46,11 @@ def watch(db: apsw.Connection) -> None:
         nonlocal is_writing
         is_writing = is_writing or sql.startswith("BEGIN IMMEDIATE")
         if is_writing:
-            say("commit")
+            say(" ".join(["commit", *sql.split()[:3]]))
         return True
 
     def committing() -> bool:
-        say("commit")
+        say("commit now")
         return False
 
     def committed(*_: Any) -> int:

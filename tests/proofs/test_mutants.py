@@ -1,0 +1,112 @@
+"""Each promise of the stores and the engine has a test that goes red when the code that keeps it is taken out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+_MEMORY = "tests/test_store_memory.py::TestMemoryStore"
+_SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
+_STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
+_STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
+
+
+class Mutant(NamedTuple):
+    """``file`` of the package with ``code`` replaced, and the test that notices."""
+
+    file: str
+    code: str
+    instead: str
+    test: str
+
+
+MUTANTS = {
+    "no compare-and-set in memory": Mutant(
+        "stores/memory.py", "if actual != stands_on or is_fenced", "if is_fenced", f"{_MEMORY}::{_STALE_VERSION}"
+    ),
+    "no compare-and-set in SQLite": Mutant(
+        "stores/sqlite_units.py",
+        "if now.version != stands_on or is_fenced",
+        "if is_fenced",
+        f"{_SQLITE}::{_STALE_VERSION}",
+    ),
+    "no epoch check in memory": Mutant(
+        "stores/memory.py",
+        "commit.epoch is not None and commit.epoch != kept.epoch",
+        "False",
+        f"{_MEMORY}::{_STALE_EPOCH}",
+    ),
+    "no epoch check in SQLite": Mutant(
+        "stores/sqlite_units.py",
+        "commit.epoch is not None and commit.epoch != now.epoch",
+        "False",
+        f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "a commit in two halves": Mutant(
+        "stores/sqlite_units.py",
+        "        db.execute(_STEP, (now.agent, *step))\n",
+        '        db.execute("COMMIT")\n'
+        '        db.execute("BEGIN IMMEDIATE")\n'
+        "        db.execute(_STEP, (now.agent, *step))\n",
+        "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
+    ),
+    "half a commit is kept when the other half fails": Mutant(
+        "stores/sqlite_writer.py",
+        'db.execute("ROLLBACK")',
+        'db.execute("COMMIT")',
+        "tests/test_store_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
+    ),
+    "timers outlive their states": Mutant(
+        "engine/live.py",
+        "timer.state not in move.exited and timer is not fired",
+        "timer is not fired",
+        "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
+    ),
+    "a key is used twice": Mutant(
+        "engine/intake.py",
+        "if outcome is not None:",
+        "if False:",
+        "tests/test_runner_intake.py::test_a_key_is_applied_once_for_as_long_as_the_agent_lives",
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project in a folder of its own; the package may be changed there."""
+    shutil.copytree(ROOT / "fsm_agent", tmp_path / "fsm_agent", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("tests", "examples", "workflows", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """The tests, against the package in ``folder``."""
+    line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_without_it_a_test_goes_red(copy: Path, name: str) -> None:
+    mutant = MUTANTS[name]
+    file = copy / "fsm_agent" / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.code) == 1, f"{mutant.file} has changed: say anew how to break it"
+    file.write_text(text.replace(mutant.code, mutant.instead), encoding="utf-8")
+    done = run(copy, mutant.test)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert f"FAILED {mutant.test.partition('[')[0]}" in done.stdout
+
+
+def test_with_everything_in_place_they_are_green(copy: Path) -> None:
+    done = run(copy, *(mutant.test for mutant in MUTANTS.values()))
+    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
