@@ -79,7 +79,6 @@ class Runner:
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""
-        self._portal.call(_cancel_all())
         self._portal.call(self._runner.close())
         self._portal.close()
 

@@ -55,6 +55,8 @@ def test_the_limit_of_steps_counts_every_step_and_the_one_that_parks_is_exempt()
     assert (run.agent.version, run.status) == (6, Status.WAITING)
     run.send("note")
     assert (run.agent.version, run.status, run.data["n"]) == (7, Status.PARKED, 5)
+    assert run.unpark().data["n"] == 6
+    assert run.send("note").status is Status.PARKED
 
 
 def test_what_is_over_its_limit_can_still_be_cancelled() -> None:

@@ -51,7 +51,9 @@ SENTENCES = [
         IllegalEvent("pay", "idle", ["order"], why=", because I say so"),
         "event 'pay' is not allowed in state 'idle', because I say so; allowed: order",
     ),
+    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
     (IllegalEvent("pay", "done", ()), "event 'pay' is not allowed in state 'done'; allowed: nothing"),
+    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
     (
         GuardsRefused("pay", "idle", ["data.n > 0", "data.m > 0"]),
         "event 'pay' is refused in state 'idle': `data.n > 0` and `data.m > 0` did not hold",
