@@ -11,6 +11,7 @@ FsmAgentError
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
+│   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
 │   ├── Conflict               somebody else was first
@@ -66,9 +67,10 @@ class UnknownEvent(Refused):
 class IllegalEvent(Refused):
     """``allowed`` names what may be sent instead."""
 
-    def __init__(self, event: str, state: str, allowed: Iterable[str], *, why: str = "") -> None:
-        self.event, self.state, self.allowed = event, state, tuple(allowed)
-        super().__init__(f"event {event!r} is not allowed in state {state!r}{why}; allowed: {listed(self.allowed)}")
+    def __init__(self, event: object, state: str, allowed: Iterable[str], *, why: str = "") -> None:
+        self.event, self.state, self.allowed = str(event), state, tuple(allowed)
+        what = f"event {event!r}" if isinstance(event, str) else f"{shortened(event)} names no event, and"
+        super().__init__(f"{what} is not allowed in state {state!r}{why}; allowed: {listed(self.allowed)}")
 
 
 class GuardsRefused(Refused):
@@ -107,6 +109,11 @@ class NotAsked(Refused):
         super().__init__(f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}")
 
 
+class AnswerUnclear(Refused):
+    def __init__(self, agent_id: str, state: str, events: Iterable[str]) -> None:
+        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(events)}: say which")
+
+
 class LimitExceeded(Refused):
     def __init__(self, limit: str, bound: int, state: str) -> None:
         super().__init__(f"limit {limit} = {bound} would be exceeded in state {state!r}")
@@ -139,7 +146,7 @@ class AgentExists(Refused):
 
 class AgentNotFound(Refused):
     def __init__(self, agent_id: str, namespace: str = "default") -> None:
-        super().__init__(f"no agent {agent_id!r} in namespace {namespace!r}; `fsm-agent list` shows those there are")
+        super().__init__(f"no agent {shortened(agent_id)} in namespace {namespace!r}; `fsm-agent list` shows those there are")
 
 
 class IdInvalid(Refused):

@@ -6,6 +6,7 @@ import pytest
 
 from fsm_agent.agent import Status
 from fsm_agent.errors import (
+    AnswerUnclear,
     ExpressionFailed,
     GuardsRefused,
     IllegalEvent,
@@ -100,7 +101,7 @@ def test_a_wrong_answer_is_refused_and_the_agent_still_waits() -> None:
 
 def test_of_several_answers_the_event_must_be_said_and_be_one_of_them() -> None:
     run = drive(ASKING)
-    with pytest.raises(IllegalEvent, match="say which event the answer is; allowed: buy, skip"):
+    with pytest.raises(AnswerUnclear, match="for one of buy, skip: say which"):
         run.answer(by="anybody")
     with pytest.raises(IllegalEvent, match="event 'rename' is not allowed in state 'asking' as an answer"):
         run.answer("rename", item="x")

@@ -30,6 +30,7 @@ from fsm_agent.engine.session import (
 )
 from fsm_agent.errors import (
     AgentExists,
+    AnswerUnclear,
     Conflict,
     GuardsRefused,
     IllegalEvent,
@@ -166,7 +167,7 @@ def _answered(live: Live, answer: Answer) -> Event:
         raise NotAsked(head.id, head.state, str(head.status))
     name = answer.event or (ask.events[0] if len(ask.events) == 1 else None)
     if name is None:
-        raise IllegalEvent("", head.state, ask.events, why=": say which event the answer is")
+        raise AnswerUnclear(head.id, head.state, ask.events)
     if name not in ask.events:
         raise IllegalEvent(name, head.state, ask.events, why=" as an answer")
     return Event(name, dict(answer.payload), answer.by, answer.key)
