@@ -76,7 +76,7 @@ def test_text_is_compact_and_has_bytes(value: object) -> None:
 
 def test_what_says_nothing_is_not_written() -> None:
     head = Head("a", "flow", 1, "hash", "open", Status.WAITING, 1, 0, 0)
-    assert codec.moving_row(head).cold == "{}"
+    assert codec.moving_row(head).cold == "[]"
     step = Step(1, StepKind.CREATED, "created", {}, None, "open", 0)
     assert codec.step_row(step)[-3:] == (None, None, None)
 

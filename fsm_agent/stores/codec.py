@@ -7,7 +7,7 @@ encrypted. JSON only, compact; the numbers for kinds and statuses are for ever, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -125,7 +125,7 @@ def lease_row(lease: Lease | None) -> LeaseRow:
     return (holder.host, holder.pid, holder.started_ms, lease.until_ms)
 
 
-def head_of(row: tuple[Any, ...]) -> Head:
+def head_of(row: Sequence[Any]) -> Head:
     """The head of a ``PinRow``, a ``MovingRow`` and a ``HeldRow``, one after the other."""
     ident, workflow, workflow_version, definition, created_ms, state, status, version, updated_ms, cold = row[:10]
     epoch, queued, host, pid, started_ms, until_ms = row[10:]
@@ -146,30 +146,45 @@ def head_of(row: tuple[Any, ...]) -> Head:
     )
 
 
+#: The parts of a head that no query looks at, in the order in which files keep them; only ever add to the end.
+_COLD: Final = (
+    "visits",
+    "timers",
+    "unfolded",
+    "activation",
+    "fold_at",
+    "asked",
+    "attempts",
+    "retry_ms",
+    "output",
+    "problem",
+    "is_exempt",
+)
+
+
 def _cold(head: Head) -> str:
-    """The parts of a head that no query looks at; only those that say something."""
-    parts: dict[str, Json] = {}
-    if head.visits:
-        parts["visits"] = dict(head.visits)
-    if head.timers:
-        parts["timers"] = [(timer.state, timer.label, timer.due_ms) for timer in head.timers]
-    if head.asked is not None:
-        parts["asked"] = (head.asked.prompt, *head.asked.to)
-    if head.problem is not None:
-        problem = head.problem
-        parts["problem"] = (problem.type, problem.message, problem.held and _event(problem.held))
-    if head.retry_ms is not None:
-        parts["retry_ms"] = head.retry_ms
-    if head.output is not None:
-        parts["output"] = head.output
-    for name in ("activation", "attempts", "is_exempt", "unfolded", "fold_at"):
-        if value := getattr(head, name):
-            parts[name] = value
+    """A list by ``_COLD``, ``null`` for what has its default, as far as anything says something."""
+    asked, problem = head.asked, head.problem
+    parts: list[Json] = [
+        dict(head.visits) or None,
+        [(timer.state, timer.label, timer.due_ms) for timer in head.timers] or None,
+        head.unfolded or None,
+        head.activation or None,
+        head.fold_at or None,
+        asked and (asked.prompt, *asked.to),
+        head.attempts or None,
+        head.retry_ms,
+        head.output,
+        problem and (problem.type, problem.message, problem.held and _event(problem.held)),
+        head.is_exempt or None,
+    ]
+    while parts and parts[-1] is None:
+        parts.pop()
     return encode(parts)
 
 
 def _of_cold(text: str) -> dict[str, Any]:
-    parts: dict[str, Any] = decode(text)
+    parts = {name: part for name, part in zip(_COLD, decode(text), strict=False) if part is not None}
     if "timers" in parts:
         parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
     if "asked" in parts:
@@ -231,23 +246,24 @@ def step_of(row: tuple[Any, ...]) -> Step:
 
 
 def _split(delta: Delta) -> tuple[str | None, str | None]:
-    """The items appended to whole fields, and everything else."""
-    rest: dict[str, Json] = {}
-    if delta.set:
-        rest["set"] = dict(delta.set)
-    if delta.remove:
-        rest["remove"] = delta.remove
+    """The items appended to whole fields, and everything else: an object if that is only ``set``, else a list."""
     fields: dict[str, Json] = {}
+    deeper: dict[str, Json] = {}
     for pointer, items in delta.append.items():
-        (rest.setdefault("append", {}) if "/" in pointer else fields)[pointer] = items
-    return encode(fields) if fields else None, encode(rest) if rest else None
+        (deeper if "/" in pointer else fields)[pointer] = items
+    append = encode(fields) if fields else None
+    if delta.remove or deeper:
+        return append, encode((dict(delta.set), delta.remove, deeper))
+    return append, encode(dict(delta.set)) if delta.set else None
 
 
 def _join(append: str | None, rest: str | None) -> Delta:
-    delta = Delta.from_json(decode(rest)) if rest else Delta()
-    if append is None:
-        return delta
-    return Delta(delta.set, delta.remove, {**delta.append, **decode(append)})
+    fields = decode(append) if append else {}
+    match decode(rest) if rest else {}:
+        case [changed, removed, deeper]:
+            return Delta(changed, tuple(removed), {**deeper, **fields})
+        case changed:
+            return Delta(changed, (), fields)
 
 
 def snapshot_row(snapshot: Snapshot) -> tuple[int, str, str]:

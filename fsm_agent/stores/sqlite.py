@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeVar
 import apsw
 
 from fsm_agent.agent import Event, Head, KeyOutcome, Queued, Status, Step
-from fsm_agent.errors import AgentNotFound, StoreUrlInvalid
+from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Page, Record, Snapshot
@@ -40,15 +40,16 @@ _LIST: Final = f"""
 WHERE namespace = ?1 AND id > ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
 """
+#: ?1 is the agent, ?2 when it was created.
 _HISTORY: Final = """
-SELECT version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta
-FROM history WHERE agent = ? AND version > ? ORDER BY version LIMIT ?
+SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append, payload, delta
+FROM history WHERE agent = ?1 AND version > ?3 ORDER BY version LIMIT ?4
 """
-#: Of steps that the snapshot covers (?2), only appended items are read: what stands after them may be big.
+#: Of steps that the snapshot covers (?3), only appended items are read: what stands after them may be big.
 _TAIL: Final = """
-SELECT version, kind, event, source, target, at_ms, by, duration_ms, reason, append,
-       iif(version > ?2, payload, NULL), iif(version > ?2, delta, NULL)
-FROM history WHERE agent = ?1 AND version > ?3 AND (version > ?2 OR append IS NOT NULL) ORDER BY version
+SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append,
+       iif(version > ?3, payload, NULL), iif(version > ?3, delta, NULL)
+FROM history WHERE agent = ?1 AND version > ?4 AND (version > ?3 OR append IS NOT NULL) ORDER BY version
 """
 
 
@@ -66,6 +67,7 @@ class SqliteStore(Store):
     ) -> None:
         self.url = f"sqlite:///{path}"
         self.namespace = namespace
+        self._space = "" if namespace == units.DEFAULT else namespace
         self._path = path.absolute()
         self._clock = SteadyClock(clock)
         with self._translated():
@@ -99,58 +101,58 @@ class SqliteStore(Store):
         return definition
 
     async def create(self, creation: Creation) -> Head:
-        return await self._write(units.creating(self.namespace, creation, self.url))
+        return await self._write(units.creating(self._space, creation, self.url))
 
     async def find_key(self, key: str) -> tuple[str, str] | None:
         with self._translated():
             query = "SELECT id, fingerprint FROM starts WHERE namespace = ? AND key = ?"
-            found = one(self._db, query, self.namespace, key)
+            found = one(self._db, query, self._space, key)
         return (found[0], found[1]) if found else None
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            head, agent = self._head(agent_id), self._agent(agent_id)
+            agent, head = self._read(agent_id)
             snapshot = _snapshot(db, agent)
             return Record(
                 head=head,
                 snapshot=snapshot,
-                tail=_tail(db, agent, snapshot),
+                tail=_tail(db, agent, head.created_ms, snapshot),
                 queue=_queue(db, agent) if head.queued else (),
                 outcome=_outcome(db, agent, key) if key is not None else None,
             )
 
     async def head(self, agent_id: str) -> Head:
         with self._translated():
-            return self._head(agent_id)
+            return self._read(agent_id)[1]
 
     async def commit(self, commit: Commit) -> Committed:
-        committed = await self._write(units.committing(self.namespace, commit))
+        committed = await self._write(units.committing(self._space, commit))
         self._clock.seen(commit.head.updated_ms)
         return committed
 
     async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
-        return await self._write(units.enqueuing(self.namespace, agent_id, version, event, fingerprint))
+        return await self._write(units.enqueuing(self._space, agent_id, version, event, fingerprint))
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        return await self._write(units.claiming(self.namespace, agent_id, seen, lease))
+        return await self._write(units.claiming(self._space, agent_id, seen, lease))
 
     async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._write(units.renewing(self.namespace, agent_id, epoch, lease))
+        return await self._write(units.renewing(self._space, agent_id, epoch, lease))
 
     async def release(self, agent_id: str, epoch: int) -> None:
-        await self._write(units.releasing(self.namespace, agent_id, epoch))
+        await self._write(units.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
-        await self._write(units.recording_attempt(self.namespace, agent_id, epoch, attempts, retry_ms))
+        await self._write(units.recording_attempt(self._space, agent_id, epoch, attempts, retry_ms))
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         with self._translated():
-            return [agent_id for (agent_id,) in rows(self._db, _DUE, self.namespace, now_ms, now_ms, limit)]
+            return [agent_id for (agent_id,) in rows(self._db, _DUE, self._space, now_ms, now_ms, limit)]
 
     async def held_here(self, host: str) -> Sequence[Head]:
         with self._translated():
             query = f"{units.SELECT_HEAD} WHERE namespace = ? AND host = ?"
-            return [self._seen(row) for row in rows(self._db, query, self.namespace, host)]
+            return [self._seen(row) for row in rows(self._db, query, self._space, host)]
 
     async def list(
         self,
@@ -162,14 +164,15 @@ class SqliteStore(Store):
     ) -> Page:
         number = codec.status_number(status) if status else None
         with self._translated():
-            found = rows(self._db, _LIST, self.namespace, after or "", number, workflow, limit + 1)
+            found = rows(self._db, _LIST, self._space, after or "", number, workflow, limit + 1)
             heads = tuple(self._seen(row) for row in found)
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
-            agent, most = self._agent(agent_id), -1 if limit is None else limit
-            return [codec.step_of(row) for row in rows(db, _HISTORY, agent, after, most)]
+            agent, head = self._read(agent_id)
+            found = rows(db, _HISTORY, agent, head.created_ms, after, -1 if limit is None else limit)
+        return [codec.step_of(row) for row in found]
 
     async def close(self) -> None:
         with self._translated():
@@ -205,20 +208,13 @@ class SqliteStore(Store):
             found = one(self._db, "SELECT definition FROM workflows WHERE hash = ?", definition_hash)
         return found[0] if found else None
 
-    def _agent(self, agent_id: str) -> int:
-        """The number under which other tables know an agent."""
-        found = one(self._db, "SELECT agent FROM head WHERE namespace = ? AND id = ?", self.namespace, agent_id)
-        if found is None:
-            raise AgentNotFound(agent_id, self.namespace)
-        return int(found[0])
-
-    def _head(self, agent_id: str) -> Head:
-        head = units.read_head(self._db, self.namespace, agent_id)
+    def _read(self, agent_id: str) -> tuple[int, Head]:
+        agent, head = units.read_agent(self._db, self._space, agent_id)
         self._clock.seen(head.updated_ms)
-        return head
+        return agent, head
 
     def _seen(self, row: tuple[Any, ...]) -> Head:
-        head = codec.head_of(row)
+        head = codec.head_of(row[1:])
         self._clock.seen(head.updated_ms)
         return head
 
@@ -228,10 +224,10 @@ def _snapshot(db: apsw.Connection, agent: int) -> Snapshot | None:
     return codec.snapshot_of(row) if row else None
 
 
-def _tail(db: apsw.Connection, agent: int, snapshot: Snapshot | None) -> tuple[Step, ...]:
+def _tail(db: apsw.Connection, agent: int, created_ms: int, snapshot: Snapshot | None) -> tuple[Step, ...]:
     covered = snapshot.version if snapshot else 0
     since = min(snapshot.appended_since.values(), default=covered) if snapshot else 0
-    return tuple(codec.step_of(row) for row in rows(db, _TAIL, agent, covered, since))
+    return tuple(codec.step_of(row) for row in rows(db, _TAIL, agent, created_ms, covered, since))
 
 
 def _queue(db: apsw.Connection, agent: int) -> tuple[Queued, ...]:

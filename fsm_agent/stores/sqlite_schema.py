@@ -27,9 +27,9 @@ CREATE TABLE workflows (
 ) STRICT;
 
 CREATE TABLE head (
-    agent       INTEGER PRIMARY KEY,
-    namespace   TEXT    NOT NULL,
+    namespace   TEXT    NOT NULL,            -- empty for "default", which most agents are in
     id          TEXT    NOT NULL,
+    agent       INTEGER NOT NULL,            -- the number of its first step, by which other tables know it
     workflow    INTEGER NOT NULL REFERENCES workflows,
     created_ms  INTEGER NOT NULL,
     state       TEXT    NOT NULL,
@@ -45,8 +45,8 @@ CREATE TABLE head (
     started_ms  INTEGER,
     until_ms    INTEGER,
     cold        TEXT    NOT NULL,
-    UNIQUE (namespace, id)
-) STRICT;
+    PRIMARY KEY (namespace, id)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX waking ON head (namespace, wake_ms) WHERE wake_ms IS NOT NULL;
 CREATE INDEX held ON head (namespace, host) WHERE host IS NOT NULL;
 
@@ -54,13 +54,13 @@ CREATE INDEX held ON head (namespace, host) WHERE host IS NOT NULL;
 -- `append` stands before what may be big: a row is read from its beginning, as far as a query needs.
 CREATE TABLE history (
     step        INTEGER PRIMARY KEY,
-    agent       INTEGER NOT NULL REFERENCES head,
+    agent       INTEGER NOT NULL,
     version     INTEGER NOT NULL,
     kind        INTEGER NOT NULL,
     event       TEXT    NOT NULL,
     source      TEXT,
     target      TEXT    NOT NULL,
-    at_ms       INTEGER NOT NULL,
+    after_ms    INTEGER NOT NULL,            -- since the creation of its agent
     by          TEXT,
     duration_ms INTEGER,
     reason      TEXT,
@@ -71,14 +71,14 @@ CREATE TABLE history (
 ) STRICT;
 
 CREATE TABLE snapshot (
-    agent          INTEGER PRIMARY KEY REFERENCES head,
+    agent          INTEGER PRIMARY KEY,
     version        INTEGER NOT NULL,
     appended_since TEXT    NOT NULL,
     data           TEXT    NOT NULL
 ) STRICT;
 
 CREATE TABLE queue (
-    agent       INTEGER NOT NULL REFERENCES head,
+    agent       INTEGER NOT NULL,
     number      INTEGER NOT NULL,
     key         TEXT,
     event       TEXT    NOT NULL,
@@ -86,7 +86,7 @@ CREATE TABLE queue (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE keys (
-    agent       INTEGER NOT NULL REFERENCES head,
+    agent       INTEGER NOT NULL,
     key         TEXT    NOT NULL,
     version     INTEGER,                     -- null while the event is queued
     fingerprint TEXT    NOT NULL,

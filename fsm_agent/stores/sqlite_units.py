@@ -22,9 +22,12 @@ from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.sqlite_rows import one
 from fsm_agent.stores.sqlite_writer import Unit
 
-#: The columns of ``codec.head_of``.
+#: The namespace that is kept as empty text.
+DEFAULT: Final = "default"
+
+#: The number of an agent, and the columns of ``codec.head_of``.
 SELECT_HEAD: Final = """
-SELECT id, name, workflows.version, hash, created_ms, state, status, head.version, updated_ms, cold,
+SELECT agent, id, name, workflows.version, hash, created_ms, state, status, head.version, updated_ms, cold,
        epoch, queued, host, pid, started_ms, until_ms
 FROM head JOIN workflows USING (workflow)
 """
@@ -36,18 +39,27 @@ _SAVE_WORKFLOW: Final = """
 INSERT INTO workflows (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _CREATE: Final = """
-INSERT INTO head (workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+INSERT INTO head (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
                   wake_ms, host, pid, started_ms, until_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _MOVE: Final = """
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ? WHERE agent = ?
+UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?
+WHERE namespace = ? AND id = ?
 """
 #: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
-_HOLD: Final = "UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE agent = ?"
-_STEP: Final = "INSERT INTO history VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_HOLD: Final = """
+UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+"""
+_LEASE: Final = """
+UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+"""
+_ENQUEUE: Final = "UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_ATTEMPT: Final = "UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+#: ?1 is when the agent was created, ?2 the agent; the rest is a ``StepRow``.
+_STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14)"
 _SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
-_LEASE: Final = "UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE agent = ?"
 
 
 class Standing(NamedTuple):
@@ -62,11 +74,13 @@ class Standing(NamedTuple):
     lease: codec.LeaseRow
 
 
-def read_head(db: apsw.Connection, namespace: str, agent_id: str) -> Head:
+def read_agent(db: apsw.Connection, namespace: str, agent_id: str) -> tuple[int, Head]:
+    """The number by which other tables know an agent, and its head."""
     row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
     if row is None:
-        raise AgentNotFound(agent_id, namespace)
-    return codec.head_of(row)
+        raise _unknown(namespace, agent_id)
+    agent, *head = row
+    return agent, codec.head_of(head)
 
 
 def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Unit[None]:
@@ -92,12 +106,12 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
         workflow = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
         if workflow is None:
             raise definition_missing(url, head.definition)
-        db.execute(_CREATE, (*workflow, *row))
-        agent = db.last_insert_rowid()
-        db.executemany(_STEP, [(agent, *step) for step in steps])
+        agent = db.execute("SELECT ifnull(max(step), 0) + 1 FROM history").get
+        db.execute(_CREATE, (agent, *workflow, *row))
+        db.executemany(_STEP, [(head.created_ms, agent, *step) for step in steps])
         if key is not None:
             db.execute("INSERT INTO starts VALUES (?, ?, ?, ?)", (namespace, key, head.id, creation.fingerprint))
-        return read_head(db, namespace, head.id)
+        return read_agent(db, namespace, head.id)[1]
 
     return create
 
@@ -115,14 +129,14 @@ def committing(namespace: str, commit: Commit) -> Unit[Committed]:
             raise moved_on(head.id, stands_on, now.version)
         queued = now.queued
         if commit.dequeue is not None:
-            _dequeue(db, head, now, commit.dequeue)
+            _dequeue(db, namespace, head, now, commit.dequeue)
             queued -= 1
         epoch = now.epoch + (commit.epoch is None)
-        db.execute(_MOVE, (*moving, epoch, now.agent))
-        db.execute(_STEP, (now.agent, *step))
+        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
+        db.execute(_STEP, (head.created_ms, now.agent, *step))
         wake = head._replace(queued=queued).wake_ms if queued else wake_ms
         if wake != now.wake_ms or lease != now.lease:
-            db.execute(_HOLD, (wake, *lease, now.agent))
+            db.execute(_HOLD, (wake, *lease, namespace, head.id))
         if snapshot is not None:
             db.execute(_SNAPSHOT, (now.agent, *snapshot))
         if commit.key is not None:
@@ -132,12 +146,12 @@ def committing(namespace: str, commit: Commit) -> Unit[Committed]:
     return take_step
 
 
-def _dequeue(db: apsw.Connection, head: Head, now: Standing, number: int) -> None:
+def _dequeue(db: apsw.Connection, namespace: str, head: Head, now: Standing, number: int) -> None:
     """Take an event out of the queue; its key, if it has one, led to this version."""
     event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
     if event is None:
         raise moved_on(head.id, now.version, now.version)
-    db.execute("UPDATE head SET queued = queued - 1 WHERE agent = ?", (now.agent,))
+    db.execute(_DEQUEUE, (namespace, head.id))
     db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
 
 
@@ -149,9 +163,8 @@ def enqueuing(namespace: str, agent_id: str, version: int, event: Event, fingerp
         if now.version != version or _is_used(db, now.agent, event.key):
             raise moved_on(agent_id, version, now.version)
         queued, number = now.queued + 1, now.numbered + 1
-        wake_ms = read_head(db, namespace, agent_id)._replace(queued=queued).wake_ms
-        row = (queued, number, wake_ms, now.agent)
-        db.execute("UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE agent = ?", row)
+        wake_ms = read_agent(db, namespace, agent_id)[1]._replace(queued=queued).wake_ms
+        db.execute(_ENQUEUE, (queued, number, wake_ms, namespace, agent_id))
         db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", (now.agent, number, event.key, text))
         if event.key is not None:
             _use(db, now.agent, event.key, None, fingerprint)
@@ -167,7 +180,7 @@ def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[in
         now = _standing(db, namespace, agent_id)
         if (now.version, now.epoch, now.lease) != (seen.version, seen.epoch, before):
             raise moved_on(agent_id, seen.version, now.version)
-        db.execute(_LEASE, (now.epoch + 1, *after, now.agent))
+        db.execute(_LEASE, (now.epoch + 1, *after, namespace, agent_id))
         return now.epoch + 1
 
     return claim
@@ -180,7 +193,7 @@ def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bo
         now = _standing(db, namespace, agent_id)
         if now.epoch != epoch or now.lease == codec.FREE:
             return False
-        db.execute(_LEASE, (epoch, *after, now.agent))
+        db.execute(_LEASE, (epoch, *after, namespace, agent_id))
         return True
 
     return renew
@@ -190,19 +203,18 @@ def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
     def release(db: apsw.Connection) -> None:
         now = _standing(db, namespace, agent_id)
         if now.epoch == epoch:
-            db.execute(_LEASE, (epoch, *codec.FREE, now.agent))
+            db.execute(_LEASE, (epoch, *codec.FREE, namespace, agent_id))
 
     return release
 
 
 def recording_attempt(namespace: str, agent_id: str, epoch: int, attempts: int, retry_ms: int | None) -> Unit[None]:
     def record_attempt(db: apsw.Connection) -> None:
-        head = read_head(db, namespace, agent_id)
+        _, head = read_agent(db, namespace, agent_id)
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
         tried = head._replace(attempts=attempts, retry_ms=retry_ms)
-        row = (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id)
-        db.execute("UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?", row)
+        db.execute(_ATTEMPT, (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id))
 
     return record_attempt
 
@@ -210,7 +222,7 @@ def recording_attempt(namespace: str, agent_id: str, epoch: int, attempts: int, 
 def _standing(db: apsw.Connection, namespace: str, agent_id: str) -> Standing:
     row = one(db, _STANDING, namespace, agent_id)
     if row is None:
-        raise AgentNotFound(agent_id, namespace)
+        raise _unknown(namespace, agent_id)
     agent, version, epoch, queued, numbered, wake_ms, *lease = row
     return Standing(agent, version, epoch, queued, numbered, wake_ms, tuple(lease))
 
@@ -221,3 +233,7 @@ def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
 
 def _use(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
     db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))
+
+
+def _unknown(namespace: str, agent_id: str) -> AgentNotFound:
+    return AgentNotFound(agent_id, namespace or DEFAULT)
