@@ -146,7 +146,8 @@ class AgentExists(Refused):
 
 class AgentNotFound(Refused):
     def __init__(self, agent_id: str, namespace: str = "default") -> None:
-        super().__init__(f"no agent {shortened(agent_id)} in namespace {namespace!r}; `fsm-agent list` shows those there are")
+        where = f"in namespace {namespace!r}"
+        super().__init__(f"no agent {shortened(agent_id)} {where}; `fsm-agent list` shows those there are")
 
 
 class IdInvalid(Refused):

@@ -94,6 +94,9 @@ class Performing:
             raise
         except _OutOfTime:
             return await self._out_of_time(effect, _ms_since(began))
+        except SystemExit as error:
+            exits = RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}")
+            return _failed(exits, await self._store.now(), _ms_since(began))
         except Exception as error:
             return _failed(error, await self._store.now(), _ms_since(began))
         return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
@@ -220,7 +223,17 @@ def _failed(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
     is_retryable = not isinstance(error, _NEVER_RETRIED)
-    return Failed(types, str(error) or types[0], now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
+    said = _message(error) or types[0]
+    return Failed(types, said, now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
+
+
+def _message(error: Exception) -> str:
+    """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
+    try:
+        said = str(error)
+    except Exception as failure:
+        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
+    return said.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _ms_since(began: float) -> int:

@@ -6,7 +6,7 @@ field is held against the schema of that place where the way to it is plain, els
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -77,18 +77,14 @@ class DataRules:
 
     def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
         """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
-        problems = [
-            f"there is no field {name!r}{did_you_mean(name, list(self._fields))}; declared: {listed(self._fields)}"
-            for name in given
-            if name not in self._fields
-        ]
+        problems = list(_unknown(given, self._fields))
         values: dict[str, Json] = {}
         for name, shape in self._fields.items():
             if name in given:
                 values[name] = own(given[name], name)
                 problems += shape.problems(values[name], name)
             elif is_required(shape.schema):
-                problems.append(f"{name} must be given: it has no default and may not be null")
+                problems.append(_missing(name))
             else:
                 values[name] = own(shape.schema.get("default"), name)
         if problems:
@@ -157,16 +153,31 @@ class PayloadRules:
         except DataInvalid as error:
             raise PayloadInvalid(event, error.problems) from None
         shape = self._shapes.get(event) or self._shapes.setdefault(event, Shape(object_schema(fields)))
-        if problems := [*self._unknown(fields, values), *shape.problems(values, "")]:
-            raise PayloadInvalid(event, problems)
+        if problems := shape.problems(values, ""):
+            raise PayloadInvalid(event, [*_explained(values, fields)] or problems)
         for name, schema in fields.items():
             values.setdefault(name, own(schema.get("default")))
         return values
 
-    def _unknown(self, fields: Mapping[str, Schema], values: Mapping[str, Json]) -> Iterator[str]:
-        for name in values:
-            if name not in fields and (near := did_you_mean(name, list(fields))):
-                yield f"there is no field {name!r}{near}"
+
+def _explained(values: Mapping[str, Json], fields: Mapping[str, Schema]) -> Iterator[str]:
+    """What is wrong with a payload, field by field: the validator of the whole does not name what is allowed."""
+    yield from _unknown(values, fields)
+    for name, schema in fields.items():
+        if name in values:
+            yield from Shape(schema).problems(values[name], name)
+        elif is_required(schema):
+            yield _missing(name)
+
+
+def _unknown(values: Mapping[str, Json], fields: Collection[str]) -> Iterator[str]:
+    for name in values:
+        if name not in fields:
+            yield f"there is no field {name!r}{did_you_mean(name, fields)}; declared: {listed(fields)}"
+
+
+def _missing(name: str) -> str:
+    return f"{name} must be given: it has no default and may not be null"
 
 
 def schema_problem(schema: Json) -> str | None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreError
+from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.processes import is_alive, this_host
 from fsm_agent.runner import Runner
 
@@ -70,10 +70,10 @@ class Worker:
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def _sweep_safely(self) -> None:
-        """A store that is gone for a while stops no worker."""
+        """A store that is gone for a while stops no worker; one that is damaged does."""
         try:
             await self.sweep()
-        except StoreError as error:
+        except StoreUnavailable as error:
             logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
 
     def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:

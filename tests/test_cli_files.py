@@ -44,7 +44,11 @@ def test_check_names_a_module_outside_the_list_and_what_is_allowed(shop: Shop) -
     shop.write("bad.yaml", working("os:getcwd"))
     checked = shop("check", "bad.yaml")
     assert checked.code == 1
-    assert "module 'os' is not allowed" in checked.err
+    assert checked.out == (
+        "bad.yaml:9:9: FSM401 module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml "
+        "or name it with --module; allowed: shop_actions\n1 file: 1 error, 0 warnings\n"
+    )
+    assert checked.err == ""
 
 
 def test_a_warning_fails_a_strict_check_alone(shop: Shop) -> None:

@@ -85,7 +85,17 @@ def test_a_parked_agent_says_why_and_how_it_goes_on(shop: Shop) -> None:
     shop.write("work.yaml", working("deliver"))
     parked = shop("run", "work.yaml", "--id", "one").out
     assert facts(parked, "error")[0].startswith("ActionMissing no action 'deliver'")
-    assert facts(parked, "next")[0] == "try again fsm-agent unpark one --retry"
+    assert facts(parked, "next") == [
+        "try again fsm-agent unpark one --retry",
+        "packed fsm-agent unpark one --event packed",
+        "cancel fsm-agent cancel one",
+    ]
+    assert shop("unpark", "one", "--event", "packed").code == 0
+
+
+def test_nothing_is_promised_of_an_agent_in_memory(shop: Shop) -> None:
+    shown = shop("--store", "memory://", "run", "workflows/order.yaml", "--payload", '{"item": "x"}').out
+    assert facts(shown, "next") == ["nothing: an agent in memory:// ends with this command"]
 
 
 def test_an_agent_that_waits_for_an_event_names_its_payload(shop: Shop) -> None:

@@ -175,6 +175,12 @@ def test_a_full_disk_refuses_the_step_and_keeps_the_agent(path: Path) -> None:
     asyncio.run(fill())
 
 
+def test_a_disk_without_room_for_the_index_of_the_log_is_full() -> None:
+    error = apsw.IOError("disk I/O error")
+    setattr(error, "extendedresult", apsw.SQLITE_IOERR_SHMSIZE)  # noqa: B010 - apsw sets it, and does not declare it
+    assert "cannot grow: the disk is full" in str(store_error(error, Path("agents.db")))
+
+
 @contextmanager
 def files_no_larger_than(limit: int) -> Iterator[None]:
     """The kernel refuses what is written beyond ``limit`` bytes of a file."""

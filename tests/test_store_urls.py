@@ -30,7 +30,8 @@ def test_every_memory_store_is_its_own() -> None:
     [
         ("agents.db", "store URL 'agents.db' has no known scheme; known: memory://, sqlite://"),
         ("", "store URL '' has no known scheme; known: memory://, sqlite://"),
-        ("sqlit:///x.db", "has no known scheme (did you mean `sqlite`?); known: memory://, sqlite://"),
+        ("sqlit:///x.db", "has no known scheme (did you mean `sqlite://`?); known: memory://, sqlite://"),
+        ("sqlite:/x.db", "store URL 'sqlite:/x.db' has no known scheme (did you mean `sqlite://`?); known: "),
         ("SQLITE:///x.db", "has no known scheme"),
         ("memory://name", "a memory:// store has no name: write memory:// and nothing after it"),
         ("sqlite://", "names a file: write sqlite:///relative.db or sqlite:////absolute.db"),

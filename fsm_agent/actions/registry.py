@@ -60,11 +60,11 @@ class Actions:
         yield from dict.fromkeys([*self._given, *self._found])
 
     def model(self, reference: str) -> Any:
-        """The pydantic model of ``data: module:Model``; raises ``ModuleNotAllowed`` or ``ActionMissing``."""
+        """The pydantic model of ``data: module:Model``; raises ``ActionError``."""
         module, _, name = reference.partition(":")
         model = getattr(self._module(module), name, None)
         if not hasattr(model, "model_json_schema"):
-            raise ActionMissing(reference, self._names_in(module))
+            raise ActionError(f"module {module!r} has no pydantic model {name!r}")
         return model
 
     def model_schema(self, reference: str) -> Schema:
@@ -78,7 +78,7 @@ class Actions:
             raise ModuleNotAllowed(name, self._allowed)
         try:
             return importlib.import_module(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script that was meant to be run, not imported
             raise ActionError(f"module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
     @cached_property

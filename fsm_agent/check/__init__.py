@@ -22,14 +22,16 @@ __all__ = ["Code", "check_workflow", "expression_findings"]
 Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
 
 
-def check_workflow(workflow: Workflow, *, actions: Mapping[str, Signature] | None = None) -> list[Finding]:
+def check_workflow(
+    workflow: Workflow, *, actions: Mapping[str, Signature] | None = None, unfound: Mapping[str, str] | None = None
+) -> list[Finding]:
     """All findings, in a stable order. ``actions`` are those there are, by the names that ``do`` uses; without it
-    every name is trusted."""
+    every name is trusted. ``unfound`` says, where it is known, why a name leads to no action."""
     guards = Guards(workflow)
     findings = expression_findings(workflow, guards=guards)
     if not findings:
         findings += long_lists(workflow, guards)
-    behaviour = Behaviour(workflow, actions)
+    behaviour = Behaviour(workflow, actions, unfound or {})
     for analysis in _analyses():
         findings += analysis(behaviour)
     return sorted(findings, key=lambda finding: (finding.code, [str(part) for part in finding.path], finding.message))

@@ -22,7 +22,8 @@ def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
     for leaf in behaviour.leaves:
         if known is not None and leaf.do is not None and leaf.do not in known:
             near = did_you_mean(leaf.do, known) or f"; there is {listed(sorted(known))}"
-            yield Code.UNKNOWN_ACTION.found(f"there is no action `{leaf.do}`{near}", (*state_path(leaf.path), "do"))
+            message = behaviour.unfound.get(leaf.do, f"there is no action `{leaf.do}`{near}")
+            yield Code.UNKNOWN_ACTION.found(message, (*state_path(leaf.path), "do"))
 
 
 def unknown_arguments(behaviour: Behaviour) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ asked already answers the same again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -57,6 +57,8 @@ class Behaviour:
 
     workflow: Workflow
     actions: Mapping[str, Signature] | None = None
+    #: name of an action -> the sentence that says why there is none
+    unfound: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:

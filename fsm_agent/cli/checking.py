@@ -54,23 +54,26 @@ def inspect_files(files: Iterable[Path], actions: Actions) -> Report:
 
 def _inspect(path: Path, actions: Actions) -> list[Finding]:
     def check(workflow: Workflow) -> list[Finding]:
-        return check_workflow(workflow, actions=_known(workflow, actions))
+        known, unfound = _looked_up(workflow, actions)
+        return check_workflow(workflow, actions=known, unfound=unfound)
 
     return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
 
 
-def _known(workflow: Workflow, actions: Actions) -> Mapping[str, Signature]:
-    """What is known of the actions of a workflow. Where no module is allowed, bare names are trusted."""
+def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signature], Mapping[str, str]]:
+    """What is known of the actions of a workflow, and why those with a module are not found. Where no module is
+    allowed, bare names are trusted."""
     named = sorted({leaf.do for leaf in workflow.leaves if leaf.do})
     bare = actions.names() if actions.are_listed else (name for name in named if ":" not in name)
     known = {name: actions.signature(name) or Signature() for name in bare}
+    unfound: dict[str, str] = {}
     for name in named:
         if ":" in name:
             try:
                 known[name] = actions.find(name).signature
             except ActionError as error:
-                output.say(f"note: {error}")  # the finding says where, this says why
-    return known
+                unfound[name] = str(error)
+    return known, unfound
 
 
 def print_report(report: Report, format_name: str) -> None:

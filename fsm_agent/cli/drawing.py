@@ -48,6 +48,14 @@ class Picture:
     def draw(self) -> bytes:
         return draw(self.subject.workflow, self.format, overlay=self.subject.overlay)
 
+    def write(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.file.write_bytes(self.draw())
+        except OSError as error:
+            error.filename = str(self.file)  # a full disk does not say of which file
+            raise
+
     def problem(self) -> str | None:
         """Why the file is not what it should be."""
         if not self.file.is_file():
@@ -141,8 +149,7 @@ def _verify(pictures: list[Picture]) -> int:
 
 def _write(settings: Settings, pictures: list[Picture]) -> int:
     for picture in pictures:
-        picture.file.parent.mkdir(parents=True, exist_ok=True)
-        picture.file.write_bytes(picture.draw())
+        picture.write()
         output.say(f"wrote {picture.file}")
     if settings.json:
         output.print_json({"files": [str(picture.file) for picture in pictures]})

@@ -107,7 +107,7 @@ def unpark(
 ) -> int:
     """Let the parked agent ID go on; either --retry or --event is needed."""
     if not retry and event is None:
-        raise click.MissingParameter("say --retry or --event", param_type="option")
+        raise click.UsageError("say how it goes on, with --retry or --event EVENT", click.get_current_context())
     if retry and event is not None:
         raise click.ClickException("--retry and --event exclude each other")
     return drive(settings, lambda session: delivering.unpark(session, agent_id, event, payload))

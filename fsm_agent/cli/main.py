@@ -15,7 +15,7 @@ import click
 from fsm_agent import __version__
 from fsm_agent.cli.output import complain, counted, say
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
-from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean
+from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean, shortened
 
 INTERRUPTED: Final = 130
 
@@ -121,8 +121,10 @@ def sentence_of(error: Exception) -> str:
             return f"nothing was done, since the workflow has {counted(len(findings), 'mistake')}:\n{error}"
         case FsmAgentError():
             return str(error)
-        case OSError(filename=str(file), strerror=str(why)):
-            return f"{file}: {why}"
+        case OSError(filename=file, strerror=str(why)):
+            return f"{file or 'the output'}: {why}"
+        case UnicodeEncodeError(object=text):
+            return f"{shortened(text)} is no Unicode text, and only that can be kept; nothing was changed"
         case _:
             return f"unexpected {type(error).__name__}: {error}; `fsm-agent --debug ...` shows where"
 

@@ -29,6 +29,7 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
             yield Next("go on", settings.command("resume", agent.id))
         case Status.PARKED:
             yield Next("try again", settings.command("unpark", agent.id, "--retry"))
+            yield from _instead(settings, agent, workflow)
         case Status.WAITING:
             yield from _waiting(settings, agent, workflow)
         case Status.DONE | Status.FAILED | Status.CANCELLED:
@@ -37,15 +38,27 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
         yield Next("cancel", settings.command("cancel", agent.id))
 
 
+def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """What an operator may let happen to a parked agent."""
+    for event in workflow.allowed(agent.state):
+        if event in workflow.events:
+            yield _event(settings, workflow, event, "unpark", agent.id, "--event", event)
+
+
 def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     asked = agent.question.events if agent.question else {}
     if agent.question:
         yield from answers(settings, agent.id, agent.question)
     for event in agent.allowed:
         if event not in asked and event != "cancel":
-            schema = object_schema(workflow.payload_fields(event))
-            words = ("--payload", example(schema)) if schema["required"] else ()
-            yield Next(event, settings.command("send", agent.id, event, *words), _values(schema))
+            yield _event(settings, workflow, event, "send", agent.id, event)
+
+
+def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> Next:
+    """A command line that brings an event, with its payload to be filled in."""
+    schema = object_schema(workflow.payload_fields(event))
+    payload = ("--payload", example(schema)) if schema["required"] else ()
+    return Next(event, settings.command(*words, *payload), _values(schema))
 
 
 def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:

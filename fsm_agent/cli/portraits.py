@@ -37,7 +37,10 @@ def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterat
         yield Facts("error", [(agent.error["type"], Ink(visible(agent.error["message"]), Tone.BAD))])
     if agent.question:
         yield question_block(agent.question)
-    yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+    if settings.is_lasting:
+        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+    else:
+        yield Facts("next", [("", Ink("nothing: an agent in memory:// ends with this command", Tone.QUIET))])
 
 
 def next_rows(commands: Iterable[Next]) -> Iterator[tuple[str, Ink]]:

@@ -56,6 +56,8 @@ class Interrupted(click.ClickException):
 def _kept(settings: Settings, seen: Head | None) -> str:
     if seen is None:
         return "nothing was changed"
+    if not settings.is_lasting:
+        return f"agent {seen.id} is gone, since memory:// keeps nothing"
     stands = f"agent {seen.id} is kept in state {seen.state!r} at version {seen.version}"
     if seen.status is Status.RUNNING:
         return f"{stands}, and `{settings.command('resume', seen.id)}` goes on"

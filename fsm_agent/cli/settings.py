@@ -60,6 +60,11 @@ class Settings:
         return self.given_store or self.project.store or DEFAULT_STORE
 
     @property
+    def is_lasting(self) -> bool:
+        """Whether an agent outlives the command that started it."""
+        return not self.store.startswith("memory://")
+
+    @property
     def modules(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*self.project.modules, *self.given_modules]))
 

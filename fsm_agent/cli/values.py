@@ -26,6 +26,8 @@ def json_object(text: str) -> dict[str, Json]:
         return _object(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except OSError as error:
         raise click.BadParameter(f"{text[1:]!r} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"{text[1:]!r} is not UTF-8 text") from None
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
 
@@ -53,14 +55,20 @@ def payload_of(value: str | None, event: str, schema: Schema) -> dict[str, Json]
     except ValueError:
         required = schema["required"]
     if len(required) != 1:
-        fields = listed(required or schema["properties"])
-        many = f"requires {fields}" if required else f"requires no field; it may have {fields}"
-        raise click.ClickException(f'event {event!r} {many}: write a JSON object, such as {{"field": value}}')
+        raise click.ClickException(f"event {event!r} {_several(required, list(schema['properties']))}")
     [name] = required
     try:
         return {name: read_value(value, schema["properties"][name])}
     except ValueError as error:
         raise click.ClickException(f"{name}: {error}") from None
+
+
+def _several(required: list[str], fields: list[str]) -> str:
+    """Why one bare value does not do."""
+    if not fields:
+        return "takes no field: leave VALUE out"
+    many = f"requires {listed(required)}" if required else f"requires no field; it may have {listed(fields)}"
+    return f'{many}: write a JSON object, such as {{"field": value}}'
 
 
 def read_value(text: str, schema: Schema) -> Json:

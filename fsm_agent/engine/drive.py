@@ -190,7 +190,7 @@ def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
                 why = f", because no guard held: {listed(guards)}"
             case NotAllowed():
                 why = ""
-        raise IllegalEvent(event.name, live.head.state, live.program.workflow.allowed(live.head.state), why=why)
+        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
     except (ExpressionFailed, LimitExceeded) as error:
         return park(live, event, problem_of(error))
     except Refused as error:
@@ -200,11 +200,17 @@ def _emitted(live: Live, reply: Emitted, data: Data) -> Proposal:
 def _named_event(live: Live, reply: Emitted) -> Event:
     program, state = live.program, live.head.state
     if not program.knows(reply.event) or (reply.emits is not None and reply.event not in reply.emits):
-        emits = program.workflow.allowed(state) if reply.emits is None else sorted(reply.emits)
-        raise IllegalEvent(str(reply.event), state, emits, why=f" as what action {program.state(state).do!r} returns")
+        emits = _emittable(live) if reply.emits is None else sorted(reply.emits)
+        raise IllegalEvent(reply.event, state, emits, why=f" as what action {program.state(state).do!r} returns")
     if not isinstance(reply.payload, dict):
         raise PayloadInvalid(reply.event, [f"it is {type(reply.payload).__name__}, and must be a dict"])
     return Event(reply.event, program.payload_rules.complete(reply.event, reply.payload))
+
+
+def _emittable(live: Live) -> list[str]:
+    """What an action may name that does not say what it emits. ``cancel`` comes from outside alone."""
+    program = live.program
+    return [event for event in program.workflow.allowed(live.head.state) if program.knows(event)]
 
 
 def _failed(desk: Desk, live: Live, reply: Failed) -> Flow:

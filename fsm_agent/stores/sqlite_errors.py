@@ -19,7 +19,7 @@ def store_error(error: apsw.Error, path: Path) -> StoreError:
             what = "is read-only; the file and its folder must be writable"
         case apsw.CantOpenError():
             what = "cannot be opened; the file must be readable, and the folder writable"
-        case apsw.FullError():
+        case apsw.FullError() | apsw.IOError() if _lacks_space(error):
             what = "cannot grow: the disk is full, or a size limit is reached"
         case apsw.IOError():
             what = f"cannot be read or written: {error}"
@@ -32,3 +32,8 @@ def store_error(error: apsw.Error, path: Path) -> StoreError:
         case _:
             what = f"failed: {type(error).__name__} {error}"
     return kind(f"database {path} {what}")
+
+
+def _lacks_space(error: apsw.Error) -> bool:
+    """A full disk has no room for the index of the log either, and SQLite calls that an I/O error."""
+    return isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE

@@ -37,10 +37,9 @@ def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int]
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in BACKENDS:
-        schemes = listed(f"{known}://" for known in BACKENDS)
-        raise StoreUrlInvalid(
-            f"store URL {without_password(url)!r} has no known scheme{did_you_mean(scheme, BACKENDS)}; known: {schemes}"
-        )
+        known = [f"{each}://" for each in BACKENDS]
+        near = did_you_mean(f"{scheme}://", known)
+        raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
     if not _NAMESPACE.fullmatch(namespace):
         raise StoreUrlInvalid(
             f"namespace {shortened(namespace)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
