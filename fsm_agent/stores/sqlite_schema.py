@@ -48,7 +48,7 @@ CREATE TABLE head (
     PRIMARY KEY (namespace, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX waking ON head (namespace, wake_ms) WHERE wake_ms IS NOT NULL;
-CREATE INDEX held ON head (namespace, host) WHERE host IS NOT NULL;
+CREATE INDEX held ON head (host) WHERE host IS NOT NULL;
 
 -- In order of commit, whoever's it is: a group commit then dirties a few pages at the end, not one page per agent.
 -- `append` stands before what may be big: a row is read from its beginning, as far as a query needs.
@@ -111,6 +111,7 @@ def connect(path: Path, *, busy_ms: int) -> apsw.Connection:
     """A connection that syncs every commit, and waits up to ``busy_ms`` for other processes."""
     db = apsw.Connection(str(path))
     db.set_busy_timeout(busy_ms)
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # or a query is planned anew for every value that is bound to it
     db.execute("PRAGMA synchronous = FULL")
     return db
 
