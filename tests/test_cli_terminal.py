@@ -78,6 +78,19 @@ def test_a_question_is_a_form_that_shows_each_mistake_and_asks_again(shop: Shop,
     assert given == {"day": "2027-01-02", "count": 2, "colour": "green"}
 
 
+def test_a_mistake_stands_right_under_its_field(shop: Shop, terminal: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PROMPT_TOOLKIT_NO_CPR")
+    screen = terminal("run", "form.yaml")
+    screen.expect_exact("\x1b[6n")  # where the cursor is, a terminal is asked; then the rest of the screen is ours
+    screen.send("\x1b[8;1R")
+    screen.expect("day.*YYYY-MM-DD")
+    screen.send("\r")
+    screen.expect("this field is required")
+    assert (screen.before or "")[-40:].count("\n") == 1
+    screen.send(CTRL_C)
+    assert ended(screen) == 130
+
+
 def test_of_several_answers_one_is_chosen_first(shop: Shop, terminal: Open) -> None:
     screen = terminal("run", "workflows/order.yaml", "--id", "one")
     screen.expect("item")

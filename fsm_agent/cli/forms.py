@@ -14,7 +14,7 @@ from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.validation import Shape
 
 if TYPE_CHECKING:
-    from questionary import Style
+    from questionary import Question, Style
 
 #: what a field that was left empty gives
 _NOTHING: Final = object()
@@ -69,8 +69,17 @@ async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
         style=_style(),
         validate=lambda text: problem(text) or True,
     )
+    _keep_together(question)
     typed: str = await question.unsafe_ask_async()
     return _NOTHING if optional and not typed else read_value(typed, field)
+
+
+def _keep_together(question: Question) -> None:
+    """Let a mistake stand right under its field, and not at the far end of the screen."""
+    from prompt_toolkit.filters import Always
+
+    for window in question.application.layout.find_all_windows():
+        window.dont_extend_height = Always()
 
 
 def _judge(field: Schema, *, optional: bool) -> Callable[[str], str | None]:

@@ -25,8 +25,9 @@ STYLES: Final = {
     Tone.COMMAND: "cyan",
 }
 
-
 _WIDEST_FRAME: Final = 100
+#: what a narrow terminal leaves a column at least: a short word
+_NARROWEST: Final = 8
 
 
 def print_blocks(blocks: Iterable[Block]) -> None:
@@ -47,7 +48,7 @@ def _drawn(block: Block) -> RenderableType:
         case Table(_, (), empty):
             return Padding(Text(empty, "dim"), (1, 0, 0, 1))
         case Table():
-            return _table(block)
+            return Padding(_table(block), (1, 0, 0, 1))
         case Prose(title, text, footer):
             return _framed(title, text, footer)
 
@@ -77,10 +78,11 @@ def _facts(facts: Facts) -> Grid:
 
 def _table(table: Table) -> Grid:
     """Columns that say nothing are left out: a terminal is narrow."""
-    grid = Grid(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1))
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     telling = [index for index, cells in enumerate(zip(*table.rows, strict=True)) if any(ink.text for ink in cells)]
     for index in telling:
-        grid.add_column(table.columns[index], overflow="fold")
+        widest = max(len(row[index].text) + 2 * bool(row[index].glyph) for row in table.rows)
+        grid.add_column(table.columns[index], overflow="fold", min_width=min(widest, _NARROWEST))
     for row in table.rows:
         grid.add_row(*(inked(row[index]) for index in telling))
     return grid
