@@ -14,6 +14,7 @@ from typing import Any, Final, Self, assert_never
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Event, Head, Step
+from fsm_agent.delta import own
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake, operator
 from fsm_agent.engine.program import Program, model_rule
@@ -77,7 +78,7 @@ class Runner:
         """
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._pin(workflow)
-        first = Event(event or "created", payload or {}, by, key)
+        first = _event(event or "created", payload, by, key)
         return await self._call(intake.start(self._desk(drives=drive), program, agent_id, first, data or {}))
 
     async def send(
@@ -96,7 +97,7 @@ class Runner:
         An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
         leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``).
         """
-        said = Event(event, payload or {}, by, key)
+        said = _event(event, payload, by, key)
         return await self._call(intake.send(self._desk(drives=drive), agent_id, said, expect_version=expect_version))
 
     async def answer(
@@ -111,6 +112,7 @@ class Runner:
         drive: bool = True,
     ) -> Agent:
         """Answer the agent's question, and drive on; ``event`` says which answer, where there are several."""
+        own({"by": by, "key": key})
         said = intake.Answer(payload or {}, event, by, key)
         return await self._call(intake.send(self._desk(drives=drive), agent_id, said, expect_version=expect_version))
 
@@ -135,7 +137,7 @@ class Runner:
         drive: bool = True,
     ) -> Agent:
         """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``."""
-        said = Event(event or "retry", payload or {}, by)
+        said = _event(event or "retry", payload, by)
         return await self._call(operator.unpark_agent(self._desk(drives=drive), agent_id, said, retry=event is None))
 
     async def get(self, agent_id: str) -> Agent:
@@ -248,3 +250,9 @@ class Runner:
         if definition not in self._programs:
             self._programs[definition] = self._compile(Workflow.from_json(await self.store.load_workflow(definition)))
         return record
+
+
+def _event(name: str, payload: Mapping[str, Json] | None, by: str | None, key: str | None = None) -> Event:
+    """What somebody said; who it was and the key are text that any store can keep."""
+    own({"by": by, "key": key})
+    return Event(name, payload or {}, by, key)

@@ -244,3 +244,18 @@ async def test_every_commit_is_observed() -> None:
         await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, id="a")
         await runner.answer("a")
     assert seen == [(2, "ordered"), (3, "done")]
+
+
+@on_loop
+async def test_who_speaks_and_the_key_are_text() -> None:
+    waiting = flow("""
+        events: {go: {}}
+        initial: a
+        states: {a: {on: {go: b}}, b: {final: true}}
+    """)
+    async with Runner(open_store("memory://")) as runner:
+        agent = await runner.start(waiting)
+        for said in ({"by": "\ud800"}, {"key": "\ud800"}):
+            with pytest.raises(DataInvalid, match=f"{next(iter(said))} is no Unicode text"):
+                await runner.send(agent.id, "go", **said)
+        assert (await runner.get(agent.id)).version == 1
