@@ -124,6 +124,14 @@ def test_whoever_leaves_leaves_the_agent_waiting(shop: Shop, terminal: Open, key
     assert shop("--json", "show", "one").json["status"] == "waiting"
 
 
+def test_a_list_of_choices_is_left_like_a_line_of_text(shop: Shop, terminal: Open) -> None:
+    screen = terminal("run", "workflows/order.yaml", "--id", "one", "--payload", '{"item": "lamp"}')
+    screen.expect("reject")
+    screen.send(CTRL_D)
+    assert ended(screen) == 0
+    assert shop("--json", "show", "one").json["status"] == "waiting"
+
+
 def test_an_answer_that_comes_too_late_is_told_and_asked_again(shop: Shop, terminal: Open) -> None:
     screen = terminal("run", "form.yaml", "--id", "one")
     screen.expect("day.*YYYY-MM-DD")

@@ -99,7 +99,8 @@ def diagram(
 
 def _declared(settings: Settings, paths: tuple[str, ...]) -> list[Subject]:
     if not paths:
-        raise click.MissingParameter("name workflow files or folders, or an agent with --agent", param_type="argument")
+        said = "name workflow files or folders, or an agent with --agent ID"
+        raise click.UsageError(said, click.get_current_context())
     return [Subject(path.stem, load_workflow(settings, str(path))) for path in workflow_files(paths)]
 
 

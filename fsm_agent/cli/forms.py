@@ -53,6 +53,7 @@ async def _ask_select(message: str, choices: Sequence[tuple[str, Json]]) -> Json
 
     listed = [questionary.Choice(title, value=position) for position, (title, _) in enumerate(choices)]
     question = questionary.select(message, listed, instruction=" ", style=_style())
+    _let_leave(question)
     position: int = await question.unsafe_ask_async()
     return choices[position][1]
 
@@ -72,6 +73,16 @@ async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
     _keep_together(question)
     typed: str = await question.unsafe_ask_async()
     return _NOTHING if optional and not typed else read_value(typed, field)
+
+
+def _let_leave(question: Question) -> None:
+    """Let Ctrl-D leave a list of choices, as it leaves a line of text."""
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+
+    leaving = KeyBindings()
+    leaving.add("c-d")(lambda event: event.app.exit(exception=EOFError()))
+    app = question.application
+    app.key_bindings = merge_key_bindings([*filter(None, [app.key_bindings]), leaving])
 
 
 def _keep_together(question: Question) -> None:
