@@ -172,7 +172,7 @@ class Model:
             self._fail(outcome.event)
             return
         try:
-            self._take_what_it_says(outcome, {**self.data, "n": self.data["n"] + outcome.adds})
+            self._take_what_it_says(outcome, outcome.write(self.data))
         except TooMuch:
             self._mark(status="parked", is_limited=True)
         except No:

@@ -18,18 +18,21 @@ _FREE = {"workflow", "description", "prompt", "default", "enum", "retry"}
 
 
 class Mutation(NamedTuple):
-    """``text`` is the file after ``was`` at ``start``, in the 1-based ``line``, was changed."""
+    """``text`` is the file after ``was`` at ``start``, in the 1-based ``lines``, was changed."""
 
     kind: str
     was: str
     start: int
-    line: int
+    lines: range
     text: str
 
+    @property
+    def line(self) -> int:
+        return self.lines[0]
+
     def __str__(self) -> str:
-        return (
-            f"{self.kind} {self.was!r}, so that line {self.line} is {self.text.splitlines()[self.line - 1].strip()!r}"
-        )
+        became = self.text.splitlines()[self.line - 1].strip()
+        return f"{self.kind} {self.was!r}, so that line {self.line} is {became!r}"
 
 
 def mutations(text: str, *, misspelt: int, damaged: int, seed: str) -> Iterator[Mutation]:
@@ -52,8 +55,8 @@ def mutations(text: str, *, misspelt: int, damaged: int, seed: str) -> Iterator[
 
 
 def _changed(text: str, kind: str, start: int, end: int, new: str) -> Mutation:
-    line = text.count("\n", 0, start) + 1
-    return Mutation(kind, text[start:end], start, line, text[:start] + new + text[end:])
+    first, last = (text.count("\n", 0, place) + 1 for place in (start, end))
+    return Mutation(kind, text[start:end], start, range(first, last + 1), text[:start] + new + text[end:])
 
 
 def _misspelt(word: str, chance: random.Random) -> str:
@@ -82,22 +85,40 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip()) if line.strip() else 1_000
 
 
+def words_of(text: str) -> set[str]:
+    return set(_WORD.findall(text))
+
+
 def lines_with(text: str, words: set[str]) -> set[int]:
-    return {number for number, line in enumerate(text.splitlines(), 1) if words & set(_WORD.findall(line))}
+    return {number for number, line in enumerate(text.splitlines(), 1) if words & words_of(line)}
 
 
 def is_free(text: str, mutation: Mutation) -> bool:
     """Whether nothing in the file depends on what stood there."""
-    for path, node, is_key in _scalars(yaml.compose(text), ()):
-        if node.start_mark.index <= mutation.start < node.end_mark.index:
-            is_alone = len(re.findall(rf"\b{mutation.was}\b", text)) == 1
-            is_literal = not is_key and '"' in node.value
-            return bool(_FREE & set(path)) or is_literal or (is_key and ("output" in path or is_alone))
-    return False
+    path, node, is_key = _scalar_at(text, mutation.start)
+    is_literal = not is_key and '"' in node.value
+    is_for_actions = path == ("data",) and not _is_mentioned(mutation.was, text)
+    return bool(_FREE & set(path)) or is_literal or is_for_actions or (is_key and "output" in path)
+
+
+def is_declaration(text: str, mutation: Mutation) -> bool:
+    """Whether it was the name of a field, an event or a state, which stands elsewhere too."""
+    path, _, is_key = _scalar_at(text, mutation.start)
+    return is_key and (path[:1] == ("events",) or path[-1:] in {("data",), ("states",)})
+
+
+def _is_mentioned(field: str, text: str) -> bool:
+    return re.search(rf"data\.{field}\b|(assign|append): \{{.*\b{field}:", text) is not None
+
+
+def _scalar_at(text: str, start: int) -> tuple[tuple[str, ...], yaml.ScalarNode, bool]:
+    """The keys that lead to the scalar, the scalar, and whether it is a key itself."""
+    every = _scalars(yaml.compose(text), ())
+    return next(found for found in every if found[1].start_mark.index <= start < found[1].end_mark.index)
 
 
 def _scalars(node: yaml.Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], yaml.ScalarNode, bool]]:
-    """Every scalar, the keys that lead to it, and whether it is a key itself."""
+    """Every scalar as ``_scalar_at`` gives it."""
     match node:
         case yaml.ScalarNode():
             yield path, node, False

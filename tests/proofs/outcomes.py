@@ -13,8 +13,13 @@ class Outcome(NamedTuple):
 
     event: str
     payload: Mapping[str, Any] = {}
-    #: what it adds to ``data.n`` before
+    #: what it adds to ``data.n`` before, noting what that was and what it is
     adds: int = 0
+
+    def write(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The data as it is when the action names its event."""
+        n = data["n"] + self.adds
+        return {**data, "n": n, "notes": [*data["notes"], data["n"], n] if self.adds else data["notes"]}
 
     @property
     def fails(self) -> bool:
@@ -25,5 +30,7 @@ class Outcome(NamedTuple):
         if self.fails:
             return TimeoutError() if self.event == "timeout" else OSError()
         if self.adds:
+            ctx.data.notes.append(ctx.data.n)
             ctx.data.n += self.adds
+            ctx.data.notes.append(ctx.data.n)
         return ctx.emit(self.event, **self.payload)

@@ -150,6 +150,7 @@ def test_engine_machine_and_model_never_disagree(document: Any, script: list[Any
     note(f"in the end {pair.model.status}")
 
 
+GO = ("send", 0, 0)
 TIMED = {"after": {"1s": "b"}}
 GOES_ON = {"on": {"go": {"assign": {"n": 1}}, "back": "done"}}
 SPOILT = {"1s": {"assign": {"n": "data.n + 1"}}}
@@ -160,13 +161,19 @@ FOUND = {
         {"a": TIMED, "b": {"do": "work", **GOES_ON}},
         {},
         [Outcome("back")],
-        [("sleep", 1), ("send", 0, 0)],
+        [("sleep", 1), GO],
     ),
     "cancel goes beyond the limits": (
         {"a": {"on": {"go": "b", "cancel": "gone"}}, "b": {"on": {"go": "a", "cancel": "gone"}}},
         {"steps": 2},
         [Outcome("go")],
-        [("send", 0, 0), ("send", 0, 0), ("cancel",)],
+        [GO, GO, ("cancel",)],
+    ),
+    "an operator's leave is for one step, and what was exceeded then is not held against the next": (
+        {"a": {"on": {"go": "b"}}, "b": {"on": {"go": "a"}}},
+        {"visits": {"b": 1}},
+        [Outcome("go")],
+        [GO, GO, GO, ("unpark",), GO, GO, ("unpark",), GO],
     ),
     "work that is done is not done again when an operator comes": (
         {"a": {"do": "work", "on": {"go": {"assign": {"n": 3}}}, "after": SPOILT}},
