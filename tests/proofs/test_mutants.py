@@ -52,10 +52,8 @@ MUTANTS = {
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite_units.py",
-        "        db.execute(_STEP, (now.agent, *step))\n",
-        '        db.execute("COMMIT")\n'
-        '        db.execute("BEGIN IMMEDIATE")\n'
-        "        db.execute(_STEP, (now.agent, *step))\n",
+        "db.execute(_STEP, (",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_STEP, (',
         "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
     ),
     "half a commit is kept when the other half fails": Mutant(

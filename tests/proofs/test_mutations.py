@@ -31,6 +31,7 @@ def known_actions() -> dict[str, Signature]:
     return {name: known for name in actions.names() if (known := actions.signature(name))}
 
 
+@cache
 def found(text: str) -> list[Finding]:
     """All that is wrong; whatever is raised instead fails the test."""
     return inspect_text(text, checks=[lambda workflow: check_workflow(workflow, actions=known_actions())])[1]
