@@ -36,11 +36,14 @@ Each message is one sentence that says what happened, where, and what is allowed
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
     from fsm_agent.lease import Lease
+
+
+_TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with --module"
 
 
 class FsmAgentError(Exception):
@@ -170,16 +173,13 @@ class ActionError(FsmAgentError):
 class ActionMissing(ActionError):
     def __init__(self, name: str, known: Collection[str]) -> None:
         known = sorted(known)
-        have = f"there are {listed(known)}" if known else "no module is allowed that has one"
+        have = f"there are {listed(known)}" if known else f"no module is allowed that has one: {_TO_ALLOW}"
         super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
 
 
 class ModuleNotAllowed(ActionError):
     def __init__(self, module: str, allowed: Iterable[str]) -> None:
-        super().__init__(
-            f"module {module!r} is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml "
-            f"or name it with --module; allowed: {listed(allowed)}"
-        )
+        super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
 
 
 class StoreError(FsmAgentError):

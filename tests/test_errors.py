@@ -91,7 +91,11 @@ SENTENCES = [
         ActionMissing("plam", ["plan", "book"]),
         "no action 'plam' (did you mean `plan`?); there are book, plan",
     ),
-    (ActionMissing("plan", []), "no action 'plan'; no module is allowed that has one"),
+    (
+        ActionMissing("plan", []),
+        "no action 'plan'; no module is allowed that has one: add it to `modules` under [tool.fsm-agent] in "
+        "pyproject.toml or name it with --module",
+    ),
     (
         ModuleNotAllowed("os", ["trips"]),
         "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "
