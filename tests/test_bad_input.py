@@ -208,7 +208,8 @@ def test_what_is_no_unicode_is_refused(shop: Shop, words: list[str]) -> None:
     shop.order()
     refused = shop(*words)
     assert (refused.code, refused.out) == (1, "")
-    assert refused.err == "error: '\\udcff' is no Unicode text, and only that can be kept; nothing was changed\n"
+    assert refused.err.startswith("error: ")
+    assert "is no Unicode text" in refused.err
     assert shop("--json", "show", "one").json["version"] == 2
 
 
