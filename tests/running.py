@@ -6,6 +6,7 @@ import asyncio
 import functools
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from textwrap import dedent
 from typing import Any, ParamSpec
@@ -15,7 +16,7 @@ from fsm_agent.actions.context import Context
 from fsm_agent.agent import Step
 from fsm_agent.lease import Holder
 from fsm_agent.loader import loads
-from fsm_agent.processes import is_alive, this_host, this_process
+from fsm_agent.processes import is_alive, this_host
 from fsm_agent.workflow import Workflow
 
 Arguments = ParamSpec("Arguments")
@@ -76,7 +77,7 @@ def _line(step: Step) -> str:
 def dead_process() -> Holder:
     """A process of this host that was killed."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    alive = Holder(this_host(), process.pid, this_process().started_ms + 60_000)
+    alive = Holder(this_host(), process.pid, int(time.time() * 1000) + 60_000)  # clocks of processes are coarse
     assert is_alive(alive) is True
     process.kill()
     process.wait()
