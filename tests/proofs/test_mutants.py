@@ -69,10 +69,10 @@ MUTANTS = {
         "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
     ),
     "a key is used twice": Mutant(
-        "engine/intake.py",
-        "if outcome is not None:",
-        "if False:",
-        "tests/test_runner_intake.py::test_a_key_is_applied_once_for_as_long_as_the_agent_lives",
+        "stores/memory.py",
+        " or commit.key in kept.keys",
+        "",
+        f"{_MEMORY}::test_a_taken_key_refuses_the_whole_step",
     ),
 }
 
