@@ -77,7 +77,7 @@ def _own_odd(value: Json, where: str, depth: int) -> Json:
     if callable(dump := getattr(value, "model_dump", None)):
         return own(dump(mode="json"), where, depth)
     if isinstance(value, str):
-        return str.__str__(value)  # of an enum its value, where `str` gives the name
+        return _own_text(str.__str__(value), where)  # of an enum its value, where `str` gives the name
     for plain in _PLAIN_TYPES:
         if isinstance(value, plain) and type(value) is not plain:
             return own(plain(value), where, depth)

@@ -32,10 +32,10 @@ class _Collected:
 class DictDraft(MutableMapping[str, Json]):
     """A dict whose changes are recorded key by key."""
 
-    __slots__ = ("_base", "_changed", "_opened", "_removed")
+    __slots__ = ("_base", "_changed", "_depth", "_opened", "_removed")
 
-    def __init__(self, base: Mapping[str, Json]) -> None:
-        self._base = base
+    def __init__(self, base: Mapping[str, Json], depth: int = 1) -> None:
+        self._base, self._depth = base, depth
         self._changed: dict[str, Json] = {}
         self._removed: set[str] = set()
         self._opened: dict[str, Node] = {}
@@ -48,7 +48,9 @@ class DictDraft(MutableMapping[str, Json]):
             if key in self._removed:
                 raise KeyError(key)
             value = self._base[key]
-        return self._open(key, value)
+        if isinstance(value, (dict, list)):
+            value = self._opened[key] = _draft(value, self._depth + 1)
+        return value
 
     def peek(self, key: str) -> Json:
         """The value as it is now, plain and shared: to read, not to keep."""
@@ -56,19 +58,12 @@ class DictDraft(MutableMapping[str, Json]):
             return self._opened[key]._current()
         return self._changed[key] if key in self._changed else self._base[key]
 
-    def _open(self, key: str, value: Json) -> Json:
-        if isinstance(value, dict):
-            value = self._opened[key] = DictDraft(value)
-        elif isinstance(value, list):
-            value = self._opened[key] = ListDraft(value)
-        return value
-
     def __setitem__(self, key: str, value: Json) -> None:
         if not isinstance(key, str):
             raise DataInvalid([f"the key {key!r} is not a string"])
         if value is not None and self._opened.get(key) is value:
             return  # `data["list"] += [...]` ends with assigning the draft to its own place
-        self._changed[key] = own(value, key)
+        self._changed[key] = own(value, key, self._depth)
         self._opened.pop(key, None)
         self._removed.discard(key)
 
@@ -142,10 +137,10 @@ class DictDraft(MutableMapping[str, Json]):
 class ListDraft(MutableSequence[Json]):
     """A list that records items added at its end, and items replaced; any other change rewrites it."""
 
-    __slots__ = ("_base", "_extra", "_opened", "_replaced", "_rewritten")
+    __slots__ = ("_base", "_depth", "_extra", "_opened", "_replaced", "_rewritten")
 
-    def __init__(self, base: list[Json]) -> None:
-        self._base = base
+    def __init__(self, base: list[Json], depth: int = 1) -> None:
+        self._base, self._depth = base, depth
         self._extra: list[Json] = []
         self._replaced: dict[int, Json] = {}
         self._opened: dict[int, Node] = {}
@@ -160,10 +155,8 @@ class ListDraft(MutableSequence[Json]):
             return [self[at] for at in range(*index.indices(len(self)))]
         at = self._index(index)
         value = self._held(at)
-        if isinstance(value, dict):
-            value = self._opened[at] = DictDraft(value)
-        elif isinstance(value, list):
-            value = self._opened[at] = ListDraft(value)
+        if isinstance(value, (dict, list)):
+            value = self._opened[at] = _draft(value, self._depth + 1)
         return value
 
     def _held(self, at: int) -> Json:
@@ -181,12 +174,12 @@ class ListDraft(MutableSequence[Json]):
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         if isinstance(index, slice):
-            self._rewrite()[index] = own(list(value))
+            self._rewrite()[index] = own(list(value), depth=self._depth - 1)
             return
         at = self._index(index)
         if self._held(at) is value:
             return  # `items[0] += [...]` ends with assigning the draft to its own place
-        value = own(value, str(at))
+        value = own(value, str(at), self._depth)
         self._opened.pop(at, None)
         if at < len(self._base):
             self._replaced[at] = value
@@ -203,12 +196,12 @@ class ListDraft(MutableSequence[Json]):
 
     def insert(self, index: SupportsIndex, value: Json) -> None:
         if index.__index__() >= len(self):
-            self._extra.append(own(value, str(len(self))))
+            self._extra.append(own(value, str(len(self)), self._depth))
         else:
-            self._rewrite().insert(index, own(value))
+            self._rewrite().insert(index, own(value, depth=self._depth))
 
     def extend(self, values: Iterable[Json]) -> None:
-        self._extra.extend(own(value, str(len(self))) for value in list(values))
+        self._extra.extend(own(value, str(len(self)), self._depth) for value in list(values))
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
         if key is not None:
@@ -284,6 +277,11 @@ class ListDraft(MutableSequence[Json]):
 
 
 Node: TypeAlias = DictDraft | ListDraft
+
+
+def _draft(value: dict[str, Json] | list[Json], depth: int) -> Node:
+    """``value`` under record; what is put into it stands ``depth`` levels deep in the data."""
+    return DictDraft(value, depth) if isinstance(value, dict) else ListDraft(value, depth)
 
 
 def current(value: Json) -> Json:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
 
@@ -38,8 +39,8 @@ class Hands(Protocol):
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
 
-    def interrupt(self, agent_id: str) -> None:
-        """Stop what runs for an agent, if anything does here."""
+    def interrupt(self, agent_id: str, epoch: int) -> None:
+        """Stop what runs for an agent here under an epoch before this one, if anything does."""
 
     async def settled(self, agent_id: str) -> None:
         """Wait until nothing runs for an agent here."""
@@ -61,9 +62,16 @@ class _Shift:
     ended: asyncio.Event | None = None
 
     def interrupt(self) -> None:
-        if not self.is_interrupted:
+        """Cancel the task, unless it is the caller: an action that moves its own agent cannot be stopped in the
+        middle of that, and what it returns comes too late anyway."""
+        if not self.is_interrupted and self.task is not asyncio.current_task():
             self.is_interrupted = True
             self.task.cancel()
+
+    def ending(self) -> asyncio.Event:
+        """Set when the shift ends."""
+        self.ended = self.ended or asyncio.Event()
+        return self.ended
 
     @property
     def is_cancelled(self) -> bool:
@@ -80,6 +88,7 @@ class Performing:
         self._shifts: dict[str, _Shift] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     async def act(self, effect: Act) -> Acted:
         """Call an action once, within its time."""
@@ -89,7 +98,7 @@ class Performing:
             return Missing(str(error), await self._store.now())
         began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, _attempt(action, effect))
+            returned = await self._on_shift(effect.head, lambda: _attempt(action, effect))
         except Superseded:
             raise
         except _OutOfTime:
@@ -110,43 +119,60 @@ class Performing:
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
         while (now_ms := await self._store.now()) < until_ms:
-            await self._on_shift(head, asyncio.sleep((until_ms - now_ms) / 1000))
+            seconds = (until_ms - now_ms) / 1000
+            await self._on_shift(head, partial(asyncio.sleep, seconds))
         return now_ms
 
-    async def _on_shift(self, head: Head, work: Awaitable[Any]) -> Any:
-        """Await ``work`` while the lease is kept; raises ``Superseded`` if somebody else takes the agent over."""
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - coroutines run in tasks
-        shift = self._shifts[head.id] = _Shift(head, task, task.cancelling())
-        if self._beat is None:
-            self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
+    async def _on_shift(self, head: Head, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Await ``work()`` while the lease is kept; raises ``Superseded`` if somebody else takes the agent over."""
+        if self._is_closed:
+            await self._give_up(head)
+            raise asyncio.CancelledError
+        shift = self._shifts[head.id] = self._begun(head)
         try:
-            return await work
+            return await work()
         except asyncio.CancelledError:
             if shift.is_cancelled:
-                await self._store.release(head.id, head.epoch)
+                await self._give_up(head)
                 raise
             if shift.is_interrupted:
                 raise Superseded from None
             raise RuntimeError("what the action awaited was cancelled") from None
         finally:
             if shift.is_interrupted:
-                task.uncancel()
+                shift.task.uncancel()
             if self._shifts.get(head.id) is shift:
                 del self._shifts[head.id]
             if shift.ended is not None:
                 shift.ended.set()
 
-    def interrupt(self, agent_id: str) -> None:
-        """Stop what runs for an agent, if anything does here."""
-        if (shift := self._shifts.get(agent_id)) is not None:
+    def _begun(self, head: Head) -> _Shift:
+        """A new shift of the present task; raises ``Superseded`` if a later epoch is at work here already."""
+        known = self._shifts.get(head.id)
+        if known is not None and known.head.epoch > head.epoch:
+            raise Superseded
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - coroutines run in tasks
+        if self._beat is None:
+            self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
+        return _Shift(head, task, task.cancelling())
+
+    async def _give_up(self, head: Head) -> None:
+        """Release a lease; one that the store does not let go of runs out."""
+        try:
+            await self._store.release(head.id, head.epoch)
+        except StoreError as error:
+            logger.warning("a lease could not be given up: %s", error, extra={"action": "lease_not_released"})
+
+    def interrupt(self, agent_id: str, epoch: int) -> None:
+        """Stop what runs for an agent here under an epoch before this one, if anything does."""
+        if (shift := self._shifts.get(agent_id)) is not None and shift.head.epoch < epoch:
             shift.interrupt()
 
     async def settled(self, agent_id: str) -> None:
         """Wait until nothing runs for an agent here."""
         while (shift := self._shifts.get(agent_id)) is not None and shift.task is not asyncio.current_task():
-            shift.ended = shift.ended or asyncio.Event()
-            await shift.ended.wait()
+            await shift.ending().wait()
 
     def _renew_soon(self) -> None:
         self._beat = None
@@ -158,25 +184,28 @@ class Performing:
             task.add_done_callback(self._renewals.discard)
 
     async def _renew(self) -> None:
-        """Renew every lease; an agent whose epoch has gone on is no longer ours."""
+        """Renew every lease; an agent whose epoch has gone on is no longer ours, if the shift has not ended by then."""
         for shift in list(self._shifts.values()):
             try:
                 lease = Lease(this_process(), await self._store.now() + LEASE_MS)
-                if not await self._store.renew(shift.head.id, shift.head.epoch, lease):
+                is_ours = await self._store.renew(shift.head.id, shift.head.epoch, lease)
+                if not is_ours and self._shifts.get(shift.head.id) is shift:
                     shift.interrupt()
             except StoreError as error:
                 logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
 
     async def close(self) -> None:
-        """Stop renewing, cancel what still runs, and wait until its leases are given up."""
+        """Stop renewing, cancel what still runs, and wait until its leases are given up. Nothing begins after that."""
+        self._is_closed = True
         if self._beat is not None:
             self._beat.cancel()
-        for task in list(self._renewals):
+        for task in self._renewals:
             task.cancel()
-        for agent_id, shift in list(self._shifts.items()):
-            if shift.task is not asyncio.current_task():
-                shift.task.cancel()
-                await self.settled(agent_id)
+        others = [shift for shift in self._shifts.values() if shift.task is not asyncio.current_task()]
+        for task in {shift.task for shift in others}:
+            task.cancel()
+        for ending in [shift.ending() for shift in others]:
+            await ending.wait()
 
 
 def _context(effect: Act) -> Context:

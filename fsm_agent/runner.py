@@ -15,8 +15,8 @@ from typing import Any, Final, Self, assert_never
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Event, Head, Step
 from fsm_agent.delta import own
+from fsm_agent.engine import beginning, intake, operator
 from fsm_agent.engine import effects as ask
-from fsm_agent.engine import intake, operator
 from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
 from fsm_agent.identity import checked_id, new_id
@@ -79,7 +79,7 @@ class Runner:
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._pin(workflow)
         first = _event(event or "created", payload, by, key)
-        return await self._call(intake.start(self._desk(drives=drive), program, agent_id, first, data or {}))
+        return await self._call(beginning.start(self._desk(drives=drive), program, agent_id, first, data or {}))
 
     async def send(
         self,
@@ -196,6 +196,7 @@ class Runner:
                     reply = await self._perform(effect)
                 except Exception as raised:
                     error = raised
+                    await asyncio.sleep(0)  # whoever was faster goes on, so that another try finds a store at rest
         except StopIteration as stop:
             return stop.value
         finally:
@@ -217,8 +218,8 @@ class Runner:
                 return await self._hands.sleep(head, until_ms)
             case ask.Enqueue(agent_id, version, event, fingerprint):
                 return await self.store.enqueue(agent_id, version, event, fingerprint)
-            case ask.Interrupt(agent_id):
-                return self._hands.interrupt(agent_id)
+            case ask.Interrupt(agent_id, epoch):
+                return self._hands.interrupt(agent_id, epoch)
             case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms):
                 return await self.store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
             case ask.Claim(seen, lease):

@@ -79,8 +79,10 @@ class Runner:
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""
-        self._portal.call(self._runner.close())
-        self._portal.close()
+        try:
+            self._portal.call(self._runner.close())
+        finally:
+            self._portal.close()
 
     def __enter__(self) -> Self:
         return self

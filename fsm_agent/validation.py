@@ -81,12 +81,12 @@ class DataRules:
         values: dict[str, Json] = {}
         for name, shape in self._fields.items():
             if name in given:
-                values[name] = own(given[name], name)
+                values[name] = own(given[name], name, 1)
                 problems += shape.problems(values[name], name)
             elif is_required(shape.schema):
                 problems.append(_missing(name))
             else:
-                values[name] = own(shape.schema.get("default"), name)
+                values[name] = own(shape.schema.get("default"), name, 1)
         if problems:
             raise DataInvalid(problems)
         self._ask_model(values)

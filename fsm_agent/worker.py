@@ -59,7 +59,10 @@ class Worker:
         return total
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Sweep until ``stopped`` is set; then let go of what is driven."""
+        """Sweep until ``stopped`` is set; then let go of what is driven.
+
+        An agent that cannot be driven is tried again when nothing else is due, so that it holds nobody up.
+        """
         try:
             while not stopped.is_set():
                 await self._sweep_safely()
@@ -72,7 +75,8 @@ class Worker:
     async def _sweep_safely(self) -> None:
         """A store that is gone for a while stops no worker; one that is damaged does."""
         try:
-            await self.sweep()
+            if not await self.sweep(but=self._stuck):
+                self._stuck.clear()
         except StoreUnavailable as error:
             logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
 

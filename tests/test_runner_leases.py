@@ -205,7 +205,7 @@ async def test_a_cancellation_from_outside_is_not_taken_for_a_takeover() -> None
     async with Runner(store, actions=actions, hands=hands) as runner:
         driven = asyncio.create_task(runner.start(WORK, id="a"))
         await gate.begun.wait()
-        hands.interrupt("a")
+        hands.interrupt("a", 2)
         driven.cancel()
         with pytest.raises(asyncio.CancelledError):
             await driven

@@ -64,7 +64,7 @@ def test_a_head_comes_back_from_its_rows(head: Head) -> None:
 
 @given(EVENTS, st.builds(Snapshot, st.integers(1, 9), OBJECTS, st.dictionaries(TEXT, st.integers(1, 9), max_size=3)))
 def test_events_and_snapshots_come_back_from_their_texts(event: Event, snapshot: Snapshot) -> None:
-    assert codec.queued_of(7, codec.queued_text(event, 3)) == Queued(7, event, 3)
+    assert codec.queued_of(7, codec.queued_text(codec.event_text(event), 3)) == Queued(7, event, 3)
     assert codec.snapshot_of(codec.snapshot_row(snapshot)) == snapshot
 
 

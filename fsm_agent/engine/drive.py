@@ -24,7 +24,7 @@ from fsm_agent.engine.effects import (
     Sleep,
     Superseded,
 )
-from fsm_agent.engine.live import Live, Proposal, park, refuse, take
+from fsm_agent.engine.live import Live, Proposal, cancel, park, refuse, take
 from fsm_agent.engine.session import Desk, Flow, write
 from fsm_agent.errors import (
     Conflict,
@@ -32,6 +32,7 @@ from fsm_agent.errors import (
     ExpressionFailed,
     IllegalEvent,
     LimitExceeded,
+    NotAddressee,
     PayloadInvalid,
     Refused,
     listed,
@@ -137,17 +138,28 @@ def _queued_step(live: Live, event: Event) -> Proposal:
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent is {live.head.status}")
     try:
-        match live.program.decide(live.head.state, event, live.scene(event)):
+        match live.program.decide(live.head.state, addressed(live, event), live.scene(event)):
             case Taken(move):
                 return take(live, event, move)
             case GuardsRefuse(guards):
-                return refuse(live, event, f"guards refused: {listed(guards)}")
+                reason = f"guards refused: {listed(guards)}"
+            case NotAllowed() if event.name == "cancel":
+                return cancel(live, event)
             case NotAllowed():
-                return refuse(live, event, f"not allowed in state {live.head.state!r}")
-    except DataInvalid as error:
-        return refuse(live, event, str(error))
+                reason = f"not allowed in state {live.head.state!r}"
+    except (DataInvalid, NotAddressee) as error:
+        reason = str(error)
     except (ExpressionFailed, LimitExceeded) as error:
         return park(live, event, problem_of(error))
+    return refuse(live, event, reason)
+
+
+def addressed(live: Live, event: Event) -> Event:
+    """``event``, unless it answers a question that is for somebody else; then ``NotAddressee`` is raised."""
+    ask, asked = live.program.state(live.head.state).ask, live.head.asked
+    if ask and asked and asked.to and event.name in ask.events and event.by not in asked.to:
+        raise NotAddressee(event.by, asked.to)
+    return event
 
 
 def _work(desk: Desk, live: Live) -> Flow:
@@ -160,7 +172,7 @@ def _work(desk: Desk, live: Live) -> Flow:
     data = live.draft()
     try:
         arguments = live.program.entry_values(leaf.with_, live.scene()) if leaf.with_ else {}
-    except ExpressionFailed as error:
+    except (ExpressionFailed, DataInvalid) as error:
         yield from write(desk, live, park(live, Event("error"), problem_of(error)))
         return
     assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action

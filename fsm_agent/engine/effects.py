@@ -35,10 +35,10 @@ class FindKey(NamedTuple):
 
 
 class Enqueue(NamedTuple):
-    """Keeps an event for the driver; replies how many are queued."""
+    """Keeps an event for the driver; replies how many are queued. Without ``version``, wherever the agent stands."""
 
     agent_id: str
-    version: int
+    version: int | None
     event: Event
     fingerprint: str
 
@@ -73,9 +73,11 @@ class IsAlive(NamedTuple):
 
 
 class Interrupt(NamedTuple):
-    """Stops the action that this process runs for an agent, if it does: somebody else has moved the agent on."""
+    """Stops the action that this process runs for an agent under an epoch before this one, if it does: somebody else
+    has moved the agent on."""
 
     agent_id: str
+    epoch: int
 
 
 class Sleep(NamedTuple):

@@ -1,4 +1,4 @@
-"""What comes from outside: agents that begin, events and answers; and going on with what was interrupted.
+"""What comes from outside to agents that live: events and answers; and going on with what was interrupted.
 
 A refused event leaves nothing behind: no row, no key. What is acknowledged is in the store before it is.
 """
@@ -9,27 +9,22 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsm_agent.agent import ENDED, Delivery, Event, Head, Status, Step, StepKind
-from fsm_agent.delta import own
-from fsm_agent.engine.drive import decide_queued, drive, due_timer, fire, problem_of
-from fsm_agent.engine.effects import Effect, Enqueue, FindKey, Interrupt, IsAlive, Now
+from fsm_agent.agent import ENDED, Delivery, Event, KeyOutcome, Status, StepKind
+from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, problem_of
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
-from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import (
+    PATIENCE,
     Desk,
     Flow,
     claim,
-    fingerprint,
     fingerprint_of,
-    new_lease,
     open_agent,
     patiently,
-    started,
     used_alike,
     write,
 )
 from fsm_agent.errors import (
-    AgentExists,
     AnswerUnclear,
     Conflict,
     GuardsRefused,
@@ -37,16 +32,12 @@ from fsm_agent.errors import (
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
-    NotAddressee,
     NotAsked,
     Refused,
     UnknownEvent,
 )
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import GuardsRefuse, Move, NotAllowed, Taken
-from fsm_agent.record import Creation
-from fsm_agent.state import Transition
-from fsm_agent.workflow import lineage
+from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,77 +60,32 @@ class Answer:
     key: str | None = None
 
 
-def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data: Mapping[str, Json]) -> Flow:
-    """Bring an agent into being, with its first event if there is one, and drive it on. Returns ``Delivered``.
-
-    ``event.key`` is the key of the whole call: a repeat returns the agent that the first one made. A call without
-    an event gives the key by an ``Event("created", key=...)``.
-    """
-    key = event.key if event else None
-    what = _use_of(program, event, data) if event and key else ""
-    if key and (known := (yield from _known(desk, key, what))):
-        return known
-    live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
-    steps = _first_steps(live, event)
-    lease = new_lease(desk, live) if desk.drives and live.head.status is Status.RUNNING else None
-    try:
-        head: Head = yield Creation(live.head, steps, key, what, lease)
-    except AgentExists:
-        if key and (known := (yield from _known(desk, key, what))):
-            return known
-        raise
-    live.head, live.is_held = live.head._replace(epoch=head.epoch), lease is not None
-    is_current = not desk.drives or (yield from drive(desk, live))
-    return Delivered(live, "applied", is_current)
-
-
-def _use_of(program: Program, event: Event, data: Mapping[str, Json]) -> str:
-    """What the key of a start is used for."""
-    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data))
-
-
-def _known(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
-    found: tuple[str, str] | None = yield FindKey(key)
-    if found is None:
-        return None
-    agent_id, used_for = found
-    if used_for != what:
-        raise KeyReuse(key)
-    live, _ = yield from open_agent(desk, agent_id)
-    return Delivered(live, "duplicate")
-
-
-def _first_steps(live: Live, event: Event | None) -> tuple[Step, ...]:
-    """``created``, and the step of the first event; ``live`` goes along, as if both were written."""
-    by = event.by if event else None
-    leaf = live.program.workflow.leaf(live.program.workflow.initial)
-    entry = Move(Transition(target=leaf.path), leaf.path, (), lineage(leaf.path))
-    made = take(live, Event("created", by=by), entry, kind=StepKind.CREATED)
-    values = dict(live.folded.values)
-    created = made.step._replace(source=None, delta=made.step.delta._replace(set=values))
-    live.head = made.head
-    live.folded.values = own(values)
-    if event is None or event.name == "created":
-        return (created,)
-    proposal = _decided(live, _checked(live, event))
-    live.head = proposal.head
-    live.folded.take(proposal.step.version, proposal.step.delta)
-    return created, proposal.step
-
-
 def send(desk: Desk, agent_id: str, event: Event | Answer, *, expect_version: int | None = None) -> Flow:
     """Deliver an event or an answer, and drive on. Returns ``Delivered``; raises ``Refused``."""
-    if expect_version is not None:
-        return (yield from _deliver(desk, agent_id, event, expect_version))
-    return (yield from patiently(lambda: _deliver(desk, agent_id, event, None)))
+    times = PATIENCE if expect_version is None else 2  # who was faster may have been a repeat of the same key
+    try:
+        return (yield from patiently(lambda: _deliver(desk, agent_id, event, expect_version), times=times))
+    except Conflict:
+        if expect_version is not None or isinstance(event, Answer):
+            raise
+    return (yield from patiently(lambda: _leave_note(desk, agent_id, event)))
+
+
+def _leave_note(desk: Desk, agent_id: str, event: Event) -> Flow:
+    """Queue an event for an agent that is faster than whoever reads it: who moves it on decides the event too."""
+    live, outcome = yield from open_agent(desk, agent_id, event.key)
+    if outcome is not None:
+        return _repeated(live, event, outcome)
+    noted = checked(live, event)
+    yield Enqueue(agent_id, None, noted, fingerprint_of(event))
+    live, _ = yield from open_agent(desk, agent_id)
+    return (yield from _drive_on(desk, live, "queued")) if live.head.queued else Delivered(live, "queued")
 
 
 def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: int | None) -> Flow:
     live, outcome = yield from open_agent(desk, agent_id, said.key)
     if outcome is not None:
-        if not used_alike(outcome.fingerprint, said.event if isinstance(said, Answer) else said.name, said.payload):
-            raise KeyReuse(said.key or "")
-        return Delivered(live, "duplicate")
+        return _repeated(live, said, outcome)
     has_moved = yield from _catch_up(desk, live)
     try:
         event, proposal = _judged(live, said, expect_version)
@@ -152,12 +98,18 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
     return (yield from _drive_on(desk, live, delivery))
 
 
+def _repeated(live: Live, said: Event | Answer, outcome: KeyOutcome) -> Delivered:
+    if not used_alike(outcome.fingerprint, said.event if isinstance(said, Answer) else said.name, said.payload):
+        raise KeyReuse(said.key or "")
+    return Delivered(live, "duplicate")
+
+
 def _judged(live: Live, said: Event | Answer, expect_version: int | None) -> tuple[Event, Proposal]:
     """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
     if expect_version is not None and live.head.version != expect_version:
         raise Conflict(live.head.id, expect_version, live.head.version)
-    event = _checked(live, _answered(live, said) if isinstance(said, Answer) else said)
-    return event, _decided(live, event)
+    event = checked(live, _answered(live, said) if isinstance(said, Answer) else said)
+    return event, decided(live, event)
 
 
 def _answered(live: Live, answer: Answer) -> Event:
@@ -198,7 +150,7 @@ def _break_in(desk: Desk, live: Live, proposal: Proposal, *, key: str | None = N
     was_running = live.head.status is Status.RUNNING
     yield from write(desk, live, proposal, from_outside=True, key=key, fingerprint=fingerprint)
     if was_running:
-        yield Interrupt(live.head.id)
+        yield Interrupt(live.head.id, live.head.epoch)
 
 
 def _apply(
@@ -221,7 +173,7 @@ def _is_internal(live: Live, proposal: Proposal) -> bool:
     return proposal.head.visits is live.head.visits
 
 
-def _checked(live: Live, event: Event) -> Event:
+def checked(live: Live, event: Event) -> Event:
     """The event with its payload made total; raises what refuses it before the table is asked."""
     program, head = live.program, live.head
     state = program.state(head.state)
@@ -238,12 +190,10 @@ def _checked(live: Live, event: Event) -> Event:
         raise IllegalEvent(event.name, head.state, others, why=f", because action {state.do!r} will say it")
     if event.name != "cancel" and not program.machine.moves(head.state, event.name):
         raise IllegalEvent(event.name, head.state, allowed)
-    if state.ask and event.name in state.ask.events and head.asked and head.asked.to and event.by not in head.asked.to:
-        raise NotAddressee(event.by, head.asked.to)
-    return event._replace(payload=program.payload_rules.complete(event.name, event.payload))
+    return addressed(live, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))
 
 
-def _decided(live: Live, event: Event) -> Proposal:
+def decided(live: Live, event: Event) -> Proposal:
     """The step that an event from outside makes; raises what refuses it. Beyond a limit the agent parks with it."""
     head, program = live.head, live.program
     match program.decide(head.state, event, live.scene(event)):
@@ -264,7 +214,7 @@ def _drive_on(desk: Desk, live: Live, delivery: Delivery) -> Flow:
     """Drive what this call may drive: what it holds, or what nobody holds."""
     if not desk.drives:
         return Delivered(live, delivery)
-    if delivery == "queued" and live.head.status is Status.RUNNING:
+    if delivery == "queued" and live.head.status is not Status.PARKED:
         if live.head.lease and (yield IsAlive(live.head.lease.holder)):
             return Delivered(live, delivery)  # whoever drives the agent decides it
         try:

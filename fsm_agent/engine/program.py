@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fsm_agent.agent import ArmedTimer, Asked, Event
+from fsm_agent.delta import own
 from fsm_agent.errors import DataInvalid, ExpressionFailed, shortened
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
@@ -84,8 +85,9 @@ class Program:
         return self.guards.compile(value, event=event).evaluate(scene.data, scene.event, scene.visits)
 
     def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
-        """``with`` and ``output``: expressions that see data and visits, and no event."""
-        return {name: self._value(value, None, scene) for name, value in values.items()}
+        """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
+        an action may change what it is given."""
+        return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
     def asked(self, state: State, scene: Scene) -> Asked | None:
         """The question of a state, rendered for good; ``None`` if it asks nothing."""
@@ -120,5 +122,7 @@ def model_rule(validate: Callable[[Mapping[str, Json]], object]) -> Callable[[Ma
             validate(values)
         except ValueError as error:
             raise DataInvalid([str(error)]) from None
+        except Exception as error:  # a validator of the user's stumbled over what it should have judged
+            raise DataInvalid([f"the data model raised {type(error).__name__}: {error}"]) from error
 
     return rule

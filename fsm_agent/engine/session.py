@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.agent import Event, Head, KeyOutcome, Status
-from fsm_agent.delta import Folded, fold, snapshot_weight
+from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.program import Program
-from fsm_agent.errors import Conflict, LeaseHeld
+from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease, lease_runs
 from fsm_agent.record import Commit, Committed, Record, Snapshot
@@ -116,12 +116,12 @@ def claim(desk: Desk, live: Live) -> Flow:
     taken = new_lease(desk, live)
     epoch: int = yield Claim(live.head, taken)
     live.head, live.is_held = live.head._replace(epoch=epoch), True
-    yield Interrupt(live.head.id)  # what goes on here under a lease that ran out
+    yield Interrupt(live.head.id, epoch)  # what goes on here under a lease that ran out
 
 
-def patiently(attempt: Callable[[], Flow]) -> Flow:
+def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
     """Run a flow, and start it over when somebody else commits in between."""
-    for _ in range(PATIENCE - 1):
+    for _ in range(times - 1):
         try:
             return (yield from attempt())
         except Conflict:
@@ -130,8 +130,12 @@ def patiently(attempt: Callable[[], Flow]) -> Flow:
 
 
 def fingerprint(*facts: Json) -> str:
-    """What a key was used for, in few bytes: equal facts give equal fingerprints."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=repr)
+    """What a key was used for, in few bytes: equal facts give equal fingerprints. What is no JSON has none: it will be
+    refused, and no key was ever used for it."""
+    try:
+        text = json.dumps([own(fact) for fact in facts], sort_keys=True, separators=(",", ":"))
+    except DataInvalid:
+        return ""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

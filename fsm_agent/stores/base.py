@@ -79,10 +79,10 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         """Keep an event for the driver; returns how many are queued. Uses ``event.key`` if there is one.
 
-        Raises ``Conflict`` if the stored version is not ``version`` or the key is taken.
+        Raises ``Conflict`` if the stored version is not ``version`` (``None`` is any) or the key is taken.
         """
 
     @abstractmethod

@@ -200,8 +200,13 @@ def _event(event: Event) -> tuple[Json, ...]:
     return (event.name, dict(event.payload), event.by, event.key)
 
 
-def queued_text(event: Event, version: int) -> str:
-    return encode((*_event(event), version))
+def event_text(event: Event) -> str:
+    return encode(_event(event))
+
+
+def queued_text(event: str, version: int) -> str:
+    """An ``event_text`` with the version at which the event arrived."""
+    return f"{event[:-1]},{version}]"
 
 
 def queued_of(number: int, text: str) -> Queued:

@@ -153,11 +153,12 @@ class MemoryStore(Store):
         self._clock.seen(commit.head.updated_ms)
         return Committed(kept.epoch, len(kept.queue))
 
-    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         kept = self._kept(agent_id)
-        if kept.moving.version != version or event.key in kept.keys:
-            raise moved_on(agent_id, version, kept.moving.version)
-        text = codec.queued_text(event, version)
+        expected = kept.moving.version if version is None else version
+        if kept.moving.version != expected or event.key in kept.keys:
+            raise moved_on(agent_id, expected, kept.moving.version)
+        text = codec.queued_text(codec.event_text(event), expected)
         kept.numbered += 1
         kept.queue[kept.numbered] = text
         kept.wake_ms = kept.head.wake_ms

@@ -130,7 +130,7 @@ class SqliteStore(Store):
         self._clock.seen(commit.head.updated_ms)
         return committed
 
-    async def enqueue(self, agent_id: str, version: int, event: Event, fingerprint: str = "") -> int:
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         return await self._write(units.enqueuing(self._space, agent_id, version, event, fingerprint))
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:

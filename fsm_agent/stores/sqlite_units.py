@@ -155,17 +155,19 @@ def _dequeue(db: apsw.Connection, namespace: str, head: Head, now: Standing, num
     db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
 
 
-def enqueuing(namespace: str, agent_id: str, version: int, event: Event, fingerprint: str) -> Unit[int]:
-    text = codec.queued_text(event, version)
+def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Unit[int]:
+    text = codec.event_text(event)
 
     def enqueue(db: apsw.Connection) -> int:
         now = _standing(db, namespace, agent_id)
-        if now.version != version or _is_used(db, now.agent, event.key):
-            raise moved_on(agent_id, version, now.version)
+        expected = now.version if version is None else version
+        if now.version != expected or _is_used(db, now.agent, event.key):
+            raise moved_on(agent_id, expected, now.version)
         queued, number = now.queued + 1, now.numbered + 1
         wake_ms = read_agent(db, namespace, agent_id)[1]._replace(queued=queued).wake_ms
         db.execute(_ENQUEUE, (queued, number, wake_ms, namespace, agent_id))
-        db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", (now.agent, number, event.key, text))
+        row = (now.agent, number, event.key, codec.queued_text(text, now.version))
+        db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", row)
         if event.key is not None:
             _use(db, now.agent, event.key, None, fingerprint)
         return queued

@@ -187,7 +187,7 @@ class _ScriptedHands:
         self._clock.ms = max(self._clock.ms, until_ms)
         return self._clock.ms
 
-    def interrupt(self, agent_id: str) -> None:
+    def interrupt(self, agent_id: str, epoch: int) -> None:
         """Nothing runs in the background here."""
 
     async def settled(self, agent_id: str) -> None:

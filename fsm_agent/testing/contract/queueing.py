@@ -36,6 +36,15 @@ class QueueingContract(Bench):
         assert (record.queue, record.outcome) == ((), None)
 
     @in_loop
+    async def test_without_a_version_an_event_is_kept_wherever_the_agent_stands(self, store: Store) -> None:
+        await store.create(a_creation())
+        await store.commit(a_commit(2))
+        assert await store.enqueue(ID, None, PING) == 1
+        assert (await store.load(ID)).queue == (Queued(1, PING, 2),)
+        with pytest.raises(Conflict, match="has moved on, and version 2"):
+            await store.enqueue(ID, None, PING)
+
+    @in_loop
     async def test_the_key_of_a_queued_event_has_no_version_until_it_is_decided(self, store: Store) -> None:
         await store.create(a_creation())
         await store.enqueue(ID, 1, PING, "f")

@@ -1,0 +1,79 @@
+"""Agents that begin: created with their first event, together or not at all, and once for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from fsm_agent.agent import Event, Head, Status, Step, StepKind
+from fsm_agent.delta import own
+from fsm_agent.engine.drive import drive
+from fsm_agent.engine.effects import Effect, FindKey, Now
+from fsm_agent.engine.intake import Delivered, checked, decided
+from fsm_agent.engine.live import Live, take
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.session import Desk, Flow, fingerprint, new_lease, open_agent, started
+from fsm_agent.errors import AgentExists, KeyReuse
+from fsm_agent.jsontypes import Json
+from fsm_agent.machine import Move
+from fsm_agent.record import Creation
+from fsm_agent.state import Transition
+from fsm_agent.workflow import lineage
+
+
+def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data: Mapping[str, Json]) -> Flow:
+    """Bring an agent into being, with its first event if there is one, and drive it on. Returns ``Delivered``.
+
+    ``event.key`` is the key of the whole call: a repeat returns the agent that the first one made. A call without
+    an event gives the key by an ``Event("created", key=...)``.
+    """
+    key = event.key if event else None
+    what = _use_of(program, event, data) if event and key else ""
+    if key and (known := (yield from _known(desk, key, what))):
+        return known
+    live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
+    steps = _first_steps(live, event)
+    lease = new_lease(desk, live) if desk.drives and live.head.status is Status.RUNNING else None
+    try:
+        head: Head = yield Creation(live.head, steps, key, what, lease)
+    except AgentExists:
+        if key and (known := (yield from _known(desk, key, what))):
+            return known
+        raise
+    live.head, live.is_held = live.head._replace(epoch=head.epoch), lease is not None
+    is_current = not desk.drives or (yield from drive(desk, live))
+    return Delivered(live, "applied", is_current)
+
+
+def _use_of(program: Program, event: Event, data: Mapping[str, Json]) -> str:
+    """What the key of a start is used for."""
+    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data))
+
+
+def _known(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
+    found: tuple[str, str] | None = yield FindKey(key)
+    if found is None:
+        return None
+    agent_id, used_for = found
+    if used_for != what:
+        raise KeyReuse(key)
+    live, _ = yield from open_agent(desk, agent_id)
+    return Delivered(live, "duplicate")
+
+
+def _first_steps(live: Live, event: Event | None) -> tuple[Step, ...]:
+    """``created``, and the step of the first event; ``live`` goes along, as if both were written."""
+    by = event.by if event else None
+    leaf = live.program.workflow.leaf(live.program.workflow.initial)
+    entry = Move(Transition(target=leaf.path), leaf.path, (), lineage(leaf.path))
+    made = take(live, Event("created", by=by), entry, kind=StepKind.CREATED)
+    values = dict(live.folded.values)
+    created = made.step._replace(source=None, delta=made.step.delta._replace(set=values))
+    live.head = made.head
+    live.folded.values = own(values)
+    if event is None or event.name == "created":
+        return (created,)
+    proposal = decided(live, checked(live, event))
+    live.head = proposal.head
+    live.folded.take(proposal.step.version, proposal.step.delta)
+    return created, proposal.step
