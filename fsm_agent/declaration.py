@@ -84,6 +84,8 @@ class Workflow(words.Workflow):
         if read is None or mistakes:
             raise WorkflowInvalid(mistakes + findings)
         self._become(read)
+        if is_model(data):
+            object.__setattr__(self, "model_class", data)
 
     @classmethod
     def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:

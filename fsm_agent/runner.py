@@ -171,8 +171,9 @@ class Runner:
         return self._programs[workflow.hash]
 
     def _compile(self, workflow: Workflow) -> Program:
-        model = workflow.model and model_rule(self.actions.model(workflow.model).model_validate)
-        return Program(workflow, signature=self.actions.signature, model=model or None)
+        model = workflow.model and (workflow.model_class or self.actions.model(workflow.model))
+        rule = model_rule(model.model_validate) if model else None
+        return Program(workflow, signature=self.actions.signature, model=rule)
 
     async def _call(self, flow: Flow) -> Agent:
         delivered: intake.Delivered = await self._run(flow)

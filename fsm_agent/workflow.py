@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
 from fsm_agent.state import Candidates, Handlers, State, Transition, compact, handlers_from_json, handlers_to_json
@@ -69,6 +69,8 @@ class Workflow:
     description: str = ""
     #: ``module:Model`` when a pydantic model declares the data
     model: str | None = None
+    #: the model itself, where Python code has handed it over
+    model_class: ClassVar[type[Any] | None] = None
 
     @cached_property
     def by_path(self) -> Mapping[str, State]:

@@ -120,9 +120,14 @@ def model_rule(validate: Callable[[Mapping[str, Json]], object]) -> Callable[[Ma
     def rule(values: Mapping[str, Json]) -> None:
         try:
             validate(values)
-        except ValueError as error:
-            raise DataInvalid([str(error)]) from None
-        except Exception as error:  # a validator of the user's stumbled over what it should have judged
-            raise DataInvalid([f"the data model raised {type(error).__name__}: {error}"]) from error
+        except Exception as error:  # a validator may stumble over what it should have judged
+            raise DataInvalid(_problems(error)) from None
 
     return rule
+
+
+def _problems(error: Exception) -> list[str]:
+    """What a model complains of, in our words: the place, if it is not the whole, and what is wrong there."""
+    if not callable(complaints := getattr(error, "errors", None)):
+        return [f"the data model raised {type(error).__name__}: {error}"]
+    return [": ".join(filter(None, ["/".join(map(str, each["loc"])), each["msg"]])) for each in complaints()]

@@ -1,0 +1,159 @@
+"""``data: module:Model`` from end to end: checked, run, judged at every step, and again in another process."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import pydantic
+import pytest
+
+from fsm_agent.actions.action import action
+from fsm_agent.actions.context import Context
+from fsm_agent.agent import Status
+from fsm_agent.declaration import State, Workflow
+from fsm_agent.errors import DataInvalid, ModuleNotAllowed
+from fsm_agent.runner import Runner
+from fsm_agent.stores.urls import open_store
+from tests.running import on_loop
+from tests.shop import Shop
+
+MODELS = """
+from datetime import date
+from enum import Enum
+from typing import Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from fsm_agent import Context, action
+
+
+class Way(str, Enum):
+    air = "air"
+    rail = "rail"
+
+
+class Leg(BaseModel):
+    place: str
+
+
+class Trip(BaseModel):
+    goal: str | None = None
+    legs: list[Leg] = Field(default_factory=list)
+    day: date | None = None
+    way: Way = Way.air
+    travellers: int = Field(1, ge=1)
+    seats: int = 4
+
+    @model_validator(mode="after")
+    def fits(self):
+        if self.travellers > self.seats:
+            raise ValueError(f"{self.travellers} travellers have {self.seats} seats")
+        return self
+
+
+@action
+def plan(ctx: Context) -> Literal["planned"]:
+    ctx.data.legs.append(Leg(place=ctx.data.goal))
+    ctx.data.day, ctx.data.way = "2026-01-02", Way.rail
+    if ctx.data.goal == "moon":
+        ctx.data.travellers = 50
+    return "planned"
+"""
+TRIP = """
+workflow: trip
+version: 1
+data: shop_actions:Trip
+events: {go: {goal: string}, planned: {}, share: {n: integer}}
+initial: idle
+states:
+  idle:
+    after: {3d: failed}
+    on: {go: {target: planning, assign: {goal: event.goal}}}
+  planning: {do: plan, on: {planned: asking, error: failed}}
+  asking:
+    ask: {prompt: "To {{ data.goal }} by {{ data.way }} on {{ data.day }}, with how many?", events: [share]}
+    after: {3d: failed}
+    on: {share: {target: done, assign: {travellers: event.n}}}
+  done: {final: true, output: {legs: data.legs, travellers: data.travellers}}
+  failed: {final: true, outcome: failed}
+"""
+
+
+def run(shop: Shop, goal: str) -> tuple[str, ...]:
+    return ("--json", "run", "trip.yaml", "--id", "a", "--event", "go", "--payload", json.dumps({"goal": goal}))
+
+
+@pytest.fixture
+def trips(shop: Shop) -> Shop:
+    shop.write("shop_actions.py", MODELS)
+    shop.write("trip.yaml", TRIP)
+    return shop
+
+
+def test_a_model_rules_the_data_of_a_workflow_in_yaml(trips: Shop) -> None:
+    assert trips("check", "trip.yaml").code == 0
+    asked = trips(*run(trips, "NYC")).json
+    assert asked["question"]["prompt"] == "To NYC by rail on 2026-01-02, with how many?"
+    refused = trips("--json", "answer", "a", "9")
+    assert (refused.code, refused.err.strip()) == (
+        1, "error: the data is wrong: Value error, 9 travellers have 4 seats",
+    )  # fmt: skip
+    done = trips.process("--json", "answer", "a", "2").json
+    assert done["output"] == {"legs": [{"place": "NYC"}], "travellers": 2}
+
+
+def test_what_an_action_leaves_is_judged_by_the_model_too(trips: Shop) -> None:
+    failed = trips(*run(trips, "moon"))
+    assert (failed.code, failed.json["error"]["type"], failed.json["data"]["legs"]) == (3, "DataInvalid", [])
+
+
+def test_a_model_that_is_no_longer_allowed_is_named_and_nothing_is_lost(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    trips.write("pyproject.toml", "[tool.fsm-agent]\nmodules = []\n")
+    refused = trips.process("answer", "a", "2")
+    assert (refused.code, "module 'shop_actions' is not allowed" in refused.err) == (1, True)
+    trips.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["shop_actions"]\n')
+    assert trips.process("answer", "a", "2").code == 0
+
+
+class Basket(pydantic.BaseModel):
+    items: list[str] = pydantic.Field(default_factory=list)
+
+    @pydantic.field_validator("items")
+    @classmethod
+    def known(cls, items: list[str]) -> list[str]:
+        {"tea": 1, "rice": 2}[items[-1]] if items else None
+        return items
+
+
+@action
+async def fill(ctx: Context) -> Literal["filled"]:
+    ctx.data.items.append("tea")
+    return "filled"
+
+
+FILLING = Workflow(
+    "filling",
+    version=1,
+    data=Basket,
+    initial="filling",
+    events={"filled": {}},
+    states=[State("filling", do=fill, on={"filled": "done"}), State("done", final=True)],
+)
+
+
+@on_loop
+async def test_a_model_that_python_code_hands_over_needs_no_list_of_modules() -> None:
+    async with Runner(open_store("memory://"), actions=[fill]) as runner:
+        agent = await runner.start(FILLING, id="a")
+        assert (agent.status, agent.data) == (Status.DONE, {"items": ["tea"]})
+        with pytest.raises(ModuleNotAllowed):
+            await Runner(runner.store).send("a", "cancel")
+
+
+@on_loop
+async def test_a_model_that_stumbles_refuses_what_it_stumbled_over() -> None:
+    async with Runner(open_store("memory://"), actions=[fill]) as runner:
+        with pytest.raises(DataInvalid, match="the data model raised KeyError: 'tin'"):
+            await runner.start(FILLING, data={"items": ["tin"]})
