@@ -75,8 +75,9 @@ class _Shift:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody else than us told the task to cancel."""
-        return self.task.cancelling() > self.cancelling + self.is_interrupted
+        """Whether somebody else than us told the task to cancel; if that was earlier, it may strike only now."""
+        told = self.task.cancelling()
+        return told > self.cancelling + 1 if self.is_interrupted else told > 0
 
 
 class Performing:

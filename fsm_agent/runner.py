@@ -95,7 +95,8 @@ class Runner:
         """Deliver an event, and drive on.
 
         An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
-        leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``).
+        leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``), and so is one for
+        an agent that moves on faster than it can be read.
         """
         said = _event(event, payload, by, key)
         return await self._call(intake.send(self._desk(drives=drive), agent_id, said, expect_version=expect_version))

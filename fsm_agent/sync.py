@@ -28,6 +28,9 @@ class Portal:
 
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine on the loop; returns or raises what it does."""
+        if threading.current_thread() is self._thread:
+            work.close()
+            raise RuntimeError("a blocking call would wait for itself here; actions on the loop use the async Runner")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

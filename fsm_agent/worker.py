@@ -61,7 +61,7 @@ class Worker:
     async def run(self, stopped: asyncio.Event) -> None:
         """Sweep until ``stopped`` is set; then let go of what is driven.
 
-        An agent that cannot be driven is tried again when nothing else is due, so that it holds nobody up.
+        Agents that cannot be driven are tried again once all others have had their turn, so that they hold nobody up.
         """
         try:
             while not stopped.is_set():
@@ -75,7 +75,7 @@ class Worker:
     async def _sweep_safely(self) -> None:
         """A store that is gone for a while stops no worker; one that is damaged does."""
         try:
-            if not await self.sweep(but=self._stuck):
+            if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
         except StoreUnavailable as error:
             logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})

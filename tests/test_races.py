@@ -141,6 +141,18 @@ async def test_an_action_may_move_its_own_agent_and_what_it_returns_then_comes_t
 
 
 @on_loop
+async def test_an_action_that_moves_its_own_agent_by_another_task_is_cancelled_with_it() -> None:
+    async def work(ctx: Context) -> str:
+        await asyncio.gather(runner.send(ctx.agent_id, "stop"))
+        return "ok"
+
+    async with Runner(MemoryStore(), actions=[work, ok]) as runner:
+        agent = await runner.start(WORK, id="a")
+        assert (agent.state, agent.status, (await runner.store.head("a")).lease) == ("resting", Status.RUNNING, None)
+        assert (await runner.resume("a")).status is Status.DONE
+
+
+@on_loop
 async def test_who_was_overtaken_between_two_turns_stops_nobody_and_begins_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

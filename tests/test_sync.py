@@ -12,7 +12,8 @@ from fsm_agent import runner, sync
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.agent import Status
-from fsm_agent.errors import IllegalEvent
+from fsm_agent.errors import IllegalEvent, StoreUnavailable
+from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.running import flow, story
 
@@ -96,3 +97,25 @@ def test_many_threads_share_one_runner() -> None:
         for thread in threads:
             thread.join(10)
         assert runner.start(FLOW, "go", key="k").delivery == "duplicate"
+
+
+def test_a_blocking_call_on_the_loop_itself_is_an_error_and_no_deadlock() -> None:
+    @action(name="work")
+    async def work_that_blocks(ctx: Context) -> str:
+        runner.get(ctx.agent_id)
+        return "ok"
+
+    with sync.Runner(open_store("memory://"), actions=[work_that_blocks]) as runner:
+        agent = runner.start(FLOW, "go")
+        assert agent.error is not None
+        assert agent.error["message"].startswith("a blocking call would wait for itself here")
+
+
+def test_closing_ends_the_thread_though_the_store_cannot_be_closed() -> None:
+    class Stuck(MemoryStore):
+        async def close(self) -> None:
+            raise StoreUnavailable("stuck")
+
+    with pytest.raises(StoreUnavailable):
+        sync.Runner(Stuck()).close()
+    assert "fsm-agent portal" not in {thread.name for thread in threading.enumerate()}
