@@ -202,3 +202,23 @@ async def test_a_store_that_is_gone_for_a_while_stops_no_worker() -> None:
         await gate.begun.wait()
         stopped.set()
         await working
+
+
+@on_loop
+async def test_an_agent_that_could_not_be_driven_is_tried_again() -> None:
+    class Stumbling(MemoryStore):
+        claims = 0
+
+        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+            self.claims += 1
+            if self.claims == 1:
+                raise StoreUnavailable("busy")
+            return await super().claim(agent_id, seen, lease)
+
+    gate, stopped = Gate(), asyncio.Event()
+    async with Runner(Stumbling(), actions=[gate.as_action()]) as runner:
+        await runner.start(WORK, id="a", drive=False)
+        working = asyncio.create_task(Worker(runner, every=timedelta(milliseconds=1)).run(stopped))
+        await gate.begun.wait()
+        stopped.set()
+        await working
