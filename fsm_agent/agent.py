@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.lease import Lease
@@ -29,6 +30,9 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+#: A default that all share, and that nobody can change.
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 
@@ -91,7 +95,7 @@ class Event(NamedTuple):
     """Something that happened: its payload is validated, ``by`` says who told us."""
 
     name: str
-    payload: Mapping[str, Json] = {}
+    payload: Mapping[str, Json] = NOTHING
     by: str | None = None
     key: str | None = None
 
@@ -126,7 +130,7 @@ class Head(NamedTuple):
     version: int
     created_ms: int
     updated_ms: int
-    visits: Mapping[str, int] = {}
+    visits: Mapping[str, int] = NOTHING
     timers: tuple[ArmedTimer, ...] = ()
     asked: Asked | None = None
     #: the version that entered the present state with an action; 0 where there is none
@@ -170,9 +174,9 @@ class Delta(NamedTuple):
     No pointer is a prefix of another, so the order of application does not matter.
     """
 
-    set: Mapping[str, Json] = {}
+    set: Mapping[str, Json] = NOTHING
     remove: tuple[str, ...] = ()
-    append: Mapping[str, list[Json]] = {}
+    append: Mapping[str, list[Json]] = NOTHING
 
     def __bool__(self) -> bool:
         return bool(self.set or self.remove or self.append)
