@@ -22,7 +22,7 @@ from fsm_agent import Runner, open_store
 STEPS = 2_000
 DURABLE_STEPS = 400
 AGENTS = 100
-STEPS_EACH = 20
+STEPS_EACH = 50
 MESSAGES = 3_000
 
 

@@ -56,6 +56,8 @@ class Runner:
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
         self._observe = observe or (lambda _: None)
         self._programs: dict[str, Program] = {}
+        #: hashes of definitions that the store is known to keep
+        self._saved: set[str] = set()
         self._hands = hands or Performing(store, self.actions)
         self._commits = 0
 
@@ -167,8 +169,10 @@ class Runner:
 
     async def _pin(self, workflow: Workflow) -> Program:
         if workflow.hash not in self._programs:
-            await self.store.save_workflow(workflow.hash, workflow.to_json())
             self._programs[workflow.hash] = self._compile(workflow)
+        if workflow.hash not in self._saved:
+            await self.store.save_workflow(workflow.hash, workflow.to_json())
+            self._saved.add(workflow.hash)
         return self._programs[workflow.hash]
 
     def _compile(self, workflow: Workflow) -> Program:

@@ -26,12 +26,24 @@ _ENTANGLING: Final = frozenset(
 
 _ANYTHING: Final[Schema] = {}
 
+_MERE_TYPE: Final = frozenset({"type", "default", "title", "description"})
+_TYPES: Final[Mapping[str, type]] = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+    "object": dict,
+    "array": list,
+}
+
 
 class Shape:
     """One schema, compiled when it is first needed."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
+        #: types whose values are right whatever they are, so that the validator need not be asked, nor made
+        self._accepts = _accepted(schema)
 
     @cached_property
     def _validator(self) -> Any:
@@ -39,7 +51,7 @@ class Shape:
 
     def problems(self, value: Json, where: str) -> list[str]:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
-        if self._validator.is_valid(value):
+        if type(value) in self._accepts or self._validator.is_valid(value):
             return []
         errors = list(self._validator.iter_errors(value))
         places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
@@ -64,6 +76,15 @@ class Shape:
     def _refers(self) -> bool:
         """Whether a part would point at definitions that stand elsewhere in the whole."""
         return _mentions_ref(self.schema)
+
+
+def _accepted(schema: Schema) -> frozenset[type]:
+    """The Python types of a schema that says nothing but ``type``."""
+    if not schema.keys() <= _MERE_TYPE:
+        return frozenset()
+    kind = schema.get("type", ())
+    kinds: list[str] = kind if isinstance(kind, list) else [kind]
+    return frozenset(_TYPES[each] for each in kinds if each in _TYPES)
 
 
 class DataRules:
