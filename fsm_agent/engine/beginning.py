@@ -40,7 +40,7 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
         if key and (known := (yield from _known(desk, key, what))):
             return known
         raise
-    live.head, live.is_held = live.head._replace(epoch=head.epoch), lease is not None
+    live.head, live.lease = live.head._replace(epoch=head.epoch), lease
     is_current = not desk.drives or (yield from drive(desk, live))
     return Delivered(live, "applied", is_current)
 

@@ -48,9 +48,9 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
     try:
         while (turn := _next_turn(desk, live)) is not None:
             yield from turn
-        if live.is_held:
+        if live.lease is not None:
             yield Release(live.head.id, live.head.epoch)
-            live.is_held = False
+            live.lease = None
     except (Superseded, Conflict):
         return False
     return True

@@ -14,6 +14,7 @@ from fsm_agent.draft import ListDraft
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
 from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
 from fsm_agent.machine import Move, Scene
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
@@ -29,8 +30,8 @@ class Live:
     folded: Folded
     now_ms: int
     queue: deque[Queued] = field(default_factory=deque)
-    #: whether this process holds the lease, under ``head.epoch``
-    is_held: bool = False
+    #: the lease that this process holds under ``head.epoch``, if it does
+    lease: Lease | None = None
 
     def draft(self) -> Data:
         return Data(self.folded.values)

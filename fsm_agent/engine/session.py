@@ -76,14 +76,14 @@ def write(
 
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
-    lease = new_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
+    lease = _kept_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint)
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
-    live.head, live.is_held = head, lease is not None
+    live.head, live.lease = head, lease
     if dequeue is not None:
         live.queue.popleft()
     if committed.queued > len(live.queue):
@@ -106,6 +106,13 @@ def new_lease(desk: Desk, live: Live) -> Lease:
     return Lease(desk.holder, live.now_ms + LEASE_MS)
 
 
+def _kept_lease(desk: Desk, live: Live) -> Lease:
+    """The lease to go on with: the same one, while less than a renewal's time of it has passed."""
+    if live.lease is not None and live.lease.until_ms - live.now_ms > LEASE_MS - RENEW_MS:
+        return live.lease
+    return new_lease(desk, live)
+
+
 def claim(desk: Desk, live: Live) -> Flow:
     """Take the lease of an agent that nobody holds, or whose holder has died; raises ``LeaseHeld`` otherwise."""
     lease = live.head.lease
@@ -115,7 +122,7 @@ def claim(desk: Desk, live: Live) -> Flow:
             raise LeaseHeld(live.head.id, lease)
     taken = new_lease(desk, live)
     epoch: int = yield Claim(live.head, taken)
-    live.head, live.is_held = live.head._replace(epoch=epoch), True
+    live.head, live.lease = live.head._replace(epoch=epoch), taken
     yield Interrupt(live.head.id, epoch)  # what goes on here under a lease that ran out
 
 
