@@ -106,16 +106,16 @@ class Performing:
             return await self._out_of_time(effect, _ms_since(began))
         except SystemExit as error:
             exits = RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}")
-            return _failed(exits, await self._store.now(), _ms_since(began))
+            return failure_of(exits, await self._store.now(), _ms_since(began))
         except Exception as error:
-            return _failed(error, await self._store.now(), _ms_since(began))
+            return failure_of(error, await self._store.now(), _ms_since(began))
         return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
 
     async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
             return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
         error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
-        return _failed(error, await self._store.now(), duration_ms, is_timeout=True)
+        return failure_of(error, await self._store.now(), duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
@@ -209,7 +209,8 @@ class Performing:
             await ending.wait()
 
 
-def _context(effect: Act) -> Context:
+def context_of(effect: Act) -> Context:
+    """What the action is given."""
     head = effect.head
     return Context(
         agent_id=head.id,
@@ -223,7 +224,7 @@ def _context(effect: Act) -> Context:
 
 
 def _attempt(action: Action, effect: Act) -> Awaitable[Any]:
-    work, seconds = call(action, _context(effect), effect.arguments), _allowance(effect)
+    work, seconds = call(action, context_of(effect), effect.arguments), _allowance(effect)
     return work if seconds is None else _in_time(work, seconds)
 
 
@@ -249,7 +250,8 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
         raise
 
 
-def _failed(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
+def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
+    """What the rules are told of an exception that an action raised."""
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
     is_retryable = not isinstance(error, _NEVER_RETRIED)

@@ -18,10 +18,11 @@ from typing import Any, TypeAlias, TypeVar
 from fsm_agent.actions.action import Emission, describe
 from fsm_agent.actions.context import Context
 from fsm_agent.agent import ENDED, Agent, Head, Status, Step
-from fsm_agent.engine.effects import Act, Acted, Emitted, Failed
-from fsm_agent.errors import FsmAgentError, Refused
+from fsm_agent.engine.effects import Act, Acted, Emitted
+from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
+from fsm_agent.performing import context_of, failure_of
 from fsm_agent.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
@@ -137,15 +138,7 @@ class _ScriptedHands:
         self._clock = clock
 
     async def act(self, effect: Act) -> Acted:
-        context = Context(
-            agent_id=effect.head.id,
-            state=effect.head.state,
-            data=effect.data,
-            attempt=effect.attempt,
-            activation=effect.head.activation,
-            visits=effect.head.visits,
-            now_ms=self._clock.ms,
-        )
+        context = context_of(effect)
         outcome = self._next(effect.do, context)
         if callable(outcome):
             try:
@@ -155,7 +148,7 @@ class _ScriptedHands:
             except Exception as error:
                 outcome = error
         if isinstance(outcome, Exception):
-            return self._failed(outcome)
+            return failure_of(outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
         if isinstance(outcome, Emission):
             outcome = (outcome.event, outcome.payload)
         event, payload = outcome if isinstance(outcome, tuple) else (outcome, {})
@@ -171,17 +164,6 @@ class _ScriptedHands:
             return next(script)
         except StopIteration:
             raise ScriptEnded(f"the script of action {do!r} has ended, and {context.state!r} calls it again") from None
-
-    def _failed(self, error: Exception) -> Failed:
-        types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-        return Failed(
-            types,
-            str(error) or types[0],
-            self._clock.ms,
-            0,
-            is_retryable=not isinstance(error, FsmAgentError),
-            is_timeout=isinstance(error, TimeoutError),
-        )
 
     async def sleep(self, head: Head, until_ms: int) -> int:  # noqa: ARG002 - the interface of hands
         self._clock.ms = max(self._clock.ms, until_ms)
