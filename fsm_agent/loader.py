@@ -16,7 +16,7 @@ import yamlcore
 
 from fsm_agent.check.examine import examine
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.compose import QUOTE, Composer, Mark, Token
+from fsm_agent.dialect.compose import QUOTE, TOO_DEEP, Composer, Mark, Token
 from fsm_agent.dialect.positions import locate
 from fsm_agent.dialect.read import ResolveModel, is_invalid
 from fsm_agent.errors import WorkflowInvalid
@@ -26,6 +26,9 @@ from fsm_agent.workflow import Workflow
 
 #: Bytes of a file, characters of a text.
 LARGEST: Final = 1024 * 1024
+
+#: The parser's own bound lies far beyond ours, but where it looks ahead it meets it first.
+_PARSER_TOO_DEEP: Final = "exceeded maximum nesting depth"
 
 #: A further look at a workflow without mistakes; its findings get places like all others.
 Check: TypeAlias = Callable[[Workflow], Iterable[Finding]]
@@ -113,6 +116,8 @@ def _composed(text: str, file: str) -> tuple[Json, Composer]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = at(mark.index if mark else 0)
+        if error.problem == _PARSER_TOO_DEEP:
+            raise _with(composer, Code.TOO_DEEP, TOO_DEEP, place) from None
         is_tab = text[mark.index : mark.index + 1] == "\t" if mark else False
         raise _with(composer, Code.SYNTAX, _explained(error, is_tab=is_tab), place) from None
     except UnicodeEncodeError as error:

@@ -20,6 +20,7 @@ from fsm_agent.jsontypes import Json
 
 #: Values in a document, each counted as often as an alias repeats it.
 MOST_VALUES: Final = 50_000
+TOO_DEEP: Final = f"a file may nest {DEEPEST} levels deep, and here it is deeper"
 
 #: Characters of a split expression that are put together again.
 LONGEST_SPLIT: Final = 1_000
@@ -165,7 +166,7 @@ class Composer:
     def _count(self, values: int, token: Token, depth: int) -> None:
         self._values += values
         if depth > DEEPEST:
-            self._stop(Code.TOO_DEEP, f"a file may nest {DEEPEST} levels deep, and here it is deeper", token.start)
+            self._stop(Code.TOO_DEEP, TOO_DEEP, token.start)
         if self._values > MOST_VALUES:
             message = f"a file may hold {MOST_VALUES} values, each alias counted in full, and here it has more"
             self._stop(Code.TOO_LARGE, message, token.start)
