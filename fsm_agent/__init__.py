@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import Context
-    from fsm_agent.agent import Agent, Question, Status, Step
+    from fsm_agent.agent import Agent, Question, Status
     from fsm_agent.declaration import State, Transition, Workflow
     from fsm_agent.errors import (
         ActionError,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from fsm_agent.finding import Finding
     from fsm_agent.runner import Runner
+    from fsm_agent.step import Step
     from fsm_agent.stores.base import Store
     from fsm_agent.stores.urls import open_store
     from fsm_agent.worker import Worker

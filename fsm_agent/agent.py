@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.lease import Lease
+from fsm_agent.step import NOTHING, Event
 
 
 class Status(StrEnum):
@@ -31,21 +31,7 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-#: A default that all share, and that nobody can change.
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-
 ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
-
-
-class StepKind(StrEnum):
-    """Why a version exists."""
-
-    CREATED = "created"
-    EVENT = "event"
-    REFUSED = "refused"
-    PARKED = "parked"
-    UNPARKED = "unparked"
-    CANCELLED = "cancelled"
 
 
 #: How an event fared: taken now, kept until the running action ends, or known already by its key.
@@ -91,20 +77,6 @@ class ArmedTimer:
     due_ms: int
 
 
-class Event(NamedTuple):
-    """Something that happened: its payload is validated, ``by`` says who told us."""
-
-    name: str
-    payload: Mapping[str, Json] = NOTHING
-    by: str | None = None
-    key: str | None = None
-
-    @property
-    def facts(self) -> dict[str, Json]:
-        """What expressions see as ``event``: the payload, ``name`` and ``by``."""
-        return {**self.payload, "name": self.name, "by": self.by}
-
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Why an agent failed or is parked. ``held`` is the event it was parked with, to be retried."""
@@ -146,6 +118,8 @@ class Head(NamedTuple):
     #: bytes of deltas that no snapshot covers yet, and the bytes at which a snapshot is considered next
     unfolded: int = 0
     fold_at: int = 0
+    #: the version of the last rewind; what was queued before it has no place any more
+    rewound: int = 0
     epoch: int = 0
     lease: Lease | None = None
     #: events that arrived while an action ran, and are not decided yet
@@ -166,85 +140,6 @@ class Head(NamedTuple):
         if self.status is Status.WAITING:
             return min(timers, default=None)
         return None
-
-
-class Delta(NamedTuple):
-    """What a step changed in the data, by JSON Pointer without the leading slash (RFC 6901).
-
-    No pointer is a prefix of another, so the order of application does not matter.
-    """
-
-    set: Mapping[str, Json] = NOTHING
-    remove: tuple[str, ...] = ()
-    append: Mapping[str, list[Json]] = NOTHING
-
-    def __bool__(self) -> bool:
-        return bool(self.set or self.remove or self.append)
-
-    def to_json(self) -> dict[str, Json]:
-        listed = {"set": dict(self.set), "remove": list(self.remove), "append": dict(self.append)}
-        return {kind: changes for kind, changes in listed.items() if changes}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Delta:
-        return cls(document.get("set", {}), tuple(document.get("remove", ())), document.get("append", {}))
-
-
-EMPTY_DELTA: Final = Delta()
-
-
-class Step(NamedTuple):
-    """One committed change of an agent = one row of its history."""
-
-    version: int
-    kind: StepKind
-    event: str
-    payload: Mapping[str, Json]
-    #: leaf before; ``None`` at creation
-    source: str | None
-    #: leaf after; equal to ``source`` for what moved nothing
-    target: str
-    at_ms: int
-    delta: Delta = EMPTY_DELTA
-    by: str | None = None
-    #: how long the action worked that named the event
-    duration_ms: int | None = None
-    #: why an event was refused or the agent parked
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Json]:
-        """The row as the command line prints it."""
-        return {
-            "version": self.version,
-            "kind": str(self.kind),
-            "event": self.event,
-            "payload": dict(self.payload),
-            "from": self.source,
-            "to": self.target,
-            "delta": self.delta.to_json(),
-            "by": self.by,
-            "at": iso(self.at_ms),
-            "duration_ms": self.duration_ms,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Queued:
-    """An acknowledged event that waits for the action that runs; decided in order of ``number``."""
-
-    number: int
-    event: Event
-    #: that of the agent when the event arrived
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeyOutcome:
-    """What became of a key: the version it led to (``None`` while queued) and what it was used for."""
-
-    version: int | None
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +181,3 @@ class Agent:
             "updated_at": self.updated_at.isoformat(),
         }
         return document if self.delivery is None else {**document, "delivery": self.delivery}
-
-
-def moment(ms: int) -> datetime:
-    """Milliseconds since the epoch as an aware UTC datetime."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def iso(ms: int) -> str:
-    return moment(ms).isoformat(timespec="milliseconds")

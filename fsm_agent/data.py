@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fsm_agent.agent import Delta
 from fsm_agent.draft import DictDraft, collect
 from fsm_agent.errors import DataInvalid, did_you_mean, listed
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import Delta
 
 
 class Data:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, Final, SupportsIndex, TypeAlias, overload
 
-from fsm_agent.agent import EMPTY_DELTA, Delta
 from fsm_agent.delta import escape, own
 from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import EMPTY_DELTA, Delta
 
 _MISSING: Final = object()
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status, moment
+from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status
 from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.step import moment
 from fsm_agent.workflow import Workflow
 
 

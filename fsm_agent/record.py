@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fsm_agent.agent import Head, KeyOutcome, Queued, Step
+from fsm_agent.agent import Head
+from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.step import KeyOutcome, Queued, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class Commit(NamedTuple):
     #: written with the step; a taken key refuses it
     key: str | None = None
     fingerprint: str = ""
+    #: what an operator says of an open effect, with the step that lets the agent go on
+    settlement: Settlement | None = None
+    #: this step moves the agent to another definition: what pins it to one is that of ``head`` from now on
+    repins: bool = False
 
 
 class Committed(NamedTuple):
@@ -82,3 +88,48 @@ class Page:
 
     heads: tuple[Head, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a shortened history begins: the head and all of the data as of ``head.version``, the last that is
+    forgotten. The store's own parts of the head (epoch, lease, queue) say nothing here."""
+
+    head: Head
+    values: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """All that a store keeps of one agent, as it is handed from one store to another."""
+
+    #: with the epoch and the lease that hold
+    head: Head
+    #: every step that is kept, in order
+    steps: tuple[Step, ...]
+    snapshot: Snapshot | None = None
+    origin: Origin | None = None
+    queue: tuple[Queued, ...] = ()
+    #: number of the last event that was ever queued
+    numbered: int = 0
+    #: every key that an event used
+    keys: Mapping[str, KeyOutcome] = field(default_factory=dict)
+    #: the key and the fingerprint of the creation
+    start: tuple[str, str] | None = None
+    effects: tuple[EffectEntry, ...] = ()
+
+
+class Size(NamedTuple):
+    """What an agent weighs: rows, and the bytes of text in them as the store keeps it, without the database's own."""
+
+    steps: int
+    head: int
+    history: int
+    #: snapshot and origin
+    snapshot: int
+    #: queue, keys and effects
+    rest: int
+
+    @property
+    def total(self) -> int:
+        return self.head + self.history + self.snapshot + self.rest

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self, assert_never
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Agent, Event, Head, Step
+from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.engine import beginning, intake, operator
 from fsm_agent.engine import effects as ask
@@ -26,6 +26,7 @@ from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
 from fsm_agent.reader import read_agent
 from fsm_agent.record import Commit, Creation
+from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from fsm_agent.agent import Delta
 from fsm_agent.delta import own, segments
 from fsm_agent.errors import DataInvalid, PayloadInvalid, did_you_mean, listed
 from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
+from fsm_agent.step import Delta
 from fsm_agent.workflow import Workflow
 
 #: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fsm_agent.agent import Step, StepKind
 from fsm_agent.state import Ask, Duration, Retry, State, Timer, Transition
+from fsm_agent.step import Step, StepKind
 from fsm_agent.workflow import Limits, Workflow
 
 

@@ -13,10 +13,10 @@ from typing import Any, ParamSpec
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Step
 from fsm_agent.lease import Holder
 from fsm_agent.loader import loads
 from fsm_agent.processes import is_alive, this_host
+from fsm_agent.step import Step
 from fsm_agent.workflow import Workflow
 
 Arguments = ParamSpec("Arguments")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fsm_agent.agent import Step, StepKind
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
 from fsm_agent.state import State, Transition
+from fsm_agent.step import Step, StepKind
 from fsm_agent.workflow import Workflow
 from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 

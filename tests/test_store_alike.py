@@ -11,10 +11,11 @@ from typing import Any, TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Delta, Event, Head, Status
+from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Snapshot
+from fsm_agent.step import Delta, Event
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
+from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
 from fsm_agent.record import Snapshot
+from fsm_agent.step import Delta, Event, Queued, Step, StepKind
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent.agent import Delta
 from fsm_agent.errors import Conflict, StoreUnavailable
+from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite import SqliteStore
 from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of, data_of, keep_definitions
 
@@ -51,7 +51,7 @@ db.execute("COMMIT")
 DRIVER = """
 import asyncio, sys
 from pathlib import Path
-from fsm_agent.agent import Delta
+from fsm_agent.step import Delta
 from fsm_agent.record import Snapshot
 from fsm_agent.stores.sqlite import SqliteStore
 from fsm_agent.testing.contract.bench import a_commit

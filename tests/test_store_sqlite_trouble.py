@@ -14,8 +14,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fsm_agent.agent import Delta
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite import SqliteStore
 from fsm_agent.stores.sqlite_errors import store_error
 from fsm_agent.stores.sqlite_schema import APPLICATION_ID, MIGRATIONS

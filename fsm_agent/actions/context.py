@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fsm_agent.actions.action import Emission
-from fsm_agent.agent import moment
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import moment
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 import click
 
-from fsm_agent.agent import Agent, moment
+from fsm_agent.agent import Agent
 from fsm_agent.cli import output
 from fsm_agent.cli.conversation import ask_answer
 from fsm_agent.cli.portraits import question_block, when
@@ -18,6 +18,7 @@ from fsm_agent.errors import LeaseHeld, listed
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.processes import this_host
+from fsm_agent.step import moment
 
 #: a timer may wake a little before its time
 _MARGIN_MS: Final = 50

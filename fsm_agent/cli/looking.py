@@ -8,12 +8,13 @@ from typing import TypeVar
 
 import click
 
-from fsm_agent.agent import Agent, Head, Status, iso
+from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
 from fsm_agent.cli.settings import Settings
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.step import iso
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fsm_agent.agent import Agent, Head, Question, Status, Step, StepKind, moment
+from fsm_agent.agent import Agent, Head, Question, Status
 from fsm_agent.cli.next import Next, next_commands
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import Step, StepKind, moment
 from fsm_agent.workflow import Workflow
 
 _STATUS: Final = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from fsm_agent.agent import Event, Head, Status, Step, StepKind
+from fsm_agent.agent import Head, Status
 from fsm_agent.delta import own
 from fsm_agent.engine.drive import drive
 from fsm_agent.engine.effects import Effect, FindKey, Now
@@ -18,6 +18,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Move
 from fsm_agent.record import Creation
 from fsm_agent.state import Transition
+from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.workflow import lineage
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, Final
 
-from fsm_agent.agent import ENDED, ArmedTimer, Event, Problem, Status
+from fsm_agent.agent import ENDED, ArmedTimer, Problem, Status
 from fsm_agent.data import Data
 from fsm_agent.engine.effects import (
     Act,
@@ -39,6 +39,7 @@ from fsm_agent.errors import (
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.state import Retry
+from fsm_agent.step import Event
 
 _LONGEST_MESSAGE: Final = 2_000
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from fsm_agent.agent import Event, Head
+from fsm_agent.agent import Head
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Creation
+from fsm_agent.step import Event
 
 
 class Now(NamedTuple):

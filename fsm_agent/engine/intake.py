@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from fsm_agent.agent import ENDED, Delivery, Event, KeyOutcome, Status, StepKind
+from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, problem_of
 from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
@@ -38,6 +38,7 @@ from fsm_agent.errors import (
 )
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.step import Event, KeyOutcome, StepKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import EMPTY_DELTA, ArmedTimer, Delta, Event, Head, Problem, Queued, Status, Step, StepKind
+from fsm_agent.agent import ArmedTimer, Head, Problem, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import Folded, foldable_weight
 from fsm_agent.draft import ListDraft
@@ -16,6 +16,7 @@ from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.machine import Move, Scene
+from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
 _ROW_WEIGHT: Final = 24

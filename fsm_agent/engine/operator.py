@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fsm_agent.agent import Event, Problem, Status, StepKind
+from fsm_agent.agent import Problem, Status
 from fsm_agent.engine.drive import drive
 from fsm_agent.engine.intake import Delivered
 from fsm_agent.engine.live import Live, Proposal, take, unpark
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
 from fsm_agent.errors import GuardsRefused, IllegalEvent, LimitExceeded, NotParked, UnknownEvent
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.step import Event, StepKind
 
 
 def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fsm_agent.agent import ArmedTimer, Asked, Event
+from fsm_agent.agent import ArmedTimer, Asked
 from fsm_agent.delta import own
 from fsm_agent.errors import DataInvalid, ExpressionFailed, shortened
 from fsm_agent.guards import Guards
@@ -13,6 +13,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Decision, Machine, Move, Scene, timer_event
 from fsm_agent.signature import Signature
 from fsm_agent.state import State, Timer
+from fsm_agent.step import Event
 from fsm_agent.validation import DataRules, PayloadRules
 from fsm_agent.workflow import Workflow
 

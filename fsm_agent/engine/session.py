@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.agent import Event, Head, KeyOutcome, Status
+from fsm_agent.agent import Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
@@ -18,6 +18,7 @@ from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease, lease_runs
 from fsm_agent.record import Commit, Committed, Record, Snapshot
+from fsm_agent.step import Event, KeyOutcome
 
 #: How long a lease lasts unless it is renewed, and how often it is.
 LEASE_MS: Final = 15_000

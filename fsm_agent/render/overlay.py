@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from fsm_agent.agent import Step, StepKind
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.wording import ExitKind
 from fsm_agent.state import Candidates
+from fsm_agent.step import Step, StepKind
 from fsm_agent.workflow import Workflow, lineage
 
 

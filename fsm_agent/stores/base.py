@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fsm_agent.agent import Event, Head, Status, Step
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation, Page, Record
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
 
 
 class Store(ABC):
@@ -74,7 +76,9 @@ class Store(ABC):
         The step is taken only if the stored version is ``head.version - 1`` and, where ``commit.epoch`` is given,
         the stored epoch is that one; where it is ``None`` the stored epoch goes up by one. Raises ``Conflict``
         otherwise, if the key is taken, and if ``dequeue`` is not queued. The key of a dequeued event gets this
-        version as its outcome. What pins the agent (id, definition, creation) stays as it is. Durable when it
+        version as its outcome. A ``commit.settlement`` records the result of an open effect or forgets it; raises
+        ``Conflict`` if that effect is not open. What pins the agent (id, creation, and, unless the commit ``repins``,
+        its definition) stays as it is; raises ``StoreCorrupt`` if the new definition is not kept. Durable when it
         returns, as far as the store promises durability.
         """
 
@@ -109,6 +113,23 @@ class Store(ABC):
         """
 
     @abstractmethod
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        """Keep an open ``entry`` under its key; returns ``None``. If one is kept there, returns that and changes
+        nothing, unless ``again``: then an open one is replaced.
+
+        Raises ``Conflict`` if the stored epoch is not ``entry.epoch``, whatever is kept.
+        """
+
+    @abstractmethod
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        """Record ``entry.ended_ms`` and ``entry.result``. False, and nothing changes, unless the effect is open and
+        was begun under ``entry.epoch``: what was begun before somebody else took over may still be told after."""
+
+    @abstractmethod
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        """Effects of this activation and later ones, in order of activation, name, use; raises ``AgentNotFound``."""
+
+    @abstractmethod
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         """Ids of agents that need somebody now: nobody holds them, or the lease ran out by ``now_ms``, and
         ``head.wake_ms <= now_ms``. The longest due first."""
@@ -130,7 +151,39 @@ class Store(ABC):
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
-        """Steps with a version above ``after``, in order; raises ``AgentNotFound``."""
+        """Steps with a version above ``after`` that are kept, in order; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def origin(self, agent_id: str) -> Origin | None:
+        """Where the history begins, if it was shortened; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        """Forget the steps up to ``origin.head.version``; returns how many those were. The origin is kept in their
+        place, and its values become the snapshot. The epoch goes up by one, so that nobody goes on with what it read.
+
+        Raises ``Conflict`` unless version, epoch and lease are still what ``seen`` shows.
+        """
+
+    @abstractmethod
+    async def delete(self, seen: Head) -> None:
+        """Forget an agent and all that is kept of it, keys included. Raises ``Conflict`` like ``shorten``."""
+
+    @abstractmethod
+    async def size(self, agent_id: str) -> Size:
+        """What is kept of an agent; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def dump(self, agent_id: str) -> Dossier:
+        """All that is kept of an agent, in one consistent view; raises ``AgentNotFound``."""
+
+    @abstractmethod
+    async def adopt(self, dossier: Dossier) -> None:
+        """Keep an agent as another store kept it, epoch and lease included; whole, or not at all.
+
+        Raises ``AgentExists`` if its id or the key of its creation is taken; ``StoreCorrupt`` if its definition is
+        not kept.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Self
 
-from fsm_agent.agent import Event, Head, KeyOutcome, Status, Step
+from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease, lease_runs
 from fsm_agent.record import Commit, Committed, Creation, Page, Record
+from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock

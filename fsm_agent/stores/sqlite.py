@@ -14,11 +14,12 @@ from typing import Any, Final, Self, TypeVar
 
 import apsw
 
-from fsm_agent.agent import Event, Head, KeyOutcome, Queued, Status, Step
+from fsm_agent.agent import Head, Status
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Page, Record, Snapshot
+from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores import sqlite_units as units
 from fsm_agent.stores.base import Store, definition_missing

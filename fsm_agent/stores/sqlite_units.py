@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from fsm_agent.agent import Event, Head
+from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists, AgentNotFound
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation
+from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.sqlite_rows import one

@@ -17,13 +17,14 @@ from typing import Any, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import Emission, describe
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import ENDED, Agent, Head, Status, Step
+from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.engine.effects import Act, Acted, Emitted
 from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
 from fsm_agent.performing import context_of, failure_of
 from fsm_agent.runner import Runner
+from fsm_agent.step import Step
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.workflow import Workflow

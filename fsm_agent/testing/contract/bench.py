@@ -9,11 +9,12 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import pytest
 
-from fsm_agent.agent import Delta, Event, Head, Status, Step, StepKind
+from fsm_agent.agent import Head, Status
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Creation, Record
 from fsm_agent.state import State
+from fsm_agent.step import Delta, Event, Step, StepKind
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock

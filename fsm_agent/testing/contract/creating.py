@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from fsm_agent.agent import Event
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
+from fsm_agent.step import Event
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.bench import (
     ID,

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from fsm_agent.agent import Delta
 from fsm_agent.errors import AgentExists, Conflict
 from fsm_agent.record import Snapshot
+from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.bench import (

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from fsm_agent.agent import ArmedTimer, Event, KeyOutcome, Queued
+from fsm_agent.agent import ArmedTimer
 from fsm_agent.errors import Conflict
 from fsm_agent.record import Committed
+from fsm_agent.step import Event, KeyOutcome, Queued
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import ID, LEASE, PING, Bench, a_commit, a_creation, all_of, in_loop

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fsm_agent.agent import Delta, Event, Status, Step
+from fsm_agent.agent import Status
 from fsm_agent.record import Snapshot
+from fsm_agent.step import Delta, Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.bench import ID, REFUND, Bench, a_commit, a_creation, all_of, in_loop

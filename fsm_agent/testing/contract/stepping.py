@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from fsm_agent.agent import Delta, KeyOutcome, Status
+from fsm_agent.agent import Status
 from fsm_agent.errors import Conflict
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Committed, Snapshot
+from fsm_agent.step import Delta, KeyOutcome
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.bench import (
     ID,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Asked, Delta, Event, Head, Problem, Status, Step, StepKind
+from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.record import Commit, Creation, Snapshot
+from fsm_agent.step import Delta, Event, Step, StepKind
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import ID, LEASE, ORDER, PING, Bench, a_commit, a_creation, a_step, in_loop

@@ -1,0 +1,58 @@
+"""Words as rows: scalars for what a database compares and counts, JSON text for the rest.
+
+All backends keep the same rows. Every text passes ``encode`` and ``decode``. JSON only, compact; the numbers for kinds
+and statuses are for ever, since files keep them.
+"""
+
+from fsm_agent.stores.codec.events import event_text, queued_of, queued_text
+from fsm_agent.stores.codec.heads import (
+    FREE,
+    HeldRow,
+    LeaseRow,
+    MovingRow,
+    PinRow,
+    head_of,
+    lease_row,
+    moving_row,
+    pin_row,
+    status_number,
+)
+from fsm_agent.stores.codec.rows import (
+    EffectRow,
+    effect_of,
+    effect_row,
+    origin_of,
+    origin_row,
+    snapshot_of,
+    snapshot_row,
+)
+from fsm_agent.stores.codec.steps import StepRow, step_of, step_row
+from fsm_agent.stores.codec.text import decode, encode
+
+__all__ = [
+    "FREE",
+    "EffectRow",
+    "HeldRow",
+    "LeaseRow",
+    "MovingRow",
+    "PinRow",
+    "StepRow",
+    "decode",
+    "effect_of",
+    "effect_row",
+    "encode",
+    "event_text",
+    "head_of",
+    "lease_row",
+    "moving_row",
+    "origin_of",
+    "origin_row",
+    "pin_row",
+    "queued_of",
+    "queued_text",
+    "snapshot_of",
+    "snapshot_row",
+    "status_number",
+    "step_of",
+    "step_row",
+]

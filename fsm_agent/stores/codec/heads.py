@@ -1,0 +1,150 @@
+"""Heads as rows: what pins an agent, what each step moves, what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Holder, Lease
+from fsm_agent.step import Event
+from fsm_agent.stores.codec.events import event_parts
+from fsm_agent.stores.codec.text import decode, encode
+
+_STATUS_NUMBER: Final[Mapping[Status, int]] = {
+    Status.RUNNING: 1,
+    Status.WAITING: 2,
+    Status.PARKED: 3,
+    Status.DONE: 4,
+    Status.FAILED: 5,
+    Status.CANCELLED: 6,
+}
+_STATUS: Final = {number: status for status, number in _STATUS_NUMBER.items()}
+
+
+class PinRow(NamedTuple):
+    """What never changes in an agent's life."""
+
+    id: str
+    workflow: str
+    workflow_version: int
+    definition: str
+    created_ms: int
+
+
+class MovingRow(NamedTuple):
+    """What each step changes in a head."""
+
+    state: str
+    status: int
+    version: int
+    updated_ms: int
+    cold: str
+
+
+class HeldRow(NamedTuple):
+    """What is the store's: it changes without a version. The last four are the lease."""
+
+    epoch: int
+    queued: int
+    host: str | None = None
+    pid: int | None = None
+    started_ms: int | None = None
+    until_ms: int | None = None
+
+
+LeaseRow: TypeAlias = tuple[str, int, int, int] | tuple[None, None, None, None]
+FREE: Final = (None, None, None, None)
+
+
+def status_number(status: Status) -> int:
+    return _STATUS_NUMBER[status]
+
+
+def pin_row(head: Head) -> PinRow:
+    return PinRow(head.id, head.workflow, head.workflow_version, head.definition, head.created_ms)
+
+
+def moving_row(head: Head) -> MovingRow:
+    return MovingRow(head.state, _STATUS_NUMBER[head.status], head.version, head.updated_ms, _cold(head))
+
+
+def lease_row(lease: Lease | None) -> LeaseRow:
+    if lease is None:
+        return FREE
+    holder = lease.holder
+    return (holder.host, holder.pid, holder.started_ms, lease.until_ms)
+
+
+def head_of(row: Sequence[Any]) -> Head:
+    """The head of a ``PinRow``, a ``MovingRow`` and a ``HeldRow``, one after the other."""
+    ident, workflow, workflow_version, definition, created_ms, state, status, version, updated_ms, cold = row[:10]
+    epoch, queued, host, pid, started_ms, until_ms = row[10:]
+    return Head(
+        id=ident,
+        workflow=workflow,
+        workflow_version=workflow_version,
+        definition=definition,
+        state=state,
+        status=_STATUS[status],
+        version=version,
+        created_ms=created_ms,
+        updated_ms=updated_ms,
+        epoch=epoch,
+        lease=None if host is None else Lease(Holder(host, pid, started_ms), until_ms),
+        queued=queued,
+        **_of_cold(cold),
+    )
+
+
+#: The parts of a head that no query looks at, in the order in which files keep them; only ever add to the end.
+_COLD: Final = (
+    "visits",
+    "timers",
+    "unfolded",
+    "activation",
+    "fold_at",
+    "asked",
+    "attempts",
+    "retry_ms",
+    "output",
+    "problem",
+    "is_exempt",
+    "rewound",
+)
+
+
+def _cold(head: Head) -> str:
+    """A list by ``_COLD``, ``null`` for what has its default, as far as anything says something."""
+    asked, problem = head.asked, head.problem
+    parts: list[Json] = [
+        dict(head.visits) or None,
+        [(timer.state, timer.label, timer.due_ms) for timer in head.timers] or None,
+        head.unfolded or None,
+        head.activation or None,
+        head.fold_at or None,
+        asked and (asked.prompt, *asked.to),
+        head.attempts or None,
+        head.retry_ms,
+        head.output,
+        problem and (problem.type, problem.message, problem.held and event_parts(problem.held)),
+        head.is_exempt or None,
+        head.rewound or None,
+    ]
+    while parts and parts[-1] is None:
+        parts.pop()
+    return encode(parts)
+
+
+def _of_cold(text: str) -> dict[str, Any]:
+    parts = {name: part for name, part in zip(_COLD, decode(text), strict=False) if part is not None}
+    if "timers" in parts:
+        parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
+    if "asked" in parts:
+        prompt, *to = parts["asked"]
+        parts["asked"] = Asked(prompt, tuple(to))
+    if "problem" in parts:
+        kind, message, held = parts["problem"]
+        parts["problem"] = Problem(kind, message, held and Event(*held))
+    return parts

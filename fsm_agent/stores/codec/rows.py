@@ -1,0 +1,56 @@
+"""Snapshots, origins and effects as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from fsm_agent.effect import EffectEntry, EffectMode
+from fsm_agent.record import Origin, Snapshot
+from fsm_agent.stores.codec.heads import HeldRow, head_of, moving_row, pin_row
+from fsm_agent.stores.codec.text import decode, encode
+
+
+class EffectRow(NamedTuple):
+    """An ``EffectEntry``, its result as text, ``None`` while it is open."""
+
+    key: str
+    activation: int
+    name: str
+    use: int
+    mode: str
+    fingerprint: str
+    epoch: int
+    begun_ms: int
+    ended_ms: int | None
+    result: str | None
+
+
+def snapshot_row(snapshot: Snapshot) -> tuple[int, str, str]:
+    return (snapshot.version, encode(dict(snapshot.appended_since)), encode(dict(snapshot.values)))
+
+
+def snapshot_of(row: Iterable[Any]) -> Snapshot:
+    version, appended_since, values = row
+    return Snapshot(version, decode(values), decode(appended_since))
+
+
+def origin_row(origin: Origin) -> tuple[int, str, str]:
+    head = encode([*pin_row(origin.head), *moving_row(origin.head)])
+    return (origin.head.version, head, encode(dict(origin.values)))
+
+
+def origin_of(row: Iterable[Any]) -> Origin:
+    _, head, values = row
+    return Origin(head_of([*decode(head), *HeldRow(epoch=0, queued=0)]), decode(values))
+
+
+def effect_row(entry: EffectEntry) -> EffectRow:
+    result = None if entry.is_open else encode(entry.result)
+    return EffectRow(*entry[:4], entry.mode.value, *entry[5:9], result)
+
+
+def effect_of(row: Sequence[Any]) -> EffectEntry:
+    *begun, mode, fingerprint, epoch, begun_ms, ended_ms, result = row
+    known = None if result is None else decode(result)
+    return EffectEntry._make([*begun, EffectMode(mode), fingerprint, epoch, begun_ms, ended_ms, known])

@@ -1,0 +1,102 @@
+"""Steps as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from fsm_agent.jsontypes import Json
+from fsm_agent.step import Delta, Step, StepKind
+from fsm_agent.stores.codec.text import decode, encode
+
+_KIND_NUMBER: Final[Mapping[StepKind, int]] = {
+    StepKind.CREATED: 1,
+    StepKind.EVENT: 2,
+    StepKind.REFUSED: 3,
+    StepKind.PARKED: 4,
+    StepKind.UNPARKED: 5,
+    StepKind.CANCELLED: 6,
+    StepKind.REWOUND: 7,
+    StepKind.FORKED: 8,
+    StepKind.MIGRATED: 9,
+}
+_KIND: Final = {number: kind for kind, number in _KIND_NUMBER.items()}
+
+#: A step's kind and how many states it entered are one number: ``kind + _ENTERED * entered``.
+_ENTERED: Final = 16
+
+
+class StepRow(NamedTuple):
+    """``kind`` holds ``Step.entered`` too. ``append`` stands apart from the rest of the delta: appended lists are
+    read without it."""
+
+    version: int
+    kind: int
+    event: str
+    source: str | None
+    target: str
+    at_ms: int
+    by: str | None
+    duration_ms: int | None
+    reason: str | None
+    append: str | None
+    payload: str | None
+    delta: str | None
+
+
+def step_row(step: Step) -> StepRow:
+    append, delta = _split(step.delta)
+    return StepRow(
+        step.version,
+        _KIND_NUMBER[step.kind] + _ENTERED * step.entered,
+        step.event,
+        step.source,
+        step.target,
+        step.at_ms,
+        step.by,
+        step.duration_ms,
+        step.reason,
+        append,
+        encode(dict(step.payload)) if step.payload else None,
+        delta,
+    )
+
+
+def step_of(row: tuple[Any, ...]) -> Step:
+    """The step of a ``StepRow``; texts that were not read (``None``) come out empty."""
+    version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta = row
+    return Step(
+        version=version,
+        kind=_KIND[kind % _ENTERED],
+        event=event,
+        payload=decode(payload) if payload else {},
+        source=source,
+        target=target,
+        at_ms=at_ms,
+        delta=_join(append, delta),
+        by=by,
+        duration_ms=duration_ms,
+        reason=reason,
+        entered=kind // _ENTERED,
+    )
+
+
+def _split(delta: Delta) -> tuple[str | None, str | None]:
+    """The items appended to whole fields, and everything else: an object if that is only ``set``, else a list."""
+    fields: dict[str, Json] = {}
+    deeper: dict[str, Json] = {}
+    for pointer, items in delta.append.items():
+        (deeper if "/" in pointer else fields)[pointer] = items
+    append = encode(fields) if fields else None
+    if delta.remove or deeper:
+        return append, encode((dict(delta.set), delta.remove, deeper))
+    return append, encode(dict(delta.set)) if delta.set else None
+
+
+def _join(append: str | None, rest: str | None) -> Delta:
+    fields = decode(append) if append else {}
+    match decode(rest) if rest else {}:
+        case [changed, removed, deeper]:
+            return Delta(changed, tuple(removed), {**deeper, **fields})
+        case changed:
+            return Delta(changed, (), fields)
