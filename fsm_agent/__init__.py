@@ -44,7 +44,7 @@ _HOMES: Final = {
     "Runner": "runner",
     "State": "declaration",
     "Status": "agent",
-    "Step": "agent",
+    "Step": "step",
     "Store": "stores.base",
     "StoreError": "errors",
     "Transition": "declaration",

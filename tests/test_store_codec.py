@@ -38,6 +38,7 @@ STEPS = st.builds(
     by=st.none() | TEXT,
     duration_ms=MAYBE_MS,
     reason=st.none() | TEXT,
+    entered=st.integers(0, 8),
 )
 HEADS = st.builds(
     Head,
@@ -105,7 +106,11 @@ def test_numbers_in_files_keep_their_meaning() -> None:
         "parked": 4,
         "unparked": 5,
         "cancelled": 6,
+        "rewound": 7,
+        "forked": 8,
+        "migrated": 9,
     }
+    assert codec.step_row(step._replace(entered=3)).kind == 1 + 3 * 16
 
 
 @given(st.lists(st.integers(0, 100), min_size=1), st.lists(st.integers(0, 100)))

@@ -8,74 +8,21 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Self
 
 from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease, lease_runs
-from fsm_agent.record import Commit, Committed, Creation, Page, Record
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-
-
-@dataclass(slots=True)
-class _Kept:
-    """One agent: rows, and what is the store's own."""
-
-    pin: codec.PinRow
-    moving: codec.MovingRow
-    #: ``Head.wake_ms``
-    wake_ms: int | None
-    lease: Lease | None
-    steps: list[codec.StepRow]
-    epoch: int = 1
-    snapshot: tuple[int, str, str] | None = None
-    #: number -> event
-    queue: dict[int, str] = field(default_factory=dict)
-    numbered: int = 0
-    #: event key -> version (``None`` while queued), fingerprint
-    keys: dict[str, tuple[int | None, str]] = field(default_factory=dict)
-
-    @property
-    def head(self) -> Head:
-        held = (self.epoch, len(self.queue), *codec.lease_row(self.lease))
-        return codec.head_of((*self.pin, *self.moving, *held))
-
-    def take(self, commit: Commit) -> None:
-        """Write a step; whatever can fail, fails before the first change."""
-        head = commit.head
-        moving, step = codec.moving_row(head), codec.step_row(commit.step)
-        snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else self.snapshot
-        self.moving, self.wake_ms, self.lease, self.snapshot = moving, head.own_wake_ms, commit.lease, snapshot
-        self.steps.append(step)
-        if commit.epoch is None:
-            self.epoch += 1
-        if commit.key is not None:
-            self.keys[commit.key] = (head.version, commit.fingerprint)
-        if commit.dequeue is not None:
-            key = codec.queued_of(commit.dequeue, self.queue.pop(commit.dequeue)).event.key
-            if key is not None:
-                self.keys[key] = (head.version, self.keys[key][1])
-        if self.queue:
-            self.wake_ms = head._replace(queued=len(self.queue)).wake_ms
-
-    def tail(self) -> Iterator[codec.StepRow]:
-        """What ``Record.tail`` is made of; of steps that the snapshot covers, only the appended items."""
-        if self.snapshot is None:
-            yield from self.steps
-            return
-        covered, appended_since, _ = self.snapshot
-        since = min(codec.decode(appended_since).values(), default=covered)
-        for step in self.steps[since:covered]:
-            if step.append is not None:
-                yield step._replace(payload=None, delta=None)
-        yield from self.steps[covered:]
+from fsm_agent.stores.memory_kept import Kept, kept_from
 
 
 class MemoryStore(Store):
@@ -86,7 +33,7 @@ class MemoryStore(Store):
         self.namespace = namespace
         self._clock = SteadyClock(clock)
         self._definitions: dict[str, str] = {}
-        self._agents: dict[str, _Kept] = {}
+        self._agents: dict[str, Kept] = {}
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
 
@@ -112,14 +59,14 @@ class MemoryStore(Store):
         head, key = creation.head, creation.key
         if head.id in self._agents or key in self._starts:
             raise AgentExists(head.id)
-        if head.definition not in self._definitions:
-            raise definition_missing(self.url, head.definition)
-        kept = _Kept(
+        self._pinned(head)
+        kept = Kept(
             pin=codec.pin_row(head),
             moving=codec.moving_row(head),
             wake_ms=head.own_wake_ms,
             lease=creation.lease,
             steps=[codec.step_row(step) for step in creation.steps],
+            start=None if key is None else (key, creation.fingerprint),
         )
         self._agents[head.id] = kept
         if key is not None:
@@ -148,8 +95,11 @@ class MemoryStore(Store):
         stands_on, actual = commit.head.version - 1, kept.moving.version
         is_fenced = commit.epoch is not None and commit.epoch != kept.epoch
         is_decided = commit.dequeue is not None and commit.dequeue not in kept.queue
-        if actual != stands_on or is_fenced or is_decided or commit.key in kept.keys:
+        is_settled = commit.settlement is not None and not kept.is_open(commit.settlement.key)
+        if actual != stands_on or is_fenced or is_decided or is_settled or commit.key in kept.keys:
             raise moved_on(commit.head.id, stands_on, actual)
+        if commit.repins:
+            self._pinned(commit.head)
         kept.take(commit)
         self._clock.seen(commit.head.updated_ms)
         return Committed(kept.epoch, len(kept.queue))
@@ -168,9 +118,7 @@ class MemoryStore(Store):
         return len(kept.queue)
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        kept = self._kept(agent_id)
-        if (kept.moving.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
-            raise moved_on(agent_id, seen.version, kept.moving.version)
+        kept = self._unmoved(agent_id, seen)
         kept.epoch, kept.lease = kept.epoch + 1, lease
         return kept.epoch
 
@@ -192,6 +140,18 @@ class MemoryStore(Store):
             raise moved_on(agent_id, kept.moving.version, kept.moving.version)
         head = kept.head._replace(attempts=attempts, retry_ms=retry_ms)
         kept.moving, kept.wake_ms = codec.moving_row(head), head.wake_ms
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        kept = self._kept(agent_id)
+        if kept.epoch != entry.epoch:
+            raise moved_on(agent_id, kept.moving.version, kept.moving.version)
+        return kept.begin(entry, again=again)
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        return self._kept(agent_id).end(entry)
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        return self._kept(agent_id).effects_since(activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         waking = (
@@ -223,14 +183,53 @@ class MemoryStore(Store):
         return Page(tuple(found), None)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
-        steps = self._kept(agent_id).steps[after:]
-        return [codec.step_of(step) for step in steps[:limit]]
+        return [codec.step_of(step) for step in self._kept(agent_id).after(after, limit)]
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        row = self._kept(agent_id).origin
+        return codec.origin_of(row) if row else None
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        return self._unmoved(seen.id, seen).shorten(origin)
+
+    async def delete(self, seen: Head) -> None:
+        kept = self._unmoved(seen.id, seen)
+        if kept.start is not None:
+            del self._starts[kept.start[0]]
+        del self._agents[seen.id]
+
+    async def size(self, agent_id: str) -> Size:
+        return self._kept(agent_id).size()
+
+    async def dump(self, agent_id: str) -> Dossier:
+        return self._kept(agent_id).dossier()
+
+    async def adopt(self, dossier: Dossier) -> None:
+        head, kept = dossier.head, kept_from(dossier)
+        if head.id in self._agents or (kept.start and kept.start[0] in self._starts):
+            raise AgentExists(head.id)
+        self._pinned(head)
+        self._agents[head.id] = kept
+        if kept.start is not None:
+            self._starts[kept.start[0]] = (head.id, kept.start[1])
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""
 
-    def _kept(self, agent_id: str) -> _Kept:
+    def _kept(self, agent_id: str) -> Kept:
         try:
             return self._agents[agent_id]
         except KeyError:
             raise AgentNotFound(agent_id, self.namespace) from None
+
+    def _unmoved(self, agent_id: str, seen: Head) -> Kept:
+        """The agent, if it stands where ``seen`` shows it; raises ``Conflict`` otherwise."""
+        kept = self._kept(agent_id)
+        if (kept.moving.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
+            raise moved_on(agent_id, seen.version, kept.moving.version)
+        return kept
+
+    def _pinned(self, head: Head) -> None:
+        """Raises ``StoreCorrupt`` if the definition of ``head`` is not kept."""
+        if head.definition not in self._definitions:
+            raise definition_missing(self.url, head.definition)

@@ -15,13 +15,17 @@ from typing import Any, Final, Self, TypeVar
 import apsw
 
 from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation, Page, Record, Snapshot
-from fsm_agent.step import Event, KeyOutcome, Queued, Step
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
+from fsm_agent.stores import sqlite_effects as effects
+from fsm_agent.stores import sqlite_reading as reading
 from fsm_agent.stores import sqlite_units as units
+from fsm_agent.stores import sqlite_whole as whole
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.sqlite_errors import store_error
@@ -40,17 +44,6 @@ _LIST: Final = f"""
 {units.SELECT_HEAD}
 WHERE namespace = ?1 AND id > ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
-"""
-#: ?1 is the agent, ?2 when it was created.
-_HISTORY: Final = """
-SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append, payload, delta
-FROM history WHERE agent = ?1 AND version > ?3 ORDER BY version LIMIT ?4
-"""
-#: Of steps that the snapshot covers (?3), only appended items are read: what stands after them may be big.
-_TAIL: Final = """
-SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append,
-       iif(version > ?3, payload, NULL), iif(version > ?3, delta, NULL)
-FROM history WHERE agent = ?1 AND version > ?4 AND (version > ?3 OR append IS NOT NULL) ORDER BY version
 """
 
 
@@ -113,13 +106,13 @@ class SqliteStore(Store):
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
             agent, head = self._read(agent_id)
-            snapshot = _snapshot(db, agent)
+            snapshot = reading.snapshot(db, agent)
             return Record(
                 head=head,
                 snapshot=snapshot,
-                tail=_tail(db, agent, head.created_ms, snapshot),
-                queue=_queue(db, agent) if head.queued else (),
-                outcome=_outcome(db, agent, key) if key is not None else None,
+                tail=reading.tail(db, agent, head.created_ms, snapshot),
+                queue=reading.queue(db, agent) if head.queued else (),
+                outcome=reading.outcome(db, agent, key) if key is not None else None,
             )
 
     async def head(self, agent_id: str) -> Head:
@@ -127,7 +120,7 @@ class SqliteStore(Store):
             return self._read(agent_id)[1]
 
     async def commit(self, commit: Commit) -> Committed:
-        committed = await self._write(units.committing(self._space, commit))
+        committed = await self._write(units.committing(self._space, commit, self.url))
         self._clock.seen(commit.head.updated_ms)
         return committed
 
@@ -145,6 +138,16 @@ class SqliteStore(Store):
 
     async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
         await self._write(units.recording_attempt(self._space, agent_id, epoch, attempts, retry_ms))
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        return await self._write(whole.ending_effect(self._space, agent_id, entry))
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        with self._one_view() as db:
+            return effects.since(db, self._read(agent_id)[0], activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         with self._translated():
@@ -172,8 +175,29 @@ class SqliteStore(Store):
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
             agent, head = self._read(agent_id)
-            found = rows(db, _HISTORY, agent, head.created_ms, after, -1 if limit is None else limit)
-        return [codec.step_of(row) for row in found]
+            return reading.history(db, agent, head.created_ms, after=after, limit=limit)
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        with self._one_view() as db:
+            return whole.origin_of(db, self._read(agent_id)[0])
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        return await self._write(whole.shortening(self._space, seen, origin))
+
+    async def delete(self, seen: Head) -> None:
+        await self._write(whole.deleting(self._space, seen))
+
+    async def size(self, agent_id: str) -> Size:
+        with self._one_view() as db:
+            return whole.size_of(db, self._space, self._read(agent_id)[0], agent_id)
+
+    async def dump(self, agent_id: str) -> Dossier:
+        with self._one_view() as db:
+            agent, head = self._read(agent_id)
+            return reading.dossier(db, self._space, agent, head)
+
+    async def adopt(self, dossier: Dossier) -> None:
+        await self._write(whole.adopting(self._space, dossier, self.url))
 
     async def close(self) -> None:
         with self._translated():
@@ -218,24 +242,3 @@ class SqliteStore(Store):
         head = codec.head_of(row[1:])
         self._clock.seen(head.updated_ms)
         return head
-
-
-def _snapshot(db: apsw.Connection, agent: int) -> Snapshot | None:
-    row = one(db, "SELECT version, appended_since, data FROM snapshot WHERE agent = ?", agent)
-    return codec.snapshot_of(row) if row else None
-
-
-def _tail(db: apsw.Connection, agent: int, created_ms: int, snapshot: Snapshot | None) -> tuple[Step, ...]:
-    covered = snapshot.version if snapshot else 0
-    since = min(snapshot.appended_since.values(), default=covered) if snapshot else 0
-    return tuple(codec.step_of(row) for row in rows(db, _TAIL, agent, created_ms, covered, since))
-
-
-def _queue(db: apsw.Connection, agent: int) -> tuple[Queued, ...]:
-    found = rows(db, "SELECT number, event FROM queue WHERE agent = ? ORDER BY number", agent)
-    return tuple(codec.queued_of(number, text) for number, text in found)
-
-
-def _outcome(db: apsw.Connection, agent: int, key: str) -> KeyOutcome | None:
-    row = one(db, "SELECT version, fingerprint FROM keys WHERE agent = ? AND key = ?", agent, key)
-    return KeyOutcome(*row) if row else None

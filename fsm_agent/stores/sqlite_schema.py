@@ -29,7 +29,7 @@ CREATE TABLE workflows (
 CREATE TABLE head (
     namespace   TEXT    NOT NULL,            -- empty for "default", which most agents are in
     id          TEXT    NOT NULL,
-    agent       INTEGER NOT NULL,            -- the number of its first step, by which other tables know it
+    agent       INTEGER NOT NULL,            -- a number by which other tables know it
     workflow    INTEGER NOT NULL REFERENCES workflows,
     created_ms  INTEGER NOT NULL,
     state       TEXT    NOT NULL,
@@ -103,8 +103,39 @@ CREATE TABLE starts (
 ) STRICT, WITHOUT ROWID;
 """
 
+_EFFECTS_AND_ORIGINS: Final = """
+CREATE TABLE effects (
+    agent       INTEGER NOT NULL,
+    key         TEXT    NOT NULL,
+    activation  INTEGER NOT NULL,
+    name        TEXT    NOT NULL,
+    use         INTEGER NOT NULL,
+    mode        TEXT    NOT NULL,
+    fingerprint TEXT    NOT NULL,
+    epoch       INTEGER NOT NULL,
+    begun_ms    INTEGER NOT NULL,
+    ended_ms    INTEGER,                     -- null, like the result, while it is open
+    result      TEXT,
+    PRIMARY KEY (agent, key)
+) STRICT, WITHOUT ROWID;
+
+-- Where a shortened history begins.
+CREATE TABLE origin (
+    agent       INTEGER PRIMARY KEY,
+    version     INTEGER NOT NULL,
+    head        TEXT    NOT NULL,
+    data        TEXT    NOT NULL
+) STRICT;
+
+-- The last number that was given to an agent. (It was that of its first step, which may be forgotten now.)
+CREATE TABLE numbers (number INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+INSERT INTO numbers SELECT 1, ifnull(max(step), 0) FROM history;
+
+CREATE INDEX started ON starts (namespace, id);
+"""
+
 #: the n-th brings a file from ``user_version`` n to n + 1
-MIGRATIONS: Final = (_FIRST,)
+MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS)
 
 
 def connect(path: Path, *, busy_ms: int) -> apsw.Connection:

@@ -20,6 +20,7 @@ from fsm_agent.record import Commit, Committed, Creation
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
+from fsm_agent.stores.sqlite_effects import is_open, settle
 from fsm_agent.stores.sqlite_rows import one
 from fsm_agent.stores.sqlite_writer import Unit
 
@@ -57,10 +58,11 @@ UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE
 """
 _ENQUEUE: Final = "UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 _DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
 _ATTEMPT: Final = "UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 #: ?1 is when the agent was created, ?2 the agent; the rest is a ``StepRow``.
-_STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14)"
-_SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
+STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14)"
+SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
 
 
 class Standing(NamedTuple):
@@ -104,12 +106,10 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
             raise AgentExists(head.id)
         if key is not None and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, key):
             raise AgentExists(head.id)
-        workflow = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
-        if workflow is None:
-            raise definition_missing(url, head.definition)
-        agent = db.execute("SELECT ifnull(max(step), 0) + 1 FROM history").get
-        db.execute(_CREATE, (agent, *workflow, *row))
-        db.executemany(_STEP, [(head.created_ms, agent, *step) for step in steps])
+        workflow = pinned(db, head, url)
+        agent = next_agent(db)
+        db.execute(_CREATE, (agent, workflow, *row))
+        db.executemany(STEP, [(head.created_ms, agent, *step) for step in steps])
         if key is not None:
             db.execute("INSERT INTO starts VALUES (?, ?, ?, ?)", (namespace, key, head.id, creation.fingerprint))
         return read_agent(db, namespace, head.id)[1]
@@ -117,29 +117,36 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
     return create
 
 
-def committing(namespace: str, commit: Commit) -> Unit[Committed]:
+def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
+    settlement = commit.settlement
     head, stands_on = commit.head, commit.head.version - 1
     moving, wake_ms, lease = codec.moving_row(head), head.own_wake_ms, codec.lease_row(commit.lease)
     step = codec.step_row(commit.step)
     snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else None
 
     def take_step(db: apsw.Connection) -> Committed:
-        now = _standing(db, namespace, head.id)
+        now = standing(db, namespace, head.id)
         is_fenced = commit.epoch is not None and commit.epoch != now.epoch
-        if now.version != stands_on or is_fenced or _is_used(db, now.agent, commit.key):
+        is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
+        if now.version != stands_on or is_fenced or is_settled or _is_used(db, now.agent, commit.key):
             raise moved_on(head.id, stands_on, now.version)
+        workflow = pinned(db, head, url) if commit.repins else None
         queued = now.queued
         if commit.dequeue is not None:
             _dequeue(db, namespace, head, now, commit.dequeue)
             queued -= 1
         epoch = now.epoch + (commit.epoch is None)
         db.execute(_MOVE, (*moving, epoch, namespace, head.id))
-        db.execute(_STEP, (head.created_ms, now.agent, *step))
+        db.execute(STEP, (head.created_ms, now.agent, *step))
         wake = head._replace(queued=queued).wake_ms if queued else wake_ms
         if wake != now.wake_ms or lease != now.lease:
             db.execute(_HOLD, (wake, *lease, namespace, head.id))
+        if workflow is not None:
+            db.execute(_PIN, (workflow, namespace, head.id))
+        if settlement is not None:
+            settle(db, now.agent, settlement, head.updated_ms)
         if snapshot is not None:
-            db.execute(_SNAPSHOT, (now.agent, *snapshot))
+            db.execute(SNAPSHOT, (now.agent, *snapshot))
         if commit.key is not None:
             _use(db, now.agent, commit.key, head.version, commit.fingerprint)
         return Committed(epoch, queued)
@@ -160,7 +167,7 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
     text = codec.event_text(event)
 
     def enqueue(db: apsw.Connection) -> int:
-        now = _standing(db, namespace, agent_id)
+        now = standing(db, namespace, agent_id)
         expected = now.version if version is None else version
         if now.version != expected or _is_used(db, now.agent, event.key):
             raise moved_on(agent_id, expected, now.version)
@@ -177,12 +184,10 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
 
 
 def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[int]:
-    before, after = codec.lease_row(seen.lease), codec.lease_row(lease)
+    after = codec.lease_row(lease)
 
     def claim(db: apsw.Connection) -> int:
-        now = _standing(db, namespace, agent_id)
-        if (now.version, now.epoch, now.lease) != (seen.version, seen.epoch, before):
-            raise moved_on(agent_id, seen.version, now.version)
+        now = unmoved(db, namespace, agent_id, seen)
         db.execute(_LEASE, (now.epoch + 1, *after, namespace, agent_id))
         return now.epoch + 1
 
@@ -193,7 +198,7 @@ def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bo
     after = codec.lease_row(lease)
 
     def renew(db: apsw.Connection) -> bool:
-        now = _standing(db, namespace, agent_id)
+        now = standing(db, namespace, agent_id)
         if now.epoch != epoch or now.lease == codec.FREE:
             return False
         db.execute(_LEASE, (epoch, *after, namespace, agent_id))
@@ -204,7 +209,7 @@ def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bo
 
 def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
     def release(db: apsw.Connection) -> None:
-        now = _standing(db, namespace, agent_id)
+        now = standing(db, namespace, agent_id)
         if now.epoch == epoch:
             db.execute(_LEASE, (epoch, *codec.FREE, namespace, agent_id))
 
@@ -222,12 +227,33 @@ def recording_attempt(namespace: str, agent_id: str, epoch: int, attempts: int, 
     return record_attempt
 
 
-def _standing(db: apsw.Connection, namespace: str, agent_id: str) -> Standing:
+def standing(db: apsw.Connection, namespace: str, agent_id: str) -> Standing:
     row = one(db, _STANDING, namespace, agent_id)
     if row is None:
         raise _unknown(namespace, agent_id)
     agent, version, epoch, queued, numbered, wake_ms, *lease = row
     return Standing(agent, version, epoch, queued, numbered, wake_ms, tuple(lease))
+
+
+def unmoved(db: apsw.Connection, namespace: str, agent_id: str, seen: Head) -> Standing:
+    """Where an agent stands, if that is what ``seen`` shows; raises ``Conflict`` otherwise."""
+    now = standing(db, namespace, agent_id)
+    if (now.version, now.epoch, now.lease) != (seen.version, seen.epoch, codec.lease_row(seen.lease)):
+        raise moved_on(agent_id, seen.version, now.version)
+    return now
+
+
+def pinned(db: apsw.Connection, head: Head, url: str) -> int:
+    """The number of the definition of ``head``; raises ``StoreCorrupt`` if it is not kept."""
+    row = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
+    if row is None:
+        raise definition_missing(url, head.definition)
+    return int(row[0])
+
+
+def next_agent(db: apsw.Connection) -> int:
+    """A number for a new agent."""
+    return int(db.execute("UPDATE numbers SET last = last + 1 WHERE number = 1 RETURNING last").get)
 
 
 def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:

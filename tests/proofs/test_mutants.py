@@ -52,8 +52,8 @@ MUTANTS = {
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite_units.py",
-        "db.execute(_STEP, (",
-        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_STEP, (',
+        "db.execute(STEP, (",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
         "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
     ),
     "half a commit is kept when the other half fails": Mutant(

@@ -4,7 +4,7 @@ All backends keep the same rows. Every text passes ``encode`` and ``decode``. JS
 and statuses are for ever, since files keep them.
 """
 
-from fsm_agent.stores.codec.events import event_text, queued_of, queued_text
+from fsm_agent.stores.codec.events import event_text, queued_of, queued_row, queued_text
 from fsm_agent.stores.codec.heads import (
     FREE,
     HeldRow,
@@ -27,7 +27,7 @@ from fsm_agent.stores.codec.rows import (
     snapshot_row,
 )
 from fsm_agent.stores.codec.steps import StepRow, step_of, step_row
-from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.stores.codec.text import decode, encode, weight
 
 __all__ = [
     "FREE",
@@ -49,10 +49,12 @@ __all__ = [
     "origin_row",
     "pin_row",
     "queued_of",
+    "queued_row",
     "queued_text",
     "snapshot_of",
     "snapshot_row",
     "status_number",
     "step_of",
     "step_row",
+    "weight",
 ]

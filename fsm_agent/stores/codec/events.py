@@ -23,3 +23,7 @@ def queued_text(event: str, version: int) -> str:
 def queued_of(number: int, text: str) -> Queued:
     *event, version = decode(text)
     return Queued(number, Event(*event), version)
+
+
+def queued_row(queued: Queued) -> str:
+    return queued_text(event_text(queued.event), queued.version)

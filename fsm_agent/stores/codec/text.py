@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
-from typing import Final
+from typing import Any, Final
 
 from fsm_agent.jsontypes import Json
 
@@ -25,3 +25,16 @@ def encode(value: Json) -> str:
     except UnicodeEncodeError:  # half a surrogate pair is a valid Python string, and UTF-8 has no bytes for it
         return _encode_ascii(value)
     return text
+
+
+def weight(value: Any) -> int:
+    """Bytes of the text in rows, and eight for each number."""
+    match value:
+        case str():
+            return len(value.encode("utf-8", "surrogatepass"))
+        case list() | tuple():
+            return sum(map(weight, value))
+        case int():
+            return 8
+        case _:
+            return 0

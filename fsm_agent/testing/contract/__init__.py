@@ -14,22 +14,42 @@ from typing import Final
 
 import pytest
 
-_PARTS: Final = ("bench", "creating", "durable", "leases", "queueing", "reading", "stepping", "values")
+_PARTS: Final = (
+    "bench",
+    "creating",
+    "durable",
+    "effects",
+    "leases",
+    "queueing",
+    "reading",
+    "stepping",
+    "values",
+    "whole",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from fsm_agent.testing.contract.creating import CreatingContract  # noqa: E402 - after the registration
 from fsm_agent.testing.contract.durable import SharingContract  # noqa: E402
+from fsm_agent.testing.contract.effects import EffectsContract  # noqa: E402
 from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
 from fsm_agent.testing.contract.queueing import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reading import ReadingContract  # noqa: E402
 from fsm_agent.testing.contract.stepping import SteppingContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
+from fsm_agent.testing.contract.whole import WholeContract  # noqa: E402
 
 __all__ = ["DurableStoreContract", "StoreContract"]
 
 
 class StoreContract(
-    CreatingContract, SteppingContract, QueueingContract, LeasesContract, ReadingContract, ValuesContract
+    CreatingContract,
+    SteppingContract,
+    QueueingContract,
+    LeasesContract,
+    EffectsContract,
+    ReadingContract,
+    ValuesContract,
+    WholeContract,
 ):
     """The promises of ``fsm_agent.stores.base.Store``, each a test. Needs a fixture ``url``."""
 

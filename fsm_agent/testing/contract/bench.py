@@ -10,6 +10,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 import pytest
 
 from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry, EffectMode
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Creation, Record
@@ -116,6 +117,13 @@ def a_commit(
 ) -> Commit:
     """The step that leads agent ``ID`` to ``version``."""
     return Commit(a_head(ID, version, **(head or {})), a_step(version, delta), epoch, **rest)
+
+
+def an_effect(name: str = "charge", use: int = 1, *, activation: int = 1, **changes: Any) -> EffectEntry:
+    """An open effect, begun under epoch 1; its key tells it from every other."""
+    key = f"{activation}-{name}-{use}"
+    entry = EffectEntry(key, activation, name, use, EffectMode.AT_MOST_ONCE, "f", 1, NEW_YEAR_MS)
+    return entry._replace(**changes)
 
 
 async def all_of(store: Store, agent_id: str = ID) -> tuple[Record, Sequence[Step]]:

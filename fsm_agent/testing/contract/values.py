@@ -34,6 +34,7 @@ FULL_HEAD: Final = Head(
     is_exempt=True,
     unfolded=77,
     fold_at=99,
+    rewound=1,
     epoch=2,
     lease=LEASE,
     queued=1,
@@ -50,6 +51,7 @@ FULL_STEP: Final = Step(
     by="ana",
     duration_ms=12,
     reason="because",
+    entered=2,
 )
 ODD_TEXTS: Final = (
     "",

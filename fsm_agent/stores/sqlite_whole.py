@@ -1,0 +1,157 @@
+"""Agents as a whole in SQLite: shortened, deleted, weighed, handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import apsw
+
+from fsm_agent.agent import Head
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import AgentExists
+from fsm_agent.record import Dossier, Origin, Size
+from fsm_agent.step import KeyOutcome
+from fsm_agent.stores import codec, sqlite_effects
+from fsm_agent.stores.base import moved_on
+from fsm_agent.stores.sqlite_rows import one, rows
+from fsm_agent.stores.sqlite_units import SNAPSHOT, STEP, next_agent, pinned, standing, unmoved
+from fsm_agent.stores.sqlite_writer import Unit
+
+_DELETE: Final = (
+    "DELETE FROM history WHERE agent = ?",
+    "DELETE FROM snapshot WHERE agent = ?",
+    "DELETE FROM origin WHERE agent = ?",
+    "DELETE FROM queue WHERE agent = ?",
+    "DELETE FROM keys WHERE agent = ?",
+    "DELETE FROM effects WHERE agent = ?",
+)
+_QUEUE: Final = "INSERT INTO queue VALUES (?, ?, ?, ?)"
+_KEY: Final = "INSERT INTO keys VALUES (?, ?, ?, ?)"
+_KEEP_ORIGIN: Final = "INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)"
+_KEEP_START: Final = "INSERT INTO starts VALUES (?, ?, ?, ?)"
+_ADOPT: Final = """
+INSERT INTO head (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+                  wake_ms, epoch, queued, numbered, host, pid, started_ms, until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_KEYS: Final = "SELECT key, version, fingerprint FROM keys WHERE agent = ?"
+_START: Final = "SELECT key, fingerprint FROM starts WHERE namespace = ? AND id = ?"
+_ORIGIN: Final = "SELECT version, head, data FROM origin WHERE agent = ?"
+#: Numbers count eight bytes each, as in ``codec.weight``.
+_WEIGHTS: Final = """
+SELECT (SELECT count(*) FROM history WHERE agent = ?1),
+       (SELECT octet_length(id) + octet_length(state) + octet_length(cold) + 4 * 8 FROM head
+        WHERE namespace = ?2 AND id = ?3),
+       (SELECT total(octet_length(event) + ifnull(octet_length(source), 0) + octet_length(target) + 4 * 8
+                     + ifnull(octet_length(by), 0) + ifnull(octet_length(reason), 0) + ifnull(octet_length(append), 0)
+                     + ifnull(octet_length(payload), 0) + ifnull(octet_length(delta), 0))
+        FROM history WHERE agent = ?1),
+       (SELECT total(octet_length(data) + octet_length(appended_since) + 8) FROM snapshot WHERE agent = ?1)
+       + (SELECT total(octet_length(data) + octet_length(head) + 8) FROM origin WHERE agent = ?1),
+       (SELECT total(octet_length(event) + 8) FROM queue WHERE agent = ?1)
+       + (SELECT total(octet_length(key) + octet_length(fingerprint) + 8) FROM keys WHERE agent = ?1)
+       + (SELECT total(octet_length(key) + octet_length(name) + octet_length(fingerprint) + octet_length(mode) + 5 * 8
+                       + ifnull(octet_length(result), 0))
+          FROM effects WHERE agent = ?1)
+"""
+
+
+def beginning_effect(namespace: str, agent_id: str, entry: EffectEntry, *, again: bool) -> Unit[EffectEntry | None]:
+    def begin_effect(db: apsw.Connection) -> EffectEntry | None:
+        now = standing(db, namespace, agent_id)
+        if now.epoch != entry.epoch:
+            raise moved_on(agent_id, now.version, now.version)
+        return sqlite_effects.begin(db, now.agent, entry, again=again)
+
+    return begin_effect
+
+
+def ending_effect(namespace: str, agent_id: str, entry: EffectEntry) -> Unit[bool]:
+    def end_effect(db: apsw.Connection) -> bool:
+        return sqlite_effects.end(db, standing(db, namespace, agent_id).agent, entry)
+
+    return end_effect
+
+
+def shortening(namespace: str, seen: Head, origin: Origin) -> Unit[int]:
+    row = codec.origin_row(origin)
+
+    def shorten(db: apsw.Connection) -> int:
+        agent = unmoved(db, namespace, seen.id, seen).agent
+        db.execute("DELETE FROM history WHERE agent = ? AND version <= ?", (agent, row[0]))
+        forgotten = db.changes()
+        db.execute(_KEEP_ORIGIN, (agent, *row))
+        db.execute(SNAPSHOT, (agent, row[0], "{}", row[2]))
+        db.execute("UPDATE head SET epoch = epoch + 1 WHERE namespace = ? AND id = ?", (namespace, seen.id))
+        return forgotten
+
+    return shorten
+
+
+def deleting(namespace: str, seen: Head) -> Unit[None]:
+    def delete(db: apsw.Connection) -> None:
+        agent = unmoved(db, namespace, seen.id, seen).agent
+        for statement in _DELETE:
+            db.execute(statement, (agent,))
+        db.execute("DELETE FROM starts WHERE namespace = ? AND id = ?", (namespace, seen.id))
+        db.execute("DELETE FROM head WHERE namespace = ? AND id = ?", (namespace, seen.id))
+
+    return delete
+
+
+def adopting(namespace: str, dossier: Dossier, url: str) -> Unit[None]:
+    head = dossier.head
+    row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.wake_ms, head.epoch, head.queued)
+    start, rows_of_agent = dossier.start, list(_rows_of(dossier))
+
+    def adopt(db: apsw.Connection) -> None:
+        if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, head.id):
+            raise AgentExists(head.id)
+        if start and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, start[0]):
+            raise AgentExists(head.id)
+        agent, workflow = next_agent(db), pinned(db, head, url)
+        db.execute(_ADOPT, (agent, workflow, *row, dossier.numbered, *codec.lease_row(head.lease)))
+        db.executemany(STEP, [(head.created_ms, agent, *codec.step_row(step)) for step in dossier.steps])
+        for statement, kept in rows_of_agent:
+            db.execute(statement, (agent, *kept))
+        if start:
+            db.execute(_KEEP_START, (namespace, start[0], head.id, start[1]))
+
+    return adopt
+
+
+def _rows_of(dossier: Dossier) -> Iterator[tuple[str, Sequence[Any]]]:
+    """What goes to all tables but head and history, without the number of the agent."""
+    if dossier.snapshot:
+        yield SNAPSHOT, codec.snapshot_row(dossier.snapshot)
+    if dossier.origin:
+        yield _KEEP_ORIGIN, codec.origin_row(dossier.origin)
+    for queued in dossier.queue:
+        yield _QUEUE, (queued.number, queued.event.key, codec.queued_row(queued))
+    for key, outcome in dossier.keys.items():
+        yield _KEY, (key, outcome.version, outcome.fingerprint)
+    for entry in dossier.effects:
+        yield sqlite_effects.KEEP, codec.effect_row(entry)
+
+
+def keys_of(db: apsw.Connection, agent: int) -> dict[str, KeyOutcome]:
+    """What became of every key that an event used."""
+    return {key: KeyOutcome(version, fingerprint) for key, version, fingerprint in rows(db, _KEYS, agent)}
+
+
+def start_of(db: apsw.Connection, namespace: str, agent_id: str) -> tuple[str, str] | None:
+    """The key under which an agent was created, and its fingerprint."""
+    row = one(db, _START, namespace, agent_id)
+    return (row[0], row[1]) if row else None
+
+
+def origin_of(db: apsw.Connection, agent: int) -> Origin | None:
+    row = one(db, _ORIGIN, agent)
+    return codec.origin_of(row) if row else None
+
+
+def size_of(db: apsw.Connection, namespace: str, agent: int, agent_id: str) -> Size:
+    row = one(db, _WEIGHTS, agent, namespace, agent_id)
+    assert row is not None  # noqa: S101 - sums have a row, whatever is kept
+    return Size(*map(int, row))
