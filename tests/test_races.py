@@ -157,7 +157,7 @@ async def test_who_was_overtaken_between_two_turns_stops_nobody_and_begins_nothi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second event comes after the first one's step, after which its sender lets others have their turn."""
-    monkeypatch.setattr("fsm_agent.runner._STEPS_PER_TURN", 2)
+    monkeypatch.setattr("fsm_agent.loop._STEPS_PER_TURN", 2)
     gate, calls = Gate(), []
 
     async def rest(ctx: Context) -> str:

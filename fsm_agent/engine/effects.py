@@ -29,6 +29,25 @@ class Load(NamedTuple):
     key: str | None = None
 
 
+class ReadHistory(NamedTuple):
+    """Replies the steps above a version, in order."""
+
+    agent_id: str
+    after: int = 0
+
+
+class ReadOrigin(NamedTuple):
+    """Replies where a shortened history begins, or ``None``."""
+
+    agent_id: str
+
+
+class ReadProgram(NamedTuple):
+    """Replies the ``Program`` of a definition that the store keeps."""
+
+    definition: str
+
+
 class FindKey(NamedTuple):
     """Replies ``(agent id, fingerprint)`` of what ``start`` made under this key, or ``None``."""
 
@@ -106,6 +125,9 @@ class Act(NamedTuple):
 Effect: TypeAlias = (
     Now
     | Load
+    | ReadHistory
+    | ReadOrigin
+    | ReadProgram
     | FindKey
     | Enqueue
     | Claim

@@ -93,6 +93,7 @@ def take(
         delta=delta,
         by=event.by,
         duration_ms=duration_ms,
+        entered=0 if move.is_internal else len(move.entered),
     )
     return Proposal(moved, step)
 

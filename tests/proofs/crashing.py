@@ -9,7 +9,8 @@ from fsm_agent import Runner
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Head
 from fsm_agent.engine.effects import Effect, IsAlive
-from fsm_agent.performing import Performing
+from fsm_agent.loop import EffectLoop
+from fsm_agent.performing import Hands, Performing
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
@@ -39,13 +40,20 @@ class Mortal(Runner):
 
     def __init__(self, store: Store, clock: FakeClock, fuse: Fuse, *, finds_dead: bool) -> None:
         actions = Actions()
-        super().__init__(store, actions=actions, hands=Timeless(store, actions, clock))
+        hands = Timeless(store, actions, clock)
+        super().__init__(store, actions=actions, hands=hands)
+        self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=finds_dead)
+
+
+class MortalLoop(EffectLoop):
+    def __init__(self, store: Store, actions: Actions, hands: Hands, fuse: Fuse, *, finds_dead: bool) -> None:
+        super().__init__(store, actions, hands)
         self._fuse = fuse
         self._finds_dead = finds_dead
 
-    async def _perform(self, effect: Effect) -> Any:
+    async def perform(self, effect: Effect) -> Any:
         self._fuse.burn(effect)
-        reply = False if self._finds_dead and isinstance(effect, IsAlive) else await super()._perform(effect)
+        reply = False if self._finds_dead and isinstance(effect, IsAlive) else await super().perform(effect)
         self._fuse.burn(effect)
         return reply
 

@@ -1,0 +1,152 @@
+"""The loop that performs what the engine asks for, effect by effect, and decides nothing.
+
+A flow may be cut between any two effects, by a crash or by Ctrl-C: what was committed stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+
+from fsm_agent.actions.registry import Actions
+from fsm_agent.agent import Agent, Head
+from fsm_agent.engine import effects as ask
+from fsm_agent.engine import intake
+from fsm_agent.engine.program import Program, model_rule
+from fsm_agent.engine.session import Desk, Flow, open_agent
+from fsm_agent.performing import Hands
+from fsm_agent.portrait import portray
+from fsm_agent.processes import is_alive, this_process
+from fsm_agent.record import Commit, Creation
+from fsm_agent.stores.base import Store
+from fsm_agent.workflow import Workflow
+
+logger = logging.getLogger("fsm_agent")
+
+#: After so many commits in a row the loop gets a turn, so that one busy agent starves nobody.
+_STEPS_PER_TURN: Final = 64
+
+
+class EffectLoop:
+    """Performs the flows of one runner: store, clock, actions, leases."""
+
+    def __init__(
+        self, store: Store, actions: Actions, hands: Hands, *, observe: Callable[[Head], None] | None = None
+    ) -> None:
+        self._store = store
+        self._actions = actions
+        self._hands = hands
+        self._observe = observe or (lambda _: None)
+        self._programs: dict[str, Program] = {}
+        #: hashes of definitions that the store is known to keep
+        self._saved: set[str] = set()
+        self._commits = 0
+
+    def desk(self, *, drives: bool = True, stays: bool = True) -> Desk:
+        """Who works here."""
+        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays)
+
+    async def pin(self, workflow: Workflow) -> Program:
+        """The program of a workflow, which the store keeps from now on."""
+        if workflow.hash not in self._programs:
+            self._programs[workflow.hash] = self._compile(workflow)
+        if workflow.hash not in self._saved:
+            await self._store.save_workflow(workflow.hash, workflow.to_json())
+            self._saved.add(workflow.hash)
+        return self._programs[workflow.hash]
+
+    def _compile(self, workflow: Workflow) -> Program:
+        model = workflow.model and (workflow.model_class or self._actions.model(workflow.model))
+        rule = model_rule(model.model_validate) if model else None
+        return Program(workflow, signature=self._actions.signature, model=rule)
+
+    async def call(self, flow: Flow) -> Agent:
+        """Perform a flow that delivers; returns the agent as it stands then."""
+        delivered: intake.Delivered = await self.run(flow)
+        live = delivered.live
+        if not delivered.is_current:
+            await self._hands.settled(live.head.id)
+            live, _ = await self.run(open_agent(self.desk(), live.head.id))
+        head = live.head
+        logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
+        return portray(live.program.workflow, head, live.folded.values, delivery=delivered.delivery)
+
+    async def run(self, flow: Flow) -> Any:
+        """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
+        reply: Any = None
+        error: Exception | None = None
+        try:
+            while True:
+                effect = flow.send(reply) if error is None else flow.throw(error)
+                reply, error = None, None
+                try:
+                    reply = await self.perform(effect)
+                except Exception as raised:
+                    error = raised
+                    await asyncio.sleep(0)  # whoever was faster goes on, so that another try finds a store at rest
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            flow.close()
+
+    async def perform(self, effect: ask.Effect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
+        """Do what an effect asks for; returns the reply."""
+        match effect:
+            case Commit():
+                return await self._commit(effect)
+            case ask.Act():
+                self._observe(effect.head)
+                return await self._hands.act(effect)
+            case ask.Now():
+                return await self._store.now()
+            case ask.Load(agent_id, key):
+                return await self._load(agent_id, key)
+            case ask.ReadHistory(agent_id, after):
+                return await self._store.history(agent_id, after=after)
+            case ask.ReadOrigin(agent_id):
+                return await self._store.origin(agent_id)
+            case ask.ReadProgram(definition):
+                return await self._program(definition)
+            case ask.Sleep(head, until_ms):
+                self._observe(head)
+                return await self._hands.sleep(head, until_ms)
+            case ask.Enqueue(agent_id, version, event, fingerprint):
+                return await self._store.enqueue(agent_id, version, event, fingerprint)
+            case ask.Interrupt(agent_id, epoch):
+                return self._hands.interrupt(agent_id, epoch)
+            case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms):
+                return await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+            case ask.Claim(seen, lease):
+                return await self._store.claim(seen.id, seen, lease)
+            case ask.Release(agent_id, epoch):
+                return await self._store.release(agent_id, epoch)
+            case ask.IsAlive(holder):
+                return is_alive(holder)
+            case ask.FindKey(key):
+                return await self._store.find_key(key)
+            case Creation():
+                head = await self._store.create(effect)
+                self._observe(effect.head)
+                return head
+            case _:
+                assert_never(effect)
+
+    async def _commit(self, commit: Commit) -> Any:
+        committed = await self._store.commit(commit)
+        self._observe(commit.head)
+        self._commits += 1
+        if self._commits % _STEPS_PER_TURN == 0:
+            await asyncio.sleep(0)
+        return committed
+
+    async def _load(self, agent_id: str, key: str | None) -> Any:
+        record = await self._store.load(agent_id, key=key)
+        await self._program(record.head.definition)
+        return record
+
+    async def _program(self, definition: str) -> Program:
+        if definition not in self._programs:
+            self._programs[definition] = self._compile(Workflow.from_json(await self._store.load_workflow(definition)))
+        return self._programs[definition]
