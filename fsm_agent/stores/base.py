@@ -178,12 +178,19 @@ class Store(ABC):
         """All that is kept of an agent, in one consistent view; raises ``AgentNotFound``."""
 
     @abstractmethod
-    async def adopt(self, dossier: Dossier) -> None:
-        """Keep an agent as another store kept it, epoch and lease included; whole, or not at all.
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        """Keep an agent as another store kept it, epoch and lease included; whole, or not at all. With ``replaces``
+        it takes the place of the agent of that id, and everything that is kept of that one is forgotten.
 
-        Raises ``AgentExists`` if its id or the key of its creation is taken; ``StoreCorrupt`` if its definition is
-        not kept.
+        Raises ``AgentExists`` if its id or the key of its creation is taken (by another than whom it replaces);
+        ``Conflict`` unless version, epoch, lease and number of queued events are still what ``replaces`` shows;
+        ``AgentNotFound`` if there is nobody to replace; ``StoreCorrupt`` if its definition is not kept.
         """
+
+    async def tend(self) -> int:
+        """Do some of the work that can wait, if there is any; returns how many agents it was done for. Workers ask
+        for it at every sweep."""
+        return 0
 
     @abstractmethod
     async def close(self) -> None:

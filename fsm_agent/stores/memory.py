@@ -204,11 +204,17 @@ class MemoryStore(Store):
     async def dump(self, agent_id: str) -> Dossier:
         return self._kept(agent_id).dossier()
 
-    async def adopt(self, dossier: Dossier) -> None:
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head, kept = dossier.head, kept_from(dossier)
-        if head.id in self._agents or (kept.start and kept.start[0] in self._starts):
+        replaced = self._unmoved(head.id, replaces) if replaces else None
+        if replaced and replaces and len(replaced.queue) != replaces.queued:
+            raise moved_on(head.id, replaces.version, replaces.version)
+        is_taken = kept.start and kept.start[0] in self._starts and not (replaced and replaced.start == kept.start)
+        if is_taken or (replaced is None and head.id in self._agents):
             raise AgentExists(head.id)
         self._pinned(head)
+        if replaced and replaced.start:
+            del self._starts[replaced.start[0]]
         self._agents[head.id] = kept
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])

@@ -196,8 +196,8 @@ class SqliteStore(Store):
             agent, head = self._read(agent_id)
             return reading.dossier(db, self._space, agent, head)
 
-    async def adopt(self, dossier: Dossier) -> None:
-        await self._write(whole.adopting(self._space, dossier, self.url))
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        await self._write(whole.adopting(self._space, dossier, replaces, self.url))
 
     async def close(self) -> None:
         with self._translated():

@@ -91,26 +91,30 @@ def shortening(namespace: str, seen: Head, origin: Origin) -> Unit[int]:
 
 def deleting(namespace: str, seen: Head) -> Unit[None]:
     def delete(db: apsw.Connection) -> None:
-        agent = unmoved(db, namespace, seen.id, seen).agent
-        for statement in _DELETE:
-            db.execute(statement, (agent,))
-        db.execute("DELETE FROM starts WHERE namespace = ? AND id = ?", (namespace, seen.id))
-        db.execute("DELETE FROM head WHERE namespace = ? AND id = ?", (namespace, seen.id))
+        _forget(db, namespace, seen.id, unmoved(db, namespace, seen.id, seen).agent)
 
     return delete
 
 
-def adopting(namespace: str, dossier: Dossier, url: str) -> Unit[None]:
+def _forget(db: apsw.Connection, namespace: str, agent_id: str, agent: int) -> None:
+    for statement in _DELETE:
+        db.execute(statement, (agent,))
+    db.execute("DELETE FROM starts WHERE namespace = ? AND id = ?", (namespace, agent_id))
+    db.execute("DELETE FROM head WHERE namespace = ? AND id = ?", (namespace, agent_id))
+
+
+def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) -> Unit[None]:
     head = dossier.head
     row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.wake_ms, head.epoch, head.queued)
     start, rows_of_agent = dossier.start, list(_rows_of(dossier))
 
     def adopt(db: apsw.Connection) -> None:
-        if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, head.id):
-            raise AgentExists(head.id)
-        if start and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, start[0]):
-            raise AgentExists(head.id)
-        agent, workflow = next_agent(db), pinned(db, head, url)
+        replaced = None if replaces is None else _replaceable(db, namespace, replaces)
+        _check_free(db, namespace, head.id, start, is_replaced=replaced is not None)
+        workflow = pinned(db, head, url)
+        if replaced is not None:
+            _forget(db, namespace, head.id, replaced)
+        agent = next_agent(db)
         db.execute(_ADOPT, (agent, workflow, *row, dossier.numbered, *codec.lease_row(head.lease)))
         db.executemany(STEP, [(head.created_ms, agent, *codec.step_row(step)) for step in dossier.steps])
         for statement, kept in rows_of_agent:
@@ -119,6 +123,24 @@ def adopting(namespace: str, dossier: Dossier, url: str) -> Unit[None]:
             db.execute(_KEEP_START, (namespace, start[0], head.id, start[1]))
 
     return adopt
+
+
+def _replaceable(db: apsw.Connection, namespace: str, replaces: Head) -> int:
+    now = unmoved(db, namespace, replaces.id, replaces)
+    if now.queued != replaces.queued:
+        raise moved_on(replaces.id, now.version, now.version)
+    return now.agent
+
+
+def _check_free(
+    db: apsw.Connection, namespace: str, agent_id: str, start: tuple[str, str] | None, *, is_replaced: bool
+) -> None:
+    """Raises ``AgentExists`` if the id or the key of the creation is taken by another."""
+    if not is_replaced and one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, agent_id):
+        raise AgentExists(agent_id)
+    owner = start and one(db, "SELECT id FROM starts WHERE namespace = ? AND key = ?", namespace, start[0])
+    if owner and not (is_replaced and owner[0] == agent_id):
+        raise AgentExists(agent_id)
 
 
 def _rows_of(dossier: Dossier) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -9,7 +9,7 @@ import pytest
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.record import Dossier, Origin, Snapshot
 from fsm_agent.step import Delta, KeyOutcome
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.bench import (
@@ -196,6 +196,44 @@ class WholeContract(Bench):
         with pytest.raises(StoreCorrupt):
             await store.adopt(pinned_to_nothing)
         assert [each.id for each in (await store.list()).heads] == [ID]
+
+    @in_loop
+    async def test_who_is_adopted_may_take_the_place_of_who_was_there(self, store: Store) -> None:
+        await a_long_life(store)
+        there, whole = await store.head(ID), await store.dump(ID)
+        stub = Dossier(head=there._replace(version=-6, queued=0), steps=(), numbered=1, start=("start", "s"))
+        await store.adopt(stub, replaces=there)
+        assert await store.dump(ID) == stub
+        assert await store.find_key("start") == (ID, "s")
+        assert list(await store.effects(ID)) == []
+        for version in (-6, 6):
+            with pytest.raises(Conflict):
+                await store.commit(a_commit(7, epoch=None))
+            with pytest.raises(Conflict):
+                await store.enqueue(ID, 6, PING)
+            with pytest.raises(Conflict):
+                await store.adopt(whole, replaces=there._replace(version=version, epoch=9))
+        await store.adopt(whole, replaces=stub.head)
+        assert await store.dump(ID) == whole
+
+    @in_loop
+    async def test_who_has_moved_on_or_got_an_event_is_not_replaced(self, store: Store) -> None:
+        await a_long_life(store)
+        seen, whole = await store.head(ID), await store.dump(ID)
+        await store.create(replace(a_creation("other"), key="taken"))
+        for head in (seen._replace(version=5), seen._replace(epoch=9), seen._replace(lease=LEASE)):
+            with pytest.raises(Conflict):
+                await store.adopt(whole, replaces=head)
+        with pytest.raises(Conflict):
+            await store.adopt(whole, replaces=seen._replace(queued=0))
+        with pytest.raises(AgentExists):
+            await store.adopt(replace(whole, start=("taken", "")), replaces=seen)
+        with pytest.raises(StoreCorrupt):
+            await store.adopt(replace(whole, head=seen._replace(definition="unknown")), replaces=seen)
+        nobody = seen._replace(id="nobody")
+        with pytest.raises(AgentNotFound):
+            await store.adopt(replace(whole, head=nobody), replaces=nobody)
+        assert await store.dump(ID) == whole
 
     @in_loop
     async def test_an_adopted_agent_is_due_and_held_as_before(self, store: Store) -> None:
