@@ -38,6 +38,7 @@ class Worker:
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
         store = self._runner.store
+        await store.tend()
         due = list(await store.due(await store.now(), self._at_once + len(but)))
         due += [head.id for head in await store.held_here(this_host()) if _is_orphan(head)]
         fresh = [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]

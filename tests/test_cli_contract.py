@@ -368,6 +368,19 @@ def test_the_nearest_pyproject_counts_from_any_folder_of_the_project(
     assert (shop.folder / "kept.db").exists()
 
 
+def test_every_file_of_a_tiered_store_stands_beside_the_pyproject_that_names_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiers = "tiered:sqlite:///warm.db,sqlite:///cold.db,ended=0s"
+    shop.write("pyproject.toml", f'[tool.fsm-agent]\nmodules = ["shop_actions"]\nstore = "{tiers}"\n')
+    monkeypatch.chdir(shop.folder / "workflows")
+    assert shop("run", "order.yaml", "--id", "a", "--payload", '{"item": "x"}').code == 0
+    assert shop("cancel", "a").code == 0
+    assert shop("worker", "--once").code == 0
+    assert [shop("--json", "history", "a").json["steps"][-1]["event"], shop("show", "a").code] == ["cancel", 0]
+    assert sorted(path.name for path in shop.folder.glob("*.db")) == ["cold.db", "warm.db"]
+
+
 def test_the_option_wins_over_the_environment_and_that_over_the_project(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ pyproject.toml upward from the working directory.
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -28,7 +29,8 @@ DEFAULT_NAMESPACE: Final = "default"
 #: of ``[tool.fsm-agent]``
 KEYS: Final = ("modules", "store")
 
-_RELATIVE_FILE: Final = "sqlite:///"
+#: A file in a URL, which may hold two.
+_FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,5 @@ def _problem(section: Mapping[str, Any], modules: Any, store: Any) -> str | None
 
 
 def _anchored(store: str | None, folder: Path) -> str | None:
-    if store is None or not store.startswith(_RELATIVE_FILE):
-        return store
-    return f"{_RELATIVE_FILE}{folder / store.removeprefix(_RELATIVE_FILE)}"
+    """The URL with its relative files, of which a tiered store may have two, in ``folder``."""
+    return store and _FILE.sub(lambda file: f"{file[1]}{folder / file[2]}", store)

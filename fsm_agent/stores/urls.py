@@ -23,6 +23,7 @@ class Backend(NamedTuple):
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("fsm_agent.stores.memory", "MemoryStore", None),
     "sqlite": Backend("fsm_agent.stores.sqlite", "SqliteStore", None),
+    "tiered": Backend("fsm_agent.stores.tiered", "TieredStore", None),
 }
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -30,14 +31,15 @@ _PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@")
 
 
 def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> Store:
-    """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+    """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, or, with two
+    stores, ``tiered:WARM,COLD``.
 
     ``clock`` gives milliseconds since the epoch in place of the wall clock. Raises ``StoreUrlInvalid`` for an unknown
     scheme, a missing folder or an odd namespace, and another ``StoreError`` for a file that cannot serve.
     """
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.partition(":" if url.startswith("tiered:") else "://")
     if not separator or scheme not in BACKENDS:
-        known = [f"{each}://" for each in BACKENDS]
+        known = ["tiered:" if each == "tiered" else f"{each}://" for each in BACKENDS]
         near = did_you_mean(f"{scheme}://", known)
         raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
     if not _NAMESPACE.fullmatch(namespace):

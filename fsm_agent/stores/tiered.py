@@ -1,0 +1,190 @@
+"""Agents in three tiers: ``tiered:redis://...,postgresql://...``, or any other two stores, warm and cold.
+
+*Hot* is this process: what was read lately is not read again while it is current. *Warm* is where agents live: every
+promise is kept there, by compare-and-set. *Cold* is where the bulk of those goes that have ended or rest.
+
+Who is archived leaves a *stub* in warm: its head, at minus its version, so that no compare-and-set that was meant for
+the agent succeeds, while its id and the key of its creation stay taken. Warm alone says where an agent is, so a mover
+that dies or oversleeps leaves at worst a copy that nobody reads. Who is in cold is read there, and brought back by the
+first write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Self, TypeVar
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import Conflict
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
+from fsm_agent.stores.base import Store, moved_on
+from fsm_agent.stores.tiered_hot import Hot
+from fsm_agent.stores.tiered_moves import PATIENCE, Moves, awake, is_stub, roused
+from fsm_agent.stores.tiered_policy import Tiers, read_tiers
+
+T = TypeVar("T")
+
+
+class TieredStore(Store):
+    """See the module. Closing it closes both stores."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self.url = f"tiered:{tiers.warm.url},{tiers.cold.url}"
+        self.namespace = tiers.warm.namespace
+        self._warm, self._cold = tiers.warm, tiers.cold
+        self._moves = Moves(tiers)
+        self._hot = Hot(tiers.hot)
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        return cls(read_tiers(rest, namespace=namespace, clock=clock))
+
+    async def now(self) -> int:
+        return await self._warm.now()
+
+    async def tend(self) -> int:
+        """Archive some of those who have ended or rest for long enough."""
+        return await self._moves.archive_ripe()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        await self._warm.save_workflow(definition_hash, definition)
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        return await self._warm.load_workflow(definition_hash)
+
+    async def create(self, creation: Creation) -> Head:
+        head = await self._warm.create(creation)
+        self._moves.watch(head)
+        return head
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        return await self._warm.find_key(key)
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        if key is None and (record := await self._remembered(agent_id)) is not None:
+            return record
+        record = await self._warm.load(agent_id, key=key)
+        if not is_stub(record.head):
+            self._hot.keep(record)
+            return record
+        return await self._moves.read(agent_id, partial(self._load_from, agent_id, key))
+
+    async def _load_from(self, agent_id: str, key: str | None, store: Store) -> Record:
+        record = await store.load(agent_id, key=key)
+        return record if store is self._warm else replace(record, head=roused(record.head))
+
+    async def _remembered(self, agent_id: str) -> Record | None:
+        return self._hot.record(await self._warm.head(agent_id)) if self._hot.has(agent_id) else None
+
+    async def head(self, agent_id: str) -> Head:
+        return awake(await self._warm.head(agent_id))
+
+    async def commit(self, commit: Commit) -> Committed:
+        committed = await self._write(commit.head.id, lambda: self._warm.commit(commit))
+        self._hot.step(commit, committed)
+        self._moves.watch(commit.head)
+        return committed
+
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
+        """Names the version even where any will do, so that no stub gets the event."""
+        if version is not None:
+            return await self._write(agent_id, partial(self._warm.enqueue, agent_id, version, event, fingerprint))
+        for _ in range(PATIENCE):
+            version = (await self.head(agent_id)).version
+            try:
+                return await self._write(agent_id, partial(self._warm.enqueue, agent_id, version, event, fingerprint))
+            except Conflict as conflict:
+                if conflict.actual is None:  # it is the key
+                    raise
+        raise moved_on(agent_id, version or 0, version or 0)
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        epoch = await self._write(agent_id, lambda: self._warm.claim(agent_id, seen, lease))
+        self._hot.claimed(seen, epoch)
+        return epoch
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        return await self._warm.renew(agent_id, epoch, lease)
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        await self._warm.release(agent_id, epoch)
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        await self._warm.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        return await self._warm.begin_effect(agent_id, entry, again=again)
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        return await self._write(agent_id, lambda: self._warm.end_effect(agent_id, entry))
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        return await self._moves.read(agent_id, lambda store: store.effects(agent_id, activation=activation))
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        return await self._warm.due(now_ms, limit)
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        return await self._warm.held_here(host)
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        page = await self._warm.list(status=status, workflow=workflow, limit=limit, after=after)
+        return Page(tuple(awake(head) for head in page.heads), page.next)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        return await self._moves.read(agent_id, lambda store: store.origin(agent_id))
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        return await self._write(seen.id, lambda: self._warm.shorten(seen, origin))
+
+    async def delete(self, seen: Head) -> None:
+        here = await self._warm.head(seen.id)
+        if is_stub(here) and awake(here) != seen:
+            raise moved_on(seen.id, seen.version, awake(here).version)
+        await self._warm.delete(here if is_stub(here) else seen)
+        self._hot.forget(seen.id)
+        await self._moves.forget(seen.id)
+
+    async def size(self, agent_id: str) -> Size:
+        return await self._moves.read(agent_id, lambda store: store.size(agent_id))
+
+    async def dump(self, agent_id: str) -> Dossier:
+        for _ in range(PATIENCE):
+            here = await self._warm.dump(agent_id)
+            whole = await self._moves.whole(here) if is_stub(here.head) else here
+            if whole is not None:
+                return whole
+        raise moved_on(agent_id, here.head.version, here.head.version)
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        await self._write(dossier.head.id, lambda: self._warm.adopt(dossier, replaces=replaces))
+        self._hot.forget(dossier.head.id)
+
+    async def close(self) -> None:
+        await self._warm.close()
+        await self._cold.close()
+
+    async def _write(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T:
+        """A write in warm; for an agent in cold it comes to nothing there, and is said again once it is back."""
+        try:
+            return await write()
+        except Conflict:
+            if not await self._moves.recall(agent_id):
+                raise
+        return await write()
