@@ -1,0 +1,91 @@
+"""An agent of another store, kept in PostgreSQL with all that it had: the one write of many statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from psycopg.errors import UniqueViolation
+
+from fsm_agent.errors import AgentExists
+from fsm_agent.record import Dossier
+from fsm_agent.stores import codec
+from fsm_agent.stores.postgres_pool import Pool
+from fsm_agent.stores.postgres_statements import create_statement, insert_step
+from fsm_agent.stores.postgres_text import kept
+from fsm_agent.stores.postgres_values import (
+    Values,
+    adoption_values,
+    effect_values,
+    event_values,
+    snapshot_values,
+    step_values,
+)
+
+_AGENT: Final = "(SELECT %(agent)s::bigint AS agent) AS adopted"
+_STEP: Final = insert_step("0", _AGENT).encode()
+_SNAPSHOT: Final = b"""
+INSERT INTO fsm_agent.snapshot (agent, version, since, appended_since, data)
+VALUES (%(agent)s::bigint, %(covered)s::bigint, %(since)s::bigint, %(appended_since)s, %(data)s)
+"""
+_ORIGIN: Final = b"""
+INSERT INTO fsm_agent.origin (agent, version, head, data)
+VALUES (%(agent)s::bigint, %(version)s::bigint, %(head)s, %(data)s)
+"""
+_QUEUED: Final = b"""
+INSERT INTO fsm_agent.queue (agent, number, version, key, event)
+VALUES (%(agent)s::bigint, %(number)s::bigint, %(version)s::bigint, %(key)s, %(event)s)
+"""
+_KEY: Final = b"""
+INSERT INTO fsm_agent.keys (agent, key, version, fingerprint)
+VALUES (%(agent)s::bigint, %(key)s, %(version)s::bigint, %(fingerprint)s)
+"""
+_EFFECT: Final = b"""
+INSERT INTO fsm_agent.effects (
+    agent, key, activation, name, use, mode, fingerprint, epoch, begun_ms, ended_ms, result)
+VALUES (%(agent)s::bigint, %(key)s, %(activation)s::bigint, %(name)s, %(use)s::bigint, %(mode)s, %(fingerprint)s,
+    %(epoch)s::bigint, %(begun_ms)s::bigint, %(ended_ms)s::bigint, %(result)s)
+"""
+
+
+async def adopt(pool: Pool, namespace: str, dossier: Dossier) -> bool:
+    """Keep the agent, whole or not at all. False, and nothing is kept, if its definition is not.
+
+    Raises ``AgentExists`` if its id or the key of its creation is taken.
+    """
+    values = {"namespace": namespace, **adoption_values(dossier)}
+    rows = [(statement, list(of_table)) for statement, of_table in _rows_of(dossier)]
+    try:
+        async with pool.translated(), pool.connection() as connection, connection.transaction():
+            found = await (await connection.execute(create_statement(0), values)).fetchone()
+            if found is None:
+                return False
+            for statement, of_table in rows:
+                named = [{"agent": found[0], **row} for row in of_table]
+                if named:
+                    await connection.cursor().executemany(statement, named)
+    except UniqueViolation:
+        raise AgentExists(dossier.head.id) from None
+    return True
+
+
+def _rows_of(dossier: Dossier) -> Iterator[tuple[bytes, Iterator[Values]]]:
+    """What goes to each table but that of heads, without the number of the agent."""
+    yield _STEP, (step_values(step, "0") for step in dossier.steps)
+    if dossier.snapshot:
+        yield _SNAPSHOT, iter([snapshot_values(dossier.snapshot)])
+    if dossier.origin:
+        version, head, data = codec.origin_row(dossier.origin)
+        yield _ORIGIN, iter([{"version": version, "head": head, "data": data}])
+    yield (
+        _QUEUED,
+        ({"number": each.number, "version": each.version, **event_values(each.event, "")} for each in dossier.queue),
+    )
+    yield (
+        _KEY,
+        (
+            {"key": kept(key), "version": outcome.version, "fingerprint": kept(outcome.fingerprint)}
+            for key, outcome in dossier.keys.items()
+        ),
+    )
+    yield _EFFECT, (effect_values(entry) for entry in dossier.effects)
