@@ -22,8 +22,8 @@ import pytest
 #: Nobody's data is at stake: what a kill of the server loses without it, only a power cut would.
 QUICK: Final[Mapping[str, str]] = {"fsync": "off", "full_page_writes": "off"}
 _PATIENCE_S: Final = 30
-_TABLES: Final = """
-SELECT oid::regclass::text FROM pg_class
+_EMPTYING: Final = """
+SELECT 'DELETE FROM ' || oid::regclass FROM pg_class
 WHERE relnamespace = to_regnamespace('fsm_agent') AND relkind = 'r' AND relname <> 'about'
 """
 #: Who comes as ``fsm`` is let in; everybody else needs a password.
@@ -183,6 +183,5 @@ def postgres_url(postgres: PostgresServer) -> str:
     """A database without agents."""
     if not postgres.execute("SELECT FROM pg_database WHERE datname = 'agents'"):
         return postgres.make_database("agents")
-    tables = postgres.execute(_TABLES, "agents")
-    postgres.execute("; ".join(f"DELETE FROM {table}" for (table,) in tables), "agents")
+    postgres.execute("; ".join(statement for (statement,) in postgres.execute(_EMPTYING, "agents")), "agents")
     return postgres.url("agents")
