@@ -10,40 +10,34 @@ something to read, the server has hung up: it is replaced before anything is sen
 from __future__ import annotations
 
 import asyncio
-import os
-import select
-import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final, NamedTuple
 
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import TransactionStatus
+from psycopg.errors import UniqueViolation
 
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.postgres_errors import Silent, connecting_error, is_lost, statement_error
 from fsm_agent.stores.postgres_schema import bring_up
+from fsm_agent.stores.postgres_session import Connection, Row, Session
 from fsm_agent.stores.urls import without_password
-
-Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
-Row: TypeAlias = tuple[Any, ...]
 
 POOL_SIZE: Final = 10
 _CONNECT_S: Final = 5
 #: How much longer than the server's own time limit we wait for it to say that it gave up.
 _GRACE_S: Final = 5.0
 
-#: In one statement: a commit is on disk when it returns (a stronger setting stays), a statement ends in time, and a
-#: plan that was made while tables were small cannot be a scan of them when they are large.
-_SET_UP: Final = """
+#: In one statement: a commit is on disk when it returns (a stronger setting stays), a statement ends in time, it is
+#: planned once, and a plan that was made while tables were small cannot be a scan of them when they are large.
+_SET_UP: Final = b"""
 SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
             THEN set_config('synchronous_commit', 'on', false) END,
-       set_config('statement_timeout', %s, false),
+       set_config('statement_timeout', %(patience_ms)s, false),
        set_config('enable_seqscan', 'off', false),
-       set_config('jit', 'off', false)
+       set_config('jit', 'off', false),
+       set_config('plan_cache_mode', 'force_generic_plan', false)
 """
 
 
@@ -80,127 +74,138 @@ def address_of(rest: str) -> Address:
     return Address(told, shown, int(size))
 
 
-class _Number(Dumper):
-    """Numbers without a type: statements say the type, and are prepared once, however large the numbers are."""
-
-    oid = 0
-
-    def dump(self, obj: int) -> Buffer:
-        return b"%d" % obj
-
-
 class Pool:
-    """Up to ``address.pool_size`` connections, each lent to one caller at a time."""
+    """Up to ``address.pool_size`` sessions."""
 
     def __init__(self, address: Address, *, patience_ms: int) -> None:
         self._address = address
         self._patience_ms = patience_ms
-        self._idle: list[Connection] = []
+        self._idle: list[Session] = []
+        self._lent: set[Session] = set()
         self._free = asyncio.Semaphore(address.pool_size)
+        self._alarm: asyncio.TimerHandle | None = None
         self._bringing_up = asyncio.Lock()
         self._is_up = self._is_closed = False
 
-    async def run(self, query: bytes, values: Mapping[str, Any], *, is_read: bool = False) -> list[Row]:
-        """The rows of one statement, which is a transaction. What only reads is asked again if its answer was lost."""
-        async with self.translated(may_write=not is_read):
-            if is_read:
-                try:
-                    return await self._run(query, values)
-                except psycopg.OperationalError as error:
-                    if isinstance(error, Silent) or not is_lost(error):
-                        raise
-            return await self._run(query, values)
+    async def run(self, statement: bytes, values: Mapping[str, Any], *, is_read: bool = False) -> list[Row]:
+        """The rows of one statement, which is a transaction. What only reads is asked again if its answer was lost.
 
-    async def _run(self, query: bytes, values: Mapping[str, Any]) -> list[Row]:
-        async with self.connection() as connection:
-            cursor = await connection.execute(query, values)
-            return await cursor.fetchall()
-
-    @asynccontextmanager
-    async def translated(self, *, may_write: bool = True) -> AsyncIterator[None]:
-        """Errors of the driver as ours, but for ``UniqueViolation``: what a taken name means, the verb knows."""
-        try:
-            yield
-        except psycopg.errors.UniqueViolation:
-            raise
-        except psycopg.Error as error:
-            raise statement_error(error, self._address.url, may_have_written=may_write) from error
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; if anything goes wrong with it, or its caller is cancelled, nobody gets it again."""
-        await self._wait_for_turn()
-        try:
-            connection = self._taken() or await self._connect()
+        Raises ``UniqueViolation`` as it is: what a taken name means, the verb knows.
+        """
+        for is_last in (not is_read, True):
             try:
-                with _limited(connection, self._patience_ms / 1000 + _GRACE_S):
-                    yield connection
-            except psycopg.errors.UniqueViolation:
-                await self._put_back(connection)
-                raise
-            except BaseException:
-                await connection.close()
-                raise
-            await self._put_back(connection)
-        finally:
-            self._free.release()
+                async with self.lent() as session:
+                    return await session.run(statement, values)
+            except psycopg.Error as error:
+                if is_last or not is_lost(error) or isinstance(error, Silent):
+                    raise self.translated(error, may_have_written=not is_read) from error
+        raise AssertionError("the last try returns or raises")
+
+    def lent(self) -> _Loan:
+        """``async with pool.lent() as session``: if anything goes wrong with it, nobody gets it again."""
+        return _Loan(self)
+
+    def translated(self, error: psycopg.Error, *, may_have_written: bool = True) -> Exception:
+        if isinstance(error, UniqueViolation):
+            return error
+        return statement_error(error, self._address.url, may_have_written=may_have_written)
 
     async def close(self) -> None:
         """Close what is idle now, and what is lent when it comes back."""
         self._is_closed = True
+        if self._alarm is not None and not self._lent:
+            self._alarm.cancel()
         while self._idle:
-            await self._idle.pop().close()
+            self._idle.pop().close()
+
+    async def lend(self) -> Session:
+        if self._free.locked() or self._is_closed:
+            await self._wait_for_turn()
+        else:
+            await self._free.acquire()
+        try:
+            session = self._take_idle() or await self._connect()
+        except BaseException:
+            self._free.release()
+            raise
+        self._lent.add(session)
+        self._set_alarm(session)
+        return session
+
+    def take_back(self, session: Session, error: BaseException | None) -> None:
+        """A session that may be in the middle of something is closed."""
+        self._lent.discard(session)
+        self._free.release()
+        is_well = error is None or isinstance(error, UniqueViolation)
+        if is_well and session.is_between_transactions and not self._is_closed:
+            self._idle.append(session)
+        else:
+            session.close()
 
     async def _wait_for_turn(self) -> None:
+        url, size = self._address.url, self._address.pool_size
         if self._is_closed:
-            raise StoreUnavailable(f"database {self._address.url} is closed already; open the store again")
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+            raise StoreUnavailable(f"database {url} is closed already; open the store again")
         try:
             async with asyncio.timeout(self._patience_ms / 1000):
                 await self._free.acquire()
         except TimeoutError:
             raise StoreUnavailable(
-                f"database {self._address.url} is busy: all {self._address.pool_size} connections are in use; "
-                "try again, or raise `?pool_size=` in the URL"
+                f"database {url} is busy: all {size} connections are in use; try again, or raise `?pool_size=` in it"
             ) from None
 
-    def _taken(self) -> Connection | None:
+    def _take_idle(self) -> Session | None:
         while self._idle:
-            connection = self._idle.pop()
-            if _is_quiet(connection):
-                return connection
-            connection.pgconn.finish()
+            session = self._idle.pop()
+            if session.is_quiet:
+                return session
+            session.close()
         return None
 
-    async def _put_back(self, connection: Connection) -> None:
-        if self._is_closed or connection.info.transaction_status is not TransactionStatus.IDLE:
-            await connection.close()
-        else:
-            self._idle.append(connection)
-
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> Session:
         try:
-            connection = await psycopg.AsyncConnection.connect(**self._told(), autocommit=True, prepare_threshold=1)
-            connection.adapters.register_dumper(int, _Number)
+            connection = await psycopg.AsyncConnection.connect(**self._told(), autocommit=True)
+            session = Session(connection)
+            self._set_alarm(session)
+            self._lent.add(session)
             try:
-                with _limited(connection, _CONNECT_S):
-                    await connection.execute(_SET_UP, (str(self._patience_ms),))
+                await session.run(_SET_UP, {"patience_ms": str(self._patience_ms)})
                 await self._bring_up(connection)
             except BaseException:
-                await connection.close()
+                session.close()
                 raise
+            finally:
+                self._lent.discard(session)
         except psycopg.Error as error:
             raise connecting_error(error, self._address.url, self._address.password) from error
-        return connection
+        return session
 
     async def _bring_up(self, connection: Connection) -> None:
         """The first connection looks after the tables; the others wait for that."""
-        async with self._bringing_up, self.translated():
+        async with self._bringing_up:
             if not self._is_up:
-                await bring_up(connection, self._address.url)
+                try:
+                    await bring_up(connection, self._address.url)
+                except psycopg.Error as error:
+                    raise self.translated(error) from error
                 self._is_up = True
+
+    def _set_alarm(self, session: Session) -> None:
+        """One timer watches over all sessions: it goes off when the one that was lent first is overdue."""
+        loop = asyncio.get_running_loop()
+        session.until_s = loop.time() + self._patience_ms / 1000 + _GRACE_S
+        if self._alarm is None:
+            self._alarm = loop.call_at(session.until_s, self._look_after_overdue, loop)
+
+    def _look_after_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
+        now_s, self._alarm = loop.time(), None
+        waiting = [session for session in self._lent if not session.is_hung_up]
+        for session in waiting:
+            if session.until_s <= now_s:
+                session.hang_up()
+        until_s = [session.until_s for session in waiting if not session.is_hung_up]
+        if until_s:
+            self._alarm = loop.call_at(min(until_s), self._look_after_overdue, loop)
 
     def _told(self) -> dict[str, Any]:
         """What libpq is told, with what notices a peer that is gone; the URL may say otherwise."""
@@ -215,32 +220,19 @@ class Pool:
         return {**defaults, **self._address.told, "client_encoding": "utf8"}
 
 
-@contextmanager
-def _limited(connection: Connection, seconds: float) -> Iterator[None]:
-    """Hang up on a server that has not answered when the time is over: whoever waits for it then gets ``Silent``."""
-    is_over = False
+class _Loan:
+    """A context manager by hand, since it is entered at every step."""
 
-    def hang_up() -> None:
-        nonlocal is_over
-        is_over = True
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
-    timer = asyncio.get_running_loop().call_later(seconds, hang_up)
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        if is_over:
+    async def __aenter__(self) -> Session:
+        self._session = await self._pool.lend()
+        return self._session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.take_back(self._session, error)
+        if self._session.is_hung_up and isinstance(error, psycopg.OperationalError):
             raise Silent from error
-        raise
-    finally:
-        timer.cancel()
-
-
-def _is_quiet(connection: Connection) -> bool:
-    """Whether there is nothing to read, which on an idle connection can only be the end of it."""
-    if connection.closed:
-        return False
-    look = select.poll()
-    look.register(connection.fileno(), select.POLLIN)
-    return not look.poll(0)

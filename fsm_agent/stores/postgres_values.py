@@ -73,9 +73,8 @@ def _moving(head: Head) -> Values:
 
 
 def waking(head: Head) -> Values:
-    """When an agent is due, of which only the store knows whether events are queued."""
-    own_ms = head.own_wake_ms
-    return {"wake_ms": own_ms, "wake_if_queued": head._replace(queued=1).wake_ms}
+    """When an agent is due, and when if events are queued, of which only the store knows."""
+    return {"wake_ms": head.own_wake_ms, "wake_if_queued": head._replace(queued=1).wake_ms}
 
 
 def lease_values(lease: Lease | None, prefix: str = "") -> Values:

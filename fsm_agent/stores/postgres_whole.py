@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from psycopg.errors import UniqueViolation
+from psycopg.errors import Error, UniqueViolation
 
 from fsm_agent.errors import AgentExists
 from fsm_agent.record import Dossier
@@ -56,7 +56,8 @@ async def adopt(pool: Pool, namespace: str, dossier: Dossier) -> bool:
     values = {"namespace": namespace, **adoption_values(dossier)}
     rows = [(statement, list(of_table)) for statement, of_table in _rows_of(dossier)]
     try:
-        async with pool.translated(), pool.connection() as connection, connection.transaction():
+        async with pool.lent() as session, session.connection.transaction():
+            connection = session.connection
             found = await (await connection.execute(create_statement(0), values)).fetchone()
             if found is None:
                 return False
@@ -66,6 +67,8 @@ async def adopt(pool: Pool, namespace: str, dossier: Dossier) -> bool:
                     await connection.cursor().executemany(statement, named)
     except UniqueViolation:
         raise AgentExists(dossier.head.id) from None
+    except Error as error:
+        raise pool.translated(error) from error
     return True
 
 
