@@ -54,7 +54,7 @@ _AT_THE_DOOR: Final = tuple(
 
 _LOST: Final = (pg.AdminShutdown, pg.CrashShutdown, pg.CannotConnectNow, pg.IdleSessionTimeout, pg.DatabaseDropped)
 _BUSY: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable)
-_DAMAGED: Final = (pg.DataCorrupted, pg.IndexCorrupted, pg.IntegrityError, pg.SyntaxErrorOrAccessRuleViolation)
+_DAMAGED: Final = (pg.DataCorrupted, pg.IndexCorrupted, pg.IntegrityError, pg.ProgrammingError)
 
 
 class Silent(psycopg.OperationalError):

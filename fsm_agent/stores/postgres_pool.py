@@ -66,7 +66,8 @@ def address_of(rest: str) -> Address:
         told = conninfo_to_dict(f"postgresql://{place}" + (f"?{others}" if others else ""))
     except psycopg.Error:  # its message may hold the password
         told = {}
-    if "\0" in rest or not (told.get("dbname") or told.get("service")):
+    ports = str(told.get("port") or "0").split(",")
+    if "\0" in rest or not all(map(str.isdigit, ports)) or not (told.get("dbname") or told.get("service")):
         raise StoreUrlInvalid(
             f"store URL {shown!r} names no database: write postgresql://user@host:port/database, "
             "and options of libpq behind it as ?name=value"
