@@ -29,7 +29,7 @@ from fsm_agent.stores.postgres_pool import Address, Pool, address_of
 from fsm_agent.stores.postgres_rows import dossier_of, head_of, record_of, steps_of
 from fsm_agent.stores.postgres_session import Row
 from fsm_agent.stores.postgres_text import kept, told, told_rows
-from fsm_agent.stores.postgres_whole import adopt
+from fsm_agent.stores.postgres_whole import Adoption, adopt
 
 
 class PostgresStore(Store):
@@ -204,9 +204,14 @@ class PostgresStore(Store):
     async def dump(self, agent_id: str) -> Dossier:
         return dossier_of(await self._one(queries.DUMP, agent_id, {"activation": 0}))
 
-    async def adopt(self, dossier: Dossier) -> None:
-        if not await adopt(self._pool, self.namespace, dossier):
-            await self._refuse_birth(dossier.head)
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        match await adopt(self._pool, self.namespace, dossier, replaces):
+            case Adoption.UNPINNED if replaces is None:
+                await self._refuse_birth(dossier.head)
+            case Adoption.UNPINNED:
+                raise definition_missing(self.url, dossier.head.definition)
+            case Adoption.MOVED_ON if replaces is not None:
+                await self._refuse(replaces.id, replaces.version)
 
     async def close(self) -> None:
         await self._pool.close()

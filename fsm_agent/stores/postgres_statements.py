@@ -126,10 +126,18 @@ _GONE: Final = ", ".join(
     f"gone_{table} AS (DELETE FROM fsm_agent.{table} USING moved WHERE {table}.agent = moved.agent)"
     for table in _OF_AN_AGENT
 )
-DELETE: Final = f"""
-WITH moved AS (DELETE FROM fsm_agent.head WHERE {_ONE} AND {_SEEN} RETURNING agent), {_GONE}
+
+
+def _delete(seen: str) -> bytes:
+    return f"""
+WITH moved AS (DELETE FROM fsm_agent.head WHERE {_ONE} AND {seen} RETURNING agent), {_GONE}
 SELECT agent FROM moved
 """.encode()
+
+
+DELETE: Final = _delete(_SEEN)
+#: For one who takes the place; an event that came in the meantime would be lost.
+MAKE_ROOM: Final = _delete(f"{_SEEN} AND queued = %(seen_queued)s::integer")
 
 
 class CommitShape(NamedTuple):

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum, auto
 from typing import Final
 
+from psycopg import Rollback
 from psycopg.errors import Error, UniqueViolation
 
+from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists
 from fsm_agent.record import Dossier
 from fsm_agent.stores import codec
 from fsm_agent.stores.postgres_pool import Pool
-from fsm_agent.stores.postgres_statements import create_statement, insert_step
+from fsm_agent.stores.postgres_session import Connection
+from fsm_agent.stores.postgres_statements import MAKE_ROOM, create_statement, insert_step
 from fsm_agent.stores.postgres_text import kept
 from fsm_agent.stores.postgres_values import (
     Values,
     adoption_values,
     effect_values,
     event_values,
+    seen_values,
     snapshot_values,
     step_values,
 )
@@ -48,28 +53,44 @@ VALUES (%(agent)s::bigint, %(key)s, %(activation)s::bigint, %(name)s, %(use)s::b
 """
 
 
-async def adopt(pool: Pool, namespace: str, dossier: Dossier) -> bool:
-    """Keep the agent, whole or not at all. False, and nothing is kept, if its definition is not.
+class Adoption(Enum):
+    """What became of it; nothing is changed unless it is done."""
 
-    Raises ``AgentExists`` if its id or the key of its creation is taken.
-    """
-    values = {"namespace": namespace, **adoption_values(dossier)}
+    DONE = auto()
+    #: who was to be replaced is not as he was seen
+    MOVED_ON = auto()
+    #: its definition is not kept
+    UNPINNED = auto()
+
+
+async def adopt(pool: Pool, namespace: str, dossier: Dossier, replaces: Head | None) -> Adoption:
+    """Keep the agent, whole or not at all. Raises ``AgentExists`` if its id or the key of its creation is taken."""
+    row = {"namespace": namespace, **adoption_values(dossier)}
     rows = [(statement, list(of_table)) for statement, of_table in _rows_of(dossier)]
+    outcome = Adoption.DONE
     try:
         async with pool.lent() as session, session.connection.transaction():
-            connection = session.connection
-            found = await (await connection.execute(create_statement(0), values)).fetchone()
+            if replaces is not None and not await _make_room(session.connection, namespace, replaces):
+                return Adoption.MOVED_ON
+            found = await (await session.connection.execute(create_statement(0), row)).fetchone()
             if found is None:
-                return False
+                outcome = Adoption.UNPINNED
+                raise Rollback
             for statement, of_table in rows:
-                named = [{"agent": found[0], **row} for row in of_table]
+                named = [{"agent": found[0], **each} for each in of_table]
                 if named:
-                    await connection.cursor().executemany(statement, named)
+                    await session.connection.cursor().executemany(statement, named)
     except UniqueViolation:
         raise AgentExists(dossier.head.id) from None
     except Error as error:
         raise pool.translated(error) from error
-    return True
+    return outcome
+
+
+async def _make_room(connection: Connection, namespace: str, replaces: Head) -> bool:
+    """Forget who was there, if he is as he was seen."""
+    row = {"namespace": namespace, "seen_queued": replaces.queued, **seen_values(replaces)}
+    return await (await connection.execute(MAKE_ROOM, row)).fetchone() is not None
 
 
 def _rows_of(dossier: Dossier) -> Iterator[tuple[bytes, Iterator[Values]]]:
