@@ -71,6 +71,15 @@ def test_opening_connects_to_nothing() -> None:
     asyncio.run(look())
 
 
+def test_a_driver_that_is_not_installed_is_named_by_its_extra() -> None:
+    script = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from fsm_agent.stores.urls import open_store\nopen_store('postgresql://host/agents')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    assert "needs a driver that is not installed: pip install 'fsm-agent[postgres]'" in done.stderr
+
+
 def test_a_server_that_is_not_there_is_named(postgres: PostgresServer) -> None:
     assert "refused the connection; is a server running there?" in refused(postgres.url(port=1), StoreUnavailable)
 
