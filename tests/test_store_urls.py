@@ -11,7 +11,7 @@ from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.stores.sqlite import SqliteStore
 from fsm_agent.stores.urls import BACKENDS, Backend, open_store, without_password
 
-KNOWN = ", ".join(f"{scheme}://" for scheme in BACKENDS)
+KNOWN = ", ".join("tiered:" if scheme == "tiered" else f"{scheme}://" for scheme in BACKENDS)
 
 
 def test_the_scheme_chooses_the_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +68,7 @@ def test_no_sentence_shows_a_password() -> None:
         assert "secret" not in str(refused.value)
     assert without_password("redis://ana:secret@host:6379/0") == "redis://ana:***@host:6379/0"
     assert without_password("redis://host:6379/0?a=b@c") == "redis://host:6379/0?a=b@c"
+    assert without_password("postgresql://host/x?password=secret&a=b") == "postgresql://host/x?password=***&a=b"
 
 
 def test_a_missing_driver_is_named_by_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
