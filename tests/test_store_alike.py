@@ -1,4 +1,4 @@
-"""Memory and SQLite answer alike, whatever they are told: each is the other's model."""
+"""Memory, SQLite and PostgreSQL answer alike, whatever they are told: each is the others' model."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
+from uuid import uuid4
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fsm_agent.agent import ArmedTimer, Head, Status
@@ -126,19 +127,26 @@ async def look(store: Store) -> list[Any]:
     return told
 
 
+async def compare(url: str, calls: Sequence[Call], *, namespace: str = "default") -> None:
+    clock = FakeClock(NEW_YEAR_MS)
+    async with (
+        open_store("memory://", namespace=namespace, clock=clock) as memory,
+        open_store(url, namespace=namespace, clock=clock) as other,
+    ):
+        for store in (memory, other):
+            await keep_definitions(store)
+            await store.create(a_creation("a", delta=Delta({"log": []})))
+        assert await play(memory, calls) == await play(other, calls)
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(CALLS, min_size=5, max_size=25))
 def test_memory_and_sqlite_answer_alike(calls: list[Call]) -> None:
-    async def compare(folder: str) -> None:
-        clock = FakeClock(NEW_YEAR_MS)
-        async with (
-            open_store("memory://", clock=clock) as memory,
-            open_store(f"sqlite:///{folder}/agents.db", clock=clock) as sqlite,
-        ):
-            for store in (memory, sqlite):
-                await keep_definitions(store)
-                await store.create(a_creation("a", delta=Delta({"log": []})))
-            assert await play(memory, calls) == await play(sqlite, calls)
-
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(compare(folder))
+        asyncio.run(compare(f"sqlite:///{folder}/agents.db", calls))
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CALLS, min_size=5, max_size=25))
+def test_memory_and_postgresql_answer_alike(postgres_url: str, calls: list[Call]) -> None:
+    asyncio.run(compare(postgres_url, calls, namespace=uuid4().hex))  # each example on ground of its own

@@ -11,6 +11,8 @@ from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.stores.sqlite import SqliteStore
 from fsm_agent.stores.urls import BACKENDS, Backend, open_store, without_password
 
+KNOWN = ", ".join("tiered:" if scheme == "tiered" else f"{scheme}://" for scheme in BACKENDS)
+
 
 def test_the_scheme_chooses_the_backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -28,9 +30,9 @@ def test_every_memory_store_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("agents.db", "store URL 'agents.db' has no known scheme; known: memory://, sqlite://"),
-        ("", "store URL '' has no known scheme; known: memory://, sqlite://"),
-        ("sqlit:///x.db", "has no known scheme (did you mean `sqlite://`?); known: memory://, sqlite://"),
+        ("agents.db", f"store URL 'agents.db' has no known scheme; known: {KNOWN}"),
+        ("", f"store URL '' has no known scheme; known: {KNOWN}"),
+        ("sqlit:///x.db", f"has no known scheme (did you mean `sqlite://`?); known: {KNOWN}"),
         ("sqlite:/x.db", "store URL 'sqlite:/x.db' has no known scheme (did you mean `sqlite://`?); known: "),
         ("SQLITE:///x.db", "has no known scheme"),
         ("memory://name", "a memory:// store has no name: write memory:// and nothing after it"),
@@ -66,6 +68,7 @@ def test_no_sentence_shows_a_password() -> None:
         assert "secret" not in str(refused.value)
     assert without_password("redis://ana:secret@host:6379/0") == "redis://ana:***@host:6379/0"
     assert without_password("redis://host:6379/0?a=b@c") == "redis://host:6379/0?a=b@c"
+    assert without_password("postgresql://host/x?password=secret&a=b") == "postgresql://host/x?password=***&a=b"
 
 
 def test_a_missing_driver_is_named_by_the_extra_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

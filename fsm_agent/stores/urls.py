@@ -24,15 +24,17 @@ BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("fsm_agent.stores.memory", "MemoryStore", None),
     "sqlite": Backend("fsm_agent.stores.sqlite", "SqliteStore", None),
     "tiered": Backend("fsm_agent.stores.tiered", "TieredStore", None),
+    "postgresql": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),
+    "postgres": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),
 }
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@")
+_PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@|([?&](?:ssl)?password=)[^&]*")
 
 
 def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> Store:
-    """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, or, with two
-    stores, ``tiered:WARM,COLD``.
+    """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``,
+    ``postgresql://user@host:port/database``, or, with two stores, ``tiered:WARM,COLD``.
 
     ``clock`` gives milliseconds since the epoch in place of the wall clock. Raises ``StoreUrlInvalid`` for an unknown
     scheme, a missing folder or an odd namespace, and another ``StoreError`` for a file that cannot serve.
@@ -52,7 +54,7 @@ def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int]
 
 def without_password(url: str) -> str:
     """``url`` as it may be shown."""
-    return _PASSWORD.sub(r"\1:***@", url)
+    return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", url)
 
 
 def _store_class(scheme: str) -> type[Store]:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 _MEMORY = "tests/test_store_memory.py::TestMemoryStore"
 _SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
+_POSTGRES = "tests/test_store_postgres.py::TestPostgresStore"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
 
@@ -49,6 +50,30 @@ MUTANTS = {
         "commit.epoch is not None and commit.epoch != now.epoch",
         "False",
         f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "no compare-and-set in PostgreSQL": Mutant(
+        "stores/postgres_statements.py",
+        '"head.version = %(version)s::bigint - 1"',
+        '"TRUE"',
+        f"{_POSTGRES}::{_STALE_VERSION}",
+    ),
+    "no epoch check in PostgreSQL": Mutant(
+        "stores/postgres_statements.py",
+        '"head.epoch = %(epoch)s::bigint"',
+        '"TRUE"',
+        f"{_POSTGRES}::{_STALE_EPOCH}",
+    ),
+    "a step without its history in PostgreSQL": Mutant(
+        "stores/postgres_statements.py",
+        """, f"step AS ({insert_step('0', 'moved')})"]""",
+        "]",
+        f"{_POSTGRES}::test_a_step_moves_head_and_history_together",
+    ),
+    "an operator and a driver settle one effect": Mutant(
+        "stores/postgres_statements.py",
+        "head.agent IN (SELECT agent FROM settled)",
+        "head.agent IN (SELECT agent FROM standing)",
+        f"{_POSTGRES}::test_a_settlement_of_what_is_not_open_refuses_the_step",
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite_units.py",

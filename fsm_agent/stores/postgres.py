@@ -1,0 +1,275 @@
+"""Agents in a PostgreSQL database: ``postgresql://user@host:port/database``.
+
+Any number of processes on any number of hosts may have it open. Each verb is one statement, and so one transaction
+without a BEGIN; why a compare-and-set found nothing is asked afterwards. Nothing is connected to before the first verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, Self
+
+from psycopg.errors import UniqueViolation
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
+from fsm_agent.stores import codec
+from fsm_agent.stores import postgres_queries as queries
+from fsm_agent.stores import postgres_statements as statements
+from fsm_agent.stores import postgres_values as values_of
+from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.postgres_clock import ServerClock
+from fsm_agent.stores.postgres_pool import Address, Pool, address_of
+from fsm_agent.stores.postgres_rows import dossier_of, head_of, record_of, steps_of
+from fsm_agent.stores.postgres_session import Row
+from fsm_agent.stores.postgres_text import kept, told, told_rows
+from fsm_agent.stores.postgres_whole import Adoption, adopt
+
+
+class PostgresStore(Store):
+    """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        namespace: str = "default",
+        clock: Callable[[], int] | None = None,
+        patience_ms: int = 10_000,
+    ) -> None:
+        self.url = address.url
+        self.namespace = namespace
+        self._server_clock = ServerClock(self._ask_time) if clock is None else None
+        self._clock = SteadyClock(self._server_clock.read if self._server_clock else clock)
+        self._pool = Pool(address, patience_ms=patience_ms)
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        return cls(address_of(rest), namespace=namespace, clock=clock)
+
+    async def now(self) -> int:
+        if self._server_clock is not None:
+            await self._server_clock.keep_fresh()
+        return self._clock.now()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        text, name, version = codec.encode(definition), definition["workflow"], definition["version"]
+        row = {"hash": definition_hash, "name": name, "version": version, "definition": text}
+        await self._write(statements.SAVE_WORKFLOW, row)
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
+        if not found:
+            raise definition_missing(self.url, definition_hash)
+        definition: Mapping[str, Json] = codec.decode(found[0][0])
+        return definition
+
+    async def create(self, creation: Creation) -> Head:
+        head = creation.head
+        try:
+            statement = statements.create_statement(len(creation.steps))
+            made = await self._write(statement, values_of.creation_values(creation))
+        except UniqueViolation:
+            raise AgentExists(head.id) from None
+        if not made:
+            await self._refuse_birth(head)
+        return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), 1, 0, *codec.lease_row(creation.lease)))
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        found = await self._read(queries.FIND_KEY, {"key": kept(key)})
+        return (told(found[0][0]), told(found[0][1])) if found else None
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        record = record_of(await self._one(queries.LOAD, agent_id, {"key": kept(key)}))
+        self._clock.seen(record.head.updated_ms)
+        return record
+
+    async def head(self, agent_id: str) -> Head:
+        return self._seen(await self._one(queries.HEAD, agent_id))
+
+    async def commit(self, commit: Commit) -> Committed:
+        statement = statements.commit_statement(statements.shape_of(commit))
+        moved = await self._swap(statement, values_of.commit_values(commit))
+        if not moved:
+            await self._refuse_step(commit)
+        self._clock.seen(commit.head.updated_ms)
+        return Committed(*moved[0])
+
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
+        statement = statements.enqueue_statement(has_version=version is not None, has_key=event.key is not None)
+        row = values_of.event_values(event, fingerprint) | {"id": kept(agent_id), "version": version}
+        moved = await self._swap(statement, row)
+        if not moved:
+            await self._refuse(agent_id, version)
+        return int(moved[0][0])
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        row = values_of.seen_values(seen) | values_of.lease_values(lease) | {"id": kept(agent_id)}
+        return int((await self._unmoved(statements.CLAIM, agent_id, seen, row))[0])
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        row = values_of.lease_values(lease) | {"id": kept(agent_id), "epoch": epoch}
+        return await self._is_done(statements.RENEW, row)
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        await self._is_done(statements.RELEASE, {"id": kept(agent_id), "epoch": epoch})
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        while True:
+            head = await self.head(agent_id)
+            if head.epoch != epoch:
+                raise moved_on(agent_id, head.version, head.version)
+            tried = head._replace(attempts=attempts, retry_ms=retry_ms)
+            row = {"id": kept(agent_id), "version": head.version, "epoch": epoch} | values_of.waking(tried)
+            if await self._write(statements.RECORD_ATTEMPT, row | {"cold": codec.moving_row(tried).cold}):
+                return
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        row = values_of.effect_values(entry) | {"id": kept(agent_id)}
+        while True:
+            held = await self._write(statements.BEGIN_EFFECT, row)
+            if not held:
+                await self._refuse(agent_id, None)
+            if held[0][0]:
+                return None
+            found = await self._read(queries.EFFECT, row)
+            known = codec.effect_of([told(value) for value in found[0]]) if found else None
+            if known is not None and not (again and known.is_open):
+                return known
+            if known is not None:
+                seen = {"seen_epoch": known.epoch, "seen_begun_ms": known.begun_ms}
+                if await self._write(statements.BEGIN_AGAIN, row | seen):
+                    return known
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        row = values_of.effect_values(entry) | {"id": kept(agent_id)}
+        found = await self._write(statements.END_EFFECT, row)
+        if not found:
+            raise AgentNotFound(agent_id, self.namespace)
+        return bool(found[0][0])
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        (text,) = await self._one(queries.EFFECTS, agent_id, {"activation": activation})
+        return [codec.effect_of(row) for row in told_rows(text)]
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        return [told(row[0]) for row in await self._read(queries.DUE, {"now_ms": now_ms, "limit": limit})]
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        return [self._seen(row) for row in await self._read(queries.HELD, {"host": kept(host)})]
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        query = queries.list_query(by_status=status is not None, by_workflow=workflow is not None)
+        row = {
+            "status": codec.status_number(status) if status else None,
+            "workflow": kept(workflow),
+            "after": kept(after or ""),
+            "limit": limit + 1,
+        }
+        heads = tuple(self._seen(found) for found in await self._read(query, row))
+        return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})
+        return steps_of(text)
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        row = await self._one(queries.ORIGIN, agent_id)
+        return None if row[0] is None else codec.origin_of(row)
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        version, head, data = codec.origin_row(origin)
+        row = values_of.seen_values(seen) | {"version": version, "head": head, "data": data}
+        return int((await self._unmoved(statements.SHORTEN, seen.id, seen, row))[0])
+
+    async def delete(self, seen: Head) -> None:
+        await self._unmoved(statements.DELETE, seen.id, seen, values_of.seen_values(seen))
+
+    async def size(self, agent_id: str) -> Size:
+        return Size(*map(int, await self._one(queries.SIZE, agent_id)))
+
+    async def dump(self, agent_id: str) -> Dossier:
+        return dossier_of(await self._one(queries.DUMP, agent_id, {"activation": 0}))
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        match await adopt(self._pool, self.namespace, dossier, replaces):
+            case Adoption.UNPINNED if replaces is None:
+                await self._refuse_birth(dossier.head)
+            case Adoption.UNPINNED:
+                raise definition_missing(self.url, dossier.head.definition)
+            case Adoption.MOVED_ON if replaces is not None:
+                await self._refuse(replaces.id, replaces.version)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def _read(self, query: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
+        return await self._pool.run(query, {"namespace": self.namespace, **row}, is_read=True)
+
+    async def _write(self, statement: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
+        return await self._pool.run(statement, {"namespace": self.namespace, **row})
+
+    async def _one(self, query: bytes, agent_id: str, row: Mapping[str, Any] | None = None) -> Row:
+        """The row of an agent."""
+        found = await self._read(query, {"id": kept(agent_id), **(row or {})})
+        if not found:
+            raise AgentNotFound(agent_id, self.namespace)
+        return found[0]
+
+    async def _swap(self, statement: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
+        """Like ``_write``; a key that somebody used in the meantime finds nothing, too."""
+        try:
+            return await self._write(statement, row)
+        except UniqueViolation:
+            return ()
+
+    async def _unmoved(self, statement: bytes, agent_id: str, seen: Head, row: Mapping[str, Any]) -> Row:
+        """The row of a compare-and-set on all that was seen."""
+        moved = await self._write(statement, row)
+        if not moved:
+            await self._refuse(agent_id, seen.version)
+        return moved[0]
+
+    async def _is_done(self, statement: bytes, row: Mapping[str, Any]) -> bool:
+        """Whether a statement found the agent as it should be; raises if there is no such agent."""
+        if await self._write(statement, row):
+            return True
+        await self._one(queries.STANDING, told(row["id"]))
+        return False
+
+    async def _refuse(self, agent_id: str, expected: int | None) -> NoReturn:
+        version, _ = await self._one(queries.STANDING, agent_id)
+        raise moved_on(agent_id, version if expected is None else expected, version)
+
+    async def _refuse_step(self, commit: Commit) -> NoReturn:
+        head, stands_on = commit.head, commit.head.version - 1
+        version, epoch = await self._one(queries.STANDING, head.id)
+        if commit.repins and version == stands_on and commit.epoch in {None, epoch}:
+            await self.load_workflow(head.definition)
+        raise moved_on(head.id, stands_on, version)
+
+    async def _refuse_birth(self, head: Head) -> NoReturn:
+        if await self._read(queries.STANDING, {"id": kept(head.id)}):
+            raise AgentExists(head.id)
+        raise definition_missing(self.url, head.definition)
+
+    async def _ask_time(self) -> int:
+        return int((await self._read(queries.NOW, {}))[0][0])
+
+    def _seen(self, row: Row) -> Head:
+        head = head_of(row)
+        self._clock.seen(head.updated_ms)
+        return head

@@ -1,0 +1,126 @@
+"""What is read, one query each: a query sees one moment, so nothing of an agent is older than the rest of it.
+
+What belongs to one agent comes with its head, rows gathered into a JSON text; no row means no agent.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+_ONE: Final = "head.namespace = %(namespace)s AND head.id = %(id)s"
+#: The columns of ``codec.head_of``.
+_HEAD: Final = """head.id, head.name, workflows.version, workflows.hash, head.created_ms, head.state, head.status,
+    head.version, head.updated_ms, head.cold, head.epoch, head.queued, head.host, head.pid, head.started_ms,
+    head.until_ms"""
+#: How many those are.
+HEAD_WIDTH: Final = 16
+_FROM_HEAD: Final = "FROM fsm_agent.head JOIN fsm_agent.workflows USING (workflow)"
+_SELECT_HEAD: Final = f"SELECT {_HEAD} {_FROM_HEAD}"
+
+
+def _gathered(columns: str, source: str, order: str) -> str:
+    """Rows of an agent as one JSON text, null if there are none."""
+    return f"(SELECT json_agg(json_build_array({columns}) ORDER BY {order})::text FROM {source})"
+
+
+#: The columns of a ``StepRow``, from ``s``.
+_STEP: Final = """s.version, s.kind, s.event, s.source, s.target, s.at_ms, s.by, s.duration_ms, s.reason, s.append,
+    s.payload, s.delta"""
+_STEPS: Final = _gathered(_STEP, "fsm_agent.history AS s WHERE s.agent = head.agent", "s.version")
+#: Of steps that the snapshot covers, only appended items are read: what stands after them may be big.
+_TAIL: Final = _gathered(
+    """s.version, s.kind, s.event, s.source, s.target, s.at_ms, s.by, s.duration_ms, s.reason, s.append,
+    CASE WHEN s.version > coalesce(snapshot.version, 0) THEN s.payload END,
+    CASE WHEN s.version > coalesce(snapshot.version, 0) THEN s.delta END""",
+    """fsm_agent.history AS s
+    WHERE s.agent = head.agent AND s.version > coalesce(snapshot.since, 0)
+        AND (s.version > coalesce(snapshot.version, 0) OR s.append IS NOT NULL)""",
+    "s.version",
+)
+_QUEUE: Final = _gathered("q.number, q.event, q.version", "fsm_agent.queue AS q WHERE q.agent = head.agent", "q.number")
+_KEYS: Final = _gathered("k.key, k.version, k.fingerprint", "fsm_agent.keys AS k WHERE k.agent = head.agent", "k.key")
+#: The columns of an ``EffectRow``.
+_EFFECT: Final = "e.key, e.activation, e.name, e.use, e.mode, e.fingerprint, e.epoch, e.begun_ms, e.ended_ms, e.result"
+_EFFECTS: Final = _gathered(
+    _EFFECT,
+    "fsm_agent.effects AS e WHERE e.agent = head.agent AND e.activation >= %(activation)s::bigint",
+    "e.activation, e.name, e.use",
+)
+_SNAPSHOT: Final = "snapshot.version, snapshot.appended_since, snapshot.data"
+_ORIGIN: Final = "origin.version, origin.head, origin.data"
+
+HEAD: Final = f"{_SELECT_HEAD} WHERE {_ONE}".encode()
+LOAD: Final = f"""
+SELECT {_HEAD}, {_SNAPSHOT}, keys.version, keys.fingerprint, {_QUEUE}, {_TAIL} {_FROM_HEAD}
+LEFT JOIN fsm_agent.snapshot ON snapshot.agent = head.agent
+LEFT JOIN fsm_agent.keys ON keys.agent = head.agent AND keys.key = %(key)s
+WHERE {_ONE}
+""".encode()
+DUMP: Final = f"""
+SELECT {_HEAD}, {_SNAPSHOT}, {_ORIGIN}, head.numbered, head.start_key, head.start_fingerprint,
+    {_QUEUE}, {_KEYS}, {_EFFECTS}, {_STEPS} {_FROM_HEAD}
+LEFT JOIN fsm_agent.snapshot ON snapshot.agent = head.agent
+LEFT JOIN fsm_agent.origin ON origin.agent = head.agent
+WHERE {_ONE}
+""".encode()
+HISTORY: Final = f"""
+SELECT (SELECT json_agg(json_build_array({_STEP}) ORDER BY s.version)::text FROM (
+    SELECT * FROM fsm_agent.history AS h WHERE h.agent = head.agent AND h.version > %(after)s::bigint
+    ORDER BY h.version LIMIT %(limit)s::bigint) AS s)
+FROM fsm_agent.head WHERE {_ONE}
+""".encode()
+EFFECTS: Final = f"SELECT {_EFFECTS} FROM fsm_agent.head WHERE {_ONE}".encode()
+EFFECT: Final = f"""
+SELECT {_EFFECT} FROM fsm_agent.head JOIN fsm_agent.effects AS e USING (agent) WHERE {_ONE} AND e.key = %(key)s
+""".encode()
+ORIGIN: Final = f"""
+SELECT {_ORIGIN} FROM fsm_agent.head LEFT JOIN fsm_agent.origin USING (agent) WHERE {_ONE}
+""".encode()
+STANDING: Final = f"SELECT version, epoch FROM fsm_agent.head WHERE {_ONE}".encode()
+DEFINITION: Final = b"""
+SELECT definition FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(hash)s
+"""
+FIND_KEY: Final = b"""
+SELECT id, start_fingerprint FROM fsm_agent.head WHERE namespace = %(namespace)s AND start_key = %(key)s
+"""
+DUE: Final = b"""
+SELECT id FROM fsm_agent.head
+WHERE namespace = %(namespace)s AND wake_ms <= %(now_ms)s::bigint
+    AND (until_ms IS NULL OR until_ms <= %(now_ms)s::bigint)
+ORDER BY wake_ms LIMIT %(limit)s::bigint
+"""
+HELD: Final = f"{_SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.host = %(host)s".encode()
+NOW: Final = b"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+def _weight(table: str, *texts: str, numbers: int) -> str:
+    """Bytes of what a table keeps of an agent; numbers count eight bytes each, as in ``codec.weight``."""
+    row = " + ".join([*(f"coalesce(octet_length(w.{text}), 0)" for text in texts), f"{8 * numbers}"])
+    return f"(SELECT coalesce(sum({row}), 0)::bigint FROM fsm_agent.{table} AS w WHERE w.agent = head.agent)"
+
+
+_HISTORY_TEXTS: Final = ("event", "source", "target", "by", "reason", "append", "payload", "delta")
+#: The fields of ``Size``.
+SIZE: Final = f"""
+SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
+    octet_length(head.id) + octet_length(head.name) + octet_length(workflows.hash) + octet_length(head.state)
+        + octet_length(head.cold) + 5 * 8,
+    {_weight("history", *_HISTORY_TEXTS, numbers=4)},
+    {_weight("snapshot", "appended_since", "data", numbers=1)} + {_weight("origin", "head", "data", numbers=1)},
+    {_weight("queue", "event", numbers=1)} + {_weight("keys", "key", "fingerprint", numbers=1)}
+        + {_weight("effects", "key", "name", "mode", "fingerprint", "result", numbers=5)}
+{_FROM_HEAD} WHERE {_ONE}
+""".encode()
+
+
+@cache
+def list_query(*, by_status: bool, by_workflow: bool) -> bytes:
+    """Each combination is a query of its own, so that each has the plan of its index."""
+    conditions = ["head.namespace = %(namespace)s", "head.id > %(after)s"]
+    if by_status:
+        conditions.append("head.status = %(status)s::smallint")
+    if by_workflow:
+        conditions.append("head.name = %(workflow)s")
+    where = " AND ".join(conditions)
+    return f"{_SELECT_HEAD} WHERE {where} ORDER BY head.id LIMIT %(limit)s::bigint".encode()

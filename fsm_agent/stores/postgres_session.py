@@ -1,0 +1,125 @@
+"""One connection, and the statements that it has prepared.
+
+Statements go to libpq as they are, past psycopg's cursors: those look up how to write each value and how to read each
+column, which a plain step would pay for with a third of what it costs. All values are text here, and say so in the
+statement (``%(limit)s::bigint``), so each is prepared once, whatever is null in it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg import generators
+from psycopg.abc import PQGen
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
+
+Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
+Row: TypeAlias = tuple[Any, ...]
+
+_PARAMETER: Final = re.compile(rb"%\((\w+)\)s")
+#: By the numbers of PostgreSQL's types: boolean, bigint, smallint, integer. Everything else is text.
+_READ: Final[Mapping[int, Callable[[bytes], Any]]] = {16: b"t".__eq__, 20: int, 21: int, 23: int}
+
+
+class Session:
+    """Lent to one caller at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        #: when somebody who waits for it has waited long enough, by the loop's clock
+        self.until_s = 0.0
+        self.is_hung_up = False
+        self._said: set[bytes] = set()
+        #: statement -> the name under which the server keeps it
+        self._prepared: dict[bytes, bytes] = {}
+        self._look = select.poll()
+        self._look.register(connection.fileno(), select.POLLIN)
+
+    async def run(self, statement: bytes, values: Mapping[str, Any]) -> list[Row]:
+        """The rows of a statement with parameters as ``%(name)s``. It is prepared when it is said again."""
+        text, names = _numbered(statement)
+        parameters = [_written(values[name]) for name in names]
+        return _rows(await self.connection.wait(self._say(statement, text, parameters)))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to read, which while nobody talks can only be the end."""
+        return not self.connection.closed and not self._look.poll(0)
+
+    @property
+    def is_between_transactions(self) -> bool:
+        return self.connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+    def hang_up(self) -> None:
+        """Whoever waits for an answer gets an error at once; the server may or may not have heard."""
+        self.is_hung_up = True
+        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.connection.pgconn.finish()
+
+    def _say(self, statement: bytes, text: bytes, parameters: Sequence[bytes | None]) -> PQGen[PGresult]:
+        pgconn = self.connection.pgconn
+        name = self._prepared.get(statement)
+        if name is None and statement in self._said:
+            name = b"fsm%d" % len(self._prepared)
+            pgconn.send_prepare(name, text)
+            yield from self._answer()
+            self._prepared[statement] = name
+        if name is None:
+            self._said.add(statement)
+            pgconn.send_query_params(text, parameters)
+        else:
+            pgconn.send_query_prepared(name, parameters)
+        return (yield from self._answer())
+
+    def _answer(self) -> PQGen[PGresult]:
+        pgconn = self.connection.pgconn
+        results = yield from generators.execute(pgconn)
+        if not results or pgconn.status == ConnStatus.BAD:
+            raise psycopg.OperationalError("the connection is lost")
+        answer: PGresult = results[-1]
+        if answer.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(answer)
+        return answer
+
+
+@cache
+def _numbered(statement: bytes) -> tuple[bytes, tuple[str, ...]]:
+    """A statement as the server wants it, and the names of $1, $2 and so on."""
+    names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
+    number = {name: b"$%d" % place for place, name in enumerate(names, 1)}
+    text = _PARAMETER.sub(lambda found: number[found[1]], statement)
+    return text, tuple(name.decode() for name in names)
+
+
+def _written(value: str | int | None) -> bytes | None:
+    match value:
+        case str():
+            return value.encode()
+        case None:
+            return None
+        case _:
+            return b"%d" % value
+
+
+def _rows(result: PGresult) -> list[Row]:
+    read = [_READ.get(result.ftype(column), bytes.decode) for column in range(result.nfields)]
+    return [
+        tuple(
+            None if (text := result.get_value(row, column)) is None else read_column(text)
+            for column, read_column in enumerate(read)
+        )
+        for row in range(result.ntuples)
+    ]

@@ -1,0 +1,285 @@
+"""The verbs that write, one statement each.
+
+A statement begins with its compare-and-set: the UPDATE of the head. Everything else hangs on the row that it returns,
+so where it finds none, nothing happens. READ COMMITTED is enough: who waits for the row looks at it again. Other tables
+are seen as they were when the statement began, and that does no harm, since whoever changes them changes the head, too,
+or breaks a unique index and fails whole; effects alone end without the head, and are locked before it moves.
+
+Numbers have no type of their own here, so each is cast where nothing else tells it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final, NamedTuple
+
+from fsm_agent.agent import Status
+from fsm_agent.record import Commit
+from fsm_agent.stores import codec
+
+#: Statuses in which the queue is no news.
+_HELD_UP: Final = f"({codec.status_number(Status.RUNNING)}, {codec.status_number(Status.PARKED)})"
+_ONE: Final = "namespace = %(namespace)s AND id = %(id)s"
+#: The compare-and-set on all that was seen.
+_SEEN: Final = """version = %(seen_version)s::bigint AND epoch = %(seen_epoch)s::bigint
+    AND host IS NOT DISTINCT FROM %(seen_host)s AND pid IS NOT DISTINCT FROM %(seen_pid)s::bigint
+    AND started_ms IS NOT DISTINCT FROM %(seen_started_ms)s::bigint
+    AND until_ms IS NOT DISTINCT FROM %(seen_until_ms)s::bigint"""
+_LEASE: Final = """host = %(host)s, pid = %(pid)s::bigint, started_ms = %(started_ms)s::bigint,
+    until_ms = %(until_ms)s::bigint"""
+_KEY_IS_FREE: Final = """NOT EXISTS (
+    SELECT FROM fsm_agent.keys WHERE keys.agent = head.agent AND keys.key = %(key)s)"""
+
+SAVE_WORKFLOW: Final = b"""
+INSERT INTO fsm_agent.workflows (namespace, hash, name, version, definition)
+SELECT %(namespace)s, %(hash)s, %(name)s, %(version)s::bigint, %(definition)s
+WHERE NOT EXISTS (SELECT FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(hash)s)
+ON CONFLICT DO NOTHING RETURNING workflow
+"""
+
+_PINNED: Final = """pinned AS MATERIALIZED (
+    SELECT workflow, name FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(definition)s
+)"""
+MAKE_HEAD: Final = """
+    INSERT INTO fsm_agent.head (
+        namespace, id, workflow, name, created_ms, state, status, version, updated_ms, cold, epoch, queued, numbered,
+        wake_ms, host, pid, started_ms, until_ms, start_key, start_fingerprint)
+    SELECT %(namespace)s, %(id)s, workflow, name, %(created_ms)s::bigint, %(state)s, %(status)s::smallint,
+        %(version)s::bigint, %(updated_ms)s::bigint, %(cold)s, %(epoch)s::bigint, %(queued)s::integer,
+        %(numbered)s::bigint, %(wake_ms)s::bigint, %(host)s, %(pid)s::bigint, %(started_ms)s::bigint,
+        %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s
+    FROM pinned RETURNING agent"""
+
+CLAIM: Final = f"""
+UPDATE fsm_agent.head SET epoch = epoch + 1, {_LEASE} WHERE {_ONE} AND {_SEEN} RETURNING epoch
+""".encode()
+RENEW: Final = f"""
+UPDATE fsm_agent.head SET {_LEASE} WHERE {_ONE} AND epoch = %(epoch)s::bigint AND host IS NOT NULL RETURNING epoch
+""".encode()
+RELEASE: Final = f"""
+UPDATE fsm_agent.head SET host = NULL, pid = NULL, started_ms = NULL, until_ms = NULL
+WHERE {_ONE} AND epoch = %(epoch)s::bigint RETURNING epoch
+""".encode()
+RECORD_ATTEMPT: Final = f"""
+UPDATE fsm_agent.head
+SET cold = %(cold)s, wake_ms = CASE WHEN queued > 0 THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END
+WHERE {_ONE} AND version = %(version)s::bigint AND epoch = %(epoch)s::bigint RETURNING epoch
+""".encode()
+
+#: Nobody raises the epoch between the look at it and the row.
+_UNDER_EPOCH: Final = f"""held AS MATERIALIZED (
+    SELECT agent FROM fsm_agent.head WHERE {_ONE} AND epoch = %(epoch)s::bigint FOR NO KEY UPDATE
+)"""
+BEGIN_EFFECT: Final = f"""
+WITH {_UNDER_EPOCH}, begun AS (
+    INSERT INTO fsm_agent.effects (
+        agent, key, activation, name, use, mode, fingerprint, epoch, begun_ms, ended_ms, result)
+    SELECT agent, %(key)s, %(activation)s::bigint, %(name)s, %(use)s::bigint, %(mode)s, %(fingerprint)s,
+        %(epoch)s::bigint, %(begun_ms)s::bigint, NULL, NULL
+    FROM held ON CONFLICT DO NOTHING RETURNING agent
+)
+SELECT begun.agent IS NOT NULL FROM held LEFT JOIN begun USING (agent)
+""".encode()
+#: An open effect, as long as it is the one that was seen.
+BEGIN_AGAIN: Final = f"""
+WITH {_UNDER_EPOCH}
+UPDATE fsm_agent.effects SET activation = %(activation)s::bigint, name = %(name)s, use = %(use)s::bigint,
+    mode = %(mode)s, fingerprint = %(fingerprint)s, epoch = %(epoch)s::bigint, begun_ms = %(begun_ms)s::bigint
+FROM held
+WHERE effects.agent = held.agent AND key = %(key)s AND ended_ms IS NULL
+    AND effects.epoch = %(seen_epoch)s::bigint AND effects.begun_ms = %(seen_begun_ms)s::bigint
+RETURNING effects.agent
+""".encode()
+END_EFFECT: Final = f"""
+WITH ended AS (
+    UPDATE fsm_agent.effects SET ended_ms = %(ended_ms)s::bigint, result = %(result)s
+    WHERE agent = (SELECT agent FROM fsm_agent.head WHERE {_ONE}) AND key = %(key)s
+        AND effects.epoch = %(epoch)s::bigint AND ended_ms IS NULL
+    RETURNING agent
+)
+SELECT ended.agent IS NOT NULL FROM fsm_agent.head LEFT JOIN ended USING (agent) WHERE {_ONE}
+""".encode()
+
+_KEEP_SNAPSHOT: Final = """
+    ON CONFLICT (agent) DO UPDATE SET
+        version = excluded.version, since = excluded.since, appended_since = excluded.appended_since,
+        data = excluded.data"""
+SHORTEN: Final = f"""
+WITH moved AS (
+    UPDATE fsm_agent.head SET epoch = epoch + 1 WHERE {_ONE} AND {_SEEN} RETURNING agent
+), forgotten AS (
+    DELETE FROM fsm_agent.history USING moved
+    WHERE history.agent = moved.agent AND history.version <= %(version)s::bigint RETURNING history.version
+), began AS (
+    INSERT INTO fsm_agent.origin (agent, version, head, data)
+    SELECT agent, %(version)s::bigint, %(head)s, %(data)s FROM moved
+    ON CONFLICT (agent) DO UPDATE SET version = excluded.version, head = excluded.head, data = excluded.data
+), covered AS (
+    INSERT INTO fsm_agent.snapshot (agent, version, since, appended_since, data)
+    SELECT agent, %(version)s::bigint, %(version)s::bigint, '{{}}', %(data)s FROM moved {_KEEP_SNAPSHOT}
+)
+SELECT (SELECT count(*) FROM forgotten) FROM moved
+""".encode()
+
+_OF_AN_AGENT: Final = ("history", "snapshot", "origin", "queue", "keys", "effects")
+_GONE: Final = ", ".join(
+    f"gone_{table} AS (DELETE FROM fsm_agent.{table} USING moved WHERE {table}.agent = moved.agent)"
+    for table in _OF_AN_AGENT
+)
+
+
+def _delete(seen: str) -> bytes:
+    return f"""
+WITH moved AS (DELETE FROM fsm_agent.head WHERE {_ONE} AND {seen} RETURNING agent), {_GONE}
+SELECT agent FROM moved
+""".encode()
+
+
+DELETE: Final = _delete(_SEEN)
+#: For one who takes the place; an event that came in the meantime would be lost.
+MAKE_ROOM: Final = _delete(f"{_SEEN} AND queued = %(seen_queued)s::integer")
+
+
+class CommitShape(NamedTuple):
+    """What a commit does besides the step; most do nothing. Each shape is a statement of its own, as small as can be,
+    since a plan is paid for at every execution."""
+
+    is_fenced: bool
+    has_key: bool
+    has_snapshot: bool
+    dequeues: bool
+    settles: bool
+    was_done: bool
+    repins: bool
+
+
+def shape_of(commit: Commit) -> CommitShape:
+    settlement = commit.settlement
+    return CommitShape(
+        is_fenced=commit.epoch is not None,
+        has_key=commit.key is not None,
+        has_snapshot=commit.snapshot is not None,
+        dequeues=commit.dequeue is not None,
+        settles=settlement is not None,
+        was_done=settlement is not None and settlement.was_done,
+        repins=commit.repins,
+    )
+
+
+@cache
+def commit_statement(shape: CommitShape) -> bytes:
+    """One step with all that comes with it. Returns the epoch and how many events are queued, or nothing."""
+    stands, parts = _standing(shape), [_PINNED] if shape.repins else []
+    if shape.settles:
+        parts += [f"standing AS MATERIALIZED ({_LOCK_HEAD} WHERE {stands} FOR NO KEY UPDATE)", _settled(shape)]
+        stands = f"{_ONE} AND head.agent IN (SELECT agent FROM settled)"
+    parts += [_moved(shape, stands), f"step AS ({insert_step('0', 'moved')})"]
+    if shape.has_key:
+        parts.append(f"used AS ({_USE_KEY})")
+    if shape.has_snapshot:
+        parts.append(f"covered AS ({_SNAPSHOT})")
+    if shape.dequeues:
+        parts += [f"taken AS ({_TAKE})", f"decided AS ({_DECIDE})"]
+    return f"WITH {', '.join(parts)} SELECT epoch, queued FROM moved".encode()
+
+
+_LOCK_HEAD: Final = "SELECT agent FROM fsm_agent.head"
+_USE_KEY: Final = """
+    INSERT INTO fsm_agent.keys (agent, key, version, fingerprint)
+    SELECT agent, %(key)s, %(version)s::bigint, %(fingerprint)s FROM moved"""
+_SNAPSHOT: Final = f"""
+    INSERT INTO fsm_agent.snapshot (agent, version, since, appended_since, data)
+    SELECT agent, %(covered)s::bigint, %(since)s::bigint, %(appended_since)s, %(data)s FROM moved {_KEEP_SNAPSHOT}"""
+_TAKE: Final = """
+    DELETE FROM fsm_agent.queue USING moved
+    WHERE queue.agent = moved.agent AND queue.number = %(dequeue)s::bigint RETURNING queue.agent, queue.key"""
+_DECIDE: Final = """
+    UPDATE fsm_agent.keys SET version = %(version)s::bigint FROM taken
+    WHERE keys.agent = taken.agent AND keys.key = taken.key"""
+
+
+def _standing(shape: CommitShape) -> str:
+    """What must be true of the head for the step to be taken."""
+    conditions = [_ONE, "head.version = %(version)s::bigint - 1"]
+    if shape.is_fenced:
+        conditions.append("head.epoch = %(epoch)s::bigint")
+    if shape.has_key:
+        conditions.append(_KEY_IS_FREE)
+    if shape.dequeues:
+        conditions.append(
+            "EXISTS (SELECT FROM fsm_agent.queue WHERE queue.agent = head.agent AND queue.number = %(dequeue)s::bigint)"
+        )
+    if shape.repins:
+        conditions.append("EXISTS (SELECT FROM pinned)")
+    return " AND ".join(conditions)
+
+
+def _settled(shape: CommitShape) -> str:
+    where = """WHERE effects.agent = standing.agent AND effects.key = %(effect)s AND effects.ended_ms IS NULL
+    RETURNING effects.agent"""
+    if not shape.was_done:
+        return f"settled AS (DELETE FROM fsm_agent.effects USING standing {where})"
+    values = "ended_ms = %(updated_ms)s::bigint, result = %(result)s"
+    return f"settled AS (UPDATE fsm_agent.effects SET {values} FROM standing {where})"
+
+
+def _moved(shape: CommitShape, stands: str) -> str:
+    changes = [
+        "state = %(state)s, status = %(status)s::smallint, version = %(version)s::bigint",
+        "updated_ms = %(updated_ms)s::bigint, cold = %(cold)s",
+        _LEASE,
+        f"""wake_ms = CASE WHEN queued > {1 if shape.dequeues else 0}
+        THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END""",
+    ]
+    if not shape.is_fenced:
+        changes.append("epoch = epoch + 1")
+    if shape.dequeues:
+        changes.append("queued = queued - 1")
+    if shape.repins:
+        changes.append("workflow = pinned.workflow, name = pinned.name")
+    source = "FROM pinned" if shape.repins else ""
+    return f"""moved AS (
+    UPDATE fsm_agent.head SET {", ".join(changes)} {source} WHERE {stands} RETURNING agent, epoch, queued)"""
+
+
+def insert_step(suffix: str, source: str) -> str:
+    """The step of the parameters that end in ``suffix``, for the agent that ``source`` has a row of."""
+    return f"""
+    INSERT INTO fsm_agent.history (
+        agent, version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta)
+    SELECT agent, %(version_{suffix})s::bigint, %(kind_{suffix})s::integer, %(event_{suffix})s, %(source_{suffix})s,
+        %(target_{suffix})s, %(at_ms_{suffix})s::bigint, %(by_{suffix})s, %(duration_ms_{suffix})s::bigint,
+        %(reason_{suffix})s, %(append_{suffix})s, %(payload_{suffix})s, %(delta_{suffix})s
+    FROM {source}"""
+
+
+@cache
+def create_statement(steps: int) -> bytes:
+    """An agent with its first steps. Returns a row, unless its definition is not kept."""
+    parts = [_PINNED, f"made AS ({MAKE_HEAD})"]
+    parts += [f"step_{n} AS ({insert_step(str(n), 'made')})" for n in range(steps)]
+    return f"WITH {', '.join(parts)} SELECT agent FROM made".encode()
+
+
+@cache
+def enqueue_statement(*, has_version: bool, has_key: bool) -> bytes:
+    """One more event. Returns how many there are, or nothing."""
+    conditions = [_ONE]
+    if has_version:
+        conditions.append("head.version = %(version)s::bigint")
+    if has_key:
+        conditions.append(_KEY_IS_FREE)
+    use = """, used AS (
+    INSERT INTO fsm_agent.keys (agent, key, version, fingerprint)
+    SELECT agent, %(key)s, NULL, %(fingerprint)s FROM moved)"""
+    return f"""
+WITH moved AS (
+    UPDATE fsm_agent.head SET queued = queued + 1, numbered = numbered + 1,
+        wake_ms = CASE WHEN status IN {_HELD_UP} THEN wake_ms ELSE 0 END
+    WHERE {" AND ".join(conditions)} RETURNING agent, version, numbered, queued
+), kept AS (
+    INSERT INTO fsm_agent.queue (agent, number, version, key, event)
+    SELECT agent, numbered, version, %(key)s, %(event)s FROM moved
+) {use if has_key else ""}
+SELECT queued FROM moved
+""".encode()

@@ -1,0 +1,262 @@
+"""Agents in a PostgreSQL database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from fsm_agent.agent import Status
+from fsm_agent.effect import Settlement
+from fsm_agent.errors import Conflict
+from fsm_agent.record import Origin, Snapshot
+from fsm_agent.step import KeyOutcome
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.postgres import PostgresStore
+from fsm_agent.stores.postgres_clock import ServerClock
+from fsm_agent.stores.postgres_text import kept, told
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing import DurableStoreContract
+from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.testing.contract.bench import (
+    ID,
+    LEASE,
+    PING,
+    a_commit,
+    a_creation,
+    a_head,
+    a_step,
+    all_of,
+    an_effect,
+    in_loop,
+)
+from tests.servers.postgres import PostgresServer
+
+#: PostgreSQL has no bytes for the first two.
+ODD_NAMES = ("nul \0", "half a pair \ud83d", "our mark \x1a", "\x1a0000", "\\u001a", "東京")
+
+
+class TestPostgresStore(DurableStoreContract):
+    @pytest.fixture
+    def url(self, postgres_url: str) -> str:
+        return postgres_url
+
+    @in_loop
+    async def test_no_verb_reads_a_table_from_end_to_end(self, store: Store) -> None:
+        assert isinstance(store, PostgresStore)
+        plans: list[str] = []
+        async with store._pool.lent() as session:
+            for word in (
+                b"LOAD 'auto_explain'",
+                b"SET auto_explain.log_min_duration = 0",
+                b"SET auto_explain.log_level = notice",
+            ):
+                await session.run(word, {})
+            session.connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
+        await say_every_verb(store)
+        assert len(plans) > 25
+        for index in ("waking", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey"):
+            assert any(f"using {index}" in plan for plan in plans), index
+        assert [plan for plan in plans if "Seq Scan" in plan] == []
+
+    @in_loop
+    async def test_names_that_postgresql_has_no_bytes_for_come_back(self, store: Store) -> None:
+        await store.create(replace(a_creation(), key=ODD_NAMES[0], fingerprint=ODD_NAMES[1]))
+        for version, name in enumerate(ODD_NAMES, 2):
+            step = a_step(version, by=name, reason=name, target=name)
+            commit = a_commit(version, key=name, fingerprint=name, head={"state": name})
+            await store.commit(commit._replace(step=step))
+            await store.begin_effect(ID, an_effect(name))
+            record = await store.load(ID, key=name)
+            assert (record.head.state, record.tail[-1], record.outcome) == (name, step, KeyOutcome(version, name))
+        assert [step.by for step in await store.history(ID, after=1)] == list(ODD_NAMES)
+        assert {entry.name for entry in await store.effects(ID)} == set(ODD_NAMES)
+        assert await store.find_key(ODD_NAMES[0]) == (ID, ODD_NAMES[1])
+        dossier = await store.dump(ID)
+        assert set(dossier.keys) == set(ODD_NAMES)
+        await store.delete(dossier.head)
+        await store.adopt(dossier)
+        assert await store.dump(ID) == dossier
+
+    @in_loop
+    async def test_a_definition_is_its_namespaces_own(self, store: Store, open_again: Callable[..., Store]) -> None:
+        other = open_again("other")
+        await other.save_workflow("f00", {"workflow": "theirs", "version": 1})
+        await store.save_workflow("f00", {"workflow": "ours", "version": 1})
+        assert (await other.load_workflow("f00"))["workflow"] == "theirs"
+        assert (await store.load_workflow("f00"))["workflow"] == "ours"
+
+    @in_loop
+    async def test_many_tasks_of_two_stores_leave_no_gap(self, store: Store, open_again: Callable[..., Store]) -> None:
+        stores, agents = (store, open_again()), [f"agent-{n}" for n in range(6)]
+        for agent_id in agents:
+            await store.create(a_creation(agent_id))
+
+        async def drive(own: Store, agent_id: str) -> int:
+            taken = 0
+            while (version := (await own.head(agent_id)).version) < 20:
+                with suppress(Conflict):
+                    await own.commit(a_commit(version + 1, head={"id": agent_id}, key=f"k{version}"))
+                    taken += 1
+            return taken
+
+        drivers = [drive(own, agent_id) for agent_id in agents for own in stores for _ in range(3)]
+        assert sum(await asyncio.gather(*drivers)) == 19 * len(agents)
+        for agent_id in agents:
+            assert [step.version for step in await store.history(agent_id)] == list(range(1, 21))
+
+    @in_loop
+    async def test_a_key_that_two_stores_use_at_once_is_used_once(
+        self, store: Store, open_again: Callable[..., Store]
+    ) -> None:
+        other = open_again()
+        await store.create(a_creation())
+        for version in range(2, 22):
+            key = f"k{version}"
+            racing = (store.enqueue(ID, None, PING._replace(key=key)), other.commit(a_commit(version, key=key)))
+            outcomes = await asyncio.gather(*racing, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes].count(Conflict) == 1
+            if isinstance(outcomes[1], Conflict):
+                await other.commit(a_commit(version))
+        record, history = await all_of(store)
+        assert [step.version for step in history] == list(range(1, 22))
+        assert record.head.queued == len(record.queue)
+
+    @in_loop
+    async def test_a_result_that_is_told_while_an_operator_settles_wins_or_loses_whole(
+        self, store: Store, open_again: Callable[..., Store]
+    ) -> None:
+        other = open_again()
+        await store.create(a_creation())
+        version = 1
+        for use in range(1, 21):
+            entry = an_effect(use=use)
+            await store.begin_effect(ID, entry)
+            commit = a_commit(version + 1, settlement=Settlement(entry.key, was_done=True, result="operator"))
+            told_by_driver = store.end_effect(ID, entry._replace(ended_ms=NEW_YEAR_MS, result="driver"))
+            ended, settled = await asyncio.gather(told_by_driver, other.commit(commit), return_exceptions=True)
+            assert ended is isinstance(settled, Conflict)
+            (last,) = [each for each in await store.effects(ID) if each.use == use]
+            assert last.result == ("driver" if ended else "operator")
+            version = (await store.head(ID)).version
+        assert [step.version for step in await store.history(ID)] == list(range(1, version + 1))
+
+    @in_loop
+    async def test_a_caller_that_is_cancelled_leaves_a_clean_pool(
+        self, store: Store, open_again: Callable[..., Store]
+    ) -> None:
+        assert isinstance(store, PostgresStore)
+        await store.create(a_creation())
+        for _ in range(30):
+            version = (await store.head(ID)).version
+            committing = asyncio.ensure_future(store.commit(a_commit(version + 1)))
+            for _ in range(version % 4):
+                await asyncio.sleep(0)
+            committing.cancel()
+            with suppress(asyncio.CancelledError):
+                await committing
+            assert (await store.head(ID)).version in {version, version + 1}
+        assert not store._pool._lent
+        assert all(session.is_quiet and session.is_between_transactions for session in store._pool._idle)
+        many = await asyncio.gather(*(store.head(ID) for _ in range(40)))
+        assert len({head.version for head in many}) == 1
+
+    @in_loop
+    async def test_more_callers_than_connections_take_turns(self, store: Store, url: str) -> None:
+        await store.create(a_creation())
+        async with open_store(f"{url}?pool_size=2") as small:
+            assert isinstance(small, PostgresStore)
+            assert len(await asyncio.gather(*(small.head(ID) for _ in range(50)))) == 50
+            assert len(small._pool._idle) == 2
+
+    @in_loop
+    async def test_the_time_is_the_servers_and_seldom_asked_for(self, postgres: PostgresServer, url: str) -> None:
+        async with open_store(url) as store, open_store(url) as other:
+            before_ms, times = server_ms(postgres), [await each.now() for _ in range(50) for each in (store, other)]
+            after_ms = server_ms(postgres)
+            assert before_ms <= times[0] + 50
+            assert max(times) <= after_ms
+            assert [await store.now() for _ in range(3)] >= [max(times[::2])] * 3
+
+    @in_loop
+    async def test_every_session_syncs_what_it_commits(self, postgres: PostgresServer) -> None:
+        url = postgres.make_database("lazy")
+        for setting, expected in (("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")):
+            postgres.execute(f"ALTER DATABASE lazy SET synchronous_commit = {setting}")
+            async with open_store(url) as store:
+                assert isinstance(store, PostgresStore)
+                assert await store._pool.run(b"SHOW synchronous_commit", {}) == [(expected,)]
+
+    @in_loop
+    async def test_statements_are_prepared_once_whatever_is_null_in_them(self, store: Store) -> None:
+        assert isinstance(store, PostgresStore)
+        await store.create(a_creation())
+        for version in range(2, 12):
+            lease = LEASE if version % 2 else None
+            step = a_step(version, duration_ms=version * 10**version if version % 3 else None)
+            await store.commit(a_commit(version, lease=lease)._replace(step=step))
+        prepared = b"SELECT count(*), sum(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%step AS%'"
+        (row,) = await store._pool.run(prepared, {})
+        assert row[0] == 1
+        assert int(row[1]) == 0
+
+
+def server_ms(postgres: PostgresServer) -> int:
+    return int(postgres.execute("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)")[0][0])
+
+
+def test_a_server_clock_is_never_ahead_of_what_it_was_told() -> None:
+    told_ms = iter([1_000, 500_000])
+
+    async def ask() -> int:
+        return next(told_ms)
+
+    async def look() -> None:
+        clock = ServerClock(ask)
+        await clock.keep_fresh()
+        await clock.keep_fresh()
+        assert 1_000 <= clock.read() < 6_000, "asked once"
+
+    asyncio.run(look())
+
+
+@pytest.mark.parametrize("text", [*ODD_NAMES, "", "plain", None])
+def test_what_is_kept_is_told_and_has_bytes(text: str | None) -> None:
+    assert told(kept(text)) == text
+    assert b"\0" not in (kept(text) or "").encode()
+
+
+def test_different_names_stay_different() -> None:
+    assert len({kept(name) for name in ODD_NAMES}) == len(ODD_NAMES)
+
+
+async def say_every_verb(store: Store) -> None:
+    await store.create(replace(a_creation(lease=LEASE), key="start"))
+    await store.enqueue(ID, 1, PING)
+    await store.commit(a_commit(2, dequeue=1, key="k", snapshot=Snapshot(2, {}), lease=LEASE))
+    await store.renew(ID, 1, LEASE)
+    await store.record_attempt(ID, 1, attempts=1, retry_ms=None)
+    await store.release(ID, 1)
+    await store.claim(ID, await store.head(ID), LEASE)
+    await store.load(ID, key="k")
+    await store.history(ID)
+    await store.list()
+    await store.list(status=Status.WAITING)
+    await store.list(workflow="order")
+    await store.list(status=Status.WAITING, workflow="order")
+    await store.due(0, 9)
+    await store.held_here("here")
+    await store.find_key("start")
+    await store.begin_effect(ID, an_effect(epoch=2))
+    await store.begin_effect(ID, an_effect(epoch=2), again=True)
+    await store.end_effect(ID, an_effect(epoch=2, ended_ms=1))
+    await store.effects(ID)
+    await store.size(ID)
+    dossier = await store.dump(ID)
+    await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))
+    await store.origin(ID)
+    await store.delete(await store.head(ID))
+    await store.adopt(dossier)
