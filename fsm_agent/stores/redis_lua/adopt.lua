@@ -1,0 +1,46 @@
+-- Keep an agent as another store kept it. After the first arguments come, each after how many texts it is: the head's
+-- fields, the steps, the queue, the keys, the effects, and activations with the keys of their effects.
+local head, history, snapshot, origin, queue, keys, effects, activations, due, held, index, starts, workflows =
+  unpack(KEYS)
+local id, definition, key, start, data, beginning = unpack(ARGV, 1, 6)
+if redis.call('EXISTS', head) == 1 or (key ~= '' and redis.call('HEXISTS', starts, key) == 1) then
+  return {'exists'}
+end
+if redis.call('HEXISTS', workflows, definition) == 0 then
+  return {'undefined'}
+end
+if redis.call('EXISTS', history, snapshot, origin, queue, keys, effects, activations) > 0 then
+  return {'torn'}
+end
+look_at(due, held, index)
+redis.call('HLEN', starts)
+local parts, at = {}, 7
+while at <= #ARGV do
+  local length = tonumber(ARGV[at])
+  parts[#parts + 1] = {at + 1, at + length}
+  at = at + length + 1
+end
+local function fill(verb, name, part)
+  for first = part[1], part[2], 2 do
+    redis.call(verb, name, ARGV[first], ARGV[first + 1])
+  end
+end
+fill('HSET', head, parts[1])
+append(history, parts[2][1], parts[2][2])
+fill('HSET', queue, parts[3])
+fill('HSET', keys, parts[4])
+fill('HSET', effects, parts[5])
+fill('ZADD', activations, parts[6])
+if data ~= '' then
+  redis.call('SET', snapshot, data)
+end
+if beginning ~= '' then
+  redis.call('SET', origin, beginning)
+end
+if key ~= '' then
+  redis.call('HSET', starts, key, start)
+end
+local now = standing(head)
+reschedule(due, held, id, nil, now)
+relist(index, id, nil, nil, now.status, redis.call('HGET', head, 'pin'))
+return {'done'}
