@@ -68,7 +68,7 @@ def answered(error: exceptions.RedisError, url: str) -> StoreError:
     return StoreUnavailable(f"the Redis server at {url} failed: {shortened(said, 200)}")
 
 
-def unreachable(error: BaseException, url: str) -> StoreError:
+def unreachable(error: BaseException | None, url: str) -> StoreError:
     """What it means that no command was sent."""
     if isinstance(error, exceptions.AuthenticationError | exceptions.ResponseError | exceptions.BusyLoadingError):
         return answered(error, url)

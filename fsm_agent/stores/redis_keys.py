@@ -41,7 +41,7 @@ class SpaceKeys(NamedTuple):
     #: sorted set of equal scores: host of a holder, id
     held: str
     #: sorted set of equal scores: status, id; and workflow, status, id
-    index: str
+    listed: str
 
 
 def space_keys(namespace: str) -> SpaceKeys:

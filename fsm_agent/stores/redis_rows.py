@@ -68,14 +68,16 @@ def step_text(step: Step) -> str:
     facts: list[Json] = list(row[:_FACTS])
     while facts[-1] is None:
         facts.pop()
-    return "\n".join((codec.encode(facts), *(text or "" for text in row[_FACTS:]))).rstrip("\n")
+    texts = (codec.encode(facts), row.append or "", row.payload or "", row.delta or "")
+    return "\n".join(texts).rstrip("\n")
 
 
 def step_of(text: str) -> Step:
     facts, *texts = text.split("\n")
     known = codec.decode(facts)
     texts += [""] * (len(codec.StepRow._fields) - _FACTS - len(texts))
-    return codec.step_of((*known, *[None] * (_FACTS - len(known)), *(text or None for text in texts)))
+    row: list[Any] = [*known, *[None] * (_FACTS - len(known)), *(text or None for text in texts)]
+    return codec.step_of(tuple(row))
 
 
 def snapshot_text(snapshot: Snapshot) -> str:
@@ -105,6 +107,11 @@ def key_text(key: str | None) -> str:
     return "" if key is None else codec.encode(key)
 
 
+def key_of(text: str) -> str:
+    key: str = codec.decode(text)
+    return key
+
+
 def outcome_text(outcome: KeyOutcome) -> str:
     return f"{'' if outcome.version is None else outcome.version} {outcome.fingerprint}"
 
@@ -115,8 +122,7 @@ def outcome_of(text: str) -> KeyOutcome:
 
 
 def queued_text(queued: Queued) -> str:
-    event = codec.queued_text(codec.event_text(queued.event), queued.version)
-    return f"{key_text(queued.event.key)}\n{event}"
+    return f"{key_text(queued.event.key)}\n{codec.queued_row(queued)}"
 
 
 def queue_of(flat: Sequence[str]) -> tuple[Queued, ...]:
@@ -138,11 +144,11 @@ def ended_text(ended_ms: int | None, result: Json) -> str:
 
 def effects_of(flat: Sequence[str]) -> tuple[EffectEntry, ...]:
     """In order of activation, name, use."""
-    found = (_effect_of(key, text) for key, text in pairs(flat).items())
+    found = (effect_of(key, text) for key, text in pairs(flat).items())
     return tuple(sorted(found, key=lambda entry: (entry.activation, entry.name, entry.use)))
 
 
-def _effect_of(key: str, text: str) -> EffectEntry:
+def effect_of(key: str, text: str) -> EffectEntry:
     _, begun, *ended = text.split("\n")
     return codec.effect_of((key, *codec.decode(begun), *(codec.decode(ended[0]) if ended else (None, None))))
 

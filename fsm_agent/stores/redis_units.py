@@ -32,7 +32,7 @@ class Units:
         own, moving = agent_keys(self._namespace, head.id), codec.moving_row(head)
         return Call(
             script("create"),
-            (own.head, own.history, space.due, space.held, space.index, space.starts, space.workflows),
+            (own.head, own.history, space.due, space.held, space.listed, space.starts, space.workflows),
             (
                 head.id,
                 str(moving.version),
@@ -51,7 +51,7 @@ class Units:
     def committing(self, commit: Commit) -> Call:
         head, space = commit.head, self.space
         own, moving = agent_keys(self._namespace, head.id), codec.moving_row(head)
-        plain = (own.head, own.history, space.due, space.held, space.index)
+        plain = (own.head, own.history, space.due, space.held, space.listed)
         facts = (
             head.id,
             str(head.version - 1),
@@ -114,7 +114,7 @@ class Units:
 
     def deleting(self, seen: Head) -> Call:
         (head, *rest), space = agent_keys(self._namespace, seen.id), self.space
-        keys = (head, space.due, space.held, space.index, space.starts, *rest)
+        keys = (head, space.due, space.held, space.listed, space.starts, *rest)
         return Call(script("delete"), keys, (seen.id, *_seen(seen)))
 
     def adopting(self, dossier: Dossier) -> Call:
@@ -131,7 +131,7 @@ class Units:
         )
         return Call(
             script("adopt"),
-            (*own, space.due, space.held, space.index, space.starts, space.workflows),
+            (*own, space.due, space.held, space.listed, space.starts, space.workflows),
             (*facts, *(text for part in _parts(dossier) for text in (str(len(part)), *part))),
         )
 

@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError
-
-from fsm_agent.stores import redis_errors as errors
+from redis.exceptions import RedisError, ResponseError
 
 Command: TypeAlias = Sequence[str | int]
 
@@ -26,11 +24,11 @@ IDLE_S: Final = 10.0
 CROWD: Final = 128
 
 
-class Unanswered(Exception):  # noqa: N818 - a state of affairs
+class Unanswered(Exception):
     """It was sent, and no answer came: whether it was done is unknown."""
 
 
-class Unsent(Exception):  # noqa: N818
+class Unsent(Exception):
     """It was not sent; the cause is that of this exception."""
 
 
@@ -44,12 +42,18 @@ class Wire:
     """One connection, made when it is first needed and again when it breaks."""
 
     def __init__(self, connect: Callable[[], AbstractConnection], *, patience_s: float = PATIENCE_S) -> None:
-        self._connection = connect()
-        self._home = (getattr(self._connection, "host", None), getattr(self._connection, "port", None))
+        self._connection: Any = connect()
         self._patience_s = patience_s
+        self._home = self._node
+        #: where the next trip goes
+        self._goal = self._home
         self._asked: list[_Asked] = []
         self._trips: asyncio.Task[None] | None = None
         self._used_s = 0.0
+
+    @property
+    def _node(self) -> tuple[str, int]:
+        return (getattr(self._connection, "host", ""), getattr(self._connection, "port", 0))
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """The answers, errors of the server among them. Raises ``Unsent`` or ``Unanswered``."""
@@ -62,12 +66,8 @@ class Wire:
         return await future
 
     def go_to(self, host: str, port: int) -> None:
-        """Where a node of a cluster says that the keys are."""
-        connection: Any = self._connection
-        if (connection.host, connection.port) != (host or connection.host, port):
-            connection.host, connection.port = host or connection.host, port
-            self._used_s = 0.0
-            self._drop()
+        """From the next trip on, ask the node of a cluster that has the keys; an empty host is the present one."""
+        self._goal = (host or self._node[0], port)
 
     async def close(self) -> None:
         while self._trips is not None:
@@ -81,26 +81,71 @@ class Wire:
                 await self._trip([each for each in crowd if not each.future.done()])
         finally:
             self._trips = None
-            for each in self._asked:  # the loop is shutting down
+            for each in self._asked:  # only where the loop shuts down
                 each.future.cancel()
 
     async def _trip(self, crowd: Sequence[_Asked]) -> None:
+        kind: type[Exception] = Unsent
         try:
             await self._reach()
-        except (RedisError, OSError, TimeoutError) as error:
-            self._fail(crowd, Unsent(), error)
-            return
-        try:
-            async with asyncio.timeout(self._patience_s) as patience:
-                await self._connection.send_packed_command([part for each in crowd for part in each.packed], False)
-                for each in crowd:
-                    answers = [await self._answer(patience) for _ in range(each.answers)]
-                    if not each.future.done():
-                        each.future.set_result(answers)
-        except (RedisError, OSError, TimeoutError, UnicodeDecodeError) as error:
-            self._drop()
-            self._fail(crowd, Unanswered(), error)
-        finally:
+            kind = Unanswered
+            await self._exchange(crowd)
+        except (RedisError, OSError, UnicodeDecodeError) as error:
+            await self._connection.disconnect(nowait=True)
+            self._goal = self._home
             for each in crowd:
-                each.future.cancel()  # does nothing to one that is done
-        self._used_s = asyncio.get_running_loop().time()
+                if not each.future.done():
+                    failure = kind()
+                    failure.__cause__ = error
+                    each.future.set_exception(failure)
+        except BaseException:
+            await self._connection.disconnect(nowait=True)
+            for each in crowd:
+                each.future.cancel()
+            raise
+
+    async def _exchange(self, crowd: Sequence[_Asked]) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._patience_s) as patience:
+            packed = [part for each in crowd for part in each.packed]
+            await self._connection.send_packed_command(packed, check_health=False)
+            for each in crowd:
+                answers = []
+                for _ in range(each.answers):
+                    answers.append(await self._answer())
+                    patience.reschedule(loop.time() + self._patience_s)
+                if not each.future.done():
+                    each.future.set_result(answers)
+        self._used_s = loop.time()
+
+    async def _answer(self) -> Any:
+        try:
+            return await self._connection.read_response(disconnect_on_error=False)
+        except RedisError as error:
+            if isinstance(error, ResponseError) or error.status_code:
+                return error  # it is what the server said
+            raise
+
+    async def _reach(self) -> None:
+        """Be connected to where we are going. What was closed or went silent meanwhile is found before it is used."""
+        async with asyncio.timeout(self._patience_s):
+            connection = self._connection
+            if self._goal != self._node:
+                await connection.disconnect(nowait=True)
+                connection.host, connection.port = self._goal
+            if connection.is_connected and not await self._is_alive():
+                await connection.disconnect(nowait=True)
+            if not connection.is_connected:
+                await connection.connect()
+
+    async def _is_alive(self) -> bool:
+        try:
+            if await self._connection.can_read():  # nothing should be there: it is the end, or somebody else's answer
+                return False
+            if asyncio.get_running_loop().time() - self._used_s > IDLE_S:
+                async with asyncio.timeout(self._patience_s / 4):
+                    await self._connection.send_command("PING", check_health=False)
+                    await self._connection.read_response()
+        except (RedisError, OSError):
+            return False
+        return True

@@ -10,8 +10,8 @@ if now.epoch ~= epoch then
   return {'moved', now.version}
 end
 if redis.call('HGET', head, 'moving') ~= seen then
-  return {'again'}
+  return {'done', 0}
 end
 redis.call('HSET', head, 'moving', moving, 'wake', wake)
 reschedule(due, held, id, now, {wake = wake, queued = now.queued, lease = now.lease})
-return {'done'}
+return {'done', 1}
