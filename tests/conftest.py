@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.servers.redis import redis_server, redis_url
 from tests.shop import Shop
+
+__all__ = ["redis_server", "redis_url"]
 
 # A busy machine is no mistake: what is slow shows in the whole run.
 settings.register_profile("steady", deadline=None)

@@ -1,14 +1,17 @@
 #!/bin/sh
-# What the tests need besides Python: Graphviz, for its `dot`. Does nothing where it is there already.
+# What the tests need besides Python: Graphviz, for its `dot`, and a Redis server, which tests start themselves.
+# Does nothing where both are there already; no service is started.
 set -eu
-if command -v dot >/dev/null 2>&1; then
+missing=""
+command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+if [ -z "$missing" ]; then
     exit 0
 fi
 as_root=""
 if [ "$(id -u)" -ne 0 ]; then
     as_root="sudo"
 fi
-echo "dot is missing: installing Graphviz with ${as_root:+$as_root }apt-get"
+echo "installing$missing with ${as_root:+$as_root }apt-get"
 $as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends graphviz fonts-dejavu-core >/dev/null
-dot -V
+$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null

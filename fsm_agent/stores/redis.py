@@ -22,6 +22,7 @@ from fsm_agent.stores import codec, redis_errors, redis_index
 from fsm_agent.stores import redis_reading as reading
 from fsm_agent.stores import redis_rows as rows
 from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.redis_address import Address, address_of
 from fsm_agent.stores.redis_keys import agent_keys
 from fsm_agent.stores.redis_opening import introduce, schema
@@ -41,7 +42,9 @@ class RedisStore(Store):
         self.namespace = namespace
         self._server = Server(address)
         self._units = Units(namespace)
-        self._clock = ServerClock(self._server_ms, read=clock)
+        self._server_clock = ServerClock(self._server_ms)
+        self._is_server_asked = clock is None
+        self._clock = SteadyClock(clock or self._server_clock.read)
         self._introducing = asyncio.Lock()
         self._is_introduced = False
 
@@ -50,7 +53,9 @@ class RedisStore(Store):
         return cls(address_of(cls.scheme, rest), namespace=namespace, clock=clock)
 
     async def now(self) -> int:
-        return await self._clock.now()
+        if self._is_server_asked:
+            await self._server_clock.keep_fresh()
+        return self._clock.now()
 
     async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
         await self._write(self._units.saving_workflow(schema(), definition_hash, definition), "")

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from redis import exceptions
 
-from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable, shortened
+from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUrlInvalid, shortened
 
 
 class Meaning(NamedTuple):
@@ -23,10 +23,13 @@ class Meaning(NamedTuple):
 
 #: The first that fits.
 MEANINGS: Final = (
-    Meaning(re.compile("WRONGPASS|invalid username-password"), "refuses the user or the password of the URL"),
+    Meaning(
+        re.compile("WRONGPASS|invalid username-password"), "refuses the user or the password of the URL", StoreUrlInvalid
+    ),
     Meaning(
         re.compile("NOAUTH|called without any password|no password is set"),
         "and the URL do not agree on whether there is a password; write redis://user:password@host:port/db",
+        StoreUrlInvalid,
     ),
     Meaning(
         re.compile("NOPERM|ACL failure|has no permissions"),
@@ -49,8 +52,16 @@ MEANINGS: Final = (
     ),
     Meaning(re.compile("CROSSSLOT"), "is a cluster that keeps the keys of one hash tag apart", StoreCorrupt),
     Meaning(re.compile("max number of clients"), "has no room for one more client; raise its maxclients"),
-    Meaning(re.compile("Invalid Database|DB index is out of range"), "has no such database; name a lower number"),
-    Meaning(re.compile("SELECT is not allowed"), "is a cluster, which has database 0 alone; leave the number away"),
+    Meaning(
+        re.compile("Invalid Database|DB index is out of range"),
+        "has no such database; name a lower number",
+        StoreUrlInvalid,
+    ),
+    Meaning(
+        re.compile("SELECT is not allowed"),
+        "is a cluster, which has database 0 alone; leave the number away",
+        StoreUrlInvalid,
+    ),
     Meaning(
         re.compile("WRONGTYPE"),
         "keeps something else where this store's keys should be; choose another namespace or database",
