@@ -15,3 +15,6 @@ fi
 echo "installing$missing with ${as_root:+$as_root }apt-get"
 $as_root apt-get update -qq
 $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet redis-server; then
+    case $missing in *redis-server*) $as_root systemctl disable --now --quiet redis-server ;; esac
+fi

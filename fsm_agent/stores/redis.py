@@ -99,7 +99,7 @@ class RedisStore(Store):
         call = self._units.committing(commit)
         epoch, queued = await self._write(call, head.id, expected=head.version - 1, definition=head.definition)
         self._clock.seen(head.updated_ms)
-        return Committed(int(epoch), queued)
+        return Committed(int(epoch), int(queued))
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         call = self._units.enqueuing(agent_id, version, event, fingerprint)
@@ -219,11 +219,9 @@ class RedisStore(Store):
         await self._introduced()
         return await self._server.look(*commands)
 
-    def _told(
-        self, answer: Sequence[Any], agent_id: str, *, expected: int | None = None, definition: str = ""
-    ) -> Sequence[Any]:
+    def _told(self, answer: Any, agent_id: str, *, expected: int | None = None, definition: str = "") -> Sequence[Any]:
         """What stands behind the first word of a script's answer, or the refusal that the word is."""
-        word, *told = answer
+        word, *told = answer.split() if isinstance(answer, str) else answer
         match word:
             case "done":
                 return told

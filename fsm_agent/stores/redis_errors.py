@@ -24,7 +24,9 @@ class Meaning(NamedTuple):
 #: The first that fits.
 MEANINGS: Final = (
     Meaning(
-        re.compile("WRONGPASS|invalid username-password"), "refuses the user or the password of the URL", StoreUrlInvalid
+        re.compile("WRONGPASS|invalid username-password"),
+        "refuses the user or the password of the URL",
+        StoreUrlInvalid,
     ),
     Meaning(
         re.compile("NOAUTH|called without any password|no password is set"),
@@ -63,7 +65,7 @@ MEANINGS: Final = (
         StoreUrlInvalid,
     ),
     Meaning(
-        re.compile("WRONGTYPE"),
+        re.compile("WRONGTYPE|user_script"),
         "keeps something else where this store's keys should be; choose another namespace or database",
         StoreCorrupt,
     ),

@@ -28,13 +28,13 @@ class Server:
         self._writes, self._reads = Wire(address.connect), Wire(address.connect)
         self._is_closed = False
 
-    async def write(self, call: Call) -> list[Any]:
+    async def write(self, call: Call) -> Any:
         try:
             return await self._called(self._writes, call)
         except Unanswered as error:
             raise self._unanswered(error, is_write=True) from error.__cause__
 
-    async def read(self, call: Call) -> list[Any]:
+    async def read(self, call: Call) -> Any:
         try:
             return await self._called(self._reads, call)
         except Unanswered:
@@ -62,14 +62,13 @@ class Server:
         await self._writes.close()
         await self._reads.close()
 
-    async def _called(self, wire: Wire, call: Call) -> list[Any]:
+    async def _called(self, wire: Wire, call: Call) -> Any:
         (answer,) = await self._asked(wire, [call.by_sha])
         if isinstance(answer, NoScriptError):
             (answer,) = await self._asked(wire, [call.by_source])
         if isinstance(answer, RedisError):
             raise errors.answered(answer, self.url) from answer
-        told: list[Any] = answer
-        return told
+        return answer
 
     async def _asked(self, wire: Wire, commands: Sequence[Command]) -> list[Any]:
         """Follows a cluster to the node that has the keys: a command that it sends elsewhere was not done."""

@@ -1,15 +1,16 @@
 """A connection on which callers share round trips.
 
-What is asked for in one turn of the loop, or while an earlier trip is on its way, is sent together; a server that
-syncs every write then syncs once for all of it. Nobody who waits reads from the socket, so a caller that is cancelled
-leaves no answer behind for the next. Nothing is sent twice here.
+Who comes when nobody is on the way goes alone, and at once. What others ask for meanwhile is sent together when that
+trip is over; a server that syncs every write then syncs once for all of it. A caller that is cancelled leaves no answer
+behind for the next: either somebody else reads it, or the connection is closed. Nothing is sent twice here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
@@ -32,91 +33,116 @@ class Unsent(Exception):
     """It was not sent; the cause is that of this exception."""
 
 
-class _Asked(NamedTuple):
-    packed: Sequence[bytes]
-    answers: int
-    future: asyncio.Future[list[Any]]
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """What a caller asks for, and what came of it."""
+
+    packed: bytes
+    expected: int
+    #: of a caller that does not travel itself
+    future: asyncio.Future[list[Any]] | None = None
+    answers: list[Any] | None = None
+    failure: Exception | None = None
+
+    def answer(self, answers: list[Any]) -> None:
+        self.answers = answers
+        if self.future is not None and not self.future.done():
+            self.future.set_result(answers)
+
+    def fail(self, failure: Exception, cause: Exception) -> None:
+        if self.answers is None:
+            failure.__cause__ = cause
+            self.failure = failure
+            if self.future is not None and not self.future.done():
+                self.future.set_exception(failure)
 
 
 class Wire:
     """One connection, made when it is first needed and again when it breaks."""
 
-    def __init__(self, connect: Callable[[], AbstractConnection], *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, connect: Callable[[], AbstractConnection]) -> None:
         self._connection: Any = connect()
-        self._patience_s = patience_s
-        self._home = self._node
+        self._home = self._place = (getattr(self._connection, "host", ""), getattr(self._connection, "port", 0))
         #: where the next trip goes
         self._goal = self._home
         self._asked: list[_Asked] = []
-        self._trips: asyncio.Task[None] | None = None
+        self._is_busy = False
+        self._tour: asyncio.Task[None] | None = None
         self._used_s = 0.0
-
-    @property
-    def _node(self) -> tuple[str, int]:
-        return (getattr(self._connection, "host", ""), getattr(self._connection, "port", 0))
 
     async def ask(self, commands: Sequence[Command]) -> list[Any]:
         """The answers, errors of the server among them. Raises ``Unsent`` or ``Unanswered``."""
-        packed = [part for command in commands for part in self._connection.pack_command(*command)]
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Any]] = loop.create_future()
-        self._asked.append(_Asked(packed, len(commands), future))
-        if self._trips is None:
-            self._trips = loop.create_task(self._travel())
-        return await future
+        asked = _Asked(b"".join(map(pack, commands)), len(commands))
+        if self._is_busy:
+            asked.future = asyncio.get_running_loop().create_future()
+            self._asked.append(asked)
+            return await asked.future
+        self._is_busy = True
+        try:
+            await self._trip([asked])
+        finally:
+            self._go_on()
+        if asked.failure is not None:
+            raise asked.failure
+        return asked.answers or []
 
     def go_to(self, host: str, port: int) -> None:
         """From the next trip on, ask the node of a cluster that has the keys; an empty host is the present one."""
-        self._goal = (host or self._node[0], port)
+        self._goal = (host or self._place[0], port)
 
     async def close(self) -> None:
-        while self._trips is not None:
-            await asyncio.wait([self._trips])
+        while self._tour is not None:
+            await asyncio.wait([self._tour])
         await self._connection.disconnect()
 
-    async def _travel(self) -> None:
+    def _go_on(self) -> None:
+        """After a trip: serve those who came meanwhile, or be free."""
+        self._is_busy = bool(self._asked)
+        self._tour = asyncio.get_running_loop().create_task(self._serve()) if self._asked else None
+
+    async def _serve(self) -> None:
         try:
             while self._asked:
                 crowd, self._asked = self._asked[:CROWD], self._asked[CROWD:]
-                await self._trip([each for each in crowd if not each.future.done()])
+                await self._trip([each for each in crowd if each.future and not each.future.done()])
+                await asyncio.sleep(0)  # who was served may ask again at once, and all of them together
+        except BaseException:  # the loop shuts down
+            for each in self._asked:
+                if each.future is not None:
+                    each.future.cancel()
+            self._asked = []
+            raise
         finally:
-            self._trips = None
-            for each in self._asked:  # only where the loop shuts down
-                each.future.cancel()
+            self._go_on()
 
     async def _trip(self, crowd: Sequence[_Asked]) -> None:
         kind: type[Exception] = Unsent
         try:
-            await self._reach()
+            if not await self._is_ready():
+                await self._connect()
             kind = Unanswered
             await self._exchange(crowd)
         except (RedisError, OSError, UnicodeDecodeError) as error:
             await self._connection.disconnect(nowait=True)
             self._goal = self._home
             for each in crowd:
-                if not each.future.done():
-                    failure = kind()
-                    failure.__cause__ = error
-                    each.future.set_exception(failure)
+                each.fail(kind(), error)
         except BaseException:
             await self._connection.disconnect(nowait=True)
             for each in crowd:
-                each.future.cancel()
+                if each.future is not None:
+                    each.future.cancel()
             raise
 
     async def _exchange(self, crowd: Sequence[_Asked]) -> None:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._patience_s) as patience:
-            packed = [part for each in crowd for part in each.packed]
-            await self._connection.send_packed_command(packed, check_health=False)
+        async with asyncio.timeout(PATIENCE_S) as patience:
+            await self._connection.send_packed_command([each.packed for each in crowd], check_health=False)
             for each in crowd:
-                answers = []
-                for _ in range(each.answers):
-                    answers.append(await self._answer())
-                    patience.reschedule(loop.time() + self._patience_s)
-                if not each.future.done():
-                    each.future.set_result(answers)
-        self._used_s = loop.time()
+                each.answer([await self._answer() for _ in range(each.expected)])
+                self._used_s = loop.time()
+                if each is not crowd[-1]:
+                    patience.reschedule(self._used_s + PATIENCE_S)
 
     async def _answer(self) -> Any:
         try:
@@ -126,26 +152,33 @@ class Wire:
                 return error  # it is what the server said
             raise
 
-    async def _reach(self) -> None:
-        """Be connected to where we are going. What was closed or went silent meanwhile is found before it is used."""
-        async with asyncio.timeout(self._patience_s):
-            connection = self._connection
-            if self._goal != self._node:
-                await connection.disconnect(nowait=True)
-                connection.host, connection.port = self._goal
-            if connection.is_connected and not await self._is_alive():
-                await connection.disconnect(nowait=True)
-            if not connection.is_connected:
-                await connection.connect()
-
-    async def _is_alive(self) -> bool:
+    async def _is_ready(self) -> bool:
+        """Whether the connection leads where we are going. One that ended or went silent is found before it is used."""
+        if not self._connection.is_connected or self._goal != self._place:
+            return False
         try:
             if await self._connection.can_read():  # nothing should be there: it is the end, or somebody else's answer
                 return False
             if asyncio.get_running_loop().time() - self._used_s > IDLE_S:
-                async with asyncio.timeout(self._patience_s / 4):
+                async with asyncio.timeout(PATIENCE_S / 4):
                     await self._connection.send_command("PING", check_health=False)
                     await self._connection.read_response()
         except (RedisError, OSError):
             return False
         return True
+
+    async def _connect(self) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            await self._connection.disconnect(nowait=True)
+            if self._goal != self._place:
+                self._connection.host, self._connection.port = self._place = self._goal
+            await self._connection.connect()
+
+
+def pack(command: Command) -> bytes:
+    """A command as the server reads it."""
+    parts = [b"*%d\r\n" % len(command)]
+    for each in command:
+        text = each.encode("utf-8", "surrogatepass") if isinstance(each, str) else b"%d" % each
+        parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
+    return b"".join(parts)

@@ -15,8 +15,12 @@ end
 if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
   return {'torn'}
 end
-look_at(due, held, index)
-local decided, effect = nil, nil
+-- A plain step of who goes on under the same lease changes no index.
+local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '')
+if not is_plain then
+  look_at(due, held, index)
+end
+local decided, used_for, effect = nil, nil, nil
 if key then
   if key ~= '' and redis.call('HEXISTS', keys, key) == 1 then
     return moved
@@ -27,6 +31,7 @@ if key then
       return moved
     end
     decided = string.match(decided, '^[^\n]*')
+    used_for = string.match(redis.call('HGET', keys, decided) or '', ' .*$') or ' '
   end
   if settled ~= '' then
     effect = redis.call('HGET', effects, settled)
@@ -48,16 +53,15 @@ end
 if lease ~= '' then
   after.lease = lease
 end
-local changes = {'version', version, 'moving', moving}
-for _, name in ipairs({'status', 'wake', 'lease'}) do
-  if after[name] and after[name] ~= now[name] then
-    changes[#changes + 1] = name
-    changes[#changes + 1] = after[name]
-  end
-end
-redis.call('HSET', head, unpack(changes))
+redis.call('HSET', head, 'version', version, 'moving', moving)
 redis.call('RPUSH', history, row)
-if now.lease and not after.lease then
+if is_plain then
+  return 'done ' .. after.epoch .. ' ' .. after.queued
+end
+redis.call('HSET', head, 'status', status, 'wake', wake)
+if after.lease then
+  redis.call('HSET', head, 'lease', lease)
+elseif now.lease then
   redis.call('HDEL', head, 'lease')
 end
 if key then
@@ -69,8 +73,7 @@ if key then
     redis.call('HDEL', queue, number)
     redis.call('HINCRBY', head, 'queued', -1)
     if decided ~= '' then
-      local fingerprint = string.match(redis.call('HGET', keys, decided), '^%S* (.*)$')
-      redis.call('HSET', keys, decided, version .. ' ' .. fingerprint)
+      redis.call('HSET', keys, decided, version .. used_for)
     end
   end
   if data ~= '' then
@@ -92,4 +95,4 @@ end
 if repins then
   redis.call('HSET', head, 'pin', pin)
 end
-return {'done', after.epoch, after.queued}
+return 'done ' .. after.epoch .. ' ' .. after.queued
