@@ -28,9 +28,9 @@ def test_every_memory_store_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("agents.db", "store URL 'agents.db' has no known scheme; known: memory://, sqlite://"),
-        ("", "store URL '' has no known scheme; known: memory://, sqlite://"),
-        ("sqlit:///x.db", "has no known scheme (did you mean `sqlite://`?); known: memory://, sqlite://"),
+        ("agents.db", "store URL 'agents.db' has no known scheme; known: memory://, sqlite://, redis://, rediss://, redis+unix://"),
+        ("", "store URL '' has no known scheme; known: memory://, sqlite://, redis://, rediss://, redis+unix://"),
+        ("sqlit:///x.db", "has no known scheme (did you mean `sqlite://`?); known: memory://, sqlite://, redis://, rediss://, redis+unix://"),
         ("sqlite:/x.db", "store URL 'sqlite:/x.db' has no known scheme (did you mean `sqlite://`?); known: "),
         ("SQLITE:///x.db", "has no known scheme"),
         ("memory://name", "a memory:// store has no name: write memory:// and nothing after it"),
@@ -60,7 +60,7 @@ def test_an_odd_namespace_is_refused(namespace: str) -> None:
 
 
 def test_no_sentence_shows_a_password() -> None:
-    for url in ("redis://ana:secret@host/0", "x://:secret@host", "sqlite://ana:secret@host/x.db", "//ana:secret@h"):
+    for url in ("redis://ana:secret@host/name", "x://:secret@host", "sqlite://ana:secret@host/x.db", "//ana:secret@h"):
         with pytest.raises(StoreUrlInvalid) as refused:
             open_store(url)
         assert "secret" not in str(refused.value)

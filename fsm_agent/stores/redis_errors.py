@@ -34,7 +34,7 @@ MEANINGS: Final = (
         StoreUrlInvalid,
     ),
     Meaning(
-        re.compile("NOPERM|ACL failure|has no permissions"),
+        re.compile("NOPERM|ACL failure|has no permissions|executing the script can't"),
         "does not allow this user what a store needs; grant it the keys fsm-agent:*, and the commands for data, "
         "scripts and TIME",
     ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as NotServed
 from redis.exceptions import RedisError, ResponseError
 
 Command: TypeAlias = Sequence[str | int]
@@ -173,6 +174,10 @@ class Wire:
             if self._goal != self._place:
                 self._connection.host, self._connection.port = self._place = self._goal
             await self._connection.connect()
+            await self._connection.send_command("PING", check_health=False)
+            answer = await self._answer()  # or a server that only accepts, or is not ready, would leave us in doubt
+            if isinstance(answer, NotServed):
+                raise answer
 
 
 def pack(command: Command) -> bytes:
