@@ -204,7 +204,7 @@ def strangers(said: list[list[str]]) -> list[list[str]]:
         match command:
             case ["EVALSHA", _, keys, *words]:
                 given = set(words[: int(keys)])
-            case ["lua", "DEL" | "EXISTS", *keys] if not given.issuperset(keys):
+            case ["lua", "UNLINK" | "EXISTS", *keys] if not given.issuperset(keys):
                 found.append(command)
             case ["lua", _, key, *_] if key not in given:
                 found.append(command)

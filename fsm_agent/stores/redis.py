@@ -198,9 +198,11 @@ class RedisStore(Store):
         with self._readable():
             return reading.dossier_of(agent_id, told)
 
-    async def adopt(self, dossier: Dossier) -> None:
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head = dossier.head
-        await self._write(self._units.adopting(dossier), head.id, definition=head.definition)
+        expected = replaces.version if replaces else None
+        call = self._units.adopting(dossier, replaces)
+        await self._write(call, head.id, expected=expected, definition=head.definition)
 
     async def close(self) -> None:
         await self._server.close()

@@ -113,11 +113,11 @@ class Units:
         return Call(script("shorten"), (own.head, own.history, own.snapshot, own.origin), arguments)
 
     def deleting(self, seen: Head) -> Call:
-        (head, *rest), space = agent_keys(self._namespace, seen.id), self.space
-        keys = (head, space.due, space.held, space.listed, space.starts, *rest)
+        own, space = agent_keys(self._namespace, seen.id), self.space
+        keys = (space.due, space.held, space.listed, space.starts, *own)
         return Call(script("delete"), keys, (seen.id, *_seen(seen)))
 
-    def adopting(self, dossier: Dossier) -> Call:
+    def adopting(self, dossier: Dossier, replaces: Head | None) -> Call:
         head, space = dossier.head, self.space
         key, fingerprint = dossier.start or (None, "")
         own = agent_keys(self._namespace, head.id)
@@ -128,6 +128,7 @@ class Units:
             f"{head.id} {fingerprint}",
             rows.snapshot_text(dossier.snapshot) if dossier.snapshot else "",
             rows.origin_text(dossier.origin) if dossier.origin else "",
+            *((*_seen(replaces), str(replaces.queued)) if replaces else ("", "", "", "")),
         )
         return Call(
             script("adopt"),
@@ -172,7 +173,7 @@ def _parts(dossier: Dossier) -> Sequence[Sequence[str]]:
         "lease": rows.lease_text(head.lease),
         "queued": str(len(dossier.queue) or ""),
         "numbered": str(dossier.numbered or ""),
-        "forgotten": str(dossier.origin.head.version if dossier.origin else ""),
+        "forgotten": str(head.version - len(dossier.steps) or ""),
         "start": rows.key_text(dossier.start[0] if dossier.start else None),
     }
     return (

@@ -80,6 +80,17 @@ local function relist(index, id, status, pin, new_status, new_pin)
         new_status and 'w' .. workflow_of(new_pin) .. '\0' .. new_status .. '\0' .. id, 0)
 end
 
+-- Forget an agent: `own` are its keys, the head first.
+local function forget(own, due, held, index, starts, id, now)
+  local pin, start = unpack(redis.call('HMGET', own[1], 'pin', 'start'))
+  reschedule(due, held, id, now, nil)
+  relist(index, id, now.status, pin, nil, nil)
+  if start then
+    redis.call('HDEL', starts, start)
+  end
+  redis.call('UNLINK', unpack(own))
+end
+
 -- Of an open effect the epoch under which it was begun; nil for one that is recorded, and for none.
 local function begun_under(effect)
   return effect and string.match(effect, '^(%S+)\n')
