@@ -170,6 +170,20 @@ def test_a_caller_that_is_cancelled_leaves_no_answer_behind_for_the_next(
     asyncio.run(work())
 
 
+def test_a_store_that_is_closed_waits_for_those_who_are_on_their_way(proxy: Proxy, redis_server: RedisServer) -> None:
+    async def work() -> None:
+        store = open_store(redis_server.url(port=proxy.port))
+        await made(store)
+        proxy.slow_down(0.02)
+        asking = [asyncio.create_task(verb) for verb in (store.commit(a_commit(2)), store.head(ID), store.history(ID))]
+        await asyncio.sleep(0)
+        await store.close()
+        committed, head, history = await asyncio.gather(*asking)
+        assert (committed.epoch, head.id, len(history)) in {(1, ID, 1), (1, ID, 2)}
+
+    asyncio.run(work())
+
+
 def test_callers_share_round_trips(redis_server: RedisServer) -> None:
     async def work() -> None:
         redis_server.execute("FLUSHALL")

@@ -347,7 +347,7 @@ def test_where_the_settings_are_hidden_nobody_claims_to_know_them(
     redis_url: str, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("fsm_agent.stores.redis_opening._told", set())
-    redis_server.execute("ACL", "SETUSER", "ana", "on", ">secret", "~fsm-agent:*", "+@all", "-config", "-info")
+    redis_server.execute("ACL", "SETUSER", "ana", "on", ">secret", "~fsm-agent:*", "+@all", "-@dangerous", "+info")
     try:
         with caplog.at_level(logging.WARNING, logger="fsm_agent"):
             with_store(redis_server.url(user="ana:secret@"), make)

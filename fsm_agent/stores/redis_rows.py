@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsm_agent.agent import Head
@@ -153,5 +153,6 @@ def effect_of(key: str, text: str) -> EffectEntry:
     return codec.effect_of((key, *codec.decode(begun), *(codec.decode(ended[0]) if ended else (None, None))))
 
 
-def steps_of(texts: Iterable[str]) -> tuple[Step, ...]:
-    return tuple(step_of(text) for text in texts)
+def steps_of(joined: str) -> tuple[Step, ...]:
+    """Steps as a script tells them."""
+    return tuple(step_of(text) for text in joined.split("\0")) if joined else ()

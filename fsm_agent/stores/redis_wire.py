@@ -92,6 +92,12 @@ class Wire:
         self._goal = (host or self._place[0], port)
 
     async def close(self) -> None:
+        """Waits for those who are on their way."""
+        if self._is_busy:
+            over: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+            self._asked.append(_Asked(b"", 0, over))
+            await asyncio.wait([over])
+            over.exception()  # is looked at: whoever asked before has heard it
         while self._tour is not None:
             await asyncio.wait([self._tour])
         await self._connection.disconnect()

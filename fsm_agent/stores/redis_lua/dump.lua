@@ -5,6 +5,6 @@ if #fields == 0 then
   return {'unknown'}
 end
 local start = redis.call('HGET', head, 'start')
-return {'done', fields, redis.call('LRANGE', history, 0, -1), redis.call('GET', snapshot), redis.call('GET', origin),
+return {'done', fields, joined(redis.call('LRANGE', history, 0, -1)), redis.call('GET', snapshot), redis.call('GET', origin),
         redis.call('HGETALL', queue), redis.call('HGETALL', keys), redis.call('HGETALL', effects),
         start and redis.call('HGET', starts, start)}

@@ -6,6 +6,6 @@ if redis.call('EXISTS', head) == 0 then
 end
 local first = math.max(after - tonumber(redis.call('HGET', head, 'forgotten') or '0'), 0)
 if limit == 0 then
-  return {'done', {}}
+  return {'done', ''}
 end
-return {'done', redis.call('LRANGE', history, first, limit < 0 and -1 or first + limit - 1)}
+return {'done', joined(redis.call('LRANGE', history, first, limit < 0 and -1 or first + limit - 1))}

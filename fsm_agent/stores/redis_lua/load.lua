@@ -22,4 +22,4 @@ end
 for _, row in ipairs(redis.call('LRANGE', history, covered - forgotten, -1)) do
   tail[#tail + 1] = row
 end
-return {'done', fields, kept, tail, redis.call('HGETALL', queue), key ~= '' and redis.call('HGET', keys, key)}
+return {'done', fields, kept, joined(tail), redis.call('HGETALL', queue), key ~= '' and redis.call('HGET', keys, key)}

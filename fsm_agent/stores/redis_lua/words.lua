@@ -96,6 +96,11 @@ local function begun_under(effect)
   return effect and string.match(effect, '^(%S+)\n')
 end
 
+-- Steps as one text, which a client reads faster than many: JSON has no NUL in it.
+local function joined(steps)
+  return table.concat(steps, '\0')
+end
+
 -- Texts from `first` to `last` of ARGV, at the end of a list.
 local function append(list, first, last)
   for start = first, last, 1000 do
