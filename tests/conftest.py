@@ -8,9 +8,10 @@ import pytest
 from hypothesis import settings
 
 from tests.servers.postgres import postgres, postgres_url
+from tests.servers.redis import redis_server, redis_url
 from tests.shop import Shop
 
-__all__ = ["postgres", "postgres_url"]
+__all__ = ["postgres", "postgres_url", "redis_server", "redis_url"]
 
 # A busy machine is no mistake: what is slow shows in the whole run.
 settings.register_profile("steady", deadline=None)

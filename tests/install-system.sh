@@ -1,12 +1,13 @@
 #!/bin/sh
-# What the tests need besides Python: Graphviz, for its `dot`, and a PostgreSQL server, which tests start themselves.
-# Does nothing where both are there already.
+# What the tests need besides Python: Graphviz, for its `dot`, and servers, PostgreSQL and Redis, which tests start
+# themselves. Does nothing where they are there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
 if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then
     missing="$missing postgresql"
 fi
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 if [ -z "$missing" ]; then
     exit 0
 fi
@@ -16,4 +17,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "installing$missing with ${as_root:+$as_root }apt-get"
 $as_root apt-get update -qq
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet redis-server; then
+    case $missing in *redis-server*) $as_root systemctl disable --now --quiet redis-server ;; esac
+fi

@@ -62,7 +62,7 @@ def test_an_odd_namespace_is_refused(namespace: str) -> None:
 
 
 def test_no_sentence_shows_a_password() -> None:
-    for url in ("redis://ana:secret@host/0", "x://:secret@host", "sqlite://ana:secret@host/x.db", "//ana:secret@h"):
+    for url in ("redis://ana:secret@host/name", "x://:secret@host", "sqlite://ana:secret@host/x.db", "//ana:secret@h"):
         with pytest.raises(StoreUrlInvalid) as refused:
             open_store(url)
         assert "secret" not in str(refused.value)

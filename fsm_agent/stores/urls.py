@@ -23,6 +23,9 @@ class Backend(NamedTuple):
 BACKENDS: Final[dict[str, Backend]] = {
     "memory": Backend("fsm_agent.stores.memory", "MemoryStore", None),
     "sqlite": Backend("fsm_agent.stores.sqlite", "SqliteStore", None),
+    "redis": Backend("fsm_agent.stores.redis", "RedisStore", "redis"),
+    "rediss": Backend("fsm_agent.stores.redis", "TlsRedisStore", "redis"),
+    "redis+unix": Backend("fsm_agent.stores.redis", "LocalRedisStore", "redis"),
     "tiered": Backend("fsm_agent.stores.tiered", "TieredStore", None),
     "postgresql": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),
     "postgres": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 _MEMORY = "tests/test_store_memory.py::TestMemoryStore"
 _SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
 _POSTGRES = "tests/test_store_postgres.py::TestPostgresStore"
+_REDIS = "tests/test_store_redis.py::TestRedisStore"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
 
@@ -38,6 +39,9 @@ MUTANTS = {
         "if now.version != stands_on or is_fenced",
         "if is_fenced",
         f"{_SQLITE}::{_STALE_VERSION}",
+    ),
+    "no compare-and-set in Redis": Mutant(
+        "stores/redis_lua/commit.lua", "now.version ~= stands_on or ", "", f"{_REDIS}::{_STALE_VERSION}"
     ),
     "no epoch check in memory": Mutant(
         "stores/memory.py",
@@ -74,6 +78,9 @@ MUTANTS = {
         "head.agent IN (SELECT agent FROM settled)",
         "head.agent IN (SELECT agent FROM standing)",
         f"{_POSTGRES}::test_a_settlement_of_what_is_not_open_refuses_the_step",
+    ),
+    "no epoch check in Redis": Mutant(
+        "stores/redis_lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite_units.py",

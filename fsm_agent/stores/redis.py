@@ -1,0 +1,281 @@
+"""Agents in a Redis server, 6.2 or newer, or in a cluster: ``redis://[user:password@]host:port/db``.
+
+Any number of processes may share a server. Every verb is one script, atomic in itself; what it checks before it
+writes is the compare-and-set. How much of what was acknowledged a power loss can cost is the server's setting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
+from fsm_agent.stores import codec, redis_errors, redis_index
+from fsm_agent.stores import redis_reading as reading
+from fsm_agent.stores import redis_rows as rows
+from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.redis_address import Address, address_of
+from fsm_agent.stores.redis_keys import agent_keys
+from fsm_agent.stores.redis_opening import introduce, schema
+from fsm_agent.stores.redis_scripts import Call
+from fsm_agent.stores.redis_server import Server
+from fsm_agent.stores.redis_units import Units
+from fsm_agent.stores.server_clock import ServerClock
+
+
+class RedisStore(Store):
+    """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
+
+    scheme: ClassVar = "redis"
+
+    def __init__(self, address: Address, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> None:
+        self.url = address.url
+        self.namespace = namespace
+        self._server = Server(address)
+        self._units = Units(namespace)
+        self._server_clock = ServerClock(self._server_ms)
+        self._is_server_asked = clock is None
+        self._clock = SteadyClock(clock or self._server_clock.read)
+        self._introducing = asyncio.Lock()
+        self._is_introduced = False
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        return cls(address_of(cls.scheme, rest), namespace=namespace, clock=clock)
+
+    async def now(self) -> int:
+        if self._is_server_asked:
+            await self._server_clock.keep_fresh()
+        return self._clock.now()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        await self._write(self._units.saving_workflow(schema(), definition_hash, definition), "")
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        (text,) = await self._look(("HGET", self._units.space.workflows, definition_hash))
+        if text is None:
+            raise definition_missing(self.url, definition_hash)
+        with self._readable():
+            definition: Mapping[str, Json] = codec.decode(text)
+        return definition
+
+    async def create(self, creation: Creation) -> Head:
+        head = creation.head
+        await self._write(self._units.creating(creation), head.id, definition=head.definition)
+        held = codec.HeldRow(1, 0, *codec.lease_row(creation.lease))
+        return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *held))
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        (start,) = await self._look(("HGET", self._units.space.starts, rows.key_text(key)))
+        if start is None:
+            return None
+        agent_id, _, fingerprint = start.partition(" ")
+        return agent_id, fingerprint
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        told = await self._read(reading.loading(self.namespace, agent_id, key), agent_id)
+        with self._readable():
+            record = reading.record_of(agent_id, told)
+        self._clock.seen(record.head.updated_ms)
+        return record
+
+    async def head(self, agent_id: str) -> Head:
+        heads = await self._heads([agent_id])
+        if not heads:
+            raise AgentNotFound(agent_id, self.namespace)
+        return heads[0]
+
+    async def commit(self, commit: Commit) -> Committed:
+        head = commit.head
+        call = self._units.committing(commit)
+        epoch, queued = await self._write(call, head.id, expected=head.version - 1, definition=head.definition)
+        self._clock.seen(head.updated_ms)
+        return Committed(int(epoch), int(queued))
+
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
+        call = self._units.enqueuing(agent_id, version, event, fingerprint)
+        (queued,) = await self._write(call, agent_id, expected=version)
+        return int(queued)
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        (epoch,) = await self._write(self._units.claiming(agent_id, seen, lease), agent_id, expected=seen.version)
+        return int(epoch)
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        (is_held,) = await self._write(self._units.holding(agent_id, epoch, lease), agent_id)
+        return bool(is_held)
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        await self._write(self._units.holding(agent_id, epoch, None), agent_id)
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        is_done = False
+        while not is_done:  # only what changes the head under the same epoch sends us round again
+            (flat,) = await self._look(("HGETALL", agent_keys(self.namespace, agent_id).head))
+            if not flat:
+                raise AgentNotFound(agent_id, self.namespace)
+            with self._readable():
+                moving = rows.pairs(flat)["moving"]
+                tried = rows.head_of(agent_id, rows.pairs(flat))._replace(attempts=attempts, retry_ms=retry_ms)
+            (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        (kept,) = await self._write(self._units.beginning_effect(agent_id, entry, again=again), agent_id)
+        with self._readable():
+            return rows.effect_of(entry.key, kept) if kept else None
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        (is_recorded,) = await self._write(self._units.ending_effect(agent_id, entry), agent_id)
+        return bool(is_recorded)
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        (found,) = await self._read(reading.reading_effects(self.namespace, agent_id, activation), agent_id)
+        with self._readable():
+            return rows.effects_of(found)
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        command = ("ZRANGEBYSCORE", self._units.space.due, "-inf", now_ms, "LIMIT", 0, limit)
+        (ids,) = await self._look(command)
+        due: Sequence[str] = ids
+        return due
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        (members,) = await self._look(redis_index.held_by(self._units.space.held, host))
+        heads = await self._heads([member.rpartition("\0")[2] for member in members])
+        return [head for head in heads if head.lease and head.lease.holder.host == host]
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        found: list[Head] = []
+        while len(found) <= limit:
+            missing = limit + 1 - len(found)
+            commands = redis_index.listings(self._units.space.listed, status, workflow, after, missing)
+            ids = redis_index.ids_of(await self._look(*commands), missing)
+            heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
+            found += [head for head in heads if status in {None, head.status} and workflow in {None, head.workflow}]
+            if len(ids) < missing:
+                return Page(tuple(found), None)
+            after = ids[-1]
+        return Page(tuple(found[:limit]), found[limit - 1].id)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)
+        with self._readable():
+            return rows.steps_of(steps)
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        (text,) = await self._read(reading.reading_origin(self.namespace, agent_id), agent_id)
+        with self._readable():
+            return rows.origin_of(text) if text else None
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        (forgotten,) = await self._write(self._units.shortening(seen, origin), seen.id, expected=seen.version)
+        return int(forgotten)
+
+    async def delete(self, seen: Head) -> None:
+        await self._write(self._units.deleting(seen), seen.id, expected=seen.version)
+
+    async def size(self, agent_id: str) -> Size:
+        return Size(*await self._read(reading.weighing(self.namespace, agent_id), agent_id))
+
+    async def dump(self, agent_id: str) -> Dossier:
+        told = await self._read(reading.dumping(self.namespace, agent_id, self._units.space), agent_id)
+        with self._readable():
+            return reading.dossier_of(agent_id, told)
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        head = dossier.head
+        expected = replaces.version if replaces else None
+        call = self._units.adopting(dossier, replaces)
+        await self._write(call, head.id, expected=expected, definition=head.definition)
+
+    async def close(self) -> None:
+        await self._server.close()
+
+    async def _write(
+        self, call: Call, agent_id: str, *, expected: int | None = None, definition: str = ""
+    ) -> Sequence[Any]:
+        await self._introduced()
+        return self._told(await self._server.write(call), agent_id, expected=expected, definition=definition)
+
+    async def _read(self, call: Call, agent_id: str) -> Sequence[Any]:
+        await self._introduced()
+        return self._told(await self._server.read(call), agent_id)
+
+    async def _look(self, *commands: Sequence[str | int]) -> Sequence[Any]:
+        await self._introduced()
+        return await self._server.look(*commands)
+
+    def _told(self, answer: Any, agent_id: str, *, expected: int | None = None, definition: str = "") -> Sequence[Any]:
+        """What stands behind the first word of a script's answer, or the refusal that the word is."""
+        word, *told = answer.split() if isinstance(answer, str) else answer
+        match word:
+            case "done":
+                return told
+            case "moved":
+                actual = int(told[0])
+                raise moved_on(agent_id, actual if expected is None else expected, actual)
+            case "exists":
+                raise AgentExists(agent_id)
+            case "undefined":
+                raise definition_missing(self.url, definition)
+            case "torn":
+                raise redis_errors.torn(self.url, agent_id)
+            case _:
+                raise AgentNotFound(agent_id, self.namespace)
+
+    async def _heads(self, ids: Sequence[str]) -> Sequence[Head]:
+        """The heads of those that are still there."""
+        if not ids:
+            return []
+        answers = await self._look(*(("HGETALL", agent_keys(self.namespace, each).head) for each in ids))
+        with self._readable():
+            heads = reading.heads_of(ids, answers)
+        self._clock.seen(max((head.updated_ms for head in heads), default=0))
+        return heads
+
+    async def _introduced(self) -> None:
+        if not self._is_introduced:
+            async with self._introducing:
+                if not self._is_introduced:
+                    await introduce(self._server, self._units.space)
+                    self._is_introduced = True
+
+    async def _server_ms(self) -> int:
+        ((seconds, micros),) = await self._look(("TIME",))
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What cannot be read is not of ours."""
+        try:
+            yield
+        except (KeyError, ValueError, TypeError) as error:
+            raise redis_errors.unreadable(self.url) from error
+
+
+class TlsRedisStore(RedisStore):
+    """``rediss://``"""
+
+    scheme: ClassVar = "rediss"
+
+
+class LocalRedisStore(RedisStore):
+    """``redis+unix:///path/of/socket?db=0``"""
+
+    scheme: ClassVar = "redis+unix"

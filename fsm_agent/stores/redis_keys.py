@@ -1,0 +1,57 @@
+"""The names of keys. All of a namespace have it as their hash tag, so that a cluster keeps them on one node."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class AgentKeys(NamedTuple):
+    """What is kept of one agent; what says nothing is not there."""
+
+    #: hash: ``pin``, ``moving``, ``version``, ``epoch``, ``status``, ``wake``; ``lease``, ``queued``, ``numbered``,
+    #: ``forgotten`` (steps), ``start`` (key of the creation)
+    head: str
+    #: list of steps
+    history: str
+    #: text
+    snapshot: str
+    #: text
+    origin: str
+    #: hash: number -> event
+    queue: str
+    #: hash: key of an event -> version, fingerprint
+    keys: str
+    #: hash: key of an effect -> effect
+    effects: str
+    #: sorted set: keys of effects by activation
+    activations: str
+
+
+class SpaceKeys(NamedTuple):
+    """What is kept of a namespace."""
+
+    #: text: how the rest is to be read
+    schema: str
+    #: hash: definition hash -> definition
+    workflows: str
+    #: hash: key of a creation -> id, fingerprint
+    starts: str
+    #: sorted set: ids by when somebody is needed
+    due: str
+    #: sorted set of equal scores: host of a holder, id
+    held: str
+    #: sorted set of equal scores: status, id; and workflow, status, id
+    listed: str
+
+
+def space_keys(namespace: str) -> SpaceKeys:
+    return SpaceKeys._make(f"{_prefix(namespace)}{name}" for name in SpaceKeys._fields)
+
+
+def agent_keys(namespace: str, agent_id: str) -> AgentKeys:
+    start, end = _prefix(namespace), f":{agent_id}"
+    return AgentKeys._make([start + name + end for name in AgentKeys._fields])
+
+
+def _prefix(namespace: str) -> str:
+    return f"fsm-agent:{{{namespace}}}:"

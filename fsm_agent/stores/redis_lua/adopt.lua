@@ -1,0 +1,61 @@
+-- Keep an agent as another store kept it, in the place of the one that was seen, if one was. After the first arguments
+-- come, each after how many texts it is: the head's fields, the steps, the queue, the keys, the effects, and
+-- activations with the keys of their effects.
+local head, history, snapshot, origin, queue, keys, effects, activations, due, held, index, starts, workflows =
+  unpack(KEYS)
+local id, definition, key, start, data, beginning, version, epoch, lease, queued = unpack(ARGV, 1, 10)
+local replaced = version ~= '' and standing(head)
+if replaced then
+  if not is_as_seen(replaced, version, epoch, lease) or replaced.queued ~= tonumber(queued) then
+    return {'moved', replaced.version}
+  end
+elseif version ~= '' then
+  return {'unknown'}
+elseif redis.call('EXISTS', head) == 1 then
+  return {'exists'}
+end
+local used_for = key ~= '' and redis.call('HGET', starts, key)
+if used_for and not (replaced and used_for == start and redis.call('HGET', head, 'start') == key) then
+  return {'exists'}
+end
+if redis.call('HEXISTS', workflows, definition) == 0 then
+  return {'undefined'}
+end
+if not replaced and redis.call('EXISTS', history, snapshot, origin, queue, keys, effects, activations) > 0 then
+  return {'torn'}
+end
+look_at(due, held, index)
+redis.call('HLEN', starts)
+local parts, at = {}, 11
+while at <= #ARGV do
+  local length = tonumber(ARGV[at])
+  parts[#parts + 1] = {at + 1, at + length}
+  at = at + length + 1
+end
+if replaced then
+  forget({unpack(KEYS, 1, 8)}, due, held, index, starts, id, replaced)
+end
+local function fill(verb, name, part)
+  for first = part[1], part[2], 2 do
+    redis.call(verb, name, ARGV[first], ARGV[first + 1])
+  end
+end
+fill('HSET', head, parts[1])
+append(history, parts[2][1], parts[2][2])
+fill('HSET', queue, parts[3])
+fill('HSET', keys, parts[4])
+fill('HSET', effects, parts[5])
+fill('ZADD', activations, parts[6])
+if data ~= '' then
+  redis.call('SET', snapshot, data)
+end
+if beginning ~= '' then
+  redis.call('SET', origin, beginning)
+end
+if key ~= '' then
+  redis.call('HSET', starts, key, start)
+end
+local now = standing(head)
+reschedule(due, held, id, nil, now)
+relist(index, id, nil, nil, now.status, redis.call('HGET', head, 'pin'))
+return {'done'}

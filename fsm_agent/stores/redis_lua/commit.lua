@@ -1,0 +1,98 @@
+-- Append one step, and all that comes with it. The keys after the fifth, and the arguments after the ninth, are there
+-- only if one of them says something.
+local head, history, due, held, index, snapshot, queue, keys, effects, activations, workflows = unpack(KEYS)
+local id, stands_on, epoch, version, status, wake, lease, moving, row = unpack(ARGV, 1, 9)
+local key, outcome, number, data, settled, ended, pin, definition = unpack(ARGV, 10, 17)
+
+local now = standing(head)
+if not now then
+  return {'unknown'}
+end
+local moved = {'moved', now.version}
+if now.version ~= stands_on or (epoch ~= '' and epoch ~= now.epoch) then
+  return moved
+end
+if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
+  return {'torn'}
+end
+-- A plain step of who goes on under the same lease changes no index.
+local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '')
+if not is_plain then
+  look_at(due, held, index)
+end
+local decided, used_for, effect = nil, nil, nil
+if key then
+  if key ~= '' and redis.call('HEXISTS', keys, key) == 1 then
+    return moved
+  end
+  if number ~= '' then
+    decided = redis.call('HGET', queue, number)
+    if not decided then
+      return moved
+    end
+    decided = string.match(decided, '^[^\n]*')
+    used_for = string.match(redis.call('HGET', keys, decided) or '', ' .*$') or ' '
+  end
+  if settled ~= '' then
+    effect = redis.call('HGET', effects, settled)
+    look_at(activations)
+    if not begun_under(effect) then
+      return moved
+    end
+  end
+  if pin ~= '' and redis.call('HEXISTS', workflows, definition) == 0 then
+    return {'undefined'}
+  end
+end
+
+local after = {version = version, epoch = now.epoch, status = status, wake = wake, queued = now.queued}
+if epoch == '' then
+  redis.call('HINCRBY', head, 'epoch', 1)
+  after.epoch = redis.call('HGET', head, 'epoch')
+end
+if lease ~= '' then
+  after.lease = lease
+end
+redis.call('HSET', head, 'version', version, 'moving', moving)
+redis.call('RPUSH', history, row)
+if is_plain then
+  return 'done ' .. after.epoch .. ' ' .. after.queued
+end
+redis.call('HSET', head, 'status', status, 'wake', wake)
+if after.lease then
+  redis.call('HSET', head, 'lease', lease)
+elseif now.lease then
+  redis.call('HDEL', head, 'lease')
+end
+if key then
+  if key ~= '' then
+    redis.call('HSET', keys, key, outcome)
+  end
+  if decided then
+    after.queued = now.queued - 1
+    redis.call('HDEL', queue, number)
+    redis.call('HINCRBY', head, 'queued', -1)
+    if decided ~= '' then
+      redis.call('HSET', keys, decided, version .. used_for)
+    end
+  end
+  if data ~= '' then
+    redis.call('SET', snapshot, data)
+  end
+  if effect and ended ~= '' then
+    redis.call('HSET', effects, settled, string.match(effect, '^%S+(\n[^\n]*)') .. '\n' .. ended)
+  elseif effect then
+    redis.call('HDEL', effects, settled)
+    redis.call('ZREM', activations, settled)
+  end
+end
+reschedule(due, held, id, now, after)
+local repins = key and pin ~= ''
+if status ~= now.status or repins then
+  local before = redis.call('HGET', head, 'pin')
+  relist(index, id, now.status, before, status, repins and pin or before)
+end
+if repins then
+  redis.call('HSET', head, 'pin', pin)
+end
+return 'done ' .. after.epoch .. ' ' .. after.queued

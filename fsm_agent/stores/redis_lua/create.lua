@@ -1,0 +1,27 @@
+-- Bring an agent into being: head, history and the key of its creation.
+local head, history, due, held, index, starts, workflows = unpack(KEYS)
+local id, version, status, wake, lease, moving, pin, definition, key, start = unpack(ARGV, 1, 10)
+if redis.call('EXISTS', head) == 1 or (key ~= '' and redis.call('HEXISTS', starts, key) == 1) then
+  return {'exists'}
+end
+if redis.call('HEXISTS', workflows, definition) == 0 then
+  return {'undefined'}
+end
+look_at(due, held, index)
+if redis.call('EXISTS', history) == 1 then
+  return {'torn'}
+end
+local made = {version = version, epoch = '1', status = status, wake = wake, queued = 0}
+redis.call('HSET', head, 'pin', pin, 'moving', moving, 'version', version, 'epoch', '1', 'status', status, 'wake', wake)
+if lease ~= '' then
+  made.lease = lease
+  redis.call('HSET', head, 'lease', lease)
+end
+if key ~= '' then
+  redis.call('HSET', head, 'start', key)
+  redis.call('HSET', starts, key, start)
+end
+append(history, 11, #ARGV)
+reschedule(due, held, id, nil, made)
+relist(index, id, nil, nil, status, pin)
+return {'done'}

@@ -1,0 +1,109 @@
+-- What the scripts share; it stands before each of them.
+--
+-- Scripts are atomic, but nothing is rolled back: each looks at everything before it writes anything. Its first write
+-- is one that a full server refuses, so that such a server refuses the whole. Numbers of 64 bits (versions, epochs,
+-- times) stay text, since Lua's own have 53. An answer is a list: a word, and what belongs to it.
+
+-- What compare-and-sets compare, and what indexes are made of; nil if there is no such agent.
+local function standing(head)
+  local read = redis.call('HMGET', head, 'version', 'epoch', 'status', 'wake', 'queued', 'lease', 'forgotten')
+  if not read[1] then
+    return nil
+  end
+  return {version = read[1], epoch = read[2], status = read[3], wake = read[4],
+          queued = tonumber(read[5] or '0'), lease = read[6] or nil, forgotten = tonumber(read[7] or '0')}
+end
+
+-- The head as somebody saw it: the lease as text, empty for none.
+local function is_as_seen(now, version, epoch, lease)
+  return now.version == version and now.epoch == epoch and (now.lease or '') == lease
+end
+
+-- From when on somebody is needed, and nobody holds the agent; nil is never. `wake` is two times, `-` for never:
+-- the agent's own, and that of the agent while events are queued. Compared as doubles, kept as they came.
+local function due_at(now)
+  local own, called = string.match(now.wake, '^(%S+) (%S+)$')
+  local wake = now.queued > 0 and called or own
+  if wake == '-' then
+    return nil
+  end
+  local held_until = now.lease and string.match(now.lease, '^%S+')
+  if held_until and tonumber(held_until) > tonumber(wake) then
+    return held_until
+  end
+  return wake
+end
+
+-- Fails where one of these is anything but what ZADD makes, while nothing is written yet.
+local function look_at(...)
+  for _, key in ipairs({...}) do
+    redis.call('ZCARD', key)
+  end
+end
+
+-- The host of the holder and the id: how `held` names who is held.
+local function holding(now, id)
+  return now.lease and string.match(now.lease, '^%S+ %S+ %S+ (.*)$') .. '\0' .. id
+end
+
+local function place(key, was, is, score)
+  if was == is then
+    return
+  end
+  if is then
+    redis.call('ZADD', key, score, is)
+  end
+  if was then
+    redis.call('ZREM', key, was)
+  end
+end
+
+-- Bring `due` and `held` from what they say of an agent to what they should; nil is an agent that is not there.
+local function reschedule(due, held, id, was, is)
+  local before, after = was and due_at(was), is and due_at(is)
+  if after and after ~= before then
+    redis.call('ZADD', due, after, id)
+  elseif before and not after then
+    redis.call('ZREM', due, id)
+  end
+  place(held, was and holding(was, id), is and holding(is, id), 0)
+end
+
+local function workflow_of(pin)
+  return string.match(pin, '^(.*)\n[^\n]*$')
+end
+
+-- Bring `index` from one status and pin to another: by status, and by workflow and status. Members sort by id.
+local function relist(index, id, status, pin, new_status, new_pin)
+  place(index, status and 's' .. status .. '\0' .. id, new_status and 's' .. new_status .. '\0' .. id, 0)
+  place(index, status and 'w' .. workflow_of(pin) .. '\0' .. status .. '\0' .. id,
+        new_status and 'w' .. workflow_of(new_pin) .. '\0' .. new_status .. '\0' .. id, 0)
+end
+
+-- Forget an agent: `own` are its keys, the head first.
+local function forget(own, due, held, index, starts, id, now)
+  local pin, start = unpack(redis.call('HMGET', own[1], 'pin', 'start'))
+  reschedule(due, held, id, now, nil)
+  relist(index, id, now.status, pin, nil, nil)
+  if start then
+    redis.call('HDEL', starts, start)
+  end
+  redis.call('UNLINK', unpack(own))
+end
+
+-- Of an open effect the epoch under which it was begun; nil for one that is recorded, and for none.
+local function begun_under(effect)
+  return effect and string.match(effect, '^(%S+)\n')
+end
+
+-- Steps as one text, which a client reads faster than many: JSON has no NUL in it.
+local function joined(steps)
+  return table.concat(steps, '\0')
+end
+
+-- Texts from `first` to `last` of ARGV, at the end of a list.
+local function append(list, first, last)
+  for start = first, last, 1000 do
+    redis.call('RPUSH', list, unpack(ARGV, start, math.min(start + 999, last)))
+  end
+end

@@ -1,0 +1,119 @@
+"""What a store looks at before it is first used: how old the server is, what it promises, whose the namespace is."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from redis.exceptions import RedisError
+
+from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from fsm_agent.stores.redis_keys import SpaceKeys
+from fsm_agent.stores.redis_scripts import Call, of_source
+from fsm_agent.stores.redis_server import Server
+
+logger = logging.getLogger("fsm_agent")
+
+OLDEST: Final = (6, 2)
+
+#: The n-th is a script that brings a namespace from schema n to n + 1; it finds the keys of ``SpaceKeys`` in KEYS.
+#: Only ever add to them: namespaces that stand in the world have run the earlier ones.
+MIGRATIONS: Final[tuple[str, ...]] = ()
+
+_MIGRATE: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return {'done'}
+end
+%s
+redis.call('SET', KEYS[1], ARGV[2])
+return {'done'}
+"""
+
+#: URLs of which this process has said what they promise.
+_told: set[str] = set()
+
+
+def schema() -> int:
+    """The present one. The first is 1."""
+    return len(MIGRATIONS) + 1
+
+
+async def introduce(server: Server, space: SpaceKeys) -> None:
+    """Refuse a server that is too old and a namespace that is too new; migrate an older one; warn of what may be lost.
+
+    Leaves an empty namespace untouched: its first definition says which schema it has.
+    """
+    kept, info, persistence, memory = await server.look(
+        ("GET", space.schema),
+        ("INFO", "server"),
+        ("CONFIG", "GET", "append*"),
+        ("CONFIG", "GET", "maxmemory*"),
+        but=RedisError,
+    )
+    if isinstance(kept, RedisError):
+        (kept,) = await server.look(("GET", space.schema))  # says what is wrong
+    refuse_old(info if isinstance(info, str) else "", server.url)
+    if kept is not None:
+        await _migrate(server, space, kept)
+    if server.url not in _told:
+        _told.add(server.url)
+        settings = [*_list(persistence), *_list(memory)]
+        for warning in risks(dict(zip(settings[::2], settings[1::2], strict=True))):
+            logger.warning("the store %s %s", server.url, warning, extra={"action": "store_risk", "store": server.url})
+
+
+def refuse_old(info: str, url: str) -> None:
+    """A server that hides how old it is may try."""
+    found = re.search(r"redis_version:(\d+)\.(\d+)\S*", info)
+    if found and (int(found[1]), int(found[2])) < OLDEST:
+        version = found[0].partition(":")[2]
+        raise StoreUnavailable(f"the Redis server at {url} has version {version}, and 6.2 or newer is needed")
+
+
+def risks(settings: Mapping[str, str]) -> list[str]:
+    """What a server with these settings may lose, each with what to set."""
+    found = []
+    match settings.get("appendonly"), settings.get("appendfsync"):
+        case None, _:
+            found.append(
+                "does not tell how it keeps data (CONFIG is not allowed): whether a power loss costs acknowledged "
+                "steps depends on its appendonly and appendfsync"
+            )
+        case "no", _:
+            found.append(
+                "keeps data in memory only (appendonly is no): a restart or a power loss can cost every step since its "
+                "last snapshot; set `appendonly yes` and `appendfsync always`"
+            )
+        case _, "everysec":
+            found.append(
+                "syncs once a second (appendfsync is everysec): a power loss can cost about the last second of "
+                "acknowledged steps; set `appendfsync always` where that is too much"
+            )
+        case _, "no":
+            found.append(
+                "leaves syncing to the system (appendfsync is no): a power loss can cost about half a minute of "
+                "acknowledged steps; set `appendfsync always`, or `everysec`"
+            )
+    policy = settings.get("maxmemory-policy", "")
+    if policy.startswith("allkeys") and settings.get("maxmemory") != "0":
+        found.append(f"throws agents away when it is full (maxmemory-policy is {policy}); set it to noeviction")
+    return found
+
+
+async def _migrate(server: Server, space: SpaceKeys, kept: str) -> None:
+    if not kept.isdecimal():
+        raise StoreCorrupt(f"the key {space.schema} at {server.url} is not of fsm-agent; choose another namespace")
+    if int(kept) > schema():
+        raise StoreTooNew(
+            f"the store {server.url} has schema version {kept} here, and this fsm-agent knows versions up to "
+            f"{schema()}; upgrade fsm-agent"
+        )
+    for version in range(int(kept), schema()):
+        script = of_source(_MIGRATE % MIGRATIONS[version - 1])
+        await server.write(Call(script, space, (str(version), str(version + 1))))
+
+
+def _list(answer: Sequence[str] | RedisError) -> Sequence[str]:
+    return () if isinstance(answer, RedisError) else answer

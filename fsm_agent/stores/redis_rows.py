@@ -1,0 +1,158 @@
+"""Rows as the texts that Redis keeps. A line break divides what a script must tell apart: JSON has none in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fsm_agent.agent import Head
+from fsm_agent.effect import EffectEntry
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Origin, Snapshot
+from fsm_agent.step import KeyOutcome, Queued, Step
+from fsm_agent.stores import codec
+
+
+def pairs(flat: Sequence[str]) -> dict[str, str]:
+    """A hash as a script tells it: name, value, name, value."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def pin_text(head: Head) -> str:
+    return f"{head.workflow}\n{codec.encode((head.workflow_version, head.definition, head.created_ms))}"
+
+
+def moving_text(row: codec.MovingRow) -> str:
+    """What no script looks at of a ``MovingRow``."""
+    return f"{codec.encode((row.state, row.updated_ms))}\n{row.cold}"
+
+
+def wake_text(head: Head) -> str:
+    """When the agent needs somebody, and when it would while events are queued; ``-`` is never."""
+    own_ms, called_ms = head.own_wake_ms, head._replace(queued=1).wake_ms
+    return f"{'-' if own_ms is None else own_ms} {'-' if called_ms is None else called_ms}"
+
+
+def lease_text(lease: Lease | None) -> str:
+    if lease is None:
+        return ""
+    return f"{lease.until_ms} {lease.holder.pid} {lease.holder.started_ms} {lease.holder.host}"
+
+
+def head_of(agent_id: str, fields: Mapping[str, str]) -> Head:
+    workflow, pin = fields["pin"].rsplit("\n", 1)
+    workflow_version, definition, created_ms = codec.decode(pin)
+    moving, cold = fields["moving"].split("\n")
+    state, updated_ms = codec.decode(moving)
+    status, version = int(fields["status"]), int(fields["version"])
+    row = codec.MovingRow(state, status, version, updated_ms, cold)
+    held = codec.HeldRow(int(fields["epoch"]), int(fields.get("queued", 0)), *_lease_row(fields.get("lease")))
+    return codec.head_of((agent_id, workflow, workflow_version, definition, created_ms, *row, *held))
+
+
+def _lease_row(text: str | None) -> codec.LeaseRow:
+    if not text:
+        return codec.FREE
+    until_ms, pid, started_ms, host = text.split(" ", 3)
+    return (host, int(pid), int(started_ms), int(until_ms))
+
+
+#: How many parts of a ``StepRow`` stand before ``append``.
+_FACTS = codec.StepRow._fields.index("append")
+
+
+def step_text(step: Step) -> str:
+    """Facts, what was appended, payload, delta; what is nothing at the end is left away."""
+    row = codec.step_row(step)
+    facts: list[Json] = list(row[:_FACTS])
+    while facts[-1] is None:
+        facts.pop()
+    texts = (codec.encode(facts), row.append or "", row.payload or "", row.delta or "")
+    return "\n".join(texts).rstrip("\n")
+
+
+def step_of(text: str) -> Step:
+    facts, *texts = text.split("\n")
+    known = codec.decode(facts)
+    texts += [""] * (len(codec.StepRow._fields) - _FACTS - len(texts))
+    row: list[Any] = [*known, *[None] * (_FACTS - len(known)), *(text or None for text in texts)]
+    return codec.step_of(tuple(row))
+
+
+def snapshot_text(snapshot: Snapshot) -> str:
+    """The first line says which steps are covered, and since which the items that they appended are needed."""
+    version, appended_since, values = codec.snapshot_row(snapshot)
+    since = min(snapshot.appended_since.values(), default=version)
+    return f"{version} {since}\n{appended_since}\n{values}"
+
+
+def snapshot_of(text: str) -> Snapshot:
+    covered, appended_since, values = text.split("\n")
+    return codec.snapshot_of((int(covered.split()[0]), appended_since, values))
+
+
+def origin_text(origin: Origin) -> str:
+    _, head, values = codec.origin_row(origin)
+    return f"{head}\n{values}"
+
+
+def origin_of(text: str) -> Origin:
+    head, values = text.split("\n")
+    return codec.origin_of((None, head, values))
+
+
+def key_text(key: str | None) -> str:
+    """Keys are kept as JSON, which knows no line break and no text without bytes; empty is none."""
+    return "" if key is None else codec.encode(key)
+
+
+def key_of(text: str) -> str:
+    key: str = codec.decode(text)
+    return key
+
+
+def outcome_text(outcome: KeyOutcome) -> str:
+    return f"{'' if outcome.version is None else outcome.version} {outcome.fingerprint}"
+
+
+def outcome_of(text: str) -> KeyOutcome:
+    version, fingerprint = text.split(" ", 1)
+    return KeyOutcome(int(version) if version else None, fingerprint)
+
+
+def queued_text(queued: Queued) -> str:
+    return f"{key_text(queued.event.key)}\n{codec.queued_row(queued)}"
+
+
+def queue_of(flat: Sequence[str]) -> tuple[Queued, ...]:
+    queue = sorted((int(number), text) for number, text in pairs(flat).items())
+    return tuple(codec.queued_of(number, text.split("\n")[1]) for number, text in queue)
+
+
+def effect_text(entry: EffectEntry) -> str:
+    """The epoch while it is open, its beginning, its end."""
+    _, *begun = codec.effect_row(entry)[:8]
+    if entry.is_open:
+        return f"{entry.epoch}\n{codec.encode(begun)}"
+    return f"\n{codec.encode(begun)}\n{ended_text(entry.ended_ms, entry.result)}"
+
+
+def ended_text(ended_ms: int | None, result: Json) -> str:
+    return codec.encode((ended_ms, codec.encode(result)))
+
+
+def effects_of(flat: Sequence[str]) -> tuple[EffectEntry, ...]:
+    """In order of activation, name, use."""
+    found = (effect_of(key, text) for key, text in pairs(flat).items())
+    return tuple(sorted(found, key=lambda entry: (entry.activation, entry.name, entry.use)))
+
+
+def effect_of(key: str, text: str) -> EffectEntry:
+    _, begun, *ended = text.split("\n")
+    return codec.effect_of((key, *codec.decode(begun), *(codec.decode(ended[0]) if ended else (None, None))))
+
+
+def steps_of(joined: str) -> tuple[Step, ...]:
+    """Steps as a script tells them."""
+    return tuple(step_of(text) for text in joined.split("\0")) if joined else ()

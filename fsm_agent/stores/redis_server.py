@@ -1,0 +1,92 @@
+"""A server, or the cluster that it belongs to: what is asked of it, how often, and what a failure means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis.exceptions import MovedError, NoScriptError, RedisError
+
+from fsm_agent.errors import StoreError
+from fsm_agent.stores import redis_errors as errors
+from fsm_agent.stores.redis_address import Address
+from fsm_agent.stores.redis_scripts import Call
+from fsm_agent.stores.redis_wire import Command, Unanswered, Unsent, Wire
+
+#: How many nodes of a cluster are asked in turn, each by the word of the one before.
+NODES: Final = 4
+
+
+class Server:
+    """Writes and reads have a connection each, so that a read does not wait until writes are synced.
+
+    A write is never sent again once it may have been done; a read is, once.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.url = address.url
+        self._writes, self._reads = Wire(address.connect), Wire(address.connect)
+        self._is_closed = False
+
+    async def write(self, call: Call) -> Any:
+        try:
+            return await self._called(self._writes, call)
+        except Unanswered as error:
+            raise self._unanswered(error, is_write=True) from error.__cause__
+
+    async def read(self, call: Call) -> Any:
+        try:
+            return await self._called(self._reads, call)
+        except Unanswered:
+            try:
+                return await self._called(self._reads, call)
+            except Unanswered as error:
+                raise self._unanswered(error, is_write=False) from error.__cause__
+
+    async def look(self, *commands: Command, but: type[Exception] | tuple[()] = ()) -> list[Any]:
+        """The answers to commands that only read; errors of kind ``but`` stay among them."""
+        try:
+            answers = await self._asked(self._reads, commands)
+        except Unanswered:
+            try:
+                answers = await self._asked(self._reads, commands)
+            except Unanswered as error:
+                raise self._unanswered(error, is_write=False) from error.__cause__
+        for answer in answers:
+            if isinstance(answer, RedisError) and not isinstance(answer, but):
+                raise errors.answered(answer, self.url) from answer
+        return answers
+
+    async def close(self) -> None:
+        self._is_closed = True
+        await self._writes.close()
+        await self._reads.close()
+
+    async def _called(self, wire: Wire, call: Call) -> Any:
+        (answer,) = await self._asked(wire, [call.by_sha])
+        if isinstance(answer, NoScriptError):
+            (answer,) = await self._asked(wire, [call.by_source])
+        if isinstance(answer, RedisError):
+            raise errors.answered(answer, self.url) from answer
+        return answer
+
+    async def _asked(self, wire: Wire, commands: Sequence[Command]) -> list[Any]:
+        """Follows a cluster to the node that has the keys: a command that it sends elsewhere was not done."""
+        if self._is_closed:
+            raise errors.closed(self.url)
+        answers: list[Any] = []
+        try:
+            for _ in range(NODES):
+                answers = await wire.ask(commands)
+                moved = next((each for each in answers if isinstance(each, MovedError)), None)
+                if moved is None:
+                    break
+                wire.go_to(moved.host, moved.port)
+        except Unsent as error:
+            raise errors.unreachable(error.__cause__, self.url) from error.__cause__
+        return answers
+
+    def _unanswered(self, error: Unanswered, *, is_write: bool) -> StoreError:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            return errors.unreadable(self.url)
+        return errors.unanswered(self.url, is_write=is_write)
