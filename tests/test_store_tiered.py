@@ -47,6 +47,12 @@ class TestTieredStoreThatRemembersNothing(DurableStoreContract):
         return f"tiered:sqlite:///{tmp_path}/warm.db,sqlite:///{tmp_path}/cold.db,hot=0"
 
 
+class TestTieredStoreOnServers(DurableStoreContract):
+    @pytest.fixture
+    def url(self, redis_url: str, postgres_url: str) -> str:
+        return f"tiered:{redis_url},{postgres_url}"
+
+
 class Crash(Exception):
     """The process is gone."""
 
@@ -425,3 +431,22 @@ async def _do(store: Any, move: str, number: int) -> None:
         case "shorten":
             record = await store.load(ID)
             await store.shorten(head, Origin(head, data_of(record)))
+
+
+@on_loop
+async def test_agents_move_between_servers_as_in_one_process(redis_url: str, postgres_url: str) -> None:
+    async with open_store(f"tiered:{redis_url},{postgres_url}", clock=FakeClock()) as store:
+        assert isinstance(store, TieredStore)
+        await keep_definitions(store)
+        await a_long_life(store)
+        await store.commit(a_commit(7, dequeue=1, head={"status": Status.DONE}))
+        before, size = await everything(store), await store.size(ID)
+        assert await store._moves.archive(ID)
+        after, archived = await everything(store), await store.size(ID)
+        assert [each for each in after if each != archived] == [each for each in before if each != size]
+        await store.commit(a_commit(8, epoch=None, delta=Delta({"n": 8})))
+        assert data_of(await store.load(ID))["n"] == 8
+        assert await store._moves.archive(ID)
+        await store.delete(await store.head(ID))
+        with pytest.raises(AgentNotFound):
+            await store.load(ID)

@@ -24,12 +24,12 @@ from fsm_agent.stores import postgres_statements as statements
 from fsm_agent.stores import postgres_values as values_of
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.postgres_clock import ServerClock
 from fsm_agent.stores.postgres_pool import Address, Pool, address_of
 from fsm_agent.stores.postgres_rows import dossier_of, head_of, record_of, steps_of
 from fsm_agent.stores.postgres_session import Row
 from fsm_agent.stores.postgres_text import kept, told, told_rows
 from fsm_agent.stores.postgres_whole import Adoption, adopt
+from fsm_agent.stores.server_clock import ServerClock
 
 
 class PostgresStore(Store):
