@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fsm_agent.actions.action import Action
-from fsm_agent.actions.outside import Outside
+from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.threads import waiting_on
 from fsm_agent.agent import Head
@@ -82,6 +82,7 @@ class Performing:
 
     def __init__(self, store: Store, actions: Actions) -> None:
         self._store = store
+        self._ledger: Ledger = store
         self._actions = actions
         self._shifts: dict[str, _Shift] = {}
         self._beat: asyncio.TimerHandle | None = None
@@ -94,7 +95,7 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
-        outside = Outside(self._store, effect.head, wait=waiting_on(asyncio.get_running_loop()))
+        outside = Outside(self._ledger, effect.head, wait=waiting_on(asyncio.get_running_loop()))
         return await outside.judged(await self._acted(action, effect, outside))
 
     async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:

@@ -192,4 +192,6 @@ def _settlement(effect: str | None, event: str | None, result: Json, *, not_done
         return None
     if effect is None or event is not None or is_said != 1:
         raise Refused("an effect is settled by `effect` with either `result` or `not_done`, and without `event`")
-    return Settlement(effect, was_done=False) if not_done else Settlement(effect, was_done=True, result=own(result))
+    if not_done:
+        return Settlement(effect, was_done=False)
+    return Settlement(effect, was_done=True, result=own(result, "the result"))
