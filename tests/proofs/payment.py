@@ -26,7 +26,7 @@ DOCUMENT: dict[str, Any] = {
     "states": {
         "paying": {
             "do": "pay",
-            "retry": {"attempts": 2, "backoff": "1s", "on": ["OSError"]},
+            "retry": {"attempts": 2, "backoff": "1ms", "on": ["OSError"]},
             "on": {"paid": "sending"},
         },
         "sending": {"do": "send", "on": {"sent": "done"}},

@@ -152,7 +152,7 @@ def _crash_at_each(places: range, new_url: Callable[[], str], expected: Ending, 
     assert repeated > 0, "something idempotent was done again, or this proves nothing"
 
 
-@pytest.mark.parametrize("every", [25, 27, 29, 31])
+@pytest.mark.parametrize("every", [29, 31, 33, 35])
 def test_processes_that_die_again_and_again_keep_them_too(
     undisturbed: tuple[Ending, int], new_file: Callable[[], str], every: int
 ) -> None:
