@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
-    from fsm_agent.actions.context import Context
+    from fsm_agent.actions.context import BlockingContext, Context
     from fsm_agent.agent import Agent, Question, Status
     from fsm_agent.declaration import State, Transition, Workflow
+    from fsm_agent.effect import NOT_DONE, EffectEntry
     from fsm_agent.errors import (
         ActionError,
         Conflict,
+        EffectInDoubt,
+        EffectMismatch,
         FsmAgentError,
         LeaseHeld,
         Refused,
@@ -33,12 +36,17 @@ _HOMES: Final = {
     "Action": "actions.action",
     "ActionError": "errors",
     "Agent": "agent",
+    "BlockingContext": "actions.context",
     "Conflict": "errors",
     "Context": "actions.context",
+    "EffectEntry": "effect",
+    "EffectInDoubt": "errors",
+    "EffectMismatch": "errors",
     "Emission": "actions.action",
     "Finding": "finding",
     "FsmAgentError": "errors",
     "LeaseHeld": "errors",
+    "NOT_DONE": "effect",
     "Question": "agent",
     "Refused": "errors",
     "Runner": "runner",
@@ -58,11 +66,16 @@ _HOMES: Final = {
 __version__ = "0.1.0"
 
 __all__ = [
+    "NOT_DONE",
     "Action",
     "ActionError",
     "Agent",
+    "BlockingContext",
     "Conflict",
     "Context",
+    "EffectEntry",
+    "EffectInDoubt",
+    "EffectMismatch",
     "Emission",
     "Finding",
     "FsmAgentError",

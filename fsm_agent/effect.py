@@ -6,8 +6,8 @@ beginning until its result is recorded; what is open when its driver is gone may
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import NamedTuple
+from enum import Enum, StrEnum
+from typing import Final, NamedTuple
 
 from fsm_agent.jsontypes import Json
 
@@ -21,6 +21,15 @@ class EffectMode(StrEnum):
     AT_MOST_ONCE = "at_most_once"
     #: a probe is asked whether it was done
     CHECK = "check"
+
+
+class Undone(Enum):
+    """What a probe returns instead of a result."""
+
+    NOT_DONE = "not done"
+
+
+NOT_DONE: Final = Undone.NOT_DONE
 
 
 class EffectEntry(NamedTuple):

@@ -19,10 +19,14 @@ FsmAgentError
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
-│   └── NotParked              unpark of an agent that is not parked
+│   ├── NotParked              unpark of an agent that is not parked
+│   └── EffectNotOpen          settling an effect that is not in doubt
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   └── ModuleNotAllowed       a module outside the allowed list
+├── EffectUnclear              what an operator must decide; the agent parks
+│   ├── EffectInDoubt          begun, and nobody knows whether it happened
+│   └── EffectMismatch         the same effect with other arguments
 ├── StoreError                 a store could not do what it promises
 │   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
 │   ├── StoreUnavailable       locked, read-only, full, gone
@@ -166,6 +170,13 @@ class NotParked(Refused):
         super().__init__(f"agent {agent_id!r} is {status}, and only a parked one can be unparked")
 
 
+class EffectNotOpen(Refused):
+    """``open_`` names what may be settled, each as ``name (key)``."""
+
+    def __init__(self, agent_id: str, key: str, open_: Iterable[str]) -> None:
+        super().__init__(f"agent {agent_id!r} has no open effect {shortened(key)}; open: {listed(open_)}")
+
+
 class ActionError(FsmAgentError):
     """What a worker's code did wrong."""
 
@@ -180,6 +191,30 @@ class ActionMissing(ActionError):
 class ModuleNotAllowed(ActionError):
     def __init__(self, module: str, allowed: Iterable[str]) -> None:
         super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
+
+
+class EffectUnclear(FsmAgentError):
+    """An effect of which only an operator can say how it goes on."""
+
+
+class EffectInDoubt(EffectUnclear):
+    """``begun`` is when, as text."""
+
+    def __init__(self, agent_id: str, name: str, key: str, begun: str) -> None:
+        self.name, self.key = name, key
+        super().__init__(
+            f"effect {name!r} was begun at {begun} and no result is recorded: it may have happened or not; find out, "
+            f"and say `unpark {agent_id} --effect {key}` with `--result JSON` or with `--not-done`"
+        )
+
+
+class EffectMismatch(EffectUnclear):
+    def __init__(self, agent_id: str, name: str, key: str) -> None:
+        self.name, self.key = name, key
+        super().__init__(
+            f"effect {name!r} of agent {agent_id!r} was begun with other arguments under its key {key}: every attempt "
+            "must use a name in the same order with the same arguments"
+        )
 
 
 class StoreError(FsmAgentError):

@@ -107,6 +107,8 @@ class EffectLoop:
                 return await self._store.history(agent_id, after=after)
             case ask.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
+            case ask.ReadEffects(agent_id):
+                return await self._store.effects(agent_id)
             case ask.ReadProgram(definition):
                 return await self._program(definition)
             case ask.Sleep(head, until_ms):

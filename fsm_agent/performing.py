@@ -5,29 +5,26 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from fsm_agent.actions.action import Action, Emission
-from fsm_agent.actions.calling import call
-from fsm_agent.actions.context import Context
+from fsm_agent.actions.action import Action
+from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.threads import waiting_on
 from fsm_agent.agent import Head
-from fsm_agent.engine.effects import Act, Acted, Emitted, Failed, Missing, Overdue, Superseded
+from fsm_agent.attempting import OutOfTime, attempt, emitted, failure_of
+from fsm_agent.engine.effects import Act, Acted, Missing, Overdue, Superseded
 from fsm_agent.engine.session import LEASE_MS, RENEW_MS
-from fsm_agent.errors import ActionError, FsmAgentError, StoreError
-from fsm_agent.jsontypes import Json
+from fsm_agent.errors import ActionError, StoreError
 from fsm_agent.lease import Lease
 from fsm_agent.processes import this_process
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
-
-#: Errors that no repetition mends.
-_NEVER_RETRIED: Final = (FsmAgentError,)
 
 
 class Hands(Protocol):
@@ -85,6 +82,7 @@ class Performing:
 
     def __init__(self, store: Store, actions: Actions) -> None:
         self._store = store
+        self._ledger: Ledger = store
         self._actions = actions
         self._shifts: dict[str, _Shift] = {}
         self._beat: asyncio.TimerHandle | None = None
@@ -97,19 +95,23 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
+        outside = Outside(self._ledger, effect.head, wait=waiting_on(asyncio.get_running_loop()))
+        return await outside.judged(await self._acted(action, effect, outside))
+
+    async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:
         began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, lambda: _attempt(action, effect))
+            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside))
         except Superseded:
             raise
-        except _OutOfTime:
+        except OutOfTime:
             return await self._out_of_time(effect, _ms_since(began))
         except SystemExit as error:
             exits = RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}")
             return failure_of(exits, await self._store.now(), _ms_since(began))
         except Exception as error:
             return failure_of(error, await self._store.now(), _ms_since(began))
-        return _emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
+        return emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
 
     async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
@@ -209,71 +211,5 @@ class Performing:
             await ending.wait()
 
 
-def context_of(effect: Act) -> Context:
-    """What the action is given."""
-    head = effect.head
-    return Context(
-        agent_id=head.id,
-        state=head.state,
-        data=effect.data,
-        attempt=effect.attempt,
-        activation=head.activation,
-        visits=head.visits,
-        now_ms=effect.now_ms,
-    )
-
-
-def _attempt(action: Action, effect: Act) -> Awaitable[Any]:
-    work, seconds = call(action, context_of(effect), effect.arguments), _allowance(effect)
-    return work if seconds is None else _in_time(work, seconds)
-
-
-def _allowance(effect: Act) -> float | None:
-    """Seconds until the attempt's time is out or a timer ends it; ``None`` is no bound."""
-    if effect.timeout_ms is None and effect.until_ms is None:
-        return None
-    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
-    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
-
-
-class _OutOfTime(Exception):
-    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
-
-
-async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
-    try:
-        async with asyncio.timeout(seconds) as timer:
-            return await work
-    except TimeoutError:
-        if timer.expired():
-            raise _OutOfTime from None
-        raise
-
-
-def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
-    """What the rules are told of an exception that an action raised."""
-    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-    logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
-    is_retryable = not isinstance(error, _NEVER_RETRIED)
-    said = _message(error) or types[0]
-    return Failed(types, said, now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
-
-
-def _message(error: Exception) -> str:
-    """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
-    try:
-        said = str(error)
-    except Exception as failure:
-        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    return said.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def _ms_since(began: float) -> int:
     return round((perf_counter() - began) * 1000)
-
-
-def _emitted(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Emitted:
-    payload: Mapping[str, Json] = {}
-    if isinstance(returned, Emission):
-        returned, payload = returned.event, returned.payload
-    return Emitted(returned, payload, now_ms, duration_ms, emits)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
+from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.engine import beginning, intake, operator
+from fsm_agent.errors import Refused
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.loop import EffectLoop
@@ -25,6 +27,9 @@ from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
 logger = logging.getLogger("fsm_agent")
+
+#: ``None`` is a result like any other
+_UNSAID: Final = object()
 
 
 class Runner:
@@ -130,14 +135,23 @@ class Runner:
         *,
         event: str | None = None,
         payload: Mapping[str, Json] | None = None,
+        effect: str | None = None,
+        result: Json = _UNSAID,
+        not_done: bool = False,
         by: str | None = None,
         drive: bool = True,
     ) -> Agent:
-        """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``."""
+        """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``.
+
+        With ``effect``, the key of one in doubt, say what became of it: its ``result``, which is recorded, or
+        ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
+        """
+        desk = self._loop.desk(drives=drive)
         said = _event(event or "retry", payload, by)
-        return await self._loop.call(
-            operator.unpark_agent(self._loop.desk(drives=drive), agent_id, said, retry=event is None)
-        )
+        settlement = _settlement(effect, event, result, not_done=not_done)
+        if settlement is not None:
+            return await self._loop.call(operator.settle_effect(desk, agent_id, settlement, by=by))
+        return await self._loop.call(operator.unpark_agent(desk, agent_id, said, retry=event is None))
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""
@@ -146,6 +160,10 @@ class Runner:
     async def history(self, agent_id: str) -> Sequence[Step]:
         """Every step, the first first."""
         return await self.store.history(agent_id)
+
+    async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
+        """What its actions did to the world outside, in order of activation, name and use."""
+        return await self.store.effects(agent_id)
 
     async def close(self) -> None:
         """Stop what runs here, give its leases up, and close the store."""
@@ -165,3 +183,15 @@ def _event(name: str, payload: Mapping[str, Json] | None, by: str | None, key: s
     """What somebody said; who it was and the key are text that any store can keep."""
     own({"by": by, "key": key})
     return Event(name, payload or {}, by, key)
+
+
+def _settlement(effect: str | None, event: str | None, result: Json, *, not_done: bool) -> Settlement | None:
+    """What is said of an effect, if one is named."""
+    is_said = (result is not _UNSAID) + not_done
+    if effect is None and not is_said:
+        return None
+    if effect is None or event is not None or is_said != 1:
+        raise Refused("an effect is settled by `effect` with either `result` or `not_done`, and without `event`")
+    if not_done:
+        return Settlement(effect, was_done=False)
+    return Settlement(effect, was_done=True, result=own(result, "the result"))

@@ -79,6 +79,7 @@ class Runner:
     unpark = _blocking(AsyncRunner.unpark)
     get = _blocking(AsyncRunner.get)
     history = _blocking(AsyncRunner.history)
+    effects = _blocking(AsyncRunner.effects)
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""

@@ -15,6 +15,9 @@ from fsm_agent.errors import (
     AnswerUnclear,
     Conflict,
     DataInvalid,
+    EffectInDoubt,
+    EffectMismatch,
+    EffectNotOpen,
     ExpressionFailed,
     FsmAgentError,
     GuardsRefused,
@@ -65,6 +68,18 @@ SENTENCES = [
         ExpressionFailed("1 / data.n", "division by zero", {"data.n": 0}),
         "expression `1 / data.n` failed: division by zero, on {'data.n': 0}",
     ),
+    (
+        EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),
+        "effect 'charge' was begun at 2026-01-01T00:00:00.000+00:00 and no result is recorded: it may have happened or "
+        "not; find out, and say `unpark a-1 --effect 0f3a` with `--result JSON` or with `--not-done`",
+    ),
+    (
+        EffectMismatch("a-1", "charge", "0f3a"),
+        "effect 'charge' of agent 'a-1' was begun with other arguments under its key 0f3a: every attempt must use a "
+        "name in the same order with the same arguments",
+    ),
+    (EffectNotOpen("a-1", "0f", ["charge (0f3a)"]), "agent 'a-1' has no open effect '0f'; open: charge (0f3a)"),
+    (EffectNotOpen("a-1", "0f", []), "agent 'a-1' has no open effect '0f'; open: nothing"),
     (NotAddressee("eve", ["ana", "bob"]), "the question is for ana, bob, and 'eve' may not answer it"),
     (NotAddressee(None, ["ana"]), "the question is for ana, and an unnamed sender may not answer it"),
     (AnswerUnclear("a-1", "asking", ["yes", "no"]), "agent 'a-1' asks in state 'asking' for one of yes, no: say which"),

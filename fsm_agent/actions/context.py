@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from fsm_agent.actions.action import Emission
+from fsm_agent.actions.outside import Outside, deed
 from fsm_agent.data import Data
+from fsm_agent.effect import EffectMode
+from fsm_agent.errors import ActionError
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import moment
 
+EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
+
 
 @dataclass(slots=True)
-class Context:
+class Situation:
     """The agent as its action sees it. Changes to ``data`` become visible with the step that the returned event
     takes, or not at all."""
 
@@ -28,6 +34,8 @@ class Context:
     visits: Mapping[str, int]
     #: when this attempt began, milliseconds since the epoch by the store's clock
     now_ms: int
+    #: a context that is made by hand has none, and does no effects
+    outside: Outside | None = field(default=None, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -37,3 +45,65 @@ class Context:
     def emit(self, event: str, /, **payload: Json) -> Emission:
         """An event with a payload, to be returned."""
         return Emission(event, payload)
+
+
+class Context(Situation):
+    """What an ``async def`` action is given."""
+
+    __slots__ = ()
+
+    async def effect(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        /,
+        *args: Json,
+        mode: EffectModeName = "idempotent",
+        probe: Callable[..., Any] | None = None,
+        **kwargs: Json,
+    ) -> Any:
+        """Call ``fn(*args, **kwargs)``, record its result, and return it; where one is recorded, return that.
+
+        A coroutine function is awaited, a plain one runs in a thread. Arguments and result are JSON, and ``fn`` gets
+        plain copies of them; if it has a parameter ``idempotency_key``, it gets the key of this effect, which is the
+        same in every attempt. Uses of one name are told apart by their order.
+
+        What was begun and has no result - a crash, an exception, a time-out - is done again (``idempotent``), is never
+        done again and parks the agent (``at_most_once``), or ``probe(*args, **kwargs)`` returns its result or
+        ``NOT_DONE`` (``check``).
+        """
+        return await _outside(self, name).do(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
+
+
+class BlockingContext(Situation):
+    """What a plain ``def`` action is given, which runs in a thread."""
+
+    __slots__ = ()
+
+    def effect(
+        self,
+        name: str,
+        fn: Callable[..., Any],
+        /,
+        *args: Json,
+        mode: EffectModeName = "idempotent",
+        probe: Callable[..., Any] | None = None,
+        **kwargs: Json,
+    ) -> Any:
+        """Like ``Context.effect``, blocking: ``fn`` is called in the thread of the action."""
+        return _outside(self, name).do_blocking(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
+
+
+class InlineContext(Situation):
+    """What an action is given that runs on the loop: all but effects, since nobody else could do anything meanwhile."""
+
+    __slots__ = ()
+
+    def effect(self, name: str, *_: Any, **__: Any) -> NoReturn:
+        raise ActionError(f"effect {name!r} cannot be done inline in state {self.state!r}: leave `inline=True` away")
+
+
+def _outside(context: Situation, name: str) -> Outside:
+    if context.outside is None:
+        raise ActionError(f"effect {name!r} needs a runner or `testing.drive`, and this context was made by hand")
+    return context.outside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -55,10 +55,35 @@ async def send(
     return await session.follow(call)
 
 
-async def unpark(session: Session, agent_id: str, event: str | None, payload: Mapping[str, Json] | None) -> Agent:
-    """Let a parked agent try again, or let ``event`` happen."""
-    call = session.runner.unpark(agent_id, event=event, payload=payload, by=session.settings.by)
-    return await session.follow(call)
+def way_out(
+    *,
+    retry: bool,
+    event: str | None,
+    payload: Mapping[str, Json] | None,
+    effect: str | None,
+    result: tuple[Json] | None,
+    not_done: bool,
+) -> dict[str, Json]:
+    """How a parked agent goes on, as the runner takes it; raises ``click.ClickException`` for what excludes another."""
+    ways = [option for option, is_given in {"--retry": retry, "--event": event, "--effect": effect}.items() if is_given]
+    if not ways:
+        how = "say how it goes on, with --retry, with --event EVENT or with --effect KEY"
+        raise click.UsageError(how, click.get_current_context())
+    if len(ways) > 1:
+        raise click.ClickException(f"{' and '.join(ways)} exclude each other")
+    if payload is not None and event is None:
+        raise click.ClickException("--payload is that of an event, and needs --event")
+    if effect is None and (result or not_done):
+        raise click.ClickException("--result and --not-done say what became of an effect, and need --effect KEY")
+    if effect is not None and bool(result) is not_done:
+        raise click.ClickException("--effect needs either --result JSON, if it was done, or --not-done")
+    said = {"result": result[0]} if result else {"not_done": True} if not_done else {}
+    return {"event": event, "payload": payload, "effect": effect, **said}
+
+
+async def unpark(session: Session, agent_id: str, way: Mapping[str, Any]) -> Agent:
+    """Let a parked agent go on as ``way_out`` says."""
+    return await session.follow(session.runner.unpark(agent_id, **way, by=session.settings.by))
 
 
 async def resume(session: Session, agent_id: str) -> Agent:

@@ -9,7 +9,7 @@ import click
 from fsm_agent.cli import delivering, starting
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.values import json_object
+from fsm_agent.cli.values import any_json, json_object
 from fsm_agent.jsontypes import Json
 
 _agent = click.argument("agent_id", metavar="ID")
@@ -101,13 +101,11 @@ def cancel(settings: Settings, *, agent_id: str) -> int:
 @click.option("--retry", is_flag=True, help="Try again what parked it.")
 @click.option("--event", metavar="EVENT", help="Let this event happen instead.")
 @_payload
+@click.option("--effect", metavar="KEY", help="Say what became of this effect, and try again.")
+@click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, and this is its result.")
+@click.option("--not-done", is_flag=True, help="It was not done, and may be.")
 @click.pass_obj
-def unpark(
-    settings: Settings, *, agent_id: str, retry: bool, event: str | None, payload: dict[str, Json] | None
-) -> int:
-    """Let the parked agent ID go on; either --retry or --event is needed."""
-    if not retry and event is None:
-        raise click.UsageError("say how it goes on, with --retry or --event EVENT", click.get_current_context())
-    if retry and event is not None:
-        raise click.ClickException("--retry and --event exclude each other")
-    return drive(settings, lambda session: delivering.unpark(session, agent_id, event, payload))
+def unpark(settings: Settings, /, *, agent_id: str, **way: Any) -> int:
+    """Let the parked agent ID go on; --retry, --event or --effect is needed."""
+    chosen = delivering.way_out(**way)
+    return drive(settings, lambda session: delivering.unpark(session, agent_id, chosen))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
 from fsm_agent.cli.settings import Settings
+from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.step import iso
@@ -58,6 +60,20 @@ def history(settings: Settings, agent_id: str) -> None:
     output.show(settings, document, lambda: [history_table(steps)])
 
 
+@click.command()
+@click.argument("agent_id", metavar="ID")
+@click.pass_obj
+def effects(settings: Settings, agent_id: str) -> None:
+    """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
+    head, entries = _look(settings, lambda store: _with_effects(store, agent_id))
+    document = {"id": agent_id, "effects": [_effect(entry) for entry in entries]}
+    output.show(settings, document, lambda: effects_blocks(settings, head, entries))
+
+
+async def _with_effects(store: Store, agent_id: str) -> tuple[Head, Sequence[EffectEntry]]:
+    return await store.head(agent_id), await store.effects(agent_id)
+
+
 async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow]:
     """An agent as it stands, and the definition that it is pinned to."""
     head = await store.head(agent_id)
@@ -70,6 +86,19 @@ def _look(settings: Settings, look: Callable[[Store], Awaitable[Result]]) -> Res
             return await look(store)
 
     return asyncio.run(within())
+
+
+def _effect(entry: EffectEntry) -> dict[str, Json]:
+    return {
+        "key": entry.key,
+        "name": entry.name,
+        "use": entry.use,
+        "activation": entry.activation,
+        "mode": str(entry.mode),
+        "begun_at": iso(entry.begun_ms),
+        "ended_at": None if entry.ended_ms is None else iso(entry.ended_ms),
+        "result": entry.result,
+    }
 
 
 def _entry(head: Head) -> dict[str, Json]:

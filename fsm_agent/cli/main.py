@@ -46,6 +46,7 @@ COMMANDS: Final = {
         "list": Entry("looking:list_agents", "List agents."),
         "show": Entry("looking:show", "Show an agent, what it asks, and what to type next."),
         "history": Entry("looking:history", "Show every step of an agent."),
+        "effects": Entry("looking:effects", "Show what an agent did to the world outside."),
     },
     "Change": {
         "cancel": Entry("driving:cancel", "Cancel an agent."),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.agent import Agent, Question, Status
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import kind_of, meaning
+from fsm_agent.errors import EffectInDoubt, EffectMismatch
 from fsm_agent.jsontypes import Json, Schema, object_schema
 from fsm_agent.workflow import Workflow
+
+#: what parks an agent for an effect; what became of it is told by its key
+_UNCLEAR: Final = (EffectInDoubt.__name__, EffectMismatch.__name__)
 
 
 class Next(NamedTuple):
@@ -28,6 +32,8 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
         case Status.RUNNING:
             yield Next("go on", settings.command("resume", agent.id))
         case Status.PARKED:
+            if agent.error and agent.error["type"] in _UNCLEAR:
+                yield Next("see effects", settings.command("effects", agent.id))
             yield Next("try again", settings.command("unpark", agent.id, "--retry"))
             yield from _instead(settings, agent, workflow)
         case Status.WAITING:

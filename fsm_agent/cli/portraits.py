@@ -31,7 +31,7 @@ def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterat
     """Where an agent stands, what it knows and asks, and what to type next."""
     yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
     if agent.data:
-        yield Facts("data", [(name, Ink(_short(value))) for name, value in agent.data.items()])
+        yield Facts("data", [(name, Ink(short(value))) for name, value in agent.data.items()])
     if agent.output:
         yield Facts("output", _fields(agent.output))
     if agent.error:
@@ -66,7 +66,7 @@ def _standing(agent: Agent) -> list[tuple[str, Ink]]:
 
 def _fields(output: Json) -> list[tuple[str, Ink]]:
     named = output if isinstance(output, Mapping) else {"": output}
-    return [(name, Ink(_short(value), Tone.STRONG)) for name, value in named.items()]
+    return [(name, Ink(short(value), Tone.STRONG)) for name, value in named.items()]
 
 
 def question_block(question: Question) -> Prose:
@@ -142,6 +142,7 @@ def _lasting(ms: int) -> str:
     return f"{ms} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s" if ms < 60_000 else span(timedelta(milliseconds=ms))
 
 
-def _short(value: Json) -> str:
+def short(value: Json) -> str:
+    """JSON, cut to a length that fits a line."""
     text = visible(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 
 from fsm_agent.errors import listed, shortened
 from fsm_agent.jsontypes import Json, Schema
+
+Result = TypeVar("Result")
 
 _WORDS: Final = {"true": True, "yes": True, "y": True, "false": False, "no": False, "n": False}
 
@@ -22,8 +25,17 @@ _BOUNDS: Final = {"minimum": "from", "maximum": "to", "exclusiveMinimum": "above
 
 def json_object(text: str) -> dict[str, Json]:
     """An option's value: a JSON object, written out or as ``@file``."""
+    return _read(text, _object)
+
+
+def any_json(text: str) -> tuple[Json]:
+    """An option's value: any JSON, written out or as ``@file``; alone in a tuple, so that null is a value too."""
+    return (_read(text, _value),)
+
+
+def _read(text: str, read: Callable[[str], Result]) -> Result:
     try:
-        return _object(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+        return read(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except OSError as error:
         raise click.BadParameter(f"{text[1:]!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -32,14 +44,18 @@ def json_object(text: str) -> dict[str, Json]:
         raise click.BadParameter(str(error)) from None
 
 
-def _object(text: str) -> dict[str, Json]:
+def _value(text: str, example: str = '"text", 7, null') -> Json:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f'{shortened(text)} is not JSON ({error.msg}, {where}); write {{"field": value}}') from None
+        raise ValueError(f"{shortened(text)} is not JSON ({error.msg}, {where}); write {example}") from None
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def _object(text: str) -> dict[str, Json]:
+    value = _value(text, '{"field": value}')
     if not isinstance(value, dict):
         raise ValueError(f'{shortened(text)} is not a JSON object; write {{"field": value}}')  # noqa: TRY004 - of people
     return value

@@ -14,6 +14,7 @@ from fsm_agent.data import Data
 from fsm_agent.engine.effects import (
     Act,
     Acted,
+    Doubtful,
     Effect,
     Emitted,
     Failed,
@@ -187,6 +188,8 @@ def _work(desk: Desk, live: Live) -> Flow:
             yield from _failed(desk, live, reply)
         case Missing():
             yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
+        case Doubtful():
+            yield from write(desk, live, park(live, Event("error"), reply.problem))
         case Overdue():
             return
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-from fsm_agent.agent import Head
+from fsm_agent.agent import Head, Problem
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
@@ -38,6 +38,12 @@ class ReadHistory(NamedTuple):
 
 class ReadOrigin(NamedTuple):
     """Replies where a shortened history begins, or ``None``."""
+
+    agent_id: str
+
+
+class ReadEffects(NamedTuple):
+    """Replies what the agent's actions did to the world outside, as far as it is kept."""
 
     agent_id: str
 
@@ -108,7 +114,7 @@ class Sleep(NamedTuple):
 
 
 class Act(NamedTuple):
-    """Calls an action once. Replies ``Emitted``, ``Failed``, ``Missing`` or ``Overdue``."""
+    """Calls an action once. Replies ``Emitted``, ``Failed``, ``Missing``, ``Doubtful`` or ``Overdue``."""
 
     head: Head
     do: str
@@ -127,6 +133,7 @@ Effect: TypeAlias = (
     | Load
     | ReadHistory
     | ReadOrigin
+    | ReadEffects
     | ReadProgram
     | FindKey
     | Enqueue
@@ -173,13 +180,20 @@ class Missing(NamedTuple):
     now_ms: int
 
 
+class Doubtful(NamedTuple):
+    """Only an operator can say how an effect of the action goes on, whatever the action made of that."""
+
+    problem: Problem
+    now_ms: int
+
+
 class Overdue(NamedTuple):
     """The action was stopped because a timer fell due."""
 
     now_ms: int
 
 
-Acted: TypeAlias = Emitted | Failed | Missing | Overdue
+Acted: TypeAlias = Emitted | Failed | Missing | Doubtful | Overdue
 
 
 class Superseded(Exception):

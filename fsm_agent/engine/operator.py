@@ -1,13 +1,19 @@
-"""The operator's hand: a parked agent tries again, or something else happens to it. Each is a step on record."""
+"""The operator's hand: a parked agent tries again, something else happens to it, or an effect in doubt is settled.
+Each is a step on record."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from typing import Any
+
 from fsm_agent.agent import Problem, Status
+from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.engine.drive import drive
+from fsm_agent.engine.effects import Effect, ReadEffects
 from fsm_agent.engine.intake import Delivered
 from fsm_agent.engine.live import Live, Proposal, take, unpark
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
-from fsm_agent.errors import GuardsRefused, IllegalEvent, LimitExceeded, NotParked, UnknownEvent
+from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.step import Event, StepKind
 
@@ -17,16 +23,47 @@ def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flo
 
     What parked it for exceeding a limit may exceed it once more.
     """
-    return (yield from patiently(lambda: _unpark(desk, agent_id, event, retry=retry)))
+
+    def attempt() -> Flow:
+        live, problem = yield from _parked(desk, agent_id)
+        return (yield from _go_on(desk, live, _retried(live, event, problem) if retry else _by_hand(live, event)))
+
+    return (yield from patiently(attempt))
 
 
-def _unpark(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
+def settle_effect(desk: Desk, agent_id: str, settlement: Settlement, *, by: str | None) -> Flow:
+    """Say what became of an effect in doubt, and let the agent try again. Returns ``Delivered``."""
+    said = {"effect": settlement.key, "was_done": settlement.was_done}
+    event = Event("settle", {**said, "result": settlement.result} if settlement.was_done else said, by)
+
+    def attempt() -> Flow:
+        live, problem = yield from _parked(desk, agent_id)
+        if problem.held is not None:
+            what = f"agent {agent_id!r} is parked with event {problem.held.name!r}, and not for an effect"
+            raise Refused(f"{what}: let it go on with `--retry` or `--event`")
+        yield from _check_open(agent_id, settlement.key)
+        return (yield from _go_on(desk, live, unpark(live, event, exempt=False), settlement))
+
+    return (yield from patiently(attempt))
+
+
+def _parked(desk: Desk, agent_id: str) -> Generator[Effect, Any, tuple[Live, Problem]]:
     live, _ = yield from open_agent(desk, agent_id)
     problem = live.head.problem
     if live.head.status is not Status.PARKED or problem is None:
         raise NotParked(agent_id, str(live.head.status))
-    proposal = _retried(live, event, problem) if retry else _by_hand(live, event)
-    yield from write(desk, live, proposal, from_outside=True)
+    return live, problem
+
+
+def _check_open(agent_id: str, key: str) -> Flow:
+    entries: Sequence[EffectEntry] = yield ReadEffects(agent_id)
+    names = {entry.key: entry.name for entry in entries if entry.is_open}
+    if key not in names:
+        raise EffectNotOpen(agent_id, key, [f"{name} ({open_key})" for open_key, name in names.items()])
+
+
+def _go_on(desk: Desk, live: Live, proposal: Proposal, settlement: Settlement | None = None) -> Flow:
+    yield from write(desk, live, proposal, from_outside=True, settlement=settlement)
     return Delivered(live, "applied", (not desk.drives) or (yield from drive(desk, live)))
 
 

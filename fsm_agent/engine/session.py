@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
+from fsm_agent.effect import Settlement
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.program import Program
@@ -72,6 +73,7 @@ def write(
     dequeue: int | None = None,
     key: str | None = None,
     fingerprint: str = "",
+    settlement: Settlement | None = None,
 ) -> Flow:
     """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
 
@@ -80,7 +82,9 @@ def write(
     lease = _kept_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
-    committed: Committed = yield Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint)
+    committed: Committed = yield Commit(
+        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement
+    )
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
         head = head._replace(epoch=committed.epoch, queued=committed.queued)

@@ -10,19 +10,20 @@ It is the real engine, runner and memory store; only the hands are scripted, and
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import Emission, describe
-from fsm_agent.actions.context import Context
+from fsm_agent.actions.context import Situation
+from fsm_agent.actions.outside import Ledger, Outside
+from fsm_agent.actions.threads import awaited
 from fsm_agent.agent import ENDED, Agent, Head, Status
+from fsm_agent.attempting import context_of, failure_of
 from fsm_agent.engine.effects import Act, Acted, Emitted
 from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
-from fsm_agent.performing import context_of, failure_of
 from fsm_agent.runner import Runner
 from fsm_agent.step import Step
 from fsm_agent.stores.urls import open_store
@@ -33,9 +34,9 @@ Result = TypeVar("Result")
 
 #: One outcome of an action: an event, an event with its payload, an exception to raise, or a function of the context
 #: that gives one of these; a real action is such a function.
-Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[[Context], Any]
+Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[..., Any]
 #: The outcomes of one action in order, or a function for every call.
-Script: TypeAlias = Iterable[Outcome] | Callable[[Context], Any]
+Script: TypeAlias = Iterable[Outcome] | Callable[..., Any]
 
 
 class ScriptEnded(AssertionError):
@@ -60,7 +61,8 @@ class Drive:
     ) -> None:
         self.workflow = workflow
         self.clock = FakeClock()
-        self._runner = Runner(open_store(url, clock=self.clock), hands=_ScriptedHands(actions, self.clock))
+        store = open_store(url, clock=self.clock)
+        self._runner = Runner(store, hands=_ScriptedHands(actions, self.clock, store))
         self.agent: Agent = _finish(self._runner.start(workflow, data=data))
 
     @property
@@ -134,20 +136,25 @@ class Drive:
 class _ScriptedHands:
     """Hands that read from a script, and for which waiting is setting the clock."""
 
-    def __init__(self, scripts: Mapping[str, Script], clock: FakeClock) -> None:
+    def __init__(self, scripts: Mapping[str, Script], clock: FakeClock, ledger: Ledger) -> None:
         self._scripts = {name: script if callable(script) else iter(script) for name, script in scripts.items()}
         self._clock = clock
+        self._ledger = ledger
 
     async def act(self, effect: Act) -> Acted:
-        context = context_of(effect)
-        outcome = self._next(effect.do, context)
+        outside = Outside(self._ledger, effect.head, wait=_finish, thread=_at_once)
+        outcome = self._next(effect.do, effect.head.state)
         if callable(outcome):
             try:
-                outcome = await _called(outcome, context, effect.arguments)
+                outcome = await _called(outcome, effect, outside)
             except AssertionError:
                 raise  # it is the test's
             except Exception as error:
                 outcome = error
+            outside.close()
+        return await outside.judged(self._acted(outcome))
+
+    def _acted(self, outcome: Any) -> Acted:
         if isinstance(outcome, Exception):
             return failure_of(outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
         if isinstance(outcome, Emission):
@@ -155,16 +162,16 @@ class _ScriptedHands:
         event, payload = outcome if isinstance(outcome, tuple) else (outcome, {})
         return Emitted(event, dict(payload), self._clock.ms, 0)
 
-    def _next(self, do: str, context: Context) -> Any:
+    def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)
         if script is None:
-            raise ScriptEnded(f"state {context.state!r} calls action {do!r}, for which there is no script")
+            raise ScriptEnded(f"state {state!r} calls action {do!r}, for which there is no script")
         if callable(script):
             return script
         try:
             return next(script)
         except StopIteration:
-            raise ScriptEnded(f"the script of action {do!r} has ended, and {context.state!r} calls it again") from None
+            raise ScriptEnded(f"the script of action {do!r} has ended, and {state!r} calls it again") from None
 
     async def sleep(self, head: Head, until_ms: int) -> int:  # noqa: ARG002 - the interface of hands
         self._clock.ms = max(self._clock.ms, until_ms)
@@ -180,12 +187,19 @@ class _ScriptedHands:
         """Nothing runs in the background here."""
 
 
-async def _called(function: Callable[..., Any], context: Context, arguments: Mapping[str, Json]) -> Any:
+async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -> Any:
     """What a function of the context gives; a real action gets what ``with`` gives it, and may be a coroutine."""
-    accepts = describe(function).signature.accepts
-    taken = {name: value for name, value in arguments.items() if accepts is None or name in accepts}
+    known = describe(function)
+    accepts = known.signature.accepts
+    taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
+    context: Situation = context_of(effect, known.mode, outside)
     returned = function(context, **taken)
-    return await returned if inspect.isawaitable(returned) else returned
+    return await awaited(returned)
+
+
+async def _at_once(work: Callable[[], Any], _: str) -> Any:
+    """In place of a thread."""
+    return await awaited(work())
 
 
 def _finish(work: Coroutine[Any, Any, Result]) -> Result:

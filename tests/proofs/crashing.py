@@ -8,7 +8,9 @@ from typing import Any
 from fsm_agent import Runner
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Head
+from fsm_agent.effect import EffectEntry
 from fsm_agent.engine.effects import Effect, IsAlive
+from fsm_agent.engine.outside import Begin, End
 from fsm_agent.loop import EffectLoop
 from fsm_agent.performing import Hands, Performing
 from fsm_agent.stores.base import Store
@@ -28,7 +30,7 @@ class Fuse:
         #: the effects at which it blew
         self.blown: list[str] = []
 
-    def burn(self, effect: Effect) -> None:
+    def burn(self, effect: object) -> None:
         self.places += 1
         if self._blows(self.places):
             self.blown.append(type(effect).__name__)
@@ -40,7 +42,7 @@ class Mortal(Runner):
 
     def __init__(self, store: Store, clock: FakeClock, fuse: Fuse, *, finds_dead: bool) -> None:
         actions = Actions()
-        hands = Timeless(store, actions, clock)
+        hands = Timeless(store, actions, clock, fuse)
         super().__init__(store, actions=actions, hands=hands)
         self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=finds_dead)
 
@@ -59,12 +61,35 @@ class MortalLoop(EffectLoop):
 
 
 class Timeless(Performing):
-    """Real actions, and a clock that jumps."""
+    """Real actions, whose effects are places to die at too, and a clock that jumps."""
 
-    def __init__(self, store: Store, actions: Actions, clock: FakeClock) -> None:
+    def __init__(self, store: Store, actions: Actions, clock: FakeClock, fuse: Fuse) -> None:
         super().__init__(store, actions)
         self._clock = clock
+        self._ledger = MortalLedger(store, fuse)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         self._clock.ms = max(self._clock.ms, until_ms)
         return self._clock.ms
+
+
+class MortalLedger:
+    """A process can die before and after an effect is begun and its result is recorded."""
+
+    def __init__(self, store: Store, fuse: Fuse) -> None:
+        self.namespace = store.namespace
+        self.now = store.now
+        self._store = store
+        self._fuse = fuse
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        self._fuse.burn(Begin(entry, again))
+        kept = await self._store.begin_effect(agent_id, entry, again=again)
+        self._fuse.burn(Begin(entry, again))
+        return kept
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        self._fuse.burn(End(entry))
+        is_recorded = await self._store.end_effect(agent_id, entry)
+        self._fuse.burn(End(entry))
+        return is_recorded

@@ -43,7 +43,7 @@ class Victim:
 
     def __init__(self, folder: Path, deed: str = "travel", *, halt: str = "") -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "HALT": halt}
-        words = [sys.executable, "-m", "tests.proofs.victim", deed, "trip.db", GOAL]
+        words = [sys.executable, "-m", *self.words(deed)]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(words, cwd=folder, env=environment, stdin=pipe, stdout=pipe)
         self.said: list[str] = []
@@ -51,6 +51,10 @@ class Victim:
             line, _, number = halt.partition(":")
             self.listen(lambda said: said.count(line) == int(number))
             assert self.said.count(line) == int(number), f"{halt} was never reached"
+
+    def words(self, deed: str) -> list[str]:
+        """The module that it runs, and what that is told."""
+        return ["tests.proofs.victim", deed, "trip.db", GOAL]
 
     def listen(self, is_enough: Callable[[list[str]], bool]) -> None:
         """Hear what it says until that is enough, or it ends."""

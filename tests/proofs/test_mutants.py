@@ -18,6 +18,7 @@ _SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
 _POSTGRES = "tests/test_store_postgres.py::TestPostgresStore"
 _REDIS = "tests/test_store_redis.py::TestRedisStore"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
+_STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
 
 
@@ -99,6 +100,24 @@ MUTANTS = {
         "timer.state not in move.exited and timer is not fired",
         "timer is not fired",
         "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
+    ),
+    "an effect begins under a stale epoch in memory": Mutant(
+        "stores/memory.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
+    ),
+    "an effect begins under a stale epoch in SQLite": Mutant(
+        "stores/sqlite_whole.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
+    ),
+    "what is recorded is done again": Mutant(
+        "engine/outside.py",
+        "if not kept.is_open:",
+        "if False:",
+        "tests/test_effects.py::test_a_recorded_result_is_returned_and_nothing_is_done_again",
+    ),
+    "an action swallows a doubt": Mutant(
+        "actions/outside.py",
+        "            self._decide(error)\n            raise\n\n    def _decide",
+        "            raise\n\n    def _decide",
+        "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
     ),
     "a key is used twice": Mutant(
         "stores/memory.py",

@@ -1,0 +1,67 @@
+"""A thread for one piece of work, and the way back from it to the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import inspect
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from fsm_agent.errors import ActionError
+
+#: How a thread has a coroutine done on the loop, and waits for what it returns.
+Wait: TypeAlias = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+async def in_thread(work: Callable[[], Any], name: str) -> Any:
+    """Like ``asyncio.to_thread``, but a thread that hangs keeps neither a pool nor the process from going on."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+    variables = contextvars.copy_context()
+
+    def deliver(set_outcome: Callable[[Any], None], outcome: Any) -> None:
+        if not future.done():
+            set_outcome(outcome)
+
+    def run() -> None:
+        try:
+            outcome, set_outcome = variables.run(work), future.set_result
+        except StopIteration as error:  # no future can carry it
+            outcome, set_outcome = RuntimeError(f"{name} raised {error!r}"), future.set_exception
+        except BaseException as error:
+            outcome, set_outcome = error, future.set_exception
+        with suppress(RuntimeError):  # the loop may be closed by now
+            loop.call_soon_threadsafe(deliver, set_outcome, outcome)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return await awaited(await future)
+
+
+async def awaited(returned: Any) -> Any:
+    """A plain function may wrap a coroutine function, and then what it returns is still to be done."""
+    return await returned if inspect.isawaitable(returned) else returned
+
+
+def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
+    """For threads beside ``loop``: have a coroutine done there, and wait for it. Cancelled there is cancelled here."""
+    at_home = threading.get_ident()
+
+    def wait(work: Coroutine[Any, Any, Any]) -> Any:
+        if threading.get_ident() == at_home:
+            work.close()
+            raise ActionError("a blocking `effect` would wait for itself here; make the action an `async def`")
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, loop)
+        except RuntimeError:  # the loop is closed: the process ends, and this thread with it
+            work.close()
+            raise asyncio.CancelledError from None
+        try:
+            return future.result()
+        except concurrent.futures.CancelledError:
+            raise asyncio.CancelledError from None
+
+    return wait

@@ -1,0 +1,96 @@
+"""One attempt of an action: what it is given, how long it may take, and what the rules are told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
+
+from fsm_agent.actions.action import Action, Emission, Mode
+from fsm_agent.actions.calling import call
+from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
+from fsm_agent.actions.outside import Outside
+from fsm_agent.engine.effects import Act, Emitted, Failed
+from fsm_agent.errors import FsmAgentError
+from fsm_agent.jsontypes import Json
+
+logger = logging.getLogger("fsm_agent")
+
+#: Errors that no repetition mends.
+_NEVER_RETRIED: Final = (FsmAgentError,)
+
+_CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
+
+
+def context_of(effect: Act, mode: Mode, outside: Outside) -> Situation:
+    """What the action is given."""
+    head = effect.head
+    return _CONTEXTS[mode](
+        agent_id=head.id,
+        state=head.state,
+        data=effect.data,
+        attempt=effect.attempt,
+        activation=head.activation,
+        visits=head.visits,
+        now_ms=effect.now_ms,
+        outside=outside,
+    )
+
+
+async def attempt(action: Action, effect: Act, outside: Outside) -> Any:
+    """Call an action within its time; returns what it returns. Raises what it raises, and ``OutOfTime``."""
+    seconds = _allowance(effect)
+    try:
+        work = call(action, context_of(effect, action.mode, outside), effect.arguments)
+        return await (work if seconds is None else _in_time(work, seconds))
+    finally:
+        outside.close()
+
+
+def _allowance(effect: Act) -> float | None:
+    """Seconds until the attempt's time is out or a timer ends it; ``None`` is no bound."""
+    if effect.timeout_ms is None and effect.until_ms is None:
+        return None
+    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
+    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
+
+
+class OutOfTime(Exception):
+    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
+
+
+async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            return await work
+    except TimeoutError:
+        if timer.expired():
+            raise OutOfTime from None
+        raise
+
+
+def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
+    """What the rules are told of an exception that an action raised."""
+    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
+    is_retryable = not isinstance(error, _NEVER_RETRIED)
+    said = _message(error) or types[0]
+    return Failed(types, said, now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
+
+
+def _message(error: Exception) -> str:
+    """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
+    try:
+        said = str(error)
+    except Exception as failure:
+        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
+    return said.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def emitted(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Emitted:
+    """What the rules are told of what an action returned."""
+    payload: Mapping[str, Json] = {}
+    if isinstance(returned, Emission):
+        returned, payload = returned.event, returned.payload
+    return Emitted(returned, payload, now_ms, duration_ms, emits)

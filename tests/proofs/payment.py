@@ -1,0 +1,108 @@
+"""A workflow whose action does an effect of each mode, the world that it does them to, and who looks after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from fsm_agent import NOT_DONE, BlockingContext, Context, Runner, action
+from fsm_agent.agent import Agent, Status
+from fsm_agent.dialect import read_document
+from fsm_agent.engine.outside import Do
+from fsm_agent.workflow import Workflow
+
+from .crashing import Fuse
+
+ID = "payment"
+
+DOCUMENT: dict[str, Any] = {
+    "workflow": "payment",
+    "version": 1,
+    "data": {"receipts": {"type": "array", "items": {"type": "object"}, "default": []}},
+    "events": {"paid": {}, "sent": {}},
+    "initial": "paying",
+    "states": {
+        "paying": {
+            "do": "pay",
+            "retry": {"attempts": 2, "backoff": "1ms", "on": ["OSError"]},
+            "on": {"paid": "sending"},
+        },
+        "sending": {"do": "send", "on": {"sent": "done"}},
+        "done": {"final": True},
+    },
+}
+
+
+@cache
+def workflow() -> Workflow:
+    read, findings = read_document(DOCUMENT)
+    assert read is not None, findings
+    return read
+
+
+class World:
+    """Counts what is done to it by key; a process can die before and after each deed. A receipt is what anybody who
+    asks is told of the first deed under a key, and it says so if that was not the last."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        self._fuse = fuse
+        self.done: Counter[tuple[str, str]] = Counter()
+
+    def do(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
+        self._fuse.burn(Do(idempotency_key))
+        self.done[what, idempotency_key] += 1
+        self._fuse.burn(Do(idempotency_key))
+        return {"what": what, "key": idempotency_key}
+
+    async def do_soon(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
+        return self.do(what, idempotency_key=idempotency_key)
+
+    def look(self, what: str, *, idempotency_key: str) -> Any:
+        is_done = self.done[what, idempotency_key] > 0
+        return {"what": what, "key": idempotency_key} if is_done else NOT_DONE
+
+    def times(self, what: str) -> list[int]:
+        """How often it was done, for each key under which it was."""
+        return [times for (name, _), times in self.done.items() if name == what and times]
+
+
+def actions(world: World) -> list[Callable[..., Any]]:
+    """Paying fails once when all is done; the second state does the same from a thread."""
+
+    @action
+    async def pay(ctx: Context) -> str:
+        first = await ctx.effect("charge", world.do, "charge")
+        second = await ctx.effect("charge", world.do_soon, "charge again")
+        checked = await ctx.effect("ship", world.do, "ship", mode="check", probe=world.look)
+        once = await ctx.effect("mail", world.do_soon, "mail", mode="at_most_once")
+        if ctx.attempt == 1:
+            raise OSError("when all is done")
+        ctx.data.receipts += [first, second, checked, once]
+        return "paid"
+
+    @action
+    def send(ctx: BlockingContext) -> str:
+        first = ctx.effect("charge", world.do, "tip")
+        checked = ctx.effect("ship", world.do, "ship more", mode="check", probe=world.look)
+        once = ctx.effect("mail", world.do, "mail more", mode="at_most_once")
+        ctx.data.receipts += [first, checked, once]
+        return "sent"
+
+    return [pay, send]
+
+
+async def live(runner: Runner, world: World) -> Agent:
+    """Start it, take it up again, and tell it what became of what is in doubt; may be repeated at any time."""
+    await runner.start(workflow(), id=ID, key="go")
+    agent = await runner.resume(ID)
+    while agent.status is Status.PARKED:
+        [doubtful] = [entry for entry in await runner.effects(ID) if entry.is_open]
+        [what] = [name for name, key in world.done if key == doubtful.key] or ["nothing"]
+        if world.done[what, doubtful.key]:
+            result = {"what": what, "key": doubtful.key}
+            agent = await runner.unpark(ID, effect=doubtful.key, result=result, by="ann")
+        else:
+            agent = await runner.unpark(ID, effect=doubtful.key, not_done=True, by="ann")
+    return agent
