@@ -6,26 +6,29 @@ from fsm_agent.agent import Problem, Status
 from fsm_agent.engine.drive import drive
 from fsm_agent.engine.intake import Delivered
 from fsm_agent.engine.live import Live, Proposal, take, unpark
+from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
 from fsm_agent.errors import GuardsRefused, IllegalEvent, LimitExceeded, NotParked, UnknownEvent
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.step import Event, StepKind
 
 
-def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
+def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None) -> Flow:
     """Try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
 
     What parked it for exceeding a limit may exceed it once more.
     """
-    return (yield from patiently(lambda: _unpark(desk, agent_id, event, retry=retry)))
+    return (yield from patiently(lambda: _unpark(desk, agent_id, event, retry=retry, expect_version=expect_version)))
 
 
-def _unpark(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
+def _unpark(desk: Desk, agent_id: str, event: Event, *, retry: bool, expect_version: int | None) -> Flow:
     live, _ = yield from open_agent(desk, agent_id)
+    yield from insist(live, event, expect_version)
     problem = live.head.problem
     if live.head.status is not Status.PARKED or problem is None:
         raise NotParked(agent_id, str(live.head.status))
     proposal = _retried(live, event, problem) if retry else _by_hand(live, event)
+    proposal = proposal._replace(step=proposal.step._replace(by=event.by))  # who said what is held, its own step tells
     yield from write(desk, live, proposal, from_outside=True)
     return Delivered(live, "applied", (not desk.drives) or (yield from drive(desk, live)))
 
