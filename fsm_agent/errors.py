@@ -113,8 +113,14 @@ class NotAddressee(Refused):
 
 
 class NotAsked(Refused):
-    def __init__(self, agent_id: str, state: str, status: str) -> None:
-        super().__init__(f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}")
+    """``answered`` is the step of the answer that was taken, where that was not long ago."""
+
+    def __init__(self, agent_id: str, state: str, status: str, *, answered: Happened | None = None) -> None:
+        self.answered = answered
+        what = f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}"
+        if answered is not None:
+            what += f"; {answered.by or 'somebody'} answered {answered.event!r} at version {answered.version}"
+        super().__init__(what)
 
 
 class AnswerUnclear(Refused):

@@ -70,6 +70,14 @@ SENTENCES = [
     (NotAddressee(None, ["ana"]), "the question is for ana, and an unnamed sender may not answer it"),
     (AnswerUnclear("a-1", "asking", ["yes", "no"]), "agent 'a-1' asks in state 'asking' for one of yes, no: say which"),
     (NotAsked("a-1", "idle", "waiting"), "agent 'a-1' asks nothing now: it is waiting in state 'idle'"),
+    (
+        NotAsked("a-1", "idle", "done", answered=Happened(7, StepKind.EVENT, "yes", "ana", ())),
+        "agent 'a-1' asks nothing now: it is done in state 'idle'; ana answered 'yes' at version 7",
+    ),
+    (
+        NotAsked("a-1", "idle", "done", answered=Happened(7, StepKind.EVENT, "yes", None, ())),
+        "agent 'a-1' asks nothing now: it is done in state 'idle'; somebody answered 'yes' at version 7",
+    ),
     (LimitExceeded("visits.b", 2, "a"), "limit visits.b = 2 would be exceeded in state 'a'"),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, problem_of
-from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
-from fsm_agent.engine.meanwhile import Meanwhile, look_back, noted, reconciled
+from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
 from fsm_agent.engine.session import (
     Desk,
     Flow,
@@ -38,7 +38,10 @@ from fsm_agent.errors import (
 )
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.step import Event, KeyOutcome, StepKind, Wanted
+from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
+
+#: Steps in which the answer is looked for that came before a late one.
+_RECENT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +93,11 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
     try:
         meanwhile = yield from look_back(live, _wanted(said, expect_version))
         event, proposal = _judged(live, said, meanwhile)
-    except Refused:
+    except Refused as error:
+        refusal = (yield from _told_who_was_first(live, error)) if isinstance(error, NotAsked) else error
         if has_moved and desk.drives:
             yield from drive(desk, live)
-        raise
+        raise refusal from None
     what = fingerprint_of(event._replace(payload=said.payload))
     delivery: Delivery = yield from _apply(desk, live, event, proposal, what, is_idle=has_moved)
     return (yield from _drive_on(desk, live, delivery))
@@ -127,6 +131,17 @@ def _answered(live: Live, answer: Answer) -> Event:
     if name not in ask.events:
         raise IllegalEvent(name, head.state, ask.events, why=" as an answer")
     return Event(name, dict(answer.payload), answer.by, answer.key)
+
+
+def _told_who_was_first(live: Live, refusal: NotAsked) -> Generator[Effect, Any, NotAsked]:
+    """The refusal of an answer, with the one that was taken if that was not long ago."""
+    head = live.head
+    steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
+    for step in reversed(steps):
+        source = live.program.workflow.by_path.get(step.source)
+        if source and source.ask and step.event in source.ask.events and step.entered:
+            return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(step))
+    return refusal
 
 
 def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
@@ -207,7 +222,7 @@ def decided(live: Live, event: Event, meanwhile: Meanwhile | None = None) -> Pro
         case Taken(move):
             written = reconciled(live, event, move, meanwhile) if meanwhile else None
             try:
-                return noted(take(live, event, move, written=written), meanwhile)
+                return annotated(take(live, event, move, written=written), meanwhile)
             except LimitExceeded as error:
                 return park(live, event, replace(problem_of(error), held=event._replace(key=None)))
         case GuardsRefuse(guards):
@@ -215,7 +230,7 @@ def decided(live: Live, event: Event, meanwhile: Meanwhile | None = None) -> Pro
         case NotAllowed() if event.name == "cancel":
             if meanwhile:
                 meanwhile.settle(live, meanwhile.fields)
-            return noted(cancel(live, event), meanwhile)
+            return annotated(cancel(live, event), meanwhile)
         case NotAllowed():
             raise IllegalEvent(event.name, head.state, program.workflow.allowed(head.state))
 

@@ -151,7 +151,7 @@ def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) 
     return replace(move, transition=replace(move.transition, assign=assign, append=append))
 
 
-def noted(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:
+def annotated(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:
     """The step says what it was merged with."""
     if meanwhile is None:
         return proposal
