@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent import sync
+from fsm_agent.actions.context import Context
 from fsm_agent.agent import Agent, Status
-from fsm_agent.errors import Conflict, DataInvalid, GuardsRefused, IllegalEvent, NotParked
+from fsm_agent.engine.effects import ReadHistory
+from fsm_agent.engine.meanwhile import missed
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.session import started
+from fsm_agent.errors import Conflict, DataInvalid, GuardsRefused, IllegalEvent, NotAsked, NotParked
 from fsm_agent.record import Origin
 from fsm_agent.runner import Runner
-from fsm_agent.step import Happened, StepKind, Wanted
+from fsm_agent.step import Happened, Step, StepKind, Wanted
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from tests.proofs.effort import effort
@@ -348,6 +354,91 @@ async def test_behind_an_action_nothing_is_merged_and_what_fights_with_nothing_i
         conflict = await refused(runner.send("a", "add", expect_version=1))
         assert "since then 'ok' happened (n) and 'tag' happened (tags)" in str(conflict)
         assert (await runner.send("a", "tag", {"tags": ["y"]}, expect_version=1)).data["tags"] == ["x", "y"]
+
+
+@on_loop
+async def test_nothing_is_merged_into_what_waits_for_an_action(opened: Opener) -> None:
+    working = flow("""
+        data: {tags: {type: array, items: {type: string}, default: []}, n: {type: integer, default: 0}}
+        merge: {tags: union}
+        events: {ok: {}, tag: {tags: [string]}, add: {}}
+        initial: working
+        states:
+          working: {do: work, on: {ok: done, tag: {assign: {tags: event.tags}}, add: {assign: {n: data.n + 1}}}}
+          done: {final: true}
+    """)
+    gate, calls = Gate(), []
+
+    async def work(ctx: Context) -> Any:
+        calls.append(ctx)
+        if len(calls) == 1:
+            raise ValueError("not yet")
+        gate.begun.set()
+        return await gate.result
+
+    async with Runner(opened(), actions=[work]) as runner:
+        assert (await runner.start(working, id="a")).version == 2
+        driving = asyncio.create_task(runner.unpark("a", event="tag", payload={"tags": ["x"]}, by="ana"))
+        await gate.begun.wait()
+        conflict = await refused(runner.send("a", "tag", {"tags": ["y"]}, expect_version=2))
+        assert str(conflict).endswith("since then ana sent 'tag' (tags)")
+        assert (await runner.send("a", "add", expect_version=2)).delivery == "queued"
+        gate.open("ok")
+        await driving
+        assert (await runner.get("a")).data["tags"] == ["x"]
+
+
+class Counting(MemoryStore):
+    """Counts how often histories are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        self.reads += 1
+        return await super().history(agent_id, after=after, limit=limit)
+
+
+@on_loop
+async def test_histories_are_read_once_and_only_for_those_who_are_late() -> None:
+    store = Counting()
+    async with Runner(store) as runner:
+        await runner.start(PAGE, id="a")
+        await runner.send("a", "add", {"k": 1}, expect_version=1)
+        await runner.send("a", "add", {"k": 1})
+        assert store.reads == 0
+        await refused(runner.send("a", "add", {"k": 1}, expect_version=1))
+        assert store.reads == 1
+
+
+@on_loop
+async def test_a_late_answer_hears_of_an_answer_only_if_that_ended_the_question() -> None:
+    asking = flow("""
+        events: {note: {}, over: {}}
+        initial: asking
+        states:
+          asking: {ask: {prompt: "More?", events: [note]}, on: {note: {}, over: done}}
+          done: {final: true}
+    """)
+    async with Runner(open_store("memory://")) as runner:
+        await runner.start(asking, id="a")
+        await runner.answer("a", by="ana")
+        await runner.send("a", "over")
+        with pytest.raises(NotAsked) as late:
+            await runner.answer("a")
+        assert str(late.value) == "agent 'a' asks nothing now: it is done in state 'done'"
+
+
+def test_what_comes_after_the_reading_of_an_agent_is_not_what_was_missed() -> None:
+    seen = started(Program(PAGE), "a", 0, {})
+    seen.head = seen.head._replace(version=2)
+    reading = missed(seen, Wanted("add", {}, 1))
+    assert next(reading) == ReadHistory("a", 1, 1_000)
+    steps = [Step(version, StepKind.EVENT, "add", {}, "open", "open", 0) for version in (2, 3)]
+    with pytest.raises(StopIteration) as end:
+        reading.send(steps)
+    assert [step.version for step in end.value.value.steps] == [2]
 
 
 @on_loop
