@@ -20,7 +20,7 @@ from fsm_agent.dialect.read import ResolveModel
 from fsm_agent.errors import WorkflowInvalid, shortened
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
-from fsm_agent.state import Ask, Duration, Retry, Transition, compact
+from fsm_agent.state import Ask, Duration, MergePolicy, Retry, Transition, compact
 
 __all__ = ["Ask", "Retry", "State", "Transition", "Workflow"]
 
@@ -55,7 +55,8 @@ class State:
 class Workflow(words.Workflow):
     """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
 
-    ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload.
+    ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload;
+    ``merge`` says of data fields how two people's changes become one.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Workflow(words.Workflow):
         events: Mapping[str, Fields] | None = None,
         on: Mapping[str, Choice] | None = None,
         limits: words.Limits | Mapping[str, Json] | None = None,
+        merge: Mapping[str, MergePolicy] | None = None,
         description: str = "",
     ) -> None:
         mistakes: list[Finding] = []
         schema = model_schema(data) if is_model(data) else {}
-        document = compact(description=description, events=_plain(events), on=_plain(on), limits=_plain(limits)) | {
+        written = {"events": events, "on": on, "limits": limits, "merge": merge}
+        document = compact(description=description, **{key: _plain(value) for key, value in written.items()}) | {
             "workflow": name,
             "version": version,
             "data": model_name(data) if is_model(data) else _plain(data or {}),

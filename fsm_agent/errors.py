@@ -45,9 +45,14 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
     from fsm_agent.lease import Lease
+    from fsm_agent.step import Happened, Wanted
 
 
 _TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with --module"
+
+
+#: Steps of others that a conflict tells one by one.
+_MOST_TOLD: Final = 3
 
 
 class FsmAgentError(Exception):
@@ -112,8 +117,14 @@ class NotAddressee(Refused):
 
 
 class NotAsked(Refused):
-    def __init__(self, agent_id: str, state: str, status: str) -> None:
-        super().__init__(f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}")
+    """``answered`` is the step of the answer that was taken, where that was not long ago."""
+
+    def __init__(self, agent_id: str, state: str, status: str, *, answered: Happened | None = None) -> None:
+        self.answered = answered
+        what = f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}"
+        if answered is not None:
+            what += f"; {answered.by or 'somebody'} answered {answered.event!r} at version {answered.version}"
+        super().__init__(what)
 
 
 class AnswerUnclear(Refused):
@@ -132,12 +143,32 @@ class KeyReuse(Refused):
 
 
 class Conflict(Refused):
-    """Carries both sides: the version that was expected and the one that is."""
+    """Carries both sides: the version that was expected and the one that is.
 
-    def __init__(self, agent_id: str, expected: int, actual: int | None = None) -> None:
+    Where somebody gave ``expect_version``, ``ours`` is what they wanted and ``theirs`` the steps that were first; of
+    very many, the first ones. ``ours`` is ``None`` where two only met at the store, so that the same call may be tried
+    again.
+    """
+
+    def __init__(
+        self,
+        agent_id: str,
+        expected: int,
+        actual: int | None = None,
+        *,
+        ours: Wanted | None = None,
+        theirs: Sequence[Happened] = (),
+    ) -> None:
         self.agent_id, self.expected, self.actual = agent_id, expected, actual
+        self.ours, self.theirs = ours, tuple(theirs)
         found = "has moved on" if actual is None else f"is at version {actual}"
-        super().__init__(f"agent {agent_id!r} {found}, and version {expected} was expected: somebody else was first")
+        why = f"somebody else was first{'' if ours is None else ', and the history of it is not kept'}"
+        if self.theirs:
+            missed = max(actual or 0, self.theirs[-1].version) - expected
+            why = f"since then {_told(self.theirs, missed)}"
+        elif ours is not None and actual is not None and actual < expected:
+            why = "there is no such version yet"
+        super().__init__(f"agent {agent_id!r} {found}, and version {expected} was expected: {why}")
 
 
 class LeaseHeld(Refused):
@@ -239,6 +270,14 @@ class StoreTooNew(StoreError):
 
 class RenderFailed(FsmAgentError):
     """A picture could not be made; the message says what to install."""
+
+
+def _told(steps: Sequence[Happened], count: int) -> str:
+    """The first of ``count`` steps, and how many more there are."""
+    told = [str(step) for step in steps[:_MOST_TOLD]]
+    if rest := count - len(told):
+        told.append("1 more step was taken" if rest == 1 else f"{rest} more steps were taken")
+    return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
 
 
 def listed(names: Iterable[str]) -> str:

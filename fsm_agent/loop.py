@@ -103,8 +103,8 @@ class EffectLoop:
                 return await self._store.now()
             case ask.Load(agent_id, key):
                 return await self._load(agent_id, key)
-            case ask.ReadHistory(agent_id, after):
-                return await self._store.history(agent_id, after=after)
+            case ask.ReadHistory(agent_id, after, limit):
+                return await self._store.history(agent_id, after=after, limit=limit)
             case ask.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
             case ask.ReadEffects(agent_id):

@@ -94,6 +94,9 @@ class Runner:
         An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
         leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``), and so is one for
         an agent that moves on faster than it can be read.
+
+        With ``expect_version`` it is for the agent as it was at that version: raises ``Conflict``, which says what
+        happened since, unless the merge policies of the workflow let both changes stand.
         """
         said = _event(event, payload, by, key)
         return await self._loop.call(
@@ -118,9 +121,11 @@ class Runner:
             intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
         )
 
-    async def cancel(self, agent_id: str, *, by: str | None = None, drive: bool = True) -> Agent:
+    async def cancel(
+        self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
+    ) -> Agent:
         """Cancel as the workflow declares; where it declares nothing, the agent simply ends cancelled."""
-        return await self.send(agent_id, "cancel", by=by, drive=drive)
+        return await self.send(agent_id, "cancel", by=by, expect_version=expect_version, drive=drive)
 
     async def resume(self, agent_id: str, *, stay: bool = True) -> Agent:
         """Drive an agent that was interrupted, is due or is retrying; one that waits is left as it is.
@@ -139,6 +144,7 @@ class Runner:
         result: Json = _UNSAID,
         not_done: bool = False,
         by: str | None = None,
+        expect_version: int | None = None,
         drive: bool = True,
     ) -> Agent:
         """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``.
@@ -150,8 +156,11 @@ class Runner:
         said = _event(event or "retry", payload, by)
         settlement = _settlement(effect, event, result, not_done=not_done)
         if settlement is not None:
-            return await self._loop.call(operator.settle_effect(desk, agent_id, settlement, by=by))
-        return await self._loop.call(operator.unpark_agent(desk, agent_id, said, retry=event is None))
+            flow = operator.settle_effect(desk, agent_id, settlement, by=by, expect_version=expect_version)
+        else:
+            retry = event is None
+            flow = operator.unpark_agent(desk, agent_id, said, retry=retry, expect_version=expect_version)
+        return await self._loop.call(flow)
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""

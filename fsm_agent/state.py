@@ -14,6 +14,8 @@ from typing import Final, Literal, TypeAlias
 from fsm_agent.jsontypes import Json
 
 Outcome: TypeAlias = Literal["done", "failed", "cancelled"]
+#: How two changes of one data field become one.
+MergePolicy: TypeAlias = Literal["last", "append", "union", "max"]
 
 _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION: Final = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")

@@ -60,6 +60,12 @@ class Delta(NamedTuple):
     def __bool__(self) -> bool:
         return bool(self.set or self.remove or self.append)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The data fields that change, wherever in them."""
+        pointers = (*self.set, *self.remove, *self.append)
+        return tuple(dict.fromkeys(pointer.partition("/")[0] for pointer in pointers))
+
     def to_json(self) -> dict[str, Json]:
         listed = {"set": dict(self.set), "remove": list(self.remove), "append": dict(self.append)}
         return {kind: changes for kind, changes in listed.items() if changes}
@@ -88,7 +94,7 @@ class Step(NamedTuple):
     by: str | None = None
     #: how long the action worked that named the event
     duration_ms: int | None = None
-    #: why an event was refused or the agent parked
+    #: why an event was refused or the agent parked, or what it was merged with
     reason: str | None = None
     #: how many states were entered, of ``target`` and its ancestors the innermost; 0 for what left nothing
     entered: int = 0
@@ -108,6 +114,42 @@ class Step(NamedTuple):
             "duration_ms": self.duration_ms,
             "reason": self.reason,
         }
+
+
+class Wanted(NamedTuple):
+    """Our side of a conflict: what somebody wanted of an agent that they had seen at a version."""
+
+    #: ``None`` is the answer to the only question
+    event: str | None
+    payload: Mapping[str, Json]
+    #: the version that they expected
+    expected: int
+    #: the data fields that it would have written, where that was known by then
+    fields: tuple[str, ...] = ()
+
+
+class Happened(NamedTuple):
+    """Their side of a conflict: a step that was first."""
+
+    version: int
+    kind: StepKind
+    event: str
+    by: str | None
+    #: the data fields that it changed
+    fields: tuple[str, ...]
+
+    @classmethod
+    def of(cls, step: Step) -> Happened:
+        return cls(step.version, step.kind, step.event, step.by, step.delta.fields)
+
+    def __str__(self) -> str:
+        what = f"{self.by} sent {self.event!r}" if self.by else f"{self.event!r} happened"
+        match self.kind:
+            case StepKind.REFUSED:
+                what += ", which was refused"
+            case StepKind.PARKED:
+                what += ", which parked the agent"
+        return f"{what} ({', '.join(self.fields)})" if self.fields else what
 
 
 @dataclass(frozen=True, slots=True)

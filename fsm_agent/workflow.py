@@ -13,7 +13,16 @@ from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
-from fsm_agent.state import Candidates, Handlers, State, Transition, compact, handlers_from_json, handlers_to_json
+from fsm_agent.state import (
+    Candidates,
+    Handlers,
+    MergePolicy,
+    State,
+    Transition,
+    compact,
+    handlers_from_json,
+    handlers_to_json,
+)
 
 #: Events that exist in every workflow without being declared. ``after`` is the event of a due timer.
 BUILT_IN_EVENTS: Final = frozenset({"error", "timeout", "cancel", "created", "after"})
@@ -66,6 +75,8 @@ class Workflow:
     #: transitions from every state that is not final
     on: Handlers = field(default_factory=dict)
     limits: Limits = Limits()
+    #: data field -> how what two people make of it at once becomes one; without a policy the second is refused
+    merge: Mapping[str, MergePolicy] = field(default_factory=dict)
     description: str = ""
     #: ``module:Model`` when a pydantic model declares the data
     model: str | None = None
@@ -159,6 +170,7 @@ class Workflow:
             on=handlers_to_json(self.on, describe=describe),
             states=[state.to_json(describe=describe) for state in self.states],
             limits=compact(steps=self.limits.steps, visits=dict(self.limits.visits)),
+            merge=dict(self.merge),
         )
 
     @classmethod

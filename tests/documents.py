@@ -81,6 +81,7 @@ TEXTS: Final = st.one_of(
 )
 
 Document = dict[str, Any]
+_POLICIES: Final = st.sampled_from(["last", "append", "union"])
 
 
 @st.composite
@@ -97,6 +98,7 @@ def documents(draw: st.DrawFn) -> Document:
         "on": draw(_handlers(tree, "", can_forbid=False)),
         "states": {name: draw(_states(tree, name, below)) for name, below in tree.items()}
         | {"end": draw(_finals()), "broken": {"final": True, "outcome": "failed"}},
+        "merge": draw(st.fixed_dictionaries({}, optional={"note": st.just("last"), "items": _POLICIES})),
         "limits": {"steps": draw(st.integers(1, 9)), "visits": dict.fromkeys(_paths(tree), 3)},
     }
 

@@ -86,6 +86,65 @@ def test_a_wrong_expression_is_an_error(transition: str, code: str, message: str
     assert finding.severity is Severity.ERROR
 
 
+NUMBERS_OR_DATES = "numbers, dates or datetimes of one kind"
+
+
+@pytest.mark.parametrize(
+    ("declared", "policy", "message"),
+    [
+        ("string?", "union", "`union` merges lists, and `f` is null or string"),
+        ("integer", "append", "`append` merges lists, and `f` is integer"),
+        ("{anyOf: [{type: array}, {type: string}]}", "append", "`append` merges lists, and `f` is array or string"),
+        ("string", "max", f"`max` merges {NUMBERS_OR_DATES}, and `f` is string"),
+        ("boolean", "max", f"`max` merges {NUMBERS_OR_DATES}, and `f` is boolean"),
+        ("[integer]", "max", f"`max` merges {NUMBERS_OR_DATES}, and `f` is array"),
+        ("{type: [string, integer], format: date}", "max", f"`max` merges {NUMBERS_OR_DATES}"),
+        ("{anyOf: [{type: string, format: date}, {type: string, format: date-time}]}", "max", "of one kind"),
+        ("{type: 'null'}", "max", "and `f` is null"),
+    ],
+)
+def test_a_policy_that_could_not_merge_its_field_is_an_error(declared: str, policy: str, message: str) -> None:
+    [finding] = merging(declared, policy)
+    assert (finding.code, finding.severity) == ("FSM209", Severity.ERROR)
+    assert message in finding.message
+    assert str(finding.place).endswith(":7:12")
+
+
+@pytest.mark.parametrize(
+    ("declared", "policy"),
+    [
+        ("string?", "last"),
+        ("[integer]", "append"),
+        ("{anyOf: [{type: array}, {type: 'null'}]}", "union"),
+        ("{type: [integer, number, 'null']}", "max"),
+        ("date?", "max"),
+        ("datetime", "max"),
+        ("{anyOf: [{$ref: '#/$defs/day'}, {type: 'null'}], $defs: {day: {type: string, format: date}}}", "max"),
+    ],
+)
+def test_a_policy_that_fits_is_left_alone(declared: str, policy: str) -> None:
+    assert merging(declared, policy) == []
+
+
+def test_a_policy_of_no_field_is_an_error_at_its_key_and_one_of_a_field_that_cannot_be_read_is_none() -> None:
+    [finding] = merging("string", "last", field="g")
+    assert "no data field `g` to merge; there is f" in finding.message
+    assert str(finding.place).endswith(":7:9")
+    assert [finding.code for finding in merging("strin", "max")] == ["FSM106"]
+
+
+def merging(declared: str, policy: str, field: str = "f") -> list[Finding]:
+    text = f"""workflow: w
+version: 1
+data:
+  f: {declared}
+initial: a
+states: {{a: {{on: {{cancel: b}}}}, b: {{final: true}}}}
+merge: {{{field}: {policy}}}
+"""
+    return inspect_text(text)[1]
+
+
 @pytest.mark.parametrize(
     "transition",
     [

@@ -85,6 +85,38 @@ def test_an_operator_may_let_an_event_happen_to_a_parked_agent(shop: Shop) -> No
     assert shop("--json", "history", "one").json["steps"][-1]["by"] == "ana"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", "one", "approve"),
+        ("answer", "one", "--event", "approve"),
+        ("answer", "one", "--event", "gone"),
+        ("cancel", "one"),
+        ("unpark", "one", "--retry"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_who_expects_an_earlier_version_is_told_who_was_first(
+    shop: Shop, words: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    shop.order()
+    shop("--by", "ana", "answer", "one", "--event", "approve")
+    late = shop(*options, *words, "--expect-version", "2")
+    assert (late.code, late.out) == (1, "")
+    assert late.err == (
+        "error: agent 'one' is at version 4, and version 2 was expected: "
+        "since then ana sent 'approve' and 'packed' happened\n"
+    )
+    assert len(shop("--json", "history", "one").json["steps"]) == 4
+
+
+def test_who_expects_the_present_version_is_heard_and_a_version_is_a_number_from_1(shop: Shop) -> None:
+    shop.order()
+    assert shop("answer", "one", "--event", "approve", "--expect-version", "2").code == 0
+    refused = shop("cancel", "one", "--expect-version", "0")
+    assert (refused.code, "0 is not in the range x>=1" in refused.err) == (1, True)
+
+
 def test_a_module_that_is_not_listed_parks_the_agent_and_says_what_is_allowed(shop: Shop) -> None:
     shop.write("work.yaml", working("os:getcwd"))
     parked = shop("--json", "run", "work.yaml")

@@ -15,7 +15,7 @@ from fsm_agent.dialect.models import model_name, model_schema
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.jsontypes import Schema
 from fsm_agent.loader import dump, loads
-from fsm_agent.state import Duration
+from fsm_agent.state import Duration, MergePolicy
 from fsm_agent.workflow import Limits
 from fsm_agent.workflow import Workflow as Read
 from tests.documents import BOOK_FLIGHT, Document, documents
@@ -228,6 +228,20 @@ def test_a_model_in_python_and_in_yaml_has_the_same_hash() -> None:
         return model_schema(Trip)
 
     assert loads(flow.to_yaml(), resolve_model=resolve).hash == flow.hash
+
+
+def test_policies_are_declared_alike_for_models_and_for_fields() -> None:
+    merge: dict[str, MergePolicy] = {"legs": "append", "travellers": "max"}
+    flow = small(data=Trip, merge=merge)
+    assert flow.merge == merge
+    assert flow.hash != small(data=Trip).hash
+    assert loads(flow.to_yaml(), resolve_model=lambda _: model_schema(Trip)).hash == flow.hash
+    assert Workflow.from_json(flow.to_json()) == flow
+    fields = {"legs": "[object]", "travellers": "integer?"}
+    short = small(data=fields, merge=merge, states=[State("start", on={"cancel": "end"}), END])
+    assert loads(short.to_yaml()).merge == merge
+    (mistake,) = mistakes(data=Trip, merge={"goal": "union"})
+    assert mistake == "merge.goal: FSM209 `union` merges lists, and `goal` is null or string"
 
 
 def test_a_model_is_not_resolved_unless_its_module_is_allowed() -> None:

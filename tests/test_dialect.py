@@ -199,6 +199,16 @@ def test_a_child_is_no_target_by_its_bare_name_from_outside() -> None:
         (minimal(on={"go": {"when": " "}}), "on.go.when: FSM114 `when` is empty"),
         (minimal(limits={"visits": {"strat": 2}}), "limits.visits.strat: FSM110 there is no state 'strat' to limit"),
         (minimal(limits={"steps": 0}), "limits.steps: FSM114 `steps` must be at least 1, and is 0"),
+        (minimal(merge=["items"]), "merge: FSM103 `merge` must be a mapping of data fields to policies, and is a list"),
+        (
+            minimal(merge={"items": "onion"}),
+            "merge.items: FSM114 'onion' is no merge policy (did you mean `union`?); t",
+        ),
+        (
+            minimal(merge={"items": {"union": 1}}),
+            "merge.items: FSM114 a mapping is no merge policy; there are last, ap",
+        ),
+        (minimal(merge={"in": "last"}), "merge.in: FSM104 'in' is not a name"),
         (minimal(states={}, initial="a"), "states: FSM114 `states` is empty: declare at least one state"),
         (with_start(doo="x"), "states.start.doo: FSM101 state `start` has no key 'doo' (did you mean `do`?); allowed"),
         (with_start(do="a b"), "states.start.do: FSM104 'a b' cannot name an action: write its name, or `module:fun"),
@@ -264,9 +274,9 @@ def test_all_mistakes_of_a_document_are_found_at_once() -> None:
     assert codes == ["FSM103", "FSM106", "FSM105", "FSM109", "FSM110", "FSM112"]
 
 
-@pytest.mark.parametrize("key", ["workflow", "version", "initial", "states", "events", "data", "on"])
+@pytest.mark.parametrize("key", ["workflow", "version", "initial", "states", "events", "data", "on", "merge"])
 def test_a_misspelt_key_is_the_only_mistake(key: str) -> None:
-    document = book_flight()
+    document = book_flight() | {"merge": {"options": "append"}}
     document[f"{key}q"] = document.pop(key)
     (mistake,) = mistakes(document)
     assert mistake.startswith(f"{key}q: FSM101 the workflow has no key '{key}q' (did you mean `{key}`?)")
@@ -456,5 +466,6 @@ def test_what_only_explains_does_not_change_the_hash(first: Document, second: Do
 
 
 def test_what_decides_changes_the_hash() -> None:
-    hashes = {read(document).hash for document in (minimal(), minimal(version=2), with_start(after={"1s": "end"}))}
-    assert len(hashes) == 3
+    different = (minimal(), minimal(version=2), with_start(after={"1s": "end"}), minimal(merge={"items": "union"}))
+    hashes = {read(document).hash for document in different}
+    assert len(hashes) == 4

@@ -18,14 +18,14 @@ def fences(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize("number", range(3))
 def test_an_example_of_the_dialect_loads_and_has_no_findings(number: int) -> None:
     workflow = loader.loads(fences("dialect.md", "yaml")[number])
     assert check_workflow(workflow) == []
 
 
 def test_every_example_of_the_dialect_is_tested() -> None:
-    assert len(fences("dialect.md", "yaml")) == 2
+    assert len(fences("dialect.md", "yaml")) == 3
 
 
 def test_the_python_of_running_agents_runs_from_top_to_bottom() -> None:

@@ -39,6 +39,7 @@ from fsm_agent.errors import (
 )
 from fsm_agent.finding import Finding, Place
 from fsm_agent.lease import Holder, Lease
+from fsm_agent.step import Happened, StepKind, Wanted
 
 SENTENCES = [
     (
@@ -84,9 +85,46 @@ SENTENCES = [
     (NotAddressee(None, ["ana"]), "the question is for ana, and an unnamed sender may not answer it"),
     (AnswerUnclear("a-1", "asking", ["yes", "no"]), "agent 'a-1' asks in state 'asking' for one of yes, no: say which"),
     (NotAsked("a-1", "idle", "waiting"), "agent 'a-1' asks nothing now: it is waiting in state 'idle'"),
+    (
+        NotAsked("a-1", "idle", "done", answered=Happened(7, StepKind.EVENT, "yes", "ana", ())),
+        "agent 'a-1' asks nothing now: it is done in state 'idle'; ana answered 'yes' at version 7",
+    ),
+    (
+        NotAsked("a-1", "idle", "done", answered=Happened(7, StepKind.EVENT, "yes", None, ())),
+        "agent 'a-1' asks nothing now: it is done in state 'idle'; somebody answered 'yes' at version 7",
+    ),
     (LimitExceeded("visits.b", 2, "a"), "limit visits.b = 2 would be exceeded in state 'a'"),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
+    (
+        Conflict("a-1", 3, 4, ours=Wanted("pay", {}, 3), theirs=[Happened(4, StepKind.REFUSED, "pay", "ana", ())]),
+        "agent 'a-1' is at version 4, and version 3 was expected: since then ana sent 'pay', which was refused",
+    ),
+    (
+        Conflict(
+            "a-1",
+            3,
+            8,
+            ours=Wanted("pay", {}, 3),
+            theirs=[
+                Happened(4, StepKind.EVENT, "after", None, ("n",)),
+                Happened(5, StepKind.PARKED, "error", None, ()),
+                Happened(6, StepKind.UNPARKED, "retry", "bob", ()),
+                Happened(7, StepKind.EVENT, "set", "eve", ("n", "m")),
+            ],
+        ),
+        "agent 'a-1' is at version 8, and version 3 was expected: since then 'after' happened (n), 'error' happened, "
+        "which parked the agent, bob sent 'retry' and 2 more steps were taken",
+    ),
+    (
+        Conflict("a-1", 3, 2, ours=Wanted("pay", {}, 3)),
+        "agent 'a-1' is at version 2, and version 3 was expected: there is no such version yet",
+    ),
+    (
+        Conflict("a-1", 3, 5, ours=Wanted("pay", {}, 3)),
+        "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first, and the history of it is "
+        "not kept",
+    ),
     (Conflict("a-1", 3), "agent 'a-1' has moved on, and version 3 was expected: somebody else was first"),
     (
         LeaseHeld("a-1", Lease(Holder("box", 7, 0), 0)),

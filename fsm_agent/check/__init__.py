@@ -12,6 +12,7 @@ from typing import TypeAlias
 from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.expressions import expression_findings, long_lists
+from fsm_agent.check.merging import merge_findings
 from fsm_agent.finding import Finding
 from fsm_agent.guards import Guards
 from fsm_agent.signature import Signature
@@ -28,7 +29,7 @@ def check_workflow(
     """All findings, in a stable order. ``actions`` are those there are, by the names that ``do`` uses; without it
     every name is trusted. ``unfound`` says, where it is known, why a name leads to no action."""
     guards = Guards(workflow)
-    findings = expression_findings(workflow, guards=guards)
+    findings = expression_findings(workflow, guards=guards) + list(merge_findings(workflow))
     if not findings:
         findings += long_lists(workflow, guards)
     behaviour = Behaviour(workflow, actions, unfound or {})

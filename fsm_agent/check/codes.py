@@ -27,12 +27,13 @@ class Code(StrEnum):
 
     EXPRESSION = "FSM201", _ERROR, "an expression cannot be compiled"
     NO_BOOL = "FSM202", _ERROR, "a guard is neither true nor false"
-    UNKNOWN_FIELD = "FSM203", _ERROR, "an assignment names an unknown data field"
+    UNKNOWN_FIELD = "FSM203", _ERROR, "a data field is unknown"
     MISFIT = "FSM204", _ERROR, "an assigned value does not fit its field"
     NO_LIST = "FSM205", _ERROR, "`append` names a field that is no list"
     NO_ADDRESSEE = "FSM206", _ERROR, "`to` is neither a name nor a list of names"
     NO_JSON = "FSM207", _ERROR, "an expression gives what JSON cannot hold"
     WHOLE_LIST = "FSM208", _WARNING, "a guard converts a whole list each time"
+    UNFIT_POLICY = "FSM209", _ERROR, "a merge policy does not fit its field"
 
     UNREACHABLE = "FSM301", _ERROR, "a state is never entered"
     TRAPPED = "FSM302", _ERROR, "no final state can be reached from a state"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fsm_agent.check.expressions import expression_findings
+from fsm_agent.check.merging import merge_findings
 from fsm_agent.dialect.read import ResolveModel, is_invalid, read_draft
 from fsm_agent.finding import Finding
 from fsm_agent.jsontypes import Json
@@ -13,5 +14,7 @@ def examine(document: Json, *, resolve_model: ResolveModel | None = None) -> tup
     """As ``read_document``, with the findings of the expressions, even of those beside other mistakes."""
     draft, findings = read_draft(document, resolve_model=resolve_model)
     if draft is not None:
+        unread = {each.path[1] for each in findings if each.path[:1] == ("data",) and len(each.path) > 1}
         findings += expression_findings(draft)
+        findings += [each for each in merge_findings(draft) if each.path[1] not in unread]
     return None if is_invalid(findings) else draft, findings

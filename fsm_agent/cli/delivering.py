@@ -24,21 +24,23 @@ from fsm_agent.step import moment
 _MARGIN_MS: Final = 50
 
 
-async def answer(session: Session, agent_id: str, value: str | None, event: str | None) -> Agent:
+async def answer(
+    session: Session, agent_id: str, value: str | None, event: str | None, expect_version: int | None
+) -> Agent:
     """Answer an agent's question with VALUE; on a terminal, what is missing is asked for."""
     runner, by = session.runner, session.settings.by
     agent = await runner.get(agent_id)
-    question, shown = agent.question, None
+    question = agent.question
     if question is None or event not in (None, *question.events):
-        return await session.follow(runner.answer(agent_id, event=event, by=by))
+        return await session.follow(runner.answer(agent_id, event=event, by=by, expect_version=expect_version))
     if value is None and output.is_conversation(session.settings):
         output.print_blocks([question_block(question)])
         event, payload = await ask_answer(question, event)
-        shown = agent.version
+        expect_version = expect_version or agent.version  # what was shown
     else:
         event = event or _only(agent_id, list(question.events))
         payload = payload_of(value, event, question.events[event])
-    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=shown))
+    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=expect_version))
 
 
 def _only(agent_id: str, events: list[str]) -> str:
@@ -48,10 +50,17 @@ def _only(agent_id: str, events: list[str]) -> str:
 
 
 async def send(
-    session: Session, agent_id: str, event: str, payload: Mapping[str, Json] | None, key: str | None
+    session: Session,
+    agent_id: str,
+    event: str,
+    *,
+    payload: Mapping[str, Json] | None,
+    key: str | None,
+    expect_version: int | None,
 ) -> Agent:
     """Send an event; the engine says what is wrong with it."""
-    call = session.runner.send(agent_id, event, payload, key=key, by=session.settings.by)
+    by = session.settings.by
+    call = session.runner.send(agent_id, event, payload, key=key, by=by, expect_version=expect_version)
     return await session.follow(call)
 
 
@@ -63,6 +72,7 @@ def way_out(
     effect: str | None,
     result: tuple[Json] | None,
     not_done: bool,
+    expect_version: int | None,
 ) -> dict[str, Json]:
     """How a parked agent goes on, as the runner takes it; raises ``click.ClickException`` for what excludes another."""
     ways = [option for option, is_given in {"--retry": retry, "--event": event, "--effect": effect}.items() if is_given]
@@ -78,7 +88,13 @@ def way_out(
     if effect is not None and bool(result) is not_done:
         raise click.ClickException("--effect needs either --result JSON, if it was done, or --not-done")
     said = {"result": result[0]} if result else {"not_done": True} if not_done else {}
-    return {"event": event, "payload": payload, "effect": effect, **said}
+    return {"event": event, "payload": payload, "effect": effect, "expect_version": expect_version, **said}
+
+
+async def cancel(session: Session, agent_id: str, expect_version: int | None) -> Agent:
+    """Cancel an agent."""
+    call = session.runner.cancel(agent_id, by=session.settings.by, expect_version=expect_version)
+    return await session.follow(call)
 
 
 async def unpark(session: Session, agent_id: str, way: Mapping[str, Any]) -> Agent:

@@ -10,11 +10,13 @@ from fsm_agent.cli import delivering, starting
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import any_json, json_object
-from fsm_agent.jsontypes import Json
 
 _agent = click.argument("agent_id", metavar="ID")
 _payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
 _key = click.option("--key", metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
+_expect_version = click.option(
+    "--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if the agent is as it was at version N."
+)
 
 
 @click.command()
@@ -39,14 +41,17 @@ def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
 @_agent
 @click.argument("value", metavar="[VALUE]", required=False)
 @click.option("--event", metavar="EVENT", help="Which answer it is, where there are several.")
+@_expect_version
 @click.pass_obj
-def answer(settings: Settings, *, agent_id: str, value: str | None, event: str | None) -> int:
+def answer(
+    settings: Settings, *, agent_id: str, value: str | None, event: str | None, expect_version: int | None
+) -> int:
     """Answer the question of agent ID, and drive it on.
 
     VALUE is the payload if it is a JSON object; any other fills the only required field. Without VALUE the payload
     is empty, or asked for on a terminal.
     """
-    return drive(settings, lambda session: delivering.answer(session, agent_id, value, event))
+    return drive(settings, lambda session: delivering.answer(session, agent_id, value, event, expect_version))
 
 
 @click.command()
@@ -54,10 +59,11 @@ def answer(settings: Settings, *, agent_id: str, value: str | None, event: str |
 @click.argument("event", metavar="EVENT")
 @_payload
 @_key
+@_expect_version
 @click.pass_obj
-def send(settings: Settings, *, agent_id: str, event: str, payload: dict[str, Json] | None, key: str | None) -> int:
+def send(settings: Settings, /, *, agent_id: str, event: str, **order: Any) -> int:
     """Send EVENT to agent ID, and drive it on."""
-    return drive(settings, lambda session: delivering.send(session, agent_id, event, payload, key))
+    return drive(settings, lambda session: delivering.send(session, agent_id, event, **order))
 
 
 @click.command()
@@ -89,10 +95,11 @@ def worker(settings: Settings, *, once: bool) -> None:
 
 @click.command()
 @_agent
+@_expect_version
 @click.pass_obj
-def cancel(settings: Settings, *, agent_id: str) -> int:
+def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> int:
     """Cancel agent ID as its workflow declares; where it declares nothing, the agent simply ends."""
-    drive(settings, lambda session: session.follow(session.runner.cancel(agent_id, by=settings.by)))
+    drive(settings, lambda session: delivering.cancel(session, agent_id, expect_version))
     return 0
 
 
@@ -104,6 +111,7 @@ def cancel(settings: Settings, *, agent_id: str) -> int:
 @click.option("--effect", metavar="KEY", help="Say what became of this effect, and try again.")
 @click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, and this is its result.")
 @click.option("--not-done", is_flag=True, help="It was not done, and may be.")
+@_expect_version
 @click.pass_obj
 def unpark(settings: Settings, /, *, agent_id: str, **way: Any) -> int:
     """Let the parked agent ID go on; --retry, --event or --effect is needed."""

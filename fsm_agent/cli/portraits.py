@@ -110,7 +110,7 @@ def history_table(steps: Sequence[Step]) -> Table:
 
 def _reason(step: Step) -> Ink:
     said = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind)
-    return Ink(visible(": ".join(filter(None, [said, step.reason]))), Tone.BAD)
+    return Ink(visible(": ".join(filter(None, [said, step.reason]))), Tone.BAD if said else Tone.QUIET)
 
 
 def status_ink(status: Status) -> Ink:

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     STATES = auto()
     LIMITS = auto()
     VISITS = auto()
+    MERGE = auto()
     DATA = auto()
     EVENTS = auto()
 
@@ -61,6 +62,7 @@ WORKFLOW: Final[Table] = {
     "on": Key(Kind.HANDLERS, "Transitions from every state that is not final."),
     "states": Key(Kind.STATES, "The states, by name.", required=True),
     "limits": Key(Kind.LIMITS, "Bounds on an agent's life; what is not declared is unlimited."),
+    "merge": Key(Kind.MERGE, "How changes that two people make at once become one, by data field."),
 }
 
 STATE: Final[Table] = {

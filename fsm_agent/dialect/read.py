@@ -40,6 +40,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.ASK: states.ask,
     Kind.STATES: states.states,
     Kind.LIMITS: states.limits,
+    Kind.MERGE: scalars.merge,
     Kind.DATA: fields.data,
     Kind.EVENTS: fields.events,
 }

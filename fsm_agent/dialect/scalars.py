@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, get_args
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import ACTION, FIELD
@@ -12,10 +12,11 @@ from fsm_agent.dialect.reading import Reading, described, some, subject
 from fsm_agent.errors import listed, shortened
 from fsm_agent.finding import Path
 from fsm_agent.jsontypes import Json
-from fsm_agent.state import Duration
+from fsm_agent.state import Duration, MergePolicy
 from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
 
 OUTCOMES: Final = ("done", "failed", "cancelled")
+MERGE_POLICIES: Final[tuple[MergePolicy, ...]] = get_args(MergePolicy)
 
 #: A duration that adds up to more than a century is a mistake, and could overflow a database's integer.
 LONGEST: Final = Duration.parse("36500d")
@@ -136,6 +137,22 @@ def expressions(reading: Reading, value: Json, path: Path) -> dict[str, str] | N
         reading.is_name(key, (*path, key), FIELD)
         if (read := expression(reading, each, (*path, key))) is not None:
             found[key] = read
+    return found
+
+
+def merge(reading: Reading, value: Json, path: Path) -> dict[str, MergePolicy] | None:
+    """Data field -> policy. Whether there is such a field, and whether it fits, is looked at by ``check.merging``."""
+    if not reading.is_a(dict, value, path, "a mapping of data fields to policies"):
+        return None
+    found: dict[str, MergePolicy] = {}
+    for key, each in value.items():
+        reading.is_name(key, (*path, key), FIELD)
+        if each in MERGE_POLICIES:
+            found[key] = each
+        else:
+            guess = reading.guess(each, MERGE_POLICIES) if isinstance(each, str) else ""
+            message = f"{described(each)} is no merge policy{guess}; there are {listed(MERGE_POLICIES)}"
+            reading.note(Code.NOT_ALLOWED, message, (*path, key))
     return found
 
 

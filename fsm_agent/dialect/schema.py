@@ -8,7 +8,7 @@ from typing import Final
 from fsm_agent.dialect import keys
 from fsm_agent.dialect.fields import WORDS
 from fsm_agent.dialect.keys import Kind, Table
-from fsm_agent.dialect.scalars import OUTCOMES
+from fsm_agent.dialect.scalars import MERGE_POLICIES, OUTCOMES
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 
@@ -121,6 +121,7 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.STATES: _ref("states"),
     Kind.LIMITS: _ref("limits"),
     Kind.VISITS: {"type": "object", "additionalProperties": _POSITIVE},
+    Kind.MERGE: _mapping(keys.FIELD, {"enum": list(MERGE_POLICIES)}),
     Kind.DATA: {"anyOf": [_ref("fields"), {"type": "string", "pattern": _whole(keys.MODEL)}]},
     Kind.EVENTS: _mapping(
         keys.NAME, _mapping(keys.FIELD, _ref("type"), but=RESERVED_PAYLOAD_FIELDS), but=BUILT_IN_EVENTS

@@ -30,10 +30,11 @@ class Load(NamedTuple):
 
 
 class ReadHistory(NamedTuple):
-    """Replies the steps above a version, in order."""
+    """Replies the steps above a version, in order, at most ``limit``."""
 
     agent_id: str
     after: int = 0
+    limit: int | None = None
 
 
 class ReadOrigin(NamedTuple):

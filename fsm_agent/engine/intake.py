@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, problem_of
-from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
+from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
 from fsm_agent.engine.session import (
-    PATIENCE,
     Desk,
     Flow,
     claim,
@@ -38,7 +38,10 @@ from fsm_agent.errors import (
 )
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.step import Event, KeyOutcome, StepKind
+from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
+
+#: Steps in which the answer is looked for that came before a late one.
+_RECENT: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,8 @@ class Answer:
 
 def send(desk: Desk, agent_id: str, event: Event | Answer, *, expect_version: int | None = None) -> Flow:
     """Deliver an event or an answer, and drive on. Returns ``Delivered``; raises ``Refused``."""
-    times = PATIENCE if expect_version is None else 2  # who was faster may have been a repeat of the same key
     try:
-        return (yield from patiently(lambda: _deliver(desk, agent_id, event, expect_version), times=times))
+        return (yield from patiently(lambda: _deliver(desk, agent_id, event, expect_version)))
     except Conflict:
         if expect_version is not None or isinstance(event, Answer):
             raise
@@ -89,11 +91,13 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
         return _repeated(live, said, outcome)
     has_moved = yield from _catch_up(desk, live)
     try:
-        event, proposal = _judged(live, said, expect_version)
-    except Refused:
+        meanwhile = yield from look_back(live, _wanted(said, expect_version))
+        event, proposal = _judged(live, said, meanwhile)
+    except Refused as error:
+        refusal = (yield from _told_who_was_first(live, error)) if isinstance(error, NotAsked) else error
         if has_moved and desk.drives:
             yield from drive(desk, live)
-        raise
+        raise refusal from None
     what = fingerprint_of(event._replace(payload=said.payload))
     delivery: Delivery = yield from _apply(desk, live, event, proposal, what, is_idle=has_moved)
     return (yield from _drive_on(desk, live, delivery))
@@ -105,12 +109,15 @@ def _repeated(live: Live, said: Event | Answer, outcome: KeyOutcome) -> Delivere
     return Delivered(live, "duplicate")
 
 
-def _judged(live: Live, said: Event | Answer, expect_version: int | None) -> tuple[Event, Proposal]:
+def _wanted(said: Event | Answer, expect_version: int | None) -> Wanted | None:
+    name = said.event if isinstance(said, Answer) else said.name
+    return None if expect_version is None else Wanted(name, said.payload, expect_version)
+
+
+def _judged(live: Live, said: Event | Answer, meanwhile: Meanwhile | None) -> tuple[Event, Proposal]:
     """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
-    if expect_version is not None and live.head.version != expect_version:
-        raise Conflict(live.head.id, expect_version, live.head.version)
     event = checked(live, _answered(live, said) if isinstance(said, Answer) else said)
-    return event, decided(live, event)
+    return event, decided(live, event, meanwhile)
 
 
 def _answered(live: Live, answer: Answer) -> Event:
@@ -124,6 +131,17 @@ def _answered(live: Live, answer: Answer) -> Event:
     if name not in ask.events:
         raise IllegalEvent(name, head.state, ask.events, why=" as an answer")
     return Event(name, dict(answer.payload), answer.by, answer.key)
+
+
+def _told_who_was_first(live: Live, refusal: NotAsked) -> Generator[Effect, Any, NotAsked]:
+    """The refusal of an answer, with the one that was taken if that was not long ago."""
+    head = live.head
+    steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
+    for step in reversed(steps):
+        source = live.program.workflow.by_path.get(step.source)
+        if source and source.ask and step.event in source.ask.events and step.entered:
+            return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(step))
+    return refusal
 
 
 def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
@@ -194,19 +212,25 @@ def checked(live: Live, event: Event) -> Event:
     return addressed(live, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))
 
 
-def decided(live: Live, event: Event) -> Proposal:
-    """The step that an event from outside makes; raises what refuses it. Beyond a limit the agent parks with it."""
+def decided(live: Live, event: Event, meanwhile: Meanwhile | None = None) -> Proposal:
+    """The step that an event from outside makes; raises what refuses it. Beyond a limit the agent parks with it.
+
+    Guards look at what is; what is written is merged with what its sender has missed.
+    """
     head, program = live.head, live.program
     match program.decide(head.state, event, live.scene(event)):
         case Taken(move):
+            written = reconciled(live, event, move, meanwhile) if meanwhile else None
             try:
-                return take(live, event, move)
+                return annotated(take(live, event, move, written=written), meanwhile)
             except LimitExceeded as error:
                 return park(live, event, replace(problem_of(error), held=event._replace(key=None)))
         case GuardsRefuse(guards):
             raise GuardsRefused(event.name, head.state, guards)
         case NotAllowed() if event.name == "cancel":
-            return cancel(live, event)
+            if meanwhile:
+                meanwhile.settle(live, meanwhile.fields)
+            return annotated(cancel(live, event), meanwhile)
         case NotAllowed():
             raise IllegalEvent(event.name, head.state, program.workflow.allowed(head.state))
 

@@ -11,7 +11,7 @@ from fsm_agent.agent import ArmedTimer, Head, Problem, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import Folded, foldable_weight
 from fsm_agent.draft import ListDraft
-from fsm_agent.engine.program import Program
+from fsm_agent.engine.program import Changes, Program
 from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
@@ -59,16 +59,17 @@ def take(
     duration_ms: int | None = None,
     fired: ArmedTimer | None = None,
     kind: StepKind = StepKind.EVENT,
+    written: Changes | None = None,
 ) -> Proposal:
     """The step that ``event`` makes by ``move``: assigns, one validation, exit and entry.
 
-    ``data`` is the draft that the action left, ``duration_ms`` how long it took to name this event. Raises
-    ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
+    ``data`` is the draft that the action left, ``duration_ms`` how long it took to name this event, ``written`` what
+    the transition writes if that is not as declared. Raises ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
     """
     program, head = live.program, live.head
     data = live.draft() if data is None else data
     view = View(data)
-    written = program.changes(move, event, view, head.visits)
+    written = written or program.changes(move, event, view, head.visits)
     for name, value in written.assign.items():
         data[name] = value
     for name, item in written.append.items():

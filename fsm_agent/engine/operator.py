@@ -12,32 +12,37 @@ from fsm_agent.engine.drive import drive
 from fsm_agent.engine.effects import Effect, ReadEffects
 from fsm_agent.engine.intake import Delivered
 from fsm_agent.engine.live import Live, Proposal, take, unpark
+from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.step import Event, StepKind
 
 
-def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool) -> Flow:
+def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None) -> Flow:
     """Try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
 
     What parked it for exceeding a limit may exceed it once more.
     """
 
     def attempt() -> Flow:
-        live, problem = yield from _parked(desk, agent_id)
-        return (yield from _go_on(desk, live, _retried(live, event, problem) if retry else _by_hand(live, event)))
+        live, problem = yield from _parked(desk, agent_id, event, expect_version)
+        proposal = _retried(live, event, problem) if retry else _by_hand(live, event)
+        said = proposal.step._replace(by=event.by)  # who said what is held, its own step tells
+        return (yield from _go_on(desk, live, proposal._replace(step=said)))
 
     return (yield from patiently(attempt))
 
 
-def settle_effect(desk: Desk, agent_id: str, settlement: Settlement, *, by: str | None) -> Flow:
+def settle_effect(
+    desk: Desk, agent_id: str, settlement: Settlement, *, by: str | None, expect_version: int | None = None
+) -> Flow:
     """Say what became of an effect in doubt, and let the agent try again. Returns ``Delivered``."""
     said = {"effect": settlement.key, "was_done": settlement.was_done}
     event = Event("settle", {**said, "result": settlement.result} if settlement.was_done else said, by)
 
     def attempt() -> Flow:
-        live, problem = yield from _parked(desk, agent_id)
+        live, problem = yield from _parked(desk, agent_id, event, expect_version)
         if problem.held is not None:
             what = f"agent {agent_id!r} is parked with event {problem.held.name!r}, and not for an effect"
             raise Refused(f"{what}: let it go on with `--retry` or `--event`")
@@ -47,8 +52,11 @@ def settle_effect(desk: Desk, agent_id: str, settlement: Settlement, *, by: str 
     return (yield from patiently(attempt))
 
 
-def _parked(desk: Desk, agent_id: str) -> Generator[Effect, Any, tuple[Live, Problem]]:
+def _parked(
+    desk: Desk, agent_id: str, said: Event, expect_version: int | None
+) -> Generator[Effect, Any, tuple[Live, Problem]]:
     live, _ = yield from open_agent(desk, agent_id)
+    yield from insist(live, said, expect_version)
     problem = live.head.problem
     if live.head.status is not Status.PARKED or problem is None:
         raise NotParked(agent_id, str(live.head.status))

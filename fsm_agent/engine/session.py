@@ -132,12 +132,13 @@ def claim(desk: Desk, live: Live) -> Flow:
 
 
 def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
-    """Run a flow, and start it over when somebody else commits in between."""
+    """Run a flow, and start it over when somebody else commits in between, unless that decides it."""
     for _ in range(times - 1):
         try:
             return (yield from attempt())
-        except Conflict:
-            continue
+        except Conflict as conflict:
+            if conflict.ours is not None:
+                raise
     return (yield from attempt())
 
 

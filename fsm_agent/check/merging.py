@@ -1,0 +1,52 @@
+"""Merge policies held against the fields that they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fsm_agent.check.codes import Code
+from fsm_agent.errors import did_you_mean, listed
+from fsm_agent.expressions.kinds import DEEPEST, json_types, resolved
+from fsm_agent.finding import Finding
+from fsm_agent.jsontypes import Schema
+from fsm_agent.state import MergePolicy
+from fsm_agent.workflow import Workflow
+
+_NUMBERS: Final = frozenset({"integer", "number"})
+
+
+def merge_findings(workflow: Workflow) -> Iterator[Finding]:
+    """Policies of fields that there are not, and those that could not merge what their fields hold."""
+    for field, policy in workflow.merge.items():
+        path = ("merge", field)
+        if field not in workflow.data:
+            near = did_you_mean(field, workflow.data) or f"; there is {listed(workflow.data)}"
+            yield Code.UNKNOWN_FIELD.found(f"there is no data field `{field}` to merge{near}", path, at_key=True)
+        elif wanted := _misfit(policy, workflow.data[field]):
+            kinds = " or ".join(sorted(json_types(workflow.data[field])))
+            yield Code.UNFIT_POLICY.found(f"`{policy}` merges {wanted}, and `{field}` is {kinds}", path)
+
+
+def _misfit(policy: MergePolicy, schema: Schema) -> str:
+    """What the policy would need the field to be; empty if it is that."""
+    types = json_types(schema) - {"null"}
+    match policy:
+        case "append" | "union":
+            return "" if types == {"array"} else "lists"
+        case "max":
+            fits = types <= _NUMBERS if types != {"string"} else _formats(schema, schema) in ({"date"}, {"date-time"})
+            return "" if types and fits else "numbers, dates or datetimes of one kind"
+        case "last":
+            return ""
+
+
+def _formats(schema: Schema, root: Schema, depth: int = 0) -> set[str]:
+    """The formats that the texts of ``schema`` may have."""
+    schema = resolved(schema, root)
+    if depth > DEEPEST or json_types(schema, root) == {"null"}:
+        return set()
+    branches = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if not branches:
+        return {str(schema.get("format", ""))}
+    return set().union(*(_formats(each, root, depth + 1) for each in branches))
