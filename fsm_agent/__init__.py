@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import Context
     from fsm_agent.agent import Agent, Question, Status
-    from fsm_agent.declaration import State, Transition, Workflow
+    from fsm_agent.declaration import Migration, State, Transition, Workflow
     from fsm_agent.errors import (
         ActionError,
         Conflict,
@@ -39,6 +39,7 @@ _HOMES: Final = {
     "Finding": "finding",
     "FsmAgentError": "errors",
     "LeaseHeld": "errors",
+    "Migration": "declaration",
     "Question": "agent",
     "Refused": "errors",
     "Runner": "runner",
@@ -67,6 +68,7 @@ __all__ = [
     "Finding",
     "FsmAgentError",
     "LeaseHeld",
+    "Migration",
     "Question",
     "Refused",
     "Runner",

@@ -19,7 +19,8 @@ FsmAgentError
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
-│   └── NotParked              unpark of an agent that is not parked
+│   ├── NotParked              unpark of an agent that is not parked
+│   └── OtherWorkflow          migration of an agent to another workflow
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   └── ModuleNotAllowed       a module outside the allowed list
@@ -164,6 +165,13 @@ class IdInvalid(Refused):
 class NotParked(Refused):
     def __init__(self, agent_id: str, status: str) -> None:
         super().__init__(f"agent {agent_id!r} is {status}, and only a parked one can be unparked")
+
+
+class OtherWorkflow(Refused):
+    def __init__(self, agent_id: str, workflow: str, wanted: str) -> None:
+        super().__init__(
+            f"agent {agent_id!r} is of workflow {workflow!r}, and can move only within it, not to {wanted!r}"
+        )
 
 
 class ActionError(FsmAgentError):

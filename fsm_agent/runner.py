@@ -15,9 +15,11 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.engine import beginning, intake, operator
+from fsm_agent.engine.migrating import Order
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.loop import EffectLoop
+from fsm_agent.moving import Mover, Moves
 from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
 from fsm_agent.step import Event, Step
@@ -138,6 +140,28 @@ class Runner:
         return await self._loop.call(
             operator.unpark_agent(self._loop.desk(drives=drive), agent_id, said, retry=event is None)
         )
+
+    async def migrate(
+        self,
+        workflow: Workflow,
+        agent_ids: Sequence[str] | None = None,
+        *,
+        apply: bool = False,
+        by: str | None = None,
+        expect_version: int | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Moves:
+        """Move agents to ``workflow``, a newer definition of theirs: those that are named, or else a page of all.
+
+        Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
+        or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
+        """
+        mover = Mover(self._loop, self.store, self.actions, workflow)
+        order = Order(_event("migrate", None, by), apply, expect_version)
+        if agent_ids is None:
+            return await mover.page(order, limit=limit, after=after)
+        return await mover.named(agent_ids, order)
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""

@@ -113,6 +113,10 @@ class DataRules:
         self._ask_model(values)
         return values
 
+    def problems(self, name: str, value: Json) -> list[str]:
+        """What is wrong with the value of one field, as far as its own schema tells; ``name`` must be declared."""
+        return self._fields[name].problems(value, name)
+
     def check(self, delta: Delta, view: Mapping[str, Json]) -> None:
         """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""
         problems: list[str] = []

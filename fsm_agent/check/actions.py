@@ -63,6 +63,15 @@ def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
             yield Code.UNHANDLED_RESULT.found(message, (*state_path(leaf.path), "do"))
 
 
+def unknown_upcasts(behaviour: Behaviour) -> Iterator[Finding]:
+    """Functions that migrations name and no allowed module has."""
+    known = behaviour.actions
+    for index, migration in enumerate(behaviour.workflow.migrations):
+        if known is not None and migration.upcast is not None and migration.upcast not in known:
+            message = behaviour.unfound.get(migration.upcast, f"there is no function `{migration.upcast}`")
+            yield Code.UNKNOWN_UPCAST.found(message, ("migrations", index, "upcast"))
+
+
 def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:
     for leaf in behaviour.leaves:
         signature = (behaviour.actions or {}).get(leaf.do or "")

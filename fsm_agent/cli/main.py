@@ -50,6 +50,7 @@ COMMANDS: Final = {
     "Change": {
         "cancel": Entry("driving:cancel", "Cancel an agent."),
         "unpark": Entry("driving:unpark", "Let a parked agent go on."),
+        "migrate": Entry("migrating:migrate", "Move agents to a newer version of their workflow."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}

@@ -22,6 +22,7 @@ def to_document(workflow: Workflow) -> dict[str, Json]:
         on=_handlers(workflow.on),
         states={state.name: _state(state) for state in workflow.states},
         limits=compact(steps=workflow.limits.steps, visits=dict(workflow.limits.visits)),
+        migrations=[each.to_json() for each in workflow.migrations],
     )
 
 

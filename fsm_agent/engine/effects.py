@@ -48,6 +48,18 @@ class ReadProgram(NamedTuple):
     definition: str
 
 
+class ReadRecord(NamedTuple):
+    """Replies a ``Record``, like ``Load``; its definition need not be one that can run here."""
+
+    agent_id: str
+
+
+class ReadWorkflow(NamedTuple):
+    """Replies the ``Workflow`` that the store keeps under a hash."""
+
+    definition: str
+
+
 class FindKey(NamedTuple):
     """Replies ``(agent id, fingerprint)`` of what ``start`` made under this key, or ``None``."""
 
@@ -128,6 +140,8 @@ Effect: TypeAlias = (
     | ReadHistory
     | ReadOrigin
     | ReadProgram
+    | ReadRecord
+    | ReadWorkflow
     | FindKey
     | Enqueue
     | Claim

@@ -19,7 +19,7 @@ from fsm_agent.machine import Move, Scene
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
-_ROW_WEIGHT: Final = 24
+ROW_WEIGHT: Final = 24
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ def take(
         _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    unfolded = head.unfolded + _ROW_WEIGHT + foldable_weight(delta)
+    unfolded = head.unfolded + ROW_WEIGHT + foldable_weight(delta)
     if move.is_internal:
         moved = _stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
     else:

@@ -72,6 +72,7 @@ def write(
     dequeue: int | None = None,
     key: str | None = None,
     fingerprint: str = "",
+    repins: bool = False,
 ) -> Flow:
     """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
 
@@ -80,7 +81,8 @@ def write(
     lease = _kept_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
-    committed: Committed = yield Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint)
+    commit = Commit(head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, repins=repins)
+    committed: Committed = yield commit
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
