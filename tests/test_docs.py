@@ -36,8 +36,13 @@ def test_the_python_of_running_agents_runs_from_top_to_bottom() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS], ids=len
-)
+    "table",
+    [
+        keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS, keys.MIGRATION,
+        keys.DATA_CHANGES,
+    ],
+    ids=len,
+)  # fmt: skip
 def test_every_key_of_the_dialect_is_documented(table: keys.Table) -> None:
     page = (DOCS / "dialect.md").read_text()
     assert [key for key in table if f"`{key}`" not in page] == []

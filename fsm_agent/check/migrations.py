@@ -42,14 +42,21 @@ def _not_older(workflow: Workflow, index: int, path: Path) -> Iterator[Finding]:
 
 def _unknown_states(workflow: Workflow, migration: Migration, later: list[Migration], path: Path) -> Iterator[Finding]:
     for old, named in migration.states.items():
-        place = named
-        for each in later:
-            place = each.place(place) or place
-        if place not in workflow.by_path:
+        place = _placed(named, later)
+        if place is not None and place not in workflow.by_path:
             then = f", which becomes `{place}`" if place != named else ""
             near = did_you_mean(place, workflow.by_path) or f"; there are {listed(workflow.by_path)}"
             message = f"`{old}` becomes `{named}`{then}, and there is no such state{near}"
             yield Code.UNKNOWN_PLACE.found(message, (*path, "states", old))
+
+
+def _placed(place: str, later: list[Migration]) -> str | None:
+    """What a state is called in the end; ``None`` if a later migration mentions it, and so answers for it."""
+    for each in later:
+        if place in each.states:
+            return None
+        place = each.place(place) or place
+    return place
 
 
 def _unknown_fields(workflow: Workflow, migration: Migration, later: list[Migration], path: Path) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.route import Route, Stranding
 from fsm_agent.engine.transfer import Transfer
 from fsm_agent.jsontypes import Json
+from fsm_agent.state import Duration
 from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.workflow import Workflow
 
@@ -128,11 +129,10 @@ def _cut(text: str) -> str:
 
 
 def _timer_changes(transfer: Transfer) -> Iterator[str]:
-    running = {(timer.state, timer.due_ms) for timer in transfer.head.timers}
-    known = {(path, timer.due_ms) for (path, _), timer in transfer.armed.items()}
-    for timer in transfer.head.timers:
-        how = "goes on" if (timer.state, timer.due_ms) in known else "runs from now"
+    kept = {(timer.state, Duration.parse(timer.label).ms): timer for timer in transfer.head.timers}
+    for key, timer in kept.items():
+        how = "goes on" if key in transfer.armed else "runs from now"
         yield f"timer {timer.label} of `{timer.state}` {how}"
-    for (path, _), timer in transfer.armed.items():
-        if (path, timer.due_ms) not in running:
+    for key, timer in transfer.armed.items():
+        if key not in kept:
             yield f"timer {timer.label} of `{timer.state}` is cleared"
