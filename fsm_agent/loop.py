@@ -119,6 +119,8 @@ class EffectLoop:
                 return await self._store.load(agent_id)
             case ask.ReadWorkflow(definition):
                 return await self._workflow(definition)
+            case ask.Keep(workflow):
+                return await self.pin(workflow)
             case ask.Sleep(head, until_ms):
                 self._observe(head)
                 return await self._hands.sleep(head, until_ms)

@@ -46,7 +46,5 @@ class Mover:
         return Moves(await self._moved(page.heads, order), page.next)
 
     async def _moved(self, heads: Sequence[Head], order: Order) -> tuple[Outcome, ...]:
-        if order.apply and heads:
-            await self._loop.pin(self._workflow)
         desk = self._loop.desk(drives=False)
         return tuple([await self._loop.run(migrate(desk, self._route, head, order)) for head in heads])

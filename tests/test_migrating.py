@@ -19,6 +19,7 @@ from fsm_agent.lease import Holder, Lease
 from fsm_agent.loader import loads
 from fsm_agent.processes import this_process
 from fsm_agent.step import StepKind
+from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.sync import Runner as SyncRunner
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.workflow import Workflow
@@ -606,6 +607,22 @@ async def test_an_expected_version_that_is_not_the_agent_s_is_a_conflict() -> No
             await runner.migrate(version(2, ASKING), ["a"], apply=True, expect_version=7)
         [outcome] = (await runner.migrate(version(2, ASKING), ["a"], apply=True, expect_version=1)).outcomes
         assert outcome.verdict == "moved"
+
+
+@on_loop
+async def test_an_agent_whose_definition_is_lost_is_stranded_and_holds_up_no_other() -> None:
+    store = MemoryStore()
+    async with Runner(store) as runner:
+        lost = version(1, ASKING)
+        await runner.start(lost, id="a")
+        await runner.start(version(1, ASKING.replace("3d", "4d")), id="b")
+        del store._definitions[lost.hash]
+        async with Runner(store) as other:
+            outcomes = (await other.migrate(version(2, ASKING), apply=True)).outcomes
+            assert [(outcome.id, outcome.verdict) for outcome in outcomes] == [("a", "stranded"), ("b", "moved")]
+            assert outcomes[0].reason == (
+                f"memory:// keeps no workflow under the hash {lost.hash!r}; `save_workflow` comes first"
+            )
 
 
 @on_loop

@@ -16,6 +16,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Creation
 from fsm_agent.step import Event
+from fsm_agent.workflow import Workflow
 
 
 class Now(NamedTuple):
@@ -58,6 +59,12 @@ class ReadWorkflow(NamedTuple):
     """Replies the ``Workflow`` that the store keeps under a hash."""
 
     definition: str
+
+
+class Keep(NamedTuple):
+    """Keeps a workflow in the store, before the first agent is pinned to it."""
+
+    workflow: Workflow
 
 
 class FindKey(NamedTuple):
@@ -142,6 +149,7 @@ Effect: TypeAlias = (
     | ReadProgram
     | ReadRecord
     | ReadWorkflow
+    | Keep
     | FindKey
     | Enqueue
     | Claim

@@ -13,7 +13,7 @@ from typing import Any
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.delta import fold
-from fsm_agent.engine.effects import Effect, IsAlive, Now, ReadRecord, ReadWorkflow
+from fsm_agent.engine.effects import Effect, IsAlive, Keep, Now, ReadRecord, ReadWorkflow
 from fsm_agent.engine.live import Live
 from fsm_agent.engine.planning import Plan, Verdict, plan
 from fsm_agent.engine.route import Route
@@ -104,6 +104,7 @@ def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
 def _applied(desk: Desk, live: Live, planned: Plan) -> Generator[Effect, Any, Plan]:
     """Commit the planned step. An agent with work to do is claimed first, so that nobody begins it meanwhile."""
     assert planned.proposal is not None  # noqa: S101 - only what moves is applied
+    yield Keep(live.program.workflow)
     is_running = live.head.status is Status.RUNNING
     if is_running:
         try:
