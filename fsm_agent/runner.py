@@ -9,22 +9,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.engine import beginning, intake, operator
-from fsm_agent.engine.migrating import Order
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.loop import EffectLoop
-from fsm_agent.moving import Mover, Moves
 from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.moving import Moves
 
 logger = logging.getLogger("fsm_agent")
 
@@ -157,6 +158,9 @@ class Runner:
         Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
         or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
         """
+        from fsm_agent.engine.migrating import Order
+        from fsm_agent.moving import Mover
+
         mover = Mover(self._loop, self.store, self.actions, workflow)
         order = Order(_event("migrate", None, by), apply, expect_version)
         if agent_ids is None:

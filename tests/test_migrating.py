@@ -6,12 +6,15 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import pydantic
 import pytest
 
 from fsm_agent import Context, Runner, action, open_store
+from fsm_agent.actions.registry import Actions
 from fsm_agent.delta import fold
 from fsm_agent.engine.migrating import Outcome
 from fsm_agent.errors import Conflict, OtherWorkflow, Refused, StoreError
@@ -623,6 +626,75 @@ async def test_an_agent_whose_definition_is_lost_is_stranded_and_holds_up_no_oth
             assert outcomes[0].reason == (
                 f"memory:// keeps no workflow under the hash {lost.hash!r}; `save_workflow` comes first"
             )
+
+
+GROWING = """
+    data: {things: {type: array, default: []}, last: string?}
+    events: {add: {text: string}}
+    initial: open
+    states:
+      open: {on: {add: {assign: {last: event.text}, append: {things: event.text}}}}
+"""
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_a_list_that_has_grown_keeps_growing_under_its_new_name_whatever_snapshots_there_are(
+    tmp_path: Path, kind: str
+) -> None:
+    url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/a.db"
+    newer = version(2, GROWING.replace("things", "items"), "- {from: 1, data: {rename: {things: items}}}")
+    with SyncRunner(open_store(url)) as runner:
+        runner.start(version(1, GROWING), id="a")
+        texts = [f"{number}" * 100 for number in range(40)]
+        for text in texts[:20]:
+            runner.send("a", "add", {"text": text})
+        assert runner.migrate(newer, ["a"], apply=True).outcomes[0].verdict == "moved"
+        for text in texts[20:]:
+            runner.send("a", "add", {"text": text})
+        assert runner.get("a").data == {"items": texts, "last": texts[-1]} == fold(None, runner.history("a")).values
+
+
+class Trip(pydantic.BaseModel):
+    goal: str | None = None
+
+
+class Journey(pydantic.BaseModel):
+    aim: str | None = None
+
+    @pydantic.field_validator("aim")
+    @classmethod
+    def is_short(cls, aim: str | None) -> str | None:
+        if aim and len(aim) > 5:
+            raise ValueError("an aim has five letters")
+        return aim
+
+
+MODEL = """
+    data: "{module}:{model}"
+    initial: open
+    states: {{open: {{}}}}
+"""
+
+
+@on_loop
+async def test_a_model_judges_the_data_and_the_older_one_need_not_be_there_any_more() -> None:
+    actions = Actions(modules=[__name__])
+
+    def modelled(number: int, model: str, migrations: str = "") -> Workflow:
+        text = dedent(MODEL.format(module=__name__, model=model))
+        entries = f"migrations:\n{migrations}\n" if migrations else ""
+        text = f"workflow: w\nversion: {number}\n{text}\n{entries}"
+        return loads(text, resolve_model=actions.model_schema)
+
+    async with Runner(open_store("memory://"), actions=actions) as runner:
+        await runner.start(modelled(1, "Trip"), id="a", data={"goal": "Rome"})
+        await runner.start(modelled(1, "Trip"), id="b", data={"goal": "Montevideo"})
+        newer = modelled(2, "Journey", "  - {from: 1, data: {rename: {goal: aim}}}")
+        object.__setattr__(newer, "model_class", Journey)
+        async with Runner(runner.store) as elsewhere:  # where no module is allowed
+            first, second = (await elsewhere.migrate(newer, apply=True)).outcomes
+            assert (first.verdict, second.verdict) == ("moved", "stranded")
+            assert second.reason == "the data does not fit: aim: Value error, an aim has five letters"
 
 
 @on_loop

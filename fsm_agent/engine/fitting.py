@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from fsm_agent.engine.route import Route, Stranding
-from fsm_agent.errors import DataInvalid, listed
+from fsm_agent.errors import DataInvalid, listed, nearest
 from fsm_agent.jsontypes import Json, Schema, is_required
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow
@@ -86,8 +85,8 @@ def _likeliest(lost: State, newcomers: list[State]) -> State | None:
     for leaf in newcomers:
         if lost.ask and leaf.ask and leaf.ask.events == lost.ask.events:
             return leaf
-    close = get_close_matches(lost.path, list(by_path), n=1)
-    return by_path[close[0]] if close else newcomers[0] if len(newcomers) == 1 else None
+    close = nearest(lost.path, by_path)
+    return by_path[close] if close else newcomers[0] if len(newcomers) == 1 else None
 
 
 def fit_data(route: Route, old: Workflow, values: Mapping[str, Json], gaps: Gaps) -> dict[str, Json]:
@@ -132,8 +131,8 @@ def _note_surplus(
         gaps.reasons.append(f"`data.{name}` is not declared any more")
         new = [each for each in fields if each not in carried and each not in gaps.rename.values()]
         alike = [each for each in new if fields[each] == old.get(name)]
-        if close := get_close_matches(name, new, n=1) or (alike if len(alike) == 1 else []):
-            gaps.rename[name] = close[0]
-            gaps.default.pop(close[0], None)
+        if close := nearest(name, new) or (alike[0] if len(alike) == 1 else None):
+            gaps.rename[name] = close
+            gaps.default.pop(close, None)
         else:
             gaps.drop.append(name)
