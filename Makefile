@@ -38,7 +38,7 @@ diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/
 	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
 
 schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
-	$(BIN)/python -c 'import json; from fsm_agent.dialect import dialect_schema; print(json.dumps(dialect_schema(), indent=2))' > fsm_agent/schema/workflow.schema.json
+	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json
 
 clean:  ## remove what the other targets made
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import BlockingContext, Context
     from fsm_agent.agent import Agent, Question, Status
-    from fsm_agent.declaration import State, Transition, Workflow
+    from fsm_agent.declaration import Migration, State, Transition, Workflow
     from fsm_agent.effect import NOT_DONE, EffectEntry
     from fsm_agent.errors import (
         ActionError,
@@ -46,6 +46,7 @@ _HOMES: Final = {
     "Finding": "finding",
     "FsmAgentError": "errors",
     "LeaseHeld": "errors",
+    "Migration": "declaration",
     "NOT_DONE": "effect",
     "Question": "agent",
     "Refused": "errors",
@@ -80,6 +81,7 @@ __all__ = [
     "Finding",
     "FsmAgentError",
     "LeaseHeld",
+    "Migration",
     "Question",
     "Refused",
     "Runner",

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fsm_agent.draft import DictDraft, collect
-from fsm_agent.errors import DataInvalid, did_you_mean, listed
+from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Delta
+from fsm_agent.wording import did_you_mean, listed
 
 
 class Data:

@@ -17,12 +17,13 @@ from fsm_agent.dialect.document import to_document
 from fsm_agent.dialect.keys import STATE
 from fsm_agent.dialect.models import is_model, model_name, model_schema
 from fsm_agent.dialect.read import ResolveModel
-from fsm_agent.errors import WorkflowInvalid, shortened
+from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.state import Ask, Duration, MergePolicy, Retry, Transition, compact
+from fsm_agent.wording import shortened
 
-__all__ = ["Ask", "Retry", "State", "Transition", "Workflow"]
+__all__ = ["Ask", "Migration", "Retry", "State", "Transition", "Workflow"]
 
 #: What stands under an event or a timer: a target, a transition, or several in the order in which they are tried.
 Choice: TypeAlias = str | Transition | Mapping[str, Json] | Sequence[str | Transition | Mapping[str, Json]]
@@ -52,6 +53,30 @@ class State:
     output: Mapping[str, Json] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """How agents of an older version come here, with the keys that an entry of ``migrations`` has in YAML; ``upcast``
+    takes ``module:function`` or the function itself."""
+
+    from_version: int
+    _: KW_ONLY
+    states: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    default: Mapping[str, Json] = field(default_factory=dict)
+    drop: Sequence[str] = ()
+    upcast: str | Callable[[dict[str, Any]], Mapping[str, Json]] | None = None
+
+    def to_json(self) -> Json:
+        """The entry that YAML would have."""
+        changes = {"drop": self.drop, "rename": self.rename, "default": self.default}
+        return compact(
+            from_=self.from_version,
+            states=_plain(self.states),
+            data=compact(**{key: _plain(value) for key, value in changes.items()}),
+            upcast=_reference(self.upcast) if callable(self.upcast) else self.upcast,
+        )
+
+
 class Workflow(words.Workflow):
     """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
 
@@ -71,12 +96,13 @@ class Workflow(words.Workflow):
         on: Mapping[str, Choice] | None = None,
         limits: words.Limits | Mapping[str, Json] | None = None,
         merge: Mapping[str, MergePolicy] | None = None,
+        migrations: Sequence[Migration | Mapping[str, Json]] = (),
         description: str = "",
     ) -> None:
         mistakes: list[Finding] = []
         schema = model_schema(data) if is_model(data) else {}
-        written = {"events": events, "on": on, "limits": limits, "merge": merge}
-        document = compact(description=description, **{key: _plain(value) for key, value in written.items()}) | {
+        told = {"events": events, "on": on, "limits": limits, "merge": merge, "migrations": migrations}
+        document = compact(description=description, **{key: _plain(value) for key, value in told.items()}) | {
             "workflow": name,
             "version": version,
             "data": model_name(data) if is_model(data) else _plain(data or {}),
@@ -89,6 +115,8 @@ class Workflow(words.Workflow):
         self._become(read)
         if is_model(data):
             object.__setattr__(self, "model_class", data)
+        functions = [each.upcast for each in migrations if isinstance(each, Migration) and callable(each.upcast)]
+        object.__setattr__(self, "upcasters", {_reference(function): function for function in functions})
 
     @classmethod
     def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:
@@ -146,7 +174,7 @@ def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dic
 def _plain(value: Any) -> Json:
     """A value of the declaration as YAML would give it."""
     match value:
-        case Transition() | Retry() | Ask():
+        case Transition() | Retry() | Ask() | Migration():
             return value.to_json()
         case words.Limits():
             return compact(steps=value.steps, visits=dict(value.visits))
@@ -158,6 +186,11 @@ def _plain(value: Any) -> Json:
             return [_plain(each) for each in value]
         case _:
             return _action_name(value) if callable(value) else value
+
+
+def _reference(function: Callable[..., Any]) -> str:
+    """How ``upcast`` names a function: ``module:function``."""
+    return f"{function.__module__}:{getattr(function, '__qualname__', function)}"
 
 
 def _action_name(function: Callable[..., Any]) -> str:

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
-from fsm_agent.errors import DataInvalid, shortened
+from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Step
+from fsm_agent.wording import shortened
 
 MAX_DEPTH: Final = 100
 _PLAIN_TYPES: Final[tuple[type[Any], ...]] = (int, float, dict, list)

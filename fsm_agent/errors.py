@@ -20,7 +20,8 @@ FsmAgentError
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
 │   ├── NotParked              unpark of an agent that is not parked
-│   └── EffectNotOpen          settling an effect that is not in doubt
+│   ├── EffectNotOpen          settling an effect that is not in doubt
+│   └── OtherWorkflow          migration of an agent to another workflow
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   └── ModuleNotAllowed       a module outside the allowed list
@@ -41,6 +42,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
+
+from fsm_agent.wording import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
@@ -208,6 +211,13 @@ class EffectNotOpen(Refused):
         super().__init__(f"agent {agent_id!r} has no open effect {shortened(key)}; open: {listed(open_)}")
 
 
+class OtherWorkflow(Refused):
+    def __init__(self, agent_id: str, workflow: str, wanted: str) -> None:
+        super().__init__(
+            f"agent {agent_id!r} is of workflow {workflow!r}, and can move only within it, not to {wanted!r}"
+        )
+
+
 class ActionError(FsmAgentError):
     """What a worker's code did wrong."""
 
@@ -278,22 +288,3 @@ def _told(steps: Sequence[Happened], count: int) -> str:
     if rest := count - len(told):
         told.append("1 more step was taken" if rest == 1 else f"{rest} more steps were taken")
     return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
-
-
-def listed(names: Iterable[str]) -> str:
-    """``a, b, c``, or ``nothing``."""
-    return ", ".join(names) or "nothing"
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""
-
-
-def shortened(value: object, longest: int = 80) -> str:
-    """``repr`` cut to a length that fits a sentence."""
-    text = repr(value)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"

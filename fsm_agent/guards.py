@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.errors import ExpressionFailed, shortened
+from fsm_agent.errors import ExpressionFailed
 from fsm_agent.expressions.complaints import explain, explain_failure, require_known_names
 from fsm_agent.expressions.invalid import ExpressionInvalid, position
 from fsm_agent.expressions.kinds import DYN, Kind
@@ -23,6 +23,7 @@ from fsm_agent.expressions.scope import Read, Scope, Values
 from fsm_agent.expressions.text import mentioned, template, with_lengths
 from fsm_agent.expressions.values import plain_json, written
 from fsm_agent.jsontypes import Json
+from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:

@@ -40,6 +40,7 @@ class EffectLoop:
         self._hands = hands
         self._observe = observe or (lambda _: None)
         self._programs: dict[str, Program] = {}
+        self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
@@ -48,14 +49,19 @@ class EffectLoop:
         """Who works here."""
         return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays)
 
-    async def pin(self, workflow: Workflow) -> Program:
-        """The program of a workflow, which the store keeps from now on."""
+    def program(self, workflow: Workflow) -> Program:
+        """The program of a workflow, whether the store keeps that or not."""
         if workflow.hash not in self._programs:
             self._programs[workflow.hash] = self._compile(workflow)
+        return self._programs[workflow.hash]
+
+    async def pin(self, workflow: Workflow) -> Program:
+        """The program of a workflow, which the store keeps from now on."""
+        program = self.program(workflow)
         if workflow.hash not in self._saved:
             await self._store.save_workflow(workflow.hash, workflow.to_json())
             self._saved.add(workflow.hash)
-        return self._programs[workflow.hash]
+        return program
 
     def _compile(self, workflow: Workflow) -> Program:
         model = workflow.model and (workflow.model_class or self._actions.model(workflow.model))
@@ -111,6 +117,12 @@ class EffectLoop:
                 return await self._store.effects(agent_id)
             case ask.ReadProgram(definition):
                 return await self._program(definition)
+            case ask.ReadRecord(agent_id):
+                return await self._store.load(agent_id)
+            case ask.ReadWorkflow(definition):
+                return await self._workflow(definition)
+            case ask.Keep(workflow):
+                return await self.pin(workflow)
             case ask.Sleep(head, until_ms):
                 self._observe(head)
                 return await self._hands.sleep(head, until_ms)
@@ -150,5 +162,10 @@ class EffectLoop:
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile(Workflow.from_json(await self._store.load_workflow(definition)))
+            self._programs[definition] = self._compile(await self._workflow(definition))
         return self._programs[definition]
+
+    async def _workflow(self, definition: str) -> Workflow:
+        if definition not in self._workflows:
+            self._workflows[definition] = Workflow.from_json(await self._store.load_workflow(definition))
+        return self._workflows[definition]

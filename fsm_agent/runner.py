@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head
@@ -25,6 +25,9 @@ from fsm_agent.reader import read_agent
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.moving import Moves
 
 logger = logging.getLogger("fsm_agent")
 
@@ -161,6 +164,31 @@ class Runner:
             retry = event is None
             flow = operator.unpark_agent(desk, agent_id, said, retry=retry, expect_version=expect_version)
         return await self._loop.call(flow)
+
+    async def migrate(
+        self,
+        workflow: Workflow,
+        agent_ids: Sequence[str] | None = None,
+        *,
+        apply: bool = False,
+        by: str | None = None,
+        expect_version: int | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Moves:
+        """Move agents to ``workflow``, a newer definition of theirs: those that are named, or else a page of all.
+
+        Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
+        or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
+        """
+        from fsm_agent.engine.migrating import Order
+        from fsm_agent.moving import Mover
+
+        mover = Mover(self._loop, self.store, self.actions, workflow)
+        order = Order(_event("migrate", None, by), apply, expect_version)
+        if agent_ids is None:
+            return await mover.page(order, limit=limit, after=after)
+        return await mover.named(agent_ids, order)
 
     async def get(self, agent_id: str) -> Agent:
         """The agent as it stands."""

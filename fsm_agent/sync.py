@@ -77,6 +77,7 @@ class Runner:
     cancel = _blocking(AsyncRunner.cancel)
     resume = _blocking(AsyncRunner.resume)
     unpark = _blocking(AsyncRunner.unpark)
+    migrate = _blocking(AsyncRunner.migrate)
     get = _blocking(AsyncRunner.get)
     history = _blocking(AsyncRunner.history)
     effects = _blocking(AsyncRunner.effects)

@@ -11,9 +11,10 @@ from functools import cached_property
 from typing import Any, Final
 
 from fsm_agent.delta import own, segments
-from fsm_agent.errors import DataInvalid, PayloadInvalid, did_you_mean, listed
+from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
 from fsm_agent.step import Delta
+from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import Workflow
 
 #: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
@@ -112,6 +113,10 @@ class DataRules:
             raise DataInvalid(problems)
         self._ask_model(values)
         return values
+
+    def problems(self, name: str, value: Json) -> list[str]:
+        """What is wrong with the value of one field, as far as its own schema tells; ``name`` must be declared."""
+        return self._fields[name].problems(value, name)
 
     def check(self, delta: Delta, view: Mapping[str, Json]) -> None:
         """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""

@@ -7,12 +7,13 @@ both end as this, so their hashes agree. The JSON form is what a store keeps, pi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
+from fsm_agent.migration import Migration
 from fsm_agent.state import (
     Candidates,
     Handlers,
@@ -80,8 +81,12 @@ class Workflow:
     description: str = ""
     #: ``module:Model`` when a pydantic model declares the data
     model: str | None = None
+    #: how agents of older versions become agents of this one; not part of the hash
+    migrations: tuple[Migration, ...] = ()
     #: the model itself, where Python code has handed it over
     model_class: ClassVar[type[Any] | None] = None
+    #: ``upcast`` -> the function itself, where Python code has handed it over
+    upcasters: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
     @cached_property
     def by_path(self) -> Mapping[str, State]:
@@ -94,7 +99,7 @@ class Workflow:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256, in hex, of the RFC 8785 form of the definition without what only explains it."""
+        """SHA-256, in hex, of the RFC 8785 form of the definition: what decides how an agent behaves, and no more."""
         import rfc8785
 
         return hashlib.sha256(rfc8785.dumps(self.to_json(describe=False))).hexdigest()
@@ -155,7 +160,8 @@ class Workflow:
         return state
 
     def to_json(self, *, describe: bool = True) -> dict[str, Json]:
-        """The normalised definition; ``describe=False`` leaves out every description and annotation."""
+        """The normalised definition; ``describe=False`` leaves out every description and annotation, and how agents
+        of older versions come here."""
         bare = dict if describe else without_annotations
         return compact(
             workflow=self.name,
@@ -171,6 +177,7 @@ class Workflow:
             states=[state.to_json(describe=describe) for state in self.states],
             limits=compact(steps=self.limits.steps, visits=dict(self.limits.visits)),
             merge=dict(self.merge),
+            migrations=[each.to_json() for each in self.migrations] if describe else None,
         )
 
     @classmethod
@@ -181,6 +188,7 @@ class Workflow:
         known["states"] = tuple(State.from_json(state) for state in known["states"])
         known["on"] = handlers_from_json(known.pop("on", {}))
         known["limits"] = Limits(**known.pop("limits", {}))
+        known["migrations"] = tuple(map(Migration.from_json, known.pop("migrations", ())))
         return cls(**known)
 
 

@@ -90,7 +90,7 @@ def documents(draw: st.DrawFn) -> Document:
     tree = draw(_trees(2))
     return {
         "workflow": draw(st.sampled_from(["flow", "a-b_C9"])),
-        "version": draw(st.integers(1, 99)),
+        "version": draw(st.integers(100, 200)),
         "description": draw(TEXTS),
         "data": {"note": "string?", "items": "[string]"} | draw(_fields()),
         "events": {event: draw(_fields()) for event in _EVENTS},
@@ -100,6 +100,7 @@ def documents(draw: st.DrawFn) -> Document:
         | {"end": draw(_finals()), "broken": {"final": True, "outcome": "failed"}},
         "merge": draw(st.fixed_dictionaries({}, optional={"note": st.just("last"), "items": _POLICIES})),
         "limits": {"steps": draw(st.integers(1, 9)), "visits": dict.fromkeys(_paths(tree), 3)},
+        "migrations": draw(_migrations(_paths(tree))),
     }
 
 
@@ -148,6 +149,25 @@ def _handlers(draw: st.DrawFn, tree: Document, path: str, *, can_forbid: bool = 
     events = draw(st.sets(st.sampled_from([*_EVENTS, "error", "timeout", "cancel"]), max_size=3))
     forbidden = st.none() if can_forbid and path else st.nothing()
     return {event: draw(_choices(tree) | forbidden) for event in sorted(events)}
+
+
+def _migrations(paths: list[str]) -> st.SearchStrategy[list[Document]]:
+    """From versions before 100, which is more than any document has; what was there before may be called anything."""
+    changes = st.fixed_dictionaries(
+        {},
+        optional={
+            "drop": st.just(["waste", "f1"]),
+            "rename": st.sampled_from([{"remark": "note"}, {"remark": "items", "goods": "note"}]),
+            "default": st.dictionaries(st.sampled_from(["note", "items"]), TEXTS | st.none() | st.booleans()),
+        },
+    )
+    places = st.dictionaries(st.sampled_from(["old", "old.inner", "end"]), st.sampled_from(paths))
+    optional = {"states": places, "data": changes, "upcast": st.just("pkg.mod:upcast")}
+    return st.lists(
+        st.fixed_dictionaries({"from": st.integers(1, 99)}, optional=optional),
+        max_size=2,
+        unique_by=lambda entry: entry["from"],
+    )
 
 
 def _choices(tree: Document) -> st.SearchStrategy[Any]:

@@ -430,6 +430,7 @@ def test_the_parser_and_the_schema_know_the_same_keys() -> None:
     schema = dialect_schema()
     tables = {
         "transition": keys.TRANSITION, "state": keys.STATE, "ask": keys.ASK, "retry": keys.RETRY, "limits": keys.LIMITS,
+        "migration": keys.MIGRATION, "data_changes": keys.DATA_CHANGES,
     }  # fmt: skip
     assert list(schema["properties"]) == list(keys.WORKFLOW)
     assert {name: list(schema["$defs"][name]["properties"]) for name in tables} == {

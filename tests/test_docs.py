@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from fsm_agent import dialect, loader
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import keys
+from tests.test_readme import commands, matches
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -35,9 +39,36 @@ def test_the_python_of_running_agents_runs_from_top_to_bottom() -> None:
     assert "run" in names
 
 
+def test_the_page_on_versions_runs_and_prints_what_it_says(tmp_path: Path) -> None:
+    """Files are written where they name themselves in their first line."""
+    page = (DOCS / "versions.md").read_text()
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("FSM_AGENT_STORE", None)
+    ran = 0
+    for language, text in re.findall(r"^```(yaml|python|console)\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        if language != "console":
+            name, _, where = text.partition("\n")[0].removeprefix("# ").partition(", ")
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            with (tmp_path / name).open("a" if where else "w") as file:
+                file.write(text)
+            continue
+        for command, expected in commands(text):
+            done = subprocess.run(  # noqa: S602 - the commands of our own page
+                command, shell=True, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+            )
+            assert matches(expected, done.stdout + done.stderr), f"$ {command}\n{done.stdout}{done.stderr}"
+            ran += 1
+    assert ran == 8
+
+
 @pytest.mark.parametrize(
-    "table", [keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS], ids=len
-)
+    "table",
+    [
+        keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS, keys.MIGRATION,
+        keys.DATA_CHANGES,
+    ],
+    ids=len,
+)  # fmt: skip
 def test_every_key_of_the_dialect_is_documented(table: keys.Table) -> None:
     page = (DOCS / "dialect.md").read_text()
     assert [key for key in table if f"`{key}`" not in page] == []

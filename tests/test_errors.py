@@ -30,16 +30,15 @@ from fsm_agent.errors import (
     NotAddressee,
     NotAsked,
     NotParked,
+    OtherWorkflow,
     PayloadInvalid,
     UnknownEvent,
     WorkflowInvalid,
-    did_you_mean,
-    listed,
-    shortened,
 )
 from fsm_agent.finding import Finding, Place
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.step import Happened, StepKind, Wanted
+from fsm_agent.wording import did_you_mean, listed, shortened
 
 SENTENCES = [
     (
@@ -140,6 +139,10 @@ SENTENCES = [
         "id 'a/b' is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', a letter or digit first",
     ),
     (NotParked("a-1", "done"), "agent 'a-1' is done, and only a parked one can be unparked"),
+    (
+        OtherWorkflow("a-1", "trip", "order"),
+        "agent 'a-1' is of workflow 'trip', and can move only within it, not to 'order'",
+    ),
     (
         ActionMissing("plam", ["plan", "book"]),
         "no action 'plam' (did you mean `plan`?); there are book, plan",

@@ -17,16 +17,9 @@ from fsm_agent.delta import own
 from fsm_agent.effect import EffectEntry, EffectMode
 from fsm_agent.engine.effects import Acted, Doubtful, Now, Superseded
 from fsm_agent.engine.outside import Begin, Do, End, Probe, Request, once, planned
-from fsm_agent.errors import (
-    ActionError,
-    AgentNotFound,
-    Conflict,
-    DataInvalid,
-    EffectUnclear,
-    StoreError,
-    listed,
-)
+from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
 from fsm_agent.jsontypes import Json
+from fsm_agent.wording import listed
 
 
 class Ledger(Protocol):

@@ -7,6 +7,7 @@ the modules that the operator listed.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
@@ -54,6 +55,14 @@ class Actions:
             return self.find(do).signature
         except ActionError:
             return None
+
+    def function(self, reference: str) -> Callable[..., Any]:
+        """The plain function of an ``upcast: module:function``; raises ``ActionError``."""
+        module, _, name = reference.partition(":")
+        function = getattr(self._module(module), name, None)
+        if not callable(function) or inspect.iscoroutinefunction(function):
+            raise ActionError(f"module {module!r} has no plain function {name!r}, which a migration calls")
+        return function  # type: ignore[no-any-return]
 
     def names(self) -> Iterator[str]:
         """The names that ``do:`` may use without a module."""

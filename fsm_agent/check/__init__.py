@@ -13,6 +13,7 @@ from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.check.merging import merge_findings
+from fsm_agent.check.migrations import migration_findings
 from fsm_agent.finding import Finding
 from fsm_agent.guards import Guards
 from fsm_agent.signature import Signature
@@ -32,6 +33,7 @@ def check_workflow(
     findings = expression_findings(workflow, guards=guards) + list(merge_findings(workflow))
     if not findings:
         findings += long_lists(workflow, guards)
+    findings += migration_findings(workflow)
     behaviour = Behaviour(workflow, actions, unfound or {})
     for analysis in _analyses():
         findings += analysis(behaviour)
@@ -57,4 +59,5 @@ def _analyses() -> tuple[Analysis, ...]:
         actions.missing_arguments,
         actions.undeclared_results,
         actions.unhandled_results,
+        actions.unknown_upcasts,
     )

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import state_path
-from fsm_agent.errors import did_you_mean, listed
 from fsm_agent.finding import Finding
 from fsm_agent.signature import Signature
 from fsm_agent.state import State
+from fsm_agent.wording import did_you_mean, listed
 
 
 def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
@@ -61,6 +61,15 @@ def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
         if event in behaviour.workflow.events and event not in behaviour.workflow.handled(leaf.path):
             message = f"action `{leaf.do}` names the event `{event}`, and nothing in state `{leaf.path}` handles it"
             yield Code.UNHANDLED_RESULT.found(message, (*state_path(leaf.path), "do"))
+
+
+def unknown_upcasts(behaviour: Behaviour) -> Iterator[Finding]:
+    """Functions that migrations name and no allowed module has."""
+    known = behaviour.actions
+    for index, migration in enumerate(behaviour.workflow.migrations):
+        if known is not None and migration.upcast is not None and migration.upcast not in known:
+            message = behaviour.unfound.get(migration.upcast, f"there is no function `{migration.upcast}`")
+            yield Code.UNKNOWN_UPCAST.found(message, ("migrations", index, "upcast"))
 
 
 def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:

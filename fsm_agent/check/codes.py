@@ -12,6 +12,7 @@ _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
 
 class Code(StrEnum):
     """FSM2xx: an expression is wrong. FSM3xx: states and events do not fit together. FSM4xx: an action does not fit.
+    FSM5xx: a migration leads nowhere.
 
     Each has an entry in docs/checks.md.
     """
@@ -49,6 +50,12 @@ class Code(StrEnum):
     MISSING_ARGUMENT = "FSM403", _ERROR, "an action needs an argument"
     UNDECLARED_RESULT = "FSM404", _ERROR, "an action names an event that the workflow does not declare"
     UNHANDLED_RESULT = "FSM405", _ERROR, "an action names an event that nothing handles"
+    UNKNOWN_UPCAST = "FSM406", _ERROR, "an `upcast` function is missing"
+
+    NOT_OLDER = "FSM501", _ERROR, "a migration does not come from an older version"
+    UNKNOWN_PLACE = "FSM502", _ERROR, "a migration leads to an unknown state"
+    UNKNOWN_GOAL = "FSM503", _ERROR, "a migration fills an unknown data field"
+    CONTRADICTION = "FSM504", _ERROR, "migrations contradict each other"
 
     def found(
         self,

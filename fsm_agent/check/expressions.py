@@ -7,13 +7,13 @@ from typing import Final
 
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import Site, sites, state_path
-from fsm_agent.errors import did_you_mean, listed
 from fsm_agent.expressions.kinds import Kind, fits, item_schema, json_types
 from fsm_agent.finding import Finding, Path
 from fsm_agent.guards import Expression, ExpressionInvalid, Guards
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.state import State
 from fsm_agent.validation import Shape
+from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
 
 #: Kinds whose values JSON has no form for.

@@ -15,8 +15,8 @@ import networkx as nx
 from fsm_agent.check.behaviour import Behaviour, Way
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import state_path
-from fsm_agent.errors import listed
 from fsm_agent.finding import Finding
+from fsm_agent.wording import listed
 from fsm_agent.workflow import lineage
 
 #: Leaves; an edge carries the first of its ways as ``way``.

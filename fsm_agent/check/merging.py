@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from fsm_agent.check.codes import Code
-from fsm_agent.errors import did_you_mean, listed
 from fsm_agent.expressions.kinds import DEEPEST, json_types, resolved
 from fsm_agent.finding import Finding
 from fsm_agent.jsontypes import Schema
 from fsm_agent.state import MergePolicy
+from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import Workflow
 
 _NUMBERS: Final = frozenset({"integer", "number"})

@@ -61,8 +61,8 @@ def _inspect(path: Path, actions: Actions) -> list[Finding]:
 
 
 def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signature], Mapping[str, str]]:
-    """What is known of the actions of a workflow, and why those with a module are not found. Where no module is
-    allowed, bare names are trusted."""
+    """What is known of the actions and upcasts of a workflow, and why those with a module are not found. Where no
+    module is allowed, bare names are trusted."""
     named = sorted({leaf.do for leaf in workflow.leaves if leaf.do})
     bare = actions.names() if actions.are_listed else (name for name in named if ":" not in name)
     known = {name: actions.signature(name) or Signature() for name in bare}
@@ -73,6 +73,12 @@ def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signa
                 known[name] = actions.find(name).signature
             except ActionError as error:
                 unfound[name] = str(error)
+    for name in filter(None, [migration.upcast for migration in workflow.migrations]):
+        try:
+            actions.function(name)
+            known.setdefault(name, Signature())
+        except ActionError as error:
+            unfound[name] = str(error)
     return known, unfound
 
 

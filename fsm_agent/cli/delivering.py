@@ -14,11 +14,12 @@ from fsm_agent.cli.conversation import ask_answer
 from fsm_agent.cli.portraits import question_block, when
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.values import payload_of
-from fsm_agent.errors import LeaseHeld, listed
+from fsm_agent.errors import LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.processes import this_host
 from fsm_agent.step import moment
+from fsm_agent.wording import listed
 
 #: a timer may wake a little before its time
 _MARGIN_MS: Final = 50

@@ -15,10 +15,10 @@ from fsm_agent.cli import output
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.starting import load_workflow
-from fsm_agent.errors import listed
 from fsm_agent.reader import read_workflow
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
+from fsm_agent.wording import listed
 from fsm_agent.workflow import Workflow
 
 #: what ``--out-dir`` writes without ``--format``

@@ -15,7 +15,8 @@ import click
 from fsm_agent import __version__
 from fsm_agent.cli.output import complain, counted, say
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
-from fsm_agent.errors import FsmAgentError, WorkflowInvalid, did_you_mean, shortened
+from fsm_agent.errors import FsmAgentError, WorkflowInvalid
+from fsm_agent.wording import did_you_mean, shortened
 
 INTERRUPTED: Final = 130
 
@@ -51,6 +52,7 @@ COMMANDS: Final = {
     "Change": {
         "cancel": Entry("driving:cancel", "Cancel an agent."),
         "unpark": Entry("driving:unpark", "Let a parked agent go on."),
+        "migrate": Entry("migrating:migrate", "Move agents to a newer version of their workflow."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}

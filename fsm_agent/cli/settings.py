@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from fsm_agent.errors import did_you_mean, listed
+from fsm_agent.wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from fsm_agent.actions.registry import Actions

@@ -13,8 +13,8 @@ from fsm_agent.cli.conversation import ask_missing, converse
 from fsm_agent.cli.paths import workflow_file
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.settings import Settings
-from fsm_agent.errors import listed
 from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.wording import listed
 from fsm_agent.workflow import Workflow
 
 

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import click
 
-from fsm_agent.errors import listed, shortened
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.wording import listed, shortened
 
 Result = TypeVar("Result")
 

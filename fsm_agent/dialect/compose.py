@@ -14,9 +14,10 @@ from typing import Final
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST
 from fsm_agent.dialect.positions import Positions, Spot
-from fsm_agent.errors import WorkflowInvalid, shortened
+from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json
+from fsm_agent.wording import shortened
 
 #: Values in a document, each counted as often as an alias repeats it.
 MOST_VALUES: Final = 50_000

@@ -23,6 +23,7 @@ def to_document(workflow: Workflow) -> dict[str, Json]:
         states={state.name: _state(state) for state in workflow.states},
         limits=compact(steps=workflow.limits.steps, visits=dict(workflow.limits.visits)),
         merge=dict(workflow.merge),
+        migrations=[each.to_json() for each in workflow.migrations],
     )
 
 

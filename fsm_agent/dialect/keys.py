@@ -40,6 +40,13 @@ class Kind(StrEnum):
     MERGE = auto()
     DATA = auto()
     EVENTS = auto()
+    MIGRATIONS = auto()
+    STATE_RENAMES = auto()
+    DATA_CHANGES = auto()
+    FIELD_RENAMES = auto()
+    FIELD_VALUES = auto()
+    FIELD_NAMES = auto()
+    FUNCTION = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,7 @@ WORKFLOW: Final[Table] = {
     "states": Key(Kind.STATES, "The states, by name.", required=True),
     "limits": Key(Kind.LIMITS, "Bounds on an agent's life; what is not declared is unlimited."),
     "merge": Key(Kind.MERGE, "How changes that two people make at once become one, by data field."),
+    "migrations": Key(Kind.MIGRATIONS, "How agents of older versions become agents of this one."),
 }
 
 STATE: Final[Table] = {
@@ -107,6 +115,19 @@ LIMITS: Final[Table] = {
     "visits": Key(Kind.VISITS, "How often a state may be entered, by its dotted path."),
 }
 
+MIGRATION: Final[Table] = {
+    "from": Key(Kind.COUNT, "The version since which this has changed.", required=True),
+    "states": Key(Kind.STATE_RENAMES, "What states have become: old dotted path to new dotted path."),
+    "data": Key(Kind.DATA_CHANGES, "What has become of the fields."),
+    "upcast": Key(Kind.FUNCTION, "`module:function` that makes new data of old, for all that is left."),
+}
+
+DATA_CHANGES: Final[Table] = {
+    "drop": Key(Kind.FIELD_NAMES, "Fields whose values are given up."),
+    "rename": Key(Kind.FIELD_RENAMES, "What fields are called now: old name to new name."),
+    "default": Key(Kind.FIELD_VALUES, "Values of fields that are missing or null, as they are."),
+}
+
 #: key of a state -> the key without which it means nothing
 NEEDS: Final[Mapping[str, str]] = {
     "with": "do",
@@ -130,7 +151,11 @@ DEEPEST_STATE: Final = 8
 DEEPEST: Final = 64
 
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
+#: names of states, outermost first
+STATE_PATH: Final = rf"{NAME}(?:\.{NAME}){{0,{DEEPEST_STATE - 1}}}"
 #: what CEL can spell after a dot
 FIELD: Final = r"(?!(?:in|true|false|null)$)[A-Za-z_][A-Za-z0-9_]{0,63}"
 ACTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?"
+#: ``module:function``
+FUNCTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
 MODEL: Final = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*"

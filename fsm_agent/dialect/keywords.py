@@ -11,9 +11,9 @@ from typing import Final
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.reading import Reading, some, subject
-from fsm_agent.errors import shortened
 from fsm_agent.finding import Path
 from fsm_agent.jsontypes import Json
+from fsm_agent.wording import shortened
 
 _ONE_SCHEMA: Final = frozenset(
     {"items", "contains", "additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"}

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.dialect import fields, scalars, states, transitions
+from fsm_agent.dialect import fields, migrations, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
 from fsm_agent.dialect.places import Places
 from fsm_agent.dialect.reading import Reader, Reading
-from fsm_agent.errors import shortened
 from fsm_agent.finding import Finding, Path, Severity
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.wording import shortened
 from fsm_agent.workflow import BUILT_IN_EVENTS, Workflow
 
 READERS: Final[Mapping[Kind, Reader]] = {
@@ -43,6 +43,13 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.MERGE: scalars.merge,
     Kind.DATA: fields.data,
     Kind.EVENTS: fields.events,
+    Kind.MIGRATIONS: migrations.migrations,
+    Kind.STATE_RENAMES: migrations.state_renames,
+    Kind.DATA_CHANGES: migrations.data_changes,
+    Kind.FIELD_RENAMES: migrations.field_renames,
+    Kind.FIELD_VALUES: migrations.field_values,
+    Kind.FIELD_NAMES: migrations.field_names,
+    Kind.FUNCTION: migrations.function,
 }
 
 #: RFC 8785, and so the hash, knows integers only as far as a double is exact.

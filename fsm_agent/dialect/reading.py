@@ -15,9 +15,9 @@ from typing import Any, Final, TypeAlias
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import NAME, Kind, Table
 from fsm_agent.dialect.places import Places
-from fsm_agent.errors import did_you_mean, listed, shortened
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.wording import did_you_mean, listed, shortened
 
 #: Suggestions are what costs time: nobody reads more than so many, or looks for them among more names.
 _SUGGESTIONS: Final = 50

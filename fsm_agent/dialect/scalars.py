@@ -9,10 +9,10 @@ from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import ACTION, FIELD
 from fsm_agent.dialect.places import state_at
 from fsm_agent.dialect.reading import Reading, described, some, subject
-from fsm_agent.errors import listed, shortened
 from fsm_agent.finding import Path
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import Duration, MergePolicy
+from fsm_agent.wording import listed, shortened
 from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
 
 OUTCOMES: Final = ("done", "failed", "cancelled")

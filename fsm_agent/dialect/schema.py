@@ -37,6 +37,8 @@ def dialect_schema() -> dict[str, Json]:
             "ask": _object(keys.ASK),
             "retry": _object(keys.RETRY),
             "limits": _object(keys.LIMITS),
+            "migration": _object(keys.MIGRATION),
+            "data_changes": _object(keys.DATA_CHANGES),
         },
     }
 
@@ -126,4 +128,11 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.EVENTS: _mapping(
         keys.NAME, _mapping(keys.FIELD, _ref("type"), but=RESERVED_PAYLOAD_FIELDS), but=BUILT_IN_EVENTS
     ),
+    Kind.MIGRATIONS: {"type": "array", "items": _ref("migration")},
+    Kind.STATE_RENAMES: _mapping(keys.STATE_PATH, {"type": "string", "pattern": _whole(keys.STATE_PATH)}),
+    Kind.DATA_CHANGES: _ref("data_changes"),
+    Kind.FIELD_RENAMES: _mapping(keys.FIELD, {"type": "string", "pattern": _whole(keys.FIELD)}),
+    Kind.FIELD_VALUES: _mapping(keys.FIELD, {}),
+    Kind.FIELD_NAMES: _NAME_LIST,
+    Kind.FUNCTION: {"type": "string", "pattern": _whole(keys.FUNCTION)},
 }

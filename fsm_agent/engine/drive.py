@@ -36,11 +36,11 @@ from fsm_agent.errors import (
     NotAddressee,
     PayloadInvalid,
     Refused,
-    listed,
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.state import Retry
 from fsm_agent.step import Event
+from fsm_agent.wording import listed
 
 _LONGEST_MESSAGE: Final = 2_000
 
@@ -140,6 +140,8 @@ def _queued_step(live: Live, event: Event) -> Proposal:
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent is {live.head.status}")
     try:
+        if live.program.knows(event.name):  # it may have been queued under an older definition
+            event = event._replace(payload=live.program.payload_rules.complete(event.name, event.payload))
         match live.program.decide(live.head.state, addressed(live, event), live.scene(event)):
             case Taken(move):
                 return take(live, event, move)
@@ -149,7 +151,7 @@ def _queued_step(live: Live, event: Event) -> Proposal:
                 return cancel(live, event)
             case NotAllowed():
                 reason = f"not allowed in state {live.head.state!r}"
-    except (DataInvalid, NotAddressee) as error:
+    except (DataInvalid, NotAddressee, PayloadInvalid) as error:
         reason = str(error)
     except (ExpressionFailed, LimitExceeded) as error:
         return park(live, event, problem_of(error))

@@ -16,6 +16,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Commit, Creation
 from fsm_agent.step import Event
+from fsm_agent.workflow import Workflow
 
 
 class Now(NamedTuple):
@@ -53,6 +54,24 @@ class ReadProgram(NamedTuple):
     """Replies the ``Program`` of a definition that the store keeps."""
 
     definition: str
+
+
+class ReadRecord(NamedTuple):
+    """Replies a ``Record``, like ``Load``; its definition need not be one that can run here."""
+
+    agent_id: str
+
+
+class ReadWorkflow(NamedTuple):
+    """Replies the ``Workflow`` that the store keeps under a hash."""
+
+    definition: str
+
+
+class Keep(NamedTuple):
+    """Keeps a workflow in the store, before the first agent is pinned to it."""
+
+    workflow: Workflow
 
 
 class FindKey(NamedTuple):
@@ -136,6 +155,9 @@ Effect: TypeAlias = (
     | ReadOrigin
     | ReadEffects
     | ReadProgram
+    | ReadRecord
+    | ReadWorkflow
+    | Keep
     | FindKey
     | Enqueue
     | Claim

@@ -12,14 +12,15 @@ from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import Folded, foldable_weight
 from fsm_agent.draft import ListDraft
 from fsm_agent.engine.program import Changes, Program
-from fsm_agent.errors import DataInvalid, LimitExceeded, shortened
+from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.machine import Move, Scene
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
+from fsm_agent.wording import shortened
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
-_ROW_WEIGHT: Final = 24
+ROW_WEIGHT: Final = 24
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ def take(
         _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    unfolded = head.unfolded + _ROW_WEIGHT + foldable_weight(delta)
+    unfolded = head.unfolded + ROW_WEIGHT + foldable_weight(delta)
     if move.is_internal:
         moved = _stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fsm_agent.agent import ArmedTimer, Asked
 from fsm_agent.delta import own
-from fsm_agent.errors import DataInvalid, ExpressionFailed, shortened
+from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Decision, Machine, Move, Scene, timer_event
@@ -15,6 +15,7 @@ from fsm_agent.signature import Signature
 from fsm_agent.state import State, Timer
 from fsm_agent.step import Event
 from fsm_agent.validation import DataRules, PayloadRules
+from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
 

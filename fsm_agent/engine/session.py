@@ -74,6 +74,7 @@ def write(
     key: str | None = None,
     fingerprint: str = "",
     settlement: Settlement | None = None,
+    repins: bool = False,
 ) -> Flow:
     """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
 
@@ -83,7 +84,7 @@ def write(
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(
-        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement
+        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins
     )
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from fsm_agent.errors import did_you_mean, listed
 from fsm_agent.expressions.invalid import ExpressionInvalid, position
 from fsm_agent.expressions.scope import Scope
 from fsm_agent.expressions.text import masked, mentions
+from fsm_agent.wording import did_you_mean, listed
 
 _HAS: Final = re.compile(r"(?<![\w.])has\(\s*([\w.]+)\s*\)", re.ASCII)
 _VISITS: Final = re.compile(r"(?<![\w.])visits\s*\[\s*(\"+)\s*\]", re.ASCII)

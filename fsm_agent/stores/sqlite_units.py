@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation
@@ -81,7 +81,7 @@ def read_agent(db: apsw.Connection, namespace: str, agent_id: str) -> tuple[int,
     """The number by which other tables know an agent, and its head."""
     row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
     if row is None:
-        raise _unknown(namespace, agent_id)
+        raise _unread(db, namespace, agent_id)
     agent, *head = row
     return agent, codec.head_of(head)
 
@@ -262,6 +262,13 @@ def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
 
 def _use(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
     db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))
+
+
+def _unread(db: apsw.Connection, namespace: str, agent_id: str) -> AgentNotFound | StoreCorrupt:
+    """Why a head cannot be read: there is none, or it points at a definition that is gone."""
+    if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, agent_id):
+        return StoreCorrupt(f"agent {agent_id!r} is pinned to a definition that the database does not keep any more")
+    return _unknown(namespace, agent_id)
 
 
 def _unknown(namespace: str, agent_id: str) -> AgentNotFound:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from fsm_agent.errors import StoreUrlInvalid, did_you_mean, listed, shortened
+from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
+from fsm_agent.wording import did_you_mean, listed, shortened
 
 
 class Backend(NamedTuple):

@@ -1,0 +1,30 @@
+"""Pieces of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+
+def listed(names: Iterable[str]) -> str:
+    """``a, b, c``, or ``nothing``."""
+    return ", ".join(names) or "nothing"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
+    close = nearest(name, known)
+    return f" (did you mean `{close}`?)" if close else ""
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that looks most alike, if any does."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def shortened(value: object, longest: int = 80) -> str:
+    """``repr`` cut to a length that fits a sentence."""
+    text = repr(value)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
