@@ -118,10 +118,11 @@ class TestRedisStore(DurableStoreContract):
     @in_loop
     async def test_what_is_not_of_ours_is_said_to_be_so(self, store: Store, redis_server: RedisServer) -> None:
         await store.create(a_creation())
-        redis_server.execute("HSET", agent_keys("default", ID).head, "moving", "gibberish")
-        for verb in (store.load(ID), store.head(ID), store.dump(ID), store.list()):
-            with pytest.raises(StoreCorrupt, match="keeps something that is not of fsm-agent"):
-                await verb
+        for gibberish in ("words", b"\xff no text"):
+            redis_server.execute("HSET", agent_keys("default", ID).head, "moving", gibberish)
+            for verb in (store.load(ID), store.head(ID), store.dump(ID), store.list()):
+                with pytest.raises(StoreCorrupt, match="keeps something that is not of fsm-agent"):
+                    await verb
 
     @in_loop
     async def test_pages_leave_out_who_is_gone_by_the_time_they_are_read(

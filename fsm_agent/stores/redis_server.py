@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from redis.exceptions import MovedError, NoScriptError, RedisError
 
-from fsm_agent.errors import StoreError
 from fsm_agent.stores import redis_errors as errors
 from fsm_agent.stores.redis_address import Address
 from fsm_agent.stores.redis_scripts import Call
 from fsm_agent.stores.redis_wire import Command, Unanswered, Unsent, Wire
+
+T = TypeVar("T")
 
 #: How many nodes of a cluster are asked in turn, each by the word of the one before.
 NODES: Final = 4
@@ -29,29 +30,14 @@ class Server:
         self._is_closed = False
 
     async def write(self, call: Call) -> Any:
-        try:
-            return await self._called(self._writes, call)
-        except Unanswered as error:
-            raise self._unanswered(error, is_write=True) from error.__cause__
+        return await self._answered(lambda: self._called(self._writes, call), is_write=True)
 
     async def read(self, call: Call) -> Any:
-        try:
-            return await self._called(self._reads, call)
-        except Unanswered:
-            try:
-                return await self._called(self._reads, call)
-            except Unanswered as error:
-                raise self._unanswered(error, is_write=False) from error.__cause__
+        return await self._read(lambda: self._called(self._reads, call))
 
     async def look(self, *commands: Command, but: type[Exception] | tuple[()] = ()) -> list[Any]:
         """The answers to commands that only read; errors of kind ``but`` stay among them."""
-        try:
-            answers = await self._asked(self._reads, commands)
-        except Unanswered:
-            try:
-                answers = await self._asked(self._reads, commands)
-            except Unanswered as error:
-                raise self._unanswered(error, is_write=False) from error.__cause__
+        answers = await self._read(lambda: self._asked(self._reads, commands))
         for answer in answers:
             if isinstance(answer, RedisError) and not isinstance(answer, but):
                 raise errors.answered(answer, self.url) from answer
@@ -86,7 +72,17 @@ class Server:
             raise errors.unreachable(error.__cause__, self.url) from error.__cause__
         return answers
 
-    def _unanswered(self, error: Unanswered, *, is_write: bool) -> StoreError:
-        if isinstance(error.__cause__, UnicodeDecodeError):
-            return errors.unreadable(self.url)
-        return errors.unanswered(self.url, is_write=is_write)
+    async def _read(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What may be asked once more."""
+        try:
+            return await ask()
+        except Unanswered:
+            return await self._answered(ask, is_write=False)
+
+    async def _answered(self, ask: Callable[[], Awaitable[T]], *, is_write: bool) -> T:
+        try:
+            return await ask()
+        except Unanswered as error:
+            if isinstance(error.__cause__, UnicodeDecodeError):
+                raise errors.unreadable(self.url) from error.__cause__
+            raise errors.unanswered(self.url, is_write=is_write) from error.__cause__

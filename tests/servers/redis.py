@@ -93,7 +93,7 @@ class RedisServer:
         self.kill()
         shutil.rmtree(self.folder)
 
-    def execute(self, *command: str | int, **login: str) -> Any:
+    def execute(self, *command: str | int | bytes, **login: str) -> Any:
         """The answer to one command, said by an administrator."""
         user = {"password": self._settings.get("requirepass"), **login}
         with redis.Redis(port=self.port, decode_responses=True, retry=Retry(NoBackoff(), 0), **user) as client:
