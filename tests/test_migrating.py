@@ -21,6 +21,7 @@ from fsm_agent.errors import Conflict, OtherWorkflow, Refused, StoreError
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.loader import loads
 from fsm_agent.processes import this_process
+from fsm_agent.record import Record
 from fsm_agent.step import StepKind
 from fsm_agent.stores.memory import MemoryStore
 from fsm_agent.sync import Runner as SyncRunner
@@ -500,6 +501,30 @@ async def test_a_parked_agent_stays_parked_for_the_reason_it_had() -> None:
         again = await b.runner.get("a")
         assert (again.status, again.error) == ("parked", agent.error)
         assert (await b.runner.store.head("a")).activation == 3
+
+
+@on_loop
+async def test_an_agent_that_is_parked_for_another_action_is_told_of_the_newest() -> None:
+    async with bench(work) as b:
+        await interrupted(b, version(1, WORKING))
+        await b.move(version(2, WORKING.replace("do: work", "do: second")))
+        await b.move(version(3, WORKING.replace("do: work", "do: third")))
+        agent = await b.runner.get("a")
+        assert agent.error is not None
+        assert agent.error["message"].startswith("state 'working' does 'third' in version 3, and did 'second' in")
+
+
+@on_loop
+async def test_an_agent_that_is_deleted_meanwhile_is_not_missed() -> None:
+    class Vanishing(MemoryStore):
+        async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+            await self.delete(await self.head(agent_id))
+            return await super().load(agent_id, key=key)
+
+    async with Runner(Vanishing()) as runner:
+        await runner.start(version(1, ASKING), id="a")
+        [outcome] = (await runner.migrate(version(2, ASKING))).outcomes
+        assert (outcome.verdict, outcome.reason) == ("unaffected", "was deleted meanwhile")
 
 
 @on_loop

@@ -18,7 +18,7 @@ from fsm_agent.engine.live import Live
 from fsm_agent.engine.planning import Plan, Verdict, plan
 from fsm_agent.engine.route import Route
 from fsm_agent.engine.session import Desk, Flow, claim, patiently, write
-from fsm_agent.errors import Conflict, LeaseHeld, StoreCorrupt
+from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import lease_runs
 from fsm_agent.record import Record
@@ -88,6 +88,8 @@ def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
         old: Workflow = yield ReadWorkflow(record.head.definition)
     except StoreCorrupt as error:
         return _outcome(seen, Plan(Verdict.STRANDED, str(error)))
+    except AgentNotFound:
+        return _outcome(seen, Plan(Verdict.UNAFFECTED, "was deleted meanwhile"))
     head = record.head
     if order.expect_version not in (None, head.version):
         raise Conflict(head.id, order.expect_version, head.version)

@@ -114,7 +114,8 @@ class Transfer:
             return moved._replace(status=status, activation=0, attempts=0, retry_ms=None)
         if _work(before) == _work(leaf):
             return moved
-        problem = moved.problem if is_parked else self._why_parked(before)
+        keeps = is_parked and moved.problem is not None and moved.problem.type != ACTION_CHANGED
+        problem = moved.problem if keeps else self._why_parked(before)
         anew = moved._replace(activation=self.version, attempts=0, retry_ms=None)
         return anew._replace(status=Status.PARKED, problem=problem)
 
