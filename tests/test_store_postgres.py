@@ -16,8 +16,8 @@ from fsm_agent.record import Origin, Snapshot
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres import PostgresStore
-from fsm_agent.stores.postgres_clock import ServerClock
 from fsm_agent.stores.postgres_text import kept, told
+from fsm_agent.stores.server_clock import ServerClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.clock import NEW_YEAR_MS
