@@ -35,7 +35,8 @@ def through(
         async with PostgresStore(address, patience_ms=patience_ms) as store:
             await keep_definitions(store)
             await store.create(a_creation())
-            await use(store)
+            async with asyncio.timeout(60):  # a store that waits for ever fails
+                await use(store)
 
     asyncio.run(run())
 
