@@ -235,6 +235,18 @@ async def test_what_an_upcast_makes_is_judged_like_any_data() -> None:
         assert (await b.runner.get("a")).data == {"goal": "new"}
 
 
+@on_loop
+async def test_what_json_tells_apart_is_written() -> None:
+    """Python takes 1, 1.0 and true for the same."""
+    text = "data: {{n: {{type: [number, boolean], default: 1}}}}\ninitial: a\nstates: {{a: {{}}}}\n"
+    async with bench() as b:
+        await b.begin(version(1, text.format()))
+        newer = version(2, text.format(), "- {from: 1, upcast: 'm:f'}")
+        object.__setattr__(newer, "upcasters", {"m:f": lambda data: {"n": True}})
+        assert (await b.move(newer)).changes == ("data.n is set to true",)
+        assert (await b.runner.get("a")).data["n"] is True
+
+
 @pytest.mark.parametrize(
     ("change", "verdict", "reason"),
     [
