@@ -20,7 +20,8 @@ FsmAgentError
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
 │   ├── NotParked              unpark of an agent that is not parked
-│   └── EffectNotOpen          settling an effect that is not in doubt
+│   ├── EffectNotOpen          settling an effect that is not in doubt
+│   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   └── ModuleNotAllowed       a module outside the allowed list
@@ -31,6 +32,7 @@ FsmAgentError
 │   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
+│   │   └── HistoryBroken      steps that make no sense
 │   └── StoreTooNew            written by a newer version
 └── RenderFailed               a picture could not be made
 
@@ -208,6 +210,13 @@ class EffectNotOpen(Refused):
         super().__init__(f"agent {agent_id!r} has no open effect {shortened(key)}; open: {listed(open_)}")
 
 
+class VersionMissing(Refused):
+    def __init__(self, agent_id: str, version: int, first: int, last: int, *, is_forgotten: bool = False) -> None:
+        there = f"there is version {first}" if first == last else f"there are versions {first} to {last}"
+        why = f"version {version} of agent {agent_id!r} is forgotten, since its history was shortened"
+        super().__init__(f"{why if is_forgotten else f'agent {agent_id!r} has no version {version}'}; {there}")
+
+
 class ActionError(FsmAgentError):
     """What a worker's code did wrong."""
 
@@ -262,6 +271,14 @@ class StoreUnavailable(StoreError):
 
 class StoreCorrupt(StoreError):
     """The file or database is damaged, or is not a store of fsm-agent."""
+
+
+class HistoryBroken(StoreCorrupt):
+    def __init__(self, agent_id: str, version: int, why: Exception) -> None:
+        super().__init__(
+            f"version {version} of agent {agent_id!r} cannot be rebuilt ({type(why).__name__}: {why}); "
+            f"`fsm-agent replay {agent_id}` says what is wrong with its history"
+        )
 
 
 class StoreTooNew(StoreError):

@@ -77,7 +77,10 @@ class Runner:
     cancel = _blocking(AsyncRunner.cancel)
     resume = _blocking(AsyncRunner.resume)
     unpark = _blocking(AsyncRunner.unpark)
+    rewind = _blocking(AsyncRunner.rewind)
+    fork = _blocking(AsyncRunner.fork)
     get = _blocking(AsyncRunner.get)
+    replay = _blocking(AsyncRunner.replay)
     history = _blocking(AsyncRunner.history)
     effects = _blocking(AsyncRunner.effects)
 

@@ -21,6 +21,7 @@ from fsm_agent.errors import (
     ExpressionFailed,
     FsmAgentError,
     GuardsRefused,
+    HistoryBroken,
     IdInvalid,
     IllegalEvent,
     KeyReuse,
@@ -32,6 +33,7 @@ from fsm_agent.errors import (
     NotParked,
     PayloadInvalid,
     UnknownEvent,
+    VersionMissing,
     WorkflowInvalid,
     did_you_mean,
     listed,
@@ -140,6 +142,17 @@ SENTENCES = [
         "id 'a/b' is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', a letter or digit first",
     ),
     (NotParked("a-1", "done"), "agent 'a-1' is done, and only a parked one can be unparked"),
+    (VersionMissing("a-1", 9, 1, 4), "agent 'a-1' has no version 9; there are versions 1 to 4"),
+    (VersionMissing("a-1", 0, 1, 1), "agent 'a-1' has no version 0; there is version 1"),
+    (
+        VersionMissing("a-1", 2, 3, 4, is_forgotten=True),
+        "version 2 of agent 'a-1' is forgotten, since its history was shortened; there are versions 3 to 4",
+    ),
+    (
+        HistoryBroken("a-1", 2, KeyError("lost")),
+        "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
+        "with its history",
+    ),
     (
         ActionMissing("plam", ["plan", "book"]),
         "no action 'plam' (did you mean `plan`?); there are book, plan",

@@ -51,10 +51,11 @@ def open_agent(
     """Read an agent as it stands now, and what became of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
-    return _in_hand(desk, record, now_ms), record.outcome
+    return in_hand(desk, record, now_ms), record.outcome
 
 
-def _in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+    """What was read of an agent, ready for its next step."""
     return Live(
         program=desk.program(record.head.definition),
         head=record.head,
@@ -74,6 +75,7 @@ def write(
     key: str | None = None,
     fingerprint: str = "",
     settlement: Settlement | None = None,
+    repins: bool = False,
 ) -> Flow:
     """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
 
@@ -83,7 +85,7 @@ def write(
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(
-        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement
+        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins
     )
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
