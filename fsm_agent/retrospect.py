@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fsm_agent.agent import Agent
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import iso
 
 
 class Mismatch(NamedTuple):
@@ -62,15 +63,18 @@ class Rewound:
     effects: Sequence[EffectEntry]
 
     def to_json(self) -> dict[str, Json]:
-        return {**self.agent.to_json(), "effects": [_effect(entry) for entry in self.effects]}
+        return {**self.agent.to_json(), "effects": [effect_json(entry) for entry in self.effects]}
 
 
-def _effect(entry: EffectEntry) -> dict[str, Json]:
+def effect_json(entry: EffectEntry) -> dict[str, Json]:
+    """An effect as the command line prints it (a contract)."""
     return {
         "key": entry.key,
         "name": entry.name,
-        "mode": str(entry.mode),
+        "use": entry.use,
         "activation": entry.activation,
-        "in_doubt": entry.is_open,
+        "mode": str(entry.mode),
+        "begun_at": iso(entry.begun_ms),
+        "ended_at": None if entry.ended_ms is None else iso(entry.ended_ms),
         "result": entry.result,
     }

@@ -38,7 +38,8 @@ class Past:
     def beginning(self) -> Retelling:
         """The agent before the first step that is kept."""
         definition = first_definition(self.record, self.steps, self.origin)
-        return Retelling(self.record.head.id, definition, self.programs, origin=self.origin)
+        is_guessed = any(step.kind is StepKind.CREATED and not step.entered for step in self.steps[:1])
+        return Retelling(self.record.head.id, definition, self.programs, origin=self.origin, is_guessed=is_guessed)
 
     def at(self, version: int) -> Live:
         """The agent as it was at a version. Raises ``VersionMissing``, and ``HistoryBroken`` where a step makes no

@@ -44,10 +44,18 @@ class Retelling:
     """An agent as its history tells it, up to the last step that was taken.
 
     ``programs`` has every definition of the agent's life by its hash; ``definition`` is the one it began with.
+    ``is_guessed`` says that an earlier version of the package wrote the beginning, and did not record what steps
+    entered.
     """
 
     def __init__(
-        self, agent_id: str, definition: str, programs: Mapping[str, Program], *, origin: Origin | None = None
+        self,
+        agent_id: str,
+        definition: str,
+        programs: Mapping[str, Program],
+        *,
+        origin: Origin | None = None,
+        is_guessed: bool = False,
     ) -> None:
         self._programs = programs
         program = programs[definition]
@@ -56,8 +64,7 @@ class Retelling:
         else:
             head, folded = origin.head, Folded(own(dict(origin.values)))
         self.live = Live(program, head._replace(definition=definition), folded, head.updated_ms)
-        #: an earlier version of the package wrote the beginning, and did not record what steps entered
-        self.is_guessed = False
+        self.is_guessed = is_guessed
 
     @property
     def head(self) -> Head:
@@ -73,7 +80,6 @@ class Retelling:
         live.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
             live.head = live.head._replace(created_ms=step.at_ms)
-            self.is_guessed = step.entered == 0
         fired = self._fired(step)  # by guards that see the data as it was
         if step.kind in (StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED):
             live.program = self._programs[step.payload["to" if step.kind is StepKind.MIGRATED else "definition"]]

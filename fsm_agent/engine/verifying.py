@@ -67,6 +67,8 @@ class _Audit:
         #: what rewinds go back to, as it was
         self._then: dict[int, tuple[Head, Mapping[str, Json]]] = {}
         self._named = {step.payload.get("version") for step in past.steps if step.kind is StepKind.REWOUND}
+        if past.origin:
+            self._then[past.first] = past.origin.head, past.origin.values
 
     def run(self) -> Iterator[Mismatch]:
         previous = self._past.origin.head.version if self._past.origin else 0
@@ -109,7 +111,9 @@ class _Audit:
         is_plain = step.kind is StepKind.UNPARKED and not entered and not step.delta
         if is_plain or step.kind in _MOVING_NOTHING:
             return step.source == step.target and not entered and not step.delta
-        if step.kind not in (StepKind.EVENT, StepKind.UNPARKED) or step.event == "after":
+        if step.kind not in (StepKind.EVENT, StepKind.UNPARKED):
+            return not entered
+        if step.event == "after":
             return True
         moves = program.machine.moves(step.source or "", step.event)
         return any((move.target, len(move.entered)) == (step.target, entered) for move in moves)

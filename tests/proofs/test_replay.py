@@ -4,26 +4,22 @@ tampered with."""
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
+from hypothesis import assume, given
 from hypothesis import event as note
-from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.delta import fold
 from fsm_agent.engine.past import Past
 from fsm_agent.engine.verifying import verify
 from fsm_agent.lookback import look_back
 from fsm_agent.portrait import portray
 from fsm_agent.step import Delta, Step, StepKind
 
-from .chronicle import ID, Chronicle, Portrait, parts
+from .chronicle import Chronicle, Portrait, parts
 from .documents import DEEDS, OUTCOMES, documents
 from .effort import effort
 
@@ -45,8 +41,8 @@ async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]
                 told = portray(then.program.workflow, then.head, then.folded.values).to_json()
                 assert Portrait(told, parts(then.head)) == chronicle.seen[agent_id, version]
         assert list(verify(past).mismatches) == []
-        for step in past.steps:
-            note(f"{step.kind}")
+        for kind in {step.kind for step in past.steps}:
+            note(str(kind))
     return pasts
 
 
@@ -61,3 +57,56 @@ def test_every_version_is_told_again_in_memory(document: Any, script: Any, deeds
 def test_and_in_a_file(document: Any, script: Any, deeds: Any) -> None:
     with TemporaryDirectory() as folder:
         asyncio.run(_lived(document, script, deeds, f"sqlite:///{folder}/agents.db"))
+
+
+@effort(100)
+@given(documents(), SCRIPTS, LIVES, st.integers(0, 40), st.sampled_from(["delta", "target", "entered", "kind"]))
+def test_a_changed_row_is_noticed(document: Any, script: Any, deeds: Any, number: int, part: str) -> None:
+    past = asyncio.run(_lived(document, script, deeds, "memory://"))[0]
+    open_rows = past.steps[_last_rewind(past.steps) :]
+    step = open_rows[number % len(open_rows)]
+    changed = _CHANGES[part](step, past)
+    assume(changed is not None)
+    steps = [changed if each is step else each for each in past.steps]
+    note(f"changed: {part}")
+    assert verify(replace(past, steps=steps)).mismatches
+
+
+def _last_rewind(steps: Sequence[Step]) -> int:
+    """From where on nothing is overwritten as a whole, so that whatever is changed must show."""
+    return max((index for index, step in enumerate(steps) if step.kind is StepKind.REWOUND), default=0)
+
+
+def _with_another_item(step: Step, past: Past) -> Step | None:
+    """One more note, unless all notes are written anew later."""
+    if any("notes" in later.delta.set for later in past.steps if later.version > step.version):
+        return None
+    if "notes" in step.delta.set:
+        return step._replace(delta=step.delta._replace(set={**step.delta.set, "notes": [7, 7, 7]}))
+    return step._replace(delta=Delta(step.delta.set, append={"notes": [*step.delta.append.get("notes", []), 7]}))
+
+
+def _led_elsewhere(step: Step, past: Past) -> Step:
+    leaves = [leaf.path for leaf in past.programs[past.record.head.definition].workflow.leaves]
+    return step._replace(target=next(leaf for leaf in leaves if leaf != step.target))
+
+
+def _more_entered(step: Step, past: Past) -> Step | None:
+    """Of a beginning that enters nothing it is said that an earlier version of the package wrote it."""
+    return (
+        None
+        if (step.version, step.entered) == (1, 1)
+        else step._replace(entered=step.entered - 1 if step.entered else 1)
+    )
+
+
+def _of_another_kind(step: Step, past: Past) -> Step:
+    return step._replace(kind=StepKind.CANCELLED if step.kind is not StepKind.CANCELLED else StepKind.PARKED)
+
+
+_CHANGES: dict[str, Any] = {
+    "delta": _with_another_item,
+    "target": _led_elsewhere,
+    "entered": _more_entered,
+    "kind": _of_another_kind,
+}
