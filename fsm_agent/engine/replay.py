@@ -15,12 +15,12 @@ parked, of which the history has name and payload in the step itself. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, assert_never
 
 from fsm_agent.agent import ArmedTimer, Head, Problem
 from fsm_agent.delta import Folded, own
 from fsm_agent.engine.live import Live, cancel, enter, park, stay, unpark
+from fsm_agent.engine.migrated import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
@@ -81,10 +81,9 @@ class Retelling:
         if step.kind is StepKind.CREATED:
             live.head = live.head._replace(created_ms=step.at_ms)
         fired = self._fired(step)  # by guards that see the data as it was
-        if step.kind in (StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED):
-            live.program = self._programs[step.payload["to" if step.kind is StepKind.MIGRATED else "definition"]]
-        live.folded.take(step.version, _owned(step.delta))
+        live.folded.take(step.version, owned(step.delta))
         live.head = self._after(step, fired)
+        live.program = self._programs[live.head.definition]
 
     def _after(self, step: Step, fired: ArmedTimer | None) -> Head:  # noqa: PLR0911 - a branch a kind
         """The head after a step; the data are so already."""
@@ -102,11 +101,11 @@ class Retelling:
             case StepKind.CANCELLED:
                 return cancel(live, event).head
             case StepKind.REWOUND:
-                return restored(live.program, live.head, step, self.values)
+                return restored(self._programs[step.payload["definition"]], live.head, step, self.values)
             case StepKind.FORKED:
                 return restored(live.program, live.head._replace(created_ms=step.at_ms), step, self.values)
             case StepKind.MIGRATED:
-                return _migrated(live, step)
+                return migrated(self._programs[step.payload["to"]], live, step)
             case _:
                 assert_never(step.kind)
 
@@ -154,22 +153,6 @@ class Retelling:
         return step.kind is StepKind.EVENT and move.target == step.target and is_told
 
 
-def _owned(delta: Delta) -> Delta:
+def owned(delta: Delta) -> Delta:
     """A copy, since what is appended later goes into the very lists that were set before."""
     return Delta(own(dict(delta.set)), delta.remove, own(dict(delta.append)))
-
-
-def _migrated(live: Live, step: Step) -> Head:
-    """The same agent under another definition: where it stands may have another name there."""
-    workflow = live.program.workflow
-    renamed = dict(zip(lineage(step.source or ""), lineage(step.target), strict=False))
-    return live.head._replace(
-        workflow=workflow.name,
-        workflow_version=workflow.version,
-        definition=step.payload["to"],
-        state=step.target,
-        version=step.version,
-        updated_ms=step.at_ms,
-        visits={renamed.get(path, path): count for path, count in live.head.visits.items()},
-        timers=tuple(replace(timer, state=renamed.get(timer.state, timer.state)) for timer in live.head.timers),
-    )

@@ -7,16 +7,17 @@ against the table of its definition, a rewind against the version that it names,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fsm_agent.agent import Head
 from fsm_agent.delta import fold, own
 from fsm_agent.engine.past import Past
-from fsm_agent.engine.replay import Retelling
+from fsm_agent.engine.replay import Retelling, owned
 from fsm_agent.engine.restoring import alike, parts_of
 from fsm_agent.errors import shortened
 from fsm_agent.jsontypes import Json
+from fsm_agent.record import Record
 from fsm_agent.retrospect import Mismatch
 from fsm_agent.step import Step, StepKind, iso
 from fsm_agent.workflow import lineage
@@ -139,9 +140,13 @@ class _Audit:
             told, kept = _comparable(self.told.head, name), _comparable(record.head, name)
             if told != kept and not (self.told.is_guessed and name in _GUESSED):
                 yield Mismatch(None, f"{word}: the history tells {shortened(told)}, the store says {shortened(kept)}")
-        yield from _fields(
-            None, self.told.values, fold(record.snapshot, record.tail).values, "is otherwise in the store"
-        )
+        yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
+
+
+def _kept(record: Record) -> Mapping[str, Json]:
+    """The data as every load makes them, of copies."""
+    snapshot = record.snapshot and replace(record.snapshot, values=own(dict(record.snapshot.values)))
+    return fold(snapshot, (step._replace(delta=owned(step.delta)) for step in record.tail)).values
 
 
 def _way(step: Step) -> str:
