@@ -37,7 +37,7 @@ def replay(settings: Settings, *, agent_id: str, to: int | None) -> int:
 @click.command()
 @_agent
 @click.argument("version", type=int, metavar="VERSION")
-@click.option("--expect-version", type=int, metavar="N", help="Refuse unless the agent is at this version now.")
+@click.option("--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if it is still at version N.")
 @click.pass_obj
 def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: int | None) -> None:
     """Bring state and data of VERSION back, as a new step of agent ID; what its actions did since stays done."""

@@ -62,8 +62,8 @@ def _rewind(desk: Desk, agent_id: str, event: Event, expect_version: int | None)
     is_current = yield from _refuse_stranded(desk, live)
     if is_current and desk.drives:
         is_current = yield from drive(desk, live)
-    since = [entry for entry in effects if entry.activation > version or entry.begun_ms >= then.head.updated_ms]
-    return WentBack(Delivered(live, None, is_current), since)
+    since = (entry for entry in effects if entry.activation > version or entry.begun_ms >= then.head.updated_ms)
+    return WentBack(Delivered(live, None, is_current), tuple(since))
 
 
 def _back(live: Live, then: Live, event: Event) -> Proposal:
