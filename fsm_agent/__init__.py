@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         WorkflowInvalid,
     )
     from fsm_agent.finding import Finding
+    from fsm_agent.retrospect import Replayed, Rewound
     from fsm_agent.runner import Runner
     from fsm_agent.step import Step
     from fsm_agent.stores.base import Store
@@ -50,6 +51,8 @@ _HOMES: Final = {
     "NOT_DONE": "effect",
     "Question": "agent",
     "Refused": "errors",
+    "Replayed": "retrospect",
+    "Rewound": "retrospect",
     "Runner": "runner",
     "State": "declaration",
     "Status": "agent",
@@ -84,6 +87,8 @@ __all__ = [
     "Migration",
     "Question",
     "Refused",
+    "Replayed",
+    "Rewound",
     "Runner",
     "State",
     "Status",

@@ -70,7 +70,10 @@ class EffectLoop:
 
     async def call(self, flow: Flow) -> Agent:
         """Perform a flow that delivers; returns the agent as it stands then."""
-        delivered: intake.Delivered = await self.run(flow)
+        return await self.portrait(await self.run(flow))
+
+    async def portrait(self, delivered: intake.Delivered) -> Agent:
+        """The agent as it stands after a call."""
         live = delivered.live
         if not delivered.is_current:
             await self._hands.settled(live.head.id)
@@ -113,8 +116,6 @@ class EffectLoop:
                 return await self._store.history(agent_id, after=after, limit=limit)
             case ask.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
-            case ask.ReadEffects(agent_id):
-                return await self._store.effects(agent_id)
             case ask.ReadProgram(definition):
                 return await self._program(definition)
             case ask.ReadRecord(agent_id):
@@ -138,6 +139,8 @@ class EffectLoop:
                 return await self._store.release(agent_id, epoch)
             case ask.IsAlive(holder):
                 return is_alive(holder)
+            case ask.ReadEffects(agent_id, activation):
+                return await self._store.effects(agent_id, activation=activation)
             case ask.FindKey(key):
                 return await self._store.find_key(key)
             case Creation():

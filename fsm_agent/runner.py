@@ -15,13 +15,15 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectEntry, Settlement
-from fsm_agent.engine import beginning, intake, operator
+from fsm_agent.engine import beginning, intake, operator, travel
 from fsm_agent.errors import Refused
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
+from fsm_agent.lookback import agent_at, replay
 from fsm_agent.loop import EffectLoop
 from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
+from fsm_agent.retrospect import Replayed, Rewound
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
@@ -190,9 +192,52 @@ class Runner:
             return await mover.page(order, limit=limit, after=after)
         return await mover.named(agent_ids, order)
 
-    async def get(self, agent_id: str) -> Agent:
-        """The agent as it stands."""
-        return await read_agent(self.store, agent_id)
+    async def rewind(
+        self,
+        agent_id: str,
+        version: int,
+        *,
+        by: str | None = None,
+        expect_version: int | None = None,
+        drive: bool = True,
+    ) -> Rewound:
+        """Bring state, data, visits and definition of an earlier version back, as a new step.
+
+        A state with an action is left parked until ``unpark``. What was queued is refused on record; ``effects`` of
+        the result are those begun since, which stay done. Raises ``VersionMissing``.
+        """
+        own({"by": by})
+        desk = self._loop.desk(drives=drive)
+        flow = travel.rewind(desk, agent_id, version, by=by, expect_version=expect_version)
+        back: travel.WentBack = await self._loop.run(flow)
+        return Rewound(await self._loop.portrait(back.delivered), back.effects)
+
+    async def fork(
+        self,
+        agent_id: str,
+        version: int | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the word of the interface
+        key: str | None = None,
+        by: str | None = None,
+    ) -> Agent:
+        """A new agent that begins as this one was at a version, by default the present one.
+
+        A state with an action is left parked until ``unpark``. A repeat with the same ``key`` returns the agent that
+        the first call made. Raises ``VersionMissing``.
+        """
+        own({"by": by, "key": key})
+        new = new_id() if id is None else checked_id(id)
+        flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
+        return await self._loop.call(flow)
+
+    async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
+        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
+        return await read_agent(self.store, agent_id) if at is None else (await agent_at(self.store, agent_id, at))[0]
+
+    async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
+        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        return await replay(self.store, agent_id, to)
 
     async def history(self, agent_id: str) -> Sequence[Step]:
         """Every step, the first first."""

@@ -78,7 +78,10 @@ class Runner:
     resume = _blocking(AsyncRunner.resume)
     unpark = _blocking(AsyncRunner.unpark)
     migrate = _blocking(AsyncRunner.migrate)
+    rewind = _blocking(AsyncRunner.rewind)
+    fork = _blocking(AsyncRunner.fork)
     get = _blocking(AsyncRunner.get)
+    replay = _blocking(AsyncRunner.replay)
     history = _blocking(AsyncRunner.history)
     effects = _blocking(AsyncRunner.effects)
 

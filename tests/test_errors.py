@@ -21,6 +21,7 @@ from fsm_agent.errors import (
     ExpressionFailed,
     FsmAgentError,
     GuardsRefused,
+    HistoryBroken,
     IdInvalid,
     IllegalEvent,
     KeyReuse,
@@ -33,6 +34,7 @@ from fsm_agent.errors import (
     OtherWorkflow,
     PayloadInvalid,
     UnknownEvent,
+    VersionMissing,
     WorkflowInvalid,
 )
 from fsm_agent.finding import Finding, Place
@@ -139,6 +141,17 @@ SENTENCES = [
         "id 'a/b' is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', a letter or digit first",
     ),
     (NotParked("a-1", "done"), "agent 'a-1' is done, and only a parked one can be unparked"),
+    (VersionMissing("a-1", 9, 1, 4), "agent 'a-1' has no version 9; there are versions 1 to 4"),
+    (VersionMissing("a-1", 0, 1, 1), "agent 'a-1' has no version 0; there is version 1"),
+    (
+        VersionMissing("a-1", 2, 3, 4, is_forgotten=True),
+        "version 2 of agent 'a-1' is forgotten, since its history was shortened; there are versions 3 to 4",
+    ),
+    (
+        HistoryBroken("a-1", 2, KeyError("lost")),
+        "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
+        "with its history",
+    ),
     (
         OtherWorkflow("a-1", "trip", "order"),
         "agent 'a-1' is of workflow 'trip', and can move only within it, not to 'order'",

@@ -109,3 +109,28 @@ def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() 
     assert roles(overlay, Role.CURRENT) == set()
     assert overlay.mark("state-planning") == Mark(Role.VISITED, (0,))
     assert overlay.mark("state-idle").turns == (0,)
+
+
+def test_a_rewind_takes_no_edge_and_the_path_goes_on_from_where_it_led() -> None:
+    back = Step(8, StepKind.REWOUND, "rewind", {"version": 2}, "waiting_feedback", "planning", 0)
+    again = Step(9, StepKind.EVENT, "plan_ready", {}, "planning", "executing", 0)
+    overlay = overlay_from_history(BOOK_FLIGHT, "executing", [*BOOK_FLIGHT_STEPS, back, again])
+    assert overlay.path[6:] == ("event-state-planning-to-state-executing",)
+    assert overlay.mark("state-planning") == Mark(Role.VISITED, (1,))
+    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (2, 3, 5, 7))
+
+
+def test_the_path_of_a_fork_begins_where_it_was_forked() -> None:
+    forked = Step(1, StepKind.FORKED, "fork", {"agent": "a", "version": 4}, None, "executing", 0)
+    asked = Step(2, StepKind.EVENT, "needs_input", {}, "executing", "waiting_feedback", 0)
+    overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", [forked, asked])
+    assert overlay.path == ("event-state-executing-to-state-waiting_feedback",)
+    assert overlay.mark("state-executing") == Mark(Role.VISITED, (0,))
+    assert overlay.mark("start") == Mark(Role.FADED)
+
+
+def test_a_migration_leaves_no_trace_but_the_new_name_of_the_state() -> None:
+    moved = Step(2, StepKind.MIGRATED, "migrate", {}, "of_another_name", "planning", 0)
+    overlay = overlay_from_history(BOOK_FLIGHT, "planning", [*history("of_another_name"), moved])
+    assert overlay.path == ()
+    assert overlay.mark("state-planning") == Mark(Role.CURRENT)

@@ -16,6 +16,7 @@ from fsm_agent.cli.settings import Settings
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.retrospect import effect_json
 from fsm_agent.step import iso
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
@@ -34,7 +35,7 @@ MOST_LISTED = 1_000
 def list_agents(settings: Settings, *, status: str | None, workflow: str | None, limit: int, after: str | None) -> None:
     """List agents in order of their ids, which is by age unless you named them."""
     kind = Status(status) if status else None
-    page = _look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
+    page = look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
     document = {"agents": [_entry(head) for head in page.heads], "next": page.next}
     output.show(settings, document, lambda: [agents_table(page.heads)])
     if page.next and not settings.json:
@@ -43,11 +44,16 @@ def list_agents(settings: Settings, *, status: str | None, workflow: str | None,
 
 @click.command()
 @click.argument("agent_id", metavar="ID")
+@click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
 @click.pass_obj
-def show(settings: Settings, agent_id: str) -> None:
+def show(settings: Settings, agent_id: str, at: int | None) -> None:
     """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
-    agent, workflow = _look(settings, lambda store: described(store, agent_id))
-    output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
+    if at is not None:
+        from fsm_agent.cli.travelling import show_past
+
+        return show_past(settings, agent_id, at)
+    agent, workflow = look(settings, lambda store: described(store, agent_id))
+    return output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
 
 
 @click.command()
@@ -55,7 +61,7 @@ def show(settings: Settings, agent_id: str) -> None:
 @click.pass_obj
 def history(settings: Settings, agent_id: str) -> None:
     """Show every step of an agent, the first first."""
-    steps = _look(settings, lambda store: store.history(agent_id))
+    steps = look(settings, lambda store: store.history(agent_id))
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
     output.show(settings, document, lambda: [history_table(steps)])
 
@@ -65,8 +71,8 @@ def history(settings: Settings, agent_id: str) -> None:
 @click.pass_obj
 def effects(settings: Settings, agent_id: str) -> None:
     """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
-    head, entries = _look(settings, lambda store: _with_effects(store, agent_id))
-    document = {"id": agent_id, "effects": [_effect(entry) for entry in entries]}
+    head, entries = look(settings, lambda store: _with_effects(store, agent_id))
+    document = {"id": agent_id, "effects": [effect_json(entry) for entry in entries]}
     output.show(settings, document, lambda: effects_blocks(settings, head, entries))
 
 
@@ -80,25 +86,14 @@ async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow]:
     return await read_agent(store, agent_id), await read_workflow(store, head.definition)
 
 
-def _look(settings: Settings, look: Callable[[Store], Awaitable[Result]]) -> Result:
+def look(settings: Settings, read: Callable[[Store], Awaitable[Result]]) -> Result:
+    """What ``read`` finds in the store."""
+
     async def within() -> Result:
         async with settings.open_store() as store:
-            return await look(store)
+            return await read(store)
 
     return asyncio.run(within())
-
-
-def _effect(entry: EffectEntry) -> dict[str, Json]:
-    return {
-        "key": entry.key,
-        "name": entry.name,
-        "use": entry.use,
-        "activation": entry.activation,
-        "mode": str(entry.mode),
-        "begun_at": iso(entry.begun_ms),
-        "ended_at": None if entry.ended_ms is None else iso(entry.ended_ms),
-        "result": entry.result,
-    }
 
 
 def _entry(head: Head) -> dict[str, Json]:

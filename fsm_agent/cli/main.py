@@ -47,12 +47,15 @@ COMMANDS: Final = {
         "list": Entry("looking:list_agents", "List agents."),
         "show": Entry("looking:show", "Show an agent, what it asks, and what to type next."),
         "history": Entry("looking:history", "Show every step of an agent."),
+        "replay": Entry("travelling:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("looking:effects", "Show what an agent did to the world outside."),
     },
     "Change": {
         "cancel": Entry("driving:cancel", "Cancel an agent."),
         "unpark": Entry("driving:unpark", "Let a parked agent go on."),
         "migrate": Entry("migrating:migrate", "Move agents to a newer version of their workflow."),
+        "rewind": Entry("travelling:rewind", "Bring an earlier version of an agent back."),
+        "fork": Entry("travelling:fork", "Begin another agent from a version of this one."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}

@@ -23,12 +23,22 @@ _STATUS: Final = {
     Status.FAILED: (Tone.BAD, "✗"),
     Status.CANCELLED: (Tone.QUIET, "⊘"),
 }
+_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Block]:
     """Where an agent stands, what it knows and asks, and what to type next."""
+    yield from still_blocks(agent)
+    if settings.is_lasting:
+        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+    else:
+        yield Facts("next", [("", Ink("nothing: an agent in memory:// ends with this command", Tone.QUIET))])
+
+
+def still_blocks(agent: Agent) -> Iterator[Block]:
+    """Where an agent stands, or stood, what it knows and asks."""
     yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
     if agent.data:
         yield Facts("data", [(name, Ink(short(value))) for name, value in agent.data.items()])
@@ -38,10 +48,6 @@ def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterat
         yield Facts("error", [(agent.error["type"], Ink(visible(agent.error["message"]), Tone.BAD))])
     if agent.question:
         yield question_block(agent.question)
-    if settings.is_lasting:
-        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
-    else:
-        yield Facts("next", [("", Ink("nothing: an agent in memory:// ends with this command", Tone.QUIET))])
 
 
 def next_rows(commands: Iterable[Next]) -> Iterator[tuple[str, Ink]]:
@@ -109,8 +115,16 @@ def history_table(steps: Sequence[Step]) -> Table:
 
 
 def _reason(step: Step) -> Ink:
-    said = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind)
-    return Ink(visible(": ".join(filter(None, [said, step.reason]))), Tone.BAD if said else Tone.QUIET)
+    said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
+    match step.kind:
+        case StepKind.REWOUND:
+            said = f"rewound to version {facts['version']}"
+        case StepKind.FORKED:
+            said = f"forked from agent {facts['agent']} at version {facts['version']}"
+        case StepKind.MIGRATED:
+            said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
+    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [said, step.reason]))), tone)
 
 
 def status_ink(status: Status) -> Ink:

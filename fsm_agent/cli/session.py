@@ -33,7 +33,7 @@ class Session:
     runner: Runner
     progress: Progress
 
-    async def follow(self, call: Awaitable[Agent]) -> Agent:
+    async def follow(self, call: Awaitable[Result]) -> Result:
         """Await a call of the runner while the live line shows how it goes."""
         with self.progress:
             return await call
@@ -73,7 +73,7 @@ def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> in
         agent = await work(session)
         return agent, await session.definition(agent.id)
 
-    agent, workflow = _finish(settings, described)
+    agent, workflow = finish(settings, described)
     output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
     return EXIT_CODES.get(agent.status, 0)
 
@@ -91,7 +91,7 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
                 refusals.append(str(refusal))
         return done
 
-    agents = _finish(settings, each)
+    agents = finish(settings, each)
     output.show(settings, {"agents": [agent.to_json() for agent in agents]}, lambda: [agents_table(agents)])
     for refusal in refusals:
         output.complain(refusal)
@@ -99,7 +99,8 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
     return 1 if refusals else min(codes, default=0)
 
 
-def _finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> Result:
+def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> Result:
+    """Do ``work`` with a runner on the store, and close both."""
     progress = Progress()
 
     async def within() -> Result:

@@ -30,7 +30,7 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     """
     key = event.key if event else None
     what = _use_of(program, event, data) if event and key else ""
-    if key and (known := (yield from _known(desk, key, what))):
+    if key and (known := (yield from made_before(desk, key, what))):
         return known
     live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
     steps = _first_steps(live, event)
@@ -38,7 +38,7 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     try:
         head: Head = yield Creation(live.head, steps, key, what, lease)
     except AgentExists:
-        if key and (known := (yield from _known(desk, key, what))):
+        if key and (known := (yield from made_before(desk, key, what))):
             return known
         raise
     live.head, live.lease = live.head._replace(epoch=head.epoch), lease
@@ -51,7 +51,8 @@ def _use_of(program: Program, event: Event, data: Mapping[str, Json]) -> str:
     return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data))
 
 
-def _known(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
+def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
+    """The agent that was made under this key, if one was; raises ``KeyReuse`` if it was made of something else."""
     found: tuple[str, str] | None = yield FindKey(key)
     if found is None:
         return None

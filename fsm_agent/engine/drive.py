@@ -39,7 +39,7 @@ from fsm_agent.errors import (
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.state import Retry
-from fsm_agent.step import Event
+from fsm_agent.step import Event, StepKind
 from fsm_agent.wording import listed
 
 _LONGEST_MESSAGE: Final = 2_000
@@ -60,11 +60,9 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
 
 def _next_turn(desk: Desk, live: Live) -> Flow | None:
     status = live.head.status
-    if status is Status.PARKED:
-        return None
-    if _is_queue_free(live):
+    if is_stranded(live) or (status is not Status.PARKED and _is_queue_free(live)):
         return decide_queued(desk, live)
-    if status in ENDED:
+    if status is Status.PARKED or status in ENDED:
         return None
     timer = due_timer(live)
     if timer is not None:
@@ -121,6 +119,11 @@ def fire(live: Live, timer: ArmedTimer) -> Proposal:
         return park(live, event, problem_of(error))
 
 
+def is_stranded(live: Live) -> bool:
+    """Whether an event is queued that arrived before the agent was rewound: what it was meant for is undone."""
+    return bool(live.queue) and live.queue[0].version < live.head.rewound
+
+
 def _is_queue_free(live: Live) -> bool:
     """Whether an event is queued that no action holds up: the one that it waited for has named its event."""
     if not live.queue:
@@ -132,11 +135,13 @@ def decide_queued(desk: Desk, live: Live, *, from_outside: bool = False) -> Flow
     """The step of the event that has waited longest. If it parks the agent, it goes on waiting."""
     queued = live.queue[0]
     proposal = _queued_step(live, queued.event)
-    dequeue = None if proposal.head.status is Status.PARKED else queued.number
+    dequeue = None if proposal.step.kind is StepKind.PARKED else queued.number
     yield from write(desk, live, proposal, from_outside=from_outside, dequeue=dequeue)
 
 
 def _queued_step(live: Live, event: Event) -> Proposal:
+    if is_stranded(live):
+        return refuse(live, event, "the agent was rewound after it had arrived")
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent is {live.head.status}")
     try:

@@ -45,9 +45,11 @@ class ReadOrigin(NamedTuple):
 
 
 class ReadEffects(NamedTuple):
-    """Replies what the agent's actions did to the world outside, as far as it is kept."""
+    """Replies what the agent's actions did to the world outside under an activation and later ones, as far as it is
+    kept."""
 
     agent_id: str
+    activation: int = 0
 
 
 class ReadProgram(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Delivery, Status
-from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, problem_of
+from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded, problem_of
 from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
@@ -156,6 +156,8 @@ def _overdue(desk: Desk, live: Live) -> Flow | None:
     """Queued events that no action holds up, then timers that are due. Of a running agent only those timers that
     take it out of its work; the others are for whoever drives it."""
     status = live.head.status
+    if is_stranded(live):
+        return decide_queued(desk, live, from_outside=True)
     if status is Status.PARKED:
         return None
     if live.queue and status is not Status.RUNNING:
@@ -260,7 +262,8 @@ def resume(desk: Desk, agent_id: str) -> Flow:
 def _resume(desk: Desk, agent_id: str) -> Flow:
     live, _ = yield from open_agent(desk, agent_id)
     wake_ms = live.head.wake_ms
-    if live.head.status is not Status.RUNNING and (wake_ms is None or wake_ms > live.now_ms):
+    is_due = live.head.status is Status.RUNNING or (wake_ms is not None and wake_ms <= live.now_ms)
+    if not is_due and not is_stranded(live):
         return Delivered(live, None)
     yield from claim(desk, live)
     return Delivered(live, None, (yield from drive(desk, live)))

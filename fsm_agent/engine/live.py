@@ -20,7 +20,7 @@ from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 from fsm_agent.wording import shortened
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
-ROW_WEIGHT: Final = 24
+_ROW_WEIGHT: Final = 24
 
 
 @dataclass(slots=True)
@@ -77,11 +77,11 @@ def take(
         _append(data, name, item)
     delta = changes(data)
     program.data_rules.check(delta, view)
-    unfolded = head.unfolded + ROW_WEIGHT + foldable_weight(delta)
+    unfolded = head.unfolded + step_weight(delta)
     if move.is_internal:
-        moved = _stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
+        moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
     else:
-        moved = _enter(live, move, event, view, fired=fired, unfolded=unfolded)
+        moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
     if event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     step = Step(
@@ -100,6 +100,11 @@ def take(
     return Proposal(moved, step)
 
 
+def step_weight(delta: Delta) -> int:
+    """What a step adds to the bytes that a snapshot would save."""
+    return _ROW_WEIGHT + foldable_weight(delta)
+
+
 def _append(data: Data, name: str, item: Json) -> None:
     items = data[name]
     if items is None:
@@ -110,7 +115,7 @@ def _append(data: Data, name: str, item: Json) -> None:
         raise DataInvalid([f"{name} is {shortened(items)}, and only a list can be appended to"])
 
 
-def _stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
+def stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
     """An internal transition leaves everything as it is, but for the timer that fired, and for an action that has
     named its event: that one is done, and the agent waits where it is."""
     head = live.head._replace(
@@ -123,8 +128,11 @@ def _stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool 
     return head._replace(status=Status.WAITING, activation=0, attempts=0, retry_ms=None) if is_done else head
 
 
-def _enter(live: Live, move: Move, event: Event, view: View, *, fired: ArmedTimer | None, unfolded: int) -> Head:
-    """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome."""
+def enter(
+    live: Live, move: Move, event: Event, view: Mapping[str, Json], *, fired: ArmedTimer | None, unfolded: int
+) -> Head:
+    """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome. ``view`` is the
+    data as the step leaves it."""
     program, head = live.program, live.head
     leaf = program.state(move.target)
     visits = dict(head.visits)
@@ -179,7 +187,7 @@ def check_limits(live: Live, moved: Head) -> None:
 
 def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> Proposal:
     """An acknowledged event that has become impossible: it is refused on record."""
-    return Proposal(_stay(live, fired, unfolded=live.head.unfolded), _mark(live, StepKind.REFUSED, event, reason))
+    return Proposal(stay(live, fired, unfolded=live.head.unfolded), _mark(live, StepKind.REFUSED, event, reason))
 
 
 def park(live: Live, event: Event, problem: Problem) -> Proposal:

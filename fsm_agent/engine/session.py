@@ -51,10 +51,11 @@ def open_agent(
     """Read an agent as it stands now, and what became of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
-    return _in_hand(desk, record, now_ms), record.outcome
+    return in_hand(desk, record, now_ms), record.outcome
 
 
-def _in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+    """What was read of an agent, ready for its next step."""
     return Live(
         program=desk.program(record.head.definition),
         head=record.head,

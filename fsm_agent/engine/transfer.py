@@ -9,8 +9,7 @@ from functools import cached_property
 from typing import Final
 
 from fsm_agent.agent import ArmedTimer, Head, Problem, Status
-from fsm_agent.delta import foldable_weight
-from fsm_agent.engine.live import ROW_WEIGHT, Live
+from fsm_agent.engine.live import Live, step_weight
 from fsm_agent.engine.route import Route, Stranding
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.jsontypes import Json
@@ -64,7 +63,7 @@ class Transfer:
             timers=() if leaf.final else self.timers,
             asked=asked,
             output=output,
-            unfolded=head.unfolded + ROW_WEIGHT + foldable_weight(self.delta),
+            unfolded=head.unfolded + step_weight(self.delta),
         )
         return _ended(moved, leaf) if leaf.final else self._working(moved)
 

@@ -71,7 +71,8 @@ def overlay_from_history(workflow: Workflow, head_state: str, steps: Iterable[St
     """Where an agent is, where it was and how often, and the path that led there.
 
     ``steps`` are the agent's history, in order. What the workflow cannot explain, such as a step under an older
-    version of it, is left out.
+    version of it, is left out. A rewind takes no edge and enters nothing: the path stays what it was, and goes on from
+    where the agent was put. The path of a fork begins where it was forked.
     """
     track = _Track(workflow)
     for step in steps:
@@ -89,9 +90,11 @@ class _Track:
         self._turns: dict[str, list[int]] = {}
 
     def follow(self, step: Step) -> None:
+        if step.kind in (StepKind.REWOUND, StepKind.MIGRATED):
+            return
         if step.kind is StepKind.CREATED:
             self._descend(self._workflow.initial)
-        elif (taken := _taken(self._workflow, step)) is not None:
+        elif step.kind is not StepKind.FORKED and (taken := _taken(self._workflow, step)) is not None:
             if taken.target is None:
                 return
             self._cross(taken.declared_in, taken.target, taken.kind)

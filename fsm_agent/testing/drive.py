@@ -62,7 +62,7 @@ class Drive:
         self.workflow = workflow
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
-        self._runner = Runner(store, hands=_ScriptedHands(actions, self.clock, store))
+        self._runner = Runner(store, hands=ScriptedHands(actions, self.clock, store))
         self.agent: Agent = _finish(self._runner.start(workflow, data=data))
 
     @property
@@ -133,7 +133,7 @@ class Drive:
         return None if self.status in ENDED else self.head.wake_ms
 
 
-class _ScriptedHands:
+class ScriptedHands:
     """Hands that read from a script, and for which waiting is setting the clock."""
 
     def __init__(self, scripts: Mapping[str, Script], clock: FakeClock, ledger: Ledger) -> None:

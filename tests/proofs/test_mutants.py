@@ -119,6 +119,18 @@ MUTANTS = {
         "            raise\n\n    def _decide",
         "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
     ),
+    "what was queued outlives a rewind": Mutant(
+        "engine/drive.py",
+        "live.queue[0].version < live.head.rewound",
+        "False",
+        "tests/proofs/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
+    ),
+    "a rewind forgets how often states were entered": Mutant(
+        "engine/restoring.py",
+        "visits=dict(then.visits),",
+        "",
+        "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
+    ),
     "a key is used twice": Mutant(
         "stores/memory.py",
         " or commit.key in kept.keys",

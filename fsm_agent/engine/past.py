@@ -1,0 +1,91 @@
+"""What is kept of an agent's past, read in one go, and any version of it rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fsm_agent.engine.effects import Effect, Load, ReadHistory, ReadOrigin, ReadProgram
+from fsm_agent.engine.live import Live
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.replay import Retelling
+from fsm_agent.errors import HistoryBroken, VersionMissing
+from fsm_agent.record import Origin, Record
+from fsm_agent.step import Step, StepKind
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An agent as it stands, and how it came there."""
+
+    record: Record
+    #: up to the version of ``record``; of a shortened history those after ``origin``
+    steps: Sequence[Step]
+    origin: Origin | None
+    #: every definition that the agent was ever pinned to, as far as the steps go back
+    programs: Mapping[str, Program]
+
+    @property
+    def first(self) -> int:
+        """The earliest version that can be rebuilt."""
+        return self.origin.head.version if self.origin else 1
+
+    @property
+    def last(self) -> int:
+        return self.record.head.version
+
+    def beginning(self) -> Retelling:
+        """The agent before the first step that is kept."""
+        definition = first_definition(self.record, self.steps, self.origin)
+        is_guessed = any(step.kind is StepKind.CREATED and not step.entered for step in self.steps[:1])
+        return Retelling(self.record.head.id, definition, self.programs, origin=self.origin, is_guessed=is_guessed)
+
+    def at(self, version: int) -> Live:
+        """The agent as it was at a version. Raises ``VersionMissing``, and ``HistoryBroken`` where a step makes no
+        sense."""
+        agent_id = self.record.head.id
+        if not self.first <= version <= self.last:
+            raise VersionMissing(agent_id, version, self.first, self.last, is_forgotten=0 < version < self.first)
+        told = self.beginning()
+        for step in self.steps:
+            if step.version > version:
+                break
+            try:
+                told.take(step)
+            except Exception as error:  # whatever a damaged row makes go wrong
+                raise HistoryBroken(agent_id, step.version, error) from error
+        return told.live
+
+
+def read_past(agent_id: str) -> Generator[Effect, Any, Past]:
+    """All that is needed to go back. Others may write meanwhile: what came after the head that was read is not looked
+    at, and what was forgotten since is not counted on."""
+    record: Record = yield Load(agent_id)
+    history: Sequence[Step] = yield ReadHistory(agent_id)
+    origin: Origin | None = yield ReadOrigin(agent_id)
+    forgotten = origin.head.version if origin else 0
+    steps = [step for step in history if forgotten < step.version <= record.head.version]
+    programs: dict[str, Program] = {}
+    for definition in {first_definition(record, steps, origin), *_later_definitions(steps)}:
+        programs[definition] = yield ReadProgram(definition)
+    return Past(record, steps, origin, programs)
+
+
+def first_definition(record: Record, steps: Sequence[Step], origin: Origin | None) -> str:
+    """What the agent was pinned to in the beginning: what its first change of definition says it left."""
+    if origin is not None:
+        return origin.head.definition
+    if steps and steps[0].kind is StepKind.FORKED:
+        forked: str = steps[0].payload["definition"]
+        return forked
+    left: Iterator[str] = (step.payload["from"] for step in steps if step.kind is StepKind.MIGRATED)
+    return next(left, record.head.definition)
+
+
+def _later_definitions(steps: Sequence[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.kind is StepKind.MIGRATED:
+            yield step.payload["to"]
+        elif step.kind is StepKind.REWOUND:
+            yield step.payload["definition"]

@@ -1,0 +1,122 @@
+"""Every error that fsm-agent raises on purpose.
+
+FsmAgentError
+├── WorkflowInvalid            a declaration has mistakes; carries all of them
+├── Refused                    nothing happened, and the sender can do something about it
+│   ├── UnknownEvent           no such event in the workflow
+│   ├── IllegalEvent           the table has no transition for it here
+│   ├── GuardsRefused          it has, and every guard said no
+│   ├── PayloadInvalid         the payload breaks the event's schema
+│   ├── DataInvalid            the data would break the workflow's schema
+│   ├── ExpressionFailed       a CEL expression failed on these values
+│   ├── NotAddressee           the question is for somebody else
+│   ├── NotAsked               there is no question to answer
+│   ├── AnswerUnclear          there are several answers, and none was named
+│   ├── LimitExceeded          the transition would exceed a declared limit
+│   ├── KeyReuse               the same key with another payload
+│   ├── Conflict               somebody else was first
+│   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentExists            the id is taken
+│   ├── AgentNotFound          the id is unknown
+│   ├── IdInvalid              an id with odd characters
+│   ├── NotParked              unpark of an agent that is not parked
+│   ├── EffectNotOpen          settling an effect that is not in doubt
+│   ├── OtherWorkflow          migration of an agent to another workflow
+│   └── VersionMissing         a version that never was, or that is forgotten
+├── ActionError                what a worker's code did wrong; becomes the event ``error``
+│   ├── ActionMissing          no such action in the allowed modules
+│   └── ModuleNotAllowed       a module outside the allowed list
+├── EffectUnclear              what an operator must decide; the agent parks
+│   ├── EffectInDoubt          begun, and nobody knows whether it happened
+│   └── EffectMismatch         the same effect with other arguments
+├── StoreError                 a store could not do what it promises
+│   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
+│   ├── StoreUnavailable       locked, read-only, full, gone
+│   ├── StoreCorrupt           not a store of ours, or damaged
+│   │   └── HistoryBroken      steps that make no sense
+│   └── StoreTooNew            written by a newer version
+└── RenderFailed               a picture could not be made
+
+Each message is one sentence that says what happened, where, and what is allowed.
+"""
+
+from fsm_agent.errors.agents import (
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    EffectNotOpen,
+    IdInvalid,
+    LeaseHeld,
+    NotParked,
+    OtherWorkflow,
+    VersionMissing,
+)
+from fsm_agent.errors.events import (
+    AnswerUnclear,
+    DataInvalid,
+    ExpressionFailed,
+    GuardsRefused,
+    IllegalEvent,
+    KeyReuse,
+    LimitExceeded,
+    NotAddressee,
+    NotAsked,
+    PayloadInvalid,
+    UnknownEvent,
+)
+from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.storage import (
+    HistoryBroken,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+    StoreUrlInvalid,
+)
+from fsm_agent.errors.work import (
+    ActionError,
+    ActionMissing,
+    EffectInDoubt,
+    EffectMismatch,
+    EffectUnclear,
+    ModuleNotAllowed,
+)
+
+__all__ = [
+    "ActionError",
+    "ActionMissing",
+    "AgentExists",
+    "AgentNotFound",
+    "AnswerUnclear",
+    "Conflict",
+    "DataInvalid",
+    "EffectInDoubt",
+    "EffectMismatch",
+    "EffectNotOpen",
+    "EffectUnclear",
+    "ExpressionFailed",
+    "FsmAgentError",
+    "GuardsRefused",
+    "HistoryBroken",
+    "IdInvalid",
+    "IllegalEvent",
+    "KeyReuse",
+    "LeaseHeld",
+    "LimitExceeded",
+    "ModuleNotAllowed",
+    "NotAddressee",
+    "NotAsked",
+    "NotParked",
+    "OtherWorkflow",
+    "PayloadInvalid",
+    "Refused",
+    "RenderFailed",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "StoreUrlInvalid",
+    "UnknownEvent",
+    "VersionMissing",
+    "WorkflowInvalid",
+]

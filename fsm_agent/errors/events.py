@@ -1,0 +1,83 @@
+"""What was said cannot be taken as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from fsm_agent.errors.roots import Refused
+from fsm_agent.wording import did_you_mean, listed, shortened
+
+if TYPE_CHECKING:
+    from fsm_agent.step import Happened
+
+
+class UnknownEvent(Refused):
+    def __init__(self, event: str, known: Collection[str]) -> None:
+        super().__init__(f"unknown event {event!r}{did_you_mean(event, known)}; this workflow has {listed(known)}")
+
+
+class IllegalEvent(Refused):
+    """``allowed`` names what may be sent instead."""
+
+    def __init__(self, event: object, state: str, allowed: Iterable[str], *, why: str = "") -> None:
+        self.event, self.state, self.allowed = str(event), state, tuple(allowed)
+        what = f"event {event!r}" if isinstance(event, str) else f"{shortened(event)} names no event, and"
+        super().__init__(f"{what} is not allowed in state {state!r}{why}; allowed: {listed(self.allowed)}")
+
+
+class GuardsRefused(Refused):
+    def __init__(self, event: str, state: str, guards: Iterable[str]) -> None:
+        shown = " and ".join(f"`{guard}`" for guard in guards)
+        super().__init__(f"event {event!r} is refused in state {state!r}: {shown} did not hold")
+
+
+class PayloadInvalid(Refused):
+    def __init__(self, event: str, problems: Iterable[str]) -> None:
+        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(problems)}")
+
+
+class DataInvalid(Refused):
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"the data is wrong: {'; '.join(self.problems)}")
+
+
+class ExpressionFailed(Refused):
+    """``values`` holds what the expression was evaluated on."""
+
+    def __init__(self, expression: str, why: str, values: object) -> None:
+        self.expression, self.values = expression, values
+        super().__init__(f"expression `{expression}` failed: {why}, on {values}")
+
+
+class NotAddressee(Refused):
+    def __init__(self, by: str | None, to: Sequence[str]) -> None:
+        who = "an unnamed sender" if by is None else repr(by)
+        super().__init__(f"the question is for {listed(to)}, and {who} may not answer it")
+
+
+class NotAsked(Refused):
+    """``answered`` is the step of the answer that was taken, where that was not long ago."""
+
+    def __init__(self, agent_id: str, state: str, status: str, *, answered: Happened | None = None) -> None:
+        self.answered = answered
+        what = f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}"
+        if answered is not None:
+            what += f"; {answered.by or 'somebody'} answered {answered.event!r} at version {answered.version}"
+        super().__init__(what)
+
+
+class AnswerUnclear(Refused):
+    def __init__(self, agent_id: str, state: str, events: Iterable[str]) -> None:
+        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(events)}: say which")
+
+
+class LimitExceeded(Refused):
+    def __init__(self, limit: str, bound: int, state: str) -> None:
+        super().__init__(f"limit {limit} = {bound} would be exceeded in state {state!r}")
+
+
+class KeyReuse(Refused):
+    def __init__(self, key: str) -> None:
+        super().__init__(f"key {key!r} was used already for another event or payload")

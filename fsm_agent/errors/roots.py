@@ -1,0 +1,29 @@
+"""What all errors are kinds of, and those that belong to no room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsm_agent.finding import Finding
+
+
+class FsmAgentError(Exception):
+    """The base of all."""
+
+
+class WorkflowInvalid(FsmAgentError):
+    """A declaration has mistakes; ``findings`` holds all of them, in the order of the file."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(str(finding) for finding in self.findings))
+
+
+class Refused(FsmAgentError):
+    """Nothing happened: no row was written, no key was used, the agent is where it was."""
+
+
+class RenderFailed(FsmAgentError):
+    """A picture could not be made; the message says what to install."""

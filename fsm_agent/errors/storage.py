@@ -1,0 +1,33 @@
+"""What a store could not do."""
+
+from __future__ import annotations
+
+from fsm_agent.errors.roots import FsmAgentError
+
+
+class StoreError(FsmAgentError):
+    """A store could not do what it promises; nothing was half-written."""
+
+
+class StoreUrlInvalid(StoreError):
+    """Unknown scheme, missing folder, missing driver."""
+
+
+class StoreUnavailable(StoreError):
+    """Locked, read-only, full, or gone; the same call may work later."""
+
+
+class StoreCorrupt(StoreError):
+    """The file or database is damaged, or is not a store of fsm-agent."""
+
+
+class HistoryBroken(StoreCorrupt):
+    def __init__(self, agent_id: str, version: int, why: Exception) -> None:
+        super().__init__(
+            f"version {version} of agent {agent_id!r} cannot be rebuilt ({type(why).__name__}: {why}); "
+            f"`fsm-agent replay {agent_id}` says what is wrong with its history"
+        )
+
+
+class StoreTooNew(StoreError):
+    """A newer fsm-agent wrote it."""

@@ -1,0 +1,51 @@
+"""What a worker's code did wrong, and effects of which nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from fsm_agent.errors.roots import FsmAgentError
+from fsm_agent.wording import did_you_mean, listed
+
+_TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with --module"
+
+
+class ActionError(FsmAgentError):
+    """What a worker's code did wrong."""
+
+
+class ActionMissing(ActionError):
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        known = sorted(known)
+        have = f"there are {listed(known)}" if known else f"no module is allowed that has one: {_TO_ALLOW}"
+        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
+
+
+class ModuleNotAllowed(ActionError):
+    def __init__(self, module: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
+
+
+class EffectUnclear(FsmAgentError):
+    """An effect of which only an operator can say how it goes on."""
+
+
+class EffectInDoubt(EffectUnclear):
+    """``begun`` is when, as text."""
+
+    def __init__(self, agent_id: str, name: str, key: str, begun: str) -> None:
+        self.name, self.key = name, key
+        super().__init__(
+            f"effect {name!r} was begun at {begun} and no result is recorded: it may have happened or not; find out, "
+            f"and say `unpark {agent_id} --effect {key}` with `--result JSON` or with `--not-done`"
+        )
+
+
+class EffectMismatch(EffectUnclear):
+    def __init__(self, agent_id: str, name: str, key: str) -> None:
+        self.name, self.key = name, key
+        super().__init__(
+            f"effect {name!r} of agent {agent_id!r} was begun with other arguments under its key {key}: every attempt "
+            "must use a name in the same order with the same arguments"
+        )

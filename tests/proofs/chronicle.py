@@ -1,0 +1,115 @@
+"""One agent's life, with its forks, and what the store said of each at every version."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fsm_agent import Runner, open_store
+from fsm_agent.actions.registry import Actions
+from fsm_agent.agent import ENDED, Head
+from fsm_agent.dialect import read_document
+from fsm_agent.engine.effects import Effect
+from fsm_agent.engine.verifying import TOLD
+from fsm_agent.errors import Refused
+from fsm_agent.loop import EffectLoop
+from fsm_agent.record import Commit, Creation
+from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.drive import ScriptedHands
+from fsm_agent.workflow import Workflow
+
+from .documents import EVENTS
+from .outcomes import Outcome
+
+ID = "a"
+
+
+class Portrait(NamedTuple):
+    """What was said of an agent at one version."""
+
+    document: dict[str, Any]
+    parts: dict[str, Any]
+
+
+def parts(head: Head) -> dict[str, Any]:
+    """The parts of a head that have versions; of a problem without the event that it holds."""
+    told = {name: getattr(head, name) for name in TOLD}
+    return {**told, "visits": dict(head.visits), "problem": head.problem and (head.problem.type, head.problem.message)}
+
+
+class Chronicler(EffectLoop):
+    """Writes down what the store says after each commit."""
+
+    def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
+        super().__init__(runner.store, Actions(), hands)
+        self._runner = runner
+        self.seen: dict[tuple[str, int], Portrait] = {}
+
+    async def perform(self, effect: Effect) -> Any:
+        reply = await super().perform(effect)
+        if isinstance(effect, Commit | Creation):
+            head = await self._runner.store.head(effect.head.id)
+            document = (await self._runner.get(head.id)).to_json()
+            self.seen[head.id, head.version] = Portrait(document, parts(head))
+        return reply
+
+
+class Chronicle:
+    """Lives what it is told to; its actions end as ``script`` says, over and over."""
+
+    def __init__(self, document: dict[str, Any], script: Sequence[Outcome], url: str) -> None:
+        workflow, findings = read_document(document)
+        assert workflow is not None, findings
+        self.workflow: Workflow = workflow
+        self._script, self._calls = script, 0
+        self.clock = FakeClock()
+        store = open_store(url, clock=self.clock)
+        hands = ScriptedHands({"work": self._work}, self.clock, store)
+        self.runner = Runner(store, hands=hands)
+        self.runner._loop = self._loop = Chronicler(self.runner, hands)
+        self.ids = [ID]
+
+    @property
+    def seen(self) -> dict[tuple[str, int], Portrait]:
+        return self._loop.seen
+
+    def _work(self, ctx: Any) -> Any:
+        self._calls += 1
+        return self._script[(self._calls - 1) % len(self._script)].play(ctx)
+
+    async def live(self, deeds: Sequence[tuple[Any, ...]]) -> None:
+        await self.runner.start(self.workflow, id=ID)
+        for deed in deeds:
+            try:
+                await self._do(deed)
+            except Refused:
+                continue
+
+    async def _do(self, deed: tuple[Any, ...]) -> None:
+        runner, agent_id = self.runner, self.ids[-1]
+        head = await runner.store.head(agent_id)
+        match deed:
+            case ("send", number, x):
+                pool = [*self.workflow.allowed(head.state), *EVENTS]
+                event = pool[number % len(pool)]
+                await runner.send(agent_id, event, {"x": x} if event == "give" and x else {})
+            case ("cancel",):
+                await runner.cancel(agent_id)
+            case ("unpark",):
+                await runner.unpark(agent_id)
+            case ("rewind", number):
+                await runner.rewind(agent_id, number % head.version + 1)
+            case ("fork", number):
+                self.ids.append((await runner.fork(agent_id, number % head.version + 1, id=f"f{len(self.ids)}")).id)
+            case ("sleep", seconds):
+                self.clock.advance(seconds=seconds)
+            case ("advance", seconds):
+                await self._advance(agent_id, self.clock.ms + seconds * 1000)
+
+    async def _advance(self, agent_id: str, end_ms: int) -> None:
+        while (head := await self.runner.store.head(agent_id)).status not in ENDED:
+            if head.wake_ms is None or head.wake_ms > end_ms:
+                break
+            self.clock.ms = max(self.clock.ms, head.wake_ms)
+            await self.runner.resume(agent_id)
+        self.clock.ms = max(self.clock.ms, end_ms)

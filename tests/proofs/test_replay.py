@@ -1,0 +1,112 @@
+"""Whatever happens to an agent, its history tells again what the store said at every version; and tells when it was
+tampered with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import assume, given
+from hypothesis import event as note
+from hypothesis import strategies as st
+
+from fsm_agent.engine.past import Past
+from fsm_agent.engine.verifying import verify
+from fsm_agent.lookback import look_back
+from fsm_agent.portrait import portray
+from fsm_agent.step import Delta, Step, StepKind
+
+from .chronicle import Chronicle, Portrait, parts
+from .documents import DEEDS, OUTCOMES, documents
+from .effort import effort
+
+TRAVELS = st.tuples(st.sampled_from(["rewind", "rewind", "fork"]), st.integers(0, 30))
+LIVES = st.lists(st.one_of(DEEDS, DEEDS, DEEDS, TRAVELS), min_size=4, max_size=20)
+SCRIPTS = st.lists(OUTCOMES, min_size=1, max_size=6)
+
+
+async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]:
+    """A life, of which every version is held against what was seen; the pasts of all agents in it."""
+    chronicle = Chronicle(document, script, url)
+    async with chronicle.runner as runner:
+        await chronicle.live(deeds)
+        pasts = [await look_back(runner.store, agent_id) for agent_id in chronicle.ids]
+    for agent_id, past in zip(chronicle.ids, pasts, strict=True):
+        for version in range(past.first, past.last + 1):
+            if (agent_id, version) in chronicle.seen:
+                then = past.at(version)
+                told = portray(then.program.workflow, then.head, then.folded.values).to_json()
+                assert Portrait(told, parts(then.head)) == chronicle.seen[agent_id, version]
+        assert list(verify(past).mismatches) == []
+        for kind in {step.kind for step in past.steps}:
+            note(str(kind))
+    return pasts
+
+
+@effort(150)
+@given(documents(), SCRIPTS, LIVES)
+def test_every_version_is_told_again_in_memory(document: Any, script: Any, deeds: Any) -> None:
+    asyncio.run(_lived(document, script, deeds, "memory://"))
+
+
+@effort(25)
+@given(documents(), SCRIPTS, LIVES)
+def test_and_in_a_file(document: Any, script: Any, deeds: Any) -> None:
+    with TemporaryDirectory() as folder:
+        asyncio.run(_lived(document, script, deeds, f"sqlite:///{folder}/agents.db"))
+
+
+@effort(100)
+@given(documents(), SCRIPTS, LIVES, st.integers(0, 40), st.sampled_from(["delta", "target", "entered", "kind"]))
+def test_a_changed_row_is_noticed(document: Any, script: Any, deeds: Any, number: int, part: str) -> None:
+    past = asyncio.run(_lived(document, script, deeds, "memory://"))[0]
+    open_rows = past.steps[_last_rewind(past.steps) :]
+    step = open_rows[number % len(open_rows)]
+    changed = _CHANGES[part](step, past)
+    assume(changed is not None)
+    steps = [changed if each is step else each for each in past.steps]
+    note(f"changed: {part}")
+    assert verify(replace(past, steps=steps)).mismatches
+
+
+def _last_rewind(steps: Sequence[Step]) -> int:
+    """From where on nothing is overwritten as a whole, so that whatever is changed must show."""
+    return max((index for index, step in enumerate(steps) if step.kind is StepKind.REWOUND), default=0)
+
+
+def _with_another_item(step: Step, past: Past) -> Step | None:
+    """One more note, unless all notes are written anew later."""
+    if any("notes" in later.delta.set for later in past.steps if later.version > step.version):
+        return None
+    if "notes" in step.delta.set:
+        return step._replace(delta=step.delta._replace(set={**step.delta.set, "notes": [7, 7, 7]}))
+    return step._replace(delta=Delta(step.delta.set, append={"notes": [*step.delta.append.get("notes", []), 7]}))
+
+
+def _led_elsewhere(step: Step, past: Past) -> Step:
+    leaves = [leaf.path for leaf in past.programs[past.record.head.definition].workflow.leaves]
+    return step._replace(target=next(leaf for leaf in leaves if leaf != step.target))
+
+
+def _more_entered(step: Step, past: Past) -> Step | None:
+    """Of a beginning that enters nothing it is said that an earlier version of the package wrote it."""
+    return (
+        None
+        if (step.version, step.entered) == (1, 1)
+        else step._replace(entered=step.entered - 1 if step.entered else 1)
+    )
+
+
+def _of_another_kind(step: Step, past: Past) -> Step:
+    return step._replace(kind=StepKind.CANCELLED if step.kind is not StepKind.CANCELLED else StepKind.PARKED)
+
+
+_CHANGES: dict[str, Any] = {
+    "delta": _with_another_item,
+    "target": _led_elsewhere,
+    "entered": _more_entered,
+    "kind": _of_another_kind,
+}
