@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Agent, Status
+from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.runner import Runner
 from fsm_agent.step import Step
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
-from fsm_agent.testing.faults.errand import VERSIONS, errand
+from fsm_agent.testing.faults.errand import VERSIONS, World, errand
 from fsm_agent.testing.faults.journal import Journal
 from fsm_agent.testing.faults.store import outcome_of
 
@@ -54,6 +55,7 @@ class Client:
 
     name: str
     runner: Runner
+    world: World
     journal: Journal
     chance: random.Random
     places: list[Place]
@@ -85,7 +87,7 @@ class Client:
         yield self._look, 10
         yield self._read, 5
         yield self._start, 2
-        yield self._settle, 3
+        yield self._settle, 6
 
     def _token(self) -> str:
         self._count += 1
@@ -166,10 +168,17 @@ class Client:
     async def _settle(self, place: Place) -> None:
         """An operator's work: what is parked goes on."""
         agent = await self._got(place)
-        if agent is not None and agent.status is Status.PARKED:
-            cancels = self.chance.random() < 0.5
-            work = partial(self.runner.cancel if cancels else self.runner.unpark, place.agent)
-            self._follow(place, await self._called("cancel" if cancels else "unpark", {"agent": place.agent}, work))
+        if agent is None or agent.status is not Status.PARKED:
+            return
+        facts = {"agent": place.agent}
+        kept = await self._called("effects", facts, partial(self.runner.store.effects, place.agent), _listed) or ()
+        in_doubt = [effect.key for effect in kept if effect.is_open]
+        if in_doubt:
+            result = self.world.verdict(in_doubt[0])
+            work = partial(self.runner.unpark, place.agent, effect=in_doubt[0], result=result)
+        else:
+            work = partial(self.runner.unpark, place.agent)
+        self._follow(place, await self._called("unpark", facts, work))
 
     def _follow(self, place: Place, agent: Agent | None) -> None:
         """What was learnt of an agent; one that has ended makes room."""
@@ -212,3 +221,7 @@ def _seen(agent: Agent) -> dict[str, Any]:
 def _read(steps: list[Step]) -> dict[str, Any]:
     prefixes = digest_of_steps(steps)
     return {"version": len(prefixes), "digest": prefixes[-1] if prefixes else ""}
+
+
+def _listed(effects: Sequence[EffectEntry]) -> dict[str, Any]:
+    return {"open": [effect.key for effect in effects if effect.is_open]}

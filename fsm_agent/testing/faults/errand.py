@@ -18,15 +18,15 @@ from typing import Any, Final, Literal
 
 from fsm_agent.actions.action import Emission, action
 from fsm_agent.actions.context import Context
-from fsm_agent.jsontypes import Json
+from fsm_agent.effect import NOT_DONE, EffectMode
 from fsm_agent.loader import loads
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
 from fsm_agent.workflow import Workflow
 
 VERSIONS: Final = (1, 2)
-#: by which effects of one action alternate
-MODES: Final = ("idempotent", "at_most_once", "check")
+#: What an operator says of an effect in doubt that was not done.
+GIVEN_UP: Final = "given up"
 
 _TEXT: Final = """
 workflow: errand
@@ -110,10 +110,14 @@ class World:
         self.journal.returned(number, "execute", "ok", {})
         return receipt_of(idempotency_key)
 
-    async def ask(self, mode: str, *, idempotency_key: str) -> Json:
+    async def ask(self, mode: str, *, idempotency_key: str) -> Any:
         """What a probe is told: the receipt of what was done."""
         del mode
-        return receipt_of(idempotency_key) if (self.folder / idempotency_key).exists() else None
+        return receipt_of(idempotency_key) if (self.folder / idempotency_key).exists() else NOT_DONE
+
+    def verdict(self, key: str) -> str:
+        """What an operator says of an effect in doubt."""
+        return receipt_of(key) if (self.folder / key).exists() else GIVEN_UP
 
     async def work(self, longest_s: float) -> None:
         """Take some time, now and then long enough that others take over, and fail now and then."""
@@ -150,13 +154,14 @@ def deeds_in(folder: Path) -> dict[str, list[str]]:
 
 def actions_in(world: World) -> list[Callable[..., Any]]:
     """The actions of the workflow."""
+    modes = list(EffectMode)
 
     @action(emits=["charged"])
     async def labour(ctx: Context) -> Emission:
         with world.noting(ctx, "labour"):
             await world.work(0.01)
-            receipt = await _charged(world, ctx, "charge", MODES[ctx.activation % len(MODES)])
-            await _charged(world, ctx, "tip", "idempotent")
+            receipt = await _charged(world, ctx, "charge", modes[ctx.activation % len(modes)])
+            await _charged(world, ctx, "tip", EffectMode.IDEMPOTENT)
             await world.work(0.01)
             ctx.data.worked += 1
             return ctx.emit("charged", receipt=receipt)
@@ -176,8 +181,7 @@ def actions_in(world: World) -> list[Callable[..., Any]]:
     return [labour, check, add_up]
 
 
-async def _charged(world: World, ctx: Context, name: str, mode: str) -> str:
-    if not hasattr(ctx, "effect"):
-        return await world.charge("idempotent", idempotency_key=f"{ctx.agent_id}-{ctx.activation}-{name}")
-    receipt: str = await ctx.effect(name, world.charge, mode, mode=mode, probe=world.ask if mode == "check" else None)
+async def _charged(world: World, ctx: Context, name: str, mode: EffectMode) -> str:
+    probe = world.ask if mode is EffectMode.CHECK else None
+    receipt: str = await ctx.effect(name, world.charge, str(mode), mode=mode, probe=probe)
     return receipt

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
 
-from fsm_agent.testing.faults.errand import receipt_of
+from fsm_agent.testing.faults.errand import GIVEN_UP, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts
@@ -80,7 +80,8 @@ def results_are_recorded_once(evidence: Evidence) -> Verdicts:
         )
     for agent, kept in evidence.agents.items():
         for effect in kept.dossier.effects:
-            is_true = effect.is_open or (effect.result == receipt_of(effect.key) and effect.key in evidence.deeds)
+            is_done = effect.key in evidence.deeds and effect.result == receipt_of(effect.key)
+            is_true = effect.is_open or effect.result == GIVEN_UP or is_done
             yield None if is_true else f"effect {effect.key} of {agent} is recorded, and was not done"
 
 

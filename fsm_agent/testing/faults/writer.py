@@ -79,7 +79,7 @@ async def live(
     ):
         tasks.create_task(Worker(runner, every=_SWEEP, at_once=_AT_ONCE).run(stopped))
         for number in range(_CLIENTS):
-            client = Client(f"{orders.name}-{number}", runner, journal, chance, places, doubtful)
+            client = Client(f"{orders.name}-{number}", runner, world, journal, chance, places, doubtful)
             tasks.create_task(client.run(stopped))
         if orders.is_short_of_disk:
             tasks.create_task(_run_out_of_disk(Path(orders.url.removeprefix("sqlite:///")), journal, stopped))
