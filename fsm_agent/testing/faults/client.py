@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Agent, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import FsmAgentError
+from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.runner import Runner
 from fsm_agent.step import Step
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
@@ -22,6 +22,8 @@ from fsm_agent.testing.faults.store import outcome_of
 
 #: After so many steps an agent is stopped, and another takes its place.
 _LONGEST: Final = 250
+#: How long nobody tries again who was told that the store does not answer.
+_BREATH_S: Final = 0.05
 
 
 class Said(NamedTuple):
@@ -204,6 +206,8 @@ class Client:
             self.journal.returned(number, verb, outcome_of(error), why)
             if not isinstance(error, FsmAgentError):
                 raise
+            if isinstance(error, StoreError):
+                await asyncio.sleep(_BREATH_S)
             return None
         self.journal.returned(number, verb, "ok", (told or _told)(reply))
         return reply

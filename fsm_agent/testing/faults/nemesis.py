@@ -30,7 +30,7 @@ _PATIENCE_S: Final = 2.0
 #: How many times as long as it was told a run may take.
 _LONGEST: Final = 5
 #: How often an act comes up, among the others.
-_DECK: Final = {"freeze": 5, "kill": 4, "jump": 1, "jump_back": 2, "terminate": 1, "restart_server": 2}
+_DECK: Final = {"freeze": 5, "kill": 4, "jump": 1, "jump_back": 2, "terminate": 1, "restart_server": 1}
 #: Passed often: a failpoint there may wait for its time.
 _FREQUENT: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
 
