@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from dataclasses import asdict
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.journal import Gone, Journal
@@ -92,6 +92,7 @@ class TaskHerd:
         self._lives: dict[str, _Life] = {}
 
     async def start(self, orders: Orders) -> None:
+        asyncio.get_running_loop().set_exception_handler(_but_for_the_gone)
         self.living.add(orders.name)
         life = self._lives[orders.name] = _Life(Journal(orders.journals, orders.name))
         life.task = asyncio.create_task(self._live(orders, life))
@@ -153,3 +154,9 @@ class _Life:
     def end(self) -> NoReturn:
         self.kill()
         raise Gone
+
+
+def _but_for_the_gone(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a dropped writer leaves behind is no news."""
+    if not isinstance(context.get("exception"), Gone):
+        loop.default_exception_handler(context)

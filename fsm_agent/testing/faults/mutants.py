@@ -23,13 +23,14 @@ class Change(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """What is taken out of the store, and a promise that it then breaks. One that breaks at certain instructions only
-    names the failpoint that gets there."""
+    """What is taken out of the store, and a promise that it then breaks. One that breaks in certain moments only names
+    the failpoint and the acts of the nemesis that lead there."""
 
     says: str
     promise: str
     changes: tuple[Change, ...]
     failpoint: str | None = None
+    acts: tuple[str, ...] = ()
 
 
 _UNITS: Final = "fsm_agent.stores.sqlite_units"
@@ -52,6 +53,7 @@ MUTANTS: Final = {
         "who lost the lease may go on writing",
         "single writer",
         (Change(_UNITS, "commit.epoch is not None and commit.epoch != now.epoch", "False"),),
+        acts=("freeze", "hand_over", "hand_over", "hand_over"),
     ),
     "head-apart": Mutant(
         "head and history are written one after the other",

@@ -26,11 +26,13 @@ _LONGEST_JUMP_MS: Final = 180_000
 _LONGEST_SKEW_MS: Final = 5_000
 #: How old a writer is that has begun to write, and how long one may take to reach its failpoint.
 _GROWN_S: Final = 0.2
-_PATIENCE_S: Final = 2.0
+_PATIENCE_S: Final = 5.0
 #: How many times as long as it was told a run may take.
-_LONGEST: Final = 5
+_LONGEST: Final = 10
 #: How often an act comes up, among the others.
-_DECK: Final = {"freeze": 5, "kill": 4, "jump": 1, "jump_back": 2, "terminate": 1, "restart_server": 1}
+_DECK: Final = {"freeze": 4, "hand_over": 2, "kill": 4, "jump": 1, "jump_back": 2, "terminate": 1, "restart_server": 1}
+#: The turns of failpoints that are reached soon, among those of their kind that seldom are.
+_TURNS: Final = {"claim": 8, "enqueue": 2}
 #: Passed often: a failpoint there may wait for its time.
 _FREQUENT: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
 
@@ -56,6 +58,7 @@ class Nemesis:
         self._chance = random.Random(f"{self.orders.seed} nemesis")
         self._lives = [0] * self.writers
         self._names = [""] * self.writers
+        self._mutant = MUTANTS[self.orders.mutant] if self.orders.mutant else None
         self._failpoints = self._planned()
         self._begun: dict[str, float] = {}
         #: whom a failpoint awaits
@@ -67,17 +70,21 @@ class Nemesis:
         until, latest = loop.time() + seconds, loop.time() + seconds * _LONGEST
         keeping_up = asyncio.create_task(self._keep_up())
         acts = chain.from_iterable(self._shuffled() for _ in count())
-        while loop.time() < until and not keeping_up.done():
-            await next(acts)()
-            await asyncio.sleep(self._chance.uniform(0.02, 0.25))
-            if until <= loop.time() < latest and not is_enough():
-                until = loop.time() + 1
-        keeping_up.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping_up
+        try:
+            while loop.time() < until and not keeping_up.done():
+                await next(acts)()
+                await asyncio.sleep(self._chance.uniform(0.02, 0.25))
+                if until <= loop.time() < latest and not is_enough():
+                    until = loop.time() + 1
+        finally:
+            keeping_up.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping_up
 
     def _shuffled(self) -> list[Callable[[], Awaitable[None]]]:
         names = [name for name, times in _DECK.items() for _ in range(times)]
+        if self._mutant and self._mutant.acts:
+            names = list(self._mutant.acts)
         self._chance.shuffle(names)
         return [getattr(self, f"_{name}") for name in names]
 
@@ -109,16 +116,20 @@ class Nemesis:
     def _planned(self) -> Iterator[str]:
         """Every failpoint in turn, and each kind of place as often as any other."""
         kinds: list[list[tuple[str, ...]]] = [
-            [(place, moment) for place in verbs for moment in PLACES.get(place, ()) if moment in self.moments]
+            [
+                (place, moment)
+                for place in verbs
+                for moment in PLACES.get(place, ()) * _TURNS.get(place, 1)
+                if moment in self.moments
+            ]
             for verbs in (sorted(verbs) for verbs in KINDS.values())
         ]
         for places in kinds:
             self._chance.shuffle(places)
-        provoking = MUTANTS[self.orders.mutant].failpoint if self.orders.mutant else None
-        if provoking is not None:
-            kinds = [[tuple(provoking.split(":"))]]
+        if self._mutant and self._mutant.failpoint:
+            kinds = [[tuple(self._mutant.failpoint.split(":"))]]
         for place, moment in chain.from_iterable(zip(*map(cycle, kinds), strict=False)):
-            longest = 12 if place in _FREQUENT else 2
+            longest = 6 if place in _FREQUENT else 2
             yield str(Failpoint(place, moment, self._chance.randint(1, longest)))
 
     def _someone(self, *, doomed_too: bool = True) -> str | None:
@@ -151,6 +162,11 @@ class Nemesis:
             self.clock.jump(_HANDOVER_MS + self._chance.randrange(_LONGEST_JUMP_MS // 10))
             await asyncio.sleep(self._chance.uniform(0.1, 0.4))
             await self.herd.signal(name, signal.SIGCONT)
+
+    async def _hand_over(self) -> None:
+        """Leases run out, and whoever held them works on: he does not know yet."""
+        self.done["jumps forward"] += 1
+        self.clock.jump(_HANDOVER_MS + self._chance.randrange(_LONGEST_JUMP_MS // 10))
 
     async def _jump(self) -> None:
         self.done["jumps forward"] += 1

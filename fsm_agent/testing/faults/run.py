@@ -49,6 +49,10 @@ class Subject:
         return frozenset(cannot)
 
 
+MEMORY: Final = Subject("memory", "memory://")
+SQLITE: Final = Subject("sqlite", "sqlite:///{folder}/agents.db")
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What a run proved of a subject, or of a mutant of it."""
@@ -67,6 +71,10 @@ class Verdict:
     @property
     def holds(self) -> bool:
         return all(not checked.broken for checked in self.promises.values())
+
+    @property
+    def is_proven(self) -> bool:
+        return self.holds and not self.missing
 
 
 def prove(
