@@ -1,0 +1,99 @@
+"""Holds what is left of a run against the promises of a store, rule by rule. Pure: evidence in, verdicts out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from fsm_agent.testing.faults import rules_events as events
+from fsm_agent.testing.faults import rules_history as history
+from fsm_agent.testing.faults import rules_holding as holding
+from fsm_agent.testing.faults.evidence import Evidence
+from fsm_agent.testing.faults.rules_history import Verdicts
+
+#: How many broken instances of one rule are told.
+_TOLD: Final = 5
+
+#: promise -> the rules that it consists of
+RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
+    "atomic step": (history.the_head_is_the_last_step, history.keys_lie_with_their_steps),
+    "linear history": (
+        history.versions_have_no_gap,
+        history.each_step_stands_on_the_last,
+        history.history_folds_to_the_data,
+        history.acknowledged_steps_stand,
+        history.reads_are_prefixes,
+        history.reads_are_not_late,
+    ),
+    "intake": (
+        events.no_event_happens_twice,
+        events.no_event_comes_from_nowhere,
+        events.refused_events_leave_nothing,
+        events.unknown_outcomes_are_told_by_key,
+        events.repeats_get_the_first_outcome,
+    ),
+    "no silent loss": (events.acknowledged_events_are_there, events.nothing_stays_queued),
+    "effects": (
+        holding.results_are_recorded_once,
+        holding.recorded_results_are_not_done_again,
+        holding.at_most_once_is_never_twice,
+    ),
+    "timers": (
+        history.timers_are_never_early,
+        history.timers_are_armed_with_their_state,
+        history.time_never_goes_back,
+    ),
+    "single writer": (
+        holding.one_commit_a_version,
+        holding.one_holder_an_epoch,
+        holding.stale_epochs_are_refused,
+        holding.epochs_only_rise,
+    ),
+    "resume anywhere": (history.agents_are_at_rest,),
+    "pinned definition": (history.definitions_stay,),
+    "errors in our words": (events.errors_are_ours,),
+}
+
+
+class Broken(NamedTuple):
+    """A rule that does not hold, and some of where."""
+
+    promise: str
+    rule: str
+    times: int
+    told: tuple[str, ...]
+
+
+class Checked(NamedTuple):
+    """What became of one promise."""
+
+    held: int
+    broken: tuple[Broken, ...]
+
+    @property
+    def times_broken(self) -> int:
+        return sum(each.times for each in self.broken)
+
+
+def check(evidence: Evidence) -> dict[str, Checked]:
+    """Every promise: how often it was seen to hold, and where not."""
+    return {promise: _checked(promise, rules, evidence) for promise, rules in RULES.items()}
+
+
+def _checked(promise: str, rules: tuple[Callable[[Evidence], Verdicts], ...], evidence: Evidence) -> Checked:
+    held, broken = 0, []
+    for rule in rules:
+        verdicts = list(_verdicts(rule, evidence))
+        sentences = [verdict for verdict in verdicts if verdict is not None]
+        held += len(verdicts) - len(sentences)
+        if sentences:
+            broken.append(Broken(promise, rule.__name__, len(sentences), tuple(sentences[:_TOLD])))
+    return Checked(held, tuple(broken))
+
+
+def _verdicts(rule: Callable[[Evidence], Verdicts], evidence: Evidence) -> Verdicts:
+    """A history may be so broken that a rule cannot be read off it; that breaks the rule too."""
+    try:
+        yield from rule(evidence)
+    except Exception as error:
+        yield f"what is there makes no sense: {error!r}"

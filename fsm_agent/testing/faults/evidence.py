@@ -1,0 +1,65 @@
+"""What a run leaves behind: journals, the world, and every agent as the store keeps it in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from fsm_agent.delta import Folded, own
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Dossier
+from fsm_agent.step import Delta, KeyOutcome, Step
+from fsm_agent.testing.faults.journal import Entry, Life
+from fsm_agent.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One agent. ``values`` is its data as a load gives it; ``outcomes`` is what the store says of keys."""
+
+    dossier: Dossier
+    values: Mapping[str, Json]
+    workflow: Workflow
+    outcomes: Mapping[str, KeyOutcome | None] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.dossier.steps
+
+    def folded(self) -> Iterator[tuple[int, dict[str, Json]]]:
+        """Each version, and the data as of then, which the next one changes in place."""
+        folded = Folded()
+        for step in self.steps:
+            folded.take(step.version, Delta.from_json(own(step.delta.to_json())))  # or the step would change too
+            yield step.version, folded.values
+
+    def durations(self, state: str) -> dict[str, int]:
+        """The timers that a state arms: as written -> milliseconds."""
+        return {timer.duration.text: timer.duration.ms for timer in self.workflow.leaf(state).after} if state else {}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``deeds`` is what was done to the world: key -> the mode of each time. ``troubles`` is what went wrong while a
+    process without faults went on with everything."""
+
+    agents: Mapping[str, Kept]
+    lives: tuple[Life, ...] = ()
+    deeds: Mapping[str, list[str]] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All that was done, in order of its beginning."""
+        return tuple(sorted((entry for life in self.lives for entry in life.entries), key=lambda each: each.invoked_ns))
+
+    def with_trouble(self, trouble: str) -> Evidence:
+        return replace(self, troubles=(*self.troubles, trouble))
+
+    def said(self, *verbs: str) -> Iterator[Entry]:
+        return (entry for entry in self.entries if entry.verb in verbs)
+
+    def notes(self, name: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
+        """Writer and facts of every note of that name."""
+        return ((life.writer, facts) for life in self.lives for note, facts in life.notes if note == name)

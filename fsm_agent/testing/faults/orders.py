@@ -1,0 +1,50 @@
+"""What a writer is told when it begins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Orders:
+    """One life of one writer. The folder of a run holds its journals, its world and its clock."""
+
+    #: of the journal too
+    name: str
+    url: str
+    namespace: str
+    folder: str
+    seed: int
+    #: how many agents live at a time
+    places: int = 5
+    #: how far its clock is off
+    skew_ms: int = 0
+    #: see ``failpoints.Failpoint``
+    failpoint: str | None = None
+    #: see ``mutants.MUTANTS``
+    mutant: str | None = None
+    #: whose unknown outcomes it asks about
+    heir_of: str | None = None
+    #: a disk that is full now and then
+    is_short_of_disk: bool = False
+
+    @property
+    def journals(self) -> Path:
+        return Path(self.folder) / "journals"
+
+    @property
+    def world(self) -> Path:
+        return Path(self.folder) / "world"
+
+    @property
+    def clock(self) -> Path:
+        return Path(self.folder) / "clock"
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Orders:
+        return cls(**json.loads(text))

@@ -1,0 +1,105 @@
+"""After the faults: a process without any goes on with all agents until nothing is due, and reads all there is."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from typing import Final
+
+from fsm_agent.agent import Status
+from fsm_agent.delta import fold
+from fsm_agent.errors import FsmAgentError
+from fsm_agent.reader import read_workflow
+from fsm_agent.runner import Runner
+from fsm_agent.step import KeyOutcome
+from fsm_agent.stores.base import Store
+from fsm_agent.testing.faults.clock import SharedClock
+from fsm_agent.testing.faults.errand import World, actions_in, deeds_in
+from fsm_agent.testing.faults.evidence import Evidence, Kept
+from fsm_agent.testing.faults.failpoints import Failpoints
+from fsm_agent.testing.faults.journal import Journal, Life, read_lives
+from fsm_agent.testing.faults.orders import Orders
+from fsm_agent.testing.faults.store import FaultyStore
+from fsm_agent.testing.faults.writer import watching
+from fsm_agent.worker import Worker
+
+_HOUR_MS: Final = 3_600_000
+_PATIENCE_S: Final = 60
+_ROUNDS: Final = 6
+
+
+async def settle(orders: Orders, store: Store, clock: SharedClock) -> Evidence:
+    """``store`` is open and without faults; it stays open. All leases have run out when this begins."""
+    journal = Journal(orders.journals, "z-finisher")
+    troubles: list[str] = []
+    with watching(journal):
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await _finish(orders, store, clock, journal)
+        except TimeoutError:
+            troubles.append(f"agents were still not at rest after {_PATIENCE_S} s")
+        except Exception as error:
+            troubles.append(f"going on failed: {error!r}")
+    journal.close()
+    lives = tuple(read_lives(orders.journals))
+    agents = await _read_all(store, lives, troubles)
+    return Evidence(agents, lives, deeds_in(orders.world), tuple(troubles))
+
+
+async def _finish(orders: Orders, store: Store, clock: SharedClock, journal: Journal) -> None:
+    world = World(orders.world, journal, Failpoints(journal), random.Random(orders.seed), is_calm=True)
+    runner = Runner(FaultyStore(store, journal, Failpoints(journal)), actions=actions_in(world))
+    worker = Worker(runner)
+    for _ in range(_ROUNDS):
+        clock.jump(_HOUR_MS)
+        await worker.run_once()
+        if not [agent_id async for agent_id in _ids(store, Status.RUNNING)]:
+            return
+
+
+async def _ids(store: Store, status: Status | None = None) -> AsyncIterator[str]:
+    after: str | None = None
+    while True:
+        page = await store.list(status=status, limit=200, after=after)
+        for head in page.heads:
+            yield head.id
+        if (after := page.next) is None:
+            return
+
+
+async def _read_all(store: Store, lives: tuple[Life, ...], troubles: list[str]) -> dict[str, Kept]:
+    """Every agent that there is or should be."""
+    told = {entry.facts["agent"] for life in lives for entry in life.entries if entry.verb == "start" and entry.is_ok}
+    agents = {}
+    for agent_id in sorted(told | {agent_id async for agent_id in _ids(store)}):
+        try:
+            agents[agent_id] = await _read(store, agent_id, lives)
+        except FsmAgentError as error:
+            troubles.append(f"agent {agent_id} cannot be read: {error}")
+    return agents
+
+
+async def _read(store: Store, agent_id: str, lives: tuple[Life, ...]) -> Kept:
+    record = await store.load(agent_id)
+    return Kept(
+        await store.dump(agent_id),
+        fold(record.snapshot, record.tail).values,
+        await read_workflow(store, record.head.definition),
+        {key: await _outcome(store, agent_id, key) for key in _asked_keys(agent_id, lives)},
+    )
+
+
+def _asked_keys(agent_id: str, lives: tuple[Life, ...]) -> set[str]:
+    """The keys of all calls of which nobody learnt the end, and of all that were refused."""
+    return {
+        entry.facts["key"]
+        for life in lives
+        for entry in life.entries
+        if entry.verb in ("send", "answer") and not entry.is_ok and entry.facts["agent"] == agent_id
+        if entry.facts["key"]
+    }
+
+
+async def _outcome(store: Store, agent_id: str, key: str) -> KeyOutcome | None:
+    return (await store.load(agent_id, key=key)).outcome

@@ -1,0 +1,227 @@
+"""A store in which every write may be the last thing that a writer does, and is noted before and after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import Refused, StoreError
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, Step
+from fsm_agent.stores.base import Store
+from fsm_agent.testing.faults.failpoints import Failpoints
+from fsm_agent.testing.faults.journal import Journal, Outcome
+
+T = TypeVar("T")
+
+
+class Pulse(Protocol):
+    """Whether a writer lives. A process always does; a task must ask."""
+
+    async def beat(self) -> None:
+        """Returns at once, or when the writer is thawed; never if it is gone."""
+
+
+class FaultyStore(Store):
+    """Hands every verb to ``inner``."""
+
+    def __init__(self, inner: Store, journal: Journal, failpoints: Failpoints, pulse: Pulse | None = None) -> None:
+        self.inner = inner
+        self.url, self.namespace = inner.url, inner.namespace
+        self._journal = journal
+        self._failpoints = failpoints
+        self._pulse = pulse
+        self._newest_ms = 0
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> NoReturn:
+        raise TypeError(f"a faulty store is wrapped around an open one: {rest!r}, {namespace!r}, {clock!r}")
+
+    async def now(self) -> int:
+        now_ms = await self._read(self.inner.now)
+        if now_ms < self._newest_ms:
+            self._journal.noted("clock", {"was": self._newest_ms, "is": now_ms})
+        self._newest_ms = now_ms
+        return now_ms
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        await self._read(lambda: self.inner.save_workflow(definition_hash, definition))
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        return await self._read(lambda: self.inner.load_workflow(definition_hash))
+
+    async def create(self, creation: Creation) -> Head:
+        head = creation.head
+        facts = {"agent": head.id, "version": head.version, "key": creation.key, "definition": head.definition}
+        return await self._write(
+            "create", facts, lambda: self.inner.create(creation), lambda made: {"epoch": made.epoch}
+        )
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        return await self._read(lambda: self.inner.find_key(key))
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        return await self._read(lambda: self.inner.load(agent_id, key=key))
+
+    async def head(self, agent_id: str) -> Head:
+        return await self._read(lambda: self.inner.head(agent_id))
+
+    async def commit(self, commit: Commit) -> Committed:
+        step = commit.step
+        facts = {"agent": commit.head.id, "version": step.version, "epoch": commit.epoch, "key": commit.key}
+        facts |= {"event": step.event, "kind": str(step.kind), "token": token_of(step)}
+        return await self._write("commit", facts, lambda: self.inner.commit(commit), Committed._asdict)
+
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
+        facts = {"agent": agent_id, "version": version, "key": event.key, "token": token_of(event)}
+        return await self._write(
+            "enqueue",
+            facts,
+            lambda: self.inner.enqueue(agent_id, version, event, fingerprint),
+            lambda queued: {"queued": queued},
+        )
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        held_by = str(seen.lease.holder) if seen.lease else None
+        facts = {"agent": agent_id, "epoch": seen.epoch, "held_by": held_by}
+        return await self._write(
+            "claim", facts, lambda: self.inner.claim(agent_id, seen, lease), lambda epoch: {"epoch": epoch}
+        )
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        facts = {"agent": agent_id, "epoch": epoch}
+        return await self._write(
+            "renew", facts, lambda: self.inner.renew(agent_id, epoch, lease), lambda held: {"held": held}
+        )
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        facts = {"agent": agent_id, "epoch": epoch}
+        await self._write("release", facts, lambda: self.inner.release(agent_id, epoch))
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        facts = {"agent": agent_id, "epoch": epoch, "attempts": attempts}
+        await self._write(
+            "record_attempt",
+            facts,
+            lambda: self.inner.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms),
+        )
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}
+
+        def told(kept: EffectEntry | None) -> dict[str, Any]:
+            """``granted``: who asked may go on and do it."""
+            return {"granted": kept is None or (again and kept.is_open), "recorded": bool(kept and not kept.is_open)}
+
+        return await self._write(
+            "begin_effect", facts, lambda: self.inner.begin_effect(agent_id, entry, again=again), told
+        )
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "result": entry.result}
+        return await self._write(
+            "end_effect", facts, lambda: self.inner.end_effect(agent_id, entry), lambda done: {"is": done}
+        )
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        return await self._read(lambda: self.inner.effects(agent_id, activation=activation))
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        return await self._read(lambda: self.inner.due(now_ms, limit))
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        return await self._read(lambda: self.inner.held_here(host))
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        return await self._read(lambda: self.inner.list(status=status, workflow=workflow, limit=limit, after=after))
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        return await self._read(lambda: self.inner.history(agent_id, after=after, limit=limit))
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        return await self._read(lambda: self.inner.origin(agent_id))
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        return await self._write("shorten", {"agent": seen.id}, lambda: self.inner.shorten(seen, origin))
+
+    async def delete(self, seen: Head) -> None:
+        await self._write("delete", {"agent": seen.id}, lambda: self.inner.delete(seen))
+
+    async def size(self, agent_id: str) -> Size:
+        return await self._read(lambda: self.inner.size(agent_id))
+
+    async def dump(self, agent_id: str) -> Dossier:
+        return await self._read(lambda: self.inner.dump(agent_id))
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        facts = {"agent": dossier.head.id}
+        await self._write("adopt", facts, lambda: self.inner.adopt(dossier, replaces=replaces))
+
+    async def tend(self) -> int:
+        return await self._read(self.inner.tend)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def _read(self, work: Callable[[], Awaitable[T]]) -> T:
+        await self._lives()
+        reply = await work()
+        await self._lives()
+        return reply
+
+    async def _write(
+        self,
+        verb: str,
+        facts: Mapping[str, Any],
+        work: Callable[[], Awaitable[T]],
+        told: Callable[[T], Mapping[str, Any]] = lambda _: {},
+    ) -> T:
+        """Perform a verb, noted before and after; what comes to an end in between is unknown to everybody."""
+        await self._lives()
+        number = self._journal.invoked(verb, facts)
+        self._failpoints.reach(verb, "before")
+        try:
+            with self._failpoints.during(verb):
+                reply = await work()
+        except BaseException as error:
+            self._journal.returned(number, verb, outcome_of(error), {"type": type(error).__name__, "why": str(error)})
+            raise
+        self._failpoints.reach(verb, "after")
+        self._journal.returned(number, verb, "ok", told(reply))
+        await self._lives()
+        return reply
+
+    async def _lives(self) -> None:
+        if self._pulse is not None:
+            await self._pulse.beat()
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """What an exception says of the fate of a call."""
+    match error:
+        case Refused():
+            return "refused"
+        case StoreError():
+            return "failed"
+        case asyncio.CancelledError():
+            return "lost"
+        case _:
+            return "broken"
+
+
+def token_of(said: Event | Step) -> str | None:
+    """The word by which the workload knows an event again."""
+    token = said.payload.get("token")
+    return token if isinstance(token, str) else None

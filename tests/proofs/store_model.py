@@ -1,0 +1,236 @@
+"""What a store is, in plain dicts: no SQL, no codec, no code of the stores. ``Store`` says what must be true of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fsm_agent.agent import Head
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin
+from fsm_agent.step import Event, KeyOutcome, Queued, Step
+
+
+class No(Exception):
+    """The store must raise this error, and change nothing."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        super().__init__(kind.__name__)
+        self.kind = kind
+
+
+@dataclass
+class Agent:
+    """Everything of one agent. ``values`` is the data after each version, whether its step is kept or not."""
+
+    head: Head
+    steps: dict[int, Step]
+    values: dict[int, dict[str, Any]]
+    start: tuple[str, str] | None = None
+    queue: dict[int, Queued] = field(default_factory=dict)
+    numbered: int = 0
+    keys: dict[str, KeyOutcome] = field(default_factory=dict)
+    effects: dict[str, EffectEntry] = field(default_factory=dict)
+    origin: Origin | None = None
+
+    def copy(self) -> Agent:
+        parts = (self.steps, self.values, self.queue, self.keys, self.effects)
+        steps, values, queue, keys, effects = (dict(part) for part in parts)
+        return replace(self, steps=steps, values=values, queue=queue, keys=keys, effects=effects)
+
+    @property
+    def now(self) -> Head:
+        return self.head._replace(queued=len(self.queue))
+
+    def listed_effects(self, activation: int = 0) -> list[EffectEntry]:
+        those = [entry for entry in self.effects.values() if entry.activation >= activation]
+        return sorted(those, key=lambda entry: (entry.activation, entry.name, entry.use))
+
+    def dossier(self) -> Dossier:
+        """But for the snapshot, which is the store's own business."""
+        return Dossier(
+            head=self.now,
+            steps=tuple(self.steps.values()),
+            origin=self.origin,
+            queue=tuple(self.queue.values()),
+            numbered=self.numbered,
+            keys=dict(self.keys),
+            start=self.start,
+            effects=tuple(self.listed_effects()),
+        )
+
+
+class Space:
+    """One namespace: the verbs of ``Store`` that decide something."""
+
+    def __init__(self, definitions: set[str]) -> None:
+        self.agents: dict[str, Agent] = {}
+        self.definitions = definitions
+
+    def find(self, agent_id: str) -> Agent:
+        if agent_id not in self.agents:
+            raise No(AgentNotFound)
+        return self.agents[agent_id]
+
+    def find_key(self, key: str) -> tuple[str, str] | None:
+        made = (agent for agent in self.agents.values() if agent.start and agent.start[0] == key)
+        return next(((agent.head.id, agent.start[1]) for agent in made if agent.start), None)
+
+    def create(self, creation: Creation) -> Head:
+        head, key = creation.head, creation.key
+        if head.id in self.agents or (key is not None and self.find_key(key)):
+            raise No(AgentExists)
+        if head.definition not in self.definitions:
+            raise No(StoreCorrupt)
+        [step] = creation.steps
+        start = None if key is None else (key, creation.fingerprint)
+        made = head._replace(epoch=1, lease=creation.lease)
+        self.agents[head.id] = Agent(made, {1: step}, {1: after({}, step)}, start)
+        return self.agents[head.id].now
+
+    def commit(self, commit: Commit) -> Committed:
+        agent, head = self.find(commit.head.id), commit.head
+        if (
+            head.version != agent.head.version + 1
+            or commit.epoch not in (None, agent.head.epoch)
+            or commit.key in agent.keys
+            or (commit.dequeue is not None and commit.dequeue not in agent.queue)
+            or (commit.settlement and not self._is_open(agent, commit.settlement.key))
+        ):
+            raise No(Conflict)
+        if commit.repins and head.definition not in self.definitions:
+            raise No(StoreCorrupt)
+        was, epoch = agent.head, agent.head.epoch + (commit.epoch is None)
+        agent.head = head._replace(epoch=epoch, lease=commit.lease, created_ms=was.created_ms)
+        if not commit.repins:
+            pin = (was.workflow, was.workflow_version, was.definition)
+            agent.head = agent.head._replace(workflow=pin[0], workflow_version=pin[1], definition=pin[2])
+        agent.steps[head.version] = commit.step
+        agent.values[head.version] = after(agent.values[was.version], commit.step)
+        if commit.key is not None:
+            agent.keys[commit.key] = KeyOutcome(head.version, commit.fingerprint)
+        if commit.dequeue is not None:
+            self._decided(agent, commit.dequeue)
+        self._settle(agent, commit)
+        return Committed(epoch, len(agent.queue))
+
+    def _decided(self, agent: Agent, number: int) -> None:
+        key = agent.queue.pop(number).event.key
+        if key is not None:
+            agent.keys[key] = replace(agent.keys[key], version=agent.head.version)
+
+    def _settle(self, agent: Agent, commit: Commit) -> None:
+        if (said := commit.settlement) is not None:
+            entry = agent.effects.pop(said.key)
+            if said.was_done:
+                ended_ms = commit.head.updated_ms
+                agent.effects[said.key] = entry._replace(ended_ms=ended_ms, result=said.result)
+
+    def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str) -> int:
+        agent = self.find(agent_id)
+        if version not in (None, agent.head.version) or event.key in agent.keys:
+            raise No(Conflict)
+        agent.numbered += 1
+        agent.queue[agent.numbered] = Queued(agent.numbered, event, agent.head.version)
+        if event.key is not None:
+            agent.keys[event.key] = KeyOutcome(None, fingerprint)
+        return len(agent.queue)
+
+    def unmoved(self, seen: Head) -> Agent:
+        agent = self.find(seen.id)
+        if (agent.head.version, agent.head.epoch, agent.head.lease) != (seen.version, seen.epoch, seen.lease):
+            raise No(Conflict)
+        return agent
+
+    def fenced(self, agent_id: str, epoch: int) -> Agent:
+        agent = self.find(agent_id)
+        if agent.head.epoch != epoch:
+            raise No(Conflict)
+        return agent
+
+    def claim(self, seen: Head, lease: Lease) -> int:
+        agent = self.unmoved(seen)
+        agent.head = agent.head._replace(epoch=agent.head.epoch + 1, lease=lease)
+        return agent.head.epoch
+
+    def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        agent = self.find(agent_id)
+        if agent.head.epoch != epoch or agent.head.lease is None:
+            return False
+        agent.head = agent.head._replace(lease=lease)
+        return True
+
+    def release(self, agent_id: str, epoch: int) -> None:
+        agent = self.find(agent_id)
+        if agent.head.epoch == epoch:
+            agent.head = agent.head._replace(lease=None)
+
+    def record_attempt(self, agent_id: str, epoch: int, attempts: int, retry_ms: int | None) -> None:
+        agent = self.fenced(agent_id, epoch)
+        agent.head = agent.head._replace(attempts=attempts, retry_ms=retry_ms)
+
+    def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
+        agent = self.fenced(agent_id, entry.epoch)
+        kept = agent.effects.get(entry.key)
+        if kept is None or (again and kept.is_open):
+            agent.effects[entry.key] = entry
+        return kept
+
+    def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        agent = self.find(agent_id)
+        kept = agent.effects.get(entry.key)
+        if kept is None or not kept.is_open or kept.epoch != entry.epoch:
+            return False
+        agent.effects[entry.key] = kept._replace(ended_ms=entry.ended_ms, result=entry.result)
+        return True
+
+    def shorten(self, seen: Head, origin: Origin) -> int:
+        agent = self.unmoved(seen)
+        forgotten = [version for version in agent.steps if version <= origin.head.version]
+        for version in forgotten:
+            del agent.steps[version]
+        agent.origin = origin
+        agent.head = agent.head._replace(epoch=agent.head.epoch + 1)
+        return len(forgotten)
+
+    def delete(self, seen: Head) -> None:
+        self.unmoved(seen)
+        del self.agents[seen.id]
+
+    def adopt(self, agent: Agent, replaces: Head | None) -> None:
+        head = agent.head
+        if replaces is not None and (there := self.find(replaces.id)) is not None:
+            told = (replaces.version, replaces.epoch, replaces.lease, replaces.queued)
+            if (there.head.version, there.head.epoch, there.head.lease, len(there.queue)) != told:
+                raise No(Conflict)
+        others = {name for name in self.agents if replaces is None or name != replaces.id}
+        taken = self.find_key(agent.start[0]) if agent.start else None
+        if head.id in others or (taken and taken[0] in others):
+            raise No(AgentExists)
+        if head.definition not in self.definitions:
+            raise No(StoreCorrupt)
+        self.agents[head.id] = agent.copy()
+
+    def due(self, now_ms: int) -> dict[str, int]:
+        """Who needs somebody, and since when."""
+        free = (agent.now for agent in self.agents.values() if not _is_leased(agent.head, now_ms))
+        return {head.id: head.wake_ms for head in free if head.wake_ms is not None and head.wake_ms <= now_ms}
+
+    def _is_open(self, agent: Agent, key: str) -> bool:
+        return key in agent.effects and agent.effects[key].is_open
+
+
+def _is_leased(head: Head, now_ms: int) -> bool:
+    return head.lease is not None and head.lease.until_ms > now_ms
+
+
+def after(values: Mapping[str, Any], step: Step) -> dict[str, Any]:
+    """The data as a step leaves it; fields are set or appended to, whole."""
+    changed = deepcopy({**values, **step.delta.set})
+    for name, items in step.delta.append.items():
+        changed[name] = changed[name] + list(items)
+    return changed

@@ -1,0 +1,188 @@
+"""Each rule of the checker has a history that breaks it, and that one alone; a sound one breaks none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fsm_agent.agent import ArmedTimer, Status
+from fsm_agent.step import Delta, Event, KeyOutcome, Queued
+from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.testing.faults.checker import RULES, check
+from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
+from fsm_agent.testing.faults.errand import errand
+from fsm_agent.testing.faults.evidence import Evidence
+
+from .evidence import (
+    AGENT,
+    a_claim,
+    a_commit,
+    a_send,
+    a_step,
+    an_agent,
+    an_effect,
+    an_end,
+    an_entry,
+    evidence,
+    keys,
+    steps,
+)
+
+QUEUED = Queued(1, Event("note", {"token": "q"}, key="q"), 2)
+
+
+def broken(found: Evidence) -> dict[str, list[str]]:
+    """Rule -> what it says is wrong."""
+    return {each.rule: list(each.told) for checked in check(found).values() for each in checked.broken}
+
+
+def with_step(number: int, **changes: object) -> Evidence:
+    """One step of a sound history is different."""
+    history = steps()
+    history[number - 1] = history[number - 1]._replace(**changes)
+    return evidence(kept=an_agent(history))
+
+
+def read(version: int, digest: str) -> Evidence:
+    return evidence(an_entry("history", reply={"version": version, "digest": digest}))
+
+
+def begun_again() -> Evidence:
+    begin = {"key": "k", "epoch": 1, "mode": "idempotent", "again": True}
+    again = an_entry("begin_effect", at=9, facts=begin, reply={"granted": True, "recorded": False})
+    return evidence(an_end(at=2), again, kept=an_agent(effects=(an_effect(),)), deeds={"k": ["idempotent"]})
+
+
+def timer(at_ms: int, *, again: bool = False) -> Evidence:
+    """An agent asks from second 2 on; its timer of 2 s fires."""
+    entered = a_step(2, "ask", to="asking", source="idle", entered=1)
+    fired = a_step(3, "after", payload={"after": "2s"}, source="asking", target="asking", at_ms=at_ms)
+    history = [*steps(1), entered, fired]
+    if again:
+        history.append(fired._replace(version=4))
+    return evidence(kept=an_agent(history))
+
+
+def moved_on() -> list[object]:
+    """An event that was refused by one and heard from another, one of unknown fate, a repeat, a claim, a takeover."""
+    return [
+        a_send("t2", key="t2", drive=False, version=2),
+        a_send("t2", "refused", key="t2"),
+        a_send("t2", key="t2", delivery="duplicate"),
+        a_send("t3", "lost", key="t3"),
+        a_send("never", "failed", key="never"),
+        a_send("no", "refused"),
+        a_commit(2, at=10),
+        a_claim(2, at=20, writer="v"),
+        a_commit(3, at=30, epoch=2, given=2, writer="v"),
+        an_entry("get", at=40, reply={"version": 3, "state": "idle", "workflow_version": 1, "digest": DATA_AT_3}),
+        an_entry("history", at=40, reply={"version": 4, "digest": digest_of_steps(steps())[3]}),
+        an_end(at=5),
+    ]
+
+
+DATA_AT_3 = digest_of_values({"log": ["t2", "t3"], "worked": 0, "sums": {}, "receipt": None})
+
+
+def sound() -> Evidence:
+    outcomes = {"t3": KeyOutcome(3, "f"), "never": None}
+    kept = replace(an_agent(keys=keys(t2=2, t3=3), effects=(an_effect(),)), outcomes=outcomes)
+    return evidence(*moved_on(), kept=kept, deeds={"k": ["at_most_once"]})  # type: ignore[arg-type]
+
+
+def test_a_sound_run_breaks_no_rule_and_is_seen_to_hold() -> None:
+    assert broken(sound()) == {}
+    assert all(checked.held for promise, checked in check(sound()).items() if promise != "errors in our words")
+
+
+#: rule -> evidence that breaks it
+BROKEN: dict[str, Callable[[], Evidence]] = {
+    "the_head_is_the_last_step": lambda: evidence(kept=an_agent(head={"version": 5})),
+    "keys_lie_with_their_steps": lambda: evidence(a_send("t2", key="t2"), kept=an_agent(keys=keys(t2=3))),
+    "versions_have_no_gap": lambda: evidence(kept=an_agent([*steps(3), a_step(5)])),
+    "each_step_stands_on_the_last": lambda: with_step(3, source="working"),
+    "history_folds_to_the_data": lambda: evidence(kept=replace(an_agent(), values={"log": ["t2"]})),
+    "acknowledged_steps_stand": lambda: evidence(a_commit(3), a_commit(7, at=9)),
+    "reads_are_prefixes": lambda: read(2, "of another history"),
+    "reads_are_not_late": lambda: evidence(
+        a_commit(3, at=1), an_entry("history", at=9, reply={"version": 2, "digest": digest_of_steps(steps())[1]})
+    ),
+    "no_event_happens_twice": lambda: with_step(4, payload={"token": "t2"}, delta=Delta(append={"log": ["t2"]})),
+    "no_event_comes_from_nowhere": lambda: replace(evidence(), lives=()),
+    "refused_events_leave_nothing": lambda: evidence(a_send("t2", "refused")),
+    "unknown_outcomes_are_told_by_key": lambda: evidence(
+        a_send("t2", "lost", key="t2"), kept=replace(an_agent(keys=keys(t2=2)), outcomes={"t2": None})
+    ),
+    "repeats_get_the_first_outcome": lambda: evidence(a_send("gone", delivery="duplicate")),
+    "acknowledged_events_are_there": lambda: evidence(a_send("gone")),
+    "nothing_stays_queued": lambda: evidence(a_send("q", key="q"), kept=an_agent(queue=(QUEUED,), keys=keys(q=None))),
+    "results_are_recorded_once": lambda: evidence(
+        an_end(), an_end(at=9), kept=an_agent(effects=(an_effect(),)), deeds={"k": ["idempotent"]}
+    ),
+    "recorded_results_are_not_done_again": begun_again,
+    "at_most_once_is_never_twice": lambda: evidence(deeds={"k": ["at_most_once", "at_most_once"]}),
+    "timers_are_never_early": lambda: timer(NEW_YEAR_MS + 3_999),
+    "timers_are_armed_with_their_state": lambda: evidence(
+        kept=an_agent(head={"timers": (ArmedTimer("asking", "2s", NEW_YEAR_MS),)})
+    ),
+    "time_never_goes_back": lambda: evidence(notes=[("clock", {"was": 2, "is": 1})]),
+    "one_commit_a_version": lambda: evidence(a_commit(3), a_commit(3, at=9)),
+    "one_holder_an_epoch": lambda: evidence(a_claim(2), a_commit(3, epoch=2, given=2, at=9, writer="v")),
+    "stale_epochs_are_refused": lambda: evidence(a_claim(2, writer="v"), a_commit(3, at=9)),
+    "epochs_only_rise": lambda: evidence(a_commit(2, given=3), a_commit(3, given=2, at=9)),
+    "agents_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
+    "definitions_stay": lambda: evidence(an_entry("create", facts={"definition": errand(2).hash}, reply={"epoch": 1})),
+    "errors_are_ours": lambda: evidence(an_entry("get", "broken", reply={"type": "KeyError", "why": "'x'"})),
+}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_rule_is_broken_by_what_it_forbids(rule: str) -> None:
+    assert rule in broken(BROKEN[rule]())
+
+
+def test_every_rule_has_evidence_that_breaks_it() -> None:
+    assert {rule.__name__ for rules in RULES.values() for rule in rules} == set(BROKEN)
+
+
+#: what breaks more than the rule that was aimed at, and why it must
+ALONG = {
+    "versions_have_no_gap": {"the_head_is_the_last_step"},
+    "no_event_happens_twice": {"acknowledged_events_are_there"},
+    "nothing_stays_queued": {"agents_are_at_rest", "acknowledged_events_are_there"},
+    "repeats_get_the_first_outcome": {"acknowledged_events_are_there"},
+}
+
+
+@pytest.mark.parametrize("rule", sorted(set(BROKEN) - set(ALONG)))
+def test_it_breaks_alone(rule: str) -> None:
+    assert set(broken(BROKEN[rule]())) == {rule}
+
+
+def test_a_timer_may_fire_when_it_is_due_and_only_once() -> None:
+    assert broken(timer(NEW_YEAR_MS + 4_000)) == {}
+    assert set(broken(timer(NEW_YEAR_MS + 4_000, again=True))) == {"timers_are_never_early"}
+
+
+def test_a_parked_agent_may_keep_what_is_queued() -> None:
+    parked = an_agent(head={"status": Status.PARKED}, queue=(QUEUED,), keys=keys(q=None))
+    assert broken(evidence(a_send("q", key="q", delivery="queued"), kept=parked)) == {}
+
+
+def test_what_an_acknowledgement_says_of_the_version_is_held_against_the_history() -> None:
+    told = a_send("t2", drive=False, version=3)
+    assert set(broken(evidence(told))) == {"acknowledged_events_are_there"}
+
+
+def test_a_history_that_makes_no_sense_breaks_a_rule_and_no_program() -> None:
+    kept = an_agent()
+    history = (*kept.steps[:1], kept.steps[1]._replace(delta=Delta(remove=("nowhere",))))
+    senseless = replace(kept, dossier=replace(kept.dossier, steps=history))
+    [sentence] = broken(evidence(kept=senseless))["history_folds_to_the_data"]
+    assert sentence == "what is there makes no sense: KeyError('nowhere')"
+
+
+def test_a_verdict_says_who_and_where() -> None:
+    assert broken(read(2, "x"))["reads_are_prefixes"] == [f"{AGENT} at version 2, w: read another history"]

@@ -1,0 +1,137 @@
+"""A short run of what ``make prove`` does at length: every backend under faults, every mutant caught, nobody left."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import psutil
+import pytest
+
+from fsm_agent.testing.faults.__main__ import seconds_of
+from fsm_agent.testing.faults.catching import Catch, catch
+from fsm_agent.testing.faults.failpoints import Failpoint
+from fsm_agent.testing.faults.mutants import MUTANTS
+from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
+from fsm_agent.testing.faults.table import truth_table
+from fsm_agent.testing.faults.tally import REQUIRED, missing
+
+from .effort import IS_LONG
+from .prove import BACKENDS
+from .trip import ROOT
+
+SECONDS = 120 if IS_LONG else 6
+SEED = 20_261
+
+
+@pytest.fixture(autouse=True)
+def fast_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill loses nothing that is in the memory of the system, so no disk is needed."""
+    memory = Path("/dev/shm")  # noqa: S108 - folders of their own are made in it
+    if memory.is_dir():
+        monkeypatch.setenv("TMPDIR", str(memory))
+        monkeypatch.setattr("tempfile.tempdir", None)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_keeps_every_promise_under_faults_that_all_hit(backend: str) -> None:
+    with BACKENDS[backend]() as subject:
+        verdicts = prove([subject], seconds=SECONDS, seed=SEED)
+    table = truth_table(verdicts)
+    print(table)  # noqa: T201 - shown by `pytest -rP`
+    assert all(verdict.is_proven for verdict in verdicts), table
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_store_that_breaks_a_promise_is_caught(name: str) -> None:
+    caught = catch(name, seconds=5, seed=SEED)
+    assert caught.broken, str(caught)
+    assert f"caught in run {caught.runs}, by " in str(caught)
+
+
+def test_a_mutant_that_is_not_caught_is_told() -> None:
+    says = "mutant no-dedupe (keys are ignored): NOT CAUGHT in 12 runs"
+    assert str(Catch("no-dedupe", 12, ())) == says
+
+
+def test_what_hit_nothing_proves_nothing() -> None:
+    assert missing(Counter(), SQLITE.impossible) == [name for name in REQUIRED if name != "server restarts"]
+    verdict = Verdict(SQLITE, 1, {}, Counter(dict.fromkeys(REQUIRED, 1)), Counter())
+    assert verdict.is_proven
+    assert not Verdict(SQLITE, 1, {}, Counter({"kills": 1}), Counter()).is_proven
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3_600), ("5", 5)])
+def test_a_duration_has_a_unit(text: str, seconds: float) -> None:
+    assert seconds_of(None, None, text) == seconds
+
+
+def test_what_is_no_duration_is_refused() -> None:
+    with pytest.raises(click.BadParameter, match="'soon' is no duration; write 90s, 10m or 1h"):
+        seconds_of(None, None, "soon")
+
+
+def test_a_failpoint_that_there_is_not_is_refused() -> None:
+    assert str(Failpoint.parse("commit:before:17")) == "commit:before:17"
+    with pytest.raises(ValueError, match="there is no failpoint 'commit:never:1'; places are commit, create"):
+        Failpoint.parse("commit:never:1")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command, when its writers are at work."""
+    line = [sys.executable, "-m", "fsm_agent.testing.faults", "--for", "10m", "--seed", "1", SQLITE.url]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        until_s = time.monotonic() + 60
+        while len(family(process)) < 4 and time.monotonic() < until_s:
+            assert process.poll() is None
+            os.sched_yield()
+        yield process
+        process.kill()
+
+
+def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The nursery and the writers."""
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_ctrl_c_leaves_no_process_and_no_folder(run: subprocess.Popen[str], tmp_path: Path) -> None:
+    writers = family(run)
+    frozen = random.Random(1).choice(writers[1:])  # noqa: S311 - it is no secret
+    frozen.suspend()
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 1
+    assert said.startswith("sqlite: 600 s of faults, seed 1\n")
+    assert "Traceback" not in said
+    assert psutil.wait_procs(writers, timeout=30)[1] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_outlives_a_run_that_is_killed(run: subprocess.Popen[str]) -> None:
+    writers = family(run)
+    writers[-1].suspend()
+    run.kill()
+    assert psutil.wait_procs(writers, timeout=30)[1] == []
+
+
+def test_the_page_on_the_proof_names_every_option_and_promise() -> None:
+    from fsm_agent.testing.faults.__main__ import main
+    from fsm_agent.testing.faults.checker import RULES
+
+    page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    options = [name for option in main.params for name in option.opts if name.startswith("--")]
+    assert [name for name in options if f"`{name}" not in page] == []
+    assert [promise for promise in RULES if f"| {promise} |" not in page] == []
+    assert [name for name in MUTANTS if f"`{name}`" not in page] == []
+    assert [name for name in REQUIRED if not re.search(rf"\b{name}\b", page)] == []
