@@ -90,6 +90,7 @@ async def _delete(store: Store) -> None:
 async def _adopt(store: Store) -> None:
     dossier = await store.dump(ID)
     await store.adopt(replace(dossier, head=dossier.head._replace(id="adopted"), start=("other", "")))
+    await store.adopt(replace(dossier, effects=()), replaces=dossier.head)
 
 
 _SETTLED: Final = Settlement(an_effect().key, was_done=True, result=7)
