@@ -84,6 +84,12 @@ class TestSealedSqliteStore(SealedBench, DurableStoreContract):
         return f"sqlite:///{tmp_path}/agents.db"
 
 
+class TestSealedTieredStoreOnServers(SealedBench, DurableStoreContract):
+    @pytest.fixture
+    def url(self, redis_url: str, postgres_url: str) -> str:
+        return f"tiered:{redis_url},{postgres_url}"
+
+
 def secrets(*places: str) -> list[str]:
     return [f"secret-{place}" for place in places]
 
