@@ -26,10 +26,12 @@ if TYPE_CHECKING:
         WorkflowInvalid,
     )
     from fsm_agent.finding import Finding
+    from fsm_agent.retention import Retention
     from fsm_agent.retrospect import Replayed, Rewound
     from fsm_agent.runner import Runner
     from fsm_agent.step import Step
     from fsm_agent.stores.base import Store
+    from fsm_agent.stores.keys import read_keys
     from fsm_agent.stores.urls import open_store
     from fsm_agent.worker import Worker
 
@@ -52,6 +54,7 @@ _HOMES: Final = {
     "Question": "agent",
     "Refused": "errors",
     "Replayed": "retrospect",
+    "Retention": "retention",
     "Rewound": "retrospect",
     "Runner": "runner",
     "State": "declaration",
@@ -65,6 +68,7 @@ _HOMES: Final = {
     "WorkflowInvalid": "errors",
     "action": "actions.action",
     "open_store": "stores.urls",
+    "read_keys": "stores.keys",
 }
 
 __version__ = "0.1.0"
@@ -88,6 +92,7 @@ __all__ = [
     "Question",
     "Refused",
     "Replayed",
+    "Retention",
     "Rewound",
     "Runner",
     "State",
@@ -101,6 +106,7 @@ __all__ = [
     "WorkflowInvalid",
     "action",
     "open_store",
+    "read_keys",
 ]
 
 

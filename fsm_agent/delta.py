@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.record import Snapshot
+from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import Delta, Step
 from fsm_agent.wording import shortened
 
@@ -154,13 +155,18 @@ class Folded:
 
 
 def fold(snapshot: Snapshot | None, tail: Iterable[Step]) -> Folded:
-    """The data of an agent: its snapshot, if there is one, and the steps that are not in it."""
+    """The data of an agent: its snapshot, if there is one, and the steps that are not in it.
+
+    Raises ``KeyMissing`` for what is sealed.
+    """
     if snapshot is None:
         folded = Folded()
     else:
+        refuse_sealed(snapshot.values)
         bases = {name: (since, len(snapshot.values[name])) for name, since in snapshot.appended_since.items()}
         folded = Folded(dict(snapshot.values), bases)
     for step in tail:
+        refuse_sealed(step.payload)
         if snapshot is not None and step.version <= snapshot.version:
             _append_only(folded, snapshot.appended_since, step)
         else:

@@ -20,6 +20,7 @@ from fsm_agent.performing import Hands
 from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
 from fsm_agent.record import Commit, Creation
+from fsm_agent.sealing import refuse_sealed
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
@@ -160,6 +161,8 @@ class EffectLoop:
 
     async def _load(self, agent_id: str, key: str | None) -> Any:
         record = await self._store.load(agent_id, key=key)
+        for queued in record.queue:
+            refuse_sealed(queued.event.payload)
         await self._program(record.head.definition)
         return record
 

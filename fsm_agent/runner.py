@@ -19,10 +19,12 @@ from fsm_agent.engine import beginning, intake, operator, travel
 from fsm_agent.errors import Refused
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
+from fsm_agent.keeping import Purged, purge
 from fsm_agent.lookback import agent_at, replay
 from fsm_agent.loop import EffectLoop
 from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
+from fsm_agent.retention import Retention
 from fsm_agent.retrospect import Replayed, Rewound
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
@@ -246,6 +248,20 @@ class Runner:
     async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
         """What its actions did to the world outside, in order of activation, name and use."""
         return await self.store.effects(agent_id)
+
+    async def purge(
+        self,
+        retention: Retention,
+        *,
+        agent_ids: Iterable[str] = (),
+        workflow: str | None = None,
+        is_dry: bool = False,
+    ) -> Purged:
+        """Delete agents and shorten histories as ``retention`` says: of these agents, or of all.
+
+        Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
+        """
+        return await purge(self.store, retention, agent_ids=agent_ids, workflow=workflow, is_dry=is_dry)
 
     async def close(self) -> None:
         """Stop what runs here, give its leases up, and close the store."""

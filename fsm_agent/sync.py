@@ -84,6 +84,7 @@ class Runner:
     replay = _blocking(AsyncRunner.replay)
     history = _blocking(AsyncRunner.history)
     effects = _blocking(AsyncRunner.effects)
+    purge = _blocking(AsyncRunner.purge)
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""

@@ -15,7 +15,9 @@ from typing import Final
 
 from fsm_agent.agent import Head
 from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreUnavailable
+from fsm_agent.keeping import Housekeeper
 from fsm_agent.processes import is_alive, this_host
+from fsm_agent.retention import Retention
 from fsm_agent.runner import Runner
 
 logger = logging.getLogger("fsm_agent")
@@ -24,13 +26,17 @@ _EVERY: Final = timedelta(seconds=1)
 
 
 class Worker:
-    """Sweeps one store with one runner; ``at_once`` agents are driven side by side."""
+    """Sweeps one store with one runner; ``at_once`` agents are driven side by side. Once an hour it looks at every
+    agent, some at a sweep, and applies ``retention``."""
 
-    def __init__(self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100) -> None:
+    def __init__(
+        self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100, retention: Retention | None = None
+    ) -> None:
         self._runner = runner
         self._every = every
         self._free = asyncio.Semaphore(at_once)
         self._at_once = at_once
+        self._housekeeper = Housekeeper(runner.store, retention or Retention())
         self._driven: dict[str, asyncio.Task[None]] = {}
         #: agents that could not be driven
         self._stuck: set[str] = set()
@@ -78,6 +84,7 @@ class Worker:
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
+            await self._housekeeper.turn()
         except StoreUnavailable as error:
             logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
 

@@ -23,4 +23,5 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A project of its own, in which the command line runs."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FSM_AGENT_STORE", raising=False)
+    monkeypatch.delenv("FSM_AGENT_KEYS", raising=False)
     return Shop(tmp_path)

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 from fsm_agent import dialect, loader
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import keys
+from fsm_agent.retention import Retention
+from fsm_agent.state import Duration
 from tests.test_readme import commands, matches
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -32,11 +35,18 @@ def test_every_example_of_the_dialect_is_tested() -> None:
     assert len(fences("dialect.md", "yaml")) == 3
 
 
-def test_the_python_of_running_agents_runs_from_top_to_bottom() -> None:
+@pytest.mark.parametrize(("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret")])
+def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, last: str) -> None:
     names: dict[str, object] = {}
-    for example in fences("running.md", "python"):
-        exec(compile(example, "docs/running.md", "exec"), names)  # noqa: S102 - it is our own page
-    assert "run" in names
+    for example in fences(page, "python"):
+        exec(compile(example, f"docs/{page}", "exec"), names)  # noqa: S102 - it is our own page
+    assert last in names
+
+
+def test_the_policy_of_keeping_agents_is_one() -> None:
+    [policy] = fences("keeping.md", "toml")
+    read = Retention.read(tomllib.loads(policy)["tool"]["fsm-agent"]["retention"])
+    assert read == Retention(100, Duration.parse("30d"), Duration.parse("90d"))
 
 
 def test_the_page_on_versions_runs_and_prints_what_it_says(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from fsm_agent.errors import (
     HistoryBroken,
     IdInvalid,
     IllegalEvent,
+    KeyInvalid,
+    KeyMissing,
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
@@ -95,6 +97,14 @@ SENTENCES = [
         "agent 'a-1' asks nothing now: it is done in state 'idle'; somebody answered 'yes' at version 7",
     ),
     (LimitExceeded("visits.b", 2, "a"), "limit visits.b = 2 would be exceeded in state 'a'"),
+    (
+        KeyInvalid("entry 2", "is not base64"),
+        "a key for sealing cannot serve: entry 2 is not base64; `fsm-agent keygen` makes one",
+    ),
+    (
+        KeyMissing("2025", ["2026a", "2026b"]),
+        "the agent is sealed under the key '2025', which is not given: add it to FSM_AGENT_KEYS; given: 2026a, 2026b",
+    ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
     (

@@ -21,7 +21,7 @@ loaded = {name.partition(".")[0] for name in sys.modules}
 print("\\n" + json.dumps(sorted(loaded)))
 """
 DRIVERS = {"redis", "psycopg", "starlette", "uvicorn", "pydantic_ai", "litellm", "openai"}
-HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz"} | DRIVERS
+HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz", "cryptography"} | DRIVERS
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}

@@ -17,6 +17,7 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.retrospect import effect_json
+from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import iso
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
@@ -62,6 +63,8 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 def history(settings: Settings, agent_id: str) -> None:
     """Show every step of an agent, the first first."""
     steps = look(settings, lambda store: store.history(agent_id))
+    for step in steps:
+        refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
     output.show(settings, document, lambda: [history_table(steps)])
 

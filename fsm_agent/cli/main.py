@@ -57,6 +57,12 @@ COMMANDS: Final = {
         "rewind": Entry("travelling:rewind", "Bring an earlier version of an agent back."),
         "fork": Entry("travelling:fork", "Begin another agent from a version of this one."),
     },
+    "Keep": {
+        "size": Entry("keeping:size", "Show what agents weigh."),
+        "purge": Entry("keeping:purge", "Delete old agents, and shorten histories."),
+        "keygen": Entry("keeping:keygen", "Make a key for sealing agents."),
+        "reseal": Entry("keeping:reseal", "Seal agents afresh, under the key that writes."),
+    },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}
 

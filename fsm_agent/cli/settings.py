@@ -6,11 +6,12 @@ pyproject.toml upward from the working directory.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +22,17 @@ from fsm_agent.wording import did_you_mean, listed
 
 if TYPE_CHECKING:
     from fsm_agent.actions.registry import Actions
+    from fsm_agent.retention import Retention
     from fsm_agent.stores.base import Store
 
 DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 DEFAULT_NAMESPACE: Final = "default"
 
 #: of ``[tool.fsm-agent]``
-KEYS: Final = ("modules", "store")
+KEYS: Final = ("modules", "store", "sealed", "retention")
+
+#: the environment variable that has the keys of sealed agents; they stand nowhere else
+SEALING_KEYS: Final = "FSM_AGENT_KEYS"
 
 #: A file in a URL, which may hold two.
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
@@ -41,6 +46,9 @@ class Project:
     modules: tuple[str, ...] = ()
     #: a relative SQLite file is meant from the folder, wherever the command runs
     store: str | None = None
+    #: nothing is kept in clear
+    sealed: bool = False
+    retention: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,10 +88,33 @@ class Settings:
         except (KeyError, OSError):
             return None
 
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
+        text = os.environ.get(SEALING_KEYS)
+        if not text:
+            return {}
+        from fsm_agent.stores.keys import read_keys
+
+        return read_keys(text)
+
+    @property
+    def retention(self) -> Retention:
+        """What the project keeps of its agents."""
+        from fsm_agent.retention import Retention
+
+        return Retention.read(self.project.retention)
+
     def open_store(self) -> Store:
         from fsm_agent.stores.urls import open_store
 
-        return open_store(self.store, namespace=self.namespace)
+        keys = self.keys
+        if self.project.sealed and not keys:
+            raise click.ClickException(
+                f"the agents of this project are sealed (sealed = true in pyproject.toml), and {SEALING_KEYS} gives no "
+                "key; nothing is kept in clear"
+            )
+        return open_store(self.store, namespace=self.namespace, keys=keys)
 
     @cached_property
     def actions(self) -> Actions:
@@ -123,19 +154,39 @@ def _read_project(file: Path) -> Project:
         section = tomllib.loads(text).get("tool", {}).get("fsm-agent", {})
     except tomllib.TOMLDecodeError as error:
         raise click.ClickException(f"{file} is not TOML: {error}") from error
-    modules, store = section.get("modules", []), section.get("store")
-    if problem := _problem(section, modules, store):
+    if problem := _problem(section):
         raise click.ClickException(f"[tool.fsm-agent] in {file}: {problem}")
-    return Project(file.parent, tuple(modules), _anchored(store, file.parent))
+    return Project(
+        file.parent,
+        tuple(section.get("modules", ())),
+        _anchored(section.get("store"), file.parent),
+        sealed=section.get("sealed", False),
+        retention=section.get("retention", {}),
+    )
 
 
-def _problem(section: Mapping[str, Any], modules: Any, store: Any) -> str | None:
+def _problem(section: Mapping[str, Any]) -> str | None:
+    modules, store = section.get("modules", []), section.get("store")
     if unknown := [key for key in section if key not in KEYS]:
         return f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], KEYS)}; there are {listed(KEYS)}"
     if not isinstance(modules, list) or not all(isinstance(module, str) for module in modules):
         return 'modules must be a list of module names, such as ["shop.actions"]'
     if not isinstance(store, str | None):
         return f'store must be a URL, such as "{DEFAULT_STORE}"'
+    if not isinstance(section.get("sealed", False), bool):
+        return "sealed must be true or false"
+    return _problem_of_retention(section["retention"]) if "retention" in section else None
+
+
+def _problem_of_retention(retention: Any) -> str | None:
+    from fsm_agent.retention import Retention
+
+    if not isinstance(retention, dict):
+        return 'retention must be a table, such as {history = 100, finished = "30d", idle = "90d"}'
+    try:
+        Retention.read(retention)
+    except ValueError as error:
+        return f"retention: {error}"
     return None
 
 

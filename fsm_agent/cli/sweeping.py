@@ -37,7 +37,7 @@ def sweep(settings: Settings, *, once: bool) -> None:
 
 async def _sweep(settings: Settings, diary: Diary, *, once: bool) -> None:
     async with Runner(settings.open_store(), actions=settings.actions, observe=diary.observe) as runner:
-        worker = Worker(runner)
+        worker = Worker(runner, retention=settings.retention)
         if once:
             await worker.run_once()
             return

@@ -12,6 +12,7 @@ from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay import Retelling
 from fsm_agent.errors import HistoryBroken, VersionMissing
 from fsm_agent.record import Origin, Record
+from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import Step, StepKind
 
 
@@ -60,12 +61,14 @@ class Past:
 
 def read_past(agent_id: str) -> Generator[Effect, Any, Past]:
     """All that is needed to go back. Others may write meanwhile: what came after the head that was read is not looked
-    at, and what was forgotten since is not counted on."""
+    at, and what was forgotten since is not counted on. Raises ``KeyMissing`` for what is sealed."""
     record: Record = yield Load(agent_id)
     history: Sequence[Step] = yield ReadHistory(agent_id)
     origin: Origin | None = yield ReadOrigin(agent_id)
     forgotten = origin.head.version if origin else 0
     steps = [step for step in history if forgotten < step.version <= record.head.version]
+    for said in [*(step.payload for step in steps), *([origin.values] if origin else [])]:
+        refuse_sealed(said)
     programs: dict[str, Program] = {}
     for definition in {first_definition(record, steps, origin), *_later_definitions(steps)}:
         programs[definition] = yield ReadProgram(definition)

@@ -34,7 +34,9 @@ FsmAgentError
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
 │   │   └── HistoryBroken      steps that make no sense
-│   └── StoreTooNew            written by a newer version
+│   ├── StoreTooNew            written by a newer version
+│   ├── KeyInvalid             a key for sealing that cannot serve
+│   └── KeyMissing             something is sealed under a key that is not given
 └── RenderFailed               a picture could not be made
 
 Each message is one sentence that says what happened, where, and what is allowed.
@@ -67,6 +69,8 @@ from fsm_agent.errors.events import (
 from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
+    KeyInvalid,
+    KeyMissing,
     StoreCorrupt,
     StoreError,
     StoreTooNew,
@@ -100,6 +104,8 @@ __all__ = [
     "HistoryBroken",
     "IdInvalid",
     "IllegalEvent",
+    "KeyInvalid",
+    "KeyMissing",
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from fsm_agent.errors.roots import FsmAgentError
+from fsm_agent.wording import listed, shortened
 
 
 class StoreError(FsmAgentError):
@@ -31,3 +34,19 @@ class HistoryBroken(StoreCorrupt):
 
 class StoreTooNew(StoreError):
     """A newer fsm-agent wrote it."""
+
+
+class KeyInvalid(StoreError):
+    """A key for sealing that cannot serve; the key is never shown."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"a key for sealing cannot serve: {where} {why}; `fsm-agent keygen` makes one")
+
+
+class KeyMissing(StoreError):
+    def __init__(self, key_id: str, given: Iterable[str] = ()) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"the agent is sealed under the key {shortened(key_id)}, which is not given: add it to FSM_AGENT_KEYS; "
+            f"given: {listed(given)}"
+        )

@@ -167,7 +167,10 @@ class Store(ABC):
 
     @abstractmethod
     async def delete(self, seen: Head) -> None:
-        """Forget an agent and all that is kept of it, keys included. Raises ``Conflict`` like ``shorten``."""
+        """Forget an agent and all that is kept of it, keys included.
+
+        Raises ``Conflict`` unless version, epoch, lease and number of queued events are still what ``seen`` shows.
+        """
 
     @abstractmethod
     async def size(self, agent_id: str) -> Size:

@@ -193,7 +193,7 @@ class MemoryStore(Store):
         return self._unmoved(seen.id, seen).shorten(origin)
 
     async def delete(self, seen: Head) -> None:
-        kept = self._unmoved(seen.id, seen)
+        kept = self._untold(seen)
         if kept.start is not None:
             del self._starts[kept.start[0]]
         del self._agents[seen.id]
@@ -206,10 +206,9 @@ class MemoryStore(Store):
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head, kept = dossier.head, kept_from(dossier)
-        replaced = self._unmoved(head.id, replaces) if replaces else None
-        if replaced and replaces and len(replaced.queue) != replaces.queued:
-            raise moved_on(head.id, replaces.version, replaces.version)
-        is_taken = kept.start and kept.start[0] in self._starts and not (replaced and replaced.start == kept.start)
+        replaced = self._untold(replaces) if replaces else None
+        owner = self._starts.get(kept.start[0]) if kept.start else None
+        is_taken = owner is not None and not (replaced and owner[0] == head.id)
         if is_taken or (replaced is None and head.id in self._agents):
             raise AgentExists(head.id)
         self._pinned(head)
@@ -233,6 +232,13 @@ class MemoryStore(Store):
         kept = self._kept(agent_id)
         if (kept.moving.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
             raise moved_on(agent_id, seen.version, kept.moving.version)
+        return kept
+
+    def _untold(self, seen: Head) -> Kept:
+        """The same, if no event was queued since either."""
+        kept = self._unmoved(seen.id, seen)
+        if len(kept.queue) != seen.queued:
+            raise moved_on(seen.id, seen.version, seen.version)
         return kept
 
     def _pinned(self, head: Head) -> None:

@@ -196,7 +196,8 @@ class PostgresStore(Store):
         return int((await self._unmoved(statements.SHORTEN, seen.id, seen, row))[0])
 
     async def delete(self, seen: Head) -> None:
-        await self._unmoved(statements.DELETE, seen.id, seen, values_of.seen_values(seen))
+        row = {**values_of.seen_values(seen), "seen_queued": seen.queued}
+        await self._unmoved(statements.DELETE, seen.id, seen, row)
 
     async def size(self, agent_id: str) -> Size:
         return Size(*map(int, await self._one(queries.SIZE, agent_id)))

@@ -128,16 +128,13 @@ _GONE: Final = ", ".join(
 )
 
 
-def _delete(seen: str) -> bytes:
-    return f"""
-WITH moved AS (DELETE FROM fsm_agent.head WHERE {_ONE} AND {seen} RETURNING agent), {_GONE}
+#: Of an agent, or for one who takes its place; an event that came in the meantime would be lost.
+DELETE: Final = f"""
+WITH moved AS (
+    DELETE FROM fsm_agent.head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
+), {_GONE}
 SELECT agent FROM moved
 """.encode()
-
-
-DELETE: Final = _delete(_SEEN)
-#: For one who takes the place; an event that came in the meantime would be lost.
-MAKE_ROOM: Final = _delete(f"{_SEEN} AND queued = %(seen_queued)s::integer")
 
 
 class CommitShape(NamedTuple):

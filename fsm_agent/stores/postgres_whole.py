@@ -15,7 +15,7 @@ from fsm_agent.record import Dossier
 from fsm_agent.stores import codec
 from fsm_agent.stores.postgres_pool import Pool
 from fsm_agent.stores.postgres_session import Connection
-from fsm_agent.stores.postgres_statements import MAKE_ROOM, create_statement, insert_step
+from fsm_agent.stores.postgres_statements import DELETE, create_statement, insert_step
 from fsm_agent.stores.postgres_text import kept
 from fsm_agent.stores.postgres_values import (
     Values,
@@ -90,7 +90,7 @@ async def adopt(pool: Pool, namespace: str, dossier: Dossier, replaces: Head | N
 async def _make_room(connection: Connection, namespace: str, replaces: Head) -> bool:
     """Forget who was there, if he is as he was seen."""
     row = {"namespace": namespace, "seen_queued": replaces.queued, **seen_values(replaces)}
-    return await (await connection.execute(MAKE_ROOM, row)).fetchone() is not None
+    return await (await connection.execute(DELETE, row)).fetchone() is not None
 
 
 def _rows_of(dossier: Dossier) -> Iterator[tuple[bytes, Iterator[Values]]]:

@@ -115,7 +115,7 @@ class Units:
     def deleting(self, seen: Head) -> Call:
         own, space = agent_keys(self._namespace, seen.id), self.space
         keys = (space.due, space.held, space.listed, space.starts, *own)
-        return Call(script("delete"), keys, (seen.id, *_seen(seen)))
+        return Call(script("delete"), keys, (seen.id, *_seen(seen), str(seen.queued)))
 
     def adopting(self, dossier: Dossier, replaces: Head | None) -> Call:
         head, space = dossier.head, self.space

@@ -91,7 +91,7 @@ def shortening(namespace: str, seen: Head, origin: Origin) -> Unit[int]:
 
 def deleting(namespace: str, seen: Head) -> Unit[None]:
     def delete(db: apsw.Connection) -> None:
-        _forget(db, namespace, seen.id, unmoved(db, namespace, seen.id, seen).agent)
+        _forget(db, namespace, seen.id, _untold(db, namespace, seen))
 
     return delete
 
@@ -109,7 +109,7 @@ def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) 
     start, rows_of_agent = dossier.start, list(_rows_of(dossier))
 
     def adopt(db: apsw.Connection) -> None:
-        replaced = None if replaces is None else _replaceable(db, namespace, replaces)
+        replaced = None if replaces is None else _untold(db, namespace, replaces)
         _check_free(db, namespace, head.id, start, is_replaced=replaced is not None)
         workflow = pinned(db, head, url)
         if replaced is not None:
@@ -125,10 +125,11 @@ def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) 
     return adopt
 
 
-def _replaceable(db: apsw.Connection, namespace: str, replaces: Head) -> int:
-    now = unmoved(db, namespace, replaces.id, replaces)
-    if now.queued != replaces.queued:
-        raise moved_on(replaces.id, now.version, now.version)
+def _untold(db: apsw.Connection, namespace: str, seen: Head) -> int:
+    """The number of an agent that stands where ``seen`` shows it, if no event was queued since either."""
+    now = unmoved(db, namespace, seen.id, seen)
+    if now.queued != seen.queued:
+        raise moved_on(seen.id, now.version, now.version)
     return now.agent
 
 

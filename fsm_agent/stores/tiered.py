@@ -155,7 +155,7 @@ class TieredStore(Store):
 
     async def delete(self, seen: Head) -> None:
         here = await self._warm.head(seen.id)
-        if is_stub(here) and awake(here) != seen:
+        if is_stub(here) and _standing(awake(here)) != _standing(seen):
             raise moved_on(seen.id, seen.version, awake(here).version)
         await self._warm.delete(here if is_stub(here) else seen)
         self._hot.forget(seen.id)
@@ -188,3 +188,8 @@ class TieredStore(Store):
             if not await self._moves.recall(agent_id):
                 raise
         return await write()
+
+
+def _standing(head: Head) -> tuple[object, ...]:
+    """What a compare-and-set on what was seen compares."""
+    return (head.version, head.epoch, head.lease, head.queued)

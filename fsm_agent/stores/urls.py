@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple
 
@@ -36,12 +37,19 @@ _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@|([?&](?:ssl)?password=)[^&]*")
 
 
-def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> Store:
+def open_store(
+    url: str,
+    *,
+    namespace: str = "default",
+    clock: Callable[[], int] | None = None,
+    keys: Mapping[str, bytes] | None = None,
+) -> Store:
     """The store at ``url``: ``memory://``, ``sqlite:///relative.db`` or ``sqlite:////absolute.db``,
     ``postgresql://user@host:port/database``, or, with two stores, ``tiered:WARM,COLD``.
 
-    ``clock`` gives milliseconds since the epoch in place of the wall clock. Raises ``StoreUrlInvalid`` for an unknown
-    scheme, a missing folder or an odd namespace, and another ``StoreError`` for a file that cannot serve.
+    ``clock`` gives milliseconds since the epoch in place of the wall clock. With ``keys`` (id -> 32 bytes; the first
+    writes, all read) what agents say is kept sealed. Raises ``StoreUrlInvalid`` for an unknown scheme, a missing folder
+    or an odd namespace, and another ``StoreError`` for a file or a key that cannot serve.
     """
     scheme, separator, rest = url.partition(":" if url.startswith("tiered:") else "://")
     if not separator or scheme not in BACKENDS:
@@ -53,7 +61,17 @@ def open_store(url: str, *, namespace: str = "default", clock: Callable[[], int]
             f"namespace {shortened(namespace)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
             "a letter or digit first"
         )
-    return _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
+    seal = _sealing(keys, namespace) if keys else None
+    store = _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
+    return seal(store) if seal else store
+
+
+def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Store]:
+    """What seals a store; raises before one is opened."""
+    from fsm_agent.stores.seal import Seal
+    from fsm_agent.stores.sealed import SealedStore
+
+    return partial(SealedStore, seal=Seal(keys, namespace))
 
 
 def without_password(url: str) -> str:

@@ -15,7 +15,7 @@ elseif redis.call('EXISTS', head) == 1 then
   return {'exists'}
 end
 local used_for = key ~= '' and redis.call('HGET', starts, key)
-if used_for and not (replaced and used_for == start and redis.call('HGET', head, 'start') == key) then
+if used_for and not (replaced and redis.call('HGET', head, 'start') == key) then
   return {'exists'}
 end
 if redis.call('HEXISTS', workflows, definition) == 0 then

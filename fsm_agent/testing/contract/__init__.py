@@ -20,6 +20,7 @@ _PARTS: Final = (
     "durable",
     "effects",
     "leases",
+    "namespaces",
     "queueing",
     "reading",
     "stepping",
@@ -32,6 +33,7 @@ from fsm_agent.testing.contract.creating import CreatingContract  # noqa: E402 -
 from fsm_agent.testing.contract.durable import SharingContract  # noqa: E402
 from fsm_agent.testing.contract.effects import EffectsContract  # noqa: E402
 from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
+from fsm_agent.testing.contract.namespaces import NamespacesContract  # noqa: E402
 from fsm_agent.testing.contract.queueing import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reading import ReadingContract  # noqa: E402
 from fsm_agent.testing.contract.stepping import SteppingContract  # noqa: E402
@@ -50,6 +52,7 @@ class StoreContract(
     ReadingContract,
     ValuesContract,
     WholeContract,
+    NamespacesContract,
 ):
     """The promises of ``fsm_agent.stores.base.Store``, each a test. Needs a fixture ``url``."""
 

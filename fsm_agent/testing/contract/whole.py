@@ -115,6 +115,16 @@ class WholeContract(Bench):
         assert await store.dump(ID) == before
 
     @in_loop
+    async def test_who_was_told_something_meanwhile_is_not_deleted(self, store: Store) -> None:
+        seen = await store.create(a_creation())
+        await store.enqueue(ID, 1, PING)
+        before = await store.dump(ID)
+        with pytest.raises(Conflict):
+            await store.delete(seen)
+        assert await store.dump(ID) == before
+        await store.delete(before.head)
+
+    @in_loop
     async def test_a_deleted_agent_leaves_nothing_behind(self, store: Store) -> None:
         await a_long_life(store)
         await store.create(a_creation("bystander"))

@@ -1,0 +1,106 @@
+"""Commands that keep house: what agents weigh, what is forgotten, how they are sealed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from fsm_agent.cli import house, output
+from fsm_agent.cli.settings import Settings
+from fsm_agent.retention import read_history
+from fsm_agent.state import Duration
+from fsm_agent.stores.base import Store
+
+Result = TypeVar("Result")
+
+_agents = click.argument("agent_ids", metavar="[ID]...", nargs=-1)
+_workflow = click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+
+
+def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
+    """An option's value by its reader; what is wrong with it becomes a sentence."""
+
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
+        try:
+            return None if text is None else read(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+_length = _read(Duration.parse)
+
+
+@click.command()
+@_agents
+@_workflow
+@click.option("--top", type=click.IntRange(0), default=10, show_default=True, help="Tell so many one by one.")
+@click.pass_obj
+def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None, top: int) -> None:
+    """Show what agents weigh, the heaviest first, and what workflows weigh."""
+    from fsm_agent.weighing import weigh
+
+    most = None if agent_ids else top
+    weighed = _with_store(settings, lambda store: weigh(store, agent_ids, workflow=workflow, top=most))
+    output.show(settings, weighed.to_json(), lambda: house.weights(weighed))
+
+
+@click.command()
+@_agents
+@_workflow
+@click.option("--finished", callback=_length, metavar="DURATION", help="Delete who ended so long ago.")
+@click.option("--idle", callback=_length, metavar="DURATION", help="Delete who waits so long, for no timer.")
+@click.option("--history", callback=_read(read_history), metavar="all|N|since-snapshot", help="Keep so much of it.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+@click.pass_obj
+def purge(
+    settings: Settings, /, *, agent_ids: tuple[str, ...], workflow: str | None, dry_run: bool, **said: Any
+) -> None:
+    """Delete agents and shorten histories as the options say; what they leave open, pyproject.toml says."""
+    from fsm_agent.keeping import purge as apply
+
+    wanted = house.retention(settings.retention, **said)
+    work = partial(apply, retention=wanted, agent_ids=agent_ids, workflow=workflow, is_dry=dry_run)
+    purged = _with_store(settings, work)
+    output.show(settings, purged.to_json(), lambda: house.purged(purged))
+
+
+@click.command()
+@_agents
+@click.pass_obj
+def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
+    """Seal agents afresh under the first of the keys: those that are named, or all there are."""
+    from fsm_agent.resealing import reseal as write
+
+    if not settings.keys:
+        raise click.ClickException("FSM_AGENT_KEYS gives no key to seal with; `fsm-agent keygen` makes one")
+    resealed = _with_store(settings, lambda store: write(store, agent_ids))
+    output.show(settings, resealed.to_json(), lambda: house.resealed(resealed))
+    return 1 if resealed.left else 0
+
+
+@click.command()
+@click.argument("key_id", metavar="[ID]", default="k1")
+@click.pass_obj
+def keygen(settings: Settings, *, key_id: str) -> None:
+    """Print a fresh key, as an entry for FSM_AGENT_KEYS; ID tells it from others."""
+    from fsm_agent.stores.keys import new_key
+
+    entry = new_key(key_id)
+    if settings.json:
+        output.print_json({"entry": entry})
+    else:
+        click.echo(entry)
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -> Result:
+    async def within() -> Result:
+        async with settings.open_store() as store:
+            return await work(store)
+
+    return asyncio.run(within())

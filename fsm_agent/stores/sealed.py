@@ -1,0 +1,192 @@
+"""Sealed stores: any backend, which keeps what agents say as text that only keys open.
+
+The wrapper works on the words of the port, so that no backend knows of it, and none needs to. It keeps secrets from
+whoever reads the database; who can write to it may still take rows away, or put clear ones in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Self
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.effect import EffectEntry
+from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.jsontypes import Json
+from fsm_agent.lease import Lease
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.step import Event, KeyOutcome, Queued, Step
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.seal import Seal
+from fsm_agent.stores.sealed_words import SealedWords
+
+
+class SealedStore(Store):
+    """``store`` with its words under ``seal``; closing it closes that."""
+
+    def __init__(self, store: Store, seal: Seal) -> None:
+        self._store = store
+        self._words = SealedWords(seal)
+        self.url = store.url
+        self.namespace = store.namespace
+
+    @classmethod
+    def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
+        del rest, namespace, clock
+        raise StoreUrlInvalid("a sealed store has no scheme of its own: give keys to `open_store` with any other URL")
+
+    async def now(self) -> int:
+        return await self._store.now()
+
+    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
+        await self._store.save_workflow(definition_hash, definition)
+
+    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
+        return await self._store.load_workflow(definition_hash)
+
+    async def create(self, creation: Creation) -> Head:
+        agent_id, words = creation.head.id, self._words
+        sealed = replace(
+            creation,
+            head=words.seal_head(creation.head),
+            steps=tuple(words.seal_step(agent_id, step) for step in creation.steps),
+            fingerprint=words.seal_fingerprint(creation.fingerprint, agent_id, "start", creation.key),
+        )
+        return words.open_head(await self._store.create(sealed))
+
+    async def find_key(self, key: str) -> tuple[str, str] | None:
+        found = await self._store.find_key(key)
+        if found is None:
+            return None
+        agent_id, fingerprint = found
+        return agent_id, self._words.open_fingerprint(fingerprint, agent_id, "start", key)
+
+    async def load(self, agent_id: str, *, key: str | None = None) -> Record:
+        record, words = await self._store.load(agent_id, key=key), self._words
+        outcome = record.outcome
+        return Record(
+            head=words.open_head(record.head),
+            snapshot=record.snapshot and words.open_snapshot(agent_id, record.snapshot),
+            tail=tuple(words.open_step(agent_id, step) for step in record.tail),
+            queue=self._open_queue(agent_id, record.queue),
+            outcome=words.open_outcome(agent_id, key, outcome) if outcome and key is not None else None,
+        )
+
+    async def head(self, agent_id: str) -> Head:
+        return self._words.open_head(await self._store.head(agent_id))
+
+    async def commit(self, commit: Commit) -> Committed:
+        agent_id, words = commit.head.id, self._words
+        sealed = commit._replace(
+            head=words.seal_head(commit.head),
+            step=words.seal_step(agent_id, commit.step),
+            snapshot=commit.snapshot and words.seal_snapshot(agent_id, commit.snapshot),
+            fingerprint=words.seal_fingerprint(commit.fingerprint, agent_id, "key", commit.key),
+            settlement=commit.settlement and words.seal_settlement(agent_id, commit.settlement),
+        )
+        return await self._store.commit(sealed)
+
+    async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
+        sealed = self._words.seal_event(agent_id, event)
+        known_by = self._words.seal_fingerprint(fingerprint, agent_id, "key", event.key)
+        return await self._store.enqueue(agent_id, version, sealed, known_by)
+
+    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+        return await self._store.claim(agent_id, seen, lease)
+
+    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
+        return await self._store.renew(agent_id, epoch, lease)
+
+    async def release(self, agent_id: str, epoch: int) -> None:
+        await self._store.release(agent_id, epoch)
+
+    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+        await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
+        kept = await self._store.begin_effect(agent_id, self._words.seal_effect(agent_id, entry), again=again)
+        return kept and self._words.open_effect(agent_id, kept)
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
+        return await self._store.end_effect(agent_id, self._words.seal_effect(agent_id, entry))
+
+    async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
+        kept = await self._store.effects(agent_id, activation=activation)
+        return [self._words.open_effect(agent_id, entry) for entry in kept]
+
+    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
+        return await self._store.due(now_ms, limit)
+
+    async def held_here(self, host: str) -> Sequence[Head]:
+        return [self._words.open_listed(head) for head in await self._store.held_here(host)]
+
+    async def list(
+        self,
+        *,
+        status: Status | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page:
+        page = await self._store.list(status=status, workflow=workflow, limit=limit, after=after)
+        return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
+        kept = await self._store.history(agent_id, after=after, limit=limit)
+        return [self._words.open_step(agent_id, step) for step in kept]
+
+    async def origin(self, agent_id: str) -> Origin | None:
+        kept = await self._store.origin(agent_id)
+        return kept and self._words.open_origin(kept)
+
+    async def shorten(self, seen: Head, origin: Origin) -> int:
+        return await self._store.shorten(seen, self._words.seal_origin(origin))
+
+    async def delete(self, seen: Head) -> None:
+        await self._store.delete(seen)
+
+    async def size(self, agent_id: str) -> Size:
+        return await self._store.size(agent_id)
+
+    async def dump(self, agent_id: str) -> Dossier:
+        kept, words = await self._store.dump(agent_id), self._words
+        return replace(
+            kept,
+            head=words.open_head(kept.head),
+            steps=tuple(words.open_step(agent_id, step) for step in kept.steps),
+            snapshot=kept.snapshot and words.open_snapshot(agent_id, kept.snapshot),
+            origin=kept.origin and words.open_origin(kept.origin),
+            queue=self._open_queue(agent_id, kept.queue),
+            keys={key: words.open_outcome(agent_id, key, outcome) for key, outcome in kept.keys.items()},
+            start=kept.start
+            and (kept.start[0], words.open_fingerprint(kept.start[1], agent_id, "start", kept.start[0])),
+            effects=tuple(words.open_effect(agent_id, entry) for entry in kept.effects),
+        )
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        agent_id, words, start = dossier.head.id, self._words, dossier.start
+        sealed = replace(
+            dossier,
+            head=words.seal_head(dossier.head),
+            steps=tuple(words.seal_step(agent_id, step) for step in dossier.steps),
+            snapshot=dossier.snapshot and words.seal_snapshot(agent_id, dossier.snapshot),
+            origin=dossier.origin and words.seal_origin(dossier.origin),
+            queue=tuple(replace(each, event=words.seal_event(agent_id, each.event)) for each in dossier.queue),
+            keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in dossier.keys.items()},
+            start=start and (start[0], words.seal_fingerprint(start[1], agent_id, "start", start[0])),
+            effects=tuple(words.seal_effect(agent_id, entry) for entry in dossier.effects),
+        )
+        await self._store.adopt(sealed, replaces=replaces)
+
+    async def tend(self) -> int:
+        return await self._store.tend()
+
+    async def close(self) -> None:
+        await self._store.close()
+
+    def _open_queue(self, agent_id: str, queue: Sequence[Queued]) -> tuple[Queued, ...]:
+        return tuple(replace(each, event=self._words.open_event(agent_id, each.event)) for each in queue)
+
+    def _seal_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
+        return replace(outcome, fingerprint=self._words.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))

@@ -1,0 +1,166 @@
+"""The words of a store, sealed and clear.
+
+Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints. In clear stays what a
+database compares, counts, sorts or filters: ids, states, statuses, versions, times, names of events and effects, who,
+keys, visits, timers; and the names of lists that are only appended to, by which their items are found.
+
+What is clear is given back as it is: a store may be sealed from some day on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fsm_agent.agent import Head, Problem
+from fsm_agent.effect import EffectEntry, Settlement
+from fsm_agent.errors import KeyMissing, StoreCorrupt
+from fsm_agent.jsontypes import Json
+from fsm_agent.record import Origin, Snapshot
+from fsm_agent.sealing import MARK, key_id_of, sealed_text
+from fsm_agent.step import Delta, Event, KeyOutcome, Step
+from fsm_agent.stores.seal import Seal
+
+
+class SealedWords:
+    """Seals and opens the words of one namespace; each method's first argument is the agent, where the word does not
+    say it."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def seal_head(self, head: Head, place: str = "head") -> Head:
+        asked, problem = head.asked, head.problem
+        if head.output is None and asked is None and problem is None:
+            return head
+        held = problem.held if problem else None
+        hidden = [head.output, asked and asked.prompt, problem and problem.message, held and dict(held.payload)]
+        return head._replace(
+            output=self._sealed(hidden, head.id, place, head.version),
+            asked=asked and replace(asked, prompt=""),
+            problem=problem and Problem(problem.type, "", held and held._replace(payload={})),
+        )
+
+    def open_head(self, head: Head, place: str = "head") -> Head:
+        if sealed_text(head.output) is None:
+            return head
+        output, prompt, message, payload = self._opened(head.output, head.id, place, head.version)
+        problem = head.problem
+        held = problem.held._replace(payload=payload) if problem and problem.held else None
+        return head._replace(
+            output=output,
+            asked=head.asked and replace(head.asked, prompt=prompt),
+            problem=problem and Problem(problem.type, message, held),
+        )
+
+    def open_listed(self, head: Head) -> Head:
+        """A head among others: one that does not open keeps nobody from seeing the rest of it, or the others."""
+        try:
+            return self.open_head(head)
+        except (KeyMissing, StoreCorrupt):
+            return head
+
+    def seal_step(self, agent_id: str, step: Step) -> Step:
+        """All but appended items under one seal. Those have their own: they are read without the rest."""
+        delta, version = step.delta, step.version
+        fields = {name: items for name, items in delta.append.items() if "/" not in name}
+        deeper = {pointer: items for pointer, items in delta.append.items() if "/" in pointer}
+        hidden = [dict(delta.set), dict(step.payload), step.reason, delta.remove, deeper]
+        append: dict[str, list[Json]] = {
+            name: [self._seal.close(items, agent_id, "append", version, name)] for name, items in fields.items()
+        }
+        if append:
+            append[MARK] = []
+        sealed = self._sealed(_trimmed(hidden), agent_id, "step", version)
+        return step._replace(payload=sealed, reason=None, delta=Delta(append=append))
+
+    def open_step(self, agent_id: str, step: Step) -> Step:
+        append = self._opened_append(agent_id, step)
+        text = sealed_text(step.payload)
+        if text is None:
+            return step._replace(delta=step.delta._replace(append=append)) if MARK in step.delta.append else step
+        hidden: list[Json] = self._seal.open(text, agent_id, "step", step.version)
+        changed, payload, reason, removed, deeper = (hidden + [None] * 5)[:5]
+        delta = Delta(changed or {}, tuple(removed or ()), {**append, **(deeper or {})})
+        return step._replace(payload=payload or {}, reason=reason, delta=delta)
+
+    def _opened_append(self, agent_id: str, step: Step) -> Mapping[str, list[Json]]:
+        append = step.delta.append
+        if MARK not in append:
+            return append
+        return {
+            name: self._seal.open(items[0] if items else None, agent_id, "append", step.version, name)
+            for name, items in append.items()
+            if name != MARK
+        }
+
+    def seal_event(self, agent_id: str, event: Event) -> Event:
+        return event._replace(payload=self._sealed(dict(event.payload), agent_id, "event", *_names(event)))
+
+    def open_event(self, agent_id: str, event: Event) -> Event:
+        return event._replace(payload=self._opened(event.payload, agent_id, "event", *_names(event)))
+
+    def seal_snapshot(self, agent_id: str, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, values=self._sealed(dict(snapshot.values), agent_id, "data", snapshot.version))
+
+    def open_snapshot(self, agent_id: str, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, values=self._opened(snapshot.values, agent_id, "data", snapshot.version))
+
+    def seal_origin(self, origin: Origin) -> Origin:
+        """Its values become the snapshot of their version, and are sealed like one."""
+        head = origin.head
+        values = self._sealed(dict(origin.values), head.id, "data", head.version)
+        return Origin(self.seal_head(head, "origin"), values)
+
+    def open_origin(self, origin: Origin) -> Origin:
+        head = origin.head
+        return Origin(self.open_head(head, "origin"), self._opened(origin.values, head.id, "data", head.version))
+
+    def seal_effect(self, agent_id: str, entry: EffectEntry) -> EffectEntry:
+        result = None if entry.is_open else self._sealed(entry.result, agent_id, "result", entry.key)
+        return entry._replace(fingerprint=self._closed(entry.fingerprint, agent_id, "effect", entry.key), result=result)
+
+    def open_effect(self, agent_id: str, entry: EffectEntry) -> EffectEntry:
+        return entry._replace(
+            fingerprint=self.open_fingerprint(entry.fingerprint, agent_id, "effect", entry.key),
+            result=self._opened(entry.result, agent_id, "result", entry.key),
+        )
+
+    def seal_settlement(self, agent_id: str, settlement: Settlement) -> Settlement:
+        if not settlement.was_done:
+            return settlement
+        return settlement._replace(result=self._sealed(settlement.result, agent_id, "result", settlement.key))
+
+    def seal_fingerprint(self, fingerprint: str, agent_id: str, what: str, key: str | None) -> str:
+        """``what`` the key is of: ``key`` is an event's, ``start`` a creation's."""
+        return self._closed(fingerprint, agent_id, what, key) if key is not None else fingerprint
+
+    def open_fingerprint(self, fingerprint: str, agent_id: str, what: str, key: str) -> str:
+        if key_id_of(fingerprint) is None:
+            return fingerprint
+        return str(self._seal.open(fingerprint, agent_id, what, key))
+
+    def open_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
+        return replace(outcome, fingerprint=self.open_fingerprint(outcome.fingerprint, agent_id, "key", key))
+
+    def _closed(self, text: str, agent_id: str, *place: Json) -> str:
+        return self._seal.close(text, agent_id, *place) if text else text
+
+    def _sealed(self, value: Json, agent_id: str, *place: Json) -> dict[str, Json]:
+        return {MARK: self._seal.close(value, agent_id, *place)}
+
+    def _opened(self, value: Json, agent_id: str, *place: Json) -> Json:
+        text = sealed_text(value)
+        return value if text is None else self._seal.open(text, agent_id, *place)
+
+
+def _names(event: Event) -> tuple[str, str | None, str | None]:
+    return (event.name, event.by, event.key)
+
+
+def _trimmed(parts: list[Json]) -> list[Json]:
+    """``parts``, ``None`` for what is empty, without those at the end."""
+    trimmed = [None if part is None or part in ({}, ()) else part for part in parts]
+    while trimmed and trimmed[-1] is None:
+        trimmed.pop()
+    return trimmed
