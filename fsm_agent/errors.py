@@ -44,6 +44,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from fsm_agent.sentences import did_you_mean as did_you_mean  # noqa: PLC0414 - errors are where these are looked for
+from fsm_agent.sentences import enumerated
+from fsm_agent.sentences import listed as listed  # noqa: PLC0414 - errors are where these are looked for
+from fsm_agent.sentences import shortened as shortened  # noqa: PLC0414 - errors are where these are looked for
+
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
     from fsm_agent.lease import Lease
@@ -51,10 +56,6 @@ if TYPE_CHECKING:
 
 
 _TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with --module"
-
-
-#: Steps of others that a conflict tells one by one.
-_MOST_TOLD: Final = 3
 
 
 class FsmAgentError(Exception):
@@ -167,7 +168,7 @@ class Conflict(Refused):
         why = f"somebody else was first{'' if ours is None else ', and the history of it is not kept'}"
         if self.theirs:
             missed = max(actual or 0, self.theirs[-1].version) - expected
-            why = f"since then {_told(self.theirs, missed)}"
+            why = f"since then {enumerated(self.theirs, missed)}"
         elif ours is not None and actual is not None and actual < expected:
             why = "there is no such version yet"
         super().__init__(f"agent {agent_id!r} {found}, and version {expected} was expected: {why}")
@@ -287,30 +288,3 @@ class StoreTooNew(StoreError):
 
 class RenderFailed(FsmAgentError):
     """A picture could not be made; the message says what to install."""
-
-
-def _told(steps: Sequence[Happened], count: int) -> str:
-    """The first of ``count`` steps, and how many more there are."""
-    told = [str(step) for step in steps[:_MOST_TOLD]]
-    if rest := count - len(told):
-        told.append("1 more step was taken" if rest == 1 else f"{rest} more steps were taken")
-    return f"{', '.join(told[:-1])} and {told[-1]}" if len(told) > 1 else told[0]
-
-
-def listed(names: Iterable[str]) -> str:
-    """``a, b, c``, or ``nothing``."""
-    return ", ".join(names) or "nothing"
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""
-
-
-def shortened(value: object, longest: int = 80) -> str:
-    """``repr`` cut to a length that fits a sentence."""
-    text = repr(value)
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
