@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fsm_agent.agent import Head
+from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.delta import fold, own
 from fsm_agent.engine.past import Past
 from fsm_agent.engine.replay import Retelling, owned
@@ -93,6 +93,8 @@ class _Audit:
             yield Mismatch(step.version, f"its time is {iso(step.at_ms)}, and the step before it was taken at {was}")
         if (step.source is None) is not (step.kind in (StepKind.CREATED, StepKind.FORKED)):
             yield Mismatch(step.version, f"it is of kind {step.kind}, and comes from state {step.source!r}")
+        if not _may_follow(self.told.head.status, step):
+            yield Mismatch(step.version, f"it is of kind {step.kind}, and the agent was {self.told.head.status}")
         is_declared = self._is_declared(step)
         self.told.take(step)
         if not is_declared:
@@ -141,6 +143,16 @@ class _Audit:
             if told != kept and not (self.told.is_guessed and name in _GUESSED):
                 yield Mismatch(None, f"{word}: the history tells {shortened(told)}, the store says {shortened(kept)}")
         yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
+
+
+def _may_follow(status: Status, step: Step) -> bool:
+    """Whether an agent of this status can have taken such a step: one that has ended may only go back, and one that is
+    parked is helped by a person."""
+    if status in ENDED:
+        return step.kind in (StepKind.REFUSED, StepKind.REWOUND)
+    if status is Status.PARKED:
+        return step.kind is not StepKind.PARKED and (step.kind is not StepKind.EVENT or step.event == "cancel")
+    return step.kind is not StepKind.UNPARKED
 
 
 def _kept(record: Record) -> Mapping[str, Json]:
