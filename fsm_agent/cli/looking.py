@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import click
 
@@ -13,6 +11,7 @@ from fsm_agent.cli import output
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
 from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_agent, read_workflow
@@ -21,8 +20,6 @@ from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import iso
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
-
-Result = TypeVar("Result")
 
 MOST_LISTED = 1_000
 
@@ -87,16 +84,6 @@ async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow]:
     """An agent as it stands, and the definition that it is pinned to."""
     head = await store.head(agent_id)
     return await read_agent(store, agent_id), await read_workflow(store, head.definition)
-
-
-def look(settings: Settings, read: Callable[[Store], Awaitable[Result]]) -> Result:
-    """What ``read`` finds in the store."""
-
-    async def within() -> Result:
-        async with settings.open_store() as store:
-            return await read(store)
-
-    return asyncio.run(within())
 
 
 def _entry(head: Head) -> dict[str, Json]:

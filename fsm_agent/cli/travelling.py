@@ -8,12 +8,12 @@ import click
 
 from fsm_agent.agent import Agent
 from fsm_agent.cli import output
-from fsm_agent.cli.looking import look
 from fsm_agent.cli.next import Next
 from fsm_agent.cli.portraits import agent_blocks, next_rows, short, still_blocks
 from fsm_agent.cli.session import Session, drive, finish
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Tone, visible
+from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.retrospect import Replayed, Rewound
 from fsm_agent.workflow import Workflow

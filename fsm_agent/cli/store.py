@@ -1,0 +1,22 @@
+"""Reading from the store of the command line, without a runner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fsm_agent.cli.settings import Settings
+from fsm_agent.stores.base import Store
+
+Result = TypeVar("Result")
+
+
+def look(settings: Settings, read: Callable[[Store], Awaitable[Result]]) -> Result:
+    """What ``read`` finds in the store."""
+
+    async def within() -> Result:
+        async with settings.open_store() as store:
+            return await read(store)
+
+    return asyncio.run(within())
