@@ -68,7 +68,7 @@ def test_the_page_on_versions_runs_and_prints_what_it_says(tmp_path: Path) -> No
             )
             assert matches(expected, done.stdout + done.stderr), f"$ {command}\n{done.stdout}{done.stderr}"
             ran += 1
-    assert ran == 8
+    assert ran == 10
 
 
 @pytest.mark.parametrize(

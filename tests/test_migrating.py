@@ -735,6 +735,45 @@ async def test_a_model_judges_the_data_and_the_older_one_need_not_be_there_any_m
 
 
 @on_loop
+async def test_a_rewind_brings_the_older_definition_back_and_the_history_is_verified_throughout() -> None:
+    first = """
+        data: {note: string?}
+        events: {go: {}}
+        initial: outer
+        states:
+          outer:
+            initial: inner
+            after: {3d: done}
+            states: {inner: {after: {1d: done}, on: {go: done}}}
+          done: {final: true}
+    """
+    newer = """
+        data: {remark: string?}
+        events: {go: {}}
+        initial: flat
+        states:
+          flat: {after: {3d: done, 1d: done}, on: {go: done}}
+          done: {final: true}
+    """
+    entries = "- {from: 1, states: {outer.inner: flat, outer: flat}, data: {rename: {note: remark}}}"
+    async with bench() as b:
+        old = version(1, first)
+        await b.begin(old, data={"note": "x"})
+        b.clock.advance(hours=1)
+        outcome = await b.move(version(2, newer, entries))
+        assert outcome.changes[-2:] == ("timer 3d of `flat` goes on", "timer 1d of `flat` goes on")
+        assert (await b.runner.history("a"))[-1].payload["states"] == {"outer": "flat"}
+        assert (await b.runner.replay("a")).mismatches == []
+        await b.runner.rewind("a", 1)
+        back = await b.runner.get("a")
+        assert (back.workflow_version, back.state, back.data) == (1, "outer.inner", {"note": "x"})
+        assert (await b.runner.store.head("a")).visits == {"outer": 1, "outer.inner": 1}
+        await b.move(version(2, newer, entries))
+        assert (await b.runner.replay("a")).mismatches == []
+        assert (await b.runner.send("a", "go")).status == "done"
+
+
+@on_loop
 async def test_a_dry_run_keeps_not_even_the_newer_definition() -> None:
     async with Runner(open_store("memory://")) as runner:
         await runner.start(version(1, ASKING), id="a")

@@ -13,19 +13,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import ENDED
 from fsm_agent.engine.fitting import Gaps, fit_data, fit_state
-from fsm_agent.engine.live import Live, Proposal
+from fsm_agent.engine.live import Live, Proposal, step_weight
 from fsm_agent.engine.route import Route, Stranding
-from fsm_agent.engine.transfer import Transfer
+from fsm_agent.engine.transfer import Transfer, places_of
+from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import Duration
-from fsm_agent.step import Event, Step, StepKind
-from fsm_agent.workflow import Workflow
+from fsm_agent.step import Delta, Event, Step, StepKind
+from fsm_agent.workflow import Workflow, lineage
 
 #: what is shown of a value or a question
 _LONGEST: Final = 80
@@ -64,7 +65,17 @@ def plan(route: Route, old: Workflow, live: Live, event: Event) -> Plan:
         if leaf is None or gaps.reasons:
             reason = f"{'; '.join(gaps.reasons)}: {gaps.advice(left, head.workflow_version)}"
             return Plan(Verdict.NEEDS_MAPPING, reason)
-        return _moving(Transfer(left, old, live, leaf, values), event)
+        transfer = Transfer(
+            program=left.program,
+            old=old,
+            before=head,
+            leaf=leaf,
+            values=values,
+            now_ms=live.now_ms,
+            places={path: left.place(path)[0] for path in lineage(head.state)},
+            visits=_visits(left, head.visits),
+        )
+        return _moving(transfer, left, live, event)
     except Stranding as error:
         return Plan(Verdict.STRANDED, str(error))
 
@@ -80,38 +91,66 @@ def _why_unaffected(route: Route, live: Live) -> str | None:
     return None
 
 
-def _moving(transfer: Transfer, event: Event) -> Plan:
-    head, moved, new = transfer.live.head, transfer.head, transfer.route.program.workflow
-    facts: dict[str, Json] = {
-        "from": head.definition,
-        "to": new.hash,
-        "from_version": head.workflow_version,
-        "to_version": new.version,
-    }
-    if moved.visits != head.visits:
-        facts["visits"] = dict(moved.visits)
+def _visits(route: Route, visits: Mapping[str, int]) -> dict[str, int]:
+    """Counts go with the states; those of states that have become one are added up."""
+    counted: dict[str, int] = {}
+    for path, count in visits.items():
+        place, _ = route.place(path)
+        counted[place] = counted.get(place, 0) + count
+    return counted
+
+
+def _moving(transfer: Transfer, route: Route, live: Live, event: Event) -> Plan:
+    head, delta = live.head, _difference(live.folded.values, transfer.values)
+    try:
+        moved = transfer.head._replace(unfolded=head.unfolded + step_weight(delta))
+    except (ExpressionFailed, DataInvalid) as error:
+        raise Stranding(f"state `{transfer.leaf.path}` cannot be entered: {error}") from None
     step = Step(
         version=moved.version,
         kind=StepKind.MIGRATED,
         event=event.name,
-        payload=facts,
+        payload=_facts(transfer),
         source=head.state,
         target=moved.state,
-        at_ms=transfer.live.now_ms,
-        delta=transfer.delta,
+        at_ms=live.now_ms,
+        delta=delta,
         by=event.by,
         reason=moved.problem.message if moved.problem and moved.problem is not head.problem else None,
     )
-    reason = "as `migrations` says" if transfer.route.migrations else "its state and its data fit"
-    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer)), Proposal(moved, step))
+    reason = "as `migrations` says" if route.migrations else "its state and its data fit"
+    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer, delta)), Proposal(moved, step))
 
 
-def _changes(transfer: Transfer) -> Iterator[str]:
+def _facts(transfer: Transfer) -> dict[str, Json]:
+    """What the step says of the move, so that a replay can tell it again, and a rewind go back."""
+    before, new = transfer.before, transfer.program.workflow
+    facts: dict[str, Json] = {
+        "from": before.definition,
+        "to": new.hash,
+        "from_version": before.workflow_version,
+        "to_version": new.version,
+    }
+    if transfer.visits != before.visits:
+        facts["visits"] = dict(transfer.visits)
+    said = places_of(before.state, transfer.leaf.path)
+    if renamed := {path: place for path, place in transfer.places.items() if place != said.get(path, path)}:
+        facts["states"] = renamed
+    return facts
+
+
+def _difference(old: Mapping[str, Json], new: Mapping[str, Json]) -> Delta:
+    """Fields to set and to remove. What JSON tells apart is different: true is not 1, and 1 is not 1.0."""
+    changed = {name: value for name, value in new.items() if name not in old or repr(old[name]) != repr(value)}
+    return Delta(set=changed, remove=tuple(name for name in old if name not in new))
+
+
+def _changes(transfer: Transfer, delta: Delta) -> Iterator[str]:
     """What the step does, in words."""
-    head, moved = transfer.live.head, transfer.head
-    for name, value in transfer.delta.set.items():
+    head, moved = transfer.before, transfer.head
+    for name, value in delta.set.items():
         yield f"data.{name} is set to {_cut(json.dumps(value, ensure_ascii=False))}"
-    for name in transfer.delta.remove:
+    for name in delta.remove:
         yield f"data.{name} is removed"
     yield from _timer_changes(transfer)
     if moved.asked is not None and moved.asked != head.asked:

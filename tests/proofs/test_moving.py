@@ -111,6 +111,10 @@ async def _plan_and_apply(old: Workflow, new: Workflow, *, is_driven: bool) -> N
         assert (planned.verdict, done.verdict) == ("moves by itself", "moved")
         assert (done.to_state, done.changes) == (planned.to_state, planned.changes)
         _assert_whole(old, new, before, after)
+        replayed = await runner.replay("a")
+        assert replayed.is_verified, replayed.mismatches
+        back = await runner.fork("a", before.head.version, id="b")
+        assert (back.workflow_version, back.state, back.data) == (1, before.head.state, fold(None, before.steps).values)
         ended = await runner.cancel("a") if after.head.status is not Status.DONE else await runner.get("a")
         assert ended.status in ("cancelled", "done")
 
