@@ -11,7 +11,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Protocol
 
-from fsm_agent.actions.action import Action
+from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.threads import waiting_on
@@ -95,7 +95,8 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
-        outside = Outside(self._ledger, effect.head, wait=waiting_on(asyncio.get_running_loop()))
+        wait = waiting_on(asyncio.get_running_loop()) if action.mode is Mode.THREAD else None
+        outside = Outside(self._ledger, effect.head, wait=wait)
         return await outside.judged(await self._acted(action, effect, outside))
 
     async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:

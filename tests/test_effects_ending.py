@@ -79,6 +79,35 @@ async def test_a_zombie_that_wakes_up_begins_nothing_and_takes_no_step(opened: O
 
 
 @on_loop
+async def test_of_two_runners_on_one_store_the_later_does_what_is_left_and_the_earlier_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 3_600_000)
+    clock, world, seen = FakeClock(), World(), list[str]()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    @action(name="pay")
+    async def pay(ctx: Context) -> str:
+        for name in ("first", "second", "third"):
+            await ctx.effect(name, world.charge, 7 if name != "first" else 1)
+        return "paid"
+
+    url = f"sqlite:///{tmp_path / 'agents.db'}"
+    zombie = Runner(open_store(url, clock=clock), actions=[stunned(world, begun, go_on, seen)])
+    async with zombie, Runner(open_store(url, clock=clock), actions=[pay]) as later:
+        driven = asyncio.create_task(zombie.start(PAYING, id="a"))
+        await begun.wait()
+        clock.ms += LEASE_MS + 1
+        assert (await later.resume("a")).status is Status.DONE
+        before = await later.effects("a")
+        go_on.set()
+        assert (await driven).status is Status.DONE
+        assert (await later.effects("a"), seen) == (before, ["stopped", "stopped"])
+        assert story(await later.history("a"))[1:] == ["event paid paying>done"]
+    assert world.charged == {entry.key: 1 for entry in before}
+
+
+@on_loop
 async def test_a_zombie_in_a_thread_is_stopped_too(opened: Opener) -> None:
     world, seen, store = World(), list[str](), opened()
     begun, go_on = threading.Event(), threading.Event()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, assert_never
 
@@ -76,21 +75,26 @@ def deed(
 
 
 class Outside:
-    """The effects of one attempt. When it has ended nothing begins any more, and what went wrong is told."""
+    """The effects of one attempt. When it has ended nothing begins any more, and what went wrong is told.
+
+    ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
+    """
+
+    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_verdict", "_wait")  # every attempt makes one
 
     def __init__(
         self,
         ledger: Ledger,
         head: Head,
         *,
-        wait: Wait,
+        wait: Wait | None = None,
         thread: Callable[[Callable[[], Any], str], Awaitable[Any]] = in_thread,
     ) -> None:
         self._ledger = ledger
         self._head = head
         self._wait = wait
         self._thread = thread
-        self._uses: Counter[str] = Counter()
+        self._uses: dict[str, int] = {}
         self._is_closed = False
         #: what decides about the attempt, whatever the action makes of it
         self._verdict: Exception | None = None
@@ -128,7 +132,8 @@ class Outside:
 
     def do_blocking(self, deed: Deed) -> Json:
         """In the action's own thread: so is the function, and only the store is asked on the loop."""
-        flow, reply = self._flow(deed), None
+        flow, reply, wait = self._flow(deed), None, self._wait
+        assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         while True:
             try:
                 request = flow.send(reply)
@@ -138,17 +143,15 @@ class Outside:
                 self._refuse_late(deed.name)
                 _, call = deed.sought(request)
                 returned = call()
-                reply = self._wait(awaited(returned)) if inspect.isawaitable(returned) else returned
+                reply = wait(awaited(returned)) if inspect.isawaitable(returned) else returned
             else:
-                reply = self._wait(self._noted(request))
+                reply = wait(self._noted(request))
 
     def _flow(self, deed: Deed) -> Generator[Request, Any, Json]:
         self._refuse_late(deed.name)
-        self._uses[deed.name] += 1
+        use = self._uses[deed.name] = self._uses.get(deed.name, 0) + 1
         arguments = [deed.given, deed.named]
-        plan = planned(
-            self._ledger.namespace, self._head, deed.name, self._uses[deed.name], mode=deed.mode, arguments=arguments
-        )
+        plan = planned(self._ledger.namespace, self._head, deed.name, use, mode=deed.mode, arguments=arguments)
         try:
             return (yield from once(self._head.id, plan))
         except EffectUnclear as error:
