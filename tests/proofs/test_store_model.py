@@ -29,7 +29,7 @@ from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.bench import ORDER, REFUND, a_head, a_step, data_of, keep_definitions
 
-from .effort import effort
+from .effort import IS_LONG, effort
 from .store_model import Agent, No, Space
 
 IDS = st.sampled_from(["a", "b", "c"])
@@ -90,7 +90,6 @@ class StoreMachine(RuleBasedStateMachine):
 
     def both(self, space: int, agent: str, said: Callable[[Store], Awaitable[Any]], model: Callable[[], Any]) -> Any:
         """What the store answers, if that is what the model does."""
-        type(self).steps += 1
         self.touched = (space, agent)
         try:
             expected: Any = model()
@@ -323,6 +322,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_was_touched_is_kept_alike(self) -> None:
+        type(self).steps += 1
         for space, agent in {self.touched, (1 - self.touched[0], self.touched[1])}:
             known = self.models[space].agents.get(agent)
             if known is None:
@@ -360,10 +360,16 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/agents.db"
 
 
-@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.fixture
+def tiered_url(redis_url: str, postgres_url: str) -> str:
+    return f"tiered:{redis_url},{postgres_url}"
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres", "redis", "tiered"])
 def test_a_store_is_its_model(backend: str, request: pytest.FixtureRequest) -> None:
     machine = type(f"{backend}Machine", (StoreMachine,), {"url": request.getfixturevalue(f"{backend}_url")})
-    hard = settings(effort(10), stateful_step_count=40, phases=(Phase.generate,))  # to shrink takes minutes
+    steps = 100 if IS_LONG else 40
+    hard = settings(effort(10), stateful_step_count=steps, phases=(Phase.generate,))  # to shrink takes minutes
     run_state_machine_as_test(machine, settings=hard)
     print(f"{backend}: {machine.steps} steps")  # noqa: T201 - shown by `pytest -rP`
-    assert machine.steps >= 200
+    assert machine.steps >= (20_000 if IS_LONG else 200)
