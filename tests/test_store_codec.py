@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
 from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Event, Queued, Step, StepKind
@@ -87,6 +88,11 @@ def test_what_says_nothing_is_not_written() -> None:
 def test_a_number_that_json_lacks_is_refused(number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         codec.encode({"n": number})
+
+
+def test_a_text_that_is_damaged_is_said_to_be_so() -> None:
+    with pytest.raises(StoreCorrupt, match=r"what a store keeps is damaged, '\{\"n\": 1' is no JSON: restore a backup"):
+        codec.decode('{"n": 1')
 
 
 def test_numbers_in_files_keep_their_meaning() -> None:
