@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fsm_agent.runner import Runner
     from fsm_agent.step import Step
     from fsm_agent.stores.base import Store
-    from fsm_agent.stores.keys import read_keys
+    from fsm_agent.stores.sealed.keys import read_keys
     from fsm_agent.stores.urls import open_store
     from fsm_agent.worker import Worker
 
@@ -68,7 +68,7 @@ _HOMES: Final = {
     "WorkflowInvalid": "errors",
     "action": "actions.action",
     "open_store": "stores.urls",
-    "read_keys": "stores.keys",
+    "read_keys": "stores.sealed.keys",
 }
 
 __version__ = "0.1.0"

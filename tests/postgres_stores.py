@@ -10,8 +10,8 @@ import pytest
 
 from fsm_agent.errors import StoreError
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.postgres import PostgresStore
-from fsm_agent.stores.postgres_pool import address_of
+from fsm_agent.stores.postgres.pool import address_of
+from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.urls import open_store, without_password
 from fsm_agent.testing.contract.bench import ID, a_creation, keep_definitions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm_agent.cli.house import human
-from fsm_agent.stores.keys import read_keys
+from fsm_agent.stores.sealed.keys import read_keys
 from tests.shop import Shop
 
 PARTS = ["steps", "head", "history", "snapshot", "rest", "total"]

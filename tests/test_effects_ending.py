@@ -20,7 +20,7 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.engine.session import LEASE_MS
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.lease import Holder, Lease
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock, drive
 from tests.running import on_loop, story
 from tests.world import PAYING, World, failing

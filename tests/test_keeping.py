@@ -24,7 +24,7 @@ from fsm_agent.retention import Retention, read_history
 from fsm_agent.runner import Runner
 from fsm_agent.state import Duration
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.clock import NEW_YEAR_MS

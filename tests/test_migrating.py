@@ -23,7 +23,7 @@ from fsm_agent.loader import loads
 from fsm_agent.processes import this_process
 from fsm_agent.record import Record
 from fsm_agent.step import StepKind
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.sync import Runner as SyncRunner
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.workflow import Workflow

@@ -18,7 +18,7 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed
 from fsm_agent.runner import Runner
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.worker import Worker
 from tests.running import Gate, flow, on_loop, story

@@ -16,7 +16,7 @@ from fsm_agent.record import Commit, Committed
 from fsm_agent.runner import Runner
 from fsm_agent.step import StepKind
 from fsm_agent.stores import codec
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.running import flow, on_loop
 

@@ -19,7 +19,7 @@ from fsm_agent.performing import Performing
 from fsm_agent.processes import is_alive, this_host, this_process
 from fsm_agent.runner import Runner
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from tests.running import Gate, dead_process, flow, on_loop, story

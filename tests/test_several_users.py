@@ -23,7 +23,7 @@ from fsm_agent.record import Origin
 from fsm_agent.runner import Runner
 from fsm_agent.step import Happened, Step, StepKind, Wanted
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from tests.proofs.effort import effort

@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from fsm_agent.errors import Conflict
-from fsm_agent.stores.sqlite_writer import GroupCommit, Unit
+from fsm_agent.stores.sqlite.writer import GroupCommit, Unit
 
 Scenario = Callable[[GroupCommit], Awaitable[None]]
 

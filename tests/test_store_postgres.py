@@ -15,8 +15,8 @@ from fsm_agent.errors import Conflict
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.postgres import PostgresStore
-from fsm_agent.stores.postgres_text import kept, told
+from fsm_agent.stores.postgres.store import PostgresStore
+from fsm_agent.stores.postgres.text import kept, told
 from fsm_agent.stores.server_clock import ServerClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract

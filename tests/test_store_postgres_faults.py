@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from fsm_agent.errors import Conflict, StoreUnavailable
-from fsm_agent.stores.postgres import PostgresStore
-from fsm_agent.stores.postgres_pool import address_of
+from fsm_agent.stores.postgres.pool import address_of
+from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, keep_definitions
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
@@ -105,8 +105,8 @@ def test_a_slow_server_is_waited_for(proxy: Proxy) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsm_agent.stores.postgres_pool._GRACE_S", 0.1)
-    monkeypatch.setattr("fsm_agent.stores.postgres_pool._CONNECT_S", 2)
+    monkeypatch.setattr("fsm_agent.stores.postgres.pool._GRACE_S", 0.1)
+    monkeypatch.setattr("fsm_agent.stores.postgres.pool._CONNECT_S", 2)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -11,7 +11,7 @@ import pytest
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.postgres_schema import MIGRATIONS
+from fsm_agent.stores.postgres.schema import MIGRATIONS
 from fsm_agent.testing.contract.bench import ID, a_commit
 from tests.postgres_stores import count, make, refused, with_store
 from tests.servers.postgres import PostgresServer
@@ -75,7 +75,7 @@ def test_every_migration_is_run_once_whatever_version_a_database_has(
     old, new = postgres.make_database("old"), postgres.make_database("new")
     asyncio.run(make(old))
     later = (*MIGRATIONS, "CREATE TABLE fsm_agent.notes (n integer)", "ALTER TABLE fsm_agent.notes ADD COLUMN m text")
-    monkeypatch.setattr("fsm_agent.stores.postgres_schema.MIGRATIONS", later)
+    monkeypatch.setattr("fsm_agent.stores.postgres.schema.MIGRATIONS", later)
     for url in (old, old, new, new):
         asyncio.run(count(url))
     for name in ("old", "new"):
@@ -90,7 +90,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     asyncio.run(make(url))
     broken = (*MIGRATIONS, "CREATE TABLE fsm_agent.notes (n integer)", "CREATE TABLE fsm_agent.notes (n integer)")
     with monkeypatch.context() as patch:
-        patch.setattr("fsm_agent.stores.postgres_schema.MIGRATIONS", broken)
+        patch.setattr("fsm_agent.stores.postgres.schema.MIGRATIONS", broken)
         assert 'relation "notes" already exists' in refused(url, StoreCorrupt)
     assert postgres.execute("SELECT version FROM fsm_agent.about", "unlucky") == [(len(MIGRATIONS),)]
     assert asyncio.run(count(url)) == 1

@@ -13,8 +13,8 @@ from psycopg import errors as pg
 
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.postgres import PostgresStore
-from fsm_agent.stores.postgres_errors import connecting_error, statement_error
+from fsm_agent.stores.postgres.errors import connecting_error, statement_error
+from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of
 from tests.postgres_stores import make, refused, with_store

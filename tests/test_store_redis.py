@@ -17,8 +17,8 @@ from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.redis_keys import agent_keys, space_keys
-from fsm_agent.stores.redis_opening import refuse_old
+from fsm_agent.stores.redis.keys import agent_keys, space_keys
+from fsm_agent.stores.redis.opening import refuse_old
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.contract.bench import (
@@ -250,7 +250,7 @@ def test_an_older_namespace_is_brought_forward_once_whoever_comes_first(
 
     asyncio.run(open_it())
     counting = ("redis.call('INCR', KEYS[1] .. ':first')", "redis.call('INCR', KEYS[1] .. ':second')")
-    monkeypatch.setattr("fsm_agent.stores.redis_opening.MIGRATIONS", counting)
+    monkeypatch.setattr("fsm_agent.stores.redis.opening.MIGRATIONS", counting)
     asyncio.run(open_many())
     schema = space_keys("default").schema
     assert [redis_server.execute("GET", schema + end) for end in ("", ":first", ":second")] == ["3", "1", "1"]

@@ -21,8 +21,8 @@ from fsm_agent.record import Origin, Snapshot
 from fsm_agent.runner import Runner
 from fsm_agent.step import Delta, Event, StepKind
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.keys import new_key, read_keys
-from fsm_agent.stores.sealed import SealedStore
+from fsm_agent.stores.sealed.keys import new_key, read_keys
+from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, StoreContract
 from fsm_agent.testing.clock import FakeClock

@@ -12,7 +12,7 @@ import pytest
 from fsm_agent.agent import Status
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.sqlite import SqliteStore
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.contract.bench import ID, LEASE, PING, a_commit, a_creation, a_head, an_effect, in_loop
 

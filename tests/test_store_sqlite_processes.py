@@ -14,14 +14,14 @@ import pytest
 
 from fsm_agent.errors import Conflict, StoreUnavailable
 from fsm_agent.step import Delta
-from fsm_agent.stores.sqlite import SqliteStore
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of, data_of, keep_definitions
 
 #: Commits one version for each line that it reads, and says what became of it.
 COMMITTER = """
 import asyncio, sys
 from pathlib import Path
-from fsm_agent.stores.sqlite import SqliteStore
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import a_commit
 
 async def main():
@@ -53,7 +53,7 @@ import asyncio, sys
 from pathlib import Path
 from fsm_agent.step import Delta
 from fsm_agent.record import Snapshot
-from fsm_agent.stores.sqlite import SqliteStore
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import a_commit
 
 async def drive(store, agent_id):
@@ -79,7 +79,7 @@ asyncio.run(main())
 OPENER = """
 import asyncio, sys
 from pathlib import Path
-from fsm_agent.stores.sqlite import SqliteStore
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import a_creation, keep_definitions
 
 async def main():

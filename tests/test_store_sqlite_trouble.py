@@ -16,9 +16,9 @@ import pytest
 
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
 from fsm_agent.step import Delta
-from fsm_agent.stores.sqlite import SqliteStore
-from fsm_agent.stores.sqlite_errors import store_error
-from fsm_agent.stores.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.errors import store_error
+from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import ID, ORDER, a_commit, a_creation, all_of, keep_definitions
 
 NOBODY = 65_534
@@ -233,7 +233,7 @@ def test_no_error_of_the_driver_escapes(error: type) -> None:
 
 def test_every_migration_is_run_once_whatever_version_a_file_has(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later = (*MIGRATIONS, "CREATE TABLE notes (n)", "ALTER TABLE notes ADD COLUMN m")
-    monkeypatch.setattr("fsm_agent.stores.sqlite_schema.MIGRATIONS", later)
+    monkeypatch.setattr("fsm_agent.stores.sqlite.schema.MIGRATIONS", later)
     fresh = path.with_name("fresh.db")
 
     async def look(found: Path) -> None:
@@ -252,7 +252,7 @@ def test_every_migration_is_run_once_whatever_version_a_file_has(path: Path, mon
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = (*MIGRATIONS, "CREATE TABLE notes (n)", "CREATE TABLE notes (n)")
     with monkeypatch.context() as patch:
-        patch.setattr("fsm_agent.stores.sqlite_schema.MIGRATIONS", broken)
+        patch.setattr("fsm_agent.stores.sqlite.schema.MIGRATIONS", broken)
         with pytest.raises(StoreCorrupt, match="table notes already exists"):
             SqliteStore(path)
     db = apsw.Connection(str(path))

@@ -17,9 +17,9 @@ from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, StoreUrlInvalid
 from fsm_agent.record import Dossier, Origin
 from fsm_agent.step import Delta
-from fsm_agent.stores.memory import MemoryStore
-from fsm_agent.stores.tiered import TieredStore
-from fsm_agent.stores.tiered_policy import Tiers
+from fsm_agent.stores.memory.store import MemoryStore
+from fsm_agent.stores.tiered.policy import Tiers
+from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, FakeClock
 from fsm_agent.testing.contract.bench import (

@@ -13,7 +13,7 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.agent import Status
 from fsm_agent.errors import IllegalEvent, StoreUnavailable
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.running import flow, story
 

@@ -17,7 +17,7 @@ from fsm_agent.engine.session import LEASE_MS
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.runner import Runner
-from fsm_agent.stores.memory import MemoryStore
+from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.worker import Worker

@@ -89,7 +89,7 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
 @click.pass_obj
 def keygen(settings: Settings, *, key_id: str) -> None:
     """Print a fresh key, as an entry for FSM_AGENT_KEYS; ID tells it from others."""
-    from fsm_agent.stores.keys import new_key
+    from fsm_agent.stores.sealed.keys import new_key
 
     entry = new_key(key_id)
     if settings.json:

@@ -94,7 +94,7 @@ class Settings:
         text = os.environ.get(SEALING_KEYS)
         if not text:
             return {}
-        from fsm_agent.stores.keys import read_keys
+        from fsm_agent.stores.sealed.keys import read_keys
 
         return read_keys(text)
 

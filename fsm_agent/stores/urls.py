@@ -23,14 +23,14 @@ class Backend(NamedTuple):
 
 #: scheme -> backend
 BACKENDS: Final[dict[str, Backend]] = {
-    "memory": Backend("fsm_agent.stores.memory", "MemoryStore", None),
-    "sqlite": Backend("fsm_agent.stores.sqlite", "SqliteStore", None),
-    "redis": Backend("fsm_agent.stores.redis", "RedisStore", "redis"),
-    "rediss": Backend("fsm_agent.stores.redis", "TlsRedisStore", "redis"),
-    "redis+unix": Backend("fsm_agent.stores.redis", "LocalRedisStore", "redis"),
-    "tiered": Backend("fsm_agent.stores.tiered", "TieredStore", None),
-    "postgresql": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),
-    "postgres": Backend("fsm_agent.stores.postgres", "PostgresStore", "postgres"),
+    "memory": Backend("fsm_agent.stores.memory.store", "MemoryStore", None),
+    "sqlite": Backend("fsm_agent.stores.sqlite.store", "SqliteStore", None),
+    "redis": Backend("fsm_agent.stores.redis.store", "RedisStore", "redis"),
+    "rediss": Backend("fsm_agent.stores.redis.store", "TlsRedisStore", "redis"),
+    "redis+unix": Backend("fsm_agent.stores.redis.store", "LocalRedisStore", "redis"),
+    "tiered": Backend("fsm_agent.stores.tiered.store", "TieredStore", None),
+    "postgresql": Backend("fsm_agent.stores.postgres.store", "PostgresStore", "postgres"),
+    "postgres": Backend("fsm_agent.stores.postgres.store", "PostgresStore", "postgres"),
 }
 
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -68,8 +68,8 @@ def open_store(
 
 def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Store]:
     """What seals a store; raises before one is opened."""
-    from fsm_agent.stores.seal import Seal
-    from fsm_agent.stores.sealed import SealedStore
+    from fsm_agent.stores.sealed.seal import Seal
+    from fsm_agent.stores.sealed.store import SealedStore
 
     return partial(SealedStore, seal=Seal(keys, namespace))
 

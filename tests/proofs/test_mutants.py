@@ -33,64 +33,64 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "no compare-and-set in memory": Mutant(
-        "stores/memory.py", "if actual != stands_on or is_fenced", "if is_fenced", f"{_MEMORY}::{_STALE_VERSION}"
+        "stores/memory/store.py", "if actual != stands_on or is_fenced", "if is_fenced", f"{_MEMORY}::{_STALE_VERSION}"
     ),
     "no compare-and-set in SQLite": Mutant(
-        "stores/sqlite_units.py",
+        "stores/sqlite/units.py",
         "if now.version != stands_on or is_fenced",
         "if is_fenced",
         f"{_SQLITE}::{_STALE_VERSION}",
     ),
     "no compare-and-set in Redis": Mutant(
-        "stores/redis_lua/commit.lua", "now.version ~= stands_on or ", "", f"{_REDIS}::{_STALE_VERSION}"
+        "stores/redis/lua/commit.lua", "now.version ~= stands_on or ", "", f"{_REDIS}::{_STALE_VERSION}"
     ),
     "no epoch check in memory": Mutant(
-        "stores/memory.py",
+        "stores/memory/store.py",
         "commit.epoch is not None and commit.epoch != kept.epoch",
         "False",
         f"{_MEMORY}::{_STALE_EPOCH}",
     ),
     "no epoch check in SQLite": Mutant(
-        "stores/sqlite_units.py",
+        "stores/sqlite/units.py",
         "commit.epoch is not None and commit.epoch != now.epoch",
         "False",
         f"{_SQLITE}::{_STALE_EPOCH}",
     ),
     "no compare-and-set in PostgreSQL": Mutant(
-        "stores/postgres_statements.py",
+        "stores/postgres/statements.py",
         '"head.version = %(version)s::bigint - 1"',
         '"TRUE"',
         f"{_POSTGRES}::{_STALE_VERSION}",
     ),
     "no epoch check in PostgreSQL": Mutant(
-        "stores/postgres_statements.py",
+        "stores/postgres/statements.py",
         '"head.epoch = %(epoch)s::bigint"',
         '"TRUE"',
         f"{_POSTGRES}::{_STALE_EPOCH}",
     ),
     "a step without its history in PostgreSQL": Mutant(
-        "stores/postgres_statements.py",
+        "stores/postgres/statements.py",
         """, f"step AS ({insert_step('0', 'moved')})"]""",
         "]",
         f"{_POSTGRES}::test_a_step_moves_head_and_history_together",
     ),
     "an operator and a driver settle one effect": Mutant(
-        "stores/postgres_statements.py",
+        "stores/postgres/statements.py",
         "head.agent IN (SELECT agent FROM settled)",
         "head.agent IN (SELECT agent FROM standing)",
         f"{_POSTGRES}::test_a_settlement_of_what_is_not_open_refuses_the_step",
     ),
     "no epoch check in Redis": Mutant(
-        "stores/redis_lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
+        "stores/redis/lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
     ),
     "a commit in two halves": Mutant(
-        "stores/sqlite_units.py",
+        "stores/sqlite/units.py",
         "db.execute(STEP, (",
         'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
         "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
     ),
     "half a commit is kept when the other half fails": Mutant(
-        "stores/sqlite_writer.py",
+        "stores/sqlite/writer.py",
         'db.execute("ROLLBACK")',
         'db.execute("COMMIT")',
         "tests/test_store_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
@@ -102,10 +102,10 @@ MUTANTS = {
         "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
     ),
     "an effect begins under a stale epoch in memory": Mutant(
-        "stores/memory.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
+        "stores/memory/store.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
     ),
     "an effect begins under a stale epoch in SQLite": Mutant(
-        "stores/sqlite_whole.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
+        "stores/sqlite/whole.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
     ),
     "what is recorded is done again": Mutant(
         "engine/outside.py",
@@ -132,7 +132,7 @@ MUTANTS = {
         "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
     ),
     "a key is used twice": Mutant(
-        "stores/memory.py",
+        "stores/memory/store.py",
         " or commit.key in kept.keys",
         "",
         f"{_MEMORY}::test_a_taken_key_refuses_the_whole_step",

@@ -22,7 +22,7 @@ from fsm_agent.testing.faults.writer import live_in_process
 
 _TURN_S: Final = 0.01
 #: imported before the first fork, where they are installed
-_HEAVY: Final = ("fsm_agent.loader", "fsm_agent.stores.sqlite", "fsm_agent.guards", "fsm_agent.machine", "psutil")
+_HEAVY: Final = ("fsm_agent.loader", "fsm_agent.stores.sqlite.store", "fsm_agent.guards", "fsm_agent.machine", "psutil")
 
 
 class Nursery:

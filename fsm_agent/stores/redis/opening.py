@@ -10,9 +10,9 @@ from typing import Final
 from redis.exceptions import RedisError
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.stores.redis_keys import SpaceKeys
-from fsm_agent.stores.redis_scripts import Call, of_source
-from fsm_agent.stores.redis_server import Server
+from fsm_agent.stores.redis.keys import SpaceKeys
+from fsm_agent.stores.redis.scripts import Call, of_source
+from fsm_agent.stores.redis.server import Server
 
 logger = logging.getLogger("fsm_agent")
 

@@ -18,8 +18,8 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.seal import Seal
-from fsm_agent.stores.sealed_words import SealedWords
+from fsm_agent.stores.sealed.seal import Seal
+from fsm_agent.stores.sealed.words import SealedWords
 
 
 class SealedStore(Store):

@@ -1,7 +1,7 @@
 """Agents in one SQLite file: ``sqlite:///relative.db``, ``sqlite:////absolute.db``.
 
 Any number of processes may have the file open. Reads run on the loop's own connection, each in one consistent
-view; writes go through the group commit of ``sqlite_writer``.
+view; writes go through the group commit of ``writer``.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores import sqlite_effects as effects
-from fsm_agent.stores import sqlite_reading as reading
-from fsm_agent.stores import sqlite_units as units
-from fsm_agent.stores import sqlite_whole as whole
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite_errors import store_error
-from fsm_agent.stores.sqlite_rows import one, rows
-from fsm_agent.stores.sqlite_schema import connect, open_file
-from fsm_agent.stores.sqlite_writer import LOOP_BUSY_MS, GroupCommit, Unit
+from fsm_agent.stores.sqlite import effects, reading, units, whole
+from fsm_agent.stores.sqlite.errors import store_error
+from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.schema import connect, open_file
+from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit, Unit
 
 T = TypeVar("T")
 

@@ -18,17 +18,18 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
-from fsm_agent.stores import codec, redis_errors, redis_index
-from fsm_agent.stores import redis_reading as reading
-from fsm_agent.stores import redis_rows as rows
+from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.redis_address import Address, address_of
-from fsm_agent.stores.redis_keys import agent_keys
-from fsm_agent.stores.redis_opening import introduce, schema
-from fsm_agent.stores.redis_scripts import Call
-from fsm_agent.stores.redis_server import Server
-from fsm_agent.stores.redis_units import Units
+from fsm_agent.stores.redis import errors as redis_errors
+from fsm_agent.stores.redis import index as redis_index
+from fsm_agent.stores.redis import reading, rows
+from fsm_agent.stores.redis.address import Address, address_of
+from fsm_agent.stores.redis.keys import agent_keys
+from fsm_agent.stores.redis.opening import introduce, schema
+from fsm_agent.stores.redis.scripts import Call
+from fsm_agent.stores.redis.server import Server
+from fsm_agent.stores.redis.units import Units
 from fsm_agent.stores.server_clock import ServerClock
 
 

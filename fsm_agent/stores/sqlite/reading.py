@@ -10,9 +10,10 @@ import apsw
 from fsm_agent.agent import Head
 from fsm_agent.record import Dossier, Snapshot
 from fsm_agent.step import KeyOutcome, Queued, Step
-from fsm_agent.stores import codec, sqlite_effects
-from fsm_agent.stores import sqlite_whole as whole
-from fsm_agent.stores.sqlite_rows import one, rows
+from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite import effects as sqlite_effects
+from fsm_agent.stores.sqlite import whole
+from fsm_agent.stores.sqlite.rows import one, rows
 
 #: ?1 is the agent, ?2 when it was created.
 _HISTORY: Final = """

@@ -19,16 +19,15 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores import postgres_queries as queries
-from fsm_agent.stores import postgres_statements as statements
-from fsm_agent.stores import postgres_values as values_of
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.postgres_pool import Address, Pool, address_of
-from fsm_agent.stores.postgres_rows import dossier_of, head_of, record_of, steps_of
-from fsm_agent.stores.postgres_session import Row
-from fsm_agent.stores.postgres_text import kept, told, told_rows
-from fsm_agent.stores.postgres_whole import Adoption, adopt
+from fsm_agent.stores.postgres import queries, statements
+from fsm_agent.stores.postgres import values as values_of
+from fsm_agent.stores.postgres.pool import Address, Pool, address_of
+from fsm_agent.stores.postgres.rows import dossier_of, head_of, record_of, steps_of
+from fsm_agent.stores.postgres.session import Row
+from fsm_agent.stores.postgres.text import kept, told, told_rows
+from fsm_agent.stores.postgres.whole import Adoption, adopt
 from fsm_agent.stores.server_clock import ServerClock
 
 

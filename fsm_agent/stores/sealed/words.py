@@ -19,7 +19,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.sealing import MARK, key_id_of, sealed_text
 from fsm_agent.step import Delta, Event, KeyOutcome, Step
-from fsm_agent.stores.seal import Seal
+from fsm_agent.stores.sealed.seal import Seal
 
 
 class SealedWords:

@@ -22,7 +22,7 @@ from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.memory_kept import Kept, kept_from
+from fsm_agent.stores.memory.kept import Kept, kept_from
 
 
 class MemoryStore(Store):

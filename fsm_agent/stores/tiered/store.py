@@ -24,9 +24,9 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store, moved_on
-from fsm_agent.stores.tiered_hot import Hot
-from fsm_agent.stores.tiered_moves import PATIENCE, Moves, awake, is_stub, roused
-from fsm_agent.stores.tiered_policy import Tiers, read_tiers
+from fsm_agent.stores.tiered.hot import Hot
+from fsm_agent.stores.tiered.moves import PATIENCE, Moves, awake, is_stub, roused
+from fsm_agent.stores.tiered.policy import Tiers, read_tiers
 
 T = TypeVar("T")
 

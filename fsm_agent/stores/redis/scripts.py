@@ -1,4 +1,4 @@
-"""The scripts of ``redis_lua/``: one for each verb that writes, or that reads more than one key in one view."""
+"""The scripts of ``lua/``: one for each verb that writes, or that reads more than one key in one view."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Call(NamedTuple):
 
 @functools.cache
 def script(name: str) -> Script:
-    """The script in ``redis_lua/<name>.lua``, with the words that all share before it."""
+    """The script in ``lua/<name>.lua``, with the words that all share before it."""
     return of_source(_text(name))
 
 
@@ -44,4 +44,4 @@ def of_source(text: str) -> Script:
 
 
 def _text(name: str) -> str:
-    return resources.files("fsm_agent.stores").joinpath("redis_lua", f"{name}.lua").read_text()
+    return resources.files("fsm_agent.stores.redis").joinpath("lua", f"{name}.lua").read_text()

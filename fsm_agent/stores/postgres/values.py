@@ -1,4 +1,4 @@
-"""Words as the parameters of ``postgres_statements``, by name."""
+"""Words as the parameters of ``statements``, by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Creation, Dossier, Snapshot
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres_text import kept
+from fsm_agent.stores.postgres.text import kept
 
 Values: TypeAlias = dict[str, Any]
 

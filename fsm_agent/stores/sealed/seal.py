@@ -12,7 +12,7 @@ from fsm_agent.errors import KeyMissing, StoreCorrupt, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.sealing import FORM, key_id_of
 from fsm_agent.stores.codec import decode, encode
-from fsm_agent.stores.keys import checked_keys
+from fsm_agent.stores.sealed.keys import checked_keys
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM

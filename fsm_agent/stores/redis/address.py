@@ -36,7 +36,7 @@ def address_of(scheme: str, rest: str) -> Address:
     return Address(shown, lambda: kind(**settled))
 
 
-#: Time limits are those of ``redis_wire``, for a whole trip; what is not ours to say is left out of the greeting.
+#: Time limits are those of ``wire``, for a whole trip; what is not ours to say is left out of the greeting.
 _SETTLED: Final = {"protocol": 2, "driver_info": None, "socket_timeout": None, "socket_connect_timeout": CONNECT_S}
 
 

@@ -11,9 +11,9 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Creation, Dossier, Origin, Snapshot
 from fsm_agent.step import Event, KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.stores import redis_rows as rows
-from fsm_agent.stores.redis_keys import SpaceKeys, agent_keys, space_keys
-from fsm_agent.stores.redis_scripts import Call, script
+from fsm_agent.stores.redis import rows
+from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys
+from fsm_agent.stores.redis.scripts import Call, script
 
 
 class Units:

@@ -7,10 +7,10 @@ from typing import Any, Final, TypeVar
 
 from redis.exceptions import MovedError, NoScriptError, RedisError
 
-from fsm_agent.stores import redis_errors as errors
-from fsm_agent.stores.redis_address import Address
-from fsm_agent.stores.redis_scripts import Call
-from fsm_agent.stores.redis_wire import Command, Unanswered, Unsent, Wire
+from fsm_agent.stores.redis import errors
+from fsm_agent.stores.redis.address import Address
+from fsm_agent.stores.redis.scripts import Call
+from fsm_agent.stores.redis.wire import Command, Unanswered, Unsent, Wire
 
 T = TypeVar("T")
 

@@ -13,11 +13,11 @@ from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists
 from fsm_agent.record import Dossier
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres_pool import Pool
-from fsm_agent.stores.postgres_session import Connection
-from fsm_agent.stores.postgres_statements import DELETE, create_statement, insert_step
-from fsm_agent.stores.postgres_text import kept
-from fsm_agent.stores.postgres_values import (
+from fsm_agent.stores.postgres.pool import Pool
+from fsm_agent.stores.postgres.session import Connection
+from fsm_agent.stores.postgres.statements import DELETE, create_statement, insert_step
+from fsm_agent.stores.postgres.text import kept
+from fsm_agent.stores.postgres.values import (
     Values,
     adoption_values,
     effect_values,

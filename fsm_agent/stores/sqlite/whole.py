@@ -12,11 +12,12 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists
 from fsm_agent.record import Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
-from fsm_agent.stores import codec, sqlite_effects
+from fsm_agent.stores import codec
 from fsm_agent.stores.base import moved_on
-from fsm_agent.stores.sqlite_rows import one, rows
-from fsm_agent.stores.sqlite_units import SNAPSHOT, STEP, next_agent, pinned, standing, unmoved
-from fsm_agent.stores.sqlite_writer import Unit
+from fsm_agent.stores.sqlite import effects as sqlite_effects
+from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.units import SNAPSHOT, STEP, next_agent, pinned, standing, unmoved
+from fsm_agent.stores.sqlite.writer import Unit
 
 _DELETE: Final = (
     "DELETE FROM history WHERE agent = ?",

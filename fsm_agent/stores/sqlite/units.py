@@ -20,9 +20,9 @@ from fsm_agent.record import Commit, Committed, Creation
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
-from fsm_agent.stores.sqlite_effects import is_open, settle
-from fsm_agent.stores.sqlite_rows import one
-from fsm_agent.stores.sqlite_writer import Unit
+from fsm_agent.stores.sqlite.effects import is_open, settle
+from fsm_agent.stores.sqlite.rows import one
+from fsm_agent.stores.sqlite.writer import Unit
 
 #: The namespace that is kept as empty text.
 DEFAULT: Final = "default"

@@ -8,9 +8,9 @@ from fsm_agent.agent import Head
 from fsm_agent.record import Dossier, Record, Snapshot
 from fsm_agent.step import KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres_queries import HEAD_WIDTH
-from fsm_agent.stores.postgres_session import Row
-from fsm_agent.stores.postgres_text import told, told_rows
+from fsm_agent.stores.postgres.queries import HEAD_WIDTH
+from fsm_agent.stores.postgres.session import Row
+from fsm_agent.stores.postgres.text import told, told_rows
 
 
 def head_of(row: Row) -> Head:

@@ -8,7 +8,7 @@ import apsw
 
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
-from fsm_agent.stores.sqlite_rows import one, rows
+from fsm_agent.stores.sqlite.rows import one, rows
 
 KEEP: Final = "INSERT OR REPLACE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _END: Final = """

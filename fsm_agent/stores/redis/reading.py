@@ -7,9 +7,9 @@ from typing import Any
 
 from fsm_agent.agent import Head
 from fsm_agent.record import Dossier, Record
-from fsm_agent.stores import redis_rows as rows
-from fsm_agent.stores.redis_keys import SpaceKeys, agent_keys
-from fsm_agent.stores.redis_scripts import Call, script
+from fsm_agent.stores.redis import rows
+from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys
+from fsm_agent.stores.redis.scripts import Call, script
 
 
 def loading(namespace: str, agent_id: str, key: str | None) -> Call:

@@ -16,7 +16,7 @@ from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.record import Dossier
 from fsm_agent.stores.base import Store, moved_on
-from fsm_agent.stores.tiered_policy import Tiers
+from fsm_agent.stores.tiered.policy import Tiers
 
 logger = logging.getLogger("fsm_agent")
 
