@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types layers unit bench diagrams schema clean
+.PHONY: help demo test lint types layers unit prove bench diagrams schema clean
 
 help:  ## say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,13 @@ layers: $(VENV)/test.stamp  ## imports point down
 
 unit: $(VENV)/test.stamp  ## pytest, in parallel, warnings as errors
 	$(BIN)/pytest -n auto --dist worksteal -q
+
+FOR      ?= 60s
+BACKENDS ?=
+
+prove: $(VENV)/test.stamp system  ## torment every backend, catch every mutant (FOR=10m, BACKENDS="sqlite redis")
+	$(BIN)/python -m tests.proofs.prove --for $(FOR) $(BACKENDS)
+	FSM_AGENT_PROOFS=long $(BIN)/pytest -n auto -q -rP tests/proofs/test_store_model.py
 
 bench: $(VENV)/test.stamp  ## measure the ratios of benchmarks/RESULTS.md afresh (about 5 minutes)
 	$(BIN)/python -m benchmarks

@@ -104,6 +104,7 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "versions_have_no_gap": lambda: evidence(kept=an_agent([*steps(3), a_step(5)])),
     "each_step_stands_on_the_last": lambda: with_step(3, source="working"),
     "history_folds_to_the_data": lambda: evidence(kept=replace(an_agent(), values={"log": ["t2"]})),
+    "history_tells_the_head": lambda: evidence(kept=replace(an_agent(), mismatches=("version 3: odd",))),
     "acknowledged_steps_stand": lambda: evidence(a_commit(3), a_commit(7, at=9)),
     "reads_are_prefixes": lambda: read(2, "of another history"),
     "reads_are_not_late": lambda: evidence(

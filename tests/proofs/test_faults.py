@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -134,4 +133,5 @@ def test_the_page_on_the_proof_names_every_option_and_promise() -> None:
     assert [name for name in options if f"`{name}" not in page] == []
     assert [promise for promise in RULES if f"| {promise} |" not in page] == []
     assert [name for name in MUTANTS if f"`{name}`" not in page] == []
-    assert [name for name in REQUIRED if not re.search(rf"\b{name}\b", page)] == []
+    words = " ".join(page.split())
+    assert [name for name in REQUIRED if name not in words] == []

@@ -21,6 +21,7 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         history.versions_have_no_gap,
         history.each_step_stands_on_the_last,
         history.history_folds_to_the_data,
+        history.history_tells_the_head,
         history.acknowledged_steps_stand,
         history.reads_are_prefixes,
         history.reads_are_not_late,

@@ -22,6 +22,8 @@ class Kept:
     values: Mapping[str, Json]
     workflow: Workflow
     outcomes: Mapping[str, KeyOutcome | None] = field(default_factory=dict)
+    #: what ``replay`` finds wrong: the whole head, visits and timers too, is what the history tells
+    mismatches: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[Step, ...]:

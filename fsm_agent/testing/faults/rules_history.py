@@ -53,6 +53,12 @@ def history_folds_to_the_data(evidence: Evidence) -> Verdicts:
         yield None if folded == kept.values else f"{agent} has {dict(kept.values)}, and its history folds to {folded}"
 
 
+def history_tells_the_head(evidence: Evidence) -> Verdicts:
+    """State, visits, timers, question and all else that is not the store's own, as the engine makes it of the steps."""
+    for agent, kept in evidence.agents.items():
+        yield None if not kept.mismatches else f"{agent} is not what its history tells: {'; '.join(kept.mismatches)}"
+
+
 def keys_lie_with_their_steps(evidence: Evidence) -> Verdicts:
     """A key leads to the step that it was said for; a step that was said with a key is what that key leads to."""
     said: dict[tuple[str, str], str] = {}

@@ -10,6 +10,7 @@ from typing import Final
 from fsm_agent.agent import Status
 from fsm_agent.delta import fold
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.lookback import replay
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
 from fsm_agent.step import KeyOutcome
@@ -87,6 +88,7 @@ async def _read(store: Store, agent_id: str, lives: tuple[Life, ...]) -> Kept:
         fold(record.snapshot, record.tail).values,
         await read_workflow(store, record.head.definition),
         {key: await _outcome(store, agent_id, key) for key in _asked_keys(agent_id, lives)},
+        tuple(str(mismatch) for mismatch in (await replay(store, agent_id)).mismatches),
     )
 
 
