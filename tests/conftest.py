@@ -25,3 +25,18 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.delenv("FSM_AGENT_STORE", raising=False)
     monkeypatch.delenv("FSM_AGENT_KEYS", raising=False)
     return Shop(tmp_path)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres", "redis", "tiered"])
+def every_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty store of every kind."""
+    match request.param:
+        case "memory":
+            return "memory://"
+        case "sqlite":
+            return f"sqlite:///{tmp_path / 'agents.db'}"
+        case "tiered":
+            return f"tiered:sqlite:///{tmp_path / 'warm.db'},sqlite:///{tmp_path / 'cold.db'}"
+        case server:
+            url: str = request.getfixturevalue(f"{server}_url")
+            return url

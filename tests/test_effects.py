@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +21,10 @@ Opener = Callable[[], Store]
 MODES = ["idempotent", "check", "at_most_once"]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """Opens an empty store of every kind that comes with us."""
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'agents.db'}"
-    return lambda: open_store(url)
+@pytest.fixture
+def opened(every_url: str) -> Opener:
+    """Opens an empty store of every kind."""
+    return lambda: open_store(every_url)
 
 
 def payer(world: World, *, attempts: int = 1, **options: Any) -> Any:

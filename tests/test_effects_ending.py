@@ -28,12 +28,11 @@ from tests.world import PAYING, World, failing
 Opener = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
-    """Opens an empty store of every kind that comes with us; nobody finds out by a renewal that it was replaced."""
+@pytest.fixture
+def opened(every_url: str, monkeypatch: pytest.MonkeyPatch) -> Opener:
+    """Opens an empty store of every kind; nobody finds out by a renewal that it was replaced."""
     monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 3_600_000)
-    url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'agents.db'}"
-    return lambda: open_store(url)
+    return lambda: open_store(every_url)
 
 
 async def taken_over(store: Store) -> Head:
@@ -128,7 +127,7 @@ async def test_a_zombie_in_a_thread_is_stopped_too(opened: Opener) -> None:
         head = await taken_over(store)
         go_on.set()
         assert (await driven).version == 1
-        assert (world.charged, seen, await store.effects("a"), await store.head("a")) == ({}, [], (), head)
+        assert (world.charged, seen, list(await store.effects("a")), await store.head("a")) == ({}, [], [], head)
 
 
 @on_loop
