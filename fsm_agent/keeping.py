@@ -101,7 +101,8 @@ async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, pu
             purged.deleted.append(head.id)
         elif steps := await _shorten(store, retention, head, is_dry=purged.is_dry):
             purged.shortened[head.id] = steps
-            logger.info("history shortened", extra={"action": "history_shortened", **facts})
+            if not purged.is_dry:
+                logger.info("history shortened", extra={"action": "history_shortened", **facts})
     except Refused:
         logger.debug("agent has moved on and is left alone", extra={"action": "purge_overtaken", **facts})
     except (KeyMissing, StoreCorrupt) as error:
