@@ -16,11 +16,17 @@ from fsm_agent.step import Event, KeyOutcome, Queued, Step
 
 
 class No(Exception):
-    """The store must raise this error, and change nothing."""
+    """The store must raise one of these errors, each of which is true, and change nothing."""
 
-    def __init__(self, kind: type[Exception]) -> None:
-        super().__init__(kind.__name__)
-        self.kind = kind
+    def __init__(self, *kinds: type[Exception]) -> None:
+        super().__init__(*(kind.__name__ for kind in kinds))
+        self.kinds = kinds
+
+
+def refuse(wrong: Mapping[type[Exception], object]) -> None:
+    """Raise ``No`` for all that is wrong; which of it is told first is not said anywhere."""
+    if kinds := [kind for kind, is_wrong in wrong.items() if is_wrong]:
+        raise No(*kinds)
 
 
 @dataclass
@@ -82,10 +88,8 @@ class Space:
 
     def create(self, creation: Creation) -> Head:
         head, key = creation.head, creation.key
-        if head.id in self.agents or (key is not None and self.find_key(key)):
-            raise No(AgentExists)
-        if head.definition not in self.definitions:
-            raise No(StoreCorrupt)
+        is_taken = head.id in self.agents or (key is not None and self.find_key(key))
+        refuse({AgentExists: is_taken, StoreCorrupt: head.definition not in self.definitions})
         [step] = creation.steps
         start = None if key is None else (key, creation.fingerprint)
         made = head._replace(epoch=1, lease=creation.lease)
@@ -94,16 +98,14 @@ class Space:
 
     def commit(self, commit: Commit) -> Committed:
         agent, head = self.find(commit.head.id), commit.head
-        if (
+        is_late = (
             head.version != agent.head.version + 1
             or commit.epoch not in (None, agent.head.epoch)
             or commit.key in agent.keys
             or (commit.dequeue is not None and commit.dequeue not in agent.queue)
             or (commit.settlement and not self._is_open(agent, commit.settlement.key))
-        ):
-            raise No(Conflict)
-        if commit.repins and head.definition not in self.definitions:
-            raise No(StoreCorrupt)
+        )
+        refuse({Conflict: is_late, StoreCorrupt: commit.repins and head.definition not in self.definitions})
         was, epoch = agent.head, agent.head.epoch + (commit.epoch is None)
         agent.head = head._replace(epoch=epoch, lease=commit.lease, created_ms=was.created_ms)
         if not commit.repins:
@@ -202,17 +204,15 @@ class Space:
         del self.agents[seen.id]
 
     def adopt(self, agent: Agent, replaces: Head | None) -> None:
-        head = agent.head
-        if replaces is not None and (there := self.find(replaces.id)) is not None:
+        head, is_late = agent.head, False
+        if replaces is not None:
+            there = self.find(replaces.id)
             told = (replaces.version, replaces.epoch, replaces.lease, replaces.queued)
-            if (there.head.version, there.head.epoch, there.head.lease, len(there.queue)) != told:
-                raise No(Conflict)
+            is_late = (there.head.version, there.head.epoch, there.head.lease, len(there.queue)) != told
         others = {name for name in self.agents if replaces is None or name != replaces.id}
         taken = self.find_key(agent.start[0]) if agent.start else None
-        if head.id in others or (taken and taken[0] in others):
-            raise No(AgentExists)
-        if head.definition not in self.definitions:
-            raise No(StoreCorrupt)
+        is_taken = head.id in others or (taken is not None and taken[0] in others)
+        refuse({Conflict: is_late, AgentExists: is_taken, StoreCorrupt: head.definition not in self.definitions})
         self.agents[head.id] = agent.copy()
 
     def due(self, now_ms: int) -> dict[str, int]:

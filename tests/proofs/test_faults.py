@@ -135,3 +135,18 @@ def test_the_page_on_the_proof_names_every_option_and_promise() -> None:
     assert [name for name in MUTANTS if f"`{name}`" not in page] == []
     words = " ".join(page.split())
     assert [name for name in REQUIRED if name not in words] == []
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_the_store_that_the_writers_open(name: str, tmp_path: Path) -> None:
+    said = f"""
+import sys
+import fsm_agent.stores.sqlite.store
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.faults.mutants import become
+become({name!r})
+store = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__]
+print(type(store.units.__loader__).__module__)
+"""
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "fsm_agent.testing.faults.mutants\n"

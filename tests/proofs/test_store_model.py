@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -94,7 +95,7 @@ class StoreMachine(RuleBasedStateMachine):
         try:
             expected: Any = model()
         except No as no:
-            with pytest.raises(no.kind):
+            with pytest.raises(no.kinds):
                 self.loop.run(self.awaited(said, space))
             return None
         found = self.loop.run(self.awaited(said, space))
@@ -167,10 +168,9 @@ class StoreMachine(RuleBasedStateMachine):
         if (known := self.models[space].agents.get(agent)) is None:
             return None
         oldest = min(known.steps, default=known.head.version + 1)
-        folded = Folded(dict(known.values.get(oldest - 1, {})))
+        folded = Folded(deepcopy(known.values.get(oldest - 1, {})))
         for version, step in known.steps.items():
-            folded.take(version, Delta(dict(step.delta.set), (), {**step.delta.append}))
-            folded.values = {**folded.values, "log": list(folded.values["log"])}
+            folded.take(version, Delta(deepcopy(dict(step.delta.set)), (), step.delta.append))
         return folded.snapshot(known.head.version)
 
     def _queued(self, space: int, agent: str, choice: int) -> int | None:

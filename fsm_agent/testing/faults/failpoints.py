@@ -1,12 +1,14 @@
 """Places at which a writer ends: before, during and after each write of the store, in actions and in effects.
 
 A failpoint reads ``commit:before:17``: at the seventeenth commit, before anything is written. ``during`` sets a timer
-within the time that the last such write took, so that the end comes at any instruction.
+within the time that the last such write took, so that the end comes at any instruction, or, in SQLite, by turns waits
+for one of its statements.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ from fsm_agent.testing.faults.journal import Journal
 from fsm_agent.testing.faults.places import PLACES
 
 _LONGEST_S: Final = 0.01
+#: About as many as a commit consists of.
+_STATEMENTS: Final = 8
 
 
 class Failpoint(NamedTuple):
@@ -56,6 +60,10 @@ class Failpoints:
         self._end = end
         self._passed: Counter[tuple[str, str]] = Counter()
         self._took_s: dict[str, float] = {}
+        self._chance = random.Random(journal.writer)
+        #: whether somebody tells of statements
+        self.hears_statements = False
+        self._statements_left = 0
 
     def reach(self, place: str, moment: str) -> None:
         """Go by, or end here."""
@@ -65,20 +73,34 @@ class Failpoints:
 
     @contextmanager
     def during(self, place: str) -> Iterator[None]:
-        """Do something that may be ended at any instruction."""
+        """Do something that may be ended at any instruction, or, where statements are told, between any two."""
         began = perf_counter()
         is_armed = self._is_due(place, "during")
         if is_armed:
             self._note()
-            # unhandled, the signal ends a process like SIGKILL; where in its time, the writer's number says
-            fraction = (self._passed[place, "during"] * 0.618034) % 1
-            signal.setitimer(signal.ITIMER_REAL, max(1e-6, self._took_s.get(place, 0.001) * fraction))
+            self._arm(place)
         try:
             yield
         finally:
             if is_armed:
+                self._statements_left = 0
                 signal.setitimer(signal.ITIMER_REAL, 0)
             self._took_s[place] = min(perf_counter() - began, _LONGEST_S)
+
+    def _arm(self, place: str) -> None:
+        """Let the end come somewhere in the time that this takes."""
+        if self.hears_statements and self._chance.random() < 0.5:
+            self._statements_left = self._chance.randint(1, _STATEMENTS)
+        else:  # unhandled, the signal ends a process like SIGKILL
+            longest_s = self._took_s.get(place, 0.001)
+            signal.setitimer(signal.ITIMER_REAL, max(1e-6, self._chance.uniform(0, longest_s)))
+
+    def statement(self) -> None:
+        """A statement of the database is about to begin, in whatever thread."""
+        if self._statements_left:
+            self._statements_left -= 1
+            if not self._statements_left:
+                self._end()
 
     def _is_due(self, place: str, moment: str) -> bool:
         self._passed[place, moment] += 1
@@ -90,3 +112,15 @@ class Failpoints:
         planned = self._planned
         assert planned is not None  # noqa: S101 - it is due
         self._journal.noted("failpoint", {"place": planned.place, "moment": planned.moment})
+
+
+def hear_statements_of_sqlite(failpoints: Failpoints) -> None:
+    """Of every database that this process opens from now on."""
+    import apsw
+
+    def told(*_: object) -> bool:
+        failpoints.statement()
+        return True
+
+    failpoints.hears_statements = True
+    apsw.connection_hooks.append(lambda db: db.set_exec_trace(told))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any, NoReturn, Protocol
 
 from fsm_agent.stores.base import Store
+from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Gone, Journal
 from fsm_agent.testing.faults.orders import Orders
 from fsm_agent.testing.faults.writer import live, watching
@@ -100,7 +101,8 @@ class TaskHerd:
     async def _live(self, orders: Orders, life: _Life) -> None:
         try:
             with watching(life.journal):
-                await live(orders, self._store, life.journal, life.stopped, end=life.end, pulse=life)
+                failpoints = Failpoints(life.journal, orders.planned, end=life.end)
+                await live(orders, self._store, life.journal, failpoints, life.stopped, pulse=life)
         except (BaseExceptionGroup, Gone, asyncio.CancelledError) as error:
             if not life.is_gone:
                 life.journal.noted("broken", {"why": repr(error)})

@@ -73,7 +73,7 @@ def become(name: str | None) -> None:
     if name is None:
         return
     sys.meta_path.insert(0, _Finder(MUTANTS[name].changes))
-    for module in [each for each in sys.modules if each.startswith("fsm_agent.stores.sqlite.store")]:
+    for module in [each for each in sys.modules if each.startswith("fsm_agent.stores.sqlite.")]:
         package, _, bare = module.rpartition(".")
         delattr(sys.modules[package], bare)
         del sys.modules[module]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from fsm_agent.testing.faults.failpoints import Failpoint
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,14 @@ class Orders:
     is_short_of_disk: bool = False
 
     @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite:")
+
+    @property
+    def planned(self) -> Failpoint | None:
+        return Failpoint.parse(self.failpoint) if self.failpoint else None
+
+    @property
     def journals(self) -> Path:
         return Path(self.folder) / "journals"
 
@@ -41,10 +50,3 @@ class Orders:
     @property
     def clock(self) -> Path:
         return Path(self.folder) / "clock"
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Orders:
-        return cls(**json.loads(text))

@@ -125,7 +125,7 @@ async def _run(subject: Subject, orders: Orders, seconds: float, writers: int) -
             orders,
             writers,
             subject.server,
-            fills_disk=orders.url.startswith("sqlite:"),
+            fills_disk=orders.is_sqlite,
             moments=_MOMENTS - {"during"} if subject.is_one_process else _MOMENTS,
         )
         try:

@@ -8,11 +8,11 @@ import random
 import resource
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runner import Runner
@@ -22,7 +22,7 @@ from fsm_agent.testing.faults import mutants
 from fsm_agent.testing.faults.client import Client, Place, Said
 from fsm_agent.testing.faults.clock import SharedClock
 from fsm_agent.testing.faults.errand import World, actions_in
-from fsm_agent.testing.faults.failpoints import Failpoint, Failpoints, die
+from fsm_agent.testing.faults.failpoints import Failpoints, hear_statements_of_sqlite
 from fsm_agent.testing.faults.journal import Gone, Journal, read_life
 from fsm_agent.testing.faults.orders import Orders
 from fsm_agent.testing.faults.store import FaultyStore, Pulse
@@ -43,10 +43,12 @@ async def _in_process(orders: Orders) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     clock = SharedClock(orders.clock, skew_ms=orders.skew_ms)
-    store = await _opened(orders, clock)
     journal = Journal(orders.journals, orders.name)
+    failpoints = Failpoints(journal, orders.planned)
+    if orders.is_sqlite:
+        hear_statements_of_sqlite(failpoints)
     with watching(journal):
-        await live(orders, store, journal, stopped)
+        await live(orders, await _opened(orders, clock), journal, failpoints, stopped)
 
 
 async def _opened(orders: Orders, clock: SharedClock) -> Store:
@@ -62,14 +64,13 @@ async def live(
     orders: Orders,
     store: Store,
     journal: Journal,
+    failpoints: Failpoints,
     stopped: asyncio.Event,
     *,
-    end: Callable[[], NoReturn] = die,
     pulse: Pulse | None = None,
 ) -> None:
-    """Write until ``stopped`` is set, or until ``end`` is called, which is how a failpoint ends this writer."""
+    """Write until ``stopped`` is set, or a failpoint ends this writer."""
     chance = random.Random(f"{orders.seed} {orders.name}")
-    failpoints = Failpoints(journal, Failpoint.parse(orders.failpoint) if orders.failpoint else None, end=end)
     world = World(orders.world, journal, failpoints, chance)
     places = [Place(number) for number in range(orders.places)]
     doubtful = _doubtful(orders)
