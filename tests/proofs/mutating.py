@@ -102,9 +102,9 @@ def is_free(text: str, mutation: Mutation) -> bool:
 
 
 def is_declaration(text: str, mutation: Mutation) -> bool:
-    """Whether it was the name of a field, an event or a state, which stands elsewhere too."""
+    """Whether it was the name of a field or of a part of one, an event or a state, which stands elsewhere too."""
     path, _, is_key = _scalar_at(text, mutation.start)
-    return is_key and (path[:1] == ("events",) or path[-1:] in {("data",), ("states",)})
+    return is_key and (path[:1] == ("events",) or path[-1:] in {("data",), ("states",), ("properties",)})
 
 
 def _is_mentioned(field: str, text: str) -> bool:
