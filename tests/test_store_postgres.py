@@ -45,6 +45,15 @@ class TestPostgresStore(DurableStoreContract):
         return postgres_url
 
     @in_loop
+    async def test_who_is_often_not_adopted_leaves_the_statements_of_others_alone(self, store: Store) -> None:
+        await store.create(a_creation())
+        dossier = await store.dump(ID)
+        for _ in range(20):
+            with pytest.raises(Conflict):
+                await store.adopt(dossier, replaces=dossier.head._replace(epoch=9))
+            assert await store.dump(ID) == dossier
+
+    @in_loop
     async def test_no_verb_reads_a_table_from_end_to_end(self, store: Store) -> None:
         assert isinstance(store, PostgresStore)
         plans: list[str] = []

@@ -165,7 +165,8 @@ class Pool:
 
     async def _connect(self) -> Session:
         try:
-            connection = await psycopg.AsyncConnection.connect(**self._told(), autocommit=True)
+            # What psycopg has prepared, it drops after a rollback, and everything of ours with it.
+            connection = await psycopg.AsyncConnection.connect(**self._told(), autocommit=True, prepare_threshold=None)
             session = Session(connection)
             self._set_alarm(session)
             self._lent.add(session)
