@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
+import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
+from benchmarks.dialogue import Dialogue
 from benchmarks.measure import Row, at_most, noted
 from benchmarks.places import Place, TieredPlace
 from benchmarks.sizes import Sizes
@@ -25,29 +28,37 @@ class Crowd(NamedTuple):
     wake: float
 
 
-def waiting_crowd(place: Place, sizes: Sizes) -> list[Row]:
-    """Memory and Redis keep everything in RAM: the bar of 1 KB is that of a file on a disk."""
-    crowd = asyncio.run(_crowd(place, sizes))
-    work = f"{sizes.crowd:,} waiting agents, {place.name}"
-    weight = f"{crowd.each:,.0f} B an agent, with its data of about 500 B, its two steps and a timer"
-    weighed = f"{work}: KB each"
-    rows = [
-        at_most(weighed, 1, crowd.each / 1000, weight)
-        if place.name == "SQLite"
-        else noted(weighed, crowd.each / 1000, weight)
-    ]
+@cache
+def crowd_of(place: Place, sizes: Sizes) -> Crowd:
+    """Gathered once, for all tables that it stands in; in memory, in a process that has had no other before."""
     if place.name == "memory":
-        return [*rows, noted(f"{work}: wake p50", None, f"p50 {crowd.wake * 1e6:,.0f} us (load, decide, commit)")]
+        with Dialogue([sys.executable, "-m", "benchmarks.writer"]) as alone:
+            return Crowd(**alone.ask("gather", agents=sizes.crowd, wakes=sizes.wakes))
+    return asyncio.run(gathered(place, sizes.crowd, sizes.wakes))
+
+
+def waiting_crowd(place: Place, sizes: Sizes) -> list[Row]:
+    """The bar of 1 KB is that of a file: memory and Redis keep everything in RAM, ready to be read."""
+    crowd = crowd_of(place, sizes)
+    title = f"{sizes.crowd:,} waiting agents, {place.name}"
+    weight = f"{crowd.each:,.0f} B an agent, with its data of about 500 B, its two steps and a timer"
+    weighed = f"{title}: KB each"
+    if place.name == "SQLite":
+        rows = [at_most(weighed, 1, crowd.each / 1000, weight)]
+    else:
+        rows = [noted(weighed, crowd.each / 1000, weight)]
+    if place.name == "memory":
+        return [*rows, noted(f"{title}: wake p50", None, f"p50 {crowd.wake * 1e6:,.0f} us (load, decide, commit)")]
     raw = raw_wake(place, sizes, sizes.crowd)
     speed = f"p50 {crowd.wake * 1e6:,.0f} us (load, decide, commit) against {raw * 1e6:,.0f} us raw (read, step)"
-    return [*rows, at_most(f"{work}: wake p50 against raw", 3, crowd.wake / raw, speed)]
+    return [*rows, at_most(f"{title}: wake p50 against raw", 3, crowd.wake / raw, speed)]
 
 
-async def _crowd(place: Place, sizes: Sizes) -> Crowd:
+async def gathered(place: Place, agents: int, wakes: int) -> Crowd:
     async with Runner(open_store(place.fresh()), actions=[work]) as runner:
-        ids = await gather_crowd(runner, sizes.crowd)
-        each = place.weigh() / sizes.crowd
-        return Crowd(each, statistics.median(await wake_some(runner, ids, sizes.wakes)))
+        ids = await gather_crowd(runner, agents)
+        each = place.weigh() / agents
+        return Crowd(each, statistics.median(await wake_some(runner, ids, wakes)))
 
 
 async def gather_crowd(runner: Runner, agents: int) -> list[str]:
@@ -94,12 +105,15 @@ async def _archived(place: TieredPlace, sizes: Sizes, agents: int) -> list[Row]:
         stub, cold = place.weigh() / agents, place.weigh_cold() / agents
         wake = statistics.median(await wake_some(runner, ids, sizes.wakes))
         raw = await asyncio.to_thread(raw_wake, place, sizes, agents)
-    work = f"{agents:,} waiting agents, tiered"
-    weight = f"{stub:,.0f} B in Redis where {warm:,.0f} B were, and {cold:,.0f} B in PostgreSQL; {archive * 1e3:.1f} ms to archive one"
+    title = f"{agents:,} waiting agents, tiered"
+    weight = (
+        f"{stub:,.0f} B in Redis where {warm:,.0f} B were, and {cold:,.0f} B in PostgreSQL; "
+        f"{archive * 1e3:.1f} ms to archive one"
+    )
     speed = f"p50 {wake * 1e6:,.0f} us (recall, load, decide, commit) against {raw * 1e6:,.0f} us raw in Redis"
     return [
-        noted(f"{work}, archived: part of Redis that they still take", stub / warm, weight),
-        noted(f"{work}: wake p50 out of the archive against raw", wake / raw, speed),
+        noted(f"{title}, archived: part of Redis that they still take", stub / warm, weight),
+        noted(f"{title}: wake p50 out of the archive against raw", wake / raw, speed),
     ]
 
 
