@@ -138,7 +138,7 @@ def measured(all_patterns: list[Pattern], sizes: Sizes) -> dict[str, Figures]:
     for name, place in kept.items():
         try:
             figures[name].each = crowd_of(place, sizes).each
-        except Exception as error:  # noqa: BLE001 - the other figures stand
+        except Exception as error:
             figures[name].trouble = reason(error)
     return figures
 

@@ -19,10 +19,50 @@ DATA: dict[str, Any] = {
     "note": "",
 }
 
-_WORDS = (
-    "the flight that leaves in morning is cheaper but has a stop of two hours and window seats are gone on later one "
-    "would you rather pay forty more for direct connection or keep first offer until tomorrow evening at same price"
-).split()
+_WORDS = [
+    "the",
+    "flight",
+    "that",
+    "leaves",
+    "in",
+    "morning",
+    "is",
+    "cheaper",
+    "but",
+    "has",
+    "a",
+    "stop",
+    "of",
+    "two",
+    "hours",
+    "and",
+    "window",
+    "seats",
+    "are",
+    "gone",
+    "on",
+    "later",
+    "one",
+    "would",
+    "you",
+    "rather",
+    "pay",
+    "forty",
+    "more",
+    "for",
+    "direct",
+    "connection",
+    "or",
+    "keep",
+    "first",
+    "offer",
+    "until",
+    "tomorrow",
+    "evening",
+    "at",
+    "same",
+    "price",
+]
 
 
 def note(count: int) -> str:

@@ -54,7 +54,7 @@ def take_turns(all_of_them: Mapping[str, Callable[[], float]], *, runs: int) -> 
                 continue
             try:
                 took = work()
-            except Exception as error:  # noqa: BLE001 - whatever goes wrong there, the rest can be measured
+            except Exception as error:
                 turns.reasons[name] = reason(error)
                 continue
             if turn:
@@ -67,7 +67,7 @@ def attempt(what: str, work: Callable[[], list[Row]]) -> list[Row]:
     """The rows of one measurement, or one that says why there are none: a long run does not end for it."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:
         traceback.print_exc(file=sys.stderr)
         return [Row(what, "", None, None, reason(error))]
 

@@ -27,6 +27,10 @@ _POSTGRES: Final = {"max_connections": "200"}
 _EVERYSEC: Final = {**DURABLE, "appendfsync": "everysec"}
 
 
+#: Where our agents are; each peer has a spot of its own.
+OURS: Final = "agents"
+
+
 class Place(ABC):
     """One backend. ``fresh`` forgets what was there before."""
 
@@ -34,11 +38,11 @@ class Place(ABC):
 
     @abstractmethod
     def fresh(self) -> str:
-        """The URL of an empty store."""
+        """The URL of an empty store of ours."""
 
     @abstractmethod
-    def weigh(self) -> int:
-        """Bytes that whoever wrote into the fresh store takes."""
+    def weigh(self, spot: str = OURS) -> int:
+        """Bytes that whoever wrote there since it was empty takes."""
 
     @abstractmethod
     @contextmanager
@@ -49,9 +53,9 @@ class Place(ABC):
     def weigh_raw(self, raw: Raw) -> int:
         """Bytes that it takes."""
 
-    def for_peers(self) -> dict[str, Any]:
-        """An empty place, as a peer is told of it."""
-        raise LookupError(f"no peer keeps agents in {self.name}")
+    def for_peer(self, spot: str) -> dict[str, Any]:
+        """An empty place, as a peer is told of it; what stands in other spots stays, except in Redis."""
+        raise LookupError(f"{spot} keeps no agents in {self.name}")
 
 
 class MemoryPlace(Place):
@@ -62,7 +66,7 @@ class MemoryPlace(Place):
         self._before = _resident()
         return "memory://"
 
-    def weigh(self) -> int:
+    def weigh(self, spot: str = OURS) -> int:  # noqa: ARG002 - there is but one
         return _resident() - self._before
 
     def raw(self) -> Any:
@@ -77,38 +81,37 @@ class SqlitePlace(Place):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._number = 0
+        self._numbers: dict[str, int] = {}
 
     def fresh(self) -> str:
-        return f"sqlite:///{self._next()}"
+        return f"sqlite:///{self._next(OURS)}"
 
-    def weigh(self) -> int:
-        return weigh_sqlite(self._path)
+    def weigh(self, spot: str = OURS) -> int:
+        return weigh_sqlite(self._path(spot))
 
     @contextmanager
     def raw(self) -> Iterator[Raw]:
-        raw = RawSqlite(self._folder / f"raw{self._number}.db")
+        raw = RawSqlite(self._next("raw"))
         try:
             yield raw
         finally:
             raw.close()
-            _remove(raw.path)
 
     def weigh_raw(self, raw: Raw) -> int:
         assert isinstance(raw, RawSqlite)
         return weigh_sqlite(raw.path)
 
-    def for_peers(self) -> dict[str, Any]:
-        return {"backend": "sqlite", "path": str(self._next())}
+    def for_peer(self, spot: str) -> dict[str, Any]:
+        return {"backend": "sqlite", "path": str(self._next(spot))}
 
-    def _next(self) -> Path:
-        _remove(self._path)
-        self._number += 1
-        return self._path
+    def _next(self, spot: str) -> Path:
+        """A file that was never there: what still has the old one open does no harm."""
+        _remove(self._path(spot))
+        self._numbers[spot] = self._numbers.get(spot, 0) + 1
+        return self._path(spot)
 
-    @property
-    def _path(self) -> Path:
-        return self._folder / f"agents{self._number}.db"
+    def _path(self, spot: str) -> Path:
+        return self._folder / f"{spot}{self._numbers.get(spot, 0)}.db"
 
 
 class PostgresPlace(Place):
@@ -118,10 +121,12 @@ class PostgresPlace(Place):
         self._server = server
 
     def fresh(self) -> str:
-        return self._server.make_database("agents")
+        return self._server.make_database(OURS)
 
-    def weigh(self) -> int:
-        return self._weigh("agents")
+    def weigh(self, spot: str = OURS) -> int:
+        """Tables with their indexes and what is kept out of line."""
+        ((size,),) = self._server.execute(_TABLES, spot)
+        return int(size)
 
     @contextmanager
     def raw(self) -> Iterator[Raw]:
@@ -131,24 +136,13 @@ class PostgresPlace(Place):
         finally:
             raw.close()
 
-    def weigh_raw(self, raw: Raw) -> int:
-        return self._weigh("raw")
+    def weigh_raw(self, raw: Raw) -> int:  # noqa: ARG002 - it is the only one here
+        return self.weigh("raw")
 
-    def for_peers(self) -> dict[str, Any]:
-        url = self.fresh()
-        return {
-            "backend": "postgres",
-            "url": url,
-            "host": "127.0.0.1",
-            "port": self._server.port,
-            "user": "fsm",
-            "database": "agents",
-        }
-
-    def _weigh(self, database: str) -> int:
-        """Tables with their indexes and what is kept out of line."""
-        ((size,),) = self._server.execute(_TABLES, database)
-        return int(size)
+    def for_peer(self, spot: str) -> dict[str, Any]:
+        url = self._server.make_database(spot)
+        where = {"host": "127.0.0.1", "port": self._server.port, "user": "fsm", "database": spot}
+        return {"backend": "postgres", "url": url, **where}
 
 
 _TABLES: Final = """
@@ -169,7 +163,7 @@ class RedisPlace(Place):
         self._before = self._used()
         return self._server.url()
 
-    def weigh(self) -> int:
+    def weigh(self, spot: str = OURS) -> int:  # noqa: ARG002 - it has one memory
         return self._used() - self._before
 
     @contextmanager
@@ -180,11 +174,11 @@ class RedisPlace(Place):
         finally:
             raw.close()
 
-    def weigh_raw(self, raw: Raw) -> int:
+    def weigh_raw(self, raw: Raw) -> int:  # noqa: ARG002 - see above
         return self._used() - self._before
 
-    def for_peers(self) -> dict[str, Any]:
-        self.fresh()
+    def for_peer(self, spot: str) -> dict[str, Any]:  # noqa: ARG002 - see above
+        RedisPlace.fresh(self)
         return {"backend": "redis", "host": "127.0.0.1", "port": self._server.port}
 
     def _used(self) -> int:
@@ -209,8 +203,8 @@ class TieredPlace(RedisPlace):
     def weigh_cold(self) -> int:
         return self._cold.weigh()
 
-    def for_peers(self) -> dict[str, Any]:
-        return Place.for_peers(self)
+    def for_peer(self, spot: str) -> dict[str, Any]:
+        return Place.for_peer(self, spot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def serve(verbs: Mapping[str, Callable[..., dict[str, Any]]]) -> None:
         request = json.loads(line)
         try:
             answer = verbs[request.pop("do")](**request)
-        except Exception as error:  # noqa: BLE001 - whoever asks shall know, and go on without us
+        except Exception as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
