@@ -19,50 +19,11 @@ DATA: dict[str, Any] = {
     "note": "",
 }
 
-_WORDS = [
-    "the",
-    "flight",
-    "that",
-    "leaves",
-    "in",
-    "morning",
-    "is",
-    "cheaper",
-    "but",
-    "has",
-    "a",
-    "stop",
-    "of",
-    "two",
-    "hours",
-    "and",
-    "window",
-    "seats",
-    "are",
-    "gone",
-    "on",
-    "later",
-    "one",
-    "would",
-    "you",
-    "rather",
-    "pay",
-    "forty",
-    "more",
-    "for",
-    "direct",
-    "connection",
-    "or",
-    "keep",
-    "first",
-    "offer",
-    "until",
-    "tomorrow",
-    "evening",
-    "at",
-    "same",
-    "price",
-]
+_TALK = (
+    "the flight that leaves in morning is cheaper but has a stop of two hours and window seats are gone on later one "
+    "would you rather pay forty more for direct connection or keep first offer until tomorrow evening at same price"
+)
+_WORDS = tuple(_TALK.split())
 
 
 def note(count: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import apsw
 import psutil
+import redis
 
 from benchmarks.raw import Raw, RawPostgres, RawRedis, RawSqlite
 from tests.servers.postgres import PostgresServer
@@ -24,7 +25,6 @@ from tests.servers.redis import DURABLE, RedisServer
 
 #: As Debian and everybody ships it: fsync, full_page_writes and synchronous_commit are on.
 _POSTGRES: Final = {"max_connections": "200"}
-_EVERYSEC: Final = {**DURABLE, "appendfsync": "everysec"}
 
 
 #: Where our agents are; each peer has a spot of its own.
@@ -66,7 +66,7 @@ class MemoryPlace(Place):
         self._before = _resident()
         return "memory://"
 
-    def weigh(self, spot: str = OURS) -> int:  # noqa: ARG002 - there is but one
+    def weigh(self, spot: str = OURS) -> int:
         return _resident() - self._before
 
     def raw(self) -> Any:
@@ -136,7 +136,7 @@ class PostgresPlace(Place):
         finally:
             raw.close()
 
-    def weigh_raw(self, raw: Raw) -> int:  # noqa: ARG002 - it is the only one here
+    def weigh_raw(self, raw: Raw) -> int:
         return self.weigh("raw")
 
     def for_peer(self, spot: str) -> dict[str, Any]:
@@ -153,17 +153,19 @@ WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')
 
 
 class RedisPlace(Place):
+    """Ours is database 0, the yardstick has 1, peers have 2."""
+
     def __init__(self, server: RedisServer, policy: str) -> None:
         self.name = f"Redis, {policy}"
         self._server = server
         self._before = 0
 
     def fresh(self) -> str:
-        self._server.execute("FLUSHALL")
-        self._before = self._used()
+        self._empty(0)
         return self._server.url()
 
-    def weigh(self, spot: str = OURS) -> int:  # noqa: ARG002 - it has one memory
+    def weigh(self, spot: str = OURS) -> int:
+        """What has been added since somebody asked for an empty place; there is but one memory."""
         return self._used() - self._before
 
     @contextmanager
@@ -174,12 +176,17 @@ class RedisPlace(Place):
         finally:
             raw.close()
 
-    def weigh_raw(self, raw: Raw) -> int:  # noqa: ARG002 - see above
-        return self._used() - self._before
+    def weigh_raw(self, raw: Raw) -> int:
+        return self.weigh()
 
-    def for_peer(self, spot: str) -> dict[str, Any]:  # noqa: ARG002 - see above
-        RedisPlace.fresh(self)
-        return {"backend": "redis", "host": "127.0.0.1", "port": self._server.port}
+    def for_peer(self, spot: str) -> dict[str, Any]:
+        self._empty(2)
+        return {"backend": "redis", "host": "127.0.0.1", "port": self._server.port, "database": 2}
+
+    def _empty(self, database: int) -> None:
+        with redis.Redis(port=self._server.port, db=database) as client:
+            client.flushdb()
+        self._before = self._used()
 
     def _used(self) -> int:
         return int(self._server.execute("INFO", "memory")["used_memory"])
@@ -225,13 +232,15 @@ class Places:
 
 
 @contextmanager
-def open_places() -> Iterator[Places]:
+def open_places(
+    postgres_settings: Mapping[str, str] = _POSTGRES, redis_settings: Mapping[str, str] = DURABLE
+) -> Iterator[Places]:
     """Starts the servers, and stops them whatever happens."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="fsm-bench-")))
-        postgres = stack.enter_context(PostgresServer(_POSTGRES))
-        always = stack.enter_context(RedisServer(DURABLE))
-        everysec = stack.enter_context(RedisServer(_EVERYSEC))
+        postgres = stack.enter_context(PostgresServer(postgres_settings))
+        always = stack.enter_context(RedisServer(redis_settings))
+        everysec = stack.enter_context(RedisServer({**redis_settings, "appendfsync": "everysec"}))
         yield Places(
             memory=MemoryPlace(),
             sqlite=SqlitePlace(folder),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import transitions
 
 from benchmarks.measure import Row, at_least, at_most, interleave, noted, timed
-from benchmarks.places import Place, Places, SqlitePlace
+from benchmarks.places import Place, SqlitePlace
 from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, EFFECTING, TALKING, WORKING, talk, work, work_outside
 from fsm_agent import Runner, Store, Workflow, open_store
@@ -123,10 +123,11 @@ def converse(place: Place, messages: int) -> Conversation:
 
 
 async def _converse(place: Place, messages: int) -> Conversation:
-    marks = [time.perf_counter()]
+    marks: list[float] = []
+    third = messages // 3
 
     def observe(head: Any) -> None:
-        if head.version % (messages // 3) == 0 and len(marks) == head.version // (messages // 3):
+        if head.version == max(1, len(marks) * third) and len(marks) <= 3:
             marks.append(time.perf_counter())
 
     async with Runner(open_store(place.fresh()), actions=[talk], observe=observe) as runner:
@@ -159,30 +160,3 @@ def sealed_steps(place: Place, sizes: Sizes) -> list[Row]:
     pair = interleave(lambda: of(keys), lambda: of(None), runs=sizes.runs)
     detail = f"{pair.subject / steps * 1e6:,.0f} us against {pair.yardstick / steps * 1e6:,.0f} us unsealed"
     return [noted(f"a sealed step against a plain one, {place.name}", pair.subject / pair.yardstick, detail)]
-
-
-def all_steps(places: Places, sizes: Sizes) -> list[tuple[str, Callable[[], list[Row]]]]:
-    """What is measured here, by a name for what cannot be."""
-    measures: list[tuple[str, Callable[[], list[Row]]]] = [
-        ("engine in memory", lambda: engine_in_memory(sizes)),
-        ("conversation, memory", lambda: long_conversation(places.memory, sizes)),
-    ]
-    for place in places.durable:
-        measures += [
-            (f"one agent, durable steps, {place.name}", lambda place=place: one_agent_durable(place, sizes)),
-            (f"many agents, {place.name}", lambda place=place: hundred_agents(place, sizes)),
-        ]
-    for place in (places.sqlite, places.postgres, places.redis, places.tiered):
-        measures.append((f"conversation, {place.name}", lambda place=place: long_conversation(place, sizes)))
-    return measures
-
-
-def all_costs(places: Places, sizes: Sizes) -> list[tuple[str, Callable[[], list[Row]]]]:
-    """What costs extra where it is used."""
-    measures: list[tuple[str, Callable[[], list[Row]]]] = []
-    for place in (places.memory, places.sqlite, places.postgres, places.redis):
-        measures += [
-            (f"effect, {place.name}", lambda place=place: effect_a_step(place, sizes)),
-            (f"sealed, {place.name}", lambda place=place: sealed_steps(place, sizes)),
-        ]
-    return measures

@@ -125,7 +125,7 @@ def _persister(where: dict[str, Any], *, tuned: bool) -> Any:
         case _:
             from burr.integrations.persisters.b_redis import RedisBasePersister
 
-            return RedisBasePersister.from_values(host=where["host"], port=where["port"], db=0)
+            return RedisBasePersister.from_values(host=where["host"], port=where["port"], db=where["database"])
     persister.initialize()
     return persister
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 from benchmarks.crowds import gathered
 from benchmarks.dialogue import Dialogue
@@ -219,3 +220,34 @@ def promises(comparing: Comparing) -> str:
             name = f"{contender.name} {comparing.notes.dash(f'{contender.name}: {reason(error)}')}"
         lines.append([name, contender.history, contender.two_writers, contender.conversation])
     return table(["", "history", "a second writer", "a long conversation"], lines).replace("--:", "---")
+
+
+INTRODUCTION: Final = """Each does the same work on the same servers, in a process of its own: data of about 500 B, a
+counter and a note changed at every step, each step durable before the next begins. All are configured as well as their
+documentation allows, which the scripts in [peers/](peers) say in detail; what was not possible is numbered, and said
+at the end."""
+
+
+def tables(sizes: Sizes) -> list[tuple[str, str, Callable[[Comparing], str]]]:
+    """Each table with its title, and what is to be said of it."""
+    return [
+        ("What each promises", "", promises),
+        (
+            "One agent, durable steps",
+            "In brackets steps per second, in bold the part of the raw statement's speed. SQLite has a write-ahead log "
+            "and synchronous FULL; as shipped, Burr and DBOS have a rollback journal.",
+            durable_steps,
+        ),
+        (
+            "A long conversation, 200 B a step",
+            "Bytes on disk (Redis: in RAM) against one raw row a message; in brackets the time of the last third "
+            "against the first, which is 1 where a step costs the same however long the conversation is.",
+            conversations,
+        ),
+        (
+            f"A {sizes.long_steps:,}-step agent in a fresh process takes one event",
+            "From start to end of the process, against `python -c pass`.",
+            fresh_processes,
+        ),
+        (f"{sizes.peer_crowd:,} waiting agents", "What one weighs, after one step of work.", crowds),
+    ]
