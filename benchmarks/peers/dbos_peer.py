@@ -8,6 +8,7 @@ shipped, is switched to WAL, and messages are looked for every 10 ms instead of 
 
 from __future__ import annotations
 
+import queue
 import sqlite3
 import threading
 import time
@@ -22,7 +23,7 @@ from benchmarks.peers.peer import run_peer
 
 _MONTH_S = 30 * 24 * 3_600
 _waiting = threading.Semaphore(0)
-_poked = threading.Event()
+_taken: queue.SimpleQueue[str] = queue.SimpleQueue()  # those of earlier processes, too, which are replayed
 _moments: list[float] = []
 
 
@@ -55,8 +56,9 @@ def living(data: dict[str, Any]) -> None:
         data.update(work(data["count"]))
     _waiting.release()
     while True:
-        data.update(take(DBOS.recv(timeout_seconds=_MONTH_S)))
-        _poked.set()
+        word = DBOS.recv(timeout_seconds=_MONTH_S)
+        data.update(take(word))
+        _taken.put(word)
 
 
 @DBOS.workflow()
@@ -124,9 +126,10 @@ class Dbos:
         return {"agent": self._live(steps)}
 
     def deliver(self, agent: str) -> None:
-        DBOS.send(agent, "poked")
-        if not _poked.wait(60):
-            raise TimeoutError("the workflow did not take the message within 60 s")
+        word = f"poked {uuid.uuid4().hex}"
+        DBOS.send(agent, word)
+        while _taken.get(timeout=60) != word:
+            continue
 
     def _live(self, steps: int) -> str:
         agent = uuid.uuid4().hex
