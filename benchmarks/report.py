@@ -37,7 +37,8 @@ def page(sections: Mapping[str, str], *, runs: int) -> str:
 
 Written by `make bench`: medians of at least {runs} interleaved runs - all who are compared take turns on the same
 servers, so what slows the machine slows everybody; what is weighed is weighed once. **A ratio tells more than a
-figure**: figures are those of one machine. Agents carry about 500 B of data, and every promise is on: guards, validation, history, compare-and-set.
+figure**: figures are those of one machine. Agents carry about 500 B of data, and every promise is on: guards,
+validation, history, compare-and-set.
 
 {_environment()}
 
