@@ -2,12 +2,13 @@
 
 PYTHON ?= python3
 VENV   := .venv
+PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types layers unit prove bench diagrams schema clean
+.PHONY: help demo test lint types layers unit prove bench bench-million diagrams schema clean
 
 help:  ## say what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
@@ -38,8 +39,15 @@ prove: $(VENV)/test.stamp system  ## torment every backend, catch every mutant (
 	$(BIN)/python -m tests.proofs.prove --for $(FOR) $(BACKENDS)
 	FSM_AGENT_PROOFS=long $(BIN)/pytest -n auto -q -rP tests/proofs/test_store_model.py
 
-bench: $(VENV)/test.stamp  ## measure the ratios of benchmarks/RESULTS.md afresh (about 5 minutes)
+bench: $(VENV)/test.stamp system  ## measure benchmarks/RESULTS.md afresh, beside other libraries (about 20 minutes)
+	-@$(MAKE) --no-print-directory peers
 	$(BIN)/python -m benchmarks
+
+bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite and in PostgreSQL (about 20 minutes)
+	$(BIN)/python -m benchmarks --million
+
+.PHONY: peers
+peers: $(PEERS)/stamp
 
 diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/
 	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
@@ -48,7 +56,7 @@ schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/pip.stamp:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fsm-agent needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -62,4 +70,9 @@ $(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml
 
 $(VENV)/test.stamp: $(VENV)/pip.stamp pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo,diagrams]' --group dev
+	@touch $@
+
+$(PEERS)/stamp: benchmarks/peers/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement benchmarks/peers/requirements.txt
 	@touch $@

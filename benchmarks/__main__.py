@@ -2,66 +2,97 @@
 
 from __future__ import annotations
 
-import platform
+import argparse
 import sys
-from importlib.metadata import version
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from benchmarks.crowds import ten_thousand_waiting
-from benchmarks.measure import RUNS, Row
-from benchmarks.processes import fresh_processes
-from benchmarks.steps import engine_in_memory, hundred_agents, long_conversation, one_agent_durable
+from benchmarks import decision, report
+from benchmarks.measure import Row, attempt, reason
+from benchmarks.peers import compared
+from benchmarks.peers.contenders import PYTHON
+from benchmarks.places import Places, open_places
+from benchmarks.plan import groups
+from benchmarks.sizes import FULL, QUICK, Sizes
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+_BEGAN: Final = time.monotonic()
+RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 whether the bars are met or not: a ratio is reported, never asserted."""
-    rows: list[Row] = []
-    for measure in (engine_in_memory, one_agent_durable, hundred_agents, long_conversation):
-        rows += _show(measure())
-    rows += _show(ten_thousand_waiting())
-    rows += _show(fresh_processes())
-    missed = _missed()
-    RESULTS.write_text(_page(rows, missed))
+    said = _parse(arguments)
+    sizes = QUICK if said.quick else FULL
+    sections = report.read_sections(said.output)
+    with open_places() as places:
+        if said.million:
+            from benchmarks.million import million_section
+
+            sections[report.MILLION] = million_section(places, sizes)
+        else:
+            sections[report.BARS] = measure_bars(places, sizes)
+            sections[report.DECISION] = measure_patterns(places, sizes)
+            sections[report.PEERS] = measure_peers(places, sizes, said.peers)
+    said.output.write_text(report.page(sections, runs=sizes.runs))
     return 0
 
 
-def _show(measured: Row | list[Row]) -> list[Row]:
-    rows = [measured] if isinstance(measured, Row) else measured
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="as little as can be, to see that everything runs")
+    parser.add_argument("--million", action="store_true", help="only the million waiting agents, which are kept")
+    parser.add_argument("--peers", type=Path, default=PYTHON, help="the interpreter of the environment of the peers")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
+    return parser.parse_args(arguments)
+
+
+def measure_bars(places: Places, sizes: Sizes) -> str:
+    measured = []
+    for title, said, measures in groups(places, sizes):
+        rows: list[Row] = []
+        for name, measure in measures:
+            rows += _show(attempt(name, measure))
+        measured.append((title, said, rows))
+    return report.bars(measured)
+
+
+def _show(rows: list[Row]) -> list[Row]:
     for row in rows:
-        print(f"{'met   ' if row.is_met else 'MISSED'} {row.work}: {row.ratio:.2f} (bar {row.bar}); {row.detail}")
+        verdict = {None: "", True: "met", False: "MISSED"}[row.is_met]
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+        print(f"{_clock()} {verdict:6} {row.work}: {ratio} (bar {row.bar or '-'}); {row.detail}", flush=True)
     return rows
 
 
-def _missed() -> str:
-    """What was written by hand about missed bars is kept."""
-    _, found, text = (RESULTS.read_text() if RESULTS.exists() else "").partition("## Bars that are missed\n")
-    return text.strip() if found else "None."
+def measure_patterns(places: Places, sizes: Sizes) -> str:
+    patterns = decision.patterns(places)
+    figures = decision.measured(patterns, sizes)
+    speed = _told(decision.speed_table(patterns, figures, sizes))
+    return f"{speed}\n\n{decision.promise_table(patterns)}\n\n{decision.words(sizes)}"
 
 
-def _page(rows: list[Row], missed: str) -> str:
-    table = "\n".join(
-        f"| {row.work} | {row.bar} | **{row.ratio:.2f}** | {'met' if row.is_met else 'missed'} | {row.detail} |"
-        for row in rows
-    )
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("apsw", "transitions", "cel-expr-python"))
-    return f"""# Results
+def measure_peers(places: Places, sizes: Sizes, python: Path) -> str:
+    comparing = compared.Comparing(places, sizes, python, compared.Notes())
+    parts = []
+    for title, said, make in compared.tables(sizes):
+        try:
+            table = make(comparing)
+        except Exception as error:
+            table = f"Not measured: {reason(error)}"
+        parts.append(f"### {title}\n\n{said}\n\n{_told(table)}")
+    notes = comparing.notes.text()
+    return "\n\n".join([compared.INTRODUCTION, *parts, *([notes] if notes else [])])
 
-Ratios of one run of `make bench`: medians of at least {RUNS} interleaved runs, subject and yardstick taking turns in
-one process environment. The yardsticks are the bare minimum: `transitions` alone, raw `apsw` statements with the
-same pragmas (WAL, synchronous FULL), `python -c pass` of the same interpreter.
 
-Python {platform.python_version()} on {platform.system()} {platform.machine()}, {libraries}.
+def _told(table: str) -> str:
+    print(f"{_clock()}\n{table}", flush=True)
+    return table
 
-| work | bar | ratio | | measured |
-|---|---|---|---|---|
-{table}
 
-## Bars that are missed
-
-{missed}
-"""
+def _clock() -> str:
+    return f"{time.monotonic() - _BEGAN:6.0f} s"
 
 
 if __name__ == "__main__":

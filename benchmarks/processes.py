@@ -6,14 +6,18 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Final
 
 from benchmarks.measure import Row, at_most, interleave, timed
+from benchmarks.places import Place
+from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
 
-STEPS = 1_000
+#: Nothing that is measured takes nearly as long.
+TIMEOUT_S: Final = 120
 
 _DELIVER = """
 import asyncio
@@ -25,34 +29,50 @@ asyncio.run(deliver())
 """
 
 
-def fresh_processes() -> list[Row]:
-    with TemporaryDirectory() as name:
-        url = f"sqlite:///{Path(name) / 'agents.db'}"
-        agent = asyncio.run(_long_lived(url))
-        command = [str(Path(sys.executable).with_name("fsm-agent"))]
-        return [
-            _row(
-                f"resume a {STEPS:,}-step agent in a fresh process, deliver one event",
-                12,
-                [sys.executable, "-c", _DELIVER.format(url=url, agent=agent)],
-            ),
-            _row("`fsm-agent --help`", 10, [*command, "--help"]),
-            _row("`fsm-agent show`", 14, [*command, "--store", url, "show", agent]),
-        ]
+def resumed_in_a_fresh_process(place: Place, sizes: Sizes) -> list[Row]:
+    command = delivery(*long_lived(place, sizes))
+    work = f"resume a {sizes.long_steps:,}-step agent in a fresh process, deliver one event, {place.name}"
+    return [_row(work, 12, command, sizes)]
 
 
-async def _long_lived(url: str) -> str:
-    async with Runner(open_store(url), actions=[work]) as runner:
-        return (await runner.start(WORKING, "go", data={**DATA, "until": STEPS})).id
+def commands_that_look(place: Place, sizes: Sizes) -> list[Row]:
+    url, agent = long_lived(place, sizes)
+    command = [str(Path(sys.executable).with_name("fsm-agent"))]
+    return [
+        _row("`fsm-agent --help`", 10, [*command, "--help"], sizes),
+        _row(f"`fsm-agent show`, {place.name}", 14, [*command, "--store", url, "show", agent], sizes),
+    ]
 
 
-def _row(name: str, bar: float, command: list[str]) -> Row:
-    pair = interleave(lambda: _run(command), lambda: _run([sys.executable, "-c", "pass"]), runs=15)
+def delivery(url: str, agent: str) -> list[str]:
+    """What sends one event to an agent, from a process that knows nothing of it."""
+    return [sys.executable, "-c", _DELIVER.format(url=url, agent=agent)]
+
+
+def long_lived(place: Place, sizes: Sizes) -> tuple[str, str]:
+    """The URL and the id of an agent that has done all its steps, and waits."""
+    url = place.fresh()
+
+    async def live() -> str:
+        async with Runner(open_store(url), actions=[work]) as runner:
+            return (await runner.start(WORKING, "go", data={**DATA, "until": sizes.long_steps})).id
+
+    return url, asyncio.run(live())
+
+
+def _row(name: str, bar: float, command: list[str], sizes: Sizes) -> Row:
+    pair = interleave(lambda: run(command), lambda: run([sys.executable, "-c", "pass"]), runs=sizes.fresh_runs)
     detail = f"{pair.subject * 1000:.0f} ms against {pair.yardstick * 1000:.0f} ms for `python -c pass`"
     return at_most(name, bar, pair.subject / pair.yardstick, detail)
 
 
-def _run(command: list[str]) -> float:
-    """Compiled modules are kept, as in any installation."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return timed(lambda: subprocess.run(command, check=True, capture_output=True, env=environment))  # noqa: S603
+def run(command: Sequence[str], *, environment: dict[str, str] | None = None) -> float:
+    """Seconds from start to end. Compiled modules are kept, as in any installation."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | (
+        environment or {}
+    )
+    return timed(
+        lambda: subprocess.run(  # noqa: S603 - a command of our own
+            command, check=True, capture_output=True, env=environment, timeout=TIMEOUT_S
+        )
+    )

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.matter import DATA, message, note
 from fsm_agent import Context, State, Workflow, action
 
-DATA = {
-    "goal": "Book a flight to NYC for two, with a window seat and no more than one stop on the way",
-    "count": 0,
-    "until": 0,
-    "customer": {"id": "user_456", "name": "Ana Lovelace", "tier": "gold", "email": "ana@example.org"},
-    "options": [
-        {"flight": "SB 101", "price": 412, "stops": 0, "departs": "2027-02-05T08:10"},
-        {"flight": "NW 88", "price": 377, "stops": 1, "departs": "2027-02-05T11:45"},
-        {"flight": "SB 309", "price": 455, "stops": 0, "departs": "2027-02-05T18:20"},
-    ],
-    "note": "",
-}
+__all__ = ["DATA", "EFFECTING", "FIELDS", "TALKING", "WORKING", "talk", "work", "work_outside"]
 
 FIELDS: dict[str, Any] = {
     "goal": "string",
@@ -33,34 +23,51 @@ FIELDS: dict[str, Any] = {
 async def work(ctx: Context) -> str:
     """One step of work: changes two fields of six."""
     ctx.data.count += 1
-    ctx.data.note = f"compared the prices of offer {ctx.data.count} with those of the day before"
+    ctx.data.note = note(ctx.data.count)
+    return "again" if ctx.data.count < ctx.data.until else "enough"
+
+
+async def compare(offer: int) -> str:
+    return note(offer)
+
+
+@action(emits=["again", "enough"])
+async def work_outside(ctx: Context) -> str:
+    """The same, and what it writes is the recorded result of an effect."""
+    ctx.data.count += 1
+    ctx.data.note = await ctx.effect("compare", compare, ctx.data.count)
     return "again" if ctx.data.count < ctx.data.until else "enough"
 
 
 @action(emits=["again", "enough"])
 async def talk(ctx: Context) -> str:
     """One step of a conversation: appends a message of 200 bytes."""
-    ctx.data.messages.append({"role": "user", "content": "x" * 168})
+    ctx.data.messages.append(message(len(ctx.data.messages)))
     return "again" if len(ctx.data.messages) < ctx.data.until else "enough"
 
 
-WORKING = Workflow(
-    "working",
-    version=1,
-    data=FIELDS,
-    events={"go": {}, "again": {}, "enough": {}, "poke": {}},
-    initial="idle",
-    states=[
-        State("idle", on={"go": "working"}),
-        State(
-            "working",
-            do=work,
-            on={"again": {"target": "working", "when": "data.count < data.until"}, "enough": "waiting"},
-        ),
-        State("waiting", after={"30d": "done"}, on={"poke": {"target": "waiting", "assign": {"note": "'poked'"}}}),
-        State("done", final=True),
-    ],
-)
+_WAITING = State("waiting", after={"30d": "done"}, on={"poke": {"target": "waiting", "assign": {"note": "'poked'"}}})
+
+
+def _working(name: str, do: Any) -> Workflow:
+    again = {"target": "working", "when": "data.count < data.until"}
+    return Workflow(
+        name,
+        version=1,
+        data=FIELDS,
+        events={"go": {}, "again": {}, "enough": {}, "poke": {}},
+        initial="idle",
+        states=[
+            State("idle", on={"go": "working"}),
+            State("working", do=do, on={"again": again, "enough": "waiting"}),
+            _WAITING,
+            State("done", final=True),
+        ],
+    )
+
+
+WORKING = _working("working", work)
+EFFECTING = _working("effecting", work_outside)
 
 TALKING = Workflow(
     "talking",

@@ -1,0 +1,51 @@
+"""How much is measured: in full, or, to see that everything runs, as little as can be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Counts; every one of them is named in the row that it makes."""
+
+    runs: int = 9
+    memory_steps: int = 2_000
+    durable_steps: int = 400
+    agents: int = 100
+    steps_each: int = 50
+    messages: int = 3_000
+    long_steps: int = 1_000
+    crowd: int = 10_000
+    wakes: int = 200
+    fresh_runs: int = 15
+    #: in each of two processes
+    writers_agents: int = 50
+    #: a peer's turn; it is slower
+    peer_steps: int = 100
+    #: a conversation on a server, where a peer that rewrites it would fill the memory
+    peer_messages: int = 1_000
+    peer_crowd: int = 2_000
+    million: int = 1_000_000
+    million_due: int = 100
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    runs=1,
+    memory_steps=20,
+    durable_steps=6,
+    agents=4,
+    steps_each=3,
+    messages=30,
+    long_steps=8,
+    crowd=20,
+    wakes=3,
+    fresh_runs=1,
+    writers_agents=2,
+    peer_steps=4,
+    peer_messages=12,
+    peer_crowd=8,
+    million=60,
+    million_due=3,
+)
