@@ -55,8 +55,10 @@ def redis_subject() -> Iterator[Subject]:
 
 @contextmanager
 def tiered_subject() -> Iterator[Subject]:
+    """Who has ended or rests is archived at once, so that agents are on the move all the time."""
     with RedisServer(DURABLE) as warm, PostgresServer() as cold:
-        yield Subject("tiered", f"tiered:{warm.url()},{cold.make_database('agents')}", OneOf((warm, cold)))
+        url = f"tiered:{warm.url()},{cold.make_database('agents')},idle=1s,ended=0s"
+        yield Subject("tiered", url, OneOf((warm, cold)))
 
 
 @contextmanager
