@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import click
 
 from fsm_agent.testing.faults import ServerControl, Subject
-from fsm_agent.testing.faults.__main__ import of_a_run, proves, some_seed
+from fsm_agent.testing.faults.__main__ import end_like_ctrl_c, of_a_run, proves, some_seed
 from fsm_agent.testing.faults.catching import catch_all
 from fsm_agent.testing.faults.run import MEMORY, SQLITE
 from tests.servers.postgres import PostgresServer
@@ -55,8 +55,10 @@ def redis_subject() -> Iterator[Subject]:
 
 @contextmanager
 def tiered_subject() -> Iterator[Subject]:
+    """Who has ended or rests is archived at once, so that agents are on the move all the time."""
     with RedisServer(DURABLE) as warm, PostgresServer() as cold:
-        yield Subject("tiered", f"tiered:{warm.url()},{cold.make_database('agents')}", OneOf((warm, cold)))
+        url = f"tiered:{warm.url()},{cold.make_database('agents')},idle=1s,ended=0s"
+        yield Subject("tiered", url, OneOf((warm, cold)))
 
 
 @contextmanager
@@ -79,6 +81,7 @@ BACKENDS: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
 @of_a_run
 def main(backends: tuple[str, ...], *, seconds: float, seed: int | None, writers: int) -> None:
     """Prove BACKENDS, and catch every mutant."""
+    end_like_ctrl_c()
     seed = some_seed(seed)
     with ExitStack() as running:
         subjects = [running.enter_context(BACKENDS[name]()) for name in backends or BACKENDS]

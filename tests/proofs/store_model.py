@@ -215,10 +215,15 @@ class Space:
         refuse({Conflict: is_late, AgentExists: is_taken, StoreCorrupt: head.definition not in self.definitions})
         self.agents[head.id] = agent.copy()
 
-    def due(self, now_ms: int) -> dict[str, int]:
-        """Who needs somebody, and since when."""
+    def due(self, now_ms: int) -> dict[str, tuple[int, int]]:
+        """Who needs somebody: from when on he did, and since when nobody holds him besides."""
         free = (agent.now for agent in self.agents.values() if not _is_leased(agent.head, now_ms))
-        return {head.id: head.wake_ms for head in free if head.wake_ms is not None and head.wake_ms <= now_ms}
+        waking = {head.id: (head.wake_ms, head.lease) for head in free if head.wake_ms is not None}
+        return {
+            agent: (wake_ms, max(wake_ms, lease.until_ms) if lease else wake_ms)
+            for agent, (wake_ms, lease) in waking.items()
+            if wake_ms <= now_ms
+        }
 
     def _is_open(self, agent: Agent, key: str) -> bool:
         return key in agent.effects and agent.effects[key].is_open

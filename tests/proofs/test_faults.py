@@ -104,11 +104,14 @@ def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def test_ctrl_c_leaves_no_process_and_no_folder(run: subprocess.Popen[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_leaves_no_process_and_no_folder(
+    run: subprocess.Popen[str], tmp_path: Path, how: signal.Signals
+) -> None:
     writers = family(run)
     frozen = random.Random(1).choice(writers[1:])  # noqa: S311 - it is no secret
     frozen.suspend()
-    run.send_signal(signal.SIGINT)
+    run.send_signal(how)
     said = run.communicate(timeout=60)[1]
     assert run.returncode == 1
     assert said.startswith("sqlite: 600 s of faults, seed 1\n")

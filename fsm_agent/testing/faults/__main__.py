@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,12 +52,18 @@ def main(
     Without a URL: memory, and an SQLite file of its own. Exits with 1 if a promise is broken, if a fault hit nothing,
     or, with --mutants, if one of them is not caught.
     """
+    end_like_ctrl_c()
     seed = some_seed(seed)
     if mutants:
         caught = list(catch_all(seconds=min(seconds, 10), seed=seed, say=click.echo))
         sys.exit(not all(each.broken for each in caught))
     subjects = [Subject(url.partition(":")[0], url) for url in urls] or [MEMORY, SQLITE]
     sys.exit(not proves([SQLITE] if mutant else subjects, seconds=seconds, seed=seed, writers=writers, mutant=mutant))
+
+
+def end_like_ctrl_c() -> None:
+    """Who is told to end by SIGTERM cleans up, too."""
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 
 
 def some_seed(seed: int | None) -> int:
