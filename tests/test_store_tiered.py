@@ -278,6 +278,45 @@ async def test_a_mover_that_oversleeps_changes_nothing() -> None:
         assert data_of(await tiered.store.load(ID))["n"] == 8
 
 
+class Overtaking(MemoryStore):
+    """Another process puts a later copy in the place of each that is looked at for the first time."""
+
+    has_overtaken = False
+
+    async def dump(self, agent_id: str) -> Dossier:
+        dossier = await super().dump(agent_id)
+        if not self.has_overtaken:
+            self.has_overtaken = True
+            later = replace(dossier, head=dossier.head._replace(epoch=dossier.head.epoch + 1))
+            await self.adopt(later, replaces=dossier.head)
+        return await super().dump(agent_id)
+
+
+class Forgetful(MemoryStore):
+    """Keeps copies without their keys."""
+
+    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+        await super().adopt(replace(dossier, keys={}), replaces=replaces)
+
+
+@on_loop
+async def test_of_two_that_archive_one_agent_the_late_one_lets_go() -> None:
+    async with a_tiered() as tiered:
+        tiered.store = TieredStore(Tiers(tiered.warm, Overtaking(clock=tiered.clock)))
+        assert not await tiered.archive()
+        assert (await tiered.warm.head(ID)).version == 7
+        assert await tiered.archive()
+
+
+@on_loop
+async def test_a_copy_that_is_not_what_was_given_is_said_and_the_agent_stays_in_warm() -> None:
+    async with a_tiered() as tiered:
+        tiered.store = TieredStore(Tiers(tiered.warm, Forgetful(clock=tiered.clock)))
+        with pytest.raises(StoreCorrupt, match="does not keep agent 'agent-1' as it was given; it stays in warm"):
+            await tiered.archive()
+        assert (await tiered.warm.head(ID)).version == 7
+
+
 @on_loop
 async def test_a_leftover_copy_in_cold_is_never_read() -> None:
     async with a_tiered() as tiered:

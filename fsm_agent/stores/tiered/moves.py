@@ -122,13 +122,19 @@ class Moves:
         return True
 
     async def _copy(self, dossier: Dossier) -> None:
-        """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm."""
+        """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises
+        ``Conflict`` if another process is at it."""
         head, definition = dossier.head, dossier.head.definition
         await self._cold.save_workflow(definition, await self._warm.load_workflow(definition))
         copy = replace(dossier, start=None)
         await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
-        if await self._cold.dump(head.id) != copy:
-            raise StoreCorrupt(f"{self._cold.url} does not keep agent {head.id!r} as it was given; it stays in warm")
+        kept = await found(self._cold.dump(head.id))
+        if kept == copy:
+            return
+        is_overtaken = kept is None or _stand(kept) != _stand(copy) or await found(self._warm.dump(head.id)) != dossier
+        if is_overtaken:  # another process archives the agent, too
+            raise moved_on(head.id, head.version, head.version)
+        raise StoreCorrupt(f"{self._cold.url} does not keep agent {head.id!r} as it was given; it stays in warm")
 
     async def recall(self, agent_id: str) -> bool:
         """Bring an agent back to warm. Whether it was away; raises ``AgentNotFound``."""
@@ -185,6 +191,10 @@ class Moves:
         return StoreCorrupt(
             f"agent {agent_id!r} is archived, and {self._cold.url} does not keep it: restore that store from a backup"
         )
+
+
+def _stand(copy: Dossier) -> tuple[int, int]:
+    return copy.head.version, copy.head.epoch
 
 
 async def found(asked: Awaitable[T]) -> T | None:
