@@ -1,7 +1,7 @@
 """LangGraph, with its checkpointers for SQLite and PostgreSQL.
 
-Its blocking half is used: the asynchronous saver for SQLite hops to a thread at each statement. Which half is faster was
-not measured.
+Its blocking half is used: the asynchronous saver for SQLite hops to a thread at each statement. Which half is faster
+was not measured.
 ``durability="sync"`` makes each step durable before the next; the default, "async", writes it while the next one runs.
 Both savers are as shipped: the one for SQLite sets WAL by itself (synchronous is FULL), that for PostgreSQL connects as
 its documentation says (autocommit, prepared statements). A conversation is kept as everybody writes it, with
