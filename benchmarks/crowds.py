@@ -41,7 +41,7 @@ def waiting_crowd(place: Place, sizes: Sizes) -> list[Row]:
     """The bar of 1 KB is that of a file: memory and Redis keep everything in RAM, ready to be read."""
     crowd = crowd_of(place, sizes)
     title = f"{sizes.crowd:,} waiting agents, {place.name}"
-    weight = f"{crowd.each:,.0f} B an agent, with its data of about 500 B, its two steps and a timer"
+    weight = f"{crowd.each:,.0f} B an agent, with its data of about 500 B, its three steps and a timer"
     weighed = f"{title}: KB each"
     if place.name == "SQLite":
         rows = [at_most(weighed, 1, crowd.each / 1000, weight)]

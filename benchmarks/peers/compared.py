@@ -231,7 +231,7 @@ at the end."""
 def tables(sizes: Sizes) -> list[tuple[str, str, Callable[[Comparing], str]]]:
     """Each table with its title, and what is to be said of it."""
     return [
-        ("What each promises", "", promises),
+        ("What each promises", "As it is configured here.", promises),
         (
             "One agent, durable steps",
             "In brackets steps per second, in bold the part of the raw statement's speed. SQLite has a write-ahead log "
