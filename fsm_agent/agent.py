@@ -16,7 +16,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.lease import Lease
+from fsm_agent.message import SILENCE, Talk
+from fsm_agent.progress import Progress
 from fsm_agent.step import NOTHING, Event
+from fsm_agent.usage import NO_USAGE, Usage
 
 
 class Status(StrEnum):
@@ -45,6 +48,8 @@ class Asked:
     prompt: str
     #: who may answer; empty is anybody
     to: tuple[str, ...] = ()
+    #: the possible answers, where an action asks; empty is what the state declares
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,15 @@ class Problem:
     held: Event | None = None
 
 
+class Parent(NamedTuple):
+    """Who started an agent as part of its own work: under which activation, and as which of its children."""
+
+    id: str
+    activation: int
+    #: 0 for the first
+    index: int
+
+
 class Head(NamedTuple):
     """All that is known of an agent but its data, as of ``version``.
 
@@ -120,6 +134,15 @@ class Head(NamedTuple):
     fold_at: int = 0
     #: the version of the last rewind; what was queued before it has no place any more
     rewound: int = 0
+    talk: Talk = SILENCE
+    #: of all models, for all steps
+    usage: Usage = NO_USAGE
+    #: whom the agent serves, whose memory it shares with other agents
+    user: str | None = None
+    parent: Parent | None = None
+    #: the activation that has started children who are not joined yet; 0 is none
+    children: int = 0
+    progress: Progress | None = None
     epoch: int = 0
     lease: Lease | None = None
     #: events that arrived while an action ran, and are not decided yet
@@ -131,9 +154,21 @@ class Head(NamedTuple):
         is_held_up = self.status in (Status.RUNNING, Status.PARKED)  # then the queue is no news
         return 0 if self.queued and not is_held_up else self.own_wake_ms
 
+    def tried(self, attempts: int, retry_ms: int | None, children: int | None) -> Head:
+        """With what is noted of attempts under the present activation; ``children`` as it is if that is ``None``."""
+        noted = self.children if children is None else children
+        return self._replace(attempts=attempts, retry_ms=retry_ms, children=noted)
+
+    @property
+    def has_left_children(self) -> bool:
+        """Whether it has left the state whose work its children were, so that they are to be cancelled."""
+        return self.children not in (0, self.activation)
+
     @property
     def own_wake_ms(self) -> int | None:
         """``wake_ms`` but for the queue, of which only the store knows for sure."""
+        if self.has_left_children:
+            return 0
         timers = [timer.due_ms for timer in self.timers]
         if self.status is Status.RUNNING:
             return min([self.retry_ms or 0, *timers])
@@ -162,6 +197,19 @@ class Agent:
     updated_at: datetime
     #: how the event fared that this call delivered
     delivery: Delivery | None = None
+    #: whom it serves
+    user: str | None = None
+    progress: Progress | None = None
+    #: of all models, for all steps
+    usage: Usage = NO_USAGE
+    #: how many messages it has been told and has told, those that a rewind hides not counted
+    messages: int = 0
+    parent: Parent | None = None
+
+    @property
+    def context_tokens(self) -> int:
+        """What the last request to a model weighed with its reply, in tokens; 0 if there was none."""
+        return self.usage.context_tokens
 
     def to_json(self) -> dict[str, Json]:
         """The agent as the command line prints it (a contract)."""
@@ -179,5 +227,11 @@ class Agent:
             "error": self.error,
             "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
+            "user": self.user,
+            "progress": self.progress.to_json() if self.progress else None,
+            "usage": self.usage.to_json() if self.usage != NO_USAGE else None,
+            "context_tokens": self.context_tokens,
+            "messages": self.messages,
+            "parent": self.parent.id if self.parent else None,
         }
         return document if self.delivery is None else {**document, "delivery": self.delivery}

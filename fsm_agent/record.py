@@ -13,7 +13,9 @@ from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.step import KeyOutcome, Queued, Step
+from fsm_agent.user import UserRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Creation:
     lease: Lease | None = None
 
 
+class Said(NamedTuple):
+    """Messages that are added to the end of a thread, which numbers them."""
+
+    thread: str
+    messages: tuple[Message, ...]
+
+
 class Commit(NamedTuple):
     """One step of one agent. ``head.version`` is ``step.version``, one more than the version it stands on."""
 
@@ -60,6 +69,10 @@ class Commit(NamedTuple):
     settlement: Settlement | None = None
     #: this step moves the agent to another definition: what pins it to one is that of ``head`` from now on
     repins: bool = False
+    #: what is added to threads with the step, at most once to each
+    said: tuple[Said, ...] = ()
+    #: what is remembered of a user from this step on; its version is one more than that which it stands on
+    user: UserRecord | None = None
 
 
 class Committed(NamedTuple):
@@ -117,6 +130,8 @@ class Dossier:
     #: the key and the fingerprint of the creation
     start: tuple[str, str] | None = None
     effects: tuple[EffectEntry, ...] = ()
+    #: its own thread
+    messages: tuple[Message, ...] = ()
 
 
 class Size(NamedTuple):
@@ -129,7 +144,9 @@ class Size(NamedTuple):
     snapshot: int
     #: queue, keys and effects
     rest: int
+    #: its own thread
+    thread: int = 0
 
     @property
     def total(self) -> int:
-        return self.head + self.history + self.snapshot + self.rest
+        return self.head + self.history + self.snapshot + self.rest + self.thread

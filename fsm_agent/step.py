@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.jsontypes import Json
+from fsm_agent.usage import NO_USAGE, Usage
 
 #: A default that all share, and that nobody can change.
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -31,6 +32,8 @@ class StepKind(StrEnum):
     REWOUND = "rewound"
     FORKED = "forked"
     MIGRATED = "migrated"
+    #: the action asks somebody, and waits in its state for the answer
+    ASKED = "asked"
 
 
 class Event(NamedTuple):
@@ -98,6 +101,10 @@ class Step(NamedTuple):
     reason: str | None = None
     #: how many states were entered, of ``target`` and its ancestors the innermost; 0 for what left nothing
     entered: int = 0
+    #: how many messages it adds to the agent's own thread
+    said: int = 0
+    #: what models have cost for it
+    usage: Usage = NO_USAGE
 
     def to_json(self) -> dict[str, Json]:
         """The row as the command line prints it."""
@@ -113,6 +120,8 @@ class Step(NamedTuple):
             "at": iso(self.at_ms),
             "duration_ms": self.duration_ms,
             "reason": self.reason,
+            "messages": self.said,
+            "usage": self.usage.to_json() if self.usage != NO_USAGE else None,
         }
 
 

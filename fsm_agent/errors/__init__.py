@@ -15,6 +15,7 @@ FsmAgentError
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
 │   ├── Conflict               somebody else was first
+│   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
@@ -51,6 +52,7 @@ from fsm_agent.errors.agents import (
     LeaseHeld,
     NotParked,
     OtherWorkflow,
+    UserConflict,
     VersionMissing,
 )
 from fsm_agent.errors.events import (
@@ -123,6 +125,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUrlInvalid",
     "UnknownEvent",
+    "UserConflict",
     "VersionMissing",
     "WorkflowInvalid",
 ]

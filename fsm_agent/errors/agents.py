@@ -46,6 +46,17 @@ class Conflict(Refused):
         super().__init__(f"agent {agent_id!r} {found}, and version {expected} was expected: {why}")
 
 
+class UserConflict(Refused):
+    """What is remembered of a user has changed since it was read."""
+
+    def __init__(self, user: str, expected: int, actual: int) -> None:
+        self.user, self.expected, self.actual = user, expected, actual
+        super().__init__(
+            f"what is remembered of user {user!r} is at version {actual}, and version {expected} was expected: "
+            "read it again, and decide on what it says now"
+        )
+
+
 class LeaseHeld(Refused):
     def __init__(self, agent_id: str, lease: Lease) -> None:
         self.lease = lease

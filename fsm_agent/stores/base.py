@@ -1,8 +1,8 @@
 """The port behind which agents live. A backend is one subclass; ``fsm_agent.testing.StoreContract`` proves it.
 
 A store keeps, for one namespace: heads (one small row per agent), histories (append-only, keyed by agent and
-version), snapshots, queues, keys and definitions. It decides nothing: every verb is one atomic unit whose
-precondition is a compare-and-set, so a verb either happens whole or raises and leaves nothing behind.
+version), snapshots, queues, keys, definitions, threads and users. It decides nothing: every verb is one atomic unit
+whose precondition is a compare-and-set, so a verb either happens whole or raises and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
+from fsm_agent.user import UserRecord
 
 
 class Store(ABC):
@@ -78,8 +80,9 @@ class Store(ABC):
         otherwise, if the key is taken, and if ``dequeue`` is not queued. The key of a dequeued event gets this
         version as its outcome. A ``commit.settlement`` records the result of an open effect or forgets it; raises
         ``Conflict`` if that effect is not open. What pins the agent (id, creation, and, unless the commit ``repins``,
-        its definition) stays as it is; raises ``StoreCorrupt`` if the new definition is not kept. Durable when it
-        returns, as far as the store promises durability.
+        its definition) stays as it is; raises ``StoreCorrupt`` if the new definition is not kept. ``commit.said`` is
+        added to its threads, and ``commit.user`` kept; raises ``UserConflict`` if the user's version is not the one
+        before. Durable when it returns, as far as the store promises durability.
         """
 
     @abstractmethod
@@ -106,8 +109,11 @@ class Store(ABC):
         """Give a lease up, so that the agent is due to whoever comes. Does nothing if the epoch has gone on."""
 
     @abstractmethod
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
-        """Note failed attempts and the time of the next under the present activation; the version stays.
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
+        """Note failed attempts and the time of the next under the present activation; the version stays. With
+        ``children``, note that as well: the activation that has children who are not joined, 0 for none.
 
         Raises ``Conflict`` if the epoch is no longer this one.
         """
@@ -189,6 +195,39 @@ class Store(ABC):
         ``Conflict`` unless version, epoch, lease and number of queued events are still what ``replaces`` shows;
         ``AgentNotFound`` if there is nobody to replace; ``StoreCorrupt`` if its definition is not kept.
         """
+
+    @abstractmethod
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        """Messages of a thread above the number ``after``, up to ``upto``, in order: at most ``limit`` of them, the
+        first ones or the ``newest``. A thread that nobody has written to has none. What it costs does not depend on
+        how long the thread is."""
+
+    @abstractmethod
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        """Add to a thread that is no agent's own, outside of any step; returns the number of the last message."""
+
+    @abstractmethod
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        """Put messages in the place of those with the same numbers; returns how many there were."""
+
+    @abstractmethod
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        """Forget messages of a thread that is no agent's own; returns how many there were. Their numbers are not
+        used again."""
+
+    @abstractmethod
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        """Names of the threads that are no agent's own, in order, after the name ``after``."""
+
+    @abstractmethod
+    async def user(self, name: str) -> UserRecord:
+        """What is remembered of a user; version 0 if nothing is."""
+
+    @abstractmethod
+    async def save_user(self, user: UserRecord) -> None:
+        """Remember this of a user. Raises ``UserConflict`` unless the stored version is ``user.version - 1``."""
 
     async def tend(self) -> int:
         """Do some of the work that can wait, if there is any; returns how many agents it was done for. Workers ask

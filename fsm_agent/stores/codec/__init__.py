@@ -27,6 +27,7 @@ from fsm_agent.stores.codec.rows import (
     snapshot_row,
 )
 from fsm_agent.stores.codec.steps import StepRow, step_of, step_row
+from fsm_agent.stores.codec.talk import MessageRow, message_of, message_row, user_of, user_row
 from fsm_agent.stores.codec.text import decode, encode, weight
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "EffectRow",
     "HeldRow",
     "LeaseRow",
+    "MessageRow",
     "MovingRow",
     "PinRow",
     "StepRow",
@@ -44,6 +46,8 @@ __all__ = [
     "event_text",
     "head_of",
     "lease_row",
+    "message_of",
+    "message_row",
     "moving_row",
     "origin_of",
     "origin_row",
@@ -56,5 +60,7 @@ __all__ = [
     "status_number",
     "step_of",
     "step_row",
+    "user_of",
+    "user_row",
     "weight",
 ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Asked, Head, Parent, Problem, Status
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
+from fsm_agent.message import SILENCE, Span, Talk
+from fsm_agent.progress import Progress
 from fsm_agent.step import Event
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.usage import as_row, usage_of
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
     Status.RUNNING: 1,
@@ -112,6 +115,12 @@ _COLD: Final = (
     "problem",
     "is_exempt",
     "rewound",
+    "talk",
+    "usage",
+    "user",
+    "parent",
+    "children",
+    "progress",
 )
 
 
@@ -124,13 +133,14 @@ def _cold(head: Head) -> str:
         head.unfolded or None,
         head.activation or None,
         head.fold_at or None,
-        asked and (asked.prompt, *asked.to),
+        asked and _asked_row(asked),
         head.attempts or None,
         head.retry_ms,
         head.output,
         problem and (problem.type, problem.message, problem.held and event_parts(problem.held)),
         head.is_exempt or None,
         head.rewound or None,
+        *_of_talk_and_task(head),
     ]
     while parts and parts[-1] is None:
         parts.pop()
@@ -142,9 +152,48 @@ def _of_cold(text: str) -> dict[str, Any]:
     if "timers" in parts:
         parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
     if "asked" in parts:
-        prompt, *to = parts["asked"]
-        parts["asked"] = Asked(prompt, tuple(to))
+        parts["asked"] = _asked_of(parts["asked"])
     if "problem" in parts:
         kind, message, held = parts["problem"]
         parts["problem"] = Problem(kind, message, held and Event(*held))
+    for name, read in _READ.items():
+        if name in parts:
+            parts[name] = read(parts[name])
     return parts
+
+
+def _of_talk_and_task(head: Head) -> list[Json]:
+    talk, parent = head.talk, head.parent
+    return [
+        None if talk == SILENCE else [talk.last, talk.since, talk.before],
+        as_row(head.usage) or None,
+        head.user,
+        parent,
+        head.children or None,
+        head.progress,
+    ]
+
+
+def _talk_of(row: list[Any]) -> Talk:
+    last, since, before = row
+    return Talk(last, since, tuple(Span(*span) for span in before))
+
+
+_READ: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "talk": _talk_of,
+    "usage": usage_of,
+    "parent": lambda row: Parent(*row),
+    "progress": lambda row: Progress(*row),
+}
+
+
+def _asked_row(asked: Asked) -> list[Json]:
+    """The prompt and whom it is for; answers that the state does not declare stand before them, in a list."""
+    row: list[Json] = [asked.prompt, *asked.to]
+    return [list(asked.events), *row] if asked.events else row
+
+
+def _asked_of(row: list[Any]) -> Asked:
+    events: list[str] = row.pop(0) if isinstance(row[0], list) else []
+    prompt, *to = row
+    return Asked(prompt, tuple(to), tuple(events))

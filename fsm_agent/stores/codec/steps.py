@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Delta, Step, StepKind
 from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.usage import NO_USAGE, as_row, usage_of
 
 _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
     StepKind.CREATED: 1,
@@ -19,6 +20,7 @@ _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
     StepKind.REWOUND: 7,
     StepKind.FORKED: 8,
     StepKind.MIGRATED: 9,
+    StepKind.ASKED: 10,
 }
 _KIND: Final = {number: kind for kind, number in _KIND_NUMBER.items()}
 
@@ -42,6 +44,8 @@ class StepRow(NamedTuple):
     append: str | None
     payload: str | None
     delta: str | None
+    #: messages, and the usage of models
+    used: str | None = None
 
 
 def step_row(step: Step) -> StepRow:
@@ -59,12 +63,19 @@ def step_row(step: Step) -> StepRow:
         append,
         encode(dict(step.payload)) if step.payload else None,
         delta,
+        _used(step) if step.said or step.usage is not NO_USAGE else None,
     )
+
+
+def _used(step: Step) -> str | None:
+    usage = as_row(step.usage)
+    return encode([step.said, *usage]) if step.said or usage else None
 
 
 def step_of(row: tuple[Any, ...]) -> Step:
     """The step of a ``StepRow``; texts that were not read (``None``) come out empty."""
-    version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta = row
+    version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta, used = row
+    said, *usage = decode(used) if used else (0,)
     return Step(
         version=version,
         kind=_KIND[kind % _ENTERED],
@@ -78,6 +89,8 @@ def step_of(row: tuple[Any, ...]) -> Step:
         duration_ms=duration_ms,
         reason=reason,
         entered=kind // _ENTERED,
+        said=said,
+        usage=usage_of(usage) if usage else NO_USAGE,
     )
 
 

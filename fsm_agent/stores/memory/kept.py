@@ -76,7 +76,7 @@ class Kept:
         since = min(codec.decode(appended_since).values(), default=covered)
         for step in self.after(since, covered - since):
             if step.append is not None:
-                yield step._replace(payload=None, delta=None)
+                yield step._replace(payload=None, delta=None, used=None)
         yield from self.after(covered)
 
     def after(self, version: int, limit: int | None = None) -> list[codec.StepRow]:

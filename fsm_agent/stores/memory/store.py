@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from operator import itemgetter
 from typing import Self
 
@@ -17,12 +18,15 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease, lease_runs
+from fsm_agent.message import Message, own_thread
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.memory.kept import Kept, kept_from
+from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
+from fsm_agent.user import UserRecord
 
 
 class MemoryStore(Store):
@@ -36,6 +40,7 @@ class MemoryStore(Store):
         self._agents: dict[str, Kept] = {}
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
+        self._talks = Talks()
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -100,7 +105,13 @@ class MemoryStore(Store):
             raise moved_on(commit.head.id, stands_on, actual)
         if commit.repins:
             self._pinned(commit.head)
+        if commit.user is not None:
+            self._talks.check_user(commit.user)
+        said, user = said_rows(commit.said), commit.user and codec.user_row(commit.user)
         kept.take(commit)
+        self._talks.say(said)
+        if commit.user is not None and user is not None:
+            self._talks.keep_user(commit.user.name, user)
         self._clock.seen(commit.head.updated_ms)
         return Committed(kept.epoch, len(kept.queue))
 
@@ -134,11 +145,13 @@ class MemoryStore(Store):
         if kept.epoch == epoch:
             kept.lease = None
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
         kept = self._kept(agent_id)
         if kept.epoch != epoch:
             raise moved_on(agent_id, kept.moving.version, kept.moving.version)
-        head = kept.head._replace(attempts=attempts, retry_ms=retry_ms)
+        head = kept.head.tried(attempts, retry_ms, children)
         kept.moving, kept.wake_ms = codec.moving_row(head), head.wake_ms
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
@@ -197,12 +210,14 @@ class MemoryStore(Store):
         if kept.start is not None:
             del self._starts[kept.start[0]]
         del self._agents[seen.id]
+        self._talks.forget(own_thread(seen.id))
 
     async def size(self, agent_id: str) -> Size:
-        return self._kept(agent_id).size()
+        return self._kept(agent_id).size()._replace(thread=self._talks.weight(own_thread(agent_id)))
 
     async def dump(self, agent_id: str) -> Dossier:
-        return self._kept(agent_id).dossier()
+        kept = self._kept(agent_id)
+        return replace(kept.dossier(), messages=tuple(await self.messages(own_thread(agent_id))))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head, kept = dossier.head, kept_from(dossier)
@@ -215,8 +230,34 @@ class MemoryStore(Store):
         if replaced and replaced.start:
             del self._starts[replaced.start[0]]
         self._agents[head.id] = kept
+        self._talks.adopt(own_thread(head.id), head.talk.last, dossier.messages)
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        return self._talks.read(thread, after, upto, limit, newest=newest)
+
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        return self._talks.thread(thread).add(rows_of(messages))
+
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        return self._talks.revise(thread, messages)
+
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        return self._talks.retract(thread, after, upto)
+
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return self._talks.names(limit, after)
+
+    async def user(self, name: str) -> UserRecord:
+        return self._talks.user(name)
+
+    async def save_user(self, user: UserRecord) -> None:
+        row = codec.user_row(user)
+        self._talks.check_user(user)
+        self._talks.keep_user(user.name, row)
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""

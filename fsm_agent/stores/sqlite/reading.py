@@ -8,22 +8,23 @@ from typing import Final
 import apsw
 
 from fsm_agent.agent import Head
+from fsm_agent.message import own_thread
 from fsm_agent.record import Dossier, Snapshot
 from fsm_agent.step import KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite import effects as sqlite_effects
-from fsm_agent.stores.sqlite import whole
+from fsm_agent.stores.sqlite import talk, whole
 from fsm_agent.stores.sqlite.rows import one, rows
 
 #: ?1 is the agent, ?2 when it was created.
 _HISTORY: Final = """
-SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append, payload, delta
+SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append, payload, delta, used
 FROM history WHERE agent = ?1 AND version > ?3 ORDER BY version LIMIT ?4
 """
 #: Of steps that the snapshot covers (?3), only appended items are read: what stands after them may be big.
 _TAIL: Final = """
 SELECT version, kind, event, source, target, ?2 + after_ms, by, duration_ms, reason, append,
-       iif(version > ?3, payload, NULL), iif(version > ?3, delta, NULL)
+       iif(version > ?3, payload, NULL), iif(version > ?3, delta, NULL), iif(version > ?3, used, NULL)
 FROM history WHERE agent = ?1 AND version > ?4 AND (version > ?3 OR append IS NOT NULL) ORDER BY version
 """
 
@@ -68,4 +69,5 @@ def dossier(db: apsw.Connection, namespace: str, agent: int, head: Head) -> Doss
         keys=whole.keys_of(db, agent),
         start=whole.start_of(db, namespace, head.id),
         effects=sqlite_effects.since(db, agent, 0),
+        messages=tuple(talk.read(db, namespace, own_thread(head.id))),
     )

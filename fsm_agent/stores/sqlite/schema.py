@@ -134,8 +134,42 @@ INSERT INTO numbers SELECT 1, ifnull(max(step), 0) FROM history;
 CREATE INDEX started ON starts (namespace, id);
 """
 
+_THREADS_AND_USERS: Final = """
+ALTER TABLE history ADD COLUMN used TEXT;    -- messages added, and what models have cost
+
+CREATE TABLE threads (
+    thread      INTEGER PRIMARY KEY,
+    namespace   TEXT    NOT NULL,
+    name        TEXT    NOT NULL,            -- of an agent's own: `@` and its id
+    last        INTEGER NOT NULL,            -- number of the last message that was ever added
+    UNIQUE (namespace, name)
+) STRICT;
+
+CREATE TABLE messages (
+    thread      INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    role        INTEGER NOT NULL,
+    at_ms       INTEGER NOT NULL,
+    tokens      INTEGER NOT NULL,
+    covers      INTEGER NOT NULL,
+    by          TEXT,
+    content     TEXT    NOT NULL,
+    parts       TEXT,
+    PRIMARY KEY (thread, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE users (
+    namespace   TEXT    NOT NULL,
+    name        TEXT    NOT NULL,
+    version     INTEGER NOT NULL,
+    updated_ms  INTEGER NOT NULL,
+    data        TEXT    NOT NULL,
+    PRIMARY KEY (namespace, name)
+) STRICT, WITHOUT ROWID;
+"""
+
 #: the n-th brings a file from ``user_version`` n to n + 1
-MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS)
+MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS)
 
 
 def connect(path: Path, *, busy_ms: int) -> apsw.Connection:

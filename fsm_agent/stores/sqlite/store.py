@@ -19,16 +19,18 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import effects, reading, units, whole
+from fsm_agent.stores.sqlite import effects, reading, talk, units, whole
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.rows import one, rows
 from fsm_agent.stores.sqlite.schema import connect, open_file
 from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit, Unit
+from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
@@ -133,8 +135,13 @@ class SqliteStore(Store):
     async def release(self, agent_id: str, epoch: int) -> None:
         await self._write(units.releasing(self._space, agent_id, epoch))
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
-        await self._write(units.recording_attempt(self._space, agent_id, epoch, attempts, retry_ms))
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
+        noted = units.recording_attempt(
+            self._space, agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
+        )
+        await self._write(noted)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))
@@ -195,6 +202,32 @@ class SqliteStore(Store):
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(whole.adopting(self._space, dossier, replaces, self.url))
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        with self._one_view() as db:
+            return talk.read(db, self._space, thread, after=after, upto=upto, limit=limit, newest=newest)
+
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._write(talk.appending(self._space, thread, messages))
+
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._write(talk.revising(self._space, thread, messages))
+
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        return await self._write(talk.retracting(self._space, thread, after, upto))
+
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        with self._translated():
+            return talk.names(self._db, self._space, limit, after)
+
+    async def user(self, name: str) -> UserRecord:
+        with self._translated():
+            return talk.user(self._db, self._space, name)
+
+    async def save_user(self, user: UserRecord) -> None:
+        await self._write(talk.saving_user(self._space, user))
 
     async def close(self) -> None:
         with self._translated():

@@ -20,6 +20,7 @@ from fsm_agent.record import Commit, Committed, Creation
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
+from fsm_agent.stores.sqlite import talk
 from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.writer import Unit
@@ -61,7 +62,7 @@ _DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND i
 _PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
 _ATTEMPT: Final = "UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 #: ?1 is when the agent was created, ?2 the agent; the rest is a ``StepRow``.
-STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14)"
+STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
 
 
@@ -123,6 +124,7 @@ def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
     moving, wake_ms, lease = codec.moving_row(head), head.own_wake_ms, codec.lease_row(commit.lease)
     step = codec.step_row(commit.step)
     snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else None
+    words = talk.Words(namespace, commit)
 
     def take_step(db: apsw.Connection) -> Committed:
         now = standing(db, namespace, head.id)
@@ -130,6 +132,7 @@ def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
         is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
         if now.version != stands_on or is_fenced or is_settled or _is_used(db, now.agent, commit.key):
             raise moved_on(head.id, stands_on, now.version)
+        words.check(db)
         workflow = pinned(db, head, url) if commit.repins else None
         queued = now.queued
         if commit.dequeue is not None:
@@ -149,6 +152,7 @@ def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
             db.execute(SNAPSHOT, (now.agent, *snapshot))
         if commit.key is not None:
             _use(db, now.agent, commit.key, head.version, commit.fingerprint)
+        words.keep(db)
         return Committed(epoch, queued)
 
     return take_step
@@ -216,12 +220,14 @@ def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
     return release
 
 
-def recording_attempt(namespace: str, agent_id: str, epoch: int, attempts: int, retry_ms: int | None) -> Unit[None]:
+def recording_attempt(
+    namespace: str, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None
+) -> Unit[None]:
     def record_attempt(db: apsw.Connection) -> None:
         _, head = read_agent(db, namespace, agent_id)
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
-        tried = head._replace(attempts=attempts, retry_ms=retry_ms)
+        tried = head.tried(attempts, retry_ms, children)
         db.execute(_ATTEMPT, (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id))
 
     return record_attempt

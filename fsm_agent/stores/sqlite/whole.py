@@ -10,11 +10,13 @@ import apsw
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists
+from fsm_agent.message import own_thread
 from fsm_agent.record import Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
+from fsm_agent.stores.sqlite import talk
 from fsm_agent.stores.sqlite.rows import one, rows
 from fsm_agent.stores.sqlite.units import SNAPSHOT, STEP, next_agent, pinned, standing, unmoved
 from fsm_agent.stores.sqlite.writer import Unit
@@ -46,7 +48,8 @@ SELECT (SELECT count(*) FROM history WHERE agent = ?1),
         WHERE namespace = ?2 AND id = ?3),
        (SELECT total(octet_length(event) + ifnull(octet_length(source), 0) + octet_length(target) + 4 * 8
                      + ifnull(octet_length(by), 0) + ifnull(octet_length(reason), 0) + ifnull(octet_length(append), 0)
-                     + ifnull(octet_length(payload), 0) + ifnull(octet_length(delta), 0))
+                     + ifnull(octet_length(payload), 0) + ifnull(octet_length(delta), 0)
+                     + ifnull(octet_length(used), 0))
         FROM history WHERE agent = ?1),
        (SELECT total(octet_length(data) + octet_length(appended_since) + 8) FROM snapshot WHERE agent = ?1)
        + (SELECT total(octet_length(data) + octet_length(head) + 8) FROM origin WHERE agent = ?1),
@@ -100,6 +103,7 @@ def deleting(namespace: str, seen: Head) -> Unit[None]:
 def _forget(db: apsw.Connection, namespace: str, agent_id: str, agent: int) -> None:
     for statement in _DELETE:
         db.execute(statement, (agent,))
+    talk.forget(db, namespace, own_thread(agent_id))
     db.execute("DELETE FROM starts WHERE namespace = ? AND id = ?", (namespace, agent_id))
     db.execute("DELETE FROM head WHERE namespace = ? AND id = ?", (namespace, agent_id))
 
@@ -108,6 +112,7 @@ def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) 
     head = dossier.head
     row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.wake_ms, head.epoch, head.queued)
     start, rows_of_agent = dossier.start, list(_rows_of(dossier))
+    messages = [(message.number, codec.message_row(message)) for message in dossier.messages]
 
     def adopt(db: apsw.Connection) -> None:
         replaced = None if replaces is None else _untold(db, namespace, replaces)
@@ -120,6 +125,8 @@ def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) 
         db.executemany(STEP, [(head.created_ms, agent, *codec.step_row(step)) for step in dossier.steps])
         for statement, kept in rows_of_agent:
             db.execute(statement, (agent, *kept))
+        if head.talk.last:
+            talk.adopt(db, namespace, own_thread(head.id), head.talk.last, messages)
         if start:
             db.execute(_KEEP_START, (namespace, start[0], head.id, start[1]))
 
@@ -178,4 +185,4 @@ def origin_of(db: apsw.Connection, agent: int) -> Origin | None:
 def size_of(db: apsw.Connection, namespace: str, agent: int, agent_id: str) -> Size:
     row = one(db, _WEIGHTS, agent, namespace, agent_id)
     assert row is not None  # noqa: S101 - sums have a row, whatever is kept
-    return Size(*map(int, row))
+    return Size(*map(int, row), thread=talk.weight_of(db, namespace, own_thread(agent_id)))

@@ -24,6 +24,7 @@ _PARTS: Final = (
     "queueing",
     "reading",
     "stepping",
+    "talking",
     "values",
     "whole",
 )
@@ -37,6 +38,7 @@ from fsm_agent.testing.contract.namespaces import NamespacesContract  # noqa: E4
 from fsm_agent.testing.contract.queueing import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reading import ReadingContract  # noqa: E402
 from fsm_agent.testing.contract.stepping import SteppingContract  # noqa: E402
+from fsm_agent.testing.contract.talking import TalkingContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
 from fsm_agent.testing.contract.whole import WholeContract  # noqa: E402
 
@@ -52,6 +54,7 @@ class StoreContract(
     ReadingContract,
     ValuesContract,
     WholeContract,
+    TalkingContract,
     NamespacesContract,
 ):
     """The promises of ``fsm_agent.stores.base.Store``, each a test. Needs a fixture ``url``."""

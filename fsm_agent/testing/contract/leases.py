@@ -80,7 +80,7 @@ class LeasesContract(Bench):
     @in_loop
     async def test_an_attempt_is_noted_without_a_version(self, store: Store) -> None:
         await store.create(a_creation(lease=LEASE, status=Status.RUNNING, activation=1, visits={"open": 1}))
-        await store.record_attempt(ID, 1, attempts=2, retry_ms=NEW_YEAR_MS + 500)
+        await store.record_attempt(ID, 1, attempts=2, retry_ms=NEW_YEAR_MS + 500, children=1)
         head = await store.head(ID)
         assert (head.attempts, head.retry_ms, head.version, head.lease) == (2, NEW_YEAR_MS + 500, 1, LEASE)
         assert (head.activation, head.visits) == (1, {"open": 1})

@@ -11,7 +11,8 @@ import pytest
 from fsm_agent.agent import ArmedTimer, Status
 from fsm_agent.effect import Settlement
 from fsm_agent.errors import AgentNotFound
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.message import Message, Role, own_thread
+from fsm_agent.record import Origin, Said, Snapshot
 from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
@@ -28,12 +29,17 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
+from fsm_agent.user import UserRecord
 
 Verb: TypeAlias = Callable[[Store], Awaitable[Any]]
 
 #: of verbs that no namespace bounds: definitions go by their hash
 _BOUNDLESS: Final = {"from_url", "now", "save_workflow", "load_workflow", "close"}
+#: of verbs that make an agent or look for some, and of those that know no agent
+_OF_MANY: Final = {"create", "adopt", "find_key", "due", "held_here", "list"}
+_OF_TALK: Final = {"messages", "append", "revise", "retract", "threads", "user", "save_user"}
 _KEY: Final = "paid"
+SPEECH: Final = Message(Role.USER, "?", at_ms=NEW_YEAR_MS)
 
 
 async def settle(store: Store, mark: str) -> None:
@@ -41,7 +47,9 @@ async def settle(store: Store, mark: str) -> None:
     await keep_definitions(store)
     await store.create(replace(a_creation(delta=Delta({"of": mark, "log": []})), key="start", fingerprint=mark))
     step = a_commit(2, delta=Delta(append={"log": [mark]}), snapshot=Snapshot(2, {"of": mark, "log": []}, {"log": 1}))
-    await store.commit(step._replace(key=_KEY, fingerprint=mark, lease=LEASE))
+    said = (Said(own_thread(ID), (SPEECH._replace(content=mark),)), Said("room", (SPEECH._replace(content=mark),)))
+    user = UserRecord("ana", 1, {"of": mark}, NEW_YEAR_MS)
+    await store.commit(step._replace(key=_KEY, fingerprint=mark, lease=LEASE, said=said, user=user))
     await store.enqueue(ID, 2, PING._replace(payload={"of": mark}), mark)
     await store.begin_effect(ID, an_effect(fingerprint=mark))
     await store.create(a_creation(f"only-{mark}", status=Status.RUNNING))
@@ -59,6 +67,9 @@ async def everything(store: Store) -> Mapping[str, Any]:
         "due": sorted(await store.due(LEASE.until_ms, 99)),
         "held": {head.id: head for head in await store.held_here(LEASE.holder.host)},
         "starts": [await store.find_key(key) for key in ("start", _KEY, "other")],
+        "threads": {name: list(await store.messages(name)) for name in await store.threads()},
+        "own": list(await store.messages(own_thread(ID))),
+        "user": await store.user("ana"),
         "agents": {agent_id: await _all_of_one(store, agent_id) for agent_id in ids},
     }
 
@@ -112,10 +123,15 @@ CHANGES: Final[Mapping[str, Verb]] = {
     "shorten": _shorten,
     "delete": _delete,
     "adopt": _adopt,
+    "append": lambda store: store.append("room", [SPEECH]),
+    "revise": lambda store: store.revise("room", [SPEECH._replace(number=1)]),
+    "retract": lambda store: store.retract("room"),
+    "save_user": lambda store: store.save_user(UserRecord("ana", 2, {"of": "?"}, NEW_YEAR_MS)),
 }
 #: verbs that ``everything`` reads with
 LOOKS: Final = {
     "find_key", "load", "head", "effects", "due", "held_here", "list", "history", "origin", "size", "dump",
+    "messages", "threads", "user",
 }  # fmt: skip
 #: what is said of one agent by id
 OF_ONE: Final[Mapping[str, Verb]] = {
@@ -143,7 +159,7 @@ class NamespacesContract(Bench):
     def test_every_verb_is_held_against_another_namespace(self) -> None:
         verbs = {*Store.__abstractmethods__} - _BOUNDLESS
         assert verbs == {*CHANGES, *LOOKS}
-        assert verbs == {*OF_ONE, "create", "adopt", "find_key", "due", "held_here", "list"}
+        assert verbs == {*OF_ONE, *_OF_MANY, *_OF_TALK}
 
     @in_loop
     async def test_what_another_namespace_keeps_is_not_seen(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Asked, Head, Parent, Problem, Status
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
+from fsm_agent.message import Span, Talk
+from fsm_agent.progress import Progress
 from fsm_agent.record import Commit, Creation, Snapshot
 from fsm_agent.step import Delta, Event, Step, StepKind
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import ID, LEASE, ORDER, PING, Bench, a_commit, a_creation, a_step, in_loop
+from fsm_agent.usage import Usage
 
 #: No field has its default, so that a field which a store forgets is missed.
 FULL_HEAD: Final = Head(
@@ -25,7 +28,7 @@ FULL_HEAD: Final = Head(
     updated_ms=NEW_YEAR_MS + 1,
     visits={"open": 3, "open.inner": 1},
     timers=(ArmedTimer("open", "3d", NEW_YEAR_MS + 5), ArmedTimer("open", "1h", NEW_YEAR_MS + 5)),
-    asked=Asked("Which?", ("ana", "bob")),
+    asked=Asked("Which?", ("ana", "bob"), ("yes", "no")),
     activation=2,
     attempts=3,
     retry_ms=NEW_YEAR_MS + 9,
@@ -35,6 +38,12 @@ FULL_HEAD: Final = Head(
     unfolded=77,
     fold_at=99,
     rewound=1,
+    talk=Talk(9, 4, (Span("@other", 1, 3),)),
+    usage=Usage(1, 2, 3, 4, 5, 6, 7, 8),
+    user="ana",
+    parent=Parent("above", 3, 1),
+    children=2,
+    progress=Progress("fly", 1, 2, "book"),
     epoch=2,
     lease=LEASE,
     queued=1,
@@ -52,6 +61,8 @@ FULL_STEP: Final = Step(
     duration_ms=12,
     reason="because",
     entered=2,
+    said=3,
+    usage=Usage(1, 2, 3, 4, 5, 6, 7, 8),
 )
 ODD_TEXTS: Final = (
     "",

@@ -1,0 +1,98 @@
+"""The words of conversations: messages, numbered in threads, and which of them an agent sees.
+
+A thread is append-only. Every agent has one of its own, which nobody else writes to; others have names, and whoever
+knows the name shares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from fsm_agent.jsontypes import Json
+
+#: before the id of an agent: the name of its own thread, which no other thread can have
+_OWN: Final = "@"
+
+
+class Role(StrEnum):
+    """Whose words a message holds."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    #: what a tool has returned
+    TOOL = "tool"
+    #: what stands for older messages, as far as ``Message.covers`` says
+    SUMMARY = "summary"
+
+
+class Message(NamedTuple):
+    """One message of a thread.
+
+    ``parts`` are what is no text of its own, each an object with a ``type``: ``tool_call`` {id, name, arguments},
+    ``tool_result`` {id, name, content, is_error}, and whatever else a library hands over, kept as it is.
+    """
+
+    role: Role
+    content: str = ""
+    parts: tuple[Mapping[str, Json], ...] = ()
+    #: as they were counted when it was written
+    tokens: int = 0
+    at_ms: int = 0
+    #: who said it, where that is known
+    by: str | None = None
+    #: of a summary: the number of the last message that it stands for
+    covers: int = 0
+    #: 1 for the first of a thread; 0 until it is kept
+    number: int = 0
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The ids of the tool calls in it."""
+        return tuple(str(part["id"]) for part in self.parts if part.get("type") == "tool_call")
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """The ids of the tool calls whose results are in it."""
+        return tuple(str(part["id"]) for part in self.parts if part.get("type") == "tool_result")
+
+
+class Span(NamedTuple):
+    """The messages of a thread above the number ``after``, up to ``upto``."""
+
+    thread: str
+    after: int
+    upto: int
+
+
+class Talk(NamedTuple):
+    """Which messages are an agent's own conversation: what ``before`` lists, then those of its own thread above
+    ``since``. A rewind moves ``since`` beyond what is hidden from then on; a fork begins with its origin's."""
+
+    #: number of the last message in its own thread, hidden ones included
+    last: int = 0
+    since: int = 0
+    before: tuple[Span, ...] = ()
+
+    def spans(self, agent_id: str) -> tuple[Span, ...]:
+        """All that is seen, the oldest first."""
+        own = Span(own_thread(agent_id), self.since, self.last)
+        return (*self.before, own) if own.upto > own.after else self.before
+
+    def grown(self, messages: int) -> Talk:
+        return self._replace(last=self.last + messages) if messages else self
+
+
+SILENCE: Final = Talk()
+
+
+def own_thread(agent_id: str) -> str:
+    """The name of the thread that only this agent writes to."""
+    return _OWN + agent_id
+
+
+def is_own(thread: str) -> bool:
+    """Whether a thread is some agent's own."""
+    return thread.startswith(_OWN)

@@ -1,0 +1,61 @@
+"""What models have cost: of one step, or of all of an agent's life."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from fsm_agent.jsontypes import Json
+
+
+class Usage(NamedTuple):
+    """Requests to models and what they took. Sums add up; the size of the context is that of the last request."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    #: millionths of a US dollar, by the provider's price list; 0 where none is known
+    cost_micros: int = 0
+    latency_ms: int = 0
+    #: replies that were refused: unknown or illegal events, payloads that break their schema
+    refused: int = 0
+    #: tokens of the last request and its reply, as the provider counted them
+    context_tokens: int = 0
+    #: the same, as it was counted here before it was sent
+    estimated_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+    def plus(self, later: Usage) -> Usage:
+        """Both together, ``later`` being the later one."""
+        sums = (mine + theirs for mine, theirs in zip(self[:6], later[:6], strict=True))
+        last = later if later.context_tokens else self
+        return Usage(*sums, last.context_tokens, last.estimated_tokens)
+
+    def to_json(self) -> dict[str, Json]:
+        """As the command line prints it (a contract); the cost is in US dollars."""
+        return {
+            "requests": self.requests,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "cost": self.cost_micros / 1_000_000,
+            "latency_ms": self.latency_ms,
+            "refused": self.refused,
+        }
+
+
+NO_USAGE: Final = Usage()
+
+
+def usage_of(parts: list[int]) -> Usage:
+    """The usage of a row; what it does not say is 0."""
+    return Usage(*parts)
+
+
+def as_row(usage: Usage) -> list[int]:
+    """The shortest list that says it all."""
+    parts = list(usage)
+    while parts and not parts[-1]:
+        parts.pop()
+    return parts
