@@ -14,8 +14,10 @@ from typing import Any, ClassVar, Final
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
 from fsm_agent.migration import Migration
+from fsm_agent.recall import NO_PROGRESS, PLAIN_RECALL, ProgressRule, Recall
 from fsm_agent.state import (
     Candidates,
+    Duration,
     Handlers,
     MergePolicy,
     State,
@@ -58,6 +60,25 @@ class Limits:
     steps: int | None = None
     #: state path -> how often it may be entered
     visits: Mapping[str, int] = field(default_factory=dict)
+    #: of models, asked and answered, for all of the agent's life
+    tokens: int | None = None
+    #: of models, in US dollars
+    cost: float | None = None
+    #: since the agent's creation
+    wall_time: Duration | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        wall_time = self.wall_time.text if self.wall_time else None
+        return compact(
+            steps=self.steps, visits=dict(self.visits), tokens=self.tokens, cost=self.cost, wall_time=wall_time
+        )
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json]) -> Limits:
+        known = dict(document)
+        if "wall_time" in known:
+            known["wall_time"] = Duration.parse(known["wall_time"])
+        return cls(**known)
 
 
 @dataclass(frozen=True)
@@ -78,6 +99,13 @@ class Workflow:
     limits: Limits = Limits()
     #: data field -> how what two people make of it at once becomes one; without a policy the second is refused
     merge: Mapping[str, MergePolicy] = field(default_factory=dict)
+    #: which thread the conversation of an agent is, and how much of it a model is shown
+    conversation: Recall = PLAIN_RECALL
+    #: field -> JSON Schema of what is remembered of the user, across agents
+    user: Mapping[str, Schema] = field(default_factory=dict)
+    progress: ProgressRule = NO_PROGRESS
+    #: the workflows of child agents, by the names that ``workflow.run`` uses
+    workflows: Mapping[str, Workflow] = field(default_factory=dict)
     description: str = ""
     #: ``module:Model`` when a pydantic model declares the data
     model: str | None = None
@@ -175,8 +203,12 @@ class Workflow:
             },
             on=handlers_to_json(self.on, describe=describe),
             states=[state.to_json(describe=describe) for state in self.states],
-            limits=compact(steps=self.limits.steps, visits=dict(self.limits.visits)),
+            limits=self.limits.to_json(),
             merge=dict(self.merge),
+            conversation=self.conversation.to_json() if self.conversation != PLAIN_RECALL else None,
+            user={name: bare(schema) for name, schema in self.user.items()},
+            progress=self.progress.to_json(),
+            workflows={name: child.to_json(describe=describe) for name, child in self.workflows.items()},
             migrations=[each.to_json() for each in self.migrations] if describe else None,
         )
 
@@ -187,7 +219,10 @@ class Workflow:
         known["name"] = known.pop("workflow")
         known["states"] = tuple(State.from_json(state) for state in known["states"])
         known["on"] = handlers_from_json(known.pop("on", {}))
-        known["limits"] = Limits(**known.pop("limits", {}))
+        known["limits"] = Limits.from_json(known.pop("limits", {}))
+        known["conversation"] = Recall.from_json(known.pop("conversation", {}))
+        known["progress"] = ProgressRule.from_json(known.pop("progress", {}))
+        known["workflows"] = {name: cls.from_json(child) for name, child in known.pop("workflows", {}).items()}
         known["migrations"] = tuple(map(Migration.from_json, known.pop("migrations", ())))
         return cls(**known)
 

@@ -1,0 +1,33 @@
+"""What an attempt leaves besides what it changes in the data: messages, what is to be remembered of the user, usage.
+
+The attempt writes it down here; the step that its event takes commits it, or nothing does. Usage alone counts in any
+case: a failed attempt has cost what it has cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fsm_agent.data import Data
+from fsm_agent.message import Message
+from fsm_agent.usage import NO_USAGE, Usage
+from fsm_agent.user import UserRecord
+
+
+@dataclass(slots=True)
+class Notes:
+    """Of one attempt."""
+
+    #: thread -> what is to be added to it, in order
+    said: dict[str, list[Message]] = field(default_factory=dict)
+    usage: Usage = NO_USAGE
+    #: the user as was read before the attempt, and a draft of what the workflow declares of them
+    record: UserRecord | None = None
+    user: Data | None = None
+
+    def pending(self, thread: str) -> list[Message]:
+        """What has been said in a thread so far, to be added to."""
+        return self.said.setdefault(thread, [])
+
+    def spend(self, usage: Usage) -> None:
+        self.usage = self.usage.plus(usage)
