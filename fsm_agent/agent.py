@@ -8,6 +8,7 @@ What is made anew at every step is a ``NamedTuple``: as immutable as a frozen da
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,9 @@ class Status(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+
+#: characters
+LONGEST_ID: Final = 128
 
 ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 
@@ -96,8 +100,18 @@ class Parent(NamedTuple):
 
     id: str
     activation: int
-    #: 0 for the first
-    index: int
+    #: 1 for the first
+    number: int
+
+
+def child_id(parent_id: str, activation: int, number: int) -> str:
+    """The id of a child: the same in every attempt. It begins with the parent's, as far as there is room."""
+    tail = f"{activation}.{number}"
+    whole = f"{parent_id}.{tail}"
+    if len(whole) <= LONGEST_ID:
+        return whole
+    digest = hashlib.sha256(parent_id.encode()).hexdigest()[:16]
+    return f"{parent_id[: LONGEST_ID - len(tail) - 18]}-{digest}.{tail}"
 
 
 class Head(NamedTuple):

@@ -7,11 +7,11 @@ import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
-from fsm_agent.actions.action import Action, Emission, Mode
+from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
 from fsm_agent.actions.outside import Outside
-from fsm_agent.engine.effects import Act, Emitted, Failed
+from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
 
@@ -35,6 +35,8 @@ def context_of(effect: Act, mode: Mode, outside: Outside) -> Situation:
         visits=head.visits,
         now_ms=effect.now_ms,
         outside=outside,
+        notes=effect.notes,
+        insight=effect.insight,
     )
 
 
@@ -88,8 +90,13 @@ def _message(error: Exception) -> str:
     return said.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def emitted(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Emitted:
+def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:
     """What the rules are told of what an action returned."""
+    match returned:
+        case Asking(prompt, events, to):
+            return Asks(prompt, events, to, now_ms, duration_ms)
+        case Pause(until_ms, is_idle):
+            return Paused(until_ms, is_idle, now_ms)
     payload: Mapping[str, Json] = {}
     if isinstance(returned, Emission):
         returned, payload = returned.event, returned.payload

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, assert_never
 
 from fsm_agent.actions.registry import Actions
@@ -16,6 +17,8 @@ from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
+from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld
+from fsm_agent.kin import Kin
 from fsm_agent.performing import Hands
 from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
@@ -45,6 +48,7 @@ class EffectLoop:
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
+        self.kin = Kin(store, self)
 
     def desk(self, *, drives: bool = True, stays: bool = True) -> Desk:
         """Who works here."""
@@ -70,8 +74,14 @@ class EffectLoop:
         return Program(workflow, signature=self._actions.signature, model=rule)
 
     async def call(self, flow: Flow) -> Agent:
-        """Perform a flow that delivers; returns the agent as it stands then."""
-        return await self.portrait(await self.run(flow))
+        """Perform a flow that delivers; returns the agent as it stands then. The parent of a child that has ended by
+        it goes on, if nobody drives it."""
+        delivered: intake.Delivered = await self.run(flow)
+        above = await self.kin.wake_parent(delivered.live.head)
+        if above is not None:
+            with suppress(LeaseHeld, Conflict):
+                await self.call(intake.resume(self.desk(stays=False), above))
+        return await self.portrait(delivered)
 
     async def portrait(self, delivered: intake.Delivered) -> Agent:
         """The agent as it stands after a call."""
@@ -132,8 +142,16 @@ class EffectLoop:
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
             case ask.Interrupt(agent_id, epoch):
                 return self._hands.interrupt(agent_id, epoch)
-            case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms):
-                return await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+            case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms, children):
+                return await self._store.record_attempt(
+                    agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
+                )
+            case ask.ReadUser(name):
+                return await self._store.user(name)
+            case ask.Disband(agent_id, activation):
+                return await self.kin.disband(agent_id, activation)
+            case ask.ReadHead(agent_id):
+                return await self._head(agent_id)
             case ask.Claim(seen, lease):
                 return await self._store.claim(seen.id, seen, lease)
             case ask.Release(agent_id, epoch):
@@ -158,6 +176,12 @@ class EffectLoop:
         if self._commits % _STEPS_PER_TURN == 0:
             await asyncio.sleep(0)
         return committed
+
+    async def _head(self, agent_id: str) -> Head | None:
+        try:
+            return await self._store.head(agent_id)
+        except AgentNotFound:
+            return None
 
     async def _load(self, agent_id: str, key: str | None) -> Any:
         record = await self._store.load(agent_id, key=key)

@@ -6,6 +6,7 @@ knows the name shares them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -14,6 +15,12 @@ from fsm_agent.jsontypes import Json
 
 #: before the id of an agent: the name of its own thread, which no other thread can have
 _OWN: Final = "@"
+
+#: the names of threads that are shared
+THREAD_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+THREAD_RULE: Final = (
+    "the name of a thread is 1 to 128 letters, digits, '.', '_', ':', '/' or '-', a letter or digit first"
+)
 
 
 class Role(StrEnum):

@@ -24,6 +24,8 @@ class Notes:
     #: the user as was read before the attempt, and a draft of what the workflow declares of them
     record: UserRecord | None = None
     user: Data | None = None
+    #: the children of this activation have all ended
+    is_joined: bool = False
 
     def pending(self, thread: str) -> list[Message]:
         """What has been said in a thread so far, to be added to."""

@@ -16,7 +16,7 @@ from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.threads import waiting_on
 from fsm_agent.agent import Head
-from fsm_agent.attempting import OutOfTime, attempt, emitted, failure_of
+from fsm_agent.attempting import OutOfTime, attempt, failure_of, returned_from
 from fsm_agent.engine.effects import Act, Acted, Missing, Overdue, Superseded
 from fsm_agent.engine.session import LEASE_MS, RENEW_MS
 from fsm_agent.errors import ActionError, StoreError
@@ -112,7 +112,7 @@ class Performing:
             return failure_of(exits, await self._store.now(), _ms_since(began))
         except Exception as error:
             return failure_of(error, await self._store.now(), _ms_since(began))
-        return emitted(returned, action.signature.emits, await self._store.now(), _ms_since(began))
+        return returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
 
     async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):

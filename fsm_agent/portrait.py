@@ -28,17 +28,23 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         created_at=moment(head.created_ms),
         updated_at=moment(head.updated_ms),
         delivery=delivery,
+        user=head.user,
+        progress=head.progress,
+        usage=head.usage,
+        messages=sum(span.upto - span.after for span in head.talk.spans(head.id)),
+        parent=head.parent,
     )
 
 
 def _question(workflow: Workflow, head: Head) -> Question | None:
     ask = workflow.by_path[head.state].ask
-    if ask is None or head.asked is None or head.status is not Status.WAITING:
+    if head.asked is None or head.status is not Status.WAITING:
         return None
+    answers = head.asked.events or (ask.events if ask else ())
     deadline_ms = min((timer.due_ms for timer in head.timers), default=None)
     return Question(
         prompt=head.asked.prompt,
-        events={event: object_schema(workflow.payload_fields(event)) for event in ask.events},
+        events={event: object_schema(workflow.payload_fields(event)) for event in answers},
         to=head.asked.to,
         deadline=None if deadline_ms is None else moment(deadline_ms),
     )

@@ -71,19 +71,22 @@ class Runner:
         id: str | None = None,  # noqa: A002 - the word of the interface
         key: str | None = None,
         by: str | None = None,
+        user: str | None = None,
         drive: bool = True,
     ) -> Agent:
         """Create an agent, with its first event if one is given, and drive it until it waits or ends.
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
-        With ``drive=False`` a worker takes over. Raises ``Refused``, and then there is no agent.
+        ``user`` is whom it serves: what is remembered of them it shares with other agents. With ``drive=False`` a
+        worker takes over. Raises ``Refused``, and then there is no agent.
         """
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._loop.pin(workflow)
         first = _event(event or "created", payload, by, key)
-        return await self._loop.call(
-            beginning.start(self._loop.desk(drives=drive), program, agent_id, first, data or {})
-        )
+        own({"user": user})
+        serves = beginning.Serves(user)
+        desk = self._loop.desk(drives=drive)
+        return await self._loop.call(beginning.start(desk, program, agent_id, first, data or {}, serves=serves))
 
     async def send(
         self,

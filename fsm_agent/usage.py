@@ -29,9 +29,17 @@ class Usage(NamedTuple):
 
     def plus(self, later: Usage) -> Usage:
         """Both together, ``later`` being the later one."""
-        sums = (mine + theirs for mine, theirs in zip(self[:6], later[:6], strict=True))
         last = later if later.context_tokens else self
-        return Usage(*sums, last.context_tokens, last.estimated_tokens)
+        return Usage(
+            requests=self.requests + later.requests,
+            input_tokens=self.input_tokens + later.input_tokens,
+            output_tokens=self.output_tokens + later.output_tokens,
+            cost_micros=self.cost_micros + later.cost_micros,
+            latency_ms=self.latency_ms + later.latency_ms,
+            refused=self.refused + later.refused,
+            context_tokens=last.context_tokens,
+            estimated_tokens=last.estimated_tokens,
+        )
 
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract); the cost is in US dollars."""

@@ -89,10 +89,12 @@ def _accepted(schema: Schema) -> frozenset[type]:
 
 
 class DataRules:
-    """What the data of one workflow must be."""
+    """What the data of one workflow must be, or what it remembers of users: ``declared`` is field -> JSON Schema."""
 
-    def __init__(self, workflow: Workflow, *, model: Callable[[Mapping[str, Json]], None] | None = None) -> None:
-        self._fields = {name: Shape(schema) for name, schema in workflow.data.items()}
+    def __init__(
+        self, declared: Mapping[str, Schema], *, model: Callable[[Mapping[str, Json]], None] | None = None
+    ) -> None:
+        self._fields = {name: Shape(schema) for name, schema in declared.items()}
         #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
         self._parts: dict[int, Shape] = {}
         self._model = model
@@ -112,6 +114,18 @@ class DataRules:
         if problems:
             raise DataInvalid(problems)
         self._ask_model(values)
+        return values
+
+    def recalled(self, kept: Mapping[str, Json]) -> dict[str, Json]:
+        """The declared fields of what is kept, whoever has kept what else; those that are not get their default, else
+        null. Raises ``DataInvalid``."""
+        values = {
+            name: own(kept[name] if name in kept else shape.schema.get("default"), name, 1)
+            for name, shape in self._fields.items()
+        }
+        problems = [each for name in values if name in kept for each in self._fields[name].problems(values[name], name)]
+        if problems:
+            raise DataInvalid(problems)
         return values
 
     def problems(self, name: str, value: Json) -> list[str]:

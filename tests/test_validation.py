@@ -27,7 +27,7 @@ def declared(**kinds: Any) -> Workflow:
 
 def changed(schema: dict[str, Any], value: Any, change: Any) -> list[str]:
     """What is wrong with a field after ``change`` has been made to its draft; empty if nothing is."""
-    rules = DataRules(declared(field=schema))
+    rules = DataRules(declared(field=schema).data)
     data = Data(rules.initial({"field": value}))
     change(data.field)
     try:
@@ -38,12 +38,12 @@ def changed(schema: dict[str, Any], value: Any, change: Any) -> list[str]:
 
 
 def test_at_creation_data_is_total() -> None:
-    rules = DataRules(declared(name=NULLABLE, count={"type": "integer", "default": 3}, must=INTEGER))
+    rules = DataRules(declared(name=NULLABLE, count={"type": "integer", "default": 3}, must=INTEGER).data)
     assert rules.initial({"must": 1}) == {"name": None, "count": 3, "must": 1}
 
 
 def test_everything_wrong_at_creation_is_said_at_once() -> None:
-    rules = DataRules(declared(name=NULLABLE, count={"type": "integer", "minimum": 1}, must=INTEGER))
+    rules = DataRules(declared(name=NULLABLE, count={"type": "integer", "minimum": 1}, must=INTEGER).data)
     with pytest.raises(DataInvalid) as refused:
         rules.initial({"nam": "x", "count": 0})
     assert refused.value.problems == (
@@ -54,13 +54,13 @@ def test_everything_wrong_at_creation_is_said_at_once() -> None:
 
 
 def test_a_default_is_not_shared_by_the_agents() -> None:
-    rules = DataRules(declared(log={"type": "array", "default": []}))
+    rules = DataRules(declared(log={"type": "array", "default": []}).data)
     rules.initial({})["log"].append(1)
     assert rules.initial({}) == {"log": []}
 
 
 def test_numbers_are_64_bit_and_finite() -> None:
-    rules = DataRules(declared(n={"type": "number"}))
+    rules = DataRules(declared(n={"type": "number"}).data)
     assert rules.initial({"n": -(2**63)}) == {"n": -(2**63)}
     for odd in (2**63, float("inf")):
         with pytest.raises(DataInvalid, match="n is "):
@@ -152,7 +152,7 @@ def test_judging_what_changed_agrees_with_judging_the_whole(
     judge = jsonschema_rs.validator_for(schema)
     if not judge.is_valid(value) or not isinstance(value, (dict, list)):
         return
-    rules = DataRules(declared(field=schema))
+    rules = DataRules(declared(field=schema).data)
     data = Data({"field": value})
     place = choice.draw(some.sampled_from(containers(data.field)))
     place.append(other) if isinstance(place, ListDraft) else place.update(a=other)
@@ -165,7 +165,7 @@ def test_judging_what_changed_agrees_with_judging_the_whole(
 
 
 def test_only_what_changed_is_looked_at() -> None:
-    rules = DataRules(declared(log={"type": "array", "items": INTEGER}, other=INTEGER))
+    rules = DataRules(declared(log={"type": "array", "items": INTEGER}, other=INTEGER).data)
     data = Data({"log": ["was wrong before"], "other": 1})
     data.log.append(2)
     rules.check(changes(data), View(data))
@@ -173,7 +173,7 @@ def test_only_what_changed_is_looked_at() -> None:
 
 def test_a_model_judges_the_data_as_it_would_be() -> None:
     seen: list[Any] = []
-    rules = DataRules(declared(n=INTEGER), model=seen.append)
+    rules = DataRules(declared(n=INTEGER).data, model=seen.append)
     data = Data(rules.initial({"n": 1}))
     data.n = 2
     rules.check(changes(data), View(data))

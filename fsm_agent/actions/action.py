@@ -33,6 +33,24 @@ class Emission:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """A question, as ``ctx.ask`` makes it for an action to return."""
+
+    prompt: str
+    events: tuple[str, ...]
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing to do until then: the same attempt goes on at ``until_ms``, in whatever process. With ``is_idle`` it
+    is others who have something to do, and nobody need stay with the agent."""
+
+    until_ms: int
+    is_idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """A function with what is known of it."""
 

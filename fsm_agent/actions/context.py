@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
-from fsm_agent.actions.action import Emission
+from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.outside import Outside, deed
 from fsm_agent.data import Data
+from fsm_agent.delta import own
 from fsm_agent.effect import EffectMode
+from fsm_agent.engine.insight import Insight
 from fsm_agent.errors import ActionError
 from fsm_agent.jsontypes import Json
+from fsm_agent.notes import Notes
 from fsm_agent.step import moment
 
 EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
@@ -36,6 +39,10 @@ class Situation:
     now_ms: int
     #: a context that is made by hand has none, and does no effects
     outside: Outside | None = field(default=None, repr=False, compare=False)
+    #: what the attempt leaves besides changes of ``data``
+    notes: Notes = field(default_factory=Notes, repr=False, compare=False)
+    #: what built-in actions may ask of the rules
+    insight: Insight | None = field(default=None, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -45,6 +52,23 @@ class Situation:
     def emit(self, event: str, /, **payload: Json) -> Emission:
         """An event with a payload, to be returned."""
         return Emission(event, payload)
+
+    def ask(self, prompt: str, events: Collection[str], *, to: str | Collection[str] = ()) -> Asking:
+        """A question, to be returned: the agent waits where it is for one of ``events``, whose payload schemas are the
+        form. ``to`` is who may answer; nobody named is anybody."""
+        own({"prompt": prompt, "events": list(events), "to": to if isinstance(to, str) else list(to)})
+        if not isinstance(prompt, str) or not prompt.strip() or isinstance(events, str) or not events:
+            raise ActionError("a question needs a text and the events that answer it: `ctx.ask('Go on?', ['yes'])`")
+        return Asking(prompt, tuple(events), (to,) if isinstance(to, str) else tuple(to))
+
+    @property
+    def user(self) -> Data:
+        """What is remembered of the user, as the workflow declares it under ``user``; changes are committed with the
+        step. Raises ``ActionError`` where nothing is declared, or the agent serves nobody."""
+        if self.notes.user is None:
+            why = "its workflow declares no `user`, or it was started without one: `start(..., user='ana')`"
+            raise ActionError(f"agent {self.agent_id!r} remembers nobody: {why}")
+        return self.notes.user
 
 
 class Context(Situation):

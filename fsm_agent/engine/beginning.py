@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.agent import Head, Parent, Status
 from fsm_agent.delta import own
 from fsm_agent.engine.drive import drive
 from fsm_agent.engine.effects import Effect, FindKey, Now
@@ -22,17 +22,36 @@ from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.workflow import lineage
 
 
-def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data: Mapping[str, Json]) -> Flow:
+class Serves(NamedTuple):
+    """Whom a new agent serves, and whose child it is."""
+
+    user: str | None = None
+    parent: Parent | None = None
+
+
+NOBODY: Final = Serves()
+
+
+def start(
+    desk: Desk,
+    program: Program,
+    agent_id: str,
+    event: Event | None,
+    data: Mapping[str, Json],
+    *,
+    serves: Serves = NOBODY,
+) -> Flow:
     """Bring an agent into being, with its first event if there is one, and drive it on. Returns ``Delivered``.
 
     ``event.key`` is the key of the whole call: a repeat returns the agent that the first one made. A call without
     an event gives the key by an ``Event("created", key=...)``.
     """
     key = event.key if event else None
-    what = _use_of(program, event, data) if event and key else ""
+    what = _use_of(program, event, data, serves) if event and key else ""
     if key and (known := (yield from made_before(desk, key, what))):
         return known
     live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
+    live.head = live.head._replace(user=serves.user, parent=serves.parent)
     steps = _first_steps(live, event)
     lease = new_lease(desk, live) if desk.drives and live.head.status is Status.RUNNING else None
     try:
@@ -46,9 +65,10 @@ def start(desk: Desk, program: Program, agent_id: str, event: Event | None, data
     return Delivered(live, "applied", is_current)
 
 
-def _use_of(program: Program, event: Event, data: Mapping[str, Json]) -> str:
+def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
     """What the key of a start is used for."""
-    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data))
+    whom = [] if serves.user is None else [serves.user]
+    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
 
 
 def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:

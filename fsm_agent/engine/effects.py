@@ -8,15 +8,19 @@ reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from fsm_agent.agent import Head, Problem
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
+from fsm_agent.notes import Notes
 from fsm_agent.record import Commit, Creation
 from fsm_agent.step import Event
 from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.insight import Insight
 
 
 class Now(NamedTuple):
@@ -111,7 +115,9 @@ class RecordAttempt(NamedTuple):
     agent_id: str
     epoch: int
     attempts: int
-    retry_ms: int
+    retry_ms: int | None
+    #: the activation that has children, 0 for none; ``None`` leaves it as it is
+    children: int | None = None
 
 
 class IsAlive(NamedTuple):
@@ -135,8 +141,27 @@ class Sleep(NamedTuple):
     until_ms: int
 
 
+class ReadHead(NamedTuple):
+    """Replies the head of another agent, or ``None`` if there is none."""
+
+    agent_id: str
+
+
+class ReadUser(NamedTuple):
+    """Replies the ``UserRecord`` of a user."""
+
+    name: str
+
+
+class Disband(NamedTuple):
+    """Cancels the children that an agent started under an activation which it has left."""
+
+    agent_id: str
+    activation: int
+
+
 class Act(NamedTuple):
-    """Calls an action once. Replies ``Emitted``, ``Failed``, ``Missing``, ``Doubtful`` or ``Overdue``."""
+    """Calls an action once. Replies what ``Acted`` lists."""
 
     head: Head
     do: str
@@ -146,8 +171,10 @@ class Act(NamedTuple):
     #: 1 for the first
     attempt: int
     timeout_ms: int | None
-    #: when a timer falls due that will take the agent out of this state
+    #: when a timer falls due that will take the agent out of this state, or its time is over
     until_ms: int | None
+    notes: Notes
+    insight: Insight
 
 
 Effect: TypeAlias = (
@@ -168,6 +195,9 @@ Effect: TypeAlias = (
     | IsAlive
     | Interrupt
     | Sleep
+    | ReadHead
+    | ReadUser
+    | Disband
     | Act
     | Creation
     | Commit
@@ -196,6 +226,27 @@ class Failed(NamedTuple):
     #: data and definition errors never are
     is_retryable: bool = True
     is_timeout: bool = False
+    #: not to be tried again before this has passed, whatever is declared
+    retry_after_ms: int = 0
+
+
+class Asks(NamedTuple):
+    """The action asks somebody: the agent waits where it is for one of ``events``."""
+
+    prompt: str
+    events: tuple[str, ...]
+    to: tuple[str, ...]
+    now_ms: int
+    duration_ms: int
+
+
+class Paused(NamedTuple):
+    """The action goes on at ``until_ms``, under the same attempt. ``is_idle`` says that nothing is to be done until
+    then but by others, so that nobody need stay with the agent."""
+
+    until_ms: int
+    is_idle: bool
+    now_ms: int
 
 
 class Missing(NamedTuple):
@@ -218,7 +269,7 @@ class Overdue(NamedTuple):
     now_ms: int
 
 
-Acted: TypeAlias = Emitted | Failed | Missing | Doubtful | Overdue
+Acted: TypeAlias = Emitted | Asks | Paused | Failed | Missing | Doubtful | Overdue
 
 
 class Superseded(Exception):

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Delivery, Status
-from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded, problem_of
+from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
 from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
+from fsm_agent.engine.reporting import problem_of
 from fsm_agent.engine.session import (
     Desk,
     Flow,
@@ -122,14 +123,14 @@ def _judged(live: Live, said: Event | Answer, meanwhile: Meanwhile | None) -> tu
 
 def _answered(live: Live, answer: Answer) -> Event:
     """The event that an answer means."""
-    head, ask = live.head, live.program.state(live.head.state).ask
-    if ask is None or head.status is not Status.WAITING:
+    head, answers = live.head, live.program.answers(live.head)
+    if not answers or head.status is not Status.WAITING:
         raise NotAsked(head.id, head.state, str(head.status))
-    name = answer.event or (ask.events[0] if len(ask.events) == 1 else None)
+    name = answer.event or (answers[0] if len(answers) == 1 else None)
     if name is None:
-        raise AnswerUnclear(head.id, head.state, ask.events)
-    if name not in ask.events:
-        raise IllegalEvent(name, head.state, ask.events, why=" as an answer")
+        raise AnswerUnclear(head.id, head.state, answers)
+    if name not in answers:
+        raise IllegalEvent(name, head.state, answers, why=" as an answer")
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 

@@ -16,7 +16,9 @@ from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.machine import Move, Scene
+from fsm_agent.record import Said
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
+from fsm_agent.user import UserRecord
 from fsm_agent.wording import shortened
 
 #: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
@@ -34,6 +36,8 @@ class Live:
     queue: deque[Queued] = field(default_factory=deque)
     #: the lease that this process holds under ``head.epoch``, if it does
     lease: Lease | None = None
+    #: nothing is to be done now but by others
+    is_idle: bool = False
 
     def draft(self) -> Data:
         return Data(self.folded.values)
@@ -49,6 +53,10 @@ class Proposal(NamedTuple):
 
     head: Head
     step: Step
+    #: what is added to threads with it
+    said: tuple[Said, ...] = ()
+    #: what is remembered of the user from it on
+    user: UserRecord | None = None
 
 
 def take(
@@ -97,7 +105,13 @@ def take(
         duration_ms=duration_ms,
         entered=0 if move.is_internal else len(move.entered),
     )
-    return Proposal(moved, step)
+    return Proposal(told(program, moved, view), step)
+
+
+def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
+    """The head with the progress that the data tell, as they are from then on."""
+    progress = program.progress(values, head.visits)
+    return head if progress == head.progress else head._replace(progress=progress)
 
 
 def step_weight(delta: Delta) -> int:
@@ -179,6 +193,10 @@ def check_limits(live: Live, moved: Head) -> None:
     limits = live.program.workflow.limits
     if limits.steps is not None and moved.version > limits.steps:
         raise LimitExceeded("steps", limits.steps, live.head.state)
+    if limits.wall_time is not None and moved.activation == moved.version:
+        spent_ms = live.now_ms - live.head.created_ms
+        if spent_ms > limits.wall_time.ms:
+            raise LimitExceeded("wall_time", limits.wall_time.text, live.head.state)
     if moved.visits is not live.head.visits:
         for path, bound in limits.visits.items():
             if moved.visits.get(path, 0) > max(bound, live.head.visits.get(path, 0)):

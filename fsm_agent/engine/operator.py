@@ -4,7 +4,7 @@ Each is a step on record."""
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from fsm_agent.agent import Problem, Status
 from fsm_agent.effect import EffectEntry, Settlement
@@ -52,6 +52,10 @@ def settle_effect(
     return (yield from patiently(attempt))
 
 
+#: The problems of agents that have gone as far as they may.
+_BOUNDS: Final = frozenset({LimitExceeded.__name__, "BudgetExceeded"})
+
+
 def _parked(
     desk: Desk, agent_id: str, said: Event, expect_version: int | None
 ) -> Generator[Effect, Any, tuple[Live, Problem]]:
@@ -76,7 +80,7 @@ def _go_on(desk: Desk, live: Live, proposal: Proposal, settlement: Settlement | 
 
 
 def _retried(live: Live, event: Event, problem: Problem) -> Proposal:
-    exempt = problem.type == LimitExceeded.__name__
+    exempt = problem.type in _BOUNDS
     if problem.held is None:
         return unpark(live, event, exempt=exempt)
     return _by_hand(live, problem.held)

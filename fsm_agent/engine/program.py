@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from fsm_agent.agent import ArmedTimer, Asked
+from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.delta import own
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Decision, Machine, Move, Scene, timer_event
+from fsm_agent.message import THREAD_NAME, THREAD_RULE
+from fsm_agent.progress import Progress
+from fsm_agent.recall import NO_PROGRESS, Recall
 from fsm_agent.signature import Signature
 from fsm_agent.state import State, Timer
 from fsm_agent.step import Event
@@ -41,7 +44,8 @@ class Program:
         self.signature = signature
         self.machine = Machine(workflow)
         self.guards: Guards = self.machine.guards
-        self.data_rules = DataRules(workflow, model=model)
+        self.data_rules = DataRules(workflow.data, model=model)
+        self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow)
         self._timers: dict[tuple[str, str], tuple[int, Timer]] = {}
         for state in workflow.by_path.values():
@@ -91,6 +95,48 @@ class Program:
         an action may change what it is given."""
         return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
+    def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
+        """What the action of a state is given under ``with``."""
+        return self.entry_values(state.with_, scene) if state.with_ else {}
+
+    def answers(self, head: Head) -> tuple[str, ...]:
+        """The events that answer the question of an agent: as its action has asked, or as its state declares."""
+        if head.asked is None:
+            return ()
+        ask = self.state(head.state).ask
+        return head.asked.events or (ask.events if ask else ())
+
+    def thread(self, rule: Recall, scene: Scene) -> str | None:
+        """The name of the shared thread that is the conversation, if one is; raises ``ExpressionFailed``."""
+        if rule.thread is None:
+            return None
+        name = self._value(rule.thread, None, scene)
+        if not isinstance(name, str) or THREAD_NAME.fullmatch(name) is None:
+            why = f"it gives {shortened(name)}, and {THREAD_RULE}"
+            raise ExpressionFailed(rule.thread, why, dict(scene.data))
+        return name
+
+    def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
+        """How far an agent with these data has come, as far as that is declared and can be told."""
+        rule = self.workflow.progress
+        if rule is NO_PROGRESS or rule == NO_PROGRESS:
+            return None
+        scene = Scene(values, {}, visits)
+        goal, current = self._told(rule.goal, scene), self._told(rule.current, scene)
+        return Progress(
+            goal=None if goal is None else str(goal),
+            done=_count(self._told(rule.done, scene)),
+            remaining=_count(self._told(rule.remaining, scene)),
+            current=None if current is None else str(current),
+        )
+
+    def _told(self, text: str | None, scene: Scene) -> Json:
+        """A value for people to look at: where it cannot be computed there is none."""
+        try:
+            return self._value(text, None, scene)
+        except ExpressionFailed:
+            return None
+
     def asked(self, state: State, scene: Scene) -> Asked | None:
         """The question of a state, rendered for good; ``None`` if it asks nothing."""
         if state.ask is None:
@@ -111,6 +157,13 @@ class Program:
     def knows(self, event: Json) -> bool:
         """Whether an action may name this event at all."""
         return isinstance(event, str) and event in self.workflow.events
+
+
+def _count(steps: Json) -> int | None:
+    """Of a list of steps its length."""
+    if isinstance(steps, list):
+        return len(steps)
+    return int(steps) if isinstance(steps, int | float) and not isinstance(steps, bool) else None
 
 
 _NO_CHANGES = Changes({}, {})

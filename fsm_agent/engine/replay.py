@@ -9,7 +9,8 @@ is told by what their guards say.
 Every rule here is the function that made the step in the first place (``live``, ``restoring``). What changes without
 a version is not in a history and therefore not rebuilt: failed attempts and the time of the next, lease, epoch and
 queue, the leave to exceed a limit, and how much a snapshot would save; nor is the event with which an agent was
-parked, of which the history has name and payload in the step itself. Pure.
+parked, of which the history has name and payload in the step itself; nor whom it serves, who started it and whether it
+has children. Pure.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Final, assert_never
 
 from fsm_agent.agent import ArmedTimer, Head, Problem
 from fsm_agent.delta import Folded, own
-from fsm_agent.engine.live import Live, cancel, enter, park, stay, unpark
+from fsm_agent.engine.asking import waits
+from fsm_agent.engine.live import Live, cancel, enter, park, stay, told, unpark
 from fsm_agent.engine.migrated import migrated
+from fsm_agent.engine.noting import counted
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
@@ -82,8 +85,9 @@ class Retelling:
             live.head = live.head._replace(created_ms=step.at_ms)
         fired = self._fired(step)  # by guards that see the data as it was
         live.folded.take(step.version, owned(step.delta))
-        live.head = self._after(step, fired)
-        live.program = self._programs[live.head.definition]
+        after = counted(self._after(step, fired), step)
+        live.program = self._programs[after.definition]
+        live.head = told(live.program, after, self.values)
 
     def _after(self, step: Step, fired: ArmedTimer | None) -> Head:  # noqa: PLR0911 - a branch a kind
         """The head after a step; the data are so already."""
@@ -100,6 +104,8 @@ class Retelling:
                 return park(live, event, Problem(kind, message)).head
             case StepKind.CANCELLED:
                 return cancel(live, event).head
+            case StepKind.ASKED:
+                return waits(live.head, step)
             case StepKind.REWOUND:
                 return restored(self._programs[step.payload["definition"]], live.head, step, self.values)
             case StepKind.FORKED:

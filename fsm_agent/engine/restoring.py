@@ -11,12 +11,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.agent import ENDED, ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import ENDED, ArmedTimer, Asked, Head, Problem, Status
 from fsm_agent.delta import own
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Scene
-from fsm_agent.state import compact
+from fsm_agent.message import Span, Talk
+from fsm_agent.state import State, compact
 from fsm_agent.step import Delta, Step, StepKind
 
 #: The types of the problems with which an agent waits for the word to begin.
@@ -32,7 +33,22 @@ def parts_of(then: Head) -> dict[str, Json]:
         visits=dict(then.visits),
         timers=[[timer.state, timer.label] for timer in then.timers],
         error=failure and {"type": failure.type, "message": failure.message},
+        talk=[list(span) for span in then.talk.spans(then.id)],
+        asked=_question(then),
     )
+
+
+def _question(then: Head) -> Json:
+    """What an action had asked; what a state asks is put anew."""
+    asked = then.asked
+    return [asked.prompt, list(asked.events), list(asked.to)] if asked and asked.events else None
+
+
+def _asked(program: Program, leaf: State, parts: Mapping[str, Json], scene: Scene) -> Asked | None:
+    if "asked" not in parts:
+        return program.asked(leaf, scene)
+    prompt, events, to = parts["asked"]
+    return Asked(prompt, tuple(to), tuple(events))
 
 
 def _at_rest(then: Head) -> Status:
@@ -70,13 +86,14 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
         updated_ms=step.at_ms,
         visits=visits,
         timers=_armed(program, parts.get("timers", ()), step.at_ms),
-        asked=program.asked(leaf, scene) if status is Status.WAITING else None,
+        asked=_asked(program, leaf, parts, scene) if status is Status.WAITING else None,
         activation=step.version if status is Status.PARKED else 0,
         attempts=0,
         retry_ms=None,
         output=program.entry_values(leaf.output, scene) if leaf.output else None,
         problem=_problem(step, status),
         is_exempt=False,
+        talk=Talk(head.talk.last, head.talk.last, tuple(Span(*span) for span in parts.get("talk", ()))),
         rewound=step.version if step.kind is StepKind.REWOUND else head.rewound,
     )
 

@@ -85,7 +85,18 @@ def write(
     head, snapshot = _folding(live, proposal.head)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(
-        head, proposal.step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins
+        head,
+        proposal.step,
+        epoch,
+        lease,
+        snapshot,
+        dequeue,
+        key,
+        fingerprint,
+        settlement,
+        repins,
+        proposal.said,
+        proposal.user,
     )
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):

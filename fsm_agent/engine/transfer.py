@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Scene
@@ -52,10 +52,16 @@ class Transfer:
             updated_ms=self.now_ms,
             visits=self.visits,
             timers=() if leaf.final else self.timers,
-            asked=self.program.asked(leaf, scene),
+            asked=self._asked(scene),
+            progress=self.program.progress(self.values, self.visits),
             output=self.program.entry_values(leaf.output, scene) if leaf.output else None,
         )
         return _ended(moved, leaf) if leaf.final else self._working(moved)
+
+    def _asked(self, scene: Scene) -> Asked | None:
+        """What an action has asked stays asked; what the state asks is put anew."""
+        asked = self.before.asked
+        return asked if asked and asked.events and not self.leaf.final else self.program.asked(self.leaf, scene)
 
     @cached_property
     def armed(self) -> Mapping[tuple[str, int], ArmedTimer]:

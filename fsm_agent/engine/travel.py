@@ -19,7 +19,7 @@ from fsm_agent.engine.beginning import made_before
 from fsm_agent.engine.drive import decide_queued, drive, is_stranded
 from fsm_agent.engine.effects import Effect, Interrupt, Now, ReadEffects
 from fsm_agent.engine.intake import Delivered
-from fsm_agent.engine.live import Live, Proposal, step_weight
+from fsm_agent.engine.live import Live, Proposal, step_weight, told
 from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.past import read_past
 from fsm_agent.engine.restoring import difference, parts_of, restored
@@ -82,7 +82,8 @@ def _back(live: Live, then: Live, event: Event) -> Proposal:
         reason=held and f"event {held.name!r}, with which it was parked, is refused",
     )
     head = live.head._replace(unfolded=live.head.unfolded + step_weight(step.delta))
-    return Proposal(restored(then.program, head, step, then.folded.values), step)
+    back = restored(then.program, head, step, then.folded.values)
+    return Proposal(told(then.program, back, then.folded.values), step)
 
 
 def _refuse_stranded(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
@@ -130,4 +131,5 @@ def _branch(live: Live, then: Live, agent_id: str, by: str | None) -> Proposal:
         delta=Delta(own(live.folded.values)),
         by=by,
     )
-    return Proposal(restored(then.program, live.head, step, live.folded.values), step)
+    branch = restored(then.program, live.head._replace(user=then.head.user), step, live.folded.values)
+    return Proposal(told(then.program, branch, live.folded.values), step)

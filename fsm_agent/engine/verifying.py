@@ -39,6 +39,9 @@ TOLD: Final[Mapping[str, str]] = {
     "output": "output",
     "problem": "error",
     "rewound": "version of the last rewind",
+    "talk": "messages",
+    "usage": "usage of models",
+    "progress": "progress",
 }
 #: What cannot be told where steps do not say what they entered.
 _GUESSED: Final = frozenset({"visits", "timers"})
@@ -114,6 +117,8 @@ class _Audit:
         is_plain = step.kind is StepKind.UNPARKED and not entered and not step.delta
         if is_plain or step.kind in _MOVING_NOTHING:
             return step.source == step.target and not entered and not step.delta
+        if step.kind is StepKind.ASKED:
+            return step.source == step.target and not entered
         if step.kind not in (StepKind.EVENT, StepKind.UNPARKED):
             return not entered
         if step.event == "after":

@@ -74,7 +74,7 @@ class AnswerUnclear(Refused):
 
 
 class LimitExceeded(Refused):
-    def __init__(self, limit: str, bound: int, state: str) -> None:
+    def __init__(self, limit: str, bound: int | str, state: str) -> None:
         super().__init__(f"limit {limit} = {bound} would be exceeded in state {state!r}")
 
 

@@ -19,8 +19,8 @@ from fsm_agent.actions.context import Situation
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.threads import awaited
 from fsm_agent.agent import ENDED, Agent, Head, Status
-from fsm_agent.attempting import context_of, failure_of
-from fsm_agent.engine.effects import Act, Acted, Emitted
+from fsm_agent.attempting import context_of, failure_of, returned_from
+from fsm_agent.engine.effects import Act, Acted
 from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
@@ -157,10 +157,10 @@ class ScriptedHands:
     def _acted(self, outcome: Any) -> Acted:
         if isinstance(outcome, Exception):
             return failure_of(outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
-        if isinstance(outcome, Emission):
-            outcome = (outcome.event, outcome.payload)
-        event, payload = outcome if isinstance(outcome, tuple) else (outcome, {})
-        return Emitted(event, dict(payload), self._clock.ms, 0)
+        if isinstance(outcome, tuple):
+            event, payload = outcome
+            outcome = Emission(event, dict(payload))
+        return returned_from(outcome, None, self._clock.ms, 0)
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)

@@ -125,7 +125,7 @@ def _assert_whole(old: Workflow, new: Workflow, before: Dossier, after: Dossier)
     assert [step.version for step in after.steps] == list(range(1, head.version + 1))
     assert after.steps[:-1] == before.steps
     values = fold(after.snapshot, after.steps[after.snapshot.version if after.snapshot else 0 :]).values
-    assert DataRules(new).initial(values) == values == fold(None, after.steps).values
+    assert DataRules(new.data).initial(values) == values == fold(None, after.steps).values
     declared = {(path, timer.duration.text) for path in lineage(leaf.path) for timer in new.by_path[path].after}
     assert {(timer.state, timer.label) for timer in head.timers} <= declared
     assert (head.asked is not None) == (leaf.ask is not None)

@@ -185,4 +185,4 @@ def origin_of(db: apsw.Connection, agent: int) -> Origin | None:
 def size_of(db: apsw.Connection, namespace: str, agent: int, agent_id: str) -> Size:
     row = one(db, _WEIGHTS, agent, namespace, agent_id)
     assert row is not None  # noqa: S101 - sums have a row, whatever is kept
-    return Size(*map(int, row), thread=talk.weight_of(db, namespace, own_thread(agent_id)))
+    return Size(*map(int, row))._replace(thread=talk.weight_of(db, namespace, own_thread(agent_id)))

@@ -1,0 +1,54 @@
+"""Questions that an action asks: the agent waits for the answer in the state that asked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fsm_agent.agent import Asked, Head, Status
+from fsm_agent.data import Data, View, changes
+from fsm_agent.engine.effects import Asks
+from fsm_agent.engine.live import Live, Proposal, check_limits, step_weight
+from fsm_agent.errors import IllegalEvent
+from fsm_agent.jsontypes import Json
+from fsm_agent.step import Step, StepKind
+
+
+def asked(live: Live, reply: Asks, data: Data) -> Proposal:
+    """The step with which an action asks. Its work is done; timers of the state go on. Raises ``IllegalEvent`` for
+    answers that the state does not take, ``DataInvalid``, ``LimitExceeded``."""
+    program, head = live.program, live.head
+    sendable = program.workflow.allowed(head.state)
+    for event in reply.events:
+        if event not in program.workflow.events or event not in sendable:
+            raise IllegalEvent(event, head.state, sendable, why=" as an answer to what its action asks")
+    delta = changes(data)
+    program.data_rules.check(delta, View(data))
+    step = Step(
+        version=head.version + 1,
+        kind=StepKind.ASKED,
+        event="ask",
+        payload={"prompt": reply.prompt, "events": list(reply.events), "to": list(reply.to)},
+        source=head.state,
+        target=head.state,
+        at_ms=live.now_ms,
+        delta=delta,
+        duration_ms=reply.duration_ms,
+    )
+    moved = waits(head, step)._replace(unfolded=head.unfolded + step_weight(delta))
+    check_limits(live, moved)
+    return Proposal(moved, step)
+
+
+def waits(head: Head, step: Step) -> Head:
+    """The head after a step that asks."""
+    facts: Mapping[str, Json] = step.payload
+    return head._replace(
+        version=step.version,
+        updated_ms=step.at_ms,
+        status=Status.WAITING,
+        activation=0,
+        attempts=0,
+        retry_ms=None,
+        asked=Asked(facts["prompt"], tuple(facts["to"]), tuple(facts["events"])),
+        is_exempt=False,
+    )

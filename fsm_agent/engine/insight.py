@@ -1,0 +1,141 @@
+"""What a built-in action may ask of the rules while it works: texts rendered, values computed, events judged.
+
+It decides nothing: what is legal here is decided again, with the payload, when the step is made. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from fsm_agent.agent import Head
+from fsm_agent.data import Data
+from fsm_agent.engine.live import Live
+from fsm_agent.errors import PayloadInvalid
+from fsm_agent.jsontypes import Json, Schema, object_schema
+from fsm_agent.machine import GuardsRefuse, NotAllowed, Scene
+from fsm_agent.notes import Notes
+from fsm_agent.recall import Recall
+from fsm_agent.state import State
+from fsm_agent.step import Event
+from fsm_agent.usage import Usage
+from fsm_agent.wording import listed
+from fsm_agent.workflow import Workflow
+
+
+class Choice(NamedTuple):
+    """An event that is legal now, with the JSON Schema of its payload and where it leads."""
+
+    event: str
+    schema: Schema
+    description: str
+    #: where its candidates lead, in order; empty where the agent stays
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """Of one attempt."""
+
+    _live: Live
+    _data: Data
+    _notes: Notes
+
+    @property
+    def workflow(self) -> Workflow:
+        return self._live.program.workflow
+
+    @property
+    def head(self) -> Head:
+        return self._live.head
+
+    @property
+    def state(self) -> State:
+        return self._live.program.state(self._live.head.state)
+
+    @property
+    def spent(self) -> Usage:
+        """What models have cost by now, this attempt included."""
+        return self._live.head.usage.plus(self._notes.usage)
+
+    @property
+    def recall(self) -> Recall:
+        """Which thread the conversation is, by name, and how much of it a model is shown. Raises
+        ``ExpressionFailed``."""
+        rule = self.workflow.conversation
+        return replace(rule, thread=self._live.program.thread(rule, self.scene))
+
+    @property
+    def scene(self) -> Scene:
+        return self._live.scene(None, self._data)
+
+    def needs(self, text: str) -> frozenset[str]:
+        """What a prompt mentions, as dotted names."""
+        prompt = self._live.program.guards.prompt(text, recalls=True)
+        return frozenset(name for expression in prompt.expressions for name in expression.mentions)
+
+    def render(self, text: str, recalled: Mapping[str, Mapping[str, Json]]) -> str:
+        """A prompt; ``recalled`` is what it may mention of ``user`` and ``conversation``. Raises
+        ``ExpressionFailed``."""
+        data, _, visits = self.scene
+        return self._live.program.guards.prompt(text, recalls=True).render(data, visits, recalled=recalled)
+
+    def value(self, value: Json, recalled: Mapping[str, Json]) -> Json:
+        """A string is CEL, anything else is itself."""
+        if not isinstance(value, str):
+            return value
+        data, _, visits = self.scene
+        expression = self._live.program.guards.compile(value, event=None, recalls=True)
+        return expression.evaluate(data, None, visits, recalled=recalled)
+
+    def schema(self, field: str) -> Schema:
+        """The JSON Schema of a data field."""
+        return self.workflow.data[field]
+
+    def problems(self, field: str, value: Json) -> list[str]:
+        """What is wrong with the value of a data field."""
+        return self._live.program.data_rules.problems(field, value)
+
+    def choices(self) -> tuple[Choice, ...]:
+        """The declared events that are legal now, in the order of their declaration: a guard that looks at no payload
+        is asked, one that does may yet hold. Raises ``ExpressionFailed``."""
+        return tuple(self._choices())
+
+    def _choices(self) -> Iterator[Choice]:
+        program, state = self._live.program, self._live.head.state
+        for event in program.workflow.allowed(state):
+            moves = program.machine.moves(state, event) if event in program.workflow.events else ()
+            open_ = [move for move in moves if self._may_hold(move.transition.when, event)]
+            if open_:
+                said = " ".join(move.transition.description for move in open_ if move.transition.description)
+                targets = tuple(move.target for move in open_ if not move.is_internal)
+                yield Choice(event, object_schema(program.workflow.payload_fields(event)), said, targets)
+
+    def _may_hold(self, when: str | None, event: str) -> bool:
+        if when is None:
+            return True
+        guard = self._live.program.guards.compile(when, event=event)
+        if any(name.partition(".")[0] == "event" for name in guard.mentions):
+            return True
+        data, _, visits = self.scene
+        return guard.holds(data, None, visits)
+
+    def judge(self, event: str, payload: Json) -> str | None:
+        """Why an event would not be taken now; ``None`` if it would. Raises ``ExpressionFailed``."""
+        program, state = self._live.program, self._live.head.state
+        names = [choice.event for choice in self._choices()]
+        if event not in names:
+            return f"event {event!r} is not allowed here; allowed: {listed(names)}"
+        if not isinstance(payload, Mapping):
+            return f"the payload of {event!r} must be an object"
+        try:
+            whole = Event(event, program.payload_rules.complete(event, payload))
+        except PayloadInvalid as error:
+            return str(error)
+        match program.decide(state, whole, self._live.scene(whole, self._data)):
+            case GuardsRefuse(guards):
+                return f"event {event!r} is refused with this payload, because no guard held: {listed(guards)}"
+            case NotAllowed():
+                return f"event {event!r} is not allowed here; allowed: {listed(names)}"
+        return None

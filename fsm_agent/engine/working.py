@@ -1,0 +1,205 @@
+"""The work of a state: one attempt of its action, and what becomes of it.
+
+What an action changes, says and remembers is committed with the step that its event takes, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Final
+
+from fsm_agent.agent import Problem
+from fsm_agent.data import Data
+from fsm_agent.engine.asking import asked
+from fsm_agent.engine.effects import (
+    Act,
+    Acted,
+    Asks,
+    Doubtful,
+    Effect,
+    Emitted,
+    Failed,
+    Missing,
+    Overdue,
+    Paused,
+    ReadUser,
+    RecordAttempt,
+    Sleep,
+)
+from fsm_agent.engine.insight import Insight
+from fsm_agent.engine.live import Live, Proposal, park, take
+from fsm_agent.engine.noting import noted, reconcile, spent
+from fsm_agent.engine.reporting import problem_of, report
+from fsm_agent.engine.session import Desk, Flow, write
+from fsm_agent.errors import (
+    DataInvalid,
+    ExpressionFailed,
+    IllegalEvent,
+    LimitExceeded,
+    PayloadInvalid,
+    Refused,
+    UserConflict,
+)
+from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.notes import Notes
+from fsm_agent.state import Retry
+from fsm_agent.step import Event
+from fsm_agent.user import UserRecord
+from fsm_agent.wording import listed
+
+#: How often a step is tried that others keep from committing by changing the same user.
+_PATIENCE: Final = 20
+
+
+def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
+    """One attempt of the state's action, or the wait before it. ``ends_at`` is when a timer will take the agent out of
+    its work."""
+    head, leaf = live.head, live.program.state(live.head.state)
+    if head.retry_ms is not None and is_backing_off(live):
+        live.now_ms = yield Sleep(head, head.retry_ms if ends_at is None else min(head.retry_ms, ends_at))
+        return
+    data = live.draft()
+    try:
+        notes = yield from _notes(live)
+        arguments = live.program.arguments(leaf, live.scene())
+    except (ExpressionFailed, DataInvalid) as error:
+        yield from write(desk, live, park(live, Event("error"), problem_of(error)))
+        return
+    assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
+    timeout_ms, until_ms = leaf.timeout.ms if leaf.timeout else None, _bounded(live, ends_at)
+    if until_ms is not None and until_ms <= live.now_ms:
+        yield from _failed(desk, live, _out_of_wall_time(live), notes)
+        return
+    attempt = head.attempts + 1
+    insight = Insight(live, data, notes)
+    reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
+    live.now_ms = max(live.now_ms, reply.now_ms)
+    yield from _settled(desk, live, reply, data, notes)
+
+
+def is_backing_off(live: Live) -> bool:
+    return live.head.retry_ms is not None and live.head.retry_ms > live.now_ms
+
+
+def _notes(live: Live) -> Generator[Effect, Any, Notes]:
+    """A clean sheet, with what is remembered of the user, if the workflow declares that; raises ``DataInvalid``."""
+    if not live.program.workflow.user or live.head.user is None:
+        return Notes()
+    record: UserRecord = yield ReadUser(live.head.user)
+    return Notes(record=record, user=Data(live.program.user_rules.recalled(record.values)))
+
+
+def _bounded(live: Live, ends_at: int | None) -> int | None:
+    """When the attempt ends at the latest: by a timer, or because the agent's wall time is over."""
+    wall_time = live.program.workflow.limits.wall_time
+    if wall_time is None or live.head.is_exempt:
+        return ends_at
+    over_ms = live.head.created_ms + wall_time.ms
+    return over_ms if ends_at is None else min(ends_at, over_ms)
+
+
+def _out_of_wall_time(live: Live) -> Failed:
+    wall_time = live.program.workflow.limits.wall_time
+    message = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
+    return Failed(("BudgetExceeded",), message, live.now_ms, 0, is_retryable=False)
+
+
+def _settled(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
+    """What becomes of an attempt."""
+    match reply:
+        case Emitted() | Asks():
+            yield from _ended(desk, live, reply, data, notes)
+        case Failed():
+            yield from _failed(desk, live, reply, notes)
+        case Missing():
+            yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
+        case Doubtful():
+            yield from write(desk, live, spent(park(live, Event("error"), reply.problem), notes))
+        case Paused(until_ms, is_idle):
+            yield from _paused(live, until_ms)
+            live.is_idle = is_idle
+        case Overdue():
+            return
+
+
+def _paused(live: Live, until_ms: int) -> Flow:
+    """The same attempt goes on then, in whatever process."""
+    head = live.head
+    yield RecordAttempt(head.id, head.epoch, head.attempts, until_ms)
+    live.head = head._replace(retry_ms=until_ms)
+
+
+def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Flow:
+    """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
+    is made again, on what is remembered now."""
+    for _ in range(_PATIENCE):
+        proposal = _proposed(live, reply, data, notes)
+        try:
+            yield from write(desk, live, proposal)
+        except UserConflict as error:
+            now: UserRecord = yield ReadUser(error.user)
+            problem = reconcile(live.program.workflow, notes, now)
+            if problem is not None:
+                conflict = Failed((problem.type,), problem.message, live.now_ms, reply.duration_ms)
+                yield from _failed(desk, live, conflict, notes)
+                return
+        else:
+            return
+    message = f"what is remembered of user {live.head.user!r} changes faster than it can be read"
+    yield from _failed(desk, live, Failed(("UserConflict",), message, live.now_ms, reply.duration_ms), notes)
+
+
+def _proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal:
+    """The step; what the action may not name or ask is an ``error``."""
+    event = Event(str(reply.event)) if isinstance(reply, Emitted) else Event("error")
+    try:
+        if isinstance(reply, Asks):
+            return noted(live, asked(live, reply, data), notes)
+        event = _named_event(live, reply)
+        match live.program.decide(live.head.state, event, live.scene(event, data)):
+            case Taken(move):
+                return noted(live, take(live, event, move, data=data, duration_ms=reply.duration_ms), notes)
+            case GuardsRefuse(guards):
+                why = f", because no guard held: {listed(guards)}"
+            case NotAllowed():
+                why = ""
+        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
+    except (ExpressionFailed, LimitExceeded) as error:
+        return spent(park(live, event, problem_of(error)), notes)
+    except Refused as error:
+        return spent(report(live, problem_of(error), duration_ms=reply.duration_ms), notes)
+
+
+def _named_event(live: Live, reply: Emitted) -> Event:
+    program, state = live.program, live.head.state
+    if not program.knows(reply.event) or (reply.emits is not None and reply.event not in reply.emits):
+        emits = _emittable(live) if reply.emits is None else sorted(reply.emits)
+        raise IllegalEvent(reply.event, state, emits, why=f" as what action {program.state(state).do!r} returns")
+    if not isinstance(reply.payload, dict):
+        raise PayloadInvalid(reply.event, [f"it is {type(reply.payload).__name__}, and must be a dict"])
+    return Event(reply.event, program.payload_rules.complete(reply.event, reply.payload))
+
+
+def _emittable(live: Live) -> list[str]:
+    """What an action may name that does not say what it emits. ``cancel`` comes from outside alone."""
+    program = live.program
+    return [event for event in program.workflow.allowed(live.head.state) if program.knows(event)]
+
+
+def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
+    """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
+    head, retry = live.head, live.program.state(live.head.state).retry
+    failures = head.attempts + 1
+    if retry and failures < retry.attempts and _is_covered(retry, reply):
+        retry_ms = live.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
+        yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
+        live.head = head._replace(attempts=failures, retry_ms=retry_ms)
+        return
+    problem = Problem(reply.types[0], reply.message)
+    event = "timeout" if reply.is_timeout else "error"
+    yield from write(desk, live, spent(report(live, problem, event=event, duration_ms=reply.duration_ms), notes))
+
+
+def _is_covered(retry: Retry, failure: Failed) -> bool:
+    """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
+    return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))
