@@ -11,10 +11,12 @@ from tests.shop import FORM, ORDER, Shop, working
 
 AGENT = [
     "id", "workflow", "workflow_version", "state", "status", "version", "data", "question", "allowed", "output",
-    "error", "created_at", "updated_at",
+    "error", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
 ]  # fmt: skip
-STEP = ["version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason"]
-ENTRY = ["id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at"]
+STEP = [
+    "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason", "messages", "usage",
+]  # fmt: skip
+ENTRY = ["id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at", "progress"]
 
 
 def test_an_agent_is_printed_with_exactly_the_fields_of_the_contract(shop: Shop) -> None:

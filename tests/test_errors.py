@@ -36,6 +36,7 @@ from fsm_agent.errors import (
     OtherWorkflow,
     PayloadInvalid,
     UnknownEvent,
+    UserConflict,
     VersionMissing,
     WorkflowInvalid,
 )
@@ -45,6 +46,11 @@ from fsm_agent.step import Happened, StepKind, Wanted
 from fsm_agent.wording import did_you_mean, listed, shortened
 
 SENTENCES = [
+    (
+        UserConflict("ana", 1, 2),
+        "what is remembered of user 'ana' is at version 2, and version 1 was expected: read it again, and decide on "
+        "what it says now",
+    ),
     (
         WorkflowInvalid(
             [Finding("FSM001", "no YAML", place=Place("w.yaml", 2, 3)), Finding("X", "bad", ("states", 0))]

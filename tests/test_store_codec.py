@@ -115,6 +115,7 @@ def test_numbers_in_files_keep_their_meaning() -> None:
         "rewound": 7,
         "forked": 8,
         "migrated": 9,
+        "asked": 10,
     }
     assert codec.step_row(step._replace(entered=3)).kind == 1 + 3 * 16
 

@@ -7,7 +7,7 @@ import os
 import resource
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -106,13 +106,18 @@ def test_damage_is_reported_as_damage(path: Path) -> None:
     pages[4096:] = b"\xa5" * (len(pages) - 4096)
     path.write_bytes(pages)
 
-    async def look() -> None:
+    async def look(verb: Callable[[SqliteStore], Awaitable[object]]) -> None:
         async with SqliteStore(path) as store:
-            for verb in (store.load(ID), store.list(), store.commit(a_commit(2))):
-                with pytest.raises(StoreCorrupt, match=f"database {path} is damaged .*restore it from a backup"):
-                    await verb
+            await verb(store)
 
-    asyncio.run(look())
+    verbs: tuple[Callable[[SqliteStore], Awaitable[object]], ...] = (
+        lambda store: store.load(ID),
+        lambda store: store.list(),
+        lambda store: store.commit(a_commit(2)),
+    )
+    for verb in verbs:
+        with pytest.raises(StoreCorrupt, match=f"database {path} is damaged .*restore it from a backup"):
+            asyncio.run(look(verb))
 
 
 def test_a_missing_table_is_damage(path: Path) -> None:

@@ -97,4 +97,5 @@ def _entry(head: Head) -> dict[str, Json]:
         "version": head.version,
         "created_at": iso(head.created_ms),
         "updated_at": iso(head.updated_ms),
+        "progress": head.progress.to_json() if head.progress else None,
     }
