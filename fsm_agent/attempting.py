@@ -10,6 +10,7 @@ from typing import Any, Final
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
+from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Outside
 from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
@@ -23,7 +24,7 @@ _NEVER_RETRIED: Final = (FsmAgentError,)
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
-def context_of(effect: Act, mode: Mode, outside: Outside) -> Situation:
+def context_of(effect: Act, mode: Mode, outside: Outside, kinship: Kinship | None = None) -> Situation:
     """What the action is given."""
     head = effect.head
     return _CONTEXTS[mode](
@@ -37,14 +38,15 @@ def context_of(effect: Act, mode: Mode, outside: Outside) -> Situation:
         outside=outside,
         notes=effect.notes,
         insight=effect.insight,
+        kinship=kinship,
     )
 
 
-async def attempt(action: Action, effect: Act, outside: Outside) -> Any:
+async def attempt(action: Action, effect: Act, outside: Outside, kinship: Kinship | None = None) -> Any:
     """Call an action within its time; returns what it returns. Raises what it raises, and ``OutOfTime``."""
     seconds = _allowance(effect)
     try:
-        work = call(action, context_of(effect, action.mode, outside), effect.arguments)
+        work = call(action, context_of(effect, action.mode, outside, kinship), effect.arguments)
         return await (work if seconds is None else _in_time(work, seconds))
     finally:
         outside.close()

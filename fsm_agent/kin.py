@@ -6,10 +6,11 @@ it is cancelled; when it ends, its parent is woken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Protocol
 
+from fsm_agent.actions.kinship import CHILDREN, Order
 from fsm_agent.agent import ENDED, Agent, Head, Parent, Status, child_id
 from fsm_agent.effect import EffectEntry
 from fsm_agent.engine import beginning, intake
@@ -17,23 +18,9 @@ from fsm_agent.engine.effects import Superseded
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import Desk, Flow
 from fsm_agent.errors import AgentNotFound, Conflict, IllegalEvent, LeaseHeld
-from fsm_agent.jsontypes import Json
 from fsm_agent.step import Event
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
-
-#: the effect whose result says how many children an activation may have
-CHILDREN: Final = "children"
-
-
-class Order(NamedTuple):
-    """What a child is started with."""
-
-    workflow: Workflow
-    event: str
-    payload: Mapping[str, Json]
-    data: Mapping[str, Json]
-    user: str | None = None
 
 
 class Loop(Protocol):
@@ -81,26 +68,30 @@ class Kin:
             raise Superseded
         return await self._store.head(ident)
 
-    async def drive(self, ident: str) -> Head:
+    async def drive(self, child: Head) -> Head:
         """Drive a child as far as it goes; the head as it stands then. One that somebody else drives is left alone."""
-        head = await self._store.head(ident)
-        if head.status in ENDED or head.status is Status.PARKED:
-            return head
+        if child.status in ENDED or child.status is Status.PARKED:
+            return child
         with suppress(LeaseHeld, Conflict):
-            await self._loop.call(intake.resume(self._loop.desk(stays=False), ident))
-        return await self._store.head(ident)
+            await self._loop.call(intake.resume(self._loop.desk(stays=False), child.id))
+        return await self._store.head(child.id)
 
-    async def cancel(self, head: Head, numbers: Sequence[int]) -> None:
-        """Cancel those of these children that are there and have not ended."""
-        for number in numbers:
-            await self._cancel(child_id(head.id, head.activation, number), head.id)
+    async def cancel(self, head: Head, count: int) -> list[Head]:
+        """Cancel those of ``count`` children that have not ended; all that are there, as they stand then."""
+        heads = []
+        for number in range(1, count + 1):
+            ident = child_id(head.id, head.activation, number)
+            await self._cancel(ident, head.id)
+            with suppress(AgentNotFound):
+                heads.append(await self._store.head(ident))
+        return heads
 
     async def disband(self, parent_id: str, activation: int) -> None:
         """Cancel all children of an activation that was left."""
         entries: Sequence[EffectEntry] = await self._store.effects(parent_id, activation=activation)
-        counts = [entry.result for entry in entries if entry.activation == activation and entry.name == CHILDREN]
-        for number in range(1, max((count for count in counts if isinstance(count, int)), default=0) + 1):
-            await self._cancel(child_id(parent_id, activation, number), parent_id)
+        for since, count in children_of(entries):
+            for number in range(1, count + 1 if since == activation else 1):
+                await self._cancel(child_id(parent_id, activation, number), parent_id)
 
     async def _cancel(self, ident: str, by: str) -> None:
         """Nothing is to be done for one that is not there or has ended by now."""
@@ -128,7 +119,7 @@ class Kin:
 def children_of(entries: Sequence[EffectEntry]) -> list[tuple[int, int]]:
     """Every activation that had children, and how many."""
     return [
-        (entry.activation, entry.result)
+        (entry.activation, len(entry.result))
         for entry in entries
-        if entry.name == CHILDREN and isinstance(entry.result, int)
+        if entry.name == CHILDREN and isinstance(entry.result, list)
     ]

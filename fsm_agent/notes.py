@@ -24,7 +24,9 @@ class Notes:
     #: the user as was read before the attempt, and a draft of what the workflow declares of them
     record: UserRecord | None = None
     user: Data | None = None
-    #: the children of this activation have all ended
+    #: there are children of this activation, or may be
+    has_children: bool = False
+    #: and all of them have ended
     is_joined: bool = False
 
     def pending(self, thread: str) -> list[Message]:

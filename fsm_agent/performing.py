@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fsm_agent.actions.action import Action, Mode
+from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.threads import waiting_on
@@ -88,6 +89,8 @@ class Performing:
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        #: how agents that are driven here have children
+        self.kinship: Kinship | None = None
 
     async def act(self, effect: Act) -> Acted:
         """Call an action once, within its time."""
@@ -102,7 +105,7 @@ class Performing:
     async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:
         began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside))
+            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside, self.kinship))
         except Superseded:
             raise
         except OutOfTime:

@@ -58,8 +58,10 @@ class Runner:
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
-        self._hands = hands or Performing(store, self.actions)
+        performing = Performing(store, self.actions)
+        self._hands = hands or performing
         self._loop = EffectLoop(store, self.actions, self._hands, observe=observe)
+        performing.kinship = self._loop.kin
 
     async def start(
         self,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from fsm_agent.actions.action import Asking, Emission
+from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Outside, deed
 from fsm_agent.data import Data
 from fsm_agent.delta import own
@@ -43,6 +44,7 @@ class Situation:
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
     #: what built-in actions may ask of the rules
     insight: Insight | None = field(default=None, repr=False, compare=False)
+    kinship: Kinship | None = field(default=None, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -60,6 +62,13 @@ class Situation:
         if not isinstance(prompt, str) or not prompt.strip() or isinstance(events, str) or not events:
             raise ActionError("a question needs a text and the events that answer it: `ctx.ask('Go on?', ['yes'])`")
         return Asking(prompt, tuple(events), (to,) if isinstance(to, str) else tuple(to))
+
+    @property
+    def kin(self) -> Kinship:
+        """How the agent has children. Raises ``ActionError`` in a context that was made by hand or for a script."""
+        if self.kinship is None:
+            raise ActionError(f"the action of state {self.state!r} has children only in a runner")
+        return self.kinship
 
     @property
     def user(self) -> Data:
@@ -125,6 +134,13 @@ class InlineContext(Situation):
 
     def effect(self, name: str, *_: Any, **__: Any) -> NoReturn:
         raise ActionError(f"effect {name!r} cannot be done inline in state {self.state!r}: leave `inline=True` away")
+
+
+def insight_of(context: Situation) -> Insight:
+    """What a built-in action may ask of the rules."""
+    if context.insight is None:
+        raise ActionError("a built-in action needs a runner or `testing.drive`, and this context was made by hand")
+    return context.insight
 
 
 def _outside(context: Situation, name: str) -> Outside:

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from fsm_agent.actions.action import Action, describe
+from fsm_agent.actions.builtin import built_in
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
 from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
@@ -39,6 +40,8 @@ class Actions:
         """The action of a ``do:``; raises ``ActionMissing`` or ``ModuleNotAllowed``."""
         if do in self._given:
             return self._given[do]
+        if (known := built_in(do)) is not None:
+            return known
         module, colon, name = do.partition(":")
         if colon:
             function = getattr(self._module(module), name, None)

@@ -75,6 +75,12 @@ class Insight:
         prompt = self._live.program.guards.prompt(text, recalls=True)
         return frozenset(name for expression in prompt.expressions for name in expression.mentions)
 
+    def mentions(self, value: Json) -> frozenset[str]:
+        """What an argument mentions that is CEL if it is a string."""
+        if not isinstance(value, str):
+            return frozenset()
+        return self._live.program.guards.compile(value, event=None, recalls=True).mentions
+
     def render(self, text: str, recalled: Mapping[str, Mapping[str, Json]]) -> str:
         """A prompt; ``recalled`` is what it may mention of ``user`` and ``conversation``. Raises
         ``ExpressionFailed``."""

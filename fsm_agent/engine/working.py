@@ -74,6 +74,8 @@ def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
     insight = Insight(live, data, notes)
     reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
     live.now_ms = max(live.now_ms, reply.now_ms)
+    if notes.has_children:
+        live.head = live.head._replace(children=live.head.activation)
     yield from _settled(desk, live, reply, data, notes)
 
 

@@ -26,6 +26,8 @@ FsmAgentError
 │   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
+│   ├── ChildFailed            a child agent has failed or was cancelled
+│   ├── HttpFailed             a request was not answered as expected
 │   └── ModuleNotAllowed       a module outside the allowed list
 ├── EffectUnclear              what an operator must decide; the agent parks
 │   ├── EffectInDoubt          begun, and nobody knows whether it happened
@@ -82,9 +84,11 @@ from fsm_agent.errors.storage import (
 from fsm_agent.errors.work import (
     ActionError,
     ActionMissing,
+    ChildFailed,
     EffectInDoubt,
     EffectMismatch,
     EffectUnclear,
+    HttpFailed,
     ModuleNotAllowed,
 )
 
@@ -94,6 +98,7 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "ChildFailed",
     "Conflict",
     "DataInvalid",
     "EffectInDoubt",
@@ -104,6 +109,7 @@ __all__ = [
     "FsmAgentError",
     "GuardsRefused",
     "HistoryBroken",
+    "HttpFailed",
     "IdInvalid",
     "IllegalEvent",
     "KeyInvalid",

@@ -27,6 +27,22 @@ class ModuleNotAllowed(ActionError):
         super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
 
 
+class ChildFailed(ActionError):
+    """``how`` the first of them ended, and ``why`` as far as it is known, with a colon before it."""
+
+    def __init__(self, child_id: str, how: str, why: str, count: int) -> None:
+        more = "" if count == 1 else f", and so did {count - 1} more" if how == "failed" else f"; {count} were not done"
+        super().__init__(f"child {child_id!r} {'failed' if how == 'failed' else f'was {how}'}{why}{more}")
+
+
+class HttpFailed(ActionError):
+    """``is_passing`` says that the same request may succeed later."""
+
+    def __init__(self, method: str, url: str, why: str, *, is_passing: bool) -> None:
+        self.is_retryable = is_passing
+        super().__init__(f"{method} {url} failed: {why}")
+
+
 class EffectUnclear(FsmAgentError):
     """An effect of which only an operator can say how it goes on."""
 
