@@ -10,8 +10,8 @@ from typing import Any, Final
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
-from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Outside
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
@@ -24,7 +24,7 @@ _NEVER_RETRIED: Final = (FsmAgentError,)
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
-def context_of(effect: Act, mode: Mode, outside: Outside, kinship: Kinship | None = None) -> Situation:
+def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surroundings) -> Situation:
     """What the action is given."""
     head = effect.head
     return _CONTEXTS[mode](
@@ -38,15 +38,15 @@ def context_of(effect: Act, mode: Mode, outside: Outside, kinship: Kinship | Non
         outside=outside,
         notes=effect.notes,
         insight=effect.insight,
-        kinship=kinship,
+        surroundings=surroundings,
     )
 
 
-async def attempt(action: Action, effect: Act, outside: Outside, kinship: Kinship | None = None) -> Any:
+async def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Any:
     """Call an action within its time; returns what it returns. Raises what it raises, and ``OutOfTime``."""
     seconds = _allowance(effect)
     try:
-        work = call(action, context_of(effect, action.mode, outside, kinship), effect.arguments)
+        work = call(action, context_of(effect, action.mode, outside, surroundings), effect.arguments)
         return await (work if seconds is None else _in_time(work, seconds))
     finally:
         outside.close()

@@ -66,6 +66,14 @@ class Message(NamedTuple):
         return tuple(str(part["id"]) for part in self.parts if part.get("type") == "tool_result")
 
 
+class Chunk(NamedTuple):
+    """What a model is just saying, piece by piece; nothing of it is kept but the whole."""
+
+    agent_id: str
+    state: str
+    text: str
+
+
 class Span(NamedTuple):
     """The messages of a thread above the number ``after``, up to ``upto``."""
 

@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import Any, Protocol
 
 from fsm_agent.actions.action import Action, Mode
-from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.threads import waiting_on
 from fsm_agent.agent import Head
 from fsm_agent.attempting import OutOfTime, attempt, failure_of, returned_from
@@ -81,7 +81,7 @@ class _Shift:
 class Performing:
     """Runs actions and waits, each within a shift; renews the leases of all shifts; stops them on request."""
 
-    def __init__(self, store: Store, actions: Actions) -> None:
+    def __init__(self, store: Store, actions: Actions, surroundings: Surroundings | None = None) -> None:
         self._store = store
         self._ledger: Ledger = store
         self._actions = actions
@@ -89,8 +89,7 @@ class Performing:
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        #: how agents that are driven here have children
-        self.kinship: Kinship | None = None
+        self.surroundings = surroundings or Surroundings()
 
     async def act(self, effect: Act) -> Acted:
         """Call an action once, within its time."""
@@ -105,7 +104,7 @@ class Performing:
     async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:
         began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside, self.kinship))
+            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside, self.surroundings))
         except Superseded:
             raise
         except OutOfTime:

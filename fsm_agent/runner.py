@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectEntry, Settlement
@@ -50,18 +51,22 @@ class Runner:
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
         hands: Hands | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
 
         ``observe`` is called with the head after each commit and before each attempt of an action. ``hands`` call
-        actions and wait; tests give their own.
+        actions and wait; tests give their own. ``surroundings`` say which models and servers actions find, and who
+        listens to them.
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
-        performing = Performing(store, self.actions)
+        found = surroundings or Surroundings()
+        found.tool = found.tool or self.actions.tool
+        performing = Performing(store, self.actions, found)
         self._hands = hands or performing
         self._loop = EffectLoop(store, self.actions, self._hands, observe=observe)
-        performing.kinship = self._loop.kin
+        found.kinship = self._loop.kin
 
     async def start(
         self,

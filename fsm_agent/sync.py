@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Head
 from fsm_agent.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
@@ -67,9 +68,10 @@ class Runner:
         actions: Iterable[Callable[..., Any]] | Actions = (),
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._portal = Portal()
-        self._runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe)
+        self._runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
 
     start = _blocking(AsyncRunner.start)
     send = _blocking(AsyncRunner.send)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Outside, deed
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.data import Data
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectMode
@@ -44,7 +45,7 @@ class Situation:
     notes: Notes = field(default_factory=Notes, repr=False, compare=False)
     #: what built-in actions may ask of the rules
     insight: Insight | None = field(default=None, repr=False, compare=False)
-    kinship: Kinship | None = field(default=None, repr=False, compare=False)
+    surroundings: Surroundings = field(default_factory=Surroundings, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -66,9 +67,9 @@ class Situation:
     @property
     def kin(self) -> Kinship:
         """How the agent has children. Raises ``ActionError`` in a context that was made by hand or for a script."""
-        if self.kinship is None:
+        if self.surroundings.kinship is None:
             raise ActionError(f"the action of state {self.state!r} has children only in a runner")
-        return self.kinship
+        return self.surroundings.kinship
 
     @property
     def user(self) -> Data:

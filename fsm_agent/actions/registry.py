@@ -18,6 +18,7 @@ from fsm_agent.actions.builtin import built_in
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
 from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
+from fsm_agent.wording import listed
 
 
 class Actions:
@@ -66,6 +67,19 @@ class Actions:
         if not callable(function) or inspect.iscoroutinefunction(function):
             raise ActionError(f"module {module!r} has no plain function {name!r}, which a migration calls")
         return function  # type: ignore[no-any-return]
+
+    def tool(self, reference: str) -> Callable[..., Any]:
+        """The function of a tool: one that was handed over, a public one of an allowed module by its name, or
+        ``module:function``. Raises ``ActionError``."""
+        if reference in self._given:
+            return self._given[reference].function
+        module, colon, name = reference.partition(":")
+        places = [module] if colon else list(self._allowed)
+        for place in places:
+            function = getattr(self._module(place), name if colon else reference, None)
+            if inspect.isfunction(function) and not function.__name__.startswith("_"):
+                return function
+        raise ActionError(f"no tool {reference!r} in {listed(places) if places else 'any allowed module'}")
 
     def names(self) -> Iterator[str]:
         """The names that ``do:`` may use without a module."""

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 from fsm_agent.actions.action import Emission, describe
 from fsm_agent.actions.context import Situation
 from fsm_agent.actions.outside import Ledger, Outside
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.threads import awaited
 from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.attempting import context_of, failure_of, returned_from
@@ -192,7 +193,7 @@ async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -
     known = describe(function)
     accepts = known.signature.accepts
     taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
-    context: Situation = context_of(effect, known.mode, outside)
+    context: Situation = context_of(effect, known.mode, outside, Surroundings())
     returned = function(context, **taken)
     return await awaited(returned)
 
