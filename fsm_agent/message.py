@@ -55,6 +55,16 @@ class Message(NamedTuple):
     #: 1 for the first of a thread; 0 until it is kept
     number: int = 0
 
+    @classmethod
+    def user(cls, content: str, by: str | None = None) -> Message:
+        return cls(Role.USER, content, by=by)
+
+    @classmethod
+    def result(cls, call_id: str, name: str, content: str, *, is_error: bool = False) -> Message:
+        """What a tool has returned to a call."""
+        part: dict[str, Json] = {"type": "tool_result", "id": call_id, "name": name, "content": content}
+        return cls(Role.TOOL, "", ({**part, "is_error": True} if is_error else part,))
+
     @property
     def calls(self) -> tuple[str, ...]:
         """The ids of the tool calls in it."""

@@ -18,6 +18,8 @@ from fsm_agent.engine.effects import Acted, Doubtful, Now, Superseded
 from fsm_agent.engine.outside import Begin, Do, End, Probe, Request, once, planned
 from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
 from fsm_agent.jsontypes import Json
+from fsm_agent.message import Message
+from fsm_agent.step import Step
 from fsm_agent.wording import listed
 
 
@@ -27,6 +29,12 @@ class Ledger(Protocol):
     namespace: str
 
     async def now(self) -> int: ...
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]: ...
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]: ...
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None: ...
 
@@ -98,6 +106,21 @@ class Outside:
         self._is_closed = False
         #: what decides about the attempt, whatever the action makes of it
         self._verdict: Exception | None = None
+
+    @property
+    def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:
+        """How threads are read."""
+        return self._ledger.messages
+
+    async def entry(self) -> Step | None:
+        """The step that has begun this work; ``None`` if it is kept no more."""
+        steps = await self._ledger.history(self._head.id, after=self._head.activation - 1, limit=1)
+        return steps[0] if steps and steps[0].version == self._head.activation else None
+
+    def in_thread(self) -> Wait:
+        """How the thread of a blocking action has something done on the loop."""
+        assert self._wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
+        return self._wait
 
     def close(self) -> None:
         """The action has ended, or nobody waits for it any more."""
