@@ -14,6 +14,7 @@ FsmAgentError
 │   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
+│   ├── MessagesInvalid        a document of messages has mistakes; names them all
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
@@ -26,7 +27,8 @@ FsmAgentError
 │   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
-│   └── ModuleNotAllowed       a module outside the allowed list
+│   ├── ModuleNotAllowed       a module outside the allowed list
+│   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
 ├── EffectUnclear              what an operator must decide; the agent parks
 │   ├── EffectInDoubt          begun, and nobody knows whether it happened
 │   └── EffectMismatch         the same effect with other arguments
@@ -63,6 +65,7 @@ from fsm_agent.errors.events import (
     IllegalEvent,
     KeyReuse,
     LimitExceeded,
+    MessagesInvalid,
     NotAddressee,
     NotAsked,
     PayloadInvalid,
@@ -86,6 +89,7 @@ from fsm_agent.errors.work import (
     EffectMismatch,
     EffectUnclear,
     ModuleNotAllowed,
+    WindowTooSmall,
 )
 
 __all__ = [
@@ -111,6 +115,7 @@ __all__ = [
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",
+    "MessagesInvalid",
     "ModuleNotAllowed",
     "NotAddressee",
     "NotAsked",
@@ -127,5 +132,6 @@ __all__ = [
     "UnknownEvent",
     "UserConflict",
     "VersionMissing",
+    "WindowTooSmall",
     "WorkflowInvalid",
 ]

@@ -27,6 +27,16 @@ class ModuleNotAllowed(ActionError):
         super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
 
 
+class WindowTooSmall(ActionError):
+    """The figures are tokens."""
+
+    def __init__(self, max_tokens: int, system: int, last: int) -> None:
+        super().__init__(
+            f"a window of {max_tokens} tokens is too small for this conversation: its system messages take {system} "
+            f"and its last messages {last}, which stay together; raise `max_tokens`, or say less"
+        )
+
+
 class EffectUnclear(FsmAgentError):
     """An effect of which only an operator can say how it goes on."""
 
