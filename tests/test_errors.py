@@ -29,6 +29,7 @@ from fsm_agent.errors import (
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
+    MessagesInvalid,
     ModuleNotAllowed,
     NotAddressee,
     NotAsked,
@@ -38,6 +39,7 @@ from fsm_agent.errors import (
     UnknownEvent,
     UserConflict,
     VersionMissing,
+    WindowTooSmall,
     WorkflowInvalid,
 )
 from fsm_agent.finding import Finding, Place
@@ -110,6 +112,15 @@ SENTENCES = [
     (
         KeyMissing("2025", ["2026a", "2026b"]),
         "the agent is sealed under the key '2025', which is not given: add it to FSM_AGENT_KEYS; given: 2026a, 2026b",
+    ),
+    (
+        MessagesInvalid(["[0].role is missing", "[3].content must be a string"]),
+        "the messages cannot be read: [0].role is missing; [3].content must be a string",
+    ),
+    (
+        WindowTooSmall(100, 40, 70),
+        "a window of 100 tokens is too small for this conversation: its system messages take 40 and its last messages "
+        "70, which stay together; raise `max_tokens`, or say less",
     ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),

@@ -11,14 +11,16 @@ from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.kinship import Kinship
 from fsm_agent.actions.outside import Outside, deed
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.talking import conversation_of, summary_by_model
 from fsm_agent.data import Data
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectMode
 from fsm_agent.engine.insight import Insight
 from fsm_agent.errors import ActionError
 from fsm_agent.jsontypes import Json
+from fsm_agent.memory.conversation import BlockingConversation, Conversation, Summarise
 from fsm_agent.notes import Notes
-from fsm_agent.step import moment
+from fsm_agent.step import Step, moment
 
 EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
 
@@ -86,6 +88,21 @@ class Context(Situation):
 
     __slots__ = ()
 
+    @property
+    def conversation(self) -> Conversation:
+        """What is said between the agent and others; what is added to it is kept with the step."""
+        return self.thread()
+
+    def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> Conversation:
+        """A thread that is shared, by its name; without one, the conversation. ``summarise`` writes summaries
+        (messages, max_tokens) -> text, where a model is not to."""
+        write = summarise or summary_by_model(self)
+        return conversation_of(self, name, once=self.effect, summarise=write)
+
+    async def entry(self) -> Step | None:
+        """The step that has begun this work; ``None`` where it is kept no more."""
+        return None if self.outside is None else await self.outside.entry()
+
     async def effect(
         self,
         name: str,
@@ -113,6 +130,21 @@ class BlockingContext(Situation):
     """What a plain ``def`` action is given, which runs in a thread."""
 
     __slots__ = ()
+
+    @property
+    def conversation(self) -> BlockingConversation:
+        """Like ``Context.conversation``, blocking."""
+        return self.thread()
+
+    def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> BlockingConversation:
+        """Like ``Context.thread``, blocking; a model writes no summaries here."""
+        talk = conversation_of(self, name, once=self._once, summarise=summarise)
+        assert self.outside is not None  # noqa: S101 - without it there is no conversation
+        return BlockingConversation(talk, self.outside.in_thread())
+
+    async def _once(self, name: str, fn: Callable[..., Any], /, *args: Json) -> Any:
+        """An effect that is asked for on the loop, where the conversation is read."""
+        return await _outside(self, name).do(deed(name, fn, probe=None, mode="idempotent", given=args, named={}))
 
     def effect(
         self,

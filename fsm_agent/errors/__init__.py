@@ -14,6 +14,7 @@ FsmAgentError
 │   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
+│   ├── MessagesInvalid        a document of messages has mistakes; names them all
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
@@ -28,7 +29,11 @@ FsmAgentError
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
 │   ├── HttpFailed             a request was not answered as expected
-│   └── ModuleNotAllowed       a module outside the allowed list
+│   ├── ModuleNotAllowed       a module outside the allowed list
+│   ├── NoLegalChoice          a model chose nothing that was legal, as often as it was asked
+│   ├── RoundsExceeded         a model had no answer after so many replies
+│   ├── ToolError              what a tool tells the model that called it
+│   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
 ├── EffectUnclear              what an operator must decide; the agent parks
 │   ├── EffectInDoubt          begun, and nobody knows whether it happened
 │   └── EffectMismatch         the same effect with other arguments
@@ -65,6 +70,7 @@ from fsm_agent.errors.events import (
     IllegalEvent,
     KeyReuse,
     LimitExceeded,
+    MessagesInvalid,
     NotAddressee,
     NotAsked,
     PayloadInvalid,
@@ -90,6 +96,10 @@ from fsm_agent.errors.work import (
     EffectUnclear,
     HttpFailed,
     ModuleNotAllowed,
+    NoLegalChoice,
+    RoundsExceeded,
+    ToolError,
+    WindowTooSmall,
 )
 
 __all__ = [
@@ -117,7 +127,9 @@ __all__ = [
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",
+    "MessagesInvalid",
     "ModuleNotAllowed",
+    "NoLegalChoice",
     "NotAddressee",
     "NotAsked",
     "NotParked",
@@ -125,13 +137,16 @@ __all__ = [
     "PayloadInvalid",
     "Refused",
     "RenderFailed",
+    "RoundsExceeded",
     "StoreCorrupt",
     "StoreError",
     "StoreTooNew",
     "StoreUnavailable",
     "StoreUrlInvalid",
+    "ToolError",
     "UnknownEvent",
     "UserConflict",
     "VersionMissing",
+    "WindowTooSmall",
     "WorkflowInvalid",
 ]

@@ -81,3 +81,11 @@ class LimitExceeded(Refused):
 class KeyReuse(Refused):
     def __init__(self, key: str) -> None:
         super().__init__(f"key {key!r} was used already for another event or payload")
+
+
+class MessagesInvalid(Refused):
+    """Each of ``problems`` begins with the place, as in ``[3].content``."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"the messages cannot be read: {'; '.join(self.problems)}")

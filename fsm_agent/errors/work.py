@@ -43,6 +43,32 @@ class HttpFailed(ActionError):
         super().__init__(f"{method} {url} failed: {why}")
 
 
+class WindowTooSmall(ActionError):
+    """The figures are tokens."""
+
+    def __init__(self, max_tokens: int, system: int, last: int) -> None:
+        super().__init__(
+            f"a window of {max_tokens} tokens is too small for this conversation: its system messages take {system} "
+            f"and its last messages {last}, which stay together; raise `max_tokens`, or say less"
+        )
+
+
+class NoLegalChoice(ActionError):
+    """``why`` is what was wrong with the last reply."""
+
+    def __init__(self, model: str, tries: int, why: str) -> None:
+        super().__init__(f"model {model!r} chose nothing that is legal here in {tries} replies; of the last one: {why}")
+
+
+class RoundsExceeded(ActionError):
+    def __init__(self, rounds: int) -> None:
+        super().__init__(f"the model had no answer after {rounds} replies; raise `rounds`, or ask for less")
+
+
+class ToolError(ActionError):
+    """To be raised by tools: the model that called is told, and goes on. Whatever else they raise fails the attempt."""
+
+
 class EffectUnclear(FsmAgentError):
     """An effect of which only an operator can say how it goes on."""
 

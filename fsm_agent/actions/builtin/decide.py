@@ -111,5 +111,3 @@ def _place(ctx: Context) -> str:
 def _tool(choice: Choice) -> Tool:
     leads = f"leads to {listed(dict.fromkeys(choice.targets))}" if choice.targets else "the agent stays where it is"
     return Tool(choice.event, f"{choice.description} ({leads})".strip(), choice.schema)
-
-

@@ -68,7 +68,9 @@ def check_budget(ctx: Context) -> None:
 def estimated(question: Ask) -> Ask:
     """With what it weighs, as far as that can be told here; the provider's count corrects it later."""
     tokens = sum(map(estimate, question.messages)) + estimate_text(question.system)
-    tokens += sum(estimate_text(json.dumps([tool.name, tool.description, dict(tool.schema)])) for tool in question.tools)
+    tokens += sum(
+        estimate_text(json.dumps([tool.name, tool.description, dict(tool.schema)])) for tool in question.tools
+    )
     return replace(question, estimated_tokens=tokens)
 
 

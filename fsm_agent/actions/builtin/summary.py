@@ -24,7 +24,9 @@ async def summarise(ctx: Context, messages: list[dict[str, Json]], max_tokens: i
     """To be called within an effect: the summary is recorded, and what it cost counts in this attempt."""
     check_budget(ctx)
     name = model_name(ctx, insight_of(ctx).recall.model)
-    record = "\n".join(f"{message['role']}: {message.get('content') or message.get('tool_calls')}" for message in messages)
+    record = "\n".join(
+        f"{message['role']}: {message.get('content') or message.get('tool_calls')}" for message in messages
+    )
     question = Ask(
         model=name,
         messages=(Message(Role.USER, record),),

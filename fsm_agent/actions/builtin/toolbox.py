@@ -87,7 +87,9 @@ class Toolbox:
     def problem(self, call: Call) -> str | None:
         """Why a call cannot be made, for the model that wants it."""
         if call.name not in self._kept:
-            return f"there is no tool {call.name!r}{did_you_mean(call.name, self._kept)}; there are {listed(self._kept)}"
+            return (
+                f"there is no tool {call.name!r}{did_you_mean(call.name, self._kept)}; there are {listed(self._kept)}"
+            )
         if not call.is_readable:
             return f"the arguments of {call.name!r} are no JSON object"
         function = self._kept[call.name].function

@@ -1,0 +1,275 @@
+"""What an action says and hears: a conversation that is read by its tail and never exceeds its window.
+
+Nothing is written here. What is said goes to a list, which the step commits that the action's event takes, or nothing
+does. A summary is said like everything else; its text is an effect in the journal, so that a retry finds it there.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+from fsm_agent.delta import own
+from fsm_agent.errors import ActionError, DataInvalid
+from fsm_agent.jsontypes import Json
+from fsm_agent.memory.counting import Counter, estimate, remembering
+from fsm_agent.memory.formats import to_openai
+from fsm_agent.memory.groups import Group, flat, grouped, known_until
+from fsm_agent.memory.reading import BATCH, BEGINNING, COVERED, Read, Seen, Spot, Track, View, texts
+from fsm_agent.memory.window import Choose, Frame, batch, checked, drop_oldest, due, keep_ends, share, weight
+from fsm_agent.message import Message, Role, Span, is_own
+from fsm_agent.recall import PLAIN_RECALL, Recall, Strategy
+from fsm_agent.wording import listed, shortened
+
+#: (messages as OpenAI-style dicts, max_tokens) -> the text of their summary. The previous summary comes first.
+Summarise: TypeAlias = Callable[[list[dict[str, Json]], int], str | Awaitable[str]]
+
+_STRATEGIES: Final = ("drop_oldest", "keep_ends", "summarise")
+
+
+class Once(Protocol):
+    """``Context.effect``: do something once, whatever attempts and crashes come between."""
+
+    def __call__(self, name: str, fn: Callable[..., Any], /, *args: Json) -> Awaitable[Json]: ...
+
+
+class Conversation:
+    """What an ``async def`` action has of a conversation.
+
+    ``spans`` is what is kept of it, the oldest first; ``thread`` is where ``pending`` will be kept, behind them.
+    ``read`` is the store's ``messages``. Without ``once`` there are no summaries.
+    """
+
+    def __init__(
+        self,
+        thread: str,
+        spans: Sequence[Span],
+        *,
+        read: Read,
+        pending: list[Message],
+        rule: Recall = PLAIN_RECALL,
+        count: Counter = estimate,
+        once: Once | None = None,
+        summarise: Summarise | None = None,
+        at_ms: int = 0,
+    ) -> None:
+        self.thread: Final = thread
+        self._track = Track(thread, spans, read, pending)
+        self._pending = pending
+        self._rule = rule
+        self._count = count
+        self._once = once
+        self._summarise = summarise
+        self._at_ms = at_ms
+
+    def append(
+        self,
+        role: Role | str,
+        content: str = "",
+        *,
+        parts: Iterable[Mapping[str, Json]] = (),
+        by: str | None = None,
+    ) -> Message:
+        """Say something; it is kept with the step that the action's event takes. Raises ``ActionError`` for what is no
+        message."""
+        return self._say(said(role, content, parts=parts, by=by))
+
+    async def window(
+        self, max_tokens: int | None = None, *, strategy: Strategy | Choose | None = None, count: Counter | None = None
+    ) -> list[Message]:
+        """What a model is to be shown: never more than ``max_tokens`` by ``count``, never a tool call without its
+        results. What is not given is as the workflow declares it. Raises ``WindowTooSmall`` if not even the system
+        messages and the last group fit."""
+        budget = self._rule.max_tokens if max_tokens is None else max_tokens
+        if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
+            raise ActionError(f"a window has a positive number of tokens, not {shortened(budget)}")
+        known = remembering(count or self._count)
+        match self._rule.strategy if strategy is None else strategy:
+            case "drop_oldest":
+                return drop_oldest(sound(await self._newest(budget, known)), budget, known)
+            case "keep_ends":
+                view = await self._with_first(await self._newest(budget, known), budget, known)
+                return list(keep_ends(self._rule.keep_first)(sound(view), budget, known))
+            case "summarise":
+                return drop_oldest(sound(await self._rolled(budget, known)), budget, known)
+            case str() as unknown:
+                raise ActionError(f"strategy {unknown!r} is unknown; there are {listed(_STRATEGIES)}, or a function")
+            case choose:
+                given = sound(await self._newest(budget, known))
+                name = getattr(choose, "__name__", type(choose).__name__)
+                return checked(choose(given, budget, known), given, budget, known, name=name)
+
+    async def tail(self, n: int) -> list[Message]:
+        """The last messages, as many as that, as they were said."""
+        pending = self._track.pending()[-n:] if n > 0 else []
+        missing = n - len(pending)
+        kept = await self._track.older(self._track.end, after=BEGINNING, limit=missing) if missing > 0 else []
+        return texts([*kept, *pending])
+
+    async def system(self) -> list[Message]:
+        """The system messages at the beginning."""
+        return (await self._track.system())[0]
+
+    async def count(self) -> int:
+        """How many messages there are. In a shared thread those count that were taken back."""
+        return await self._track.count()
+
+    def _say(self, message: Message) -> Message:
+        counted = message._replace(at_ms=self._at_ms)
+        counted = counted._replace(tokens=self._count(counted))
+        self._pending.append(counted)
+        return counted
+
+    async def _newest(self, budget: int, count: Counter) -> View:
+        """As much as cannot fit any more."""
+        return await self._track.look(lambda newest: weight(flat(grouped(newest)), count) > budget)
+
+    async def _with_first(self, view: View, budget: int, count: Counter) -> View:
+        """The same, and the first groups of what was said, if those are not among it."""
+        first: list[Seen] = []
+        before = view.said[0].at if view.said else self._track.end
+        while not view.is_whole:
+            after = first[-1].at if first else view.floor
+            read = await self._track.newer(after, before=before, limit=BATCH)
+            first += [each for each in read if each.message.role is not Role.SUMMARY]
+            if len(read) < BATCH:
+                return view._replace(said=[*first, *view.said], is_whole=True)
+            known = first[: known_until(texts(first))]
+            groups = grouped(texts(known))
+            if len(groups) >= self._rule.keep_first or weight(flat(groups), count) > budget:
+                chosen = {id(message) for message in flat(groups[: self._rule.keep_first])}
+                first = [each for each in known if id(each.message) in chosen]
+                return view._replace(said=[*first, *view.said])
+        return view
+
+    async def _rolled(self, budget: int, count: Counter) -> View:
+        """All that is said since the last summary, after as many summaries as it takes for that to fit. What this
+        attempt has said has no number yet, and no summary can stand for it."""
+        view = await self._track.look()
+        while True:
+            groups = grouped(texts(view.said))
+            excess = groups[: due(Frame(view.system, view.summary, groups), budget, count)]
+            spots = {id(seen.message): seen.at for seen in view.said}
+            kept = [group for group in excess if all(spots[id(each)] < self._track.end for each in group)]
+            if not kept:
+                return view
+            oldest = batch(kept, budget, count)
+            view = await self._summarised(view, oldest, spots[id(oldest[-1][-1])], budget)
+
+    async def _summarised(self, view: View, oldest: Sequence[Group], upto: Spot, budget: int) -> View:
+        """The view after a summary of the previous one and the oldest groups, which are those up to a spot.
+
+        A retry gets the summary that is on record, whatever has been added to the thread meanwhile; so the arguments
+        say nothing of what is summarised, and the result says it all.
+        """
+        if self._once is None or self._summarise is None:
+            lack = (
+                "no function or model that writes summaries is given" if self._once else "no runner keeps its effects"
+            )
+            raise ActionError(f"the conversation {self.thread!r} cannot be summarised: {lack}")
+        messages = to_openai([*([view.summary] if view.summary else []), *flat(oldest)], bare=True)
+        thread, number = self._track.named(upto)
+        write = _writing(self._summarise, messages, share(budget), {"thread": thread, "covers": number})
+        name = "summarise" if is_own(self.thread) else f"summarise {self.thread}"
+        written = await self._once(name, write, self.thread)
+        reaches = self._track.spot(written["thread"], written["covers"], self._track.end)
+        if reaches <= view.floor:  # somebody else's goes further by now
+            return view
+        parts = () if written["thread"] == self.thread else ({"type": COVERED, "thread": written["thread"]},)
+        summary = Message(Role.SUMMARY, written["content"], parts, covers=written["covers"])
+        return view.summarised(self._say(summary), reaches)
+
+
+class BlockingConversation:
+    """What a plain ``def`` action has of a conversation: the same, and ``wait`` has it done on the loop."""
+
+    def __init__(self, conversation: Conversation, wait: Callable[[Any], Any]) -> None:
+        self.thread: Final = conversation.thread
+        self._conversation = conversation
+        self._wait = wait
+
+    def append(
+        self,
+        role: Role | str,
+        content: str = "",
+        *,
+        parts: Iterable[Mapping[str, Json]] = (),
+        by: str | None = None,
+    ) -> Message:
+        """Like ``Conversation.append``."""
+        return self._conversation.append(role, content, parts=parts, by=by)
+
+    def window(
+        self, max_tokens: int | None = None, *, strategy: Strategy | Choose | None = None, count: Counter | None = None
+    ) -> list[Message]:
+        """Like ``Conversation.window``, blocking."""
+        shown: list[Message] = self._wait(self._conversation.window(max_tokens, strategy=strategy, count=count))
+        return shown
+
+    def tail(self, n: int) -> list[Message]:
+        """Like ``Conversation.tail``, blocking."""
+        last: list[Message] = self._wait(self._conversation.tail(n))
+        return last
+
+    def system(self) -> list[Message]:
+        """Like ``Conversation.system``, blocking."""
+        lead: list[Message] = self._wait(self._conversation.system())
+        return lead
+
+    def count(self) -> int:
+        """Like ``Conversation.count``, blocking."""
+        counted: int = self._wait(self._conversation.count())
+        return counted
+
+
+def sound(view: View) -> list[Message]:
+    """What has been read, without what no provider would take."""
+    lead = [*view.system, *([view.summary] if view.summary else [])]
+    return [*lead, *flat(grouped(texts(view.said)))]
+
+
+def said(
+    role: Role | str, content: str = "", *, parts: Iterable[Mapping[str, Json]] = (), by: str | None = None
+) -> Message:
+    """A message to be kept. Raises ``ActionError`` for what is none."""
+    if role not in list(Role):
+        raise ActionError(f"a message has no role {shortened(role)}; there are {listed(Role)}")
+    if not isinstance(content, str) or not (by is None or isinstance(by, str)):
+        raise ActionError(
+            f"content and `by` of a message are texts, not {shortened(by if isinstance(content, str) else content)}"
+        )
+    try:
+        plain = own([dict(part) for part in parts], "parts")
+        own([content, by], "content")
+    except (DataInvalid, TypeError, ValueError) as error:
+        raise ActionError(f"a message cannot be kept: {error}") from None
+    for part in plain:
+        if not isinstance(part.get("type"), str):
+            raise ActionError(f"a part of a message needs a `type`, and {shortened(part)} has none")
+        if part["type"] in ("tool_call", "tool_result") and not isinstance(part.get("id"), str):
+            raise ActionError(f"a part of type {part['type']!r} needs the `id` of the call: {shortened(part)} has none")
+    return Message(Role(role), content, tuple(plain), by=by)
+
+
+def _writing(
+    summarise: Summarise, messages: list[dict[str, Json]], max_tokens: int, covered: dict[str, Json]
+) -> Callable[[str], Any]:
+    """The effect; a plain function stays one, so that it gets a thread."""
+
+    def packed(text: object) -> Json:
+        if not isinstance(text, str) or not text.strip():
+            raise ActionError(f"a summary must be a text, and {shortened(text)} was returned")
+        return {**covered, "content": text}
+
+    async def awaited(text: Any) -> Json:
+        return packed(await text)
+
+    async def write_on_loop(_thread: str) -> Json:
+        return packed(await summarise(messages, max_tokens))  # type: ignore[misc]
+
+    def write(_thread: str) -> Json:
+        text = summarise(messages, max_tokens)
+        return awaited(text) if inspect.isawaitable(text) else packed(text)
+
+    return write_on_loop if inspect.iscoroutinefunction(summarise) else write

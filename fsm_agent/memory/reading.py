@@ -1,0 +1,196 @@
+"""A conversation read from its end, as far as somebody needs it; how long it is makes no difference.
+
+It may lie in several spans, and what the attempt has said so far comes after all of them. So a message is found by its
+span and its number there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from fsm_agent.jsontypes import INT64_MAX
+from fsm_agent.memory.groups import known_from
+from fsm_agent.message import Message, Role, Span
+
+#: how many messages are read at once
+BATCH: Final = 50
+#: how many are read to find the system messages at the beginning, and how many of those there may be
+_FIRST: Final = 4
+_MOST_SYSTEM: Final = 64
+#: the part of a summary that says whose numbers it ``covers``, where that is not the thread that it stands in
+COVERED: Final = "covered"
+
+
+class Read(Protocol):
+    """``Store.messages``."""
+
+    def __call__(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Awaitable[Sequence[Message]]: ...
+
+
+class Spot(NamedTuple):
+    """Where a message stands: in which span, and its number there. What is pending stands behind the last span."""
+
+    span: int
+    number: int
+
+
+class Seen(NamedTuple):
+    at: Spot
+    message: Message
+
+
+BEGINNING: Final = Spot(0, 0)
+
+
+class View(NamedTuple):
+    """What has been read of a conversation."""
+
+    system: Sequence[Message]
+    summary: Message | None
+    #: up to here there are system messages of the beginning, and what the summary stands for
+    floor: Spot
+    #: the newest, in order, without summaries; groups are whole
+    said: Sequence[Seen]
+    #: whether that is everything above the floor
+    is_whole: bool
+
+    def messages(self) -> list[Message]:
+        return [*self.system, *([self.summary] if self.summary else []), *texts(self.said)]
+
+    def summarised(self, summary: Message, floor: Spot) -> View:
+        """The same, with a summary that goes further."""
+        return self._replace(summary=summary, floor=floor, said=[seen for seen in self.said if seen.at > floor])
+
+
+def whole(thread: str) -> tuple[Span, ...]:
+    """All of a thread, and what others will add to it."""
+    return (Span(thread, 0, INT64_MAX),)
+
+
+def texts(seen: Iterable[Seen]) -> list[Message]:
+    return [each.message for each in seen]
+
+
+class Track:
+    """Messages of a conversation by where they stand. ``pending`` grows while this is used."""
+
+    def __init__(self, thread: str, spans: Sequence[Span], read: Read, pending: Sequence[Message]) -> None:
+        self._thread = thread
+        self._spans = tuple(spans)
+        self._read = read
+        self._pending = pending
+        #: behind all that is kept, before all that is pending
+        self.end: Final = Spot(len(self._spans), 0)
+
+    def pending(self, after: Spot = BEGINNING) -> list[Seen]:
+        seen = (Seen(Spot(self.end.span, n), each) for n, each in enumerate(self._pending, start=1))
+        return [each for each in seen if each.at > after]
+
+    async def older(self, before: Spot, *, after: Spot, limit: int) -> list[Seen]:
+        """The newest messages between two spots, at most ``limit``, in order."""
+        found: list[Seen] = []
+        for span in reversed(range(after.span, min(before.span + 1, len(self._spans)))):
+            found = [*await self._part(span, after, before, limit=limit - len(found), newest=True), *found]
+            if len(found) >= limit:
+                break
+        return found
+
+    async def newer(self, after: Spot, *, before: Spot, limit: int) -> list[Seen]:
+        """The oldest messages between two spots, at most ``limit``, in order."""
+        found: list[Seen] = []
+        for span in range(after.span, min(before.span + 1, len(self._spans))):
+            found += await self._part(span, after, before, limit=limit - len(found), newest=False)
+            if len(found) >= limit:
+                break
+        return found
+
+    async def _part(self, place: int, after: Spot, before: Spot, *, limit: int, newest: bool) -> list[Seen]:
+        span = self._spans[place]
+        low = max(span.after, after.number if place == after.span else 0)
+        high = min(span.upto, before.number - 1 if place == before.span else INT64_MAX)
+        if high <= low:
+            return []
+        upto = None if high == INT64_MAX else high
+        kept = await self._read(span.thread, after=low, upto=upto, limit=limit, newest=newest)
+        return [Seen(Spot(place, message.number), message) for message in kept]
+
+    async def system(self) -> tuple[list[Message], Spot]:
+        """The system messages at the beginning, and where the last of them stands."""
+        lead: list[Message] = []
+        last, is_more = BEGINNING, True
+        while is_more and len(lead) < _MOST_SYSTEM:
+            seen = await self.newer(last, before=self.end, limit=_FIRST)
+            is_more = len(seen) == _FIRST
+            for each in seen if is_more else [*seen, *self.pending()]:
+                if each.message.role is not Role.SYSTEM:
+                    return lead, last
+                lead.append(each.message)
+                last = each.at
+        return lead, last
+
+    async def look(self, enough: Callable[[Sequence[Message]], bool] | None = None) -> View:
+        """Read from the end until there is ``enough`` - which is told the newest messages whose groups are known -
+        or all is read that no summary stands for."""
+        system, lead = await self.system()
+        best = self._best(None, self.pending(lead))
+        floor = self._floor(best, lead)
+        seen, before, is_whole = _said(self.pending(), floor), self.end, False
+        while not is_whole:
+            read = await self.older(before, after=floor, limit=BATCH)
+            best = self._best(best, read)
+            floor = self._floor(best, lead)
+            seen = _said([*read, *seen], floor)
+            is_whole = len(read) < BATCH or read[0].at <= floor
+            if not is_whole and enough is not None:
+                known = known_from(texts(seen))
+                if enough(texts(seen[known:])):
+                    return View(system, best and best.message, floor, seen[known:], is_whole=False)
+            before = read[0].at if read else before
+        return View(system, best and best.message, floor, seen, is_whole=True)
+
+    def _best(self, best: Seen | None, seen: Iterable[Seen]) -> Seen | None:
+        """The summary that goes furthest, and the newest of those."""
+        summaries = [each for each in seen if each.message.role is Role.SUMMARY]
+        return max(
+            [*([best] if best else []), *summaries], key=lambda each: (self.covered(each), each.at), default=None
+        )
+
+    def _floor(self, summary: Seen | None, lead: Spot) -> Spot:
+        return max(lead, self.covered(summary)) if summary else lead
+
+    def covered(self, summary: Seen) -> Spot:
+        """Where the last message stands that a summary stands for."""
+        at, message = summary
+        named = [str(part["thread"]) for part in message.parts if part.get("type") == COVERED]
+        home = self._spans[at.span].thread if at < self.end else self._thread
+        return self.spot(named[0] if named else home, message.covers, at)
+
+    def spot(self, thread: str, number: int, before: Spot) -> Spot:
+        """Where the message of a thread stands that has this number."""
+        for place in reversed(range(min(before.span + 1, len(self._spans)))):
+            span = self._spans[place]
+            if span.thread == thread and span.after < number:
+                return Spot(place, number)
+        return BEGINNING
+
+    def named(self, at: Spot) -> tuple[str, int]:
+        """The thread and the number of what stands there."""
+        return self._spans[at.span].thread, at.number
+
+    async def count(self) -> int:
+        """How many messages there are, by their numbers."""
+        counted = len(self._pending)
+        for place, span in enumerate(self._spans):
+            upto = span.upto
+            if upto == INT64_MAX:
+                newest = await self._part(place, BEGINNING, self.end, limit=1, newest=True)
+                upto = max([span.after, *(each.at.number for each in newest)])
+            counted += upto - span.after
+        return counted
+
+
+def _said(seen: Iterable[Seen], floor: Spot) -> list[Seen]:
+    return [each for each in seen if each.at > floor and each.message.role is not Role.SUMMARY]
