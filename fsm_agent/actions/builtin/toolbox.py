@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from fsm_agent.actions.builtin.servers import Server
 from fsm_agent.actions.context import Context, EffectModeName
+from fsm_agent.actions.threads import in_thread
 from fsm_agent.errors import ActionError, ToolError
 from fsm_agent.jsontypes import Json
 from fsm_agent.models.tools import Function, function_of
@@ -112,7 +113,9 @@ async def _called(kept: _Kept, call: Call, arguments: Mapping[str, Any]) -> Json
         return {"text": text, "is_error": is_error}
     assert kept.function is not None  # noqa: S101 - a tool is one or the other
     try:
-        returned = await kept.function.call(arguments)
+        call_it = kept.function.bound(arguments)
+        is_async = kept.function.is_async
+        returned = await (call_it() if is_async else in_thread(call_it, f"tool {call.name!r}"))
     except ToolError as error:
         return {"text": str(error), "is_error": True}
     return {"text": returned if isinstance(returned, str) else json.dumps(returned, default=str), "is_error": False}
