@@ -27,6 +27,15 @@ FsmAgentError
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   └── ModuleNotAllowed       a module outside the allowed list
+├── ModelError                 a language model could not do what was asked of it
+│   ├── ModelKeyMissing        no key, or none that its provider accepts
+│   ├── ModelUnknown           no such model, or none named
+│   ├── ModelUnavailable       refused connection, timeout, a server that fails; worth retrying
+│   ├── ModelRateLimited       too many requests; worth retrying
+│   ├── ModelRefused           a request that its provider will never accept
+│   ├── ModelReplyInvalid      a reply that is not what was asked for; worth retrying
+│   ├── ModelSettingsInvalid   a setting that no model has, or an odd value
+│   └── BudgetExceeded         tokens, cost or time beyond a declared limit
 ├── EffectUnclear              what an operator must decide; the agent parks
 │   ├── EffectInDoubt          begun, and nobody knows whether it happened
 │   └── EffectMismatch         the same effect with other arguments
@@ -68,6 +77,17 @@ from fsm_agent.errors.events import (
     PayloadInvalid,
     UnknownEvent,
 )
+from fsm_agent.errors.models import (
+    BudgetExceeded,
+    ModelError,
+    ModelKeyMissing,
+    ModelRateLimited,
+    ModelRefused,
+    ModelReplyInvalid,
+    ModelSettingsInvalid,
+    ModelUnavailable,
+    ModelUnknown,
+)
 from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
@@ -94,6 +114,7 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "BudgetExceeded",
     "Conflict",
     "DataInvalid",
     "EffectInDoubt",
@@ -111,6 +132,14 @@ __all__ = [
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",
+    "ModelError",
+    "ModelKeyMissing",
+    "ModelRateLimited",
+    "ModelRefused",
+    "ModelReplyInvalid",
+    "ModelSettingsInvalid",
+    "ModelUnavailable",
+    "ModelUnknown",
     "ModuleNotAllowed",
     "NotAddressee",
     "NotAsked",
