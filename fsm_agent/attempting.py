@@ -18,9 +18,6 @@ from fsm_agent.jsontypes import Json
 
 logger = logging.getLogger("fsm_agent")
 
-#: Errors that no repetition mends.
-_NEVER_RETRIED: Final = (FsmAgentError,)
-
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
@@ -78,7 +75,7 @@ def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: b
     """What the rules are told of an exception that an action raised."""
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
-    is_retryable = not isinstance(error, _NEVER_RETRIED)
+    is_retryable = not isinstance(error, FsmAgentError) or error.is_retryable
     said = _message(error) or types[0]
     return Failed(types, said, now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
 

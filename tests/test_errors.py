@@ -13,6 +13,7 @@ from fsm_agent.errors import (
     AgentExists,
     AgentNotFound,
     AnswerUnclear,
+    BudgetExceeded,
     Conflict,
     DataInvalid,
     EffectInDoubt,
@@ -30,6 +31,13 @@ from fsm_agent.errors import (
     LeaseHeld,
     LimitExceeded,
     MessagesInvalid,
+    ModelKeyMissing,
+    ModelRateLimited,
+    ModelRefused,
+    ModelReplyInvalid,
+    ModelSettingsInvalid,
+    ModelUnavailable,
+    ModelUnknown,
     ModuleNotAllowed,
     NotAddressee,
     NotAsked,
@@ -45,6 +53,7 @@ from fsm_agent.errors import (
 from fsm_agent.finding import Finding, Place
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.step import Happened, StepKind, Wanted
+from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.wording import did_you_mean, listed, shortened
 
 SENTENCES = [
@@ -197,7 +206,43 @@ SENTENCES = [
         "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "
         "--module; allowed: trips",
     ),
+    (ModelKeyMissing("p:m", ["P_KEY"]), "model 'p:m' needs a key: set the environment variable P_KEY"),
+    (
+        ModelKeyMissing("p:m", [], is_refused=True),
+        "the provider of model 'p:m' refuses the key: set the variable that its provider documents to one that is "
+        "valid",
+    ),
+    (
+        ModelUnknown("m"),
+        "model 'm' cannot be used: there is no such model; write `test`, `scripted:FILE` or `PROVIDER:NAME`, such as "
+        "`openai-chat:gpt-4.1`",
+    ),
+    (
+        ModelUnknown(None),
+        "no model is named: say --model NAME, `model` under the action's `with`, FSM_AGENT_MODEL=NAME in the "
+        "environment or `model` under [tool.fsm-agent] in pyproject.toml; write `test`, `scripted:FILE` or "
+        "`PROVIDER:NAME`, such as `openai-chat:gpt-4.1`",
+    ),
+    (
+        ModelUnavailable("p:m", "the connection is refused"),
+        "model 'p:m' cannot be reached now: the connection is refused; the same request may be answered later",
+    ),
+    (ModelRateLimited("p:m"), "the provider of model 'p:m' takes no more requests now; ask again later"),
+    (ModelRateLimited("p:m", 2.0), "the provider of model 'p:m' takes no more requests now; ask again in 2 s"),
+    (
+        ModelRefused("p:m", "status 400, 'too long'"),
+        "the provider of model 'p:m' refuses the request: status 400, 'too long'; change what is asked",
+    ),
+    (ModelReplyInvalid("p:m", "it is empty"), "model 'p:m' gave a reply that cannot be used: it is empty"),
+    (ModelSettingsInvalid(["a is b", "c is d"]), "the settings of the model are wrong: a is b; c is d"),
+    (
+        BudgetExceeded("tokens", 100, 120),
+        "limit tokens = 100 is reached: 120 are spent; raise the limit, or ask for less",
+    ),
 ]
+
+#: what an action that fails with it may be repeated for
+RETRYABLE = {"ModelRateLimited", "ModelReplyInvalid", "ModelUnavailable"}
 
 ALL = {
     each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, FsmAgentError)
@@ -212,6 +257,18 @@ def test_an_error_says_what_happened(error: FsmAgentError, sentence: str) -> Non
 def test_every_error_that_builds_its_own_sentence_is_tested() -> None:
     building = {each for each in ALL if "__init__" in vars(each)}
     assert building == {type(error) for error, _ in SENTENCES}
+
+
+def test_only_a_few_errors_of_models_are_worth_repeating() -> None:
+    assert {each.__name__ for each in ALL if each.is_retryable} == RETRYABLE
+
+
+def test_an_error_of_a_model_carries_what_it_says() -> None:
+    assert ModelRateLimited("p:m", 2.5).after_s == 2.5
+    assert ModelReplyInvalid("p:m", "it is empty", usage=Usage(1, 2, 3)).usage == Usage(1, 2, 3)
+    assert ModelReplyInvalid("p:m", "it is empty").usage == NO_USAGE
+    budget = BudgetExceeded("cost", "1 USD", "2 USD")
+    assert (budget.what, budget.bound, budget.spent) == ("cost", "1 USD", "2 USD")
 
 
 def test_the_tree_in_the_module_s_docstring_is_the_tree_of_classes() -> None:

@@ -34,6 +34,15 @@ FsmAgentError
 │   ├── RoundsExceeded         a model had no answer after so many replies
 │   ├── ToolError              what a tool tells the model that called it
 │   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
+├── ModelError                 a language model could not do what was asked of it
+│   ├── ModelKeyMissing        no key, or none that its provider accepts
+│   ├── ModelUnknown           no such model, or none named
+│   ├── ModelUnavailable       refused connection, timeout, a server that fails; worth retrying
+│   ├── ModelRateLimited       too many requests; worth retrying
+│   ├── ModelRefused           a request that its provider will never accept
+│   ├── ModelReplyInvalid      a reply that is not what was asked for; worth retrying
+│   ├── ModelSettingsInvalid   a setting that no model has, or an odd value
+│   └── BudgetExceeded         tokens, cost or time beyond a declared limit
 ├── EffectUnclear              what an operator must decide; the agent parks
 │   ├── EffectInDoubt          begun, and nobody knows whether it happened
 │   └── EffectMismatch         the same effect with other arguments
@@ -76,6 +85,17 @@ from fsm_agent.errors.events import (
     PayloadInvalid,
     UnknownEvent,
 )
+from fsm_agent.errors.models import (
+    BudgetExceeded,
+    ModelError,
+    ModelKeyMissing,
+    ModelRateLimited,
+    ModelRefused,
+    ModelReplyInvalid,
+    ModelSettingsInvalid,
+    ModelUnavailable,
+    ModelUnknown,
+)
 from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
@@ -109,6 +129,7 @@ __all__ = [
     "AgentNotFound",
     "AnswerUnclear",
     "ChildFailed",
+    "BudgetExceeded",
     "Conflict",
     "DataInvalid",
     "EffectInDoubt",
@@ -128,6 +149,14 @@ __all__ = [
     "LeaseHeld",
     "LimitExceeded",
     "MessagesInvalid",
+    "ModelError",
+    "ModelKeyMissing",
+    "ModelRateLimited",
+    "ModelRefused",
+    "ModelReplyInvalid",
+    "ModelSettingsInvalid",
+    "ModelUnavailable",
+    "ModelUnknown",
     "ModuleNotAllowed",
     "NoLegalChoice",
     "NotAddressee",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 class FsmAgentError(Exception):
     """The base of all."""
+
+    #: whether an action that fails with it may succeed when it is repeated, so that ``retry`` counts
+    is_retryable: ClassVar[bool] = False
 
 
 class WorkflowInvalid(FsmAgentError):

@@ -1,0 +1,52 @@
+"""The models that one event loop talks to, each with its connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from fsm_agent.models.names import resolve
+from fsm_agent.models.request import ask
+from fsm_agent.models.words import Ask, Reply
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
+
+
+class Models:
+    """Each model is resolved when it is first asked, and keeps its connections until ``close``."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, Model] = {}
+        self._stack = AsyncExitStack()
+        self._lock: asyncio.Lock | None = None
+
+    async def get(self, name: str) -> Model:
+        """Raises ``ModelUnknown`` or ``ModelKeyMissing``."""
+        if self._lock is None:
+            self._lock = asyncio.Lock()
+        async with self._lock:
+            if name not in self._opened:
+                model = await asyncio.to_thread(resolve, name)  # the import of the library takes a second
+                self._opened[name] = await self._stack.enter_async_context(model)
+            return self._opened[name]
+
+    async def ask(self, question: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
+        """As ``ask``, of the model that the question names."""
+        return await ask(await self.get(question.model), question, on_text=on_text)
+
+    async def close(self) -> None:
+        """Lets go of all connections; who asks again opens them anew."""
+        self._opened.clear()
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
