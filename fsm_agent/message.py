@@ -121,3 +121,8 @@ def own_thread(agent_id: str) -> str:
 def is_own(thread: str) -> bool:
     """Whether a thread is some agent's own."""
     return thread.startswith(_OWN)
+
+
+def owner_of(thread: str) -> str | None:
+    """The id of the agent whose own thread this is; ``None`` if agents may share it."""
+    return thread.removeprefix(_OWN) if is_own(thread) else None

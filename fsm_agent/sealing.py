@@ -3,7 +3,8 @@
     sealed:1:<key id>:<base64 of nonce (12 bytes), ciphertext and tag (16 bytes)>
 
 The form is version 1. The cipher is AES-256-GCM over compact JSON; bound to it as associated data is the JSON list
-``[1, namespace, agent id, place...]``, so that no text can be moved to another agent, version or field.
+``[1, namespace, agent id, place...]``, so that no text can be moved to another agent, version or field. For a message
+it is ``[1, namespace, thread, "message", role, time, by]``, for a user ``[1, namespace, name, "user", version]``.
 
 Sealed text stands under ``~``, which no data field, payload field or JSON Pointer can be called: nobody can write
 something that is taken for it.

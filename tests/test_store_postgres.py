@@ -11,8 +11,8 @@ import pytest
 
 from fsm_agent.agent import Status
 from fsm_agent.effect import Settlement
-from fsm_agent.errors import Conflict, StoreCorrupt
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
+from fsm_agent.record import Origin, Said, Snapshot
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.store import PostgresStore
@@ -33,7 +33,9 @@ from fsm_agent.testing.contract.bench import (
     an_effect,
     in_loop,
 )
+from fsm_agent.user import UserRecord
 from tests.servers.postgres import PostgresServer
+from tests.talk import HELLO, say_every_word
 
 #: PostgreSQL has no bytes for the first two.
 ODD_NAMES = ("nul \0", "half a pair \ud83d", "our mark \x1a", "\x1a0000", "\\u001a", "東京")
@@ -69,9 +71,13 @@ class TestPostgresStore(DurableStoreContract):
             session.connection.add_notice_handler(lambda notice: plans.append(notice.message_primary or ""))
         await say_every_verb(store)
         assert len(plans) > 25
-        for index in ("waking", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey"):
+        of_agents = ("waking", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey")
+        for index in (*of_agents, "messages_pkey", "shared", "users_pkey"):
             assert any(f"using {index}" in plan for plan in plans), index
         assert [plan for plan in plans if "Seq Scan" in plan] == []
+        tails = [plan for plan in plans if "ORDER BY number DESC" in plan]
+        assert tails
+        assert all("Index Scan Backward using messages_pkey" in plan and "Sort" not in plan for plan in tails)
 
     @in_loop
     async def test_names_that_postgresql_has_no_bytes_for_come_back(self, store: Store) -> None:
@@ -91,6 +97,64 @@ class TestPostgresStore(DurableStoreContract):
         await store.delete(dossier.head)
         await store.adopt(dossier)
         assert await store.dump(ID) == dossier
+
+    @in_loop
+    async def test_threads_users_and_who_speaks_may_have_such_names(self, store: Store) -> None:
+        for name in ODD_NAMES:
+            await store.append(name, [HELLO._replace(by=name, content=name)])
+            await store.revise(name, [HELLO._replace(by=f"{name}!", content=name, number=1)])
+            assert list(await store.messages(name)) == [HELLO._replace(by=f"{name}!", content=name, number=1)]
+            await store.save_user(UserRecord(name, 1, {"name": name}))
+            assert (await store.user(name)).values == {"name": name}
+        assert set(await store.threads()) == set(await store.users()) == set(ODD_NAMES)
+
+    @in_loop
+    async def test_steps_that_add_to_the_same_threads_never_wait_in_a_circle(self, store: Store) -> None:
+        assert isinstance(store, PostgresStore)
+        await store.create(a_creation())
+        await store.append("a", [HELLO])
+        step = a_commit(2, said=tuple(Said(room, (HELLO,)) for room in ("c", "b", "a")))
+        async with store._pool.lent() as session:
+            await session.run(b"BEGIN", {})
+            await session.run(b"SELECT FROM fsm_agent.threads WHERE name = 'a' FOR UPDATE", {})
+            waiting = asyncio.ensure_future(store.commit(step))
+            while not await store._pool.run(b"SELECT FROM pg_locks WHERE NOT granted", {}):
+                assert not waiting.done()
+            assert [await store.append(room, [HELLO]) for room in ("b", "c")] == [1, 1], "it holds none while it waits"
+            await session.run(b"COMMIT", {})
+        await waiting
+        assert [len(await store.messages(room)) for room in ("a", "b", "c")] == [2, 2, 2]
+
+    @in_loop
+    async def test_a_user_whom_two_agents_change_at_once_is_changed_once(
+        self, store: Store, open_again: Callable[..., Store]
+    ) -> None:
+        stores, agents = (store, open_again()), ["a", "b"]
+        for agent_id in agents:
+            await store.create(a_creation(agent_id))
+        for version in range(1, 21):
+            heads = [await store.head(agent_id) for agent_id in agents]
+            user = UserRecord("ana", version, {"n": version})
+            commits = [a_commit(head.version + 1, head={"id": head.id}, user=user) for head in heads]
+            racing = (own.commit(commit) for own, commit in zip(stores, commits, strict=True))
+            outcomes = await asyncio.gather(*racing, return_exceptions=True)
+            assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Committed", "UserConflict"]
+            assert await store.user("ana") == user
+        assert sum([(await store.head(agent_id)).version for agent_id in agents]) == 22
+
+    @in_loop
+    async def test_a_stale_user_settles_no_effect(self, store: Store) -> None:
+        await store.create(a_creation())
+        await store.begin_effect(ID, an_effect())
+        settlement = Settlement(an_effect().key, was_done=True, result="x")
+        for version in (1, 2):  # as somebody new, and as somebody who was there
+            with suppress(UserConflict):
+                await store.save_user(UserRecord("ana", version))
+            with pytest.raises(UserConflict):
+                await store.commit(a_commit(2, settlement=settlement, user=UserRecord("ana", version)))
+            assert (await store.effects(ID))[0].is_open
+        await store.commit(a_commit(2, settlement=settlement, user=UserRecord("ana", 3)))
+        assert not (await store.effects(ID))[0].is_open
 
     @in_loop
     async def test_a_definition_is_its_namespaces_own(self, store: Store, open_again: Callable[..., Store]) -> None:
@@ -265,6 +329,7 @@ async def say_every_verb(store: Store) -> None:
     await store.begin_effect(ID, an_effect(epoch=2), again=True)
     await store.end_effect(ID, an_effect(epoch=2, ended_ms=1))
     await store.effects(ID)
+    await say_every_word(store, 3, epoch=2)
     await store.size(ID)
     dossier = await store.dump(ID)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))

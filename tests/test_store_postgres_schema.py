@@ -10,11 +10,13 @@ import sys
 import pytest
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from fsm_agent.message import own_thread
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.schema import MIGRATIONS
-from fsm_agent.testing.contract.bench import ID, a_commit
+from fsm_agent.testing.contract.bench import ID, a_commit, all_of
 from tests.postgres_stores import count, make, refused, with_store
 from tests.servers.postgres import PostgresServer
+from tests.talk import say_every_word
 
 
 def test_a_missing_table_is_damage(postgres: PostgresServer) -> None:
@@ -81,6 +83,24 @@ def test_every_migration_is_run_once_whatever_version_a_database_has(
     for name in ("old", "new"):
         assert postgres.execute("SELECT version FROM fsm_agent.about", name) == [(len(later),)]
         assert postgres.execute("SELECT n, m FROM fsm_agent.notes", name) == []
+
+
+def test_a_database_of_before_there_were_threads_goes_on(postgres: PostgresServer) -> None:
+    url = postgres.make_database("silent")
+    asyncio.run(make(url))
+    tables = "fsm_agent.threads, fsm_agent.messages, fsm_agent.users"
+    postgres.execute(f"DROP TABLE {tables}; ALTER TABLE fsm_agent.history DROP COLUMN used", "silent")
+    postgres.execute("UPDATE fsm_agent.about SET version = 1", "silent")
+
+    async def go_on(store: Store) -> None:
+        before = await all_of(store)
+        assert [step.said for step in before[1]] == [0]
+        await say_every_word(store, 2, epoch=1)
+        assert (await store.history(ID))[:1] == before[1]
+        assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
+        assert (await store.dump(ID)).head.version == 3
+
+    with_store(url, go_on)
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(

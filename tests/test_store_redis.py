@@ -14,11 +14,12 @@ import redis
 from fsm_agent.agent import Status
 from fsm_agent.effect import Settlement
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.message import own_thread
+from fsm_agent.record import Origin, Said, Snapshot
 from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.redis.keys import agent_keys, space_keys
-from fsm_agent.stores.redis.opening import refuse_old
+from fsm_agent.stores.redis.keys import agent_keys, space_keys, thread_key
+from fsm_agent.stores.redis.opening import MIGRATIONS, refuse_old, schema
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.contract.bench import (
@@ -35,15 +36,21 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
+from fsm_agent.user import UserRecord
 from tests.servers.redis import RedisServer
+from tests.talk import HELLO, ROOM, say_every_word
 
 #: the scripts, by the verbs that say them
 WRITING = {"save_workflow", "create", "commit", "enqueue", "claim", "hold", "attempt", "begin_effect", "end_effect"} | {
     "shorten",
     "delete",
     "adopt",
+    "append",
+    "revise",
+    "retract",
+    "save_user",
 }
-READING = {"load", "history", "origin", "effects", "size", "dump"}
+READING = {"load", "history", "origin", "effects", "size", "dump", "messages"}
 
 
 class TestRedisStore(DurableStoreContract):
@@ -57,6 +64,7 @@ class TestRedisStore(DurableStoreContract):
     ) -> None:
         await say_every_verb(store)  # from now on the server knows the scripts
         await store.delete(await store.head(ID))
+        redis_server.execute("DEL", space_keys("default").users)
         with overheard(redis_server) as said:
             await say_every_verb(store)
         assert len({command[1] for command in said if command[0] == "EVALSHA"}) == len(WRITING | READING)
@@ -77,7 +85,8 @@ class TestRedisStore(DurableStoreContract):
         assert before == sorted([space.schema, space.workflows])
         await say_every_verb(store)
         await store.delete(await store.head(ID))
-        assert sorted(redis_server.execute("KEYS", "*")) == before
+        shared = [space.users, space.named, thread_key("default", ROOM)]
+        assert sorted(redis_server.execute("KEYS", "*")) == sorted([*before, *shared])
 
     @in_loop
     async def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(
@@ -95,13 +104,15 @@ class TestRedisStore(DurableStoreContract):
     ) -> None:
         await store.create(a_creation(status=Status.RUNNING))
         before = await all_of(store)
-        for spoilt in (space_keys("default").due, space_keys("default").held, space_keys("default").listed):
+        space, said = space_keys("default"), (Said(own_thread(ID), (HELLO,)), Said(ROOM, (HELLO,)))
+        threads = [thread_key("default", each.thread) for each in said]
+        for spoilt in (space.due, space.held, space.listed, space.users, space.named, *threads):
             is_there = redis_server.execute("EXISTS", spoilt)
             if is_there:
                 redis_server.execute("RENAME", spoilt, "aside")
             redis_server.execute("SET", spoilt, "something else")
             with pytest.raises(StoreCorrupt, match="keeps something else where this store's keys should be"):
-                await store.commit(a_commit(2, epoch=None))
+                await store.commit(a_commit(2, epoch=None, said=said, user=UserRecord("ana", 1)))
             assert await all_of(store) == before
             redis_server.execute("DEL", spoilt)
             if is_there:
@@ -144,6 +155,48 @@ class TestRedisStore(DurableStoreContract):
         assert await store.dump("many") == many
 
     @in_loop
+    async def test_a_thread_is_read_by_its_tail_and_past_any_gap(self, store: Store) -> None:
+        await store.append(ROOM, [HELLO] * 5_000)
+        kept = list(range(1, 5_001))
+        for after, upto in (
+            (10, 12),
+            (4_990, 4_992),
+            (2_000, 3_999),
+            (4_998, None),
+            (0, 3),
+            (2_500, 2_600),
+            (0, 1_700),
+        ):
+            gone = [number for number in kept if number > after and (upto is None or number <= upto)]
+            assert await store.retract(ROOM, after=after, upto=upto) == len(gone)
+            kept = [number for number in kept if number not in gone]
+            assert [message.number for message in await store.messages(ROOM)] == kept
+        assert await store.append(ROOM, [HELLO]) == 5_001
+        kept.append(5_001)
+        for after in (0, 1, 1_699, 1_700, 1_999, 2_000, 3_000, 3_999, 4_000, 4_989, 4_998, 5_000, 5_001):
+            for upto in (None, 1_999, 4_000, 4_991, 5_001):
+                there = [number for number in kept if number > after and (upto is None or number <= upto)]
+                for newest, those in ((True, there[-3:]), (False, there[:3])):
+                    found = await store.messages(ROOM, after=after, upto=upto, limit=3, newest=newest)
+                    assert [message.number for message in found] == those
+        assert (
+            await store.revise(ROOM, [HELLO._replace(number=number) for number in (1, 2_000, 2_001, 4_000, 5_001)]) == 3
+        )
+
+    @in_loop
+    async def test_a_message_takes_little_more_memory_than_its_text(
+        self, store: Store, redis_server: RedisServer
+    ) -> None:
+        said = [HELLO._replace(content="x" * 200, parts=(), tokens=50)] * 100
+        await store.append(ROOM, said[:1])
+        before = int(redis_server.execute("INFO", "memory")["used_memory"])
+        for _ in range(30):
+            await store.append(ROOM, said)
+        used = int(redis_server.execute("INFO", "memory")["used_memory"]) - before
+        print(f"{used / 3_000:.0f} bytes for a message of 200")  # noqa: T201 - shown by `pytest -rP`
+        assert used / 3_000 < 300
+
+    @in_loop
     async def test_a_waiting_agent_takes_little_memory(self, store: Store, redis_server: RedisServer) -> None:
         before = int(redis_server.execute("INFO", "memory")["used_memory"])
         for number in range(500):
@@ -164,6 +217,7 @@ async def say_every_verb(store: Store) -> None:
     await store.commit(a_commit(3, head={"workflow": REFUND}, repins=True, epoch=None, lease=LEASE))
     await store.renew(ID, 2, LEASE)
     await store.record_attempt(ID, 2, attempts=1, retry_ms=None)
+    await say_every_word(store, 4, epoch=2)
     await store.release(ID, 2)
     await store.claim(ID, await store.head(ID), LEASE)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))
@@ -219,7 +273,8 @@ def test_a_newer_namespace_is_left_alone_and_others_are_not_minded(redis_url: st
         async with open_store(redis_url, namespace="future") as store:
             with pytest.raises(StoreTooNew) as refused:
                 await store.list()
-            assert "has schema version 99 here, and this fsm-agent knows versions up to 1; up" in str(refused.value)
+            known = f"has schema version 99 here, and this fsm-agent knows versions up to {schema()}; up"
+            assert known in str(refused.value)
         async with open_store(redis_url) as store:
             assert (await store.list()).heads == ()
 
@@ -249,11 +304,39 @@ def test_an_older_namespace_is_brought_forward_once_whoever_comes_first(
         await asyncio.gather(*(open_it() for _ in range(5)))
 
     asyncio.run(open_it())
-    counting = ("redis.call('INCR', KEYS[1] .. ':first')", "redis.call('INCR', KEYS[1] .. ':second')")
+    counting = (*MIGRATIONS, "redis.call('INCR', KEYS[1] .. ':first')", "redis.call('INCR', KEYS[1] .. ':second')")
     monkeypatch.setattr("fsm_agent.stores.redis.opening.MIGRATIONS", counting)
     asyncio.run(open_many())
-    schema = space_keys("default").schema
-    assert [redis_server.execute("GET", schema + end) for end in ("", ":first", ":second")] == ["3", "1", "1"]
+    kept = space_keys("default").schema
+    assert [redis_server.execute("GET", kept + end) for end in ("", ":first", ":second")] == [str(schema()), "1", "1"]
+
+
+def test_a_namespace_of_before_there_were_threads_goes_on(redis_url: str, redis_server: RedisServer) -> None:
+    async def go_on() -> None:
+        async with open_store(redis_url) as store:
+            await keep_definitions(store)
+            await store.create(a_creation())
+        redis_server.execute("SET", space_keys("default").schema, "1")
+        async with open_store(redis_url) as store:
+            _, steps = await all_of(store)
+            await say_every_word(store, 2, epoch=1)
+            assert (await store.history(ID))[:1] == steps
+            assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
+
+    asyncio.run(go_on())
+    assert redis_server.execute("GET", space_keys("default").schema) == str(schema())
+
+
+@pytest.mark.parametrize("verb", ["append", "save_user"])
+def test_the_first_word_of_a_namespace_says_which_schema_it_has(
+    redis_url: str, redis_server: RedisServer, verb: str
+) -> None:
+    async def say() -> None:
+        async with open_store(redis_url) as store:
+            await (store.append(ROOM, [HELLO]) if verb == "append" else store.save_user(UserRecord("ana", 1)))
+
+    asyncio.run(say())
+    assert redis_server.execute("GET", space_keys("default").schema) == str(schema())
 
 
 def test_an_empty_namespace_is_not_written_to_by_who_looks(redis_url: str, redis_server: RedisServer) -> None:

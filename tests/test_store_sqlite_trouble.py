@@ -15,11 +15,13 @@ import apsw
 import pytest
 
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from fsm_agent.message import own_thread
 from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import ID, ORDER, a_commit, a_creation, all_of, keep_definitions
+from tests.talk import say_every_word
 
 NOBODY = 65_534
 LARGE = Delta({"text": "x" * 100_000})
@@ -102,8 +104,12 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
 
 
 def test_damage_is_reported_as_damage(path: Path) -> None:
+    db = apsw.Connection(str(path))
+    roots = [root for (root,) in db.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0")]
+    db.close()
     pages = bytearray(path.read_bytes())
-    pages[4096:] = b"\xa5" * (len(pages) - 4096)
+    for root in roots:  # of every table and index, but not of what says which those are
+        pages[4096 * (root - 1) : 4096 * root] = b"\xa5" * 4096
     path.write_bytes(pages)
 
     async def look(verb: Callable[[SqliteStore], Awaitable[object]]) -> None:
@@ -252,6 +258,20 @@ def test_every_migration_is_run_once_whatever_version_a_file_has(path: Path, mon
         assert db.execute("PRAGMA user_version").get == len(later)
         assert db.execute("SELECT n, m FROM notes").get is None
         db.close()
+
+
+def test_a_file_of_before_there_were_threads_goes_on(path: Path) -> None:
+    tables = "DROP TABLE threads; DROP TABLE messages; DROP TABLE users; ALTER TABLE history DROP COLUMN used"
+    tampered(path, f"{tables}; PRAGMA user_version = 2")
+
+    async def go_on() -> None:
+        async with SqliteStore(path) as store:
+            before = await all_of(store)
+            await say_every_word(store, before[0].head.version + 1, epoch=1)
+            assert (await store.history(ID))[: len(before[1])] == before[1]
+            assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
+
+    asyncio.run(go_on())
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -226,6 +226,10 @@ class Store(ABC):
         """What is remembered of a user; version 0 if nothing is."""
 
     @abstractmethod
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        """Names of the users of whom something is remembered, in order, after the name ``after``."""
+
+    @abstractmethod
     async def save_user(self, user: UserRecord) -> None:
         """Remember this of a user. Raises ``UserConflict`` unless the stored version is ``user.version - 1``."""
 

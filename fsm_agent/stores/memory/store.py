@@ -254,6 +254,9 @@ class MemoryStore(Store):
     async def user(self, name: str) -> UserRecord:
         return self._talks.user(name)
 
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return self._talks.users(limit, after)
+
     async def save_user(self, user: UserRecord) -> None:
         row = codec.user_row(user)
         self._talks.check_user(user)

@@ -86,6 +86,9 @@ class Talks:
         row = self._users.get(name)
         return codec.user_of(name, row) if row else UserRecord(name)
 
+    def users(self, limit: int, after: str | None) -> list[str]:
+        return sorted(name for name in self._users if name > (after or ""))[:limit]
+
     def check_user(self, record: UserRecord) -> None:
         """Raises ``UserConflict`` unless a user is at the version before this one."""
         version = self._users.get(record.name, (0,))[0]

@@ -26,13 +26,13 @@ def _gathered(columns: str, source: str, order: str) -> str:
 
 #: The columns of a ``StepRow``, from ``s``.
 _STEP: Final = """s.version, s.kind, s.event, s.source, s.target, s.at_ms, s.by, s.duration_ms, s.reason, s.append,
-    s.payload, s.delta"""
+    s.payload, s.delta, s.used"""
 _STEPS: Final = _gathered(_STEP, "fsm_agent.history AS s WHERE s.agent = head.agent", "s.version")
 #: Of steps that the snapshot covers, only appended items are read: what stands after them may be big.
 _TAIL: Final = _gathered(
     """s.version, s.kind, s.event, s.source, s.target, s.at_ms, s.by, s.duration_ms, s.reason, s.append,
     CASE WHEN s.version > coalesce(snapshot.version, 0) THEN s.payload END,
-    CASE WHEN s.version > coalesce(snapshot.version, 0) THEN s.delta END""",
+    CASE WHEN s.version > coalesce(snapshot.version, 0) THEN s.delta END, s.used""",
     """fsm_agent.history AS s
     WHERE s.agent = head.agent AND s.version > coalesce(snapshot.since, 0)
         AND (s.version > coalesce(snapshot.version, 0) OR s.append IS NOT NULL)""",
@@ -47,6 +47,13 @@ _EFFECTS: Final = _gathered(
     "fsm_agent.effects AS e WHERE e.agent = head.agent AND e.activation >= %(activation)s::bigint",
     "e.activation, e.name, e.use",
 )
+_OWN_THREAD: Final = """(
+    SELECT thread FROM fsm_agent.threads WHERE threads.namespace = head.namespace AND threads.name = '@' || head.id)"""
+_MESSAGES: Final = _gathered(
+    "m.number, m.role, m.at_ms, m.tokens, m.covers, m.by, m.content, m.parts",
+    f"fsm_agent.messages AS m WHERE m.thread = {_OWN_THREAD}",
+    "m.number",
+)
 _SNAPSHOT: Final = "snapshot.version, snapshot.appended_since, snapshot.data"
 _ORIGIN: Final = "origin.version, origin.head, origin.data"
 
@@ -59,7 +66,7 @@ WHERE {_ONE}
 """.encode()
 DUMP: Final = f"""
 SELECT {_HEAD}, {_SNAPSHOT}, {_ORIGIN}, head.numbered, head.start_key, head.start_fingerprint,
-    {_QUEUE}, {_KEYS}, {_EFFECTS}, {_STEPS} {_FROM_HEAD}
+    {_QUEUE}, {_KEYS}, {_EFFECTS}, {_STEPS}, {_MESSAGES} {_FROM_HEAD}
 LEFT JOIN fsm_agent.snapshot ON snapshot.agent = head.agent
 LEFT JOIN fsm_agent.origin ON origin.agent = head.agent
 WHERE {_ONE}
@@ -94,13 +101,13 @@ HELD: Final = f"{_SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.hos
 NOW: Final = b"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
-def _weight(table: str, *texts: str, numbers: int) -> str:
+def _weight(table: str, *texts: str, numbers: int, of: str = "w.agent = head.agent") -> str:
     """Bytes of what a table keeps of an agent; numbers count eight bytes each, as in ``codec.weight``."""
     row = " + ".join([*(f"coalesce(octet_length(w.{text}), 0)" for text in texts), f"{8 * numbers}"])
-    return f"(SELECT coalesce(sum({row}), 0)::bigint FROM fsm_agent.{table} AS w WHERE w.agent = head.agent)"
+    return f"(SELECT coalesce(sum({row}), 0)::bigint FROM fsm_agent.{table} AS w WHERE {of})"
 
 
-_HISTORY_TEXTS: Final = ("event", "source", "target", "by", "reason", "append", "payload", "delta")
+_HISTORY_TEXTS: Final = ("event", "source", "target", "by", "reason", "append", "payload", "delta", "used")
 #: The fields of ``Size``.
 SIZE: Final = f"""
 SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
@@ -109,7 +116,8 @@ SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
     {_weight("history", *_HISTORY_TEXTS, numbers=4)},
     {_weight("snapshot", "appended_since", "data", numbers=1)} + {_weight("origin", "head", "data", numbers=1)},
     {_weight("queue", "event", numbers=1)} + {_weight("keys", "key", "fingerprint", numbers=1)}
-        + {_weight("effects", "key", "name", "mode", "fingerprint", "result", numbers=5)}
+        + {_weight("effects", "key", "name", "mode", "fingerprint", "result", numbers=5)},
+    {_weight("messages", "by", "content", "parts", numbers=4, of=f"w.thread = {_OWN_THREAD}")}
 {_FROM_HEAD} WHERE {_ONE}
 """.encode()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fsm_agent.agent import Head
+from fsm_agent.message import Message
 from fsm_agent.record import Dossier, Record, Snapshot
 from fsm_agent.step import KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
@@ -32,7 +34,7 @@ def record_of(row: Row) -> Record:
 def dossier_of(row: Row) -> Dossier:
     """What ``DUMP`` found."""
     snapshot, origin = row[HEAD_WIDTH : HEAD_WIDTH + 3], row[HEAD_WIDTH + 3 : HEAD_WIDTH + 6]
-    numbered, start_key, start_fingerprint, queue, keys, effects, steps = row[HEAD_WIDTH + 6 :]
+    numbered, start_key, start_fingerprint, queue, keys, effects, steps, said = row[HEAD_WIDTH + 6 :]
     return Dossier(
         head=head_of(row),
         steps=steps_of(steps),
@@ -43,11 +45,17 @@ def dossier_of(row: Row) -> Dossier:
         keys={key: KeyOutcome(version, fingerprint) for key, version, fingerprint in told_rows(keys)},
         start=None if start_key is None else (told(start_key), told(start_fingerprint)),
         effects=tuple(codec.effect_of(effect) for effect in told_rows(effects)),
+        messages=tuple(message_of(message) for message in told_rows(said)),
     )
 
 
 def steps_of(text: str | None) -> tuple[Step, ...]:
     return tuple(codec.step_of(tuple(row)) for row in told_rows(text))
+
+
+def message_of(row: Sequence[Any]) -> Message:
+    number, *rest = row
+    return codec.message_of(number, [told(value) for value in rest])
 
 
 def _snapshot_of(row: Any) -> Snapshot | None:

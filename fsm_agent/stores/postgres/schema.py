@@ -133,8 +133,43 @@ CREATE TABLE fsm_agent.effects (
 );
 """
 
+_THREADS_AND_USERS: Final = """
+ALTER TABLE fsm_agent.history ADD COLUMN used text;   -- messages added, and what models have cost
+
+CREATE TABLE fsm_agent.threads (
+    thread      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    last        bigint NOT NULL,                      -- the last number that was given to a message
+    namespace   text COLLATE "C" NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    UNIQUE (namespace, name)
+) WITH (fillfactor = 70);
+CREATE INDEX shared ON fsm_agent.threads (namespace, name) WHERE left(name, 1) <> '@';
+
+CREATE TABLE fsm_agent.messages (
+    thread      bigint NOT NULL,
+    number      bigint NOT NULL,
+    at_ms       bigint NOT NULL,
+    tokens      bigint NOT NULL,
+    covers      bigint NOT NULL,
+    role        smallint NOT NULL,
+    by          text,
+    content     text   NOT NULL,
+    parts       text,
+    PRIMARY KEY (thread, number)
+);
+
+CREATE TABLE fsm_agent.users (
+    version     bigint NOT NULL,
+    updated_ms  bigint NOT NULL,
+    namespace   text COLLATE "C" NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    data        text   NOT NULL,
+    PRIMARY KEY (namespace, name)
+) WITH (fillfactor = 70);
+"""
+
 #: the n-th brings a database from version n to n + 1
-MIGRATIONS: Final = (_FIRST,)
+MIGRATIONS: Final = (_FIRST, _THREADS_AND_USERS)
 
 _LOOK: Final = """
 SELECT current_setting('server_encoding'), to_regclass('fsm_agent.about') IS NOT NULL,

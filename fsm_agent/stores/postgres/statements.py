@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from fsm_agent.agent import Status
 from fsm_agent.record import Commit
 from fsm_agent.stores import codec
+from fsm_agent.stores.postgres import talk
 
 #: Statuses in which the queue is no news.
 _HELD_UP: Final = f"({codec.status_number(Status.RUNNING)}, {codec.status_number(Status.PARKED)})"
@@ -132,7 +133,7 @@ _GONE: Final = ", ".join(
 DELETE: Final = f"""
 WITH moved AS (
     DELETE FROM fsm_agent.head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
-), {_GONE}
+), {_GONE}, {talk.GONE}
 SELECT agent FROM moved
 """.encode()
 
@@ -148,6 +149,11 @@ class CommitShape(NamedTuple):
     settles: bool
     was_done: bool
     repins: bool
+    #: to how many threads it adds
+    says: int
+    remembers: bool
+    #: it remembers somebody of whom nothing was known
+    meets: bool
 
 
 def shape_of(commit: Commit) -> CommitShape:
@@ -160,6 +166,9 @@ def shape_of(commit: Commit) -> CommitShape:
         settles=settlement is not None,
         was_done=settlement is not None and settlement.was_done,
         repins=commit.repins,
+        says=len(commit.said),
+        remembers=commit.user is not None,
+        meets=commit.user is not None and commit.user.version == 1,
     )
 
 
@@ -167,6 +176,8 @@ def shape_of(commit: Commit) -> CommitShape:
 def commit_statement(shape: CommitShape) -> bytes:
     """One step with all that comes with it. Returns the epoch and how many events are queued, or nothing."""
     stands, parts = _standing(shape), [_PINNED] if shape.repins else []
+    if shape.remembers and not shape.meets:
+        parts.append(talk.KNOWN)
     if shape.settles:
         parts += [f"standing AS MATERIALIZED ({_LOCK_HEAD} WHERE {stands} FOR NO KEY UPDATE)", _settled(shape)]
         stands = f"{_ONE} AND head.agent IN (SELECT agent FROM settled)"
@@ -177,6 +188,9 @@ def commit_statement(shape: CommitShape) -> bytes:
         parts.append(f"covered AS ({_SNAPSHOT})")
     if shape.dequeues:
         parts += [f"taken AS ({_TAKE})", f"decided AS ({_DECIDE})"]
+    if shape.remembers:
+        parts.append(talk.MET if shape.meets else talk.REMEMBERED)
+    parts += talk.say(shape.says, "moved")
     return f"WITH {', '.join(parts)} SELECT epoch, queued FROM moved".encode()
 
 
@@ -208,6 +222,8 @@ def _standing(shape: CommitShape) -> str:
         )
     if shape.repins:
         conditions.append("EXISTS (SELECT FROM pinned)")
+    if shape.remembers:
+        conditions.append(talk.IS_UNKNOWN if shape.meets else talk.IS_KNOWN)
     return " AND ".join(conditions)
 
 
@@ -243,10 +259,10 @@ def insert_step(suffix: str, source: str) -> str:
     """The step of the parameters that end in ``suffix``, for the agent that ``source`` has a row of."""
     return f"""
     INSERT INTO fsm_agent.history (
-        agent, version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta)
+        agent, version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta, used)
     SELECT agent, %(version_{suffix})s::bigint, %(kind_{suffix})s::integer, %(event_{suffix})s, %(source_{suffix})s,
         %(target_{suffix})s, %(at_ms_{suffix})s::bigint, %(by_{suffix})s, %(duration_ms_{suffix})s::bigint,
-        %(reason_{suffix})s, %(append_{suffix})s, %(payload_{suffix})s, %(delta_{suffix})s
+        %(reason_{suffix})s, %(append_{suffix})s, %(payload_{suffix})s, %(delta_{suffix})s, %(used_{suffix})s
     FROM {source}"""
 
 

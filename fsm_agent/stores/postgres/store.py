@@ -13,25 +13,26 @@ from psycopg.errors import UniqueViolation
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.postgres import queries, statements
 from fsm_agent.stores.postgres import values as values_of
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, head_of, record_of, steps_of
 from fsm_agent.stores.postgres.session import Row
+from fsm_agent.stores.postgres.talking import PostgresTalk
 from fsm_agent.stores.postgres.text import kept, told, told_rows
 from fsm_agent.stores.postgres.whole import Adoption, adopt
 from fsm_agent.stores.server_clock import ServerClock
 
 
-class PostgresStore(Store):
+class PostgresStore(PostgresTalk):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
 
     def __init__(
@@ -119,12 +120,14 @@ class PostgresStore(Store):
     async def release(self, agent_id: str, epoch: int) -> None:
         await self._is_done(statements.RELEASE, {"id": kept(agent_id), "epoch": epoch})
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
         while True:
             head = await self.head(agent_id)
             if head.epoch != epoch:
                 raise moved_on(agent_id, head.version, head.version)
-            tried = head._replace(attempts=attempts, retry_ms=retry_ms)
+            tried = head.tried(attempts, retry_ms, children)
             row = {"id": kept(agent_id), "version": head.version, "epoch": epoch} | values_of.waking(tried)
             if await self._write(statements.RECORD_ATTEMPT, row | {"cold": codec.moving_row(tried).cold}):
                 return
@@ -216,12 +219,6 @@ class PostgresStore(Store):
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _read(self, query: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
-        return await self._pool.run(query, {"namespace": self.namespace, **row}, is_read=True)
-
-    async def _write(self, statement: bytes, row: Mapping[str, Any]) -> Sequence[Row]:
-        return await self._pool.run(statement, {"namespace": self.namespace, **row})
-
     async def _one(self, query: bytes, agent_id: str, row: Mapping[str, Any] | None = None) -> Row:
         """The row of an agent."""
         found = await self._read(query, {"id": kept(agent_id), **(row or {})})
@@ -259,6 +256,10 @@ class PostgresStore(Store):
         version, epoch = await self._one(queries.STANDING, head.id)
         if commit.repins and version == stands_on and commit.epoch in {None, epoch}:
             await self.load_workflow(head.definition)
+        if commit.user is not None and version == stands_on and commit.epoch in {None, epoch}:
+            known = await self.user(commit.user.name)
+            if known.version != commit.user.version - 1:
+                raise UserConflict(known.name, commit.user.version - 1, known.version)
         raise moved_on(head.id, stands_on, version)
 
     async def _refuse_birth(self, head: Head) -> NoReturn:

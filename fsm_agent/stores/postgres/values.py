@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Creation, Dossier, Snapshot
+from fsm_agent.message import Message
+from fsm_agent.record import Commit, Creation, Dossier, Said, Snapshot
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.postgres.text import kept
+from fsm_agent.user import UserRecord
 
 Values: TypeAlias = dict[str, Any]
 
@@ -29,6 +32,10 @@ def commit_values(commit: Commit) -> Values:
         values["dequeue"] = commit.dequeue
     if settlement is not None:
         values |= {"effect": kept(settlement.key), "result": codec.encode(settlement.result)}
+    if commit.user is not None:
+        values |= user_values(commit.user)
+    for number, said in enumerate(sorted(commit.said, key=lambda said: said.thread)):
+        values |= said_values(said, str(number))
     return values
 
 
@@ -113,6 +120,27 @@ def snapshot_values(snapshot: Snapshot) -> Values:
 
 def event_values(event: Event, fingerprint: str) -> Values:
     return {"key": kept(event.key), "event": codec.event_text(event), "fingerprint": kept(fingerprint)}
+
+
+def said_values(said: Said, suffix: str) -> Values:
+    """What is added to a thread, numbered from 1 on."""
+    numbered = [message._replace(number=place) for place, message in enumerate(said.messages, 1)]
+    return {
+        f"thread_{suffix}": kept(said.thread),
+        f"count_{suffix}": len(numbered),
+        f"messages_{suffix}": messages_text(numbered),
+    }
+
+
+def messages_text(messages: Sequence[Message]) -> str:
+    """Messages by their numbers, as one JSON text."""
+    rows = [(message.number, codec.message_row(message)) for message in messages]
+    return codec.encode([(number, *row._replace(by=kept(row.by))) for number, row in rows])
+
+
+def user_values(user: UserRecord) -> Values:
+    version, updated_ms, data = codec.user_row(user)
+    return {"user": kept(user.name), "user_version": version, "user_ms": updated_ms, "user_data": data}
 
 
 def effect_values(entry: EffectEntry) -> Values:

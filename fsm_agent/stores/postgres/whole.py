@@ -11,8 +11,10 @@ from psycopg.errors import Error, UniqueViolation
 
 from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists
+from fsm_agent.message import own_thread
 from fsm_agent.record import Dossier
 from fsm_agent.stores import codec
+from fsm_agent.stores.postgres import talk
 from fsm_agent.stores.postgres.pool import Pool
 from fsm_agent.stores.postgres.session import Connection
 from fsm_agent.stores.postgres.statements import DELETE, create_statement, insert_step
@@ -22,6 +24,7 @@ from fsm_agent.stores.postgres.values import (
     adoption_values,
     effect_values,
     event_values,
+    messages_text,
     seen_values,
     snapshot_values,
     step_values,
@@ -80,6 +83,8 @@ async def adopt(pool: Pool, namespace: str, dossier: Dossier, replaces: Head | N
                 named = [{"agent": found[0], **each} for each in of_table]
                 if named:
                     await session.connection.cursor().executemany(statement, named)
+            if dossier.head.talk.last:
+                await _adopt_thread(session.connection, namespace, dossier)
     except UniqueViolation:
         raise AgentExists(dossier.head.id) from None
     except Error as error:
@@ -91,6 +96,15 @@ async def _make_room(connection: Connection, namespace: str, replaces: Head) -> 
     """Forget who was there, if he is as he was seen."""
     row = {"namespace": namespace, "seen_queued": replaces.queued, **seen_values(replaces)}
     return await (await connection.execute(DELETE, row)).fetchone() is not None
+
+
+async def _adopt_thread(connection: Connection, namespace: str, dossier: Dossier) -> None:
+    head = dossier.head
+    row = {"namespace": namespace, "thread": kept(own_thread(head.id)), "last": head.talk.last}
+    made = await (await connection.execute(talk.ADOPT_THREAD, row)).fetchone()
+    assert made is not None  # noqa: S101 - an insert that returns
+    said = {"thread": made[0], "messages": messages_text(dossier.messages)}
+    await connection.execute(talk.ADOPT_MESSAGES, said)
 
 
 def _rows_of(dossier: Dossier) -> Iterator[tuple[bytes, Iterator[Values]]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from fsm_agent.message import owner_of
+
 
 class AgentKeys(NamedTuple):
     """What is kept of one agent; what says nothing is not there."""
@@ -23,6 +25,8 @@ class AgentKeys(NamedTuple):
     keys: str
     #: hash: key of an effect -> effect
     effects: str
+    #: list: the last number that a message of its own thread was given, then the messages that are kept
+    thread: str
     #: sorted set: keys of effects by activation
     activations: str
 
@@ -42,6 +46,10 @@ class SpaceKeys(NamedTuple):
     held: str
     #: sorted set of equal scores: status, id; and workflow, status, id
     listed: str
+    #: hash: name of a user -> what is remembered
+    users: str
+    #: sorted set of equal scores: `t` and the name of a thread that agents share; `u` and that of a user
+    named: str
 
 
 def space_keys(namespace: str) -> SpaceKeys:
@@ -51,6 +59,12 @@ def space_keys(namespace: str) -> SpaceKeys:
 def agent_keys(namespace: str, agent_id: str) -> AgentKeys:
     start, end = _prefix(namespace), f":{agent_id}"
     return AgentKeys._make([start + name + end for name in AgentKeys._fields])
+
+
+def thread_key(namespace: str, thread: str) -> str:
+    """Of a thread that agents share it is a list like ``AgentKeys.thread``."""
+    owner = owner_of(thread)
+    return f"{_prefix(namespace)}shared:{thread}" if owner is None else agent_keys(namespace, owner).thread
 
 
 def _prefix(namespace: str) -> str:

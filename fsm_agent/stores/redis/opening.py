@@ -20,7 +20,9 @@ OLDEST: Final = (6, 2)
 
 #: The n-th is a script that brings a namespace from schema n to n + 1; it finds the keys of ``SpaceKeys`` in KEYS.
 #: Only ever add to them: namespaces that stand in the world have run the earlier ones.
-MIGRATIONS: Final[tuple[str, ...]] = ()
+MIGRATIONS: Final[tuple[str, ...]] = (
+    "-- threads and users get keys of their own, and steps one line more: nothing changes that is there",
+)
 
 _MIGRATE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then

@@ -55,7 +55,7 @@ def dumping(namespace: str, agent_id: str, space: SpaceKeys) -> Call:
 
 
 def dossier_of(agent_id: str, told: Sequence[Any]) -> Dossier:
-    flat, steps, snapshot, origin, queue, keys, effects, start = told
+    flat, steps, snapshot, origin, queue, keys, effects, start, said = told
     fields = rows.pairs(flat)
     return Dossier(
         head=rows.head_of(agent_id, fields),
@@ -67,6 +67,7 @@ def dossier_of(agent_id: str, told: Sequence[Any]) -> Dossier:
         keys={rows.key_of(key): rows.outcome_of(outcome) for key, outcome in rows.pairs(keys).items()},
         start=(rows.key_of(fields["start"]), start.split(" ", 1)[1]) if start else None,
         effects=rows.effects_of(effects),
+        messages=tuple(rows.messages_of(said)),
     )
 
 

@@ -9,9 +9,11 @@ from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.step import KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
+from fsm_agent.user import UserRecord
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:
@@ -63,12 +65,12 @@ _FACTS = codec.StepRow._fields.index("append")
 
 
 def step_text(step: Step) -> str:
-    """Facts, what was appended, payload, delta; what is nothing at the end is left away."""
+    """Facts, what was appended, payload, delta, what was used; what is nothing at the end is left away."""
     row = codec.step_row(step)
     facts: list[Json] = list(row[:_FACTS])
     while facts[-1] is None:
         facts.pop()
-    texts = (codec.encode(facts), row.append or "", row.payload or "", row.delta or "")
+    texts = (codec.encode(facts), row.append or "", row.payload or "", row.delta or "", row.used or "")
     return "\n".join(texts).rstrip("\n")
 
 
@@ -78,6 +80,31 @@ def step_of(text: str) -> Step:
     texts += [""] * (len(codec.StepRow._fields) - _FACTS - len(texts))
     row: list[Any] = [*known, *[None] * (_FACTS - len(known)), *(text or None for text in texts)]
     return codec.step_of(tuple(row))
+
+
+#: How many parts of a ``MessageRow`` stand before ``content``.
+_MESSAGE_FACTS = codec.MessageRow._fields.index("content")
+#: What those are that say nothing.
+_NO_FACTS = (0, 0, 0, 0, None)
+
+
+def message_text(message: Message) -> str:
+    """Facts, content, parts; what says nothing at the end is left away. In a thread the number stands before them."""
+    row = codec.message_row(message)
+    facts: list[Json] = list(row[:_MESSAGE_FACTS])
+    while facts[-1] in (None, 0):
+        facts.pop()
+    return "\n".join((codec.encode(facts), row.content, row.parts or "")).rstrip("\n")
+
+
+def numbered_text(message: Message) -> str:
+    return f"{message.number}\n{message_text(message)}"
+
+
+def message_of(text: str) -> Message:
+    number, facts, content, *parts = text.split("\n")
+    known = codec.decode(facts)
+    return codec.message_of(int(number), (*known, *_NO_FACTS[len(known) :], content, parts[0] if parts else None))
 
 
 def snapshot_text(snapshot: Snapshot) -> str:
@@ -151,6 +178,22 @@ def effects_of(flat: Sequence[str]) -> tuple[EffectEntry, ...]:
 def effect_of(key: str, text: str) -> EffectEntry:
     _, begun, *ended = text.split("\n")
     return codec.effect_of((key, *codec.decode(begun), *(codec.decode(ended[0]) if ended else (None, None))))
+
+
+def user_text(user: UserRecord) -> str:
+    """The version stands first, for scripts."""
+    version, updated_ms, values = codec.user_row(user)
+    return f"{version} {updated_ms}\n{values}"
+
+
+def user_of(name: str, text: str) -> UserRecord:
+    facts, values = text.split("\n")
+    return codec.user_of(name, (*map(int, facts.split()), values))
+
+
+def messages_of(joined: str) -> list[Message]:
+    """Messages as a script tells them."""
+    return [message_of(text) for text in joined.split("\0")] if joined else []
 
 
 def steps_of(joined: str) -> tuple[Step, ...]:

@@ -7,33 +7,31 @@ writes is the compare-and-set. How much of what was acknowledged a power loss ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import AgentExists, AgentNotFound
+from fsm_agent.errors import AgentNotFound
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.redis import errors as redis_errors
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
-from fsm_agent.stores.redis.opening import introduce, schema
-from fsm_agent.stores.redis.scripts import Call
+from fsm_agent.stores.redis.opening import schema
 from fsm_agent.stores.redis.server import Server
+from fsm_agent.stores.redis.talking import RedisTalk
 from fsm_agent.stores.redis.units import Units
 from fsm_agent.stores.server_clock import ServerClock
 
 
-class RedisStore(Store):
+class RedisStore(RedisTalk):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     scheme: ClassVar = "redis"
@@ -47,7 +45,6 @@ class RedisStore(Store):
         self._is_server_asked = clock is None
         self._clock = SteadyClock(clock or self._server_clock.read)
         self._introducing = asyncio.Lock()
-        self._is_introduced = False
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -98,7 +95,9 @@ class RedisStore(Store):
     async def commit(self, commit: Commit) -> Committed:
         head = commit.head
         call = self._units.committing(commit)
-        epoch, queued = await self._write(call, head.id, expected=head.version - 1, definition=head.definition)
+        epoch, queued = await self._write(
+            call, head.id, expected=head.version - 1, definition=head.definition, user=commit.user
+        )
         self._clock.seen(head.updated_ms)
         return Committed(int(epoch), int(queued))
 
@@ -118,7 +117,9 @@ class RedisStore(Store):
     async def release(self, agent_id: str, epoch: int) -> None:
         await self._write(self._units.holding(agent_id, epoch, None), agent_id)
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
         is_done = False
         while not is_done:  # only what changes the head under the same epoch sends us round again
             (flat,) = await self._look(("HGETALL", agent_keys(self.namespace, agent_id).head))
@@ -126,7 +127,7 @@ class RedisStore(Store):
                 raise AgentNotFound(agent_id, self.namespace)
             with self._readable():
                 moving = rows.pairs(flat)["moving"]
-                tried = rows.head_of(agent_id, rows.pairs(flat))._replace(attempts=attempts, retry_ms=retry_ms)
+                tried = rows.head_of(agent_id, rows.pairs(flat)).tried(attempts, retry_ms, children)
             (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
@@ -208,38 +209,6 @@ class RedisStore(Store):
     async def close(self) -> None:
         await self._server.close()
 
-    async def _write(
-        self, call: Call, agent_id: str, *, expected: int | None = None, definition: str = ""
-    ) -> Sequence[Any]:
-        await self._introduced()
-        return self._told(await self._server.write(call), agent_id, expected=expected, definition=definition)
-
-    async def _read(self, call: Call, agent_id: str) -> Sequence[Any]:
-        await self._introduced()
-        return self._told(await self._server.read(call), agent_id)
-
-    async def _look(self, *commands: Sequence[str | int]) -> Sequence[Any]:
-        await self._introduced()
-        return await self._server.look(*commands)
-
-    def _told(self, answer: Any, agent_id: str, *, expected: int | None = None, definition: str = "") -> Sequence[Any]:
-        """What stands behind the first word of a script's answer, or the refusal that the word is."""
-        word, *told = answer.split() if isinstance(answer, str) else answer
-        match word:
-            case "done":
-                return told
-            case "moved":
-                actual = int(told[0])
-                raise moved_on(agent_id, actual if expected is None else expected, actual)
-            case "exists":
-                raise AgentExists(agent_id)
-            case "undefined":
-                raise definition_missing(self.url, definition)
-            case "torn":
-                raise redis_errors.torn(self.url, agent_id)
-            case _:
-                raise AgentNotFound(agent_id, self.namespace)
-
     async def _heads(self, ids: Sequence[str]) -> Sequence[Head]:
         """The heads of those that are still there."""
         if not ids:
@@ -250,24 +219,9 @@ class RedisStore(Store):
         self._clock.seen(max((head.updated_ms for head in heads), default=0))
         return heads
 
-    async def _introduced(self) -> None:
-        if not self._is_introduced:
-            async with self._introducing:
-                if not self._is_introduced:
-                    await introduce(self._server, self._units.space)
-                    self._is_introduced = True
-
     async def _server_ms(self) -> int:
         ((seconds, micros),) = await self._look(("TIME",))
         return int(seconds) * 1000 + int(micros) // 1000
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """What cannot be read is not of ours."""
-        try:
-            yield
-        except (KeyError, ValueError, TypeError) as error:
-            raise redis_errors.unreadable(self.url) from error
 
 
 class TlsRedisStore(RedisStore):

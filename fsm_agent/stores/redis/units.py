@@ -11,8 +11,8 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Creation, Dossier, Origin, Snapshot
 from fsm_agent.step import Event, KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.stores.redis import rows
-from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys
+from fsm_agent.stores.redis import rows, talk
+from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys, thread_key
 from fsm_agent.stores.redis.scripts import Call, script
 
 
@@ -63,11 +63,13 @@ class Units:
             rows.moving_text(moving),
             rows.step_text(commit.step),
         )
-        more = _more(commit)
-        if not any(more):
+        more = (*_more(commit), *talk.remembered(commit.user))
+        if not any(more) and not commit.said:
             return Call(script("commit"), plain, facts)
         keys = (*plain, own.snapshot, own.queue, own.keys, own.effects, own.activations, space.workflows)
-        return Call(script("commit"), keys, (*facts, *more))
+        threads = [thread_key(self._namespace, said.thread) for said in commit.said]
+        said = [text for each in commit.said for text in talk.said_texts(each)]
+        return Call(script("commit"), (*keys, space.users, space.named, *threads), (*facts, *more, *said))
 
     def enqueuing(self, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Call:
         own, text = agent_keys(self._namespace, agent_id), codec.event_text(event)
@@ -183,6 +185,7 @@ def _parts(dossier: Dossier) -> Sequence[Sequence[str]]:
         _flat({rows.key_text(key): rows.outcome_text(outcome) for key, outcome in dossier.keys.items()}),
         _flat({entry.key: rows.effect_text(entry) for entry in dossier.effects}),
         [text for entry in dossier.effects for text in (str(entry.activation), entry.key)],
+        [str(head.talk.last), *map(rows.numbered_text, dossier.messages)] if head.talk.last else [],
     )
 
 

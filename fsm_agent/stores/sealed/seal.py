@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 #: 96 random bits: after 2**32 texts under one key two might be equal, and long before that a key is to be replaced.
 _NONCE_BYTES: Final = 12
 _VERSION: Final = 1
+#: The first words of places that no agent has, and whose they are.
+MESSAGE: Final = "message"
+USER: Final = "user"
+_OF_NO_AGENT: Final[Mapping[str, str]] = {MESSAGE: "thread", USER: "user"}
 
 
 class Seal:
@@ -32,38 +36,38 @@ class Seal:
         self._key_id = next(iter(self._ciphers))
         self._namespace = namespace
 
-    def close(self, value: Json, agent_id: str, *place: Json) -> str:
+    def close(self, value: Json, owner: str, *place: Json) -> str:
         """``value`` as sealed text that opens only there."""
         nonce = os.urandom(_NONCE_BYTES)
-        bound = self._bound(agent_id, place)
+        bound = self._bound(owner, place)
         sealed = self._ciphers[self._key_id].encrypt(nonce, encode(value).encode(), bound)
         return f"{FORM}{self._key_id}:{b2a_base64(nonce + sealed, newline=False).decode()}"
 
-    def open(self, text: Json, agent_id: str, *place: Json) -> Json:
+    def open(self, text: Json, owner: str, *place: Json) -> Json:
         """What was sealed there. Raises ``KeyMissing`` without its key, ``StoreCorrupt`` if it does not open."""
         key_id = key_id_of(text)
         if key_id is None:
-            raise _not_opened(agent_id, place, None)
+            raise _not_opened(owner, place, None)
         if key_id not in self._ciphers:
             raise KeyMissing(key_id, self._ciphers)
         try:
             raw = a2b_base64(text[len(FORM) + len(key_id) + 1 :], strict_mode=True)
-            bound = self._bound(agent_id, place)
+            bound = self._bound(owner, place)
             return decode(self._ciphers[key_id].decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound).decode())
         except (NotBase64, ValueError, self._wrong):
-            raise _not_opened(agent_id, place, key_id) from None
+            raise _not_opened(owner, place, key_id) from None
 
-    def _bound(self, agent_id: str, place: tuple[Json, ...]) -> bytes:
-        return encode([_VERSION, self._namespace, agent_id, *place]).encode()
+    def _bound(self, owner: str, place: tuple[Json, ...]) -> bytes:
+        return encode([_VERSION, self._namespace, owner, *place]).encode()
 
 
-def _not_opened(agent_id: str, place: tuple[Json, ...], key_id: str | None) -> StoreCorrupt:
+def _not_opened(owner: str, place: tuple[Json, ...], key_id: str | None) -> StoreCorrupt:
     where = " ".join(str(part) for part in place if part is not None)
+    what = f"what is kept of {_OF_NO_AGENT.get(str(place[0]), 'agent')} {owner!r} ({where})"
     if key_id is None:
-        return StoreCorrupt(f"what is kept of agent {agent_id!r} ({where}) is not sealed as it was: it was changed")
+        return StoreCorrupt(f"{what} is not sealed as it was: it was changed")
     return StoreCorrupt(
-        f"what is kept of agent {agent_id!r} ({where}) does not open with the key {key_id!r}: it was changed or moved, "
-        "or that is another key of the same id"
+        f"{what} does not open with the key {key_id!r}: it was changed or moved, or that is another key of the same id"
     )
 
 

@@ -15,11 +15,13 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.message import Message, own_thread
+from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Said, Size
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.seal import Seal
 from fsm_agent.stores.sealed.words import SealedWords
+from fsm_agent.user import UserRecord
 
 
 class SealedStore(Store):
@@ -84,6 +86,8 @@ class SealedStore(Store):
             snapshot=commit.snapshot and words.seal_snapshot(agent_id, commit.snapshot),
             fingerprint=words.seal_fingerprint(commit.fingerprint, agent_id, "key", commit.key),
             settlement=commit.settlement and words.seal_settlement(agent_id, commit.settlement),
+            said=tuple(Said(said.thread, self._seal_messages(said.thread, said.messages)) for said in commit.said),
+            user=commit.user and words.seal_user(commit.user),
         )
         return await self._store.commit(sealed)
 
@@ -101,8 +105,10 @@ class SealedStore(Store):
     async def release(self, agent_id: str, epoch: int) -> None:
         await self._store.release(agent_id, epoch)
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
-        await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
+        await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = await self._store.begin_effect(agent_id, self._words.seal_effect(agent_id, entry), again=again)
@@ -162,6 +168,7 @@ class SealedStore(Store):
             start=kept.start
             and (kept.start[0], words.open_fingerprint(kept.start[1], agent_id, "start", kept.start[0])),
             effects=tuple(words.open_effect(agent_id, entry) for entry in kept.effects),
+            messages=self._open_messages(own_thread(agent_id), kept.messages),
         )
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
@@ -176,8 +183,36 @@ class SealedStore(Store):
             keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in dossier.keys.items()},
             start=start and (start[0], words.seal_fingerprint(start[1], agent_id, "start", start[0])),
             effects=tuple(words.seal_effect(agent_id, entry) for entry in dossier.effects),
+            messages=self._seal_messages(own_thread(agent_id), dossier.messages),
         )
         await self._store.adopt(sealed, replaces=replaces)
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        kept = await self._store.messages(thread, after=after, upto=upto, limit=limit, newest=newest)
+        return self._open_messages(thread, kept)
+
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._store.append(thread, self._seal_messages(thread, messages))
+
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._store.revise(thread, self._seal_messages(thread, messages))
+
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        return await self._store.retract(thread, after=after, upto=upto)
+
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._store.threads(limit=limit, after=after)
+
+    async def user(self, name: str) -> UserRecord:
+        return self._words.open_user(await self._store.user(name))
+
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._store.users(limit=limit, after=after)
+
+    async def save_user(self, user: UserRecord) -> None:
+        await self._store.save_user(self._words.seal_user(user))
 
     async def tend(self) -> int:
         return await self._store.tend()
@@ -187,6 +222,12 @@ class SealedStore(Store):
 
     def _open_queue(self, agent_id: str, queue: Sequence[Queued]) -> tuple[Queued, ...]:
         return tuple(replace(each, event=self._words.open_event(agent_id, each.event)) for each in queue)
+
+    def _seal_messages(self, thread: str, messages: Sequence[Message]) -> tuple[Message, ...]:
+        return tuple(self._words.seal_message(thread, message) for message in messages)
+
+    def _open_messages(self, thread: str, messages: Sequence[Message]) -> tuple[Message, ...]:
+        return tuple(self._words.open_message(thread, message) for message in messages)
 
     def _seal_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
         return replace(outcome, fingerprint=self._words.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))

@@ -1,8 +1,9 @@
 """The words of a store, sealed and clear.
 
-Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints. In clear stays what a
-database compares, counts, sorts or filters: ids, states, statuses, versions, times, names of events and effects, who,
-keys, visits, timers; and the names of lists that are only appended to, by which their items are found.
+Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints, goals, and what is
+remembered of users. In clear stays what a database compares, counts, sorts or filters: ids, states, statuses, versions,
+times, names of events, effects, threads and users, who, roles, counts of tokens and of steps to do, keys, visits,
+timers; and the names of lists that are only appended to, by which their items are found.
 
 What is clear is given back as it is: a store may be sealed from some day on.
 """
@@ -16,41 +17,47 @@ from fsm_agent.agent import Head, Problem
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.errors import KeyMissing, StoreCorrupt
 from fsm_agent.jsontypes import Json
+from fsm_agent.message import Message
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.sealing import MARK, key_id_of, sealed_text
 from fsm_agent.step import Delta, Event, KeyOutcome, Step
-from fsm_agent.stores.sealed.seal import Seal
+from fsm_agent.stores.sealed.seal import MESSAGE, USER, Seal
+from fsm_agent.user import UserRecord
 
 
 class SealedWords:
-    """Seals and opens the words of one namespace; each method's first argument is the agent, where the word does not
-    say it."""
+    """Seals and opens the words of one namespace; each method's first argument is the agent, or the thread, where the
+    word does not say it."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
 
     def seal_head(self, head: Head, place: str = "head") -> Head:
-        asked, problem = head.asked, head.problem
-        if head.output is None and asked is None and problem is None:
+        asked, problem, progress = head.asked, head.problem, head.progress
+        if head.output is None and asked is None and problem is None and progress is None:
             return head
         held = problem.held if problem else None
         hidden = [head.output, asked and asked.prompt, problem and problem.message, held and dict(held.payload)]
+        if progress is not None:
+            hidden += [progress.goal, progress.current]
         return head._replace(
             output=self._sealed(hidden, head.id, place, head.version),
             asked=asked and replace(asked, prompt=""),
             problem=problem and Problem(problem.type, "", held and held._replace(payload={})),
+            progress=progress and progress._replace(goal=None, current=None),
         )
 
     def open_head(self, head: Head, place: str = "head") -> Head:
         if sealed_text(head.output) is None:
             return head
-        output, prompt, message, payload = self._opened(head.output, head.id, place, head.version)
+        output, prompt, message, payload, *task = self._opened(head.output, head.id, place, head.version)
         problem = head.problem
         held = problem.held._replace(payload=payload) if problem and problem.held else None
         return head._replace(
             output=output,
             asked=head.asked and replace(head.asked, prompt=prompt),
             problem=problem and Problem(problem.type, message, held),
+            progress=head.progress and head.progress._replace(**dict(zip(("goal", "current"), task, strict=False))),
         )
 
     def open_listed(self, head: Head) -> Head:
@@ -126,6 +133,25 @@ class SealedWords:
             result=self._opened(entry.result, agent_id, "result", entry.key),
         )
 
+    def seal_message(self, thread: str, message: Message) -> Message:
+        """Bound to what is known before it has a number: whose words it holds, and when they were said."""
+        hidden = [message.content, [dict(part) for part in message.parts]]
+        return message._replace(content="", parts=(self._sealed(hidden, thread, *_spoken(message)),))
+
+    def open_message(self, thread: str, message: Message) -> Message:
+        [part] = message.parts if len(message.parts) == 1 else [None]
+        text = sealed_text(part)
+        if text is None:
+            return message
+        content, parts = self._seal.open(text, thread, *_spoken(message))
+        return message._replace(content=content, parts=tuple(parts))
+
+    def seal_user(self, user: UserRecord) -> UserRecord:
+        return user._replace(values=self._sealed(dict(user.values), user.name, USER, user.version))
+
+    def open_user(self, user: UserRecord) -> UserRecord:
+        return user._replace(values=self._opened(user.values, user.name, USER, user.version))
+
     def seal_settlement(self, agent_id: str, settlement: Settlement) -> Settlement:
         if not settlement.was_done:
             return settlement
@@ -156,6 +182,10 @@ class SealedWords:
 
 def _names(event: Event) -> tuple[str, str | None, str | None]:
     return (event.name, event.by, event.key)
+
+
+def _spoken(message: Message) -> tuple[str, str, int, str | None]:
+    return (MESSAGE, str(message.role), message.at_ms, message.by)
 
 
 def _trimmed(parts: list[Json]) -> list[Json]:

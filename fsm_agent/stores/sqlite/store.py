@@ -226,6 +226,10 @@ class SqliteStore(Store):
         with self._translated():
             return talk.user(self._db, self._space, name)
 
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        with self._translated():
+            return talk.users(self._db, self._space, limit, after)
+
     async def save_user(self, user: UserRecord) -> None:
         await self._write(talk.saving_user(self._space, user))
 

@@ -164,6 +164,11 @@ def user(db: apsw.Connection, namespace: str, name: str) -> UserRecord:
     return codec.user_of(name, row) if row else UserRecord(name)
 
 
+def users(db: apsw.Connection, namespace: str, limit: int, after: str | None) -> list[str]:
+    query = "SELECT name FROM users WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"
+    return [name for (name,) in rows(db, query, namespace, after or "", limit)]
+
+
 def check_user(db: apsw.Connection, namespace: str, record: UserRecord) -> None:
     """Raises ``UserConflict`` unless a user is at the version before this one."""
     row = one(db, "SELECT version FROM users WHERE namespace = ? AND name = ?", namespace, record.name)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Dossier
 from fsm_agent.stores.base import Store, moved_on
 from fsm_agent.stores.tiered.policy import Tiers
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 #: How many agents are looked at and archived at the most in one go.
 _AT_ONCE: Final = 100
+#: A lease that ran out before it began.
+NOBODY: Final = Lease(Holder("", 0, 0), 0)
 #: How often a call starts over because the agent is moved meanwhile.
 PATIENCE: Final = 20
 
@@ -171,6 +174,28 @@ class Moves:
             if is_stub(stood) == is_stub(stands):
                 return seen
         raise moved_on(agent_id, awake(stood).version, awake(stood).version)
+
+    async def change(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T | None:
+        """``write`` in warm what is an agent's and no change of its head; ``None`` if there is no such agent."""
+        for _ in range(PATIENCE):
+            if await found(self.recall(agent_id)) is None:
+                return None
+            written = await write()
+            if await self._overtakes_movers(agent_id):
+                return written
+        raise moved_on(agent_id, 0, 0)
+
+    async def _overtakes_movers(self, agent_id: str) -> bool:
+        """Whether whoever has copied the agent until now is refused: it is held, or the epoch goes up."""
+        stands = await found(self._warm.head(agent_id))
+        if stands is None or is_stub(stands) or stands.lease is not None:
+            return stands is None or not is_stub(stands)
+        try:
+            epoch = await self._warm.claim(agent_id, stands, NOBODY)
+            await self._warm.release(agent_id, epoch)
+        except (Conflict, AgentNotFound):
+            return False
+        return True
 
     async def _is_kept(self, stub: Head) -> bool:
         """Whether cold has the copy that a stub means; raises ``StoreCorrupt`` if it should."""

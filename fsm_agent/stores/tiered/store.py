@@ -6,7 +6,7 @@ promise is kept there, by compare-and-set. *Cold* is where the bulk of those goe
 Who is archived leaves a *stub* in warm: its head, at minus its version, so that no compare-and-set that was meant for
 the agent succeeds, while its id and the key of its creation stay taken. Warm alone says where an agent is, so a mover
 that dies or oversleeps leaves at worst a copy that nobody reads. Who is in cold is read there, and brought back by the
-first write.
+first write. An agent's own thread goes where it goes; users, and threads that agents share, stay in warm.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import Conflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message, owner_of
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store, moved_on
 from fsm_agent.stores.tiered.hot import Hot
-from fsm_agent.stores.tiered.moves import PATIENCE, Moves, awake, is_stub, roused
+from fsm_agent.stores.tiered.moves import PATIENCE, Moves, awake, found, is_stub, roused
 from fsm_agent.stores.tiered.policy import Tiers, read_tiers
+from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
@@ -115,8 +117,10 @@ class TieredStore(Store):
     async def release(self, agent_id: str, epoch: int) -> None:
         await self._warm.release(agent_id, epoch)
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
-        await self._warm.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
+        await self._warm.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._warm.begin_effect(agent_id, entry, again=again)
@@ -175,6 +179,41 @@ class TieredStore(Store):
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(dossier.head.id, lambda: self._warm.adopt(dossier, replaces=replaces))
         self._hot.forget(dossier.head.id)
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        """A stub has no messages, so what warm has of an agent's own thread is all of it."""
+
+        async def look(store: Store) -> Sequence[Message]:
+            return await store.messages(thread, after=after, upto=upto, limit=limit, newest=newest)
+
+        said, owner = await look(self._warm), owner_of(thread)
+        return said if said or owner is None else await found(self._moves.read(owner, look)) or []
+
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._warm.append(thread, messages)
+
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        owner = owner_of(thread)
+        if owner is None:
+            return await self._warm.revise(thread, messages)
+        return await self._moves.change(owner, lambda: self._warm.revise(thread, messages)) or 0
+
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        return await self._warm.retract(thread, after=after, upto=upto)
+
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._warm.threads(limit=limit, after=after)
+
+    async def user(self, name: str) -> UserRecord:
+        return await self._warm.user(name)
+
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._warm.users(limit=limit, after=after)
+
+    async def save_user(self, user: UserRecord) -> None:
+        await self._warm.save_user(user)
 
     async def close(self) -> None:
         await self._warm.close()

@@ -37,7 +37,7 @@ Verb: TypeAlias = Callable[[Store], Awaitable[Any]]
 _BOUNDLESS: Final = {"from_url", "now", "save_workflow", "load_workflow", "close"}
 #: of verbs that make an agent or look for some, and of those that know no agent
 _OF_MANY: Final = {"create", "adopt", "find_key", "due", "held_here", "list"}
-_OF_TALK: Final = {"messages", "append", "revise", "retract", "threads", "user", "save_user"}
+_OF_TALK: Final = {"messages", "append", "revise", "retract", "threads", "user", "users", "save_user"}
 _KEY: Final = "paid"
 SPEECH: Final = Message(Role.USER, "?", at_ms=NEW_YEAR_MS)
 
@@ -70,6 +70,7 @@ async def everything(store: Store) -> Mapping[str, Any]:
         "threads": {name: list(await store.messages(name)) for name in await store.threads()},
         "own": list(await store.messages(own_thread(ID))),
         "user": await store.user("ana"),
+        "users": list(await store.users()),
         "agents": {agent_id: await _all_of_one(store, agent_id) for agent_id in ids},
     }
 
@@ -131,7 +132,7 @@ CHANGES: Final[Mapping[str, Verb]] = {
 #: verbs that ``everything`` reads with
 LOOKS: Final = {
     "find_key", "load", "head", "effects", "due", "held_here", "list", "history", "origin", "size", "dump",
-    "messages", "threads", "user",
+    "messages", "threads", "user", "users",
 }  # fmt: skip
 #: what is said of one agent by id
 OF_ONE: Final[Mapping[str, Verb]] = {

@@ -142,6 +142,14 @@ class TalkingContract(Bench):
         assert await store.user("bob") == UserRecord("bob")
 
     @in_loop
+    async def test_users_are_listed_in_order(self, store: Store) -> None:
+        assert list(await store.users()) == []
+        for name in ("bob", "é", "Ana", "ana"):
+            await store.save_user(UserRecord(name, 1))
+        assert list(await store.users()) == ["Ana", "ana", "bob", "é"]
+        assert list(await store.users(limit=2, after="Ana")) == ["ana", "bob"]
+
+    @in_loop
     async def test_of_many_who_change_a_user_at_once_one_succeeds(self, store: Store) -> None:
         racing = (store.save_user(ANA._replace(values={"n": n})) for n in range(8))
         outcomes = await asyncio.gather(*racing, return_exceptions=True)

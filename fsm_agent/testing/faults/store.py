@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from fsm_agent.agent import Head, Status
@@ -11,11 +12,13 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import Refused, StoreError
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
+from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
@@ -103,13 +106,12 @@ class FaultyStore(Store):
         facts = {"agent": agent_id, "epoch": epoch}
         await self._write("release", facts, lambda: self.inner.release(agent_id, epoch))
 
-    async def record_attempt(self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None) -> None:
+    async def record_attempt(
+        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+    ) -> None:
         facts = {"agent": agent_id, "epoch": epoch, "attempts": attempts}
-        await self._write(
-            "record_attempt",
-            facts,
-            lambda: self.inner.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms),
-        )
+        work = partial(self.inner.record_attempt, agent_id, epoch, attempts=attempts)
+        await self._write("record_attempt", facts, partial(work, retry_ms=retry_ms, children=children))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}
@@ -168,6 +170,39 @@ class FaultyStore(Store):
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         facts = {"agent": dossier.head.id}
         await self._write("adopt", facts, lambda: self.inner.adopt(dossier, replaces=replaces))
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        work = partial(self.inner.messages, thread, after=after, upto=upto, limit=limit, newest=newest)
+        return await self._read(work)
+
+    async def append(self, thread: str, messages: Sequence[Message]) -> int:
+        facts = {"thread": thread, "messages": len(messages)}
+        return await self._write(
+            "append", facts, lambda: self.inner.append(thread, messages), lambda last: {"last": last}
+        )
+
+    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
+        return await self._write("revise", {"thread": thread}, lambda: self.inner.revise(thread, messages))
+
+    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
+        return await self._write(
+            "retract", {"thread": thread}, lambda: self.inner.retract(thread, after=after, upto=upto)
+        )
+
+    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._read(lambda: self.inner.threads(limit=limit, after=after))
+
+    async def user(self, name: str) -> UserRecord:
+        return await self._read(lambda: self.inner.user(name))
+
+    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._read(lambda: self.inner.users(limit=limit, after=after))
+
+    async def save_user(self, user: UserRecord) -> None:
+        facts = {"user": user.name, "version": user.version}
+        await self._write("save_user", facts, lambda: self.inner.save_user(user))
 
     async def tend(self) -> int:
         return await self._read(self.inner.tend)

@@ -1,8 +1,8 @@
 -- Keep an agent as another store kept it, in the place of the one that was seen, if one was. After the first arguments
--- come, each after how many texts it is: the head's fields, the steps, the queue, the keys, the effects, and
--- activations with the keys of their effects.
-local head, history, snapshot, origin, queue, keys, effects, activations, due, held, index, starts, workflows =
-  unpack(KEYS)
+-- come, each after how many texts it is: the head's fields, the steps, the queue, the keys, the effects, activations
+-- with the keys of their effects, and the thread.
+local head, history, snapshot, origin, queue, keys, effects, thread, activations = unpack(KEYS, 1, 9)
+local due, held, index, starts, workflows = unpack(KEYS, 10)
 local id, definition, key, start, data, beginning, version, epoch, lease, queued = unpack(ARGV, 1, 10)
 local replaced = version ~= '' and standing(head)
 if replaced then
@@ -21,7 +21,7 @@ end
 if redis.call('HEXISTS', workflows, definition) == 0 then
   return {'undefined'}
 end
-if not replaced and redis.call('EXISTS', history, snapshot, origin, queue, keys, effects, activations) > 0 then
+if not replaced and redis.call('EXISTS', unpack(KEYS, 2, 9)) > 0 then
   return {'torn'}
 end
 look_at(due, held, index)
@@ -33,7 +33,7 @@ while at <= #ARGV do
   at = at + length + 1
 end
 if replaced then
-  forget({unpack(KEYS, 1, 8)}, due, held, index, starts, id, replaced)
+  forget({unpack(KEYS, 1, 9)}, due, held, index, starts, id, replaced)
 end
 local function fill(verb, name, part)
   for first = part[1], part[2], 2 do
@@ -41,11 +41,12 @@ local function fill(verb, name, part)
   end
 end
 fill('HSET', head, parts[1])
-append(history, parts[2][1], parts[2][2])
+append(history, ARGV, parts[2][1], parts[2][2])
 fill('HSET', queue, parts[3])
 fill('HSET', keys, parts[4])
 fill('HSET', effects, parts[5])
 fill('ZADD', activations, parts[6])
+append(thread, ARGV, parts[7][1], parts[7][2])
 if data ~= '' then
   redis.call('SET', snapshot, data)
 end

@@ -1,8 +1,11 @@
 -- Append one step, and all that comes with it. The keys after the fifth, and the arguments after the ninth, are there
--- only if one of them says something.
-local head, history, due, held, index, snapshot, queue, keys, effects, activations, workflows = unpack(KEYS)
+-- only if one of them says something. At the end stand the threads; their arguments are, for each: how it is named among
+-- those that agents share, empty for an agent's own; how many messages; the messages.
+local head, history, due, held, index, snapshot, queue, keys, effects, activations, workflows, users, named =
+  unpack(KEYS, 1, 13)
 local id, stands_on, epoch, version, status, wake, lease, moving, row = unpack(ARGV, 1, 9)
 local key, outcome, number, data, settled, ended, pin, definition = unpack(ARGV, 10, 17)
+local user, seen, remembered = unpack(ARGV, 18, 20)
 
 local now = standing(head)
 if not now then
@@ -42,6 +45,13 @@ if key then
   end
   if pin ~= '' and redis.call('HEXISTS', workflows, definition) == 0 then
     return {'undefined'}
+  end
+  look_at(named)
+  for each = 14, #KEYS do
+    redis.call('LLEN', KEYS[each])
+  end
+  if remembered ~= '' and version_of(users, user) ~= seen then
+    return {'outdated', version_of(users, user)}
   end
 end
 
@@ -84,6 +94,19 @@ if key then
   elseif effect then
     redis.call('HDEL', effects, settled)
     redis.call('ZREM', activations, settled)
+  end
+  if remembered ~= '' then
+    redis.call('HSET', users, user, remembered)
+    redis.call('ZADD', named, 0, 'u' .. user)
+  end
+  local at = 21
+  for each = 14, #KEYS do
+    local last = at + 1 + tonumber(ARGV[at + 1])
+    say(KEYS[each], at + 2, last)
+    if ARGV[at] ~= '' then
+      redis.call('ZADD', named, 0, ARGV[at])
+    end
+    at = last + 1
   end
 end
 reschedule(due, held, id, now, after)

@@ -21,7 +21,7 @@ if key ~= '' then
   redis.call('HSET', head, 'start', key)
   redis.call('HSET', starts, key, start)
 end
-append(history, 11, #ARGV)
+append(history, ARGV, 11, #ARGV)
 reschedule(due, held, id, nil, made)
 relist(index, id, nil, nil, status, pin)
 return {'done'}

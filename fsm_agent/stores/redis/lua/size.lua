@@ -1,5 +1,5 @@
--- Bytes of the texts of an agent: head, history, snapshot and origin, the rest; and how many steps those are.
-local head, history, snapshot, origin = unpack(KEYS, 1, 4)
+-- How many steps an agent has, and the bytes of its texts: head, history, snapshot and origin, the rest, its thread.
+local head, history, snapshot, origin, queue, keys, effects, thread = unpack(KEYS)
 if redis.call('EXISTS', head) == 0 then
   return {'unknown'}
 end
@@ -10,12 +10,17 @@ local function weigh(texts)
   end
   return bytes
 end
-local steps, recorded, rest = redis.call('LLEN', history), 0, 0
-for first = 0, steps - 1, 100 do
-  recorded = recorded + weigh(redis.call('LRANGE', history, first, first + 99))
+local function weigh_list(list, first)
+  local length, bytes = redis.call('LLEN', list), 0
+  for start = first, length - 1, 100 do
+    bytes = bytes + weigh(redis.call('LRANGE', list, start, start + 99))
+  end
+  return bytes
 end
-for other = 5, #KEYS do
-  rest = rest + weigh(redis.call('HGETALL', KEYS[other]))
+local rest = 0
+for _, other in ipairs({queue, keys, effects}) do
+  rest = rest + weigh(redis.call('HGETALL', other))
 end
 local covered = redis.call('STRLEN', snapshot) + redis.call('STRLEN', origin)
-return {'done', steps, weigh(redis.call('HVALS', head)), recorded, covered, rest}
+return {'done', redis.call('LLEN', history), weigh(redis.call('HVALS', head)), weigh_list(history, 0), covered, rest,
+        weigh_list(thread, 1)}

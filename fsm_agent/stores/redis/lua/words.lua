@@ -101,9 +101,68 @@ local function joined(steps)
   return table.concat(steps, '\0')
 end
 
--- Texts from `first` to `last` of ARGV, at the end of a list.
-local function append(list, first, last)
+-- Some of `texts` from `first` to `last`, at the end of a list.
+local function append(list, texts, first, last)
   for start = first, last, 1000 do
-    redis.call('RPUSH', list, unpack(ARGV, start, math.min(start + 999, last)))
+    redis.call('RPUSH', list, unpack(texts, start, math.min(start + 999, last)))
   end
+end
+
+-- A thread is a list: the last number that was given to a message, then the messages that are kept, each after its
+-- number. So a short one takes one key, and the numbers go on whatever is retracted.
+local function number_at(thread, index)
+  return tonumber(string.match(redis.call('LINDEX', thread, index), '^%d+'))
+end
+
+-- Where in a thread, which is `length` long, the numbers from `number` on begin. Numbers rise by one or more from one
+-- message to the next: where nothing was retracted nothing is searched, and else only as far as gaps can reach.
+local function place(thread, length, number)
+  if length < 2 then
+    return length
+  end
+  local first, last = number_at(thread, 1), number_at(thread, -1)
+  if number <= first then
+    return 1
+  elseif number > last then
+    return length
+  end
+  local low, high = math.max(1, length - 1 - (last - number)), math.min(length - 1, 1 + number - first)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if number_at(thread, middle) < number then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
+-- Where the numbers above `after` begin, and where those above `upto` do; an empty `upto` is the end.
+local function bounds(thread, after, upto)
+  local length = redis.call('LLEN', thread)
+  local from = place(thread, length, tonumber(after) + 1)
+  return from, math.max(from, upto == '' and length or place(thread, length, tonumber(upto) + 1)), length
+end
+
+-- Texts from `first` to `last` of ARGV as the next messages of a thread; returns the last number.
+local function say(thread, first, last)
+  local kept = redis.call('LINDEX', thread, 0)
+  local number, said = tonumber(kept or '0'), {}
+  for at = first, last do
+    number = number + 1
+    said[#said + 1] = number .. '\n' .. ARGV[at]
+  end
+  if kept then
+    redis.call('LSET', thread, 0, number)
+  else
+    redis.call('RPUSH', thread, number)
+  end
+  append(thread, said, 1, #said)
+  return number
+end
+
+-- The version of what is remembered of a user, as text.
+local function version_of(users, user)
+  return string.match(redis.call('HGET', users, user) or '0', '^%d+')
 end

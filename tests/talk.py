@@ -1,0 +1,33 @@
+"""What is said to a store of threads and users, to see what comes of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fsm_agent.message import Message, Role, Talk, own_thread
+from fsm_agent.record import Said
+from fsm_agent.stores.base import Store
+from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.testing.contract.bench import ID, a_commit
+from fsm_agent.user import UserRecord
+
+ROOM: Final = "room"
+HELLO: Final = Message(Role.USER, "hello", ({"type": "x"},), 1, NEW_YEAR_MS, "ana")
+
+
+async def say_every_word(store: Store, version: int, *, epoch: int) -> None:
+    """Every verb of threads and users; agent ``ID`` takes the step to ``version`` and one more."""
+    said = (Said(ROOM, (HELLO, HELLO)), Said(own_thread(ID), (HELLO,)))
+    talking = {"talk": Talk(last=1)}
+    await store.commit(a_commit(version, epoch=epoch, head=talking, said=said, user=UserRecord("ana", 1, {"n": 1})))
+    await store.commit(a_commit(version + 1, epoch=epoch, head=talking, user=UserRecord("ana", 2, {"n": 2})))
+    await store.append(ROOM, [HELLO])
+    for newest in (True, False):
+        await store.messages(ROOM, after=1, limit=2, newest=newest)
+    await store.revise(ROOM, [HELLO._replace(number=2)])
+    await store.retract(ROOM, after=1, upto=2)
+    await store.threads(after="a", limit=1)
+    await store.users(after="a", limit=1)
+    await store.user("ana")
+    await store.save_user(UserRecord("bob", 1))
+    await store.save_user(UserRecord("bob", 2))
