@@ -18,6 +18,8 @@ from fsm_agent.jsontypes import Json
 
 logger = logging.getLogger("fsm_agent")
 
+_LONGEST_DELAY_S: Final = 3_600.0
+
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
@@ -77,7 +79,21 @@ def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: b
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
     is_retryable = not isinstance(error, FsmAgentError) or error.is_retryable
     said = _message(error) or types[0]
-    return Failed(types, said, now_ms, duration_ms, is_retryable=is_retryable, is_timeout=is_timeout)
+    return Failed(
+        types,
+        said,
+        now_ms,
+        duration_ms,
+        is_retryable=is_retryable,
+        is_timeout=is_timeout,
+        retry_after_ms=_wanted_delay(error),
+    )
+
+
+def _wanted_delay(error: Exception) -> int:
+    """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
+    after_s = getattr(error, "after_s", None)
+    return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
 
 
 def _message(error: Exception) -> str:

@@ -14,7 +14,8 @@ AGENT = [
     "error", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
 ]  # fmt: skip
 STEP = [
-    "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason", "messages", "usage",
+    "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason",
+    "messages", "usage",
 ]  # fmt: skip
 ENTRY = ["id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at", "progress"]
 

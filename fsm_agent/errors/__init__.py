@@ -29,6 +29,7 @@ FsmAgentError
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
 │   ├── HttpFailed             a request was not answered as expected
+│   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── ModuleNotAllowed       a module outside the allowed list
 │   ├── NoLegalChoice          a model chose nothing that was legal, as often as it was asked
 │   ├── RoundsExceeded         a model had no answer after so many replies
@@ -115,6 +116,7 @@ from fsm_agent.errors.work import (
     EffectMismatch,
     EffectUnclear,
     HttpFailed,
+    HttpUnavailable,
     ModuleNotAllowed,
     NoLegalChoice,
     RoundsExceeded,
@@ -128,8 +130,8 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
-    "ChildFailed",
     "BudgetExceeded",
+    "ChildFailed",
     "Conflict",
     "DataInvalid",
     "EffectInDoubt",
@@ -141,6 +143,7 @@ __all__ = [
     "GuardsRefused",
     "HistoryBroken",
     "HttpFailed",
+    "HttpUnavailable",
     "IdInvalid",
     "IllegalEvent",
     "KeyInvalid",

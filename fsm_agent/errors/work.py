@@ -36,11 +36,16 @@ class ChildFailed(ActionError):
 
 
 class HttpFailed(ActionError):
-    """``is_passing`` says that the same request may succeed later."""
+    """A request was not answered as expected, and the same one would not be later."""
 
-    def __init__(self, method: str, url: str, why: str, *, is_passing: bool) -> None:
-        self.is_retryable = is_passing
+    def __init__(self, method: str, url: str, why: str) -> None:
         super().__init__(f"{method} {url} failed: {why}")
+
+
+class HttpUnavailable(HttpFailed):
+    """A request was not answered as expected; the same one may be later."""
+
+    is_retryable = True
 
 
 class WindowTooSmall(ActionError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from fsm_agent.delta import own
@@ -47,6 +47,14 @@ class Ask:
     #: tokens, as they were counted here
     estimated_tokens: int = 0
 
+    def showing(self, messages: Iterable[Message]) -> Ask:
+        """The same request, on other messages."""
+        return replace(self, messages=tuple(messages))
+
+    def going_on(self, messages: Iterable[Message]) -> Ask:
+        """The same request, after what was said since."""
+        return self.showing((*self.messages, *messages))
+
 
 class Call(NamedTuple):
     """A tool that the model wants called. ``arguments`` are an object, or the text itself where that is none."""
@@ -74,6 +82,11 @@ class Reply(NamedTuple):
     model: str | None = None
     #: the parts of the message that it is: its calls, and what else belongs into the next request (thinking, say)
     parts: tuple[Mapping[str, Json], ...] = ()
+
+    @property
+    def written(self) -> str:
+        """Its words; where an output was asked for and there are none, that as JSON."""
+        return self.text or ("" if self.output is None else json.dumps(self.output, ensure_ascii=False))
 
     @property
     def message(self) -> Message:

@@ -89,7 +89,7 @@ class _Loop:
         return bool(calls)
 
     def heard(self, reply: Reply) -> None:
-        self._ctx.conversation.append(Role.ASSISTANT, reply.text or reply.written, parts=reply.parts)
+        self._ctx.conversation.append(Role.ASSISTANT, reply.written, parts=reply.parts)
         self._calls = list(reply.calls)
 
     async def called(self) -> Asking | None:
@@ -136,6 +136,7 @@ def _unanswered(messages: Sequence[Message]) -> list[Call]:
 
 
 def _question(call: Call) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items()) if call.is_readable else ""
+    arguments = call.arguments if isinstance(call.arguments, dict) else {}
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     text = f"May the agent call `{call.name}({given})`?"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

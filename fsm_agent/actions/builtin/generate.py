@@ -44,8 +44,7 @@ async def generate(
     reply = await asked(ctx, question)
     put_output(ctx, into, reply)
     if conversation:
-        text = reply.text or reply.written
-        ctx.conversation.append(Role.ASSISTANT, text)
+        ctx.conversation.append(Role.ASSISTANT, reply.written)
     return ended(ctx, emit)
 
 

@@ -13,7 +13,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.builtin.ending import ended, put
 from fsm_agent.actions.builtin.recalled import recalled, rendered
 from fsm_agent.actions.context import Context, EffectModeName, insight_of
-from fsm_agent.errors import ActionError, HttpFailed
+from fsm_agent.errors import ActionError, HttpFailed, HttpUnavailable
 from fsm_agent.jsontypes import Json
 from fsm_agent.wording import shortened
 
@@ -89,22 +89,22 @@ async def _sent(
         async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False) as client:
             answer = await client.request(method, url, headers=given, **body)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise HttpFailed(method, _shown(url), f"{type(error).__name__}: {error}", is_passing=True) from None
+        raise HttpUnavailable(method, _shown(url), f"{type(error).__name__}: {error}") from None
     if not (answer.status_code in expect if expect else answer.is_success):
-        is_passing = answer.status_code in _PASSING
-        raise HttpFailed(method, _shown(url), f"status {answer.status_code}", is_passing=is_passing)
+        kind = HttpUnavailable if answer.status_code in _PASSING else HttpFailed
+        raise kind(method, _shown(url), f"status {answer.status_code}")
     return {"status": answer.status_code, "body": _body(method, url, answer)}
 
 
 def _body(method: str, url: str, answer: Any) -> Json:
     if len(answer.content) > _LONGEST_BYTES:
-        raise HttpFailed(method, _shown(url), f"the answer is longer than {_LONGEST_BYTES} bytes", is_passing=False)
+        raise HttpFailed(method, _shown(url), f"the answer is longer than {_LONGEST_BYTES} bytes")
     if "json" not in answer.headers.get("content-type", ""):
         return answer.text
     try:
         return answer.json()
     except ValueError:
-        raise HttpFailed(method, _shown(url), "the answer says that it is JSON, and is not", is_passing=True) from None
+        raise HttpUnavailable(method, _shown(url), "the answer says that it is JSON, and is not") from None
 
 
 def _shown(url: str) -> str:

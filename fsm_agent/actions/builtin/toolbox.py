@@ -102,7 +102,7 @@ class Toolbox:
         kept = self._kept[call.name]
         work = partial(_called, kept, call)
         result: Mapping[str, Json] = await self._ctx.effect(
-            f"tool {call.name}", work, dict(call.arguments) if call.is_readable else {}, mode=kept.mode
+            f"tool {call.name}", work, call.arguments if isinstance(call.arguments, dict) else {}, mode=kept.mode
         )
         return result["text"], result["is_error"]
 
