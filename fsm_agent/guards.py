@@ -1,4 +1,5 @@
-"""Expressions: CEL over ``data``, ``event`` and ``visits``, compiled against the workflow's schemas.
+"""Expressions: CEL over ``data``, ``event`` and ``visits``, compiled against the workflow's schemas; those of built-in
+actions may also mention what these recall.
 
 Two environments know the same names. One *checks*: nullable fields are wrapper types there, so that a comparison
 with null compiles and a wrong type does not. The other *evaluates*: nullable fields are dynamic there, because
@@ -33,7 +34,7 @@ __all__ = ["Expression", "ExpressionInvalid", "Guards", "Prompt"]
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
 _WORDS: Final = {*_WRAPPERS, "uint", "map", "null", "timestamp", "duration", "bytes", "type"}
-_NO_EVENT: Final[Values] = {}
+_NOTHING: Final[Values] = {}
 
 
 class Guards:
@@ -41,40 +42,47 @@ class Guards:
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
-        self._compilers: dict[str | None, _Compiler] = {}
-        self._compiled: dict[tuple[str, str | None], Expression] = {}
-        self._prompts: dict[str, Prompt] = {}
+        self._compilers: dict[tuple[str | None, bool, bool], _Compiler] = {}
+        self._compiled: dict[tuple[str, str | None, bool, bool], Expression] = {}
+        self._prompts: dict[tuple[str, bool], Prompt] = {}
 
-    def compile(self, text: str, *, event: str | None) -> Expression:
-        """The expression ``text``, with the payload of ``event`` in scope; raises ``ExpressionInvalid``."""
-        known = self._compiled.get((text, event))
+    def compile(self, text: str, *, event: str | None, recalls: bool = False, items: bool = True) -> Expression:
+        """The expression ``text``, with the payload of ``event`` in scope; raises ``ExpressionInvalid``.
+
+        An expression that ``recalls`` is one of a built-in action: it may mention ``user``, ``conversation`` and, with
+        ``items``, ``item`` and ``index``.
+        """
+        key = (text, event, recalls, items and recalls)
+        known = self._compiled.get(key)
         if known is None:
-            known = self._compiled[text, event] = self._compiler(event).compile(text)
+            known = self._compiled[key] = self._compiler(event, recalls=recalls, items=items and recalls).compile(text)
         return known
 
-    def prompt(self, text: str) -> Prompt:
+    def prompt(self, text: str, *, recalls: bool = False) -> Prompt:
         """Text with CEL in ``{{ }}``; raises ``ExpressionInvalid`` with a position in the whole text."""
-        known = self._prompts.get(text)
+        known = self._prompts.get((text, recalls))
         if known is None:
-            known = self._prompts[text] = Prompt(tuple(self._pieces(text)))
+            known = self._prompts[text, recalls] = Prompt(tuple(self._pieces(text, recalls=recalls)))
         return known
 
-    def _pieces(self, text: str) -> Iterator[str | Expression]:
+    def _pieces(self, text: str, *, recalls: bool) -> Iterator[str | Expression]:
         for piece, at in template(text):
             if at is None:
                 yield piece
                 continue
             try:
-                yield self.compile(piece, event=None)
+                yield self.compile(piece, event=None, recalls=recalls, items=False)
             except ExpressionInvalid as wrong:
                 line, column = position(text, at)
                 column = column + wrong.column - 1 if wrong.line == 1 else wrong.column
                 raise ExpressionInvalid(wrong.message, line=line + wrong.line - 1, column=column) from None
 
-    def _compiler(self, event: str | None) -> _Compiler:
-        known = self._compilers.get(event)
+    def _compiler(self, event: str | None, *, recalls: bool = False, items: bool = False) -> _Compiler:
+        key = (event, recalls, items)
+        known = self._compilers.get(key)
         if known is None:
-            known = self._compilers[event] = _Compiler(Scope.of(self._workflow, event))
+            scope = Scope.of(self._workflow, event, recalls=recalls, items=items)
+            known = self._compilers[key] = _Compiler(scope)
         return known
 
 
@@ -84,7 +92,7 @@ class Expression:
 
     text: str
     kind: Kind
-    #: data fields, payload fields and ``visits``, as dotted names
+    #: data fields, payload fields, ``visits`` and what is recalled, as dotted names
     mentions: frozenset[str]
     #: those of them that are lists and converted whole at every evaluation
     lists: frozenset[str]
@@ -98,9 +106,12 @@ class Expression:
         """bool, int, double, string, list, map, null, dyn, ..."""
         return self.kind.name
 
-    def evaluate(self, data: Values, event: Values | None, visits: Mapping[str, int]) -> Json:
-        """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON."""
-        given = self._given(data, event, visits)
+    def evaluate(
+        self, data: Values, event: Values | None, visits: Mapping[str, int], *, recalled: Values = _NOTHING
+    ) -> Json:
+        """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON. ``recalled`` has
+        what is mentioned of ``user`` and ``conversation``, and ``item`` and ``index``."""
+        given = self._given(data, event, visits, recalled)
         if self._is_name:
             (value,) = given.values()
             return value
@@ -124,12 +135,14 @@ class Expression:
         if value is True or value is False:
             return value
         why = f"it gives {shortened(value)}, and a guard must give true or false"
-        raise self._failed(why, self._given(data, event, visits))
+        raise self._failed(why, self._given(data, event, visits, _NOTHING))
 
-    def _given(self, data: Values, event: Values | None, visits: Mapping[str, int]) -> dict[str, Json]:
-        event = _NO_EVENT if event is None else event
+    def _given(
+        self, data: Values, event: Values | None, visits: Mapping[str, int], recalled: Values
+    ) -> dict[str, Json]:
+        event = _NOTHING if event is None else event
         try:
-            return {name: read(data, event, visits) for name, read in self._reads}
+            return {name: read(data, event, visits, recalled) for name, read in self._reads}
         except (LookupError, TypeError, AttributeError) as error:
             # Guards see data before it is validated: what an action left there may have another shape.
             raise self._failed(f"the data has not the declared shape ({error})", dict(data)) from None
@@ -149,10 +162,11 @@ class Prompt:
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(piece for piece in self.pieces if isinstance(piece, Expression))
 
-    def render(self, data: Values, visits: Mapping[str, int]) -> str:
-        """The text for a person; raises ``ExpressionFailed``."""
+    def render(self, data: Values, visits: Mapping[str, int], *, recalled: Values = _NOTHING) -> str:
+        """The text for a person, or for a model; raises ``ExpressionFailed``."""
         return "".join(
-            piece if isinstance(piece, str) else written(piece.evaluate(data, None, visits)) for piece in self.pieces
+            piece if isinstance(piece, str) else written(piece.evaluate(data, None, visits, recalled=recalled))
+            for piece in self.pieces
         )
 
 

@@ -1,14 +1,35 @@
 """The dialect: what a workflow document may say, read from literal tables, with every mistake found at once.
 
-``codes`` and ``keys`` are the tables; ``reading`` is one pass over a document, to which each other module adds the
-readers of some kinds of values; ``document`` is the way back, ``schema`` the same tables for editors.
+``codes``, ``keys`` and ``builtins`` are the tables; ``reading`` is one pass over a document, to which each other module
+adds the readers of some kinds of values; ``document`` is the way back, ``schema`` the same tables for editors.
+
+Names are imported when they are first used: who only runs agents needs the table of built-in actions, and no reader.
 """
 
 from __future__ import annotations
 
-from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.document import to_document
-from fsm_agent.dialect.read import ResolveModel, read_document, read_draft
-from fsm_agent.dialect.schema import dialect_schema
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from fsm_agent.dialect.codes import Code
+    from fsm_agent.dialect.document import to_document
+    from fsm_agent.dialect.read import ResolveModel, read_document, read_draft
+    from fsm_agent.dialect.schema import dialect_schema
+
+_HOMES: Final = {
+    "Code": "codes",
+    "ResolveModel": "read",
+    "dialect_schema": "schema",
+    "read_document": "read",
+    "read_draft": "read",
+    "to_document": "document",
+}
 
 __all__ = ["Code", "ResolveModel", "dialect_schema", "read_document", "read_draft", "to_document"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fsm_agent.dialect' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"fsm_agent.dialect.{_HOMES[name]}"), name)

@@ -46,3 +46,4 @@ class Code(StrEnum):
     UNANSWERABLE = "FSM115", "a question offers an event that its state does not handle"
     MODEL = "FSM116", "a data model cannot be used"
     NOT_JSON = "FSM117", "a value is not JSON"
+    CHILD = "FSM118", "the workflow of a child cannot stand here"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fsm_agent.dialect.fields import shortened_type
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.recall import PLAIN_RECALL
 from fsm_agent.state import Candidates, Handlers, State, Transition, compact
 from fsm_agent.workflow import Workflow
 
@@ -21,8 +22,12 @@ def to_document(workflow: Workflow) -> dict[str, Json]:
         initial=workflow.initial,
         on=_handlers(workflow.on),
         states={state.name: _state(state) for state in workflow.states},
-        limits=compact(steps=workflow.limits.steps, visits=dict(workflow.limits.visits)),
+        limits=workflow.limits.to_json(),
         merge=dict(workflow.merge),
+        conversation=workflow.conversation.to_json() if workflow.conversation != PLAIN_RECALL else None,
+        user=_fields(workflow.user),
+        progress=workflow.progress.to_json(),
+        workflows={name: to_document(child) for name, child in workflow.workflows.items()},
         migrations=[each.to_json() for each in workflow.migrations],
     )
 

@@ -51,6 +51,12 @@ def data(reading: Reading, value: Json, path: Path) -> Declared | None:
     return Declared(_fields(reading, value, path))
 
 
+def fields(reading: Reading, value: Json, path: Path) -> dict[str, Schema] | None:
+    if not reading.is_a(dict, value, path, "a mapping of fields"):
+        return None
+    return _fields(reading, value, path)
+
+
 def events(reading: Reading, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
     if not reading.is_a(dict, value, path):
         return None

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     TEXT = auto()
     PROMPT = auto()
     COUNT = auto()
+    AMOUNT = auto()
     TRUE = auto()
     EXPRESSION = auto()
     ACTION = auto()
@@ -47,6 +48,27 @@ class Kind(StrEnum):
     FIELD_VALUES = auto()
     FIELD_NAMES = auto()
     FUNCTION = auto()
+    CONVERSATION = auto()
+    STRATEGY = auto()
+    FIELDS = auto()
+    PROGRESS = auto()
+    CHILDREN = auto()
+    ARGUMENTS = auto()
+    EVENT = auto()
+    FIELD = auto()
+    INTO = auto()
+    NAMES = auto()
+    TOOLS = auto()
+    REQUIRED = auto()
+    EFFECT_MODE = auto()
+    APPROVAL = auto()
+    URL = auto()
+    METHOD = auto()
+    HEADERS = auto()
+    BODY = auto()
+    VARIABLE = auto()
+    STATUSES = auto()
+    ON_FAILURE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +91,18 @@ WORKFLOW: Final[Table] = {
     "on": Key(Kind.HANDLERS, "Transitions from every state that is not final."),
     "states": Key(Kind.STATES, "The states, by name.", required=True),
     "limits": Key(Kind.LIMITS, "Bounds on an agent's life; what is not declared is unlimited."),
-    "merge": Key(Kind.MERGE, "How changes that two people make at once become one, by data field."),
+    "merge": Key(Kind.MERGE, "How changes that two people make at once become one, by data field or user.FIELD."),
+    "conversation": Key(Kind.CONVERSATION, "Which thread is the conversation, and how much of it a model is shown."),
+    "user": Key(Kind.FIELDS, "What is remembered of the user, across agents: fields and their types."),
+    "progress": Key(Kind.PROGRESS, "How far an agent has come, in CEL over its data; shown to people."),
+    "workflows": Key(Kind.CHILDREN, "Workflows of child agents, by name: files below this one's folder, or inline."),
     "migrations": Key(Kind.MIGRATIONS, "How agents of older versions become agents of this one."),
 }
 
 STATE: Final[Table] = {
     "description": Key(Kind.TEXT, "What happens here; shown in diagrams."),
-    "do": Key(Kind.ACTION, "The action that works here: its name, or `module:function`."),
-    "with": Key(Kind.VALUES, "Keyword arguments of the action: literals, or CEL when the value is a string."),
+    "do": Key(Kind.ACTION, "The action that works here: a built-in one, its name, or `module:function`."),
+    "with": Key(Kind.ARGUMENTS, "Arguments of the action: literals, or CEL when the value is a string."),
     "timeout": Key(Kind.DURATION, "How long one attempt of the action may take, such as 2m."),
     "retry": Key(Kind.RETRY, "How often, and for which errors, the action is tried again."),
     "ask": Key(Kind.ASK, "What a person is asked here."),
@@ -113,6 +139,35 @@ RETRY: Final[Table] = {
 LIMITS: Final[Table] = {
     "steps": Key(Kind.COUNT, "How many steps an agent may take."),
     "visits": Key(Kind.VISITS, "How often a state may be entered, by its dotted path."),
+    "tokens": Key(Kind.COUNT, "How many tokens models may read and write for an agent, in all."),
+    "cost": Key(Kind.AMOUNT, "What models may cost for an agent, in US dollars, in all."),
+    "wall_time": Key(Kind.DURATION, "How long an agent may work, counted from its creation, such as 2d."),
+}
+
+CONVERSATION: Final[Table] = {
+    "thread": Key(Kind.EXPRESSION, "The name of a thread that agents share, in CEL; without it, the agent's own."),
+    "max_tokens": Key(Kind.COUNT, "How much a model is shown at most. Default: 8000."),
+    "strategy": Key(Kind.STRATEGY, "What becomes of more: drop_oldest (the default), keep_ends or summarise."),
+    "keep_first": Key(Kind.COUNT, "How many messages keep_ends keeps at the beginning. Default: 1."),
+    "model": Key(Kind.TEXT, "The model that writes summaries; without it, the one that the agent asks."),
+}
+
+PROGRESS: Final[Table] = {
+    "goal": Key(Kind.EXPRESSION, "What the agent is for."),
+    "done": Key(Kind.EXPRESSION, "The steps that are done, as a list or a number."),
+    "remaining": Key(Kind.EXPRESSION, "The steps that are still to be done, as a list or a number."),
+    "current": Key(Kind.EXPRESSION, "What the agent is at."),
+}
+
+TOOL: Final[Table] = {
+    "tool": Key(Kind.TEXT, "Its name, or `module:function`.", required=True),
+    "approval": Key(Kind.REQUIRED, "`required`: a person is asked before each call."),
+    "mode": Key(Kind.EFFECT_MODE, "What becomes of a call that was begun and has no result."),
+}
+
+APPROVAL: Final[Table] = {
+    "approve": Key(Kind.EVENT, "The event that allows the call.", required=True),
+    "deny": Key(Kind.EVENT, "The event that forbids it.", required=True),
 }
 
 MIGRATION: Final[Table] = {
@@ -155,7 +210,14 @@ NAME: Final = r"[A-Za-z_][A-Za-z0-9_-]{0,63}"
 STATE_PATH: Final = rf"{NAME}(?:\.{NAME}){{0,{DEEPEST_STATE - 1}}}"
 #: what CEL can spell after a dot
 FIELD: Final = r"(?!(?:in|true|false|null)$)[A-Za-z_][A-Za-z0-9_]{0,63}"
+#: a field that has a merge policy
+MERGED: Final = rf"(?:user\.)?{FIELD}"
 ACTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?"
 #: ``module:function``
 FUNCTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
+#: names its host before any expression
+URL: Final = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\s\S]*)?"
+HEADER: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
+#: of the environment
+VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 MODEL: Final = r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.dialect import fields, migrations, scalars, states, transitions
+from fsm_agent.dialect import arguments, children, fields, memory, migrations, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
 from fsm_agent.dialect.places import Places
@@ -21,12 +22,13 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.TEXT: scalars.text,
     Kind.PROMPT: scalars.prompt,
     Kind.COUNT: scalars.count,
+    Kind.AMOUNT: scalars.amount,
     Kind.TRUE: scalars.true,
     Kind.EXPRESSION: scalars.expression,
     Kind.ACTION: scalars.action,
     Kind.DURATION: scalars.duration,
     Kind.DELAY: scalars.delay,
-    Kind.OUTCOME: scalars.outcome,
+    Kind.OUTCOME: scalars.word(*scalars.OUTCOMES),
     Kind.VALUES: scalars.values,
     Kind.EXPRESSIONS: scalars.expressions,
     Kind.ANSWERS: scalars.answers,
@@ -50,33 +52,60 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.FIELD_VALUES: migrations.field_values,
     Kind.FIELD_NAMES: migrations.field_names,
     Kind.FUNCTION: migrations.function,
+    Kind.CONVERSATION: memory.conversation,
+    Kind.STRATEGY: scalars.word(*scalars.STRATEGIES),
+    Kind.FIELDS: fields.fields,
+    Kind.PROGRESS: memory.progress,
+    Kind.CHILDREN: children.children,
+    Kind.ARGUMENTS: arguments.arguments,
+    Kind.EVENT: arguments.event,
+    Kind.FIELD: arguments.field,
+    Kind.INTO: arguments.into,
+    Kind.NAMES: arguments.different_names,
+    Kind.TOOLS: arguments.tools,
+    Kind.REQUIRED: scalars.word(*scalars.APPROVALS),
+    Kind.EFFECT_MODE: scalars.word(*scalars.EFFECT_MODES),
+    Kind.APPROVAL: arguments.approval,
+    Kind.URL: arguments.url,
+    Kind.METHOD: scalars.word(*scalars.METHODS),
+    Kind.HEADERS: arguments.headers,
+    Kind.BODY: arguments.body,
+    Kind.VARIABLE: arguments.variable,
+    Kind.STATUSES: arguments.statuses,
+    Kind.ON_FAILURE: scalars.word(*scalars.ON_FAILURE),
 }
 
 #: RFC 8785, and so the hash, knows integers only as far as a double is exact.
 _LARGEST: Final = 2**53 - 1
 
 ResolveModel: TypeAlias = Callable[[str], Schema]
+ResolveWorkflow: TypeAlias = Callable[[str], Workflow | None]
 
 
 def read_document(
-    document: Json, *, resolve_model: ResolveModel | None = None
+    document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
     """The workflow that a document declares, and everything that is wrong with it; not both.
 
-    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, or raises ``FsmAgentError``.
+    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, or raises ``FsmAgentError``. ``resolve_workflow``
+    gives the workflow of a file that ``workflows`` names, or ``None`` where that has been found invalid, or raises
+    ``ValueError``.
     """
-    draft, findings = read_draft(document, resolve_model=resolve_model)
+    draft, findings = read_draft(document, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
     return None if is_invalid(findings) else draft, findings
 
 
-def read_draft(document: Json, *, resolve_model: ResolveModel | None = None) -> tuple[Workflow | None, list[Finding]]:
+def read_draft(
+    document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
+) -> tuple[Workflow | None, list[Finding]]:
     """As ``read_document``, with what could be read of a document that has mistakes.
 
     Such a draft is good for looking for further mistakes in its expressions, and for nothing else.
     """
     if odd := list(_not_json(document)):
         return None, odd
-    reading = Reading(Places.of(document), _events(document), READERS, resolve_model)
+    inline = partial(read_draft, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
+    reading = Reading(Places.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline)
     found = reading.entries(WORKFLOW, document, ())
     findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
     hides_names = not reading.misspelt.isdisjoint({"data", "events"})

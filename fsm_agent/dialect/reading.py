@@ -18,6 +18,7 @@ from fsm_agent.dialect.places import Places
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.wording import did_you_mean, listed, shortened
+from fsm_agent.workflow import Workflow
 
 #: Suggestions are what costs time: nobody reads more than so many, or looks for them among more names.
 _SUGGESTIONS: Final = 50
@@ -40,6 +41,11 @@ class Reading:
     readers: Mapping[Kind, Reader]
     #: ``module:Model`` -> JSON Schema of its object; raises ``FsmAgentError`` where it may not
     resolve_model: Callable[[str], Schema] | None = None
+    #: the name of a file -> the workflow in it, or ``None`` where its own findings say why not; raises ``ValueError``
+    #: that says why it cannot be one
+    resolve_workflow: Callable[[str], Workflow | None] | None = None
+    #: how a document within the document is read
+    inline: Callable[[Json], tuple[Workflow | None, list[Finding]]] = lambda _: (None, [])
     findings: list[Finding] = field(default_factory=list)
     #: known keys that were most likely meant by unknown ones, so that what is under them went unread
     misspelt: set[str] = field(default_factory=set)

@@ -5,18 +5,28 @@ from __future__ import annotations
 import re
 from typing import Final, get_args
 
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.keys import ACTION, FIELD
+from fsm_agent.dialect.keys import ACTION, FIELD, MERGED
 from fsm_agent.dialect.places import state_at
-from fsm_agent.dialect.reading import Reading, described, some, subject
+from fsm_agent.dialect.reading import Reader, Reading, described, some, subject
 from fsm_agent.finding import Path
 from fsm_agent.jsontypes import Json
+from fsm_agent.recall import Strategy
 from fsm_agent.state import Duration, MergePolicy
 from fsm_agent.wording import listed, shortened
 from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
 
 OUTCOMES: Final = ("done", "failed", "cancelled")
 MERGE_POLICIES: Final[tuple[MergePolicy, ...]] = get_args(MergePolicy)
+STRATEGIES: Final[tuple[Strategy, ...]] = get_args(Strategy)
+EFFECT_MODES: Final = ("idempotent", "at_most_once")
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+ON_FAILURE: Final = ("fail", "cancel_rest", "continue")
+APPROVALS: Final = ("required",)
+
+#: how only a built-in action is called
+_DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 
 #: A duration that adds up to more than a century is a mistake, and could overflow a database's integer.
 LONGEST: Final = Duration.parse("36500d")
@@ -36,7 +46,7 @@ def prompt(reading: Reading, value: Json, path: Path) -> str | None:
     if not reading.is_a(str, value, path):
         return None
     if not value.strip():
-        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: write the question", path)
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: write what it should say", path)
         return None
     return str(value)
 
@@ -64,6 +74,16 @@ def count(reading: Reading, value: Json, path: Path) -> int | None:
     return int(value)
 
 
+def amount(reading: Reading, value: Json, path: Path) -> float | None:
+    if type(value) not in (int, float):
+        reading.note(Code.WRONG_TYPE, f"{subject(path)} must be a number, and is {described(value)}", path)
+        return None
+    if value <= 0:
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} must be more than 0, and is {value}", path)
+        return None
+    return float(value)
+
+
 def true(reading: Reading, value: Json, path: Path) -> bool | None:
     if value is True:
         return True
@@ -71,19 +91,34 @@ def true(reading: Reading, value: Json, path: Path) -> bool | None:
     return None
 
 
-def outcome(reading: Reading, value: Json, path: Path) -> str | None:
-    if not reading.is_a(str, value, path):
-        return None
-    if value not in OUTCOMES:
-        guess = reading.guess(value, OUTCOMES)
-        message = f"{subject(path)} cannot be {shortened(value)}{guess}; allowed: {listed(OUTCOMES)}"
-        reading.note(Code.NOT_ALLOWED, message, path)
-        return None
-    return str(value)
+def word(*allowed: str) -> Reader:
+    """The reader of one of these words."""
+
+    def read(reading: Reading, value: Json, path: Path) -> str | None:
+        if not reading.is_a(str, value, path):
+            return None
+        if value not in allowed:
+            guess = reading.guess(value, allowed)
+            message = f"{subject(path)} cannot be {shortened(value)}{guess}; allowed: {listed(allowed)}"
+            reading.note(Code.NOT_ALLOWED, message, path)
+            return None
+        return str(value)
+
+    return read
 
 
 def action(reading: Reading, value: Json, path: Path) -> str | None:
     if not reading.is_a(str, value, path):
+        return None
+    if value in BUILT_INS:
+        return str(value)
+    if re.fullmatch(_DOTTED, value):
+        guess = reading.guess(value, BUILT_INS)
+        message = (
+            f"there is no built-in action {shortened(value)}{guess}; there are {listed(BUILT_INS)}; "
+            "one of your own is called by its name, or `module:function`"
+        )
+        reading.note(Code.NOT_ALLOWED, message, path)
         return None
     if re.fullmatch(ACTION, value) is None:
         message = f"{shortened(value)} cannot name an action: write its name, or `module:function`"
@@ -141,12 +176,14 @@ def expressions(reading: Reading, value: Json, path: Path) -> dict[str, str] | N
 
 
 def merge(reading: Reading, value: Json, path: Path) -> dict[str, MergePolicy] | None:
-    """Data field -> policy. Whether there is such a field, and whether it fits, is looked at by ``check.merging``."""
+    """Data field, or ``user.FIELD`` -> policy. Whether there is such a field, and whether it fits, is looked at by
+    ``check.merging``."""
     if not reading.is_a(dict, value, path, "a mapping of data fields to policies"):
         return None
     found: dict[str, MergePolicy] = {}
     for key, each in value.items():
-        reading.is_name(key, (*path, key), FIELD)
+        if re.fullmatch(MERGED, key) is None:
+            reading.is_name(key, (*path, key), FIELD)
         if each in MERGE_POLICIES:
             found[key] = each
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.dialect import keys
+from fsm_agent.dialect import keys, scalars
+from fsm_agent.dialect.builtins import BUILT_INS, BuiltIn
 from fsm_agent.dialect.fields import WORDS
 from fsm_agent.dialect.keys import Kind, Table
-from fsm_agent.dialect.scalars import MERGE_POLICIES, OUTCOMES
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 
@@ -33,12 +33,17 @@ def dialect_schema() -> dict[str, Json]:
             "transitions": _transitions(),
             "transition": _object(keys.TRANSITION),
             "states": _mapping(keys.NAME, _ref("state")) | {"minProperties": 1},
-            "state": _object(keys.STATE) | _beside(),
+            "state": _object(keys.STATE) | _beside() | {"allOf": [_working(name) for name in BUILT_INS]},
             "ask": _object(keys.ASK),
             "retry": _object(keys.RETRY),
             "limits": _object(keys.LIMITS),
+            "conversation": _object(keys.CONVERSATION),
+            "progress": _object(keys.PROGRESS),
+            "tool": _object(keys.TOOL),
+            "approval": _object(keys.APPROVAL),
             "migration": _object(keys.MIGRATION),
             "data_changes": _object(keys.DATA_CHANGES),
+            **{name: _arguments(built_in) for name, built_in in BUILT_INS.items()},
         },
     }
 
@@ -59,6 +64,24 @@ def _beside() -> dict[str, Json]:
         key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in keys.EXCLUDES.items()
     }
     return {"dependentRequired": needs, "dependentSchemas": excludes}
+
+
+def _arguments(built_in: BuiltIn) -> dict[str, Json]:
+    schema = _object(built_in.arguments) | {"description": built_in.says}
+    if built_in.one_of:
+        schema["oneOf"] = [{"required": [name]} for name in built_in.one_of]
+    if built_in.apart:
+        schema["not"] = {"required": list(built_in.apart)}
+    return schema
+
+
+def _working(name: str) -> dict[str, Json]:
+    """What stands beside ``do: name``."""
+    needs = {"required": ["with"]} if BUILT_INS[name].required or BUILT_INS[name].one_of else {}
+    return {
+        "if": {"properties": {"do": {"const": name}}, "required": ["do"]},
+        "then": {"properties": {"with": _ref(name)}, **needs},
+    }
 
 
 def _mapping(name: str, value: Schema, *, but: frozenset[str] = frozenset()) -> dict[str, Json]:
@@ -97,6 +120,10 @@ _TEXT: Final[Schema] = {"type": "string"}
 _WRITTEN: Final[Schema] = {"type": "string", "pattern": r"\S"}
 _LENGTH: Final[Schema] = {"type": "string", "pattern": _DURATION}
 _POSITIVE: Final[Schema] = {"type": "integer", "minimum": 1}
+_FIELD: Final[Schema] = {"type": "string", "pattern": _whole(keys.FIELD)}
+#: a literal, or CEL
+_VALUE: Final[Schema] = {"anyOf": [_WRITTEN, {"not": {"type": "string"}}]}
+_CALLED: Final[Schema] = {"type": "string", "pattern": _whole(f"{keys.ACTION}|{keys.FUNCTION}")}
 
 #: what stands under a key of each kind
 SCHEMAS: Final[Mapping[Kind, Schema]] = {
@@ -104,12 +131,13 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.TEXT: _TEXT,
     Kind.PROMPT: _WRITTEN,
     Kind.COUNT: _POSITIVE,
+    Kind.AMOUNT: {"type": "number", "exclusiveMinimum": 0},
     Kind.TRUE: {"const": True},
     Kind.EXPRESSION: _WRITTEN,
-    Kind.ACTION: {"type": "string", "pattern": _whole(keys.ACTION)},
+    Kind.ACTION: {"anyOf": [{"enum": list(BUILT_INS)}, {"type": "string", "pattern": _whole(keys.ACTION)}]},
     Kind.DURATION: _LENGTH,
     Kind.DELAY: _LENGTH,
-    Kind.OUTCOME: {"enum": list(OUTCOMES)},
+    Kind.OUTCOME: {"enum": list(scalars.OUTCOMES)},
     Kind.VALUES: _mapping(keys.FIELD, {}),
     Kind.EXPRESSIONS: _mapping(keys.FIELD, _WRITTEN),
     Kind.ANSWERS: _NAME_LIST,
@@ -123,7 +151,7 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.STATES: _ref("states"),
     Kind.LIMITS: _ref("limits"),
     Kind.VISITS: {"type": "object", "additionalProperties": _POSITIVE},
-    Kind.MERGE: _mapping(keys.FIELD, {"enum": list(MERGE_POLICIES)}),
+    Kind.MERGE: _mapping(keys.MERGED, {"enum": list(scalars.MERGE_POLICIES)}),
     Kind.DATA: {"anyOf": [_ref("fields"), {"type": "string", "pattern": _whole(keys.MODEL)}]},
     Kind.EVENTS: _mapping(
         keys.NAME, _mapping(keys.FIELD, _ref("type"), but=RESERVED_PAYLOAD_FIELDS), but=BUILT_IN_EVENTS
@@ -135,4 +163,25 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.FIELD_VALUES: _mapping(keys.FIELD, {}),
     Kind.FIELD_NAMES: _NAME_LIST,
     Kind.FUNCTION: {"type": "string", "pattern": _whole(keys.FUNCTION)},
+    Kind.CONVERSATION: _ref("conversation"),
+    Kind.STRATEGY: {"enum": list(scalars.STRATEGIES)},
+    Kind.FIELDS: _ref("fields"),
+    Kind.PROGRESS: _ref("progress"),
+    Kind.CHILDREN: _mapping(keys.NAME, {"anyOf": [_TEXT, {"$ref": "#"}]}),
+    Kind.ARGUMENTS: _mapping(keys.FIELD, {}),
+    Kind.EVENT: _TEXT,
+    Kind.FIELD: _FIELD,
+    Kind.INTO: {"anyOf": [_FIELD, {**_NAME_LIST, "items": _FIELD}]},
+    Kind.NAMES: _NAME_LIST,
+    Kind.TOOLS: {"type": "array", "items": {"anyOf": [_CALLED, _ref("tool")]}, "minItems": 1},
+    Kind.REQUIRED: {"enum": list(scalars.APPROVALS)},
+    Kind.EFFECT_MODE: {"enum": list(scalars.EFFECT_MODES)},
+    Kind.APPROVAL: _ref("approval"),
+    Kind.URL: {"type": "string", "pattern": _whole(keys.URL)},
+    Kind.METHOD: {"enum": list(scalars.METHODS)},
+    Kind.HEADERS: _mapping(keys.HEADER, _WRITTEN),
+    Kind.BODY: {"type": "object", "additionalProperties": _VALUE},
+    Kind.VARIABLE: {"type": "string", "pattern": _whole(keys.VARIABLE)},
+    Kind.STATUSES: {"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599}, "minItems": 1},
+    Kind.ON_FAILURE: {"enum": list(scalars.ON_FAILURE)},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fsm_agent.dialect.arguments import built_in_at
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import ASK, DEEPEST_STATE, EXCLUDES, LIMITS, NEEDS, RETRY, STATE
 from fsm_agent.dialect.places import state_at
@@ -31,6 +32,8 @@ def _state(reading: Reading, body: Json, path: Path) -> State:
         _note_misplaced(reading, set(body), path)
     if "with" in found:
         found["with_"] = found.pop("with")
+    elif isinstance(body, dict) and "with" not in body:
+        _note_arguments(reading, path)
     return State(path=state_at(path), **found)
 
 
@@ -51,6 +54,14 @@ def _note_misplaced(reading: Reading, keys: set[str], path: Path) -> None:
             if other in keys:
                 message = f"`{other}` cannot stand beside `{key}` in {state}: {_REASONS[key]}"
                 reading.note(Code.MISPLACED, message, (*path, other), at_key=True)
+
+
+def _note_arguments(reading: Reading, path: Path) -> None:
+    """Note what a built-in action needs that is told nothing at all."""
+    built_in = built_in_at(reading, path)
+    if built_in is not None and (needed := built_in.required or built_in.one_of):
+        one = " or ".join(f"`{name}`" for name in needed) if built_in.one_of else f"`{needed[0]}`"
+        reading.note(Code.MISSING_KEY, f"this action needs {one}: give it under `with`", (*path, "do"))
 
 
 _REASONS = {

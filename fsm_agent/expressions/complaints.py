@@ -91,6 +91,8 @@ _OTHER_LANGUAGES: Final = {
     "float": "write double(...)",
     "str": "write string(...)",
     "data": "name a field, as in data.amount",
+    "user": "name a field, as in user.name",
+    "conversation": "write conversation.text, conversation.last or conversation.count",
     "event": "name a payload field, as in event.amount",
     "and": "write &&",
     "or": "write ||",
@@ -103,16 +105,30 @@ _OTHER_LANGUAGES: Final = {
 }
 
 
+#: what has fields -> how a sentence begins that denies one
+_FIELDS: Final = {
+    "data": "no data field",
+    "event": "the event has no field",
+    "user": "no user field",
+    "conversation": "the conversation has no",
+}
+
+
 def _undeclared(said: re.Match[str], scope: Scope) -> str:
     name = said[1]
     root, _, rest = name.partition(".")
     if root == "event" and scope.event is None:
-        return f"`{name}` is not known here: no event is at hand; only data and visits are"
-    if root in {"data", "event"} and rest:
+        there = "data, visits, user and conversation" if scope.recalls else "data and visits"
+        return f"`{name}` is not known here: no event is at hand; only {there} are"
+    if root in {"user", "conversation"} and not scope.recalls:
+        return f"`{name}` is not known here: only what stands under `with` of a built-in action can mention it"
+    if root in _FIELDS and rest:
         known = [each for each in scope.variables if each.startswith(f"{root}.")]
         near = did_you_mean(name, known) or f"; there is {listed(known)}"
-        what = "no data field" if root == "data" else f"event {scope.event!r} has no field"
+        what = f"event {scope.event!r} has no field" if root == "event" else _FIELDS[root]
         return f"{what} `{rest}`{near}"
+    if root in {"item", "index"}:
+        return f"`{root}` is known under `payload` and `data` of `workflow.run` alone, for the items of `for_each`"
     if name in _OTHER_LANGUAGES:
         return f"`{name}` is no expression: {_OTHER_LANGUAGES[name]}"
     meant = [each for each in scope.variables if each.partition(".")[2] == name]

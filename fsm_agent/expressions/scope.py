@@ -4,6 +4,9 @@ Every data field is one dotted variable (``data.amount``), and so is every requi
 (``data.trip.goal``), so that a misspelt name is found before anything runs. Optional properties stay in the map of
 their object, where ``has()`` can ask for them. A list has its length beside it (``data.options.size``), so that it
 can be counted without being handed over.
+
+Built-in actions may *recall*: their expressions mention ``user`` and ``conversation`` too, and those for one child of
+several ``item`` and ``index``. What of it they need is read first, and handed over beside the data.
 """
 
 from __future__ import annotations
@@ -14,17 +17,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
-from fsm_agent.expressions.kinds import DEEPEST, Kind, kind_of, resolved
+from fsm_agent.expressions.kinds import DEEPEST, DYN, Kind, kind_of, resolved
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
 
 Values: TypeAlias = Mapping[str, Json]
-#: data, event and visits -> the value of one name
-Read: TypeAlias = Callable[[Values, Values, Mapping[str, int]], Json]
+#: data, event, visits and what is recalled -> the value of one name
+Read: TypeAlias = Callable[[Values, Values, Mapping[str, int], Values], Json]
 
 #: what stands behind the name of a list that is only counted
 LENGTH: Final = ".size"
 VISITS: Final = "visits"
+
+#: of the conversation: how many messages there are, what the last one says, and the window as text
+_CONVERSATION: Final[Mapping[str, Schema]] = {
+    "count": {"type": "integer"},
+    "last": {"type": "string"},
+    "text": {"type": "string"},
+}
 
 #: CEL cannot spell these after a dot.
 _UNSPEAKABLE: Final = frozenset({"in", "true", "false", "null"})
@@ -40,7 +50,7 @@ class Counting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One dotted name. ``keys`` is the way from the data, or from the event, down to its value."""
+    """One dotted name. ``keys`` is the way from the data, the event, or what is recalled, down to its value."""
 
     root: str
     keys: tuple[str, ...]
@@ -53,15 +63,29 @@ class Variable:
     def reader(self) -> Read:
         """An integral float counts as an integer in JSON Schema, and an integer as a number: what is read is what
         CEL was promised."""
+        if self.root not in ("data", "event"):
+            return self._recalling()
         from_event, (first, *rest) = self.root == "event", self.keys
         convert = _CONVERSIONS.get(self.kind.name)
         if not rest and convert is None:
-            return (lambda _, event, __: event[first]) if from_event else (lambda data, _, __: data[first])
+            return (lambda _, event, __, ___: event[first]) if from_event else (lambda data, _, __, ___: data[first])
 
-        def read(data: Values, event: Values, _: Mapping[str, int]) -> Json:
+        def read(data: Values, event: Values, _: Mapping[str, int], __: Values) -> Json:
             value = (event if from_event else data)[first]
             for key in rest:
                 value = value[key]
+            return value if convert is None else convert(value)
+
+        return read
+
+    def _recalling(self) -> Read:
+        """Where nobody is remembered, and for a name that only looks like one of these, there is null."""
+        convert = _CONVERSIONS.get(self.kind.name)
+
+        def read(_: Values, __: Values, ___: Mapping[str, int], recalled: Values) -> Json:
+            value = recalled.get(self.root)
+            for key in self.keys:
+                value = value.get(key) if isinstance(value, Mapping) else None
             return value if convert is None else convert(value)
 
         return read
@@ -78,20 +102,27 @@ class Scope:
     #: paths of states, the keys of ``visits``
     states: frozenset[str]
 
+    #: whether ``user`` and ``conversation`` are among them
+    recalls: bool = False
+
     @classmethod
-    def of(cls, workflow: Workflow, event: str | None) -> Scope:
-        """The scope of an expression that ``event`` reaches; an undeclared event has no payload."""
+    def of(cls, workflow: Workflow, event: str | None, *, recalls: bool = False, items: bool = False) -> Scope:
+        """The scope of an expression that ``event`` reaches; an undeclared event has no payload. With ``recalls`` it is
+        that of a built-in action, with ``items`` too that of what is said for one child of several."""
         roots: dict[str, Mapping[str, Schema]] = {"data": workflow.data}
         if event is not None:
             payload = workflow.events.get(event, BUILT_IN_PAYLOADS.get(event, {}))
             roots["event"] = {**payload, "name": {"type": "string"}, "by": {"type": ["string", "null"]}}
-        variables: dict[str, Variable] = {}
+        if recalls:
+            roots |= {"user": workflow.user, "conversation": _CONVERSATION}
+        variables = {each.name: each for each in _ITEMS} if items else {}
         closed: dict[str, frozenset[str]] = {}
         for root, fields in roots.items():
             for name, schema in fields.items():
-                variables.update((each.name, each) for each in _variables(root, (name,), schema, schema))
+                shape = _perhaps(schema) if root == "user" else schema
+                variables.update((each.name, each) for each in _variables(root, (name,), shape, shape))
                 closed.update(_closed(f"{root}.{name}", schema, schema))
-        return cls(event, variables, closed, frozenset(workflow.by_path))
+        return cls(event, variables, closed, frozenset(workflow.by_path), recalls)
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
@@ -115,7 +146,7 @@ class Scope:
             return _length(self.variables[name.removesuffix(LENGTH)])
         unvisited = dict.fromkeys(self.states, 0)
 
-        def visited(_: Values, __: Values, visits: Mapping[str, int]) -> Json:
+        def visited(_: Values, __: Values, visits: Mapping[str, int], ___: Values) -> Json:
             return {**unvisited, **visits}
 
         return visited
@@ -125,10 +156,10 @@ def _length(variable: Variable) -> Read:
     """The length of a list; data that knows its lengths is asked, so that a drafted list is not put together."""
     whole, in_data, field = variable.reader(), variable.root == "data" and len(variable.keys) == 1, variable.keys[0]
 
-    def length(data: Values, event: Values, visits: Mapping[str, int]) -> Json:
+    def length(data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> Json:
         if in_data and isinstance(data, Counting):
             return data.size(field)
-        items = whole(data, event, visits)
+        items = whole(data, event, visits, recalled)
         return None if items is None else len(items)
 
     return length
@@ -143,6 +174,16 @@ def _real(value: Json) -> Json:
 
 
 _CONVERSIONS: Final[Mapping[str, Callable[[Json], Json]]] = {"int": _integral, "double": _real}
+
+#: one of the values for which children are started, and how many come before it
+_ITEMS: Final = (Variable("item", (), DYN), Variable("index", (), Kind("int")))
+
+
+def _perhaps(schema: Schema) -> Schema:
+    """What is remembered of a user may be nothing yet: then a field without default is null."""
+    if "default" in schema:
+        return schema
+    return {"anyOf": [schema, {"type": "null"}], "$defs": schema.get("$defs", {})}
 
 
 def _variables(root: str, keys: tuple[str, ...], schema: Schema, top: Schema) -> Iterator[Variable]:

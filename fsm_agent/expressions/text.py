@@ -21,10 +21,14 @@ _LITERAL: Final = re.compile(
       | " (?:\\.|[^"\\\n])* " | ' (?:\\.|[^'\\\n])* '""",
     re.VERBOSE | re.DOTALL,
 )
-_PATH: Final = re.compile(r"(?<!\w)(?<![\w)\]}\"]\.)(data|event|visits)((?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?", re.ASCII)
+_PATH: Final = re.compile(
+    r"""(?<!\w) (?<![\w)\]}"]\.) (data|event|visits|user|conversation|item|index)
+        ((?:\s*\.\s*[A-Za-z_]\w*)*) (\s*\()?""",
+    re.ASCII | re.VERBOSE,
+)
 _LENGTH: Final = re.compile(
-    r"""(?<![\w.]) size\( \s* (?P<argument> (?:data|event) (?:\.\w+)+ ) \s* \)
-      | (?<![\w.]) (?P<owner> (?:data|event) (?:\.\w+)+? ) (?: \.size\( \s* \) | (?= \s* [=!]= \s* null\b ) )""",
+    r"""(?<![\w.]) size\( \s* (?P<argument> (?:data|event|user) (?:\.\w+)+ ) \s* \)
+      | (?<![\w.]) (?P<owner> (?:data|event|user) (?:\.\w+)+? ) (?: \.size\( \s* \) | (?= \s* [=!]= \s* null\b ) )""",
     re.ASCII | re.VERBOSE,
 )
 
@@ -44,7 +48,7 @@ def masked(text: str) -> str:
 
 
 def mentions(bare: str) -> Iterator[Mention]:
-    """The dotted names under data, event and visits in masked text, without the methods called on them."""
+    """The dotted names under the roots that there can be in masked text, without the methods called on them."""
     for found in _PATH.finditer(bare):
         parts = [found[1], *(part.strip() for part in found[2].split(".")[1:])]
         if found[3] and len(parts) > 1:

@@ -1,0 +1,186 @@
+"""The built-in actions as literal tables: the arguments of each, and the events that it may end with.
+
+The arguments stand under ``with`` like those of any action, but each has a kind of its own: a prompt, the name of a
+data field, an event. An action is given them as they are written. Readers, checks, pictures, the JSON Schema and the
+engine look here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import Final
+
+from fsm_agent.dialect.keys import Key, Kind, Table
+from fsm_agent.state import State
+from fsm_agent.workflow import Workflow
+
+
+class Ending(StrEnum):
+    """How an action ends."""
+
+    #: with the event that `emit` names, or the only declared one that the state itself handles
+    EVENT = auto()
+    #: with any event that is legal then
+    CHOICE = auto()
+    #: with a question: the agent waits for one of its answers in the state
+    QUESTION = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    arguments: Table
+    #: what an editor shows
+    says: str
+    ending: Ending = Ending.EVENT
+    #: arguments of which exactly one is given
+    one_of: tuple[str, ...] = ()
+    #: arguments that do not go together
+    apart: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        return tuple(name for name, key in self.arguments.items() if key.required)
+
+    def kind_of(self, argument: str) -> Kind:
+        """Raises ``KeyError`` for an argument that it does not take."""
+        return self.arguments[argument].kind
+
+
+_EMIT: Final = Key(Kind.EVENT, "The event that says that it is done; without it, the only one of the state's own.")
+_FIELD: Final = Key(Kind.FIELD, "The data field that the result goes into.")
+_MODEL: Final[Table] = {
+    "prompt": Key(Kind.PROMPT, "What the model is told, with CEL in {{ }}.", required=True),
+    "system": Key(Kind.PROMPT, "What it is told before everything else, with CEL in {{ }}."),
+    "model": Key(Kind.TEXT, "Which model; without it, the one that is set for all."),
+}
+_TALKS: Final = Key(Kind.TRUE, "The conversation goes into the request, and prompt and reply are added to it.")
+_SETTINGS: Final = Key(Kind.FIELD_VALUES, "Of the model, such as temperature or max_tokens, as they are.")
+_INTO: Final = Key(Kind.INTO, "The data field, or fields, that the reply goes into, typed by their schemas.")
+
+BUILT_INS: Final[Mapping[str, BuiltIn]] = {
+    "http.request": BuiltIn(
+        {
+            "url": Key(Kind.URL, "Where to, with CEL in {{ }} behind the host.", required=True),
+            "method": Key(Kind.METHOD, "Default: GET."),
+            "headers": Key(Kind.HEADERS, "By name, with CEL in {{ }}."),
+            "json": Key(Kind.BODY, "The body as JSON, by key: literals, or CEL when the value is a string."),
+            "body": Key(Kind.PROMPT, "The body as text, with CEL in {{ }}."),
+            "auth": Key(Kind.VARIABLE, "The environment variable that holds a bearer token."),
+            "into": _FIELD,
+            "expect": Key(Kind.STATUSES, "The statuses that are no error; without it, all of 200 to 299."),
+            "mode": Key(Kind.EFFECT_MODE, "What becomes of a request that was begun and has no answer."),
+            "emit": _EMIT,
+        },
+        "Sends one request.",
+        apart=("json", "body"),
+    ),
+    "human.ask": BuiltIn(
+        {
+            "prompt": Key(Kind.PROMPT, "The question, with CEL in {{ }}.", required=True),
+            "events": Key(Kind.ANSWERS, "The possible answers; the payload of each is its form.", required=True),
+            "to": Key(Kind.EXPRESSION, "Who may answer, in CEL: a name, or a list of names."),
+        },
+        "Asks a person, and waits for the answer in this state.",
+        Ending.QUESTION,
+    ),
+    "llm.agent": BuiltIn(
+        {
+            **_MODEL,
+            "tools": Key(Kind.TOOLS, "What the model may call: names, `module:function`, or mappings with `tool`."),
+            "mcp": Key(Kind.NAMES, "MCP servers whose tools it may call, by the names they have in pyproject.toml."),
+            "approval": Key(Kind.APPROVAL, "The events that answer whether a tool may be called."),
+            "rounds": Key(Kind.COUNT, "How many replies there may be. Default: 20."),
+            "into": _INTO,
+            "settings": _SETTINGS,
+            "emit": _EMIT,
+        },
+        "A model works with tools until it has an answer.",
+    ),
+    "llm.decide": BuiltIn(
+        {
+            **_MODEL,
+            "prompt": Key(Kind.PROMPT, "What the model is told, with CEL in {{ }}."),
+            "conversation": _TALKS,
+            "settings": _SETTINGS,
+            "tries": Key(Kind.COUNT, "How many replies there may be until one is legal. Default: 3."),
+        },
+        "A model chooses what happens next, among the events that are legal now.",
+        Ending.CHOICE,
+    ),
+    "llm.generate": BuiltIn(
+        {**_MODEL, "into": _INTO, "conversation": _TALKS, "settings": _SETTINGS, "emit": _EMIT},
+        "A model writes.",
+    ),
+    "wait": BuiltIn(
+        {
+            "for": Key(Kind.DURATION, "How long, such as 2h."),
+            "until": Key(Kind.EXPRESSION, "Until when, in CEL: a date, a datetime, or milliseconds since 1970."),
+            "emit": _EMIT,
+        },
+        "Time passes.",
+        one_of=("for", "until"),
+    ),
+    "workflow.run": BuiltIn(
+        {
+            "workflow": Key(Kind.NAME, "Which of `workflows`.", required=True),
+            "event": Key(Kind.NAME, "The event that it begins with; without it, the only one that it can begin with."),
+            "payload": Key(Kind.VALUES, "Of that event: literals, or CEL, in which `item` and `index` are known."),
+            "data": Key(Kind.VALUES, "At the beginning: literals, or CEL, in which `item` and `index` are known."),
+            "for_each": Key(Kind.EXPRESSION, "A list, in CEL: one child for each `item`."),
+            "at_once": Key(Kind.COUNT, "How many children may work at once. Default: 10."),
+            "on_failure": Key(Kind.ON_FAILURE, "What one failure does: fail (default), cancel_rest or continue."),
+            "into": _FIELD,
+            "user": Key(Kind.EXPRESSION, "Whom the children serve, in CEL; without it, the same user."),
+            "emit": _EMIT,
+        },
+        "Child agents do the work.",
+    ),
+}
+
+
+def emission(workflow: Workflow, state: State) -> str | None:
+    """The event that says that the built-in action of ``state`` is done: ``emit``, or the only declared one that the
+    state itself handles and that answers no question. ``None`` where that is not one."""
+    if "emit" in state.with_:
+        return str(state.with_["emit"])
+    answers = set(state.with_.get("approval", {}).values())
+    handled = [event for event, chosen in state.on.items() if event in workflow.events and chosen is not None]
+    mine = [event for event in handled if event not in answers]
+    return mine[0] if len(mine) == 1 else None
+
+
+def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
+    """The only events that the built-in action of ``state`` may end with; ``None`` where it may be any that is legal,
+    and for an action that is not built in."""
+    built_in = BUILT_INS.get(state.do or "")
+    match built_in and built_in.ending:
+        case Ending.EVENT:
+            event = emission(workflow, state)
+            return frozenset() if event is None else frozenset({event})
+        case Ending.QUESTION:
+            return frozenset()
+        case _:
+            return None
+
+
+def answers_of(state: State) -> tuple[str, ...]:
+    """The events that answer what the built-in action of ``state`` asks people."""
+    match state.do:
+        case "human.ask":
+            return tuple(state.with_.get("events", ()))
+        case "llm.agent":
+            return tuple(state.with_.get("approval", {}).values())
+        case _:
+            return ()
+
+
+def first_event(child: Workflow) -> str | None:
+    """What a child begins with that is told nothing: the only declared event that its initial state itself handles, or
+    ``created`` where there is none, and work instead. ``None`` if it has to be said."""
+    leaf = child.leaf(child.initial)
+    taken = [event for event, chosen in leaf.on.items() if event in child.events and chosen is not None]
+    if len(taken) == 1:
+        return taken[0]
+    return "created" if not taken and leaf.do is not None else None

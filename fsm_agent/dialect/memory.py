@@ -1,0 +1,17 @@
+"""Readers of what agents remember and of how their work is going: conversation, user, progress."""
+
+from __future__ import annotations
+
+from fsm_agent.dialect.keys import CONVERSATION, PROGRESS
+from fsm_agent.dialect.reading import Reading
+from fsm_agent.finding import Path
+from fsm_agent.jsontypes import Json
+from fsm_agent.recall import ProgressRule, Recall
+
+
+def conversation(reading: Reading, value: Json, path: Path) -> Recall:
+    return Recall(**reading.entries(CONVERSATION, value, path))
+
+
+def progress(reading: Reading, value: Json, path: Path) -> ProgressRule:
+    return ProgressRule(**reading.entries(PROGRESS, value, path))
