@@ -7,6 +7,7 @@ from typing import Final
 
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import Site, sites, state_path
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.expressions.kinds import Kind, fits, item_schema, json_types
 from fsm_agent.finding import Finding, Path
 from fsm_agent.guards import Expression, ExpressionInvalid, Guards
@@ -80,7 +81,8 @@ class _Looking:
 
     def at_state(self, state: State) -> None:
         path = state_path(state.path)
-        for key, values in (("with", state.with_), ("output", state.output)):
+        given = {} if state.do in BUILT_INS else state.with_
+        for key, values in (("with", given), ("output", state.output)):
             for name, value in values.items():
                 if isinstance(value, str):
                     self._json(value, (*path, key, name), None)

@@ -177,10 +177,10 @@ def answers_of(state: State) -> tuple[str, ...]:
 
 
 def first_event(child: Workflow) -> str | None:
-    """What a child begins with that is told nothing: the only declared event that its initial state itself handles, or
-    ``created`` where there is none, and work instead. ``None`` if it has to be said."""
+    """What a child begins with that is told nothing: ``created`` if its initial state works, else the only declared
+    event that this state itself handles. ``None`` if it has to be said."""
     leaf = child.leaf(child.initial)
+    if leaf.do is not None:
+        return "created"
     taken = [event for event, chosen in leaf.on.items() if event in child.events and chosen is not None]
-    if len(taken) == 1:
-        return taken[0]
-    return "created" if not taken and leaf.do is not None else None
+    return taken[0] if len(taken) == 1 else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.delta import own
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
@@ -96,7 +97,10 @@ class Program:
         return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
     def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
-        """What the action of a state is given under ``with``."""
+        """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
+        if state.do in BUILT_INS:
+            written: dict[str, Json] = own(dict(state.with_))
+            return written
         return self.entry_values(state.with_, scene) if state.with_ else {}
 
     def answers(self, head: Head) -> tuple[str, ...]:

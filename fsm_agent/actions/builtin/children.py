@@ -19,6 +19,7 @@ from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.actions.kinship import CHILDREN, Order
 from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.delta import own
+from fsm_agent.dialect.builtins import first_event
 from fsm_agent.errors import ActionError, ChildFailed
 from fsm_agent.jsontypes import Json
 from fsm_agent.wording import shortened
@@ -89,11 +90,11 @@ async def _items(ctx: Context, for_each: str | None) -> list[Json]:
 
 
 def _first_event(child: Workflow) -> str:
-    """The only event that the child's initial state itself takes; without one it begins by itself."""
-    taken = [event for event in child.leaf(child.initial).on if event in child.events]
-    if len(taken) > 1 or (not taken and child.leaf(child.initial).do is None):
-        raise ActionError(f"workflow {child.name!r} can begin with {taken or 'no event'}: say which with `event`")
-    return taken[0] if taken else "created"
+    """What a child begins with that is told nothing."""
+    event = first_event(child)
+    if event is None:
+        raise ActionError(f"workflow {child.name!r} can begin in several ways: say which with `event`")
+    return event
 
 
 class _Brood:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.dialect.builtins import emission
 from fsm_agent.errors import ActionError
 from fsm_agent.jsontypes import Json
 
 
 def ended(ctx: Context, emit: str | None) -> Emission:
     """The event that says that the work is done: ``emit``, or the only declared one that the state itself takes."""
-    if emit is not None:
-        return Emission(emit)
     insight = insight_of(ctx)
-    mine = [event for event in insight.state.on if event in insight.workflow.events]
-    if len(mine) != 1:
-        raise ActionError(f"state {ctx.state!r} takes {len(mine)} events of its own: say which with `emit`")
-    return Emission(mine[0])
+    event = emit or emission(insight.workflow, insight.state)
+    if event is None:
+        raise ActionError(f"nothing tells with which event the work of state {ctx.state!r} ends: say it with `emit`")
+    return Emission(event)
 
 
 def put(ctx: Context, into: str | list[str] | None, value: Json) -> None:
