@@ -14,7 +14,8 @@ import click
 
 from fsm_agent import __version__
 from fsm_agent.cli.output import complain, counted, say
-from fsm_agent.cli.settings import DEFAULT_NAMESPACE, DEFAULT_STORE, Settings
+from fsm_agent.cli.project import DEFAULT_STORE
+from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
 
@@ -179,6 +180,11 @@ def _global_options() -> list[str]:
 @click.option("--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", show_default=True, help="Which agents of it.")
 @click.option("--by", metavar="NAME", help="Who speaks.  [default: your login name]")
 @click.option("--module", "modules", multiple=True, metavar="MODULE", help="Allow the actions of a module; repeatable.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="The model that is asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 @click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
@@ -190,6 +196,7 @@ def main(
     namespace: str,
     by: str | None,
     modules: tuple[str, ...],
+    model: str | None,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -204,4 +211,4 @@ def main(
         import logging
 
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-    ctx.obj = Settings(store, namespace, by, modules, as_json)
+    ctx.obj = Settings(store, namespace, by, modules, as_json, model)

@@ -8,12 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fsm_agent.agent import Head
+from fsm_agent.message import Chunk
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.spinner import Spinner
 
 _FRAMES_PER_SECOND = 10
+#: characters
+_MOST_HEARD = 60
 
 
 class Progress:
@@ -23,9 +26,15 @@ class Progress:
         self.seen: Head | None = None
         self._began = 0.0
         self._live: Live | None = None
+        #: what a model is just saying
+        self._heard = ""
 
     def observe(self, head: Head) -> None:
-        self.seen = head
+        self.seen, self._heard = head, ""
+
+    def hear(self, chunk: Chunk) -> None:
+        """The end of what a model has said so far."""
+        self._heard = f"{self._heard}{chunk.text}"[-_MOST_HEARD:]
 
     def __enter__(self) -> Self:
         self._began = monotonic()
@@ -43,7 +52,7 @@ class Progress:
 
     def text(self) -> str:
         """What the line says now."""
-        parts = [_said(self.seen), f"{monotonic() - self._began:.1f} s"]
+        parts = [_said(self.seen), f"{monotonic() - self._began:.1f} s", " ".join(self._heard.split())]
         return " · ".join(part for part in parts if part)
 
     def _line(self) -> Live:

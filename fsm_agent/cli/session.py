@@ -104,7 +104,9 @@ def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> 
     progress = Progress()
 
     async def within() -> Result:
-        async with Runner(settings.open_store(), actions=settings.actions, observe=progress.observe) as runner:
+        around = settings.surroundings(progress.hear)
+        store, actions = settings.open_store(), settings.actions
+        async with Runner(store, actions=actions, observe=progress.observe, surroundings=around) as runner:
             return await work(Session(settings, runner, progress))
 
     try:

@@ -36,7 +36,8 @@ def sweep(settings: Settings, *, once: bool) -> None:
 
 
 async def _sweep(settings: Settings, diary: Diary, *, once: bool) -> None:
-    async with Runner(settings.open_store(), actions=settings.actions, observe=diary.observe) as runner:
+    around, actions = settings.surroundings(), settings.actions
+    async with Runner(settings.open_store(), actions=actions, observe=diary.observe, surroundings=around) as runner:
         worker = Worker(runner, retention=settings.retention)
         if once:
             await worker.run_once()
