@@ -45,7 +45,7 @@ def result(*ids: str, content: str = "found") -> Message:
     return Message(Role.TOOL, "", tuple(parts))
 
 
-def played(moves: Iterable[str]) -> list[Message]:
+def played(moves: Iterable[str]) -> list[Message]:  # noqa: C901 - a line for each move
     """A conversation; its messages differ, and results come in any order, late, twice, or never."""
     found: list[Message] = []
     waiting: list[str] = []
@@ -78,9 +78,9 @@ def played(moves: Iterable[str]) -> list[Message]:
 async def kept(
     store: Store, messages: Sequence[Message], cuts: Iterable[int] = (), hidden: int = 0
 ) -> tuple[Span, ...]:
-    """Keep messages piece by piece, cut where ``cuts`` says; returns the spans in which they are found again. Two pieces
-    each are of one thread, as a rewind leaves it, with ``hidden`` messages between them; the next two are of another,
-    as a fork begins it."""
+    """Keep messages piece by piece, cut where ``cuts`` says; returns the spans in which they are found again. Two
+    pieces each are of one thread, as a rewind leaves it, with ``hidden`` messages between them; the next two are of
+    another, as a fork begins it."""
     edges = [0, *sorted({min(cut, len(messages)) for cut in cuts}), len(messages)]
     spans: list[Span] = []
     for piece, (first, last) in enumerate(pairwise(edges)):

@@ -74,8 +74,8 @@ def test_names_calls_and_results_count_too(count: Callable[[Message], int]) -> N
 @given(st.text(max_size=200), st.sampled_from(list(Role)))
 def test_a_counter_counts_every_message(text: str, role: Role) -> None:
     message = Message(role, text)
-    assert 4 <= exact()(message)
-    assert 4 <= estimate(message)
+    assert exact()(message) >= 4
+    assert estimate(message) >= 4
 
 
 def test_what_the_provider_reports_corrects_a_counter_within_bounds() -> None:

@@ -95,7 +95,7 @@ def test_keep_ends_shows_the_first_groups_before_the_newest() -> None:
 
 def test_a_window_that_cannot_hold_what_must_be_in_says_so() -> None:
     for choose in (drop_oldest, keep_ends(2)):
-        with pytest.raises(WindowTooSmall, match="a window of 11 tokens .* system messages take 7 and .* messages 5"):
+        with pytest.raises(WindowTooSmall, match=r"a window of 11 tokens .* system messages take 7 and .* messages 5"):
             choose([SYSTEM, *TALK], 11, by_length)
     with pytest.raises(WindowTooSmall, match="its system messages take 0 and its last messages 2"):
         drop_oldest([*TALK, call("1"), result("1")], 1, by_length)
@@ -141,14 +141,14 @@ def test_a_strategy_of_a_user_is_held_to_the_rules(choose: object, refusal: str)
     given = [SYSTEM, *words("aaaaa"), call("1"), result("1")]
     assert callable(choose)
     with pytest.raises(ActionError, match=f"^strategy 'mine' {refusal}"):
-        checked(choose(given), given, 13, by_length, name="mine")
+        checked(choose(given), framed(given), 13, by_length, name="mine")
 
 
 def test_a_strategy_of_a_user_may_leave_out_groups_and_put_a_summary_in() -> None:
     given = [SYSTEM, *words("aaaaa"), call("1"), result("1"), *words("b")]
     mine = [SYSTEM, Message(Role.SUMMARY, "a"), given[2], given[3]]
-    assert checked(mine, given, 20, by_length, name="mine") == mine
-    assert checked([SYSTEM], given, 20, by_length, name="mine") == [SYSTEM]
+    assert checked(mine, framed(given), 20, by_length, name="mine") == mine
+    assert checked([SYSTEM], framed(given), 20, by_length, name="mine") == [SYSTEM]
 
 
 def naive(messages: Sequence[Message], max_tokens: int, count: Counter, keep_first: int) -> list[Message]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fsm_agent.errors import ActionError
 from fsm_agent.models.words import Tool
+
+from fsm_agent.errors import ActionError
 
 
 @dataclass(frozen=True, slots=True)
