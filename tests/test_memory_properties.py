@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.errors import WindowTooSmall
@@ -20,6 +20,7 @@ from fsm_agent.message import Message, Role, Span
 from fsm_agent.recall import Recall
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
+from tests.proofs.effort import effort
 from tests.talks import MOVES, Journal, by_length, kept, played, seen, total
 
 EXACT = exact()
@@ -82,7 +83,7 @@ def is_promised(shown: Sequence[Message], all_of_it: Sequence[Message], max_toke
         assert len({each in words for each in group}) == 1, "whole or not at all"
 
 
-@settings(max_examples=150)
+@effort(150)
 @given(plots, counters)
 def test_what_is_read_by_the_tail_is_what_the_whole_conversation_gives(plot: Plot, count: Counter) -> None:
     async def check(store: Store) -> None:
@@ -108,7 +109,7 @@ def test_what_is_read_by_the_tail_is_what_the_whole_conversation_gives(plot: Plo
     asyncio.run(in_store(check))
 
 
-@settings(max_examples=150)
+@effort(150)
 @given(plots, counters, st.integers(1, 4), st.integers(1, 60))
 def test_a_summary_stands_for_exactly_what_is_not_shown(plot: Plot, count: Counter, rounds: int, length: int) -> None:
     """Round after round: a window is asked for, what was pending is kept, and more is said."""

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from fsm_agent.models.words import Tool
-
 from fsm_agent.errors import ActionError
+from fsm_agent.models.words import Tool
 
 
 @dataclass(frozen=True, slots=True)
