@@ -17,7 +17,7 @@ from fsm_agent.memory.counting import Counter, estimate, remembering
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.memory.groups import Group, flat, grouped, known_until
 from fsm_agent.memory.reading import BATCH, BEGINNING, COVERED, Read, Seen, Spot, Track, View, texts
-from fsm_agent.memory.window import Choose, Frame, batch, checked, drop_oldest, due, keep_ends, share, weight
+from fsm_agent.memory.window import Choose, batch, checked, due, filled, share, weight
 from fsm_agent.message import Message, Role, Span, is_own
 from fsm_agent.recall import PLAIN_RECALL, Recall, Strategy
 from fsm_agent.wording import listed, shortened
@@ -87,18 +87,18 @@ class Conversation:
         known = remembering(count or self._count)
         match self._rule.strategy if strategy is None else strategy:
             case "drop_oldest":
-                return drop_oldest(sound(await self._newest(budget, known)), budget, known)
+                return filled((await self._newest(budget, known)).frame(), budget, known)
             case "keep_ends":
                 view = await self._with_first(await self._newest(budget, known), budget, known)
-                return list(keep_ends(self._rule.keep_first)(sound(view), budget, known))
+                return filled(view.frame(), budget, known, self._rule.keep_first)
             case "summarise":
-                return drop_oldest(sound(await self._rolled(budget, known)), budget, known)
+                return filled((await self._rolled(budget, known)).frame(), budget, known)
             case str() as unknown:
                 raise ActionError(f"strategy {unknown!r} is unknown; there are {listed(_STRATEGIES)}, or a function")
             case choose:
-                given = sound(await self._newest(budget, known))
+                frame = (await self._newest(budget, known)).frame()
                 name = getattr(choose, "__name__", type(choose).__name__)
-                return checked(choose(given, budget, known), given, budget, known, name=name)
+                return checked(choose(frame.messages(), budget, known), frame, budget, known, name=name)
 
     async def tail(self, n: int) -> list[Message]:
         """The last messages, as many as that, as they were said."""
@@ -148,8 +148,8 @@ class Conversation:
         attempt has said has no number yet, and no summary can stand for it."""
         view = await self._track.look()
         while True:
-            groups = grouped(texts(view.said))
-            excess = groups[: due(Frame(view.system, view.summary, groups), budget, count)]
+            frame = view.frame()
+            excess = frame.groups[: due(frame, budget, count)]
             spots = {id(seen.message): seen.at for seen in view.said}
             kept = [group for group in excess if all(spots[id(each)] < self._track.end for each in group)]
             if not kept:
@@ -221,12 +221,6 @@ class BlockingConversation:
         """Like ``Conversation.count``, blocking."""
         counted: int = self._wait(self._conversation.count())
         return counted
-
-
-def sound(view: View) -> list[Message]:
-    """What has been read, without what no provider would take."""
-    lead = [*view.system, *([view.summary] if view.summary else [])]
-    return [*lead, *flat(grouped(texts(view.said)))]
 
 
 def said(

@@ -47,6 +47,7 @@ _SCRIPTS: Final = (
     (0x80, 150),  # Latin with accents
     (0x370, 140),  # Greek
     (0x400, 115),  # Cyrillic
+    (0x460, 200),  # letters that few languages have
     (0x530, 220),  # Armenian
     (0x590, 140),  # Hebrew, Arabic
     (0x700, 250),
@@ -66,6 +67,8 @@ _SCRIPTS: Final = (
     (0x10000, 400),  # emoji
 )
 _FIRSTS: Final = tuple(first for first, _ in _SCRIPTS)
+#: a short text may be an unlucky one
+_SLACK: Final = 2
 #: longer texts are encoded piece by piece
 _PIECE: Final = 100_000
 
@@ -77,7 +80,7 @@ def estimate(message: Message) -> int:
 
 def estimate_text(text: str) -> int:
     """Never more than one token a byte, which is the worst that any tokenizer does."""
-    tokens = sum(_of_word(len(word)) for word in _WORD.findall(text))
+    tokens = _SLACK + sum(_of_word(len(word)) for word in _WORD.findall(text))
     tokens += sum((2 * len(word) + 2) // 3 for word in _CAPITALS.findall(text))
     tokens += sum(len(run) // 7 for run in _DENSE.findall(text))
     tokens += len(_DIGIT.findall(text))

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from fsm_agent.jsontypes import INT64_MAX
-from fsm_agent.memory.groups import known_from
+from fsm_agent.memory.groups import grouped, known_from
+from fsm_agent.memory.window import Frame
 from fsm_agent.message import Message, Role, Span
 
 #: how many messages are read at once
@@ -57,8 +58,8 @@ class View(NamedTuple):
     #: whether that is everything above the floor
     is_whole: bool
 
-    def messages(self) -> list[Message]:
-        return [*self.system, *([self.summary] if self.summary else []), *texts(self.said)]
+    def frame(self) -> Frame:
+        return Frame(self.system, self.summary, grouped(texts(self.said)))
 
     def summarised(self, summary: Message, floor: Spot) -> View:
         """The same, with a summary that goes further."""

@@ -33,6 +33,9 @@ class Frame(NamedTuple):
     summary: Message | None
     groups: Sequence[Group]
 
+    def messages(self) -> list[Message]:
+        return [*self.system, *([self.summary] if self.summary else []), *flat(self.groups)]
+
 
 def framed(messages: Sequence[Message]) -> Frame:
     """The parts of a conversation; of several summaries the last counts, wherever it stands."""
@@ -47,19 +50,19 @@ def framed(messages: Sequence[Message]) -> Frame:
 
 def drop_oldest(messages: Sequence[Message], max_tokens: int, count: Counter) -> list[Message]:
     """The newest groups."""
-    return _filled(framed(messages), max_tokens, count, 0)
+    return filled(framed(messages), max_tokens, count)
 
 
 def keep_ends(keep_first: int) -> Choose:
     """The first groups, as many as that, and the newest."""
 
     def choose(messages: Sequence[Message], max_tokens: int, count: Counter) -> list[Message]:
-        return _filled(framed(messages), max_tokens, count, keep_first)
+        return filled(framed(messages), max_tokens, count, keep_first)
 
     return choose
 
 
-def _filled(frame: Frame, max_tokens: int, count: Counter, keep_first: int) -> list[Message]:
+def filled(frame: Frame, max_tokens: int, count: Counter, keep_first: int = 0) -> list[Message]:
     """What fits of a conversation; the first groups are served before the newest."""
     left = _left(frame, max_tokens, count)
     summary = frame.summary and cut(frame.summary, min(left, share(max_tokens)), count)
@@ -137,19 +140,17 @@ def batch(groups: Sequence[Group], max_tokens: int, count: Counter) -> Sequence[
     return groups[: max(len(taken), 1)]
 
 
-def checked(
-    chosen: Sequence[Message], messages: Sequence[Message], max_tokens: int, count: Counter, *, name: str
-) -> list[Message]:
+def checked(chosen: Sequence[Message], frame: Frame, max_tokens: int, count: Counter, *, name: str) -> list[Message]:
     """What a user's strategy has chosen. Raises ``ActionError`` if it broke a rule."""
     if not isinstance(chosen, Sequence) or not all(isinstance(each, Message) for each in chosen):
         raise ActionError(f"strategy {name!r} must return a list of messages, and returned a {type(chosen).__name__}")
+    messages = frame.messages()
     given = {id(message): place for place, message in enumerate(messages)}
     places = [given[id(message)] for message in chosen if id(message) in given]
-    system = framed(messages).system
     for is_broken, rule in (
         (any(id(each) not in given and each.role is not Role.SUMMARY for each in chosen), "made a message up"),
         (places != sorted(set(places)), "changed the order of messages"),
-        (places[: len(system)] != list(range(len(system))), "left out a system message of the beginning"),
+        (places[: len(frame.system)] != list(range(len(frame.system))), "left out a system message of the beginning"),
         (_is_torn(messages, set(places)), "tore a tool call from its results"),
     ):
         if is_broken:
