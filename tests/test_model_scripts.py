@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from fsm_agent.errors import ModelReplyInvalid, ModelUnknown
 from fsm_agent.message import Message, Role
 from fsm_agent.models import Ask, Models, Reply, Tool
-from fsm_agent.models.script import read_script
+from fsm_agent.models.script import _KEYS, _REPLIES, _WHEN, read_script
 
 DOCS = Path(__file__).parent.parent / "docs" / "models.md"
 NOTHING_MORE = {"type": "object", "properties": {}}
@@ -220,3 +221,22 @@ def test_a_script_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     file.write_bytes(b"#" * (1024 * 1024 + 1))
     with pytest.raises(ModelUnknown, match="a script may take 1048576 bytes"):
         read_script(str(file))
+
+
+def test_the_script_in_the_documentation_does_what_the_page_says(asking: Callable[[str], Asking]) -> None:
+    [script] = re.findall(r"^```yaml\n(.*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)
+    put = asking(script)
+    called = put("To Rome?", state="planning", tools=(SEARCH,))
+    assert [call.arguments for call in called.calls] == [{"city": "Rome"}]
+    schema = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
+    found = put("To Rome?", called.message, result(called, "much"), tools=(SEARCH,), output=schema)
+    assert found.output == {"city": "Rome", "days": 3}
+    assert len(put("I want to see two cities.", tools=(SEARCH,)).calls) == 2
+    assert [call.name for call in put("Well?", state="deciding").calls] == ["approve"]
+    assert put("Well?", state="deciding").text == put("Well?").text == "I do not know."
+
+
+def test_every_key_of_a_script_is_documented() -> None:
+    page = DOCS.read_text()
+    for key in (*_KEYS, *(f"when: {{{name}: " for name in _WHEN), *(f"reply: {{{name}: " for name in _REPLIES)):
+        assert key in page
