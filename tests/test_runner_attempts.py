@@ -13,6 +13,7 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Agent, Head, Status
+from fsm_agent.errors import ModelRateLimited, ModelRefused, ModelReplyInvalid
 from fsm_agent.performing import Performing
 from fsm_agent.runner import Runner
 from fsm_agent.stores.base import Store
@@ -254,3 +255,19 @@ async def test_how_long_an_action_worked_stands_in_the_history() -> None:
         created, ended = await runner.history("a")
         assert created.duration_ms is None
         assert (ended.duration_ms or 0) >= 0
+
+
+@on_loop
+async def test_an_error_of_ours_is_retried_only_if_a_repetition_can_mend_it() -> None:
+    refusals: list[Exception] = [ModelRateLimited("m", 2), ModelReplyInvalid("m", "it is empty")]
+
+    async def work(ctx: Context) -> str:
+        if refusals:
+            raise refusals.pop(0)
+        return "ok"
+
+    retried = working("retry: {attempts: 3, backoff: 1ms, on: [ModelRateLimited, ModelReplyInvalid]}")
+    assert (await run(retried, work)).state == "done"
+    refusals += [ModelRefused("m", "no"), ModelRateLimited("m")]
+    agent = await run(working("retry: {attempts: 3, backoff: 1ms}"), work)
+    assert (agent.state, agent.data["problem"], len(refusals)) == ("failed", "ModelRefused", 1)

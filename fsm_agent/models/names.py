@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.errors import FsmAgentError, ModelKeyMissing, ModelUnknown
+from fsm_agent.wording import nearest
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -76,28 +77,30 @@ def _of_a_provider(name: str) -> Model:
     except UserError as error:
         if variables := _KEY_VARIABLE.findall(error.message):
             raise ModelKeyMissing(name, dict.fromkeys(variables)) from None
-        raise ModelUnknown(name, _explained(error.message)) from None
+        raise ModelUnknown(name, _explained(name, error.message)) from None
     except Exception as error:  # what a client finds wrong with its address, say, may quote a password
         raise ModelUnknown(name, f"its client cannot be made ({type(error).__name__})") from None
 
 
 def _suggestion(name: str) -> str:
-    """pydantic-ai's guess at what was meant."""
-    from pydantic_ai.exceptions import UserError
-    from pydantic_ai.models import infer_model
+    """What was most likely meant: the same model of a known provider, or a known model with its provider."""
+    from pydantic_ai.models import known_model_names
 
-    try:
-        infer_model(name)
-    except UserError as error:
-        found = re.search(r"Did you mean '([^']+)'", error.message)
-        return f" (did you mean `{found[1]}`?)" if found else ""
-    return ""
+    provider, colon, model = name.partition(":")
+    known = [each.partition(":") for each in known_model_names() if ":" in each]
+    if colon:
+        close = nearest(provider, sorted({each for each, _, _ in known}))
+        meant = f"{close}:{model}" if close and model else None
+    else:
+        providers = {each: of for of, _, each in reversed(known)}
+        close = nearest(name, providers)
+        meant = f"{providers[close]}:{close}" if close else None
+    return f" (did you mean `{meant}`?)" if meant else ""
 
 
-def _explained(said: str) -> str:
-    found = re.search(r"Did you mean '([^']+)'", said)
+def _explained(name: str, said: str) -> str:
     if said.startswith("Unknown model"):
-        return f"there is no such provider or model{f' (did you mean `{found[1]}`?)' if found else ''}"
+        return f"there is no such provider{_suggestion(name)}"
     return said.rstrip(".")
 
 

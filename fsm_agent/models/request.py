@@ -150,7 +150,8 @@ def read_reply(response: ModelResponse, question: Ask, *, latency_ms: int) -> Re
         parts = tuple(part for part in reply.parts if part.get("id") != given.id)
         return reply._replace(output=_output(given, question.output, question.model, usage), parts=parts)
     if not calls and (question.output is not None or not reply.text.strip()):
-        what = f"it says {shortened(reply.text)} where values are asked for" if reply.text else "it is empty"
+        is_said = bool(reply.text.strip())
+        what = f"it says {shortened(reply.text)} where values are asked for" if is_said else "it is empty"
         raise ModelReplyInvalid(question.model, f"{what}{_cut(response)}", usage=usage)
     return reply
 

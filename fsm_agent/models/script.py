@@ -82,7 +82,8 @@ def read_script(file: str) -> Script:
     """Raises ``ModelUnknown`` with all that is wrong with the file."""
     name = f"{SCRIPTED}{file}"
     try:
-        document, composer = composed(text_of(Path(file), "script").removeprefix("\ufeff"), file)
+        text = text_of(Path(file), "script").removeprefix("\ufeff")
+        document, composer = composed(text if text.strip() else "[]", file)
         findings = [*composer.findings, *_problems(document)]
         if not findings:
             return Script(name, tuple(_rule(each) for each in document))

@@ -51,7 +51,8 @@ def to_messages(history: Sequence[ModelMessage]) -> tuple[Message, ...]:
 
 
 def from_messages(messages: Iterable[Message]) -> list[ModelMessage]:
-    """Messages as a history of pydantic-ai, to be kept or shown; ``to_messages`` gives the same messages.
+    """Messages as a history of pydantic-ai, to be kept or shown; ``to_messages`` gives the same messages, but for
+    their numbers, which are a thread's to give.
 
     To be sent, a history must also be in order: that is ``to_request``.
     """
@@ -62,7 +63,7 @@ def from_messages(messages: Iterable[Message]) -> list[ModelMessage]:
         if piece is not None and piece.get("joined") and isinstance(last, ModelRequest):
             last.parts = [*last.parts, *request_parts(message)]
         else:
-            history.append(_exported(message, piece))
+            history.append(_exported(message))
     return history
 
 
@@ -119,10 +120,10 @@ def _imported(theirs: ModelMessage) -> Iterator[Message]:
         yield _restored(whole, ours) if ours is not None and not index else whole
 
 
-def _exported(message: Message, piece: Mapping[str, Json] | None) -> ModelMessage:
+def _exported(message: Message) -> ModelMessage:
     exported = _revived(message)
     again, *others = _imported(exported)
-    if others and not (piece and piece["fields"]):
+    if others:
         again = Message(Role.USER)
     beyond = {name: value for name, value in message._asdict().items() if value != getattr(again, name)}
     beyond.pop("number", None)

@@ -111,6 +111,8 @@ class OpenAIStub:
     ) -> None:
         self.script: Script = script if callable(script) else in_order(script)
         self.requests: list[Request] = []
+        #: set when the first is there
+        self.arrived = threading.Event()
         self.port = 0
         #: connections that were made: one, if they are kept alive
         self.connections = 0
@@ -186,6 +188,7 @@ class OpenAIStub:
                     file.write(json.dumps({"number": request.number, "path": request.path, "body": request.body}))
                     file.write("\n")
             self.requests.append(request)
+            self.arrived.set()
             return request
         return None
 
