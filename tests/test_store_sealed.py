@@ -207,7 +207,10 @@ async def test_what_was_moved_or_changed_does_not_open(tmp_path: Path, statement
 @pytest.mark.parametrize(
     ("statement", "what"),
     [
-        ("UPDATE messages SET parts = (SELECT parts FROM messages WHERE thread = 2)", r"thread 'room' \(message user 5 ana\)"),
+        (
+            "UPDATE messages SET parts = (SELECT parts FROM messages WHERE thread = 2)",
+            r"thread 'room' \(message user 5 ana\)",
+        ),
         ("UPDATE messages SET role = 3", r"thread 'room' \(message assistant 5 ana\)"),
         ("UPDATE messages SET by = 'bob'", r"thread 'room' \(message user 5 bob\)"),
         ("UPDATE users SET data = (SELECT data FROM users WHERE name = 'bob')", r"user 'ana' \(user 1\)"),
