@@ -8,7 +8,7 @@ from fsm_agent.cli.house import human
 from fsm_agent.stores.sealed.keys import read_keys
 from tests.shop import Shop
 
-PARTS = ["steps", "head", "history", "snapshot", "rest", "total"]
+PARTS = ["steps", "head", "history", "snapshot", "rest", "thread", "total"]
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_keys_are_made_and_changed(shop: Shop, keys: str, monkeypatch: pytest.Mo
     shop.order("one")
     newer = shop("keygen", "2026b").out.strip()
     monkeypatch.setenv("FSM_AGENT_KEYS", f"{newer},{keys}")
-    assert shop("--json", "reseal").json == {"resealed": ["one"], "left": []}
+    assert shop("--json", "reseal").json == {"resealed": ["one"], "threads": [], "users": [], "left": []}
     monkeypatch.setenv("FSM_AGENT_KEYS", newer)
     assert shop("show", "one").code == 0
     monkeypatch.setenv("FSM_AGENT_KEYS", keys)

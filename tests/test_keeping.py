@@ -29,9 +29,11 @@ from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import LEASE, a_creation, a_head, an_effect, keep_definitions
+from fsm_agent.user import UserRecord
 from fsm_agent.weighing import weigh
 from fsm_agent.worker import Worker
 from tests.running import flow, on_loop
+from tests.talk import HELLO
 
 DAY: Final = Duration.parse("1d")
 DAY_MS: Final = DAY.ms
@@ -361,6 +363,28 @@ async def test_resealing_frees_agents_from_an_old_key(tmp_path: Path) -> None:
         assert (await reseal(runner.store, ["held"])).left.keys() == {"held"}
         assert (await reseal(runner.store, ["doubts"])).left == {"doubts": str(KeyMissing("old", ["new"]))}
         assert (await runner.store.list()).heads[1].lease is None
+
+
+@on_loop
+async def test_resealing_frees_shared_threads_and_users_from_an_old_key(tmp_path: Path) -> None:
+    url, old, new = f"sqlite:///{tmp_path}/a.db", {"old": b"o" * 32}, {"new": b"n" * 32}
+    said = [HELLO._replace(content=str(number)) for number in range(450)]
+    async with open_store(url, keys=old) as store:
+        await store.append("room", said)
+        await store.append("other", said[:1])
+        await store.save_user(UserRecord("ana", 1, {"likes": "tea"}))
+    async with open_store(url, keys={**new, **old}) as store:
+        resealed = await reseal(store)
+        assert (resealed.threads, resealed.users, resealed.left) == (["other", "room"], ["ana"], {})
+    async with open_store(url, keys=new) as store:
+        kept = await store.messages("room")
+        assert list(kept) == [each._replace(number=number) for number, each in enumerate(said, 1)]
+        assert await store.user("ana") == UserRecord("ana", 2, {"likes": "tea"})
+    async with open_store(url, keys=old) as store:
+        assert (await reseal(store)).left == {
+            name: str(KeyMissing("new", ["old"], what=name.split()[0]))
+            for name in ("thread other", "thread room", "user ana")
+        }
 
 
 # --- size

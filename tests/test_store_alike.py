@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.lease import Holder, Lease
-from fsm_agent.record import Commit, Snapshot
+from fsm_agent.message import own_thread
+from fsm_agent.record import Commit, Said, Snapshot
 from fsm_agent.step import Delta, Event
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.bench import a_commit, a_creation, keep_definitions
+from fsm_agent.user import UserRecord
+from tests.talk import HELLO
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
 Call: TypeAlias = tuple[str, Mapping[str, Any]]
@@ -60,6 +63,8 @@ CALLS = st.one_of(
             head=HEADS,
             delta=DELTAS,
             is_snapshot=st.booleans(),
+            rooms=st.lists(st.sampled_from(["own", "room", "hall"]), unique=True),
+            user=st.none() | NEAR,
         )
     ]
     * 4,
@@ -67,7 +72,13 @@ CALLS = st.one_of(
     told("claim", agent=IDS, near=NEAR, lease=LEASES.filter(bool)),
     told("renew", agent=IDS, near=NEAR, lease=LEASES.filter(bool)),
     told("release", agent=IDS, near=NEAR),
-    told("record_attempt", agent=IDS, near=NEAR, retry_ms=st.none() | st.integers(0, 30)),
+    told("record_attempt", agent=IDS, near=NEAR, retry_ms=st.none() | st.integers(0, 30), children=st.integers(0, 2)),
+    told("append", room=st.sampled_from(["room", "hall"])),
+    told("revise", room=st.sampled_from(["room", "hall"]), number=st.integers(0, 4)),
+    told(
+        "retract", room=st.sampled_from(["room", "hall"]), after=st.integers(0, 4), upto=st.none() | st.integers(0, 4)
+    ),
+    told("save_user", near=NEAR),
 )
 
 
@@ -87,11 +98,31 @@ async def perform(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
     if verb == "create":
         creation = a_creation(what["agent"], delta=Delta({"log": []}), **what["head"])
         return await store.create(replace(creation, key=what["key"], lease=what["lease"]))
+    match verb:
+        case "append":
+            return await store.append(what["room"], [HELLO])
+        case "revise":
+            return await store.revise(what["room"], [HELLO._replace(content="", number=what["number"])])
+        case "retract":
+            return await store.retract(what["room"], after=what["after"], upto=what["upto"])
+        case "save_user":
+            return await store.save_user(await a_user(store, what["near"]))
+    return await perform_on(store, verb, what)
+
+
+async def a_user(store: Store, near: int) -> UserRecord:
+    known = await store.user("ana")
+    return known._replace(version=known.version + 1 + near, values={"n": near})
+
+
+async def perform_on(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
+    """What is told of an agent that is there."""
     seen = await store.head(what["agent"])
     version, epoch = seen.version + what["near"], seen.epoch + what["near"]
     match verb:
         case "commit":
-            call: Awaitable[Any] = store.commit(the_step(seen, what))
+            user = None if what["user"] is None else await a_user(store, what["user"])
+            call: Awaitable[Any] = store.commit(the_step(seen, what)._replace(user=user))
         case "enqueue":
             call = store.enqueue(seen.id, version, Event("ping", {"n": 1}, key=what["key"]), "h")
         case "claim":
@@ -101,7 +132,8 @@ async def perform(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
         case "release":
             call = store.release(seen.id, epoch)
         case _:
-            call = store.record_attempt(seen.id, epoch, attempts=2, retry_ms=what["retry_ms"])
+            noted = {"retry_ms": what["retry_ms"], "children": what["children"]}
+            call = store.record_attempt(seen.id, epoch, attempts=2, **noted)
     return await call
 
 
@@ -114,6 +146,7 @@ def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
         key=what["key"],
         dequeue=what["dequeue"],
         lease=what["lease"],
+        said=tuple(Said(own_thread(seen.id) if room == "own" else room, (HELLO, HELLO)) for room in what["rooms"]),
     )
 
 
@@ -121,9 +154,12 @@ async def look(store: Store) -> list[Any]:
     page = await store.list()
     due = [sorted(await store.due(now_ms, 9)) for now_ms in (0, 15, 30)]
     told: list[Any] = [page, due, await store.find_key("k1"), sorted(await store.held_here("here"))]
+    told += [list(await store.messages(name)) for name in await store.threads()]
+    told += [await store.user(name) for name in await store.users()]
     for head in page.heads:
         told.append([await store.load(head.id, key=key) for key in ("k1", "k2", "k3")])
         told.append(list(await store.history(head.id)))
+        told.append(list(await store.messages(own_thread(head.id))))
     return told
 
 

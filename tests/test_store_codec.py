@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Asked, Head, Parent, Problem, Status
 from fsm_agent.errors import StoreCorrupt
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
+from fsm_agent.message import Message, Role, Span, Talk
+from fsm_agent.progress import Progress
 from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Event, Queued, Step, StepKind
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.redis import rows
+from fsm_agent.usage import NO_USAGE, Usage
+from fsm_agent.user import UserRecord
 
 TEXT = st.text(max_size=8)
 SCALARS = (
@@ -26,6 +31,8 @@ LISTS = st.dictionaries(TEXT, st.lists(JSON, min_size=1, max_size=2), max_size=3
 DELTAS = st.builds(Delta, OBJECTS, st.lists(TEXT, max_size=2).map(tuple), LISTS)
 EVENTS = st.builds(Event, TEXT, OBJECTS, st.none() | TEXT, st.none() | TEXT)
 MAYBE_MS = st.none() | st.integers(0, INT64_MAX)
+COUNTS = st.integers(0, 9)
+USAGES = st.just(NO_USAGE) | st.builds(Usage, *[COUNTS] * len(Usage._fields))
 STEPS = st.builds(
     Step,
     version=st.integers(1, INT64_MAX),
@@ -40,17 +47,36 @@ STEPS = st.builds(
     duration_ms=MAYBE_MS,
     reason=st.none() | TEXT,
     entered=st.integers(0, 8),
+    said=st.integers(0, 9),
+    usage=USAGES,
 )
 HEADS = st.builds(
     Head,
     status=st.sampled_from(Status),
     visits=st.dictionaries(TEXT, st.integers(0, 99), max_size=3),
     timers=st.lists(st.builds(ArmedTimer, TEXT, TEXT, st.integers(0, INT64_MAX)), max_size=3).map(tuple),
-    asked=st.none() | st.builds(Asked, TEXT, st.lists(TEXT, max_size=2).map(tuple)),
+    asked=st.none() | st.builds(Asked, TEXT, *[st.lists(TEXT, max_size=2).map(tuple)] * 2),
     retry_ms=MAYBE_MS,
     output=JSON,
     problem=st.none() | st.builds(Problem, TEXT, TEXT, st.none() | EVENTS),
+    talk=st.builds(Talk, COUNTS, COUNTS, st.lists(st.builds(Span, TEXT, COUNTS, COUNTS), max_size=2).map(tuple)),
+    usage=USAGES,
+    user=st.none() | TEXT,
+    parent=st.none() | st.builds(Parent, TEXT, COUNTS, COUNTS),
+    children=COUNTS,
+    progress=st.none() | st.builds(Progress, *[st.none() | TEXT, st.none() | COUNTS] * 2),
     lease=st.none(),
+)
+MESSAGES = st.builds(
+    Message,
+    st.sampled_from(Role),
+    TEXT,
+    st.lists(OBJECTS, max_size=2).map(tuple),
+    tokens=COUNTS,
+    at_ms=st.integers(0, INT64_MAX),
+    by=st.none() | TEXT,
+    covers=COUNTS,
+    number=COUNTS,
 )
 
 
@@ -63,6 +89,17 @@ def test_a_step_comes_back_from_its_row(step: Step) -> None:
 def test_a_head_comes_back_from_its_rows(head: Head) -> None:
     held = codec.HeldRow(head.epoch, head.queued)
     assert codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *held)) == head
+
+
+@given(MESSAGES)
+def test_a_message_comes_back_from_its_row_and_from_its_text(message: Message) -> None:
+    assert codec.message_of(message.number, codec.message_row(message)) == message
+    assert rows.message_of(rows.numbered_text(message)) == message
+
+
+@given(st.builds(UserRecord, TEXT, COUNTS, OBJECTS, COUNTS))
+def test_a_user_comes_back_from_its_row_and_from_its_text(user: UserRecord) -> None:
+    assert codec.user_of(user.name, codec.user_row(user)) == rows.user_of(user.name, rows.user_text(user)) == user
 
 
 @given(EVENTS, st.builds(Snapshot, st.integers(1, 9), OBJECTS, st.dictionaries(TEXT, st.integers(1, 9), max_size=3)))

@@ -17,7 +17,9 @@ from fsm_agent.agent import Asked, Problem, Status
 from fsm_agent.effect import Settlement
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
 from fsm_agent.loop import logger
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.message import Talk, own_thread
+from fsm_agent.progress import Progress
+from fsm_agent.record import Origin, Said, Snapshot
 from fsm_agent.runner import Runner
 from fsm_agent.step import Delta, Event, StepKind
 from fsm_agent.stores.base import Store
@@ -39,8 +41,10 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
+from fsm_agent.user import UserRecord
 from fsm_agent.worker import Worker
 from tests.running import flow, on_loop
+from tests.talk import HELLO
 
 OLD: Final = {"2025": b"o" * 32}
 KEYS: Final = {"2026a": b"n" * 32, **OLD}
@@ -96,7 +100,8 @@ def secrets(*places: str) -> list[str]:
 
 PLACES: Final = (
     "data", "base", "item", "deep", "payload", "reason", "queued", "held", "prompt", "output", "message", "snapshot",
-    "origin", "result", "settled", "arguments", "fingerprint", "start", "queue-fingerprint",
+    "origin", "result", "settled", "arguments", "fingerprint", "start", "queue-fingerprint", "goal", "current", "said",
+    "part", "shared", "revised", "remembered", "saved",
 )  # fmt: skip
 
 
@@ -114,12 +119,19 @@ async def plant(store: Store) -> None:
         "asked": Asked("secret-prompt", ("ana",)),
         "output": "secret-output",
         "problem": Problem("ValueError", "secret-message", Event("ping", {"n": "secret-held"})),
+        "progress": Progress("secret-goal", 3, 4, "secret-current"),
+        "talk": Talk(last=1),
     }
+    said = (Said(own_thread(ID), (HELLO._replace(content="secret-said", parts=({"type": "x", "n": "secret-part"},)),)),)
+    user = UserRecord("ana", 1, {"likes": "secret-remembered"})
     delta = Delta(append={"log": ["secret-item"], "deep/list": ["secret-deep"]})
     commit = a_commit(2, delta=delta, head=head, key="k", fingerprint="secret-fingerprint", settlement=settlement)
     step = commit.step._replace(kind=StepKind.PARKED, payload={"n": "secret-payload"}, reason="secret-reason")
     snapshot = Snapshot(2, {"a": "secret-snapshot", "log": ["secret-base"]}, {"log": 1})
-    await store.commit(commit._replace(step=step, snapshot=snapshot))
+    await store.commit(commit._replace(step=step, snapshot=snapshot, said=said, user=user))
+    await store.append("room", [HELLO._replace(content="secret-shared"), HELLO])
+    await store.revise("room", [HELLO._replace(content="secret-revised", number=2)])
+    await store.save_user(UserRecord("bob", 1, {"likes": "secret-saved"}))
     await store.enqueue(ID, 2, PING._replace(payload={"n": "secret-queued"}), "secret-queue-fingerprint")
     await store.create(a_creation("short"))
     await store.shorten(await store.head("short"), Origin(a_head("short"), {"a": "secret-origin"}))
@@ -190,6 +202,46 @@ async def test_what_was_moved_or_changed_does_not_open(tmp_path: Path, statement
         with pytest.raises(StoreCorrupt, match=rf"^what is kept of agent 'agent-1' \({where}\) (does not|is not)"):
             await store.load(ID)
         assert data_of(await store.load("agent-2"))["log"] == ["agent-2"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        (
+            "UPDATE messages SET parts = (SELECT parts FROM messages WHERE thread = 2)",
+            r"thread 'room' \(message user 5 ana\)",
+        ),
+        ("UPDATE messages SET role = 3", r"thread 'room' \(message assistant 5 ana\)"),
+        ("UPDATE messages SET by = 'bob'", r"thread 'room' \(message user 5 bob\)"),
+        ("UPDATE users SET data = (SELECT data FROM users WHERE name = 'bob')", r"user 'ana' \(user 1\)"),
+        ("UPDATE users SET version = 2", r"user 'ana' \(user 2\)"),
+    ],
+)
+@on_loop
+async def test_what_was_said_elsewhere_or_by_others_does_not_open(tmp_path: Path, statement: str, what: str) -> None:
+    async with open_store(sealed_file(tmp_path), keys=KEYS) as store:
+        for name in ("room", "hall"):
+            await store.append(name, [HELLO._replace(content=name, at_ms=5)])
+        for name in ("ana", "bob"):
+            await store.save_user(UserRecord(name, 1, {"name": name}))
+    change(tmp_path, statement)
+    async with open_store(sealed_file(tmp_path), keys=KEYS) as store:
+        with pytest.raises(StoreCorrupt, match=f"^what is kept of {what} does not open with the key"):
+            await (store.messages("room") if "messages" in statement else store.user("ana"))
+
+
+@on_loop
+async def test_what_was_said_in_clear_is_read_on_under_a_seal(tmp_path: Path) -> None:
+    async with open_store(sealed_file(tmp_path)) as store:
+        await store.append("room", [HELLO])
+        await store.save_user(UserRecord("ana", 1, {"n": 1}))
+    async with open_store(sealed_file(tmp_path), keys=KEYS) as store:
+        await store.append("room", [HELLO])
+        assert list(await store.messages("room")) == [HELLO._replace(number=1), HELLO._replace(number=2)]
+        assert await store.user("ana") == UserRecord("ana", 1, {"n": 1})
+    async with open_store(sealed_file(tmp_path), keys=OLD) as store:
+        with pytest.raises(KeyMissing, match="the thread is sealed under the key '2026a'"):
+            await store.messages("room")
 
 
 @on_loop

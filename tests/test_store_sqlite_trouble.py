@@ -104,12 +104,8 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
 
 
 def test_damage_is_reported_as_damage(path: Path) -> None:
-    db = apsw.Connection(str(path))
-    roots = [root for (root,) in db.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0")]
-    db.close()
     pages = bytearray(path.read_bytes())
-    for root in roots:  # of every table and index, but not of what says which those are
-        pages[4096 * (root - 1) : 4096 * root] = b"\xa5" * 4096
+    pages[4096:] = b"\xa5" * (len(pages) - 4096)
     path.write_bytes(pages)
 
     async def look(verb: Callable[[SqliteStore], Awaitable[object]]) -> None:

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, StoreUrlInvalid
-from fsm_agent.record import Dossier, Origin
+from fsm_agent.message import Talk, own_thread
+from fsm_agent.record import Dossier, Origin, Said
 from fsm_agent.step import Delta
 from fsm_agent.stores.memory.store import MemoryStore
+from fsm_agent.stores.tiered.moves import stub_of
 from fsm_agent.stores.tiered.policy import Tiers
 from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
@@ -32,7 +34,11 @@ from fsm_agent.testing.contract.bench import (
     keep_definitions,
 )
 from fsm_agent.testing.contract.whole import a_long_life, an_origin
+from fsm_agent.user import UserRecord
 from tests.running import on_loop
+from tests.talk import HELLO, ROOM
+
+OWN = own_thread(ID)
 
 
 class TestTieredStore(DurableStoreContract):
@@ -103,7 +109,9 @@ async def a_tiered() -> AsyncIterator[Tiered]:
     tiered = Tiered()
     await keep_definitions(tiered.store)
     await a_long_life(tiered.store)
-    await tiered.store.commit(a_commit(7, dequeue=1, head={"status": Status.DONE}))
+    said = (Said(OWN, (HELLO, HELLO)), Said(ROOM, (HELLO,)))
+    head = {"status": Status.DONE, "talk": Talk(last=2)}
+    await tiered.store.commit(a_commit(7, dequeue=1, head=head, said=said, user=UserRecord("ana", 1)))
     yield tiered
 
 
@@ -123,6 +131,10 @@ async def everything(store: TieredStore) -> list[Any]:
         await store.size(ID),
         await store.find_key("start"),
         list(await store.due(2**60, 9)),
+        list(await store.messages(OWN)),
+        list(await store.messages(OWN, after=1, limit=1, newest=True)),
+        {name: list(await store.messages(name)) for name in await store.threads()},
+        [await store.user(name) for name in await store.users()],
     ]
 
 
@@ -135,6 +147,7 @@ async def test_who_is_archived_reads_as_before_and_only_a_stub_stays_in_warm() -
         assert await everything(tiered.another()) == before
         stub = await tiered.warm.dump(ID)
         assert (stub.head.version, stub.steps, stub.snapshot, stub.keys, stub.effects) == (-7, (), None, {}, ())
+        assert (stub.messages, list(await tiered.cold.threads()), list(await tiered.cold.users())) == ((), [], [])
         assert [head.epoch for head in ((await tiered.store.load(ID)).head, await tiered.store.head(ID))] == [2, 2]
 
 
@@ -149,7 +162,7 @@ async def test_the_first_write_brings_an_agent_back() -> None:
         assert data_of(await tiered.store.load(ID))["n"] == 8
 
 
-@pytest.mark.parametrize("verb", ["claim", "enqueue", "enqueue anywhere", "shorten", "adopt", "commit"])
+@pytest.mark.parametrize("verb", ["claim", "enqueue", "enqueue anywhere", "shorten", "adopt", "commit", "revise"])
 @on_loop
 async def test_every_write_reaches_who_was_archived(verb: str) -> None:
     async with a_tiered() as tiered:
@@ -163,6 +176,7 @@ async def test_every_write_reaches_who_was_archived(verb: str) -> None:
             "shorten": lambda: store.shorten(seen, an_origin(3)),
             "adopt": lambda: _adopt_again(store, seen),
             "commit": lambda: store.commit(a_commit(8, epoch=None)),
+            "revise": lambda: store.revise(OWN, [HELLO._replace(number=1)]),
         }
         await writes[verb]()
         assert (await tiered.warm.head(ID)).version in (7, 8)
@@ -276,6 +290,33 @@ async def test_a_mover_that_oversleeps_changes_nothing() -> None:
                 with pytest.raises(Conflict):
                     await tiered.warm.adopt(late, replaces=seen)
         assert data_of(await tiered.store.load(ID))["n"] == 8
+
+
+@on_loop
+async def test_a_mover_that_has_copied_a_message_before_it_was_revised_changes_nothing() -> None:
+    async with a_tiered() as tiered:
+        stale = await tiered.warm.dump(ID)
+        assert await tiered.store.revise(OWN, [HELLO._replace(content="", number=2)]) == 1
+        with pytest.raises(Conflict):
+            await tiered.warm.adopt(stub_of(stale), replaces=stale.head)
+        assert (await tiered.store.head(ID)).lease is None
+        assert await tiered.archive()
+        assert [message.content for message in await tiered.store.messages(OWN)] == ["hello", ""]
+
+
+@on_loop
+async def test_of_an_agent_that_is_not_there_nothing_is_said_and_nothing_revised() -> None:
+    async with a_tiered() as tiered:
+        assert list(await tiered.store.messages("@nobody")) == []
+        assert await tiered.store.revise("@nobody", [HELLO._replace(number=1)]) == 0
+
+
+@on_loop
+async def test_a_lease_is_not_broken_by_who_revises_a_message() -> None:
+    async with a_tiered() as tiered:
+        epoch = await tiered.store.claim(ID, await tiered.store.head(ID), LEASE)
+        assert await tiered.store.revise(OWN, [HELLO._replace(number=1)]) == 1
+        assert await tiered.store.renew(ID, epoch, LEASE)
 
 
 class Overtaking(MemoryStore):

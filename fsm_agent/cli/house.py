@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fsm_agent.weighing import Weighed, Weight
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
-_PARTS: Final = ("steps", "head", "history", "snapshot", "rest", "total")
+_PARTS: Final = ("steps", "head", "history", "snapshot", "rest", "thread", "total")
 
 
 def retention(settings: Retention, **said: Any) -> Retention:
@@ -70,7 +70,9 @@ def purged(done: Purged) -> Iterator[Block]:
 def resealed(done: Resealed) -> Iterator[Block]:
     rows = [
         *((agent_id, Ink("sealed afresh")) for agent_id in done.agents),
-        *((agent_id, Ink(f"left as it is: {why}", Tone.BAD)) for agent_id, why in done.left.items()),
+        *((f"thread {name}", Ink("sealed afresh")) for name in done.threads),
+        *((f"user {name}", Ink("sealed afresh")) for name in done.users),
+        *((name, Ink(f"left as it is: {why}", Tone.BAD)) for name, why in done.left.items()),
     ]
     yield from _outcome(rows, "there are no agents")
 

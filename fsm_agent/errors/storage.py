@@ -44,9 +44,9 @@ class KeyInvalid(StoreError):
 
 
 class KeyMissing(StoreError):
-    def __init__(self, key_id: str, given: Iterable[str] = ()) -> None:
+    def __init__(self, key_id: str, given: Iterable[str] = (), *, what: str = "agent") -> None:
         self.key_id = key_id
         super().__init__(
-            f"the agent is sealed under the key {shortened(key_id)}, which is not given: add it to FSM_AGENT_KEYS; "
+            f"the {what} is sealed under the key {shortened(key_id)}, which is not given: add it to FSM_AGENT_KEYS; "
             f"given: {listed(given)}"
         )

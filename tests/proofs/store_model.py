@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, UserConflict
 from fsm_agent.lease import Lease
+from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
+from fsm_agent.user import UserRecord
 
 
 class No(Exception):
@@ -30,6 +32,23 @@ def refuse(wrong: Mapping[type[Exception], object]) -> None:
 
 
 @dataclass
+class Thread:
+    """Messages by their numbers, and the last number that was given."""
+
+    messages: dict[int, Message] = field(default_factory=dict)
+    last: int = 0
+
+    def add(self, messages: Sequence[Message]) -> int:
+        for message in messages:
+            self.last += 1
+            self.messages[self.last] = message._replace(number=self.last)
+        return self.last
+
+    def between(self, after: int, upto: int | None) -> list[int]:
+        return [number for number in self.messages if number > after and (upto is None or number <= upto)]
+
+
+@dataclass
 class Agent:
     """Everything of one agent. ``values`` is the data after each version, whether its step is kept or not."""
 
@@ -42,11 +61,14 @@ class Agent:
     keys: dict[str, KeyOutcome] = field(default_factory=dict)
     effects: dict[str, EffectEntry] = field(default_factory=dict)
     origin: Origin | None = None
+    #: its own
+    thread: Thread = field(default_factory=Thread)
 
     def copy(self) -> Agent:
+        thread = Thread(dict(self.thread.messages), self.thread.last)
         parts = (self.steps, self.values, self.queue, self.keys, self.effects)
         steps, values, queue, keys, effects = (dict(part) for part in parts)
-        return replace(self, steps=steps, values=values, queue=queue, keys=keys, effects=effects)
+        return replace(self, steps=steps, values=values, queue=queue, keys=keys, effects=effects, thread=thread)
 
     @property
     def now(self) -> Head:
@@ -67,6 +89,7 @@ class Agent:
             keys=dict(self.keys),
             start=self.start,
             effects=tuple(self.listed_effects()),
+            messages=tuple(self.thread.messages.values()),
         )
 
 
@@ -76,6 +99,8 @@ class Space:
     def __init__(self, definitions: set[str]) -> None:
         self.agents: dict[str, Agent] = {}
         self.definitions = definitions
+        self.shared: dict[str, Thread] = {}
+        self.users: dict[str, UserRecord] = {}
 
     def find(self, agent_id: str) -> Agent:
         if agent_id not in self.agents:
@@ -105,7 +130,8 @@ class Space:
             or (commit.dequeue is not None and commit.dequeue not in agent.queue)
             or (commit.settlement and not self._is_open(agent, commit.settlement.key))
         )
-        refuse({Conflict: is_late, StoreCorrupt: commit.repins and head.definition not in self.definitions})
+        is_lost = commit.repins and head.definition not in self.definitions
+        refuse({Conflict: is_late, StoreCorrupt: is_lost, UserConflict: commit.user and self.is_stale(commit.user)})
         was, epoch = agent.head, agent.head.epoch + (commit.epoch is None)
         agent.head = head._replace(epoch=epoch, lease=commit.lease, created_ms=was.created_ms)
         if not commit.repins:
@@ -118,6 +144,10 @@ class Space:
         if commit.dequeue is not None:
             self._decided(agent, commit.dequeue)
         self._settle(agent, commit)
+        for said in commit.said:
+            self.open_thread(said.thread).add(said.messages)
+        if commit.user is not None:
+            self.users[commit.user.name] = commit.user
         return Committed(epoch, len(agent.queue))
 
     def _decided(self, agent: Agent, number: int) -> None:
@@ -171,9 +201,13 @@ class Space:
         if agent.head.epoch == epoch:
             agent.head = agent.head._replace(lease=None)
 
-    def record_attempt(self, agent_id: str, epoch: int, attempts: int, retry_ms: int | None) -> None:
+    def record_attempt(
+        self, agent_id: str, epoch: int, attempts: int, retry_ms: int | None, children: int | None
+    ) -> None:
         agent = self.fenced(agent_id, epoch)
         agent.head = agent.head._replace(attempts=attempts, retry_ms=retry_ms)
+        if children is not None:
+            agent.head = agent.head._replace(children=children)
 
     def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
         agent = self.fenced(agent_id, entry.epoch)
@@ -214,6 +248,46 @@ class Space:
         is_taken = head.id in others or (taken is not None and taken[0] in others)
         refuse({Conflict: is_late, AgentExists: is_taken, StoreCorrupt: head.definition not in self.definitions})
         self.agents[head.id] = agent.copy()
+
+    def thread(self, name: str) -> Thread:
+        """As it is read; one that is not there says nothing."""
+        if name.startswith("@"):
+            return self.agents[name[1:]].thread if name[1:] in self.agents else Thread()
+        return self.shared.get(name, Thread())
+
+    def open_thread(self, name: str) -> Thread:
+        """As it is written to."""
+        return self.thread(name) if name.startswith("@") else self.shared.setdefault(name, Thread())
+
+    def messages(self, name: str, after: int, upto: int | None, limit: int | None, *, newest: bool) -> list[Message]:
+        thread = self.thread(name)
+        found = [thread.messages[number] for number in thread.between(after, upto)]
+        if limit is None:
+            return found
+        return found[max(len(found) - limit, 0) :] if newest else found[:limit]
+
+    def revise(self, name: str, messages: Sequence[Message]) -> int:
+        kept = self.thread(name).messages
+        there = {message.number: message for message in messages if message.number in kept}
+        kept.update(there)
+        return len(there)
+
+    def retract(self, name: str, after: int, upto: int | None) -> int:
+        thread = self.thread(name)
+        gone = thread.between(after, upto)
+        for number in gone:
+            del thread.messages[number]
+        return len(gone)
+
+    def user(self, name: str) -> UserRecord:
+        return self.users.get(name, UserRecord(name))
+
+    def is_stale(self, user: UserRecord) -> bool:
+        return user.version != self.user(user.name).version + 1
+
+    def save_user(self, user: UserRecord) -> None:
+        refuse({UserConflict: self.is_stale(user)})
+        self.users[user.name] = user
 
     def due(self, now_ms: int) -> dict[str, tuple[int, int]]:
         """Who needs somebody: from when on he did, and since when nobody holds him besides."""

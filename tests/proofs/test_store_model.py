@@ -18,17 +18,21 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from fsm_agent.agent import ArmedTimer, Head, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.delta import Folded
 from fsm_agent.effect import EffectEntry, EffectMode, Settlement
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.lease import Holder, Lease
-from fsm_agent.record import Commit, Creation, Dossier, Origin, Snapshot
+from fsm_agent.message import Message, Role, own_thread
+from fsm_agent.progress import Progress
+from fsm_agent.record import Commit, Creation, Dossier, Origin, Said, Snapshot
 from fsm_agent.step import Delta, Event
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.bench import ORDER, REFUND, a_head, a_step, data_of, keep_definitions
+from fsm_agent.usage import Usage
+from fsm_agent.user import UserRecord
 
 from .effort import IS_LONG, effort
 from .store_model import Agent, No, Space
@@ -44,6 +48,7 @@ LEASES = st.builds(
     st.integers(NEW_YEAR_MS, NEW_YEAR_MS + 40),
 )
 DUE = st.integers(NEW_YEAR_MS, NEW_YEAR_MS + 40)
+TEXTS = st.text("aé\0\u2028", max_size=3)
 HEADS = st.fixed_dictionaries(
     {
         "status": st.sampled_from(Status),
@@ -52,9 +57,14 @@ HEADS = st.fixed_dictionaries(
         "attempts": st.integers(0, 3),
         "activation": st.integers(0, 2),
         "unfolded": st.integers(0, 3),
+        "children": st.integers(0, 2),
+        "usage": st.builds(Usage, st.integers(0, 2), cost_micros=st.integers(0, 2**40)),
+        "progress": st.none() | st.builds(Progress, TEXTS, st.none() | st.integers(0, 9)),
+        "user": st.none() | st.just("ana"),
+        "parent": st.none() | st.builds(Parent, st.just("above"), st.integers(1, 9), st.integers(1, 9)),
     }
 )
-VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text("aé\0\u2028", max_size=3)
+VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXTS
 DELTAS = st.builds(
     Delta,
     st.dictionaries(st.sampled_from(["n", "m"]), VALUES, max_size=2),
@@ -64,6 +74,22 @@ DELTAS = st.builds(
 EVENTS = st.builds(Event, st.just("ping"), st.fixed_dictionaries({"n": VALUES}), st.none() | st.just("ana"), KEYS)
 MODES = st.sampled_from(EffectMode)
 CHOICE = st.integers(0, 7)
+SPEECHES = st.lists(
+    st.builds(
+        Message,
+        st.sampled_from(Role),
+        TEXTS,
+        st.lists(st.fixed_dictionaries({"type": st.just("x"), "n": VALUES}), max_size=1).map(tuple),
+        tokens=st.integers(0, 9),
+        at_ms=DUE,
+        by=st.none() | st.sampled_from(["", "ana", "é"]),
+        covers=st.integers(0, 3),
+    ),
+    max_size=3,
+).map(tuple)
+ROOMS = st.sampled_from(["room", "a", "é", "Z"])
+NUMBERS = st.integers(0, 12)
+USERS = st.builds(UserRecord, st.sampled_from(["ana", "bob"]), NEAR, st.fixed_dictionaries({"n": VALUES}), DUE)
 
 
 class StoreMachine(RuleBasedStateMachine):
@@ -130,6 +156,8 @@ class StoreMachine(RuleBasedStateMachine):
         delta=DELTAS,
         key=KEYS,
         more=st.fixed_dictionaries({"dequeue": CHOICE, "settles": CHOICE, "snapshot": st.booleans(), "repins": CHOICE}),
+        said=st.dictionaries(ROOMS | st.just("own"), SPEECHES, max_size=3),
+        user=st.none() | USERS,
     )
     def commit(
         self,
@@ -142,16 +170,20 @@ class StoreMachine(RuleBasedStateMachine):
         delta: Delta,
         key: str | None,
         more: dict[str, Any],
+        said: dict[str, tuple[Message, ...]],
+        user: UserRecord | None,
     ) -> None:
         now = self.head_of(space, agent)
         version = max(2, now.version + 1 + near[0])
         workflow = REFUND if more["repins"] == 1 else ORDER
-        made = a_head(agent, version, workflow=workflow, created_ms=now.created_ms, **head)
+        own = said.get("own", ())
+        talk = now.talk.grown(len(own))
+        made = a_head(agent, version, workflow=workflow, created_ms=now.created_ms, talk=talk, **head)
         if more["repins"] == 2:
             made = made._replace(definition="unknown")
         commit = Commit(
             made,
-            a_step(version, delta),
+            a_step(version, delta, said=len(own), usage=made.usage),
             None if outside else now.epoch + near[1],
             lease,
             self._snapshot(space, agent) if more["snapshot"] else None,
@@ -160,8 +192,14 @@ class StoreMachine(RuleBasedStateMachine):
             "g",
             self._settlement(space, agent, more["settles"]),
             more["repins"] in (1, 2),
+            tuple(Said(own_thread(agent) if name == "own" else name, messages) for name, messages in said.items()),
+            user and self._known(space, user),
         )
         self.both(space, agent, lambda store: store.commit(commit), lambda: self.models[space].commit(commit))
+
+    def _known(self, space: int, user: UserRecord) -> UserRecord:
+        """As somebody is remembered next; its version is an offset from that."""
+        return user._replace(version=max(self.models[space].user(user.name).version + 1 + user.version, 1))
 
     def _snapshot(self, space: int, agent: str) -> Snapshot | None:
         """Of all that is there, appended lists by their base only."""
@@ -220,15 +258,59 @@ class StoreMachine(RuleBasedStateMachine):
         epoch, model = self.head_of(space, agent).epoch + near, self.models[space]
         self.both(space, agent, lambda store: store.release(agent, epoch), lambda: model.release(agent, epoch))
 
-    @rule(space=SPACES, agent=IDS, near=NEAR, attempts=st.integers(0, 9), retry_ms=st.none() | DUE)
-    def record_attempt(self, space: int, agent: str, near: int, attempts: int, retry_ms: int | None) -> None:
+    @rule(
+        space=SPACES,
+        agent=IDS,
+        near=NEAR,
+        noted=st.tuples(st.integers(0, 9), st.none() | DUE, st.none() | st.integers(0, 2)),
+    )
+    def record_attempt(self, space: int, agent: str, near: int, noted: tuple[int, int | None, int | None]) -> None:
         epoch, model = self.head_of(space, agent).epoch + near, self.models[space]
+        attempts, retry_ms, children = noted
         self.both(
             space,
             agent,
-            lambda store: store.record_attempt(agent, epoch, attempts=attempts, retry_ms=retry_ms),
-            lambda: model.record_attempt(agent, epoch, attempts, retry_ms),
+            lambda store: store.record_attempt(agent, epoch, attempts=attempts, retry_ms=retry_ms, children=children),
+            lambda: model.record_attempt(agent, epoch, *noted),
         )
+
+    @rule(space=SPACES, agent=IDS, room=ROOMS, said=SPEECHES)
+    def append(self, space: int, agent: str, room: str, said: tuple[Message, ...]) -> None:
+        thread = self.models[space].open_thread(room)
+        self.both(space, agent, lambda store: store.append(room, said), lambda: thread.add(said))
+
+    @rule(space=SPACES, agent=IDS, room=ROOMS | st.just("own"), said=SPEECHES, numbers=st.permutations(range(1, 9)))
+    def revise(self, space: int, agent: str, room: str, said: tuple[Message, ...], numbers: list[int]) -> None:
+        is_own = room == "own" and not self.url.startswith("tiered:")  # which raises the epoch for that
+        name, model = own_thread(agent) if is_own else room, self.models[space]
+        revised = [message._replace(number=number) for message, number in zip(said, numbers, strict=False)]
+        self.both(space, agent, lambda store: store.revise(name, revised), lambda: model.revise(name, revised))
+
+    @rule(space=SPACES, agent=IDS, room=ROOMS, after=NUMBERS, upto=st.none() | NUMBERS)
+    def retract(self, space: int, agent: str, room: str, after: int, upto: int | None) -> None:
+        self.both(
+            space,
+            agent,
+            lambda store: store.retract(room, after=after, upto=upto),
+            lambda: self.models[space].retract(room, after, upto),
+        )
+
+    @rule(space=SPACES, agent=IDS, user=USERS)
+    def save_user(self, space: int, agent: str, user: UserRecord) -> None:
+        user, model = self._known(space, user), self.models[space]
+        self.both(space, agent, lambda store: store.save_user(user), lambda: model.save_user(user))
+
+    @rule(
+        space=SPACES,
+        agent=IDS,
+        room=ROOMS | st.just("own"),
+        bounds=st.tuples(NUMBERS, st.none() | NUMBERS, st.none() | st.integers(0, 3)),
+        newest=st.booleans(),
+    )
+    def read(self, space: int, agent: str, room: str, bounds: tuple[int, Any, Any], newest: bool) -> None:
+        name, (after, upto, limit) = own_thread(agent) if room == "own" else room, bounds
+        found = self.stores[space].messages(name, after=after, upto=upto, limit=limit, newest=newest)
+        assert list(self.loop.run(found)) == self.models[space].messages(name, after, upto, limit, newest=newest)
 
     def _effect(self, space: int, agent: str, near: int, which: tuple[str, int, int], mode: EffectMode) -> EffectEntry:
         name, use, activation = which
@@ -326,6 +408,7 @@ class StoreMachine(RuleBasedStateMachine):
         type(self).steps += 1
         for space, agent in {self.touched, (1 - self.touched[0], self.touched[1])}:
             known = self.models[space].agents.get(agent)
+            self.loop.run(self._compare_talk(self.stores[space], self.models[space], own_thread(agent)))
             if known is None:
                 with pytest.raises(FsmAgentError):
                     self.loop.run(self.stores[space].load(agent))
@@ -344,6 +427,14 @@ class StoreMachine(RuleBasedStateMachine):
         last = known.head.version - 1
         assert list(await store.history(agent, after=last)) == [step for at, step in known.steps.items() if at > last]
         assert (await store.size(agent)).steps == len(known.steps)
+
+    async def _compare_talk(self, store: Store, known: Space, own: str) -> None:
+        assert list(await store.threads()) == sorted(known.shared)
+        assert list(await store.users()) == sorted(known.users)
+        for name in (*known.shared, own):
+            assert list(await store.messages(name)) == list(known.thread(name).messages.values())
+        for name in (*known.users, "nobody"):
+            assert await store.user(name) == known.user(name)
 
 
 def bare(dossier: Dossier) -> Dossier:

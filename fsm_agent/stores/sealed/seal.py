@@ -49,7 +49,7 @@ class Seal:
         if key_id is None:
             raise _not_opened(owner, place, None)
         if key_id not in self._ciphers:
-            raise KeyMissing(key_id, self._ciphers)
+            raise KeyMissing(key_id, self._ciphers, what=_kind(place))
         try:
             raw = a2b_base64(text[len(FORM) + len(key_id) + 1 :], strict_mode=True)
             bound = self._bound(owner, place)
@@ -63,12 +63,17 @@ class Seal:
 
 def _not_opened(owner: str, place: tuple[Json, ...], key_id: str | None) -> StoreCorrupt:
     where = " ".join(str(part) for part in place if part is not None)
-    what = f"what is kept of {_OF_NO_AGENT.get(str(place[0]), 'agent')} {owner!r} ({where})"
+    what = f"what is kept of {_kind(place)} {owner!r} ({where})"
     if key_id is None:
         return StoreCorrupt(f"{what} is not sealed as it was: it was changed")
     return StoreCorrupt(
         f"{what} does not open with the key {key_id!r}: it was changed or moved, or that is another key of the same id"
     )
+
+
+def _kind(place: tuple[Json, ...]) -> str:
+    """What has a place: an agent, if nothing else does."""
+    return _OF_NO_AGENT.get(str(place[0]), "agent")
 
 
 def _cipher() -> tuple[type[AESGCM], type[Exception]]:
