@@ -1,25 +1,20 @@
-"""Texts sealed afresh under the key that writes now, so that an old key can be given up.
-
-An agent is read whole and takes its own place, in one compare-and-set and under a lease: nobody writes meanwhile, and
-whoever was overtaken before cannot. Threads that agents share are revised page by page, and users saved as they are.
-"""
+"""Texts sealed afresh under the key that writes now, so that an old key can be given up. Threads that agents share are
+revised page by page, and users saved as they are."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
-from fsm_agent.agent import Head
 from fsm_agent.errors import AgentNotFound, Conflict, StoreError, UserConflict
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.processes import this_process
 from fsm_agent.reader import read_heads
+from fsm_agent.record import Dossier
+from fsm_agent.rewriting import rewrite
 from fsm_agent.stores.base import Store
 
-_LEASE_MS: Final = 15_000
 #: how many messages are written at once
 _PAGE: Final = 200
 
@@ -48,7 +43,7 @@ async def reseal(store: Store, agent_ids: Iterable[str] = ()) -> Resealed:
     resealed, named = Resealed(), list(agent_ids)
     async for head in read_heads(store, named):
         try:
-            why = await _reseal(store, head)
+            why = await rewrite(store, head, _as_it_is)
         except (Conflict, AgentNotFound):
             why = "it moved on meanwhile; try again"
         except StoreError as error:
@@ -101,17 +96,5 @@ async def _reseal_user(store: Store, name: str) -> None:
             is_saved = True
 
 
-async def _reseal(store: Store, head: Head) -> str | None:
-    """Write one agent afresh; returns why not, if it cannot be."""
-    if head.lease is not None:
-        return f"it is driven by {head.lease.holder} now; try again"
-    epoch = await store.claim(head.id, head, Lease(this_process(), await store.now() + _LEASE_MS))
-    try:
-        dossier = await store.dump(head.id)
-        if any(entry.is_open for entry in dossier.effects):  # whoever began it may still record its result
-            return "an effect of it is open; try again when that has ended or is settled"
-        free = replace(dossier, head=dossier.head._replace(lease=None))
-        await store.adopt(free, replaces=dossier.head)
-    finally:
-        await store.release(head.id, epoch)
-    return None
+async def _as_it_is(dossier: Dossier) -> Dossier:
+    return dossier

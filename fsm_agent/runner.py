@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
-from fsm_agent.effect import EffectEntry, Settlement
+from fsm_agent.effect import EffectEntry
 from fsm_agent.engine import beginning, intake, operator, travel
-from fsm_agent.errors import Refused
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.keeping import Purged, purge
@@ -27,17 +26,16 @@ from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
 from fsm_agent.retention import Retention
 from fsm_agent.retrospect import Replayed, Rewound
-from fsm_agent.step import Event, Step
+from fsm_agent.spoken import UNSAID, event_of, settlement_of
+from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
+    from fsm_agent.forgetting import Forgotten
     from fsm_agent.moving import Moves
 
 logger = logging.getLogger("fsm_agent")
-
-#: ``None`` is a result like any other
-_UNSAID: Final = object()
 
 
 class Runner:
@@ -89,7 +87,7 @@ class Runner:
         """
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._loop.pin(workflow)
-        first = _event(event or "created", payload, by, key)
+        first = event_of(event or "created", payload, by, key)
         own({"user": user})
         serves = beginning.Serves(user)
         desk = self._loop.desk(drives=drive)
@@ -115,7 +113,7 @@ class Runner:
         With ``expect_version`` it is for the agent as it was at that version: raises ``Conflict``, which says what
         happened since, unless the merge policies of the workflow let both changes stand.
         """
-        said = _event(event, payload, by, key)
+        said = event_of(event, payload, by, key)
         return await self._loop.call(
             intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
         )
@@ -158,7 +156,7 @@ class Runner:
         event: str | None = None,
         payload: Mapping[str, Json] | None = None,
         effect: str | None = None,
-        result: Json = _UNSAID,
+        result: Json = UNSAID,
         not_done: bool = False,
         by: str | None = None,
         expect_version: int | None = None,
@@ -170,8 +168,8 @@ class Runner:
         ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
         """
         desk = self._loop.desk(drives=drive)
-        said = _event(event or "retry", payload, by)
-        settlement = _settlement(effect, event, result, not_done=not_done)
+        said = event_of(event or "retry", payload, by)
+        settlement = settlement_of(effect, event, result, not_done=not_done)
         if settlement is not None:
             flow = operator.settle_effect(desk, agent_id, settlement, by=by, expect_version=expect_version)
         else:
@@ -199,7 +197,7 @@ class Runner:
         from fsm_agent.moving import Mover
 
         mover = Mover(self._loop, self.store, self.actions, workflow)
-        order = Order(_event("migrate", None, by), apply, expect_version)
+        order = Order(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
             return await mover.page(order, limit=limit, after=after)
         return await mover.named(agent_ids, order)
@@ -273,6 +271,17 @@ class Runner:
         """
         return await purge(self.store, retention, agent_ids=agent_ids, workflow=workflow, is_dry=is_dry)
 
+    async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
+        """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
+
+        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
+        A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
+        """
+        from fsm_agent.forgetting import Oblivion
+
+        own({"user": user, "by": by})
+        return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()
+
     async def close(self) -> None:
         """Stop what runs here, give its leases up, and close the store."""
         await self._hands.close()
@@ -285,21 +294,3 @@ class Runner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def _event(name: str, payload: Mapping[str, Json] | None, by: str | None, key: str | None = None) -> Event:
-    """What somebody said; who it was and the key are text that any store can keep."""
-    own({"by": by, "key": key})
-    return Event(name, payload or {}, by, key)
-
-
-def _settlement(effect: str | None, event: str | None, result: Json, *, not_done: bool) -> Settlement | None:
-    """What is said of an effect, if one is named."""
-    is_said = (result is not _UNSAID) + not_done
-    if effect is None and not is_said:
-        return None
-    if effect is None or event is not None or is_said != 1:
-        raise Refused("an effect is settled by `effect` with either `result` or `not_done`, and without `event`")
-    if not_done:
-        return Settlement(effect, was_done=False)
-    return Settlement(effect, was_done=True, result=own(result, "the result"))

@@ -87,6 +87,7 @@ class Runner:
     history = _blocking(AsyncRunner.history)
     effects = _blocking(AsyncRunner.effects)
     purge = _blocking(AsyncRunner.purge)
+    forget = _blocking(AsyncRunner.forget)
 
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""

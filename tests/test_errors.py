@@ -10,6 +10,7 @@ import pytest
 from fsm_agent import errors
 from fsm_agent.errors import (
     ActionMissing,
+    AgentErased,
     AgentExists,
     AgentNotFound,
     AnswerUnclear,
@@ -166,6 +167,11 @@ SENTENCES = [
     (
         LeaseHeld("a-1", Lease(Holder("box", 7, 0), 0)),
         "agent 'a-1' is driven by process 7 on box now; wait for it, or stop that process",
+    ),
+    (
+        AgentErased("a-1"),
+        "agent 'a-1' is erased, since the person whom it served is forgotten: it can be looked at, and neither be "
+        "brought back nor be forked",
     ),
     (AgentExists("a-1"), "agent 'a-1' exists already; choose another id, or repeat the key that made it"),
     (

@@ -50,6 +50,7 @@ COMMANDS: Final = {
         "history": Entry("looking:history", "Show every step of an agent."),
         "replay": Entry("travelling:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("looking:effects", "Show what an agent did to the world outside."),
+        "user": Entry("people:user", "Show what is remembered of a user."),
     },
     "Change": {
         "cancel": Entry("driving:cancel", "Cancel an agent."),
@@ -61,6 +62,7 @@ COMMANDS: Final = {
     "Keep": {
         "size": Entry("keeping:size", "Show what agents weigh."),
         "purge": Entry("keeping:purge", "Delete old agents, and shorten histories."),
+        "forget": Entry("people:forget", "Erase a person everywhere."),
         "keygen": Entry("keeping:keygen", "Make a key for sealing agents."),
         "reseal": Entry("keeping:reseal", "Seal agents afresh, under the key that writes."),
     },

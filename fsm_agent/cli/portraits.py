@@ -11,6 +11,7 @@ from fsm_agent.agent import Agent, Head, Question, Status
 from fsm_agent.cli.next import Next, next_commands
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.cli.tallies import lasting, progress_text, span, tally_blocks, usage_text
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Step, StepKind, moment
 from fsm_agent.workflow import Workflow
@@ -25,7 +26,6 @@ _STATUS: Final = {
 }
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
 def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Block]:
@@ -40,6 +40,7 @@ def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterat
 def still_blocks(agent: Agent) -> Iterator[Block]:
     """Where an agent stands, or stood, what it knows and asks."""
     yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
+    yield from tally_blocks(agent)
     if agent.data:
         yield Facts("data", [(name, Ink(short(value))) for name, value in agent.data.items()])
     if agent.output:
@@ -64,6 +65,9 @@ def _standing(agent: Agent) -> list[tuple[str, Ink]]:
         ("status", status_ink(agent.status)),
         ("state", Ink(agent.state)),
         ("version", Ink(str(agent.version))),
+        ("serves", Ink(visible(agent.user or ""))),
+        ("child of", Ink(agent.parent.id if agent.parent else "")),
+        ("messages", Ink(str(agent.messages or ""))),
         ("created", Ink(when(agent.created_at))),
         ("updated", Ink(when(agent.updated_at))),
         ("delivery", Ink("" if agent.delivery in (None, "applied") else str(agent.delivery), Tone.ASKING)),
@@ -84,6 +88,7 @@ def question_block(question: Question) -> Prose:
 
 
 def agents_table(agents: Iterable[Head | Agent]) -> Table:
+    agents = list(agents)
     rows = [
         [
             Ink(agent.id, Tone.STRONG),
@@ -92,10 +97,23 @@ def agents_table(agents: Iterable[Head | Agent]) -> Table:
             Ink(agent.state),
             Ink(str(agent.version)),
             Ink(when(moment(agent.updated_ms) if isinstance(agent, Head) else agent.updated_at), Tone.QUIET),
+            Ink(progress_text(agent.progress)),
         ]
         for agent in agents
     ]
-    return Table(("id", "workflow", "status", "state", "version", "updated"), rows, "there are no such agents")
+    columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
+    return _telling(Table(columns, rows, "there are no such agents"), "progress")
+
+
+def _telling(table: Table, *optional: str) -> Table:
+    """A table without those of its optional columns that say nothing."""
+    silent = {
+        at for at, name in enumerate(table.columns) if name in optional and not any(row[at].text for row in table.rows)
+    }
+    return table._replace(
+        columns=[name for at, name in enumerate(table.columns) if at not in silent],
+        rows=[[ink for at, ink in enumerate(row) if at not in silent] for row in table.rows],
+    )
 
 
 def history_table(steps: Sequence[Step]) -> Table:
@@ -106,12 +124,15 @@ def history_table(steps: Sequence[Step]) -> Table:
             Ink(step.event, Tone.STRONG),
             Ink(step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"),
             Ink(visible(step.by or "")),
-            Ink("" if step.duration_ms is None else _lasting(step.duration_ms)),
+            Ink("" if step.duration_ms is None else lasting(step.duration_ms)),
+            Ink(str(step.said or "")),
+            Ink(usage_text(step)),
             _reason(step),
         ]
         for step in steps
     ]
-    return Table(("version", "time", "event", "from → to", "by", "took", "why"), rows, "there are no steps")
+    columns = ("version", "time", "event", "from → to", "by", "took", "messages", "tokens", "why")
+    return _telling(Table(columns, rows, "there are no steps"), "messages", "tokens")
 
 
 def _reason(step: Step) -> Ink:
@@ -139,21 +160,6 @@ def when(time: datetime) -> str:
 def _from_now(time: datetime) -> str:
     left = time - datetime.now(UTC)
     return f"in {span(left)}" if left > timedelta() else f"{span(-left)} ago"
-
-
-def span(time: timedelta) -> str:
-    """The two largest units of a length of time: ``2 d 23 h``."""
-    seconds = max(0, round(time.total_seconds()))
-    parts: list[str] = []
-    for unit, length in _UNITS:
-        count, seconds = divmod(seconds, length)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
-
-
-def _lasting(ms: int) -> str:
-    return f"{ms} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s" if ms < 60_000 else span(timedelta(milliseconds=ms))
 
 
 def short(value: Json) -> str:

@@ -27,6 +27,7 @@ class Order:
     event: str | None
     payload: Mapping[str, Json] | None
     data: Mapping[str, Json] | None
+    user: str | None
     no_input: bool
 
 
@@ -64,8 +65,7 @@ async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
         output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
         payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
-    call = session.runner.start(
-        workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=session.settings.by
-    )
+    by, user = session.settings.by, order.user
+    call = session.runner.start(workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=by, user=user)
     agent = await session.follow(call)
     return await converse(session, agent) if talks else agent

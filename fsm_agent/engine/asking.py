@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fsm_agent.agent import Asked, Head, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.engine.effects import Asks
-from fsm_agent.engine.live import Live, Proposal, check_limits, step_weight
+from fsm_agent.engine.live import Live, Proposal, check_limits, step_weight, told
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Step, StepKind
@@ -21,8 +21,8 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
     for event in reply.events:
         if event not in program.workflow.events or event not in sendable:
             raise IllegalEvent(event, head.state, sendable, why=" as an answer to what its action asks")
-    delta = changes(data)
-    program.data_rules.check(delta, View(data))
+    delta, view = changes(data), View(data)
+    program.data_rules.check(delta, view)
     step = Step(
         version=head.version + 1,
         kind=StepKind.ASKED,
@@ -36,7 +36,7 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
     )
     moved = waits(head, step)._replace(unfolded=head.unfolded + step_weight(delta))
     check_limits(live, moved)
-    return Proposal(moved, step)
+    return Proposal(told(program, moved, view), step)
 
 
 def waits(head: Head, step: Step) -> Head:

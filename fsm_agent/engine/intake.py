@@ -138,11 +138,16 @@ def _told_who_was_first(live: Live, refusal: NotAsked) -> Generator[Effect, Any,
     """The refusal of an answer, with the one that was taken if that was not long ago."""
     head = live.head
     steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
-    for step in reversed(steps):
+    taken, asked = None, ()
+    for step in steps:
         source = live.program.workflow.by_path.get(step.source)
-        if source and source.ask and step.event in source.ask.events and step.entered:
-            return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(step))
-    return refusal
+        if step.kind is StepKind.ASKED:
+            asked = step.payload["events"]
+        elif step.entered:
+            if step.event in (source.ask.events if source and source.ask else asked):
+                taken = step
+            asked = ()
+    return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(taken)) if taken else refusal
 
 
 def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:

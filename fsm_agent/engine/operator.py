@@ -1,17 +1,17 @@
-"""The operator's hand: a parked agent tries again, something else happens to it, or an effect in doubt is settled.
-Each is a step on record."""
+"""The operator's hand: a parked agent tries again, something else happens to it, an effect in doubt is settled, or
+the agent ends whatever its workflow says. Each is a step on record."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from fsm_agent.agent import Problem, Status
+from fsm_agent.agent import ENDED, Problem, Status
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.engine.drive import drive
-from fsm_agent.engine.effects import Effect, ReadEffects
+from fsm_agent.engine.effects import Effect, Interrupt, ReadEffects
 from fsm_agent.engine.intake import Delivered
-from fsm_agent.engine.live import Live, Proposal, take, unpark
+from fsm_agent.engine.live import Live, Proposal, cancel, take, unpark
 from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
@@ -48,6 +48,23 @@ def settle_effect(
             raise Refused(f"{what}: let it go on with `--retry` or `--event`")
         yield from _check_open(agent_id, settlement.key)
         return (yield from _go_on(desk, live, unpark(live, event, exempt=False), settlement))
+
+    return (yield from patiently(attempt))
+
+
+def end_agent(desk: Desk, agent_id: str, event: Event) -> Flow:
+    """End an agent as cancelled, whatever its workflow makes of ``cancel``. Returns ``Delivered``; does nothing to one
+    that has ended."""
+
+    def attempt() -> Flow:
+        live, _ = yield from open_agent(desk, agent_id)
+        if live.head.status in ENDED:
+            return Delivered(live, None)
+        was_running = live.head.status is Status.RUNNING
+        yield from write(desk, live, cancel(live, event), from_outside=True)
+        if was_running:
+            yield Interrupt(agent_id, live.head.epoch)
+        return Delivered(live, "applied", (yield from drive(desk, live)))
 
     return (yield from patiently(attempt))
 

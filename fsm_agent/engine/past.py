@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsm_agent.engine.effects import Effect, Load, ReadHistory, ReadOrigin, ReadProgram
+from fsm_agent.engine.erased import ErasedProgram
 from fsm_agent.engine.live import Live
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay import Retelling
+from fsm_agent.erasing import extent_of
 from fsm_agent.errors import HistoryBroken, VersionMissing
 from fsm_agent.record import Origin, Record
 from fsm_agent.sealing import refuse_sealed
@@ -40,7 +42,17 @@ class Past:
         """The agent before the first step that is kept."""
         definition = first_definition(self.record, self.steps, self.origin)
         is_guessed = any(step.kind is StepKind.CREATED and not step.entered for step in self.steps[:1])
-        return Retelling(self.record.head.id, definition, self.programs, origin=self.origin, is_guessed=is_guessed)
+        extent, programs = extent_of(self.steps), self.programs
+        if extent is not None:
+            programs = {each: ErasedProgram(program.workflow, extent) for each, program in programs.items()}
+        return Retelling(
+            self.record.head.id,
+            definition,
+            programs,
+            origin=self.origin,
+            is_guessed=is_guessed,
+            is_erased=extent is not None,
+        )
 
     def at(self, version: int) -> Live:
         """The agent as it was at a version. Raises ``VersionMissing``, and ``HistoryBroken`` where a step makes no
@@ -56,6 +68,7 @@ class Past:
                 told.take(step)
             except Exception as error:  # whatever a damaged row makes go wrong
                 raise HistoryBroken(agent_id, step.version, error) from error
+        told.live.program = self.programs[told.head.definition]
         return told.live
 
 
@@ -70,9 +83,14 @@ def read_past(agent_id: str) -> Generator[Effect, Any, Past]:
     for said in [*(step.payload for step in steps), *([origin.values] if origin else [])]:
         refuse_sealed(said)
     programs: dict[str, Program] = {}
-    for definition in {first_definition(record, steps, origin), *_later_definitions(steps)}:
+    for definition in definitions(record, steps, origin):
         programs[definition] = yield ReadProgram(definition)
     return Past(record, steps, origin, programs)
+
+
+def definitions(record: Record, steps: Sequence[Step], origin: Origin | None) -> set[str]:
+    """Every definition that an agent was ever pinned to, as far as the steps go back."""
+    return {first_definition(record, steps, origin), *_later_definitions(steps)}
 
 
 def first_definition(record: Record, steps: Sequence[Step], origin: Origin | None) -> str:

@@ -29,7 +29,7 @@ from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Move, Taken
+from fsm_agent.machine import Move, Taken, timer_event
 from fsm_agent.record import Origin
 from fsm_agent.state import Transition
 from fsm_agent.step import Delta, Event, Step, StepKind
@@ -48,7 +48,7 @@ class Retelling:
 
     ``programs`` has every definition of the agent's life by its hash; ``definition`` is the one it began with.
     ``is_guessed`` says that an earlier version of the package wrote the beginning, and did not record what steps
-    entered.
+    entered; ``is_erased`` that words are erased, so that no guard can be asked what it said.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Retelling:
         *,
         origin: Origin | None = None,
         is_guessed: bool = False,
+        is_erased: bool = False,
     ) -> None:
         self._programs = programs
         program = programs[definition]
@@ -68,6 +69,7 @@ class Retelling:
             head, folded = origin.head, Folded(own(dict(origin.values)))
         self.live = Live(program, head._replace(definition=definition), folded, head.updated_ms)
         self.is_guessed = is_guessed
+        self.is_erased = is_erased
 
     @property
     def head(self) -> Head:
@@ -146,6 +148,8 @@ class Retelling:
         raise Untold(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
 
     def _would_do(self, timer: ArmedTimer, step: Step) -> bool:
+        if self.is_erased:
+            return step.kind is StepKind.REFUSED or self._may_do(timer, step)
         try:
             decision = self.live.program.decide_timer(
                 self.head.state, timer, self.live.scene(Event("after", step.payload))
@@ -157,6 +161,11 @@ class Retelling:
         move = decision.move
         is_told = self.is_guessed or step.entered == len(move.entered)
         return step.kind is StepKind.EVENT and move.target == step.target and is_told
+
+    def _may_do(self, timer: ArmedTimer, step: Step) -> bool:
+        """Whether the table has this way for a timer, whatever its guards say."""
+        moves = self.live.program.machine.moves(self.head.state, timer_event(timer.state, timer.label))
+        return any((move.target, len(move.entered)) == (step.target, step.entered) for move in moves)
 
 
 def owned(delta: Delta) -> Delta:

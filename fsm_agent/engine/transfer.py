@@ -102,7 +102,7 @@ class Transfer:
             return moved
         keeps = is_parked and moved.problem is not None and moved.problem.type != ACTION_CHANGED
         problem = moved.problem if keeps else self._why_parked(before)
-        anew = moved._replace(activation=moved.version, attempts=0, retry_ms=None)
+        anew = moved._replace(activation=moved.version, attempts=0, retry_ms=None, asked=None)
         return anew._replace(status=Status.PARKED, problem=problem)
 
     def _why_parked(self, before: State) -> Problem:

@@ -21,10 +21,11 @@ from fsm_agent.engine.effects import Effect, Interrupt, Now, ReadEffects
 from fsm_agent.engine.intake import Delivered
 from fsm_agent.engine.live import Live, Proposal, step_weight, told
 from fsm_agent.engine.meanwhile import insist
-from fsm_agent.engine.past import read_past
+from fsm_agent.engine.past import Past, read_past
 from fsm_agent.engine.restoring import difference, parts_of, restored
 from fsm_agent.engine.session import Desk, Flow, fingerprint, in_hand, patiently, started, write
-from fsm_agent.errors import AgentExists, Conflict
+from fsm_agent.erasing import Extent, extent_of
+from fsm_agent.errors import AgentErased, AgentExists, Conflict
 from fsm_agent.record import Creation
 from fsm_agent.step import Delta, Event, Step, StepKind
 
@@ -40,7 +41,7 @@ class WentBack:
 def rewind(desk: Desk, agent_id: str, version: int, *, by: str | None, expect_version: int | None = None) -> Flow:
     """Bring an earlier version back as a new step, and drive on. Returns ``WentBack``.
 
-    Raises ``VersionMissing``, and ``Conflict`` if the agent is not at ``expect_version``.
+    Raises ``VersionMissing``, ``AgentErased``, and ``Conflict`` if the agent is not at ``expect_version``.
     """
     event = Event("rewind", {"version": version}, by)
     return (yield from patiently(lambda: _rewind(desk, agent_id, event, expect_version)))
@@ -50,6 +51,7 @@ def _rewind(desk: Desk, agent_id: str, event: Event, expect_version: int | None)
     past, version = (yield from read_past(agent_id)), event.payload["version"]
     live = in_hand(desk, past.record, (yield Now()))
     yield from insist(live, event, expect_version)
+    _refuse_erased(past)
     then = past.at(version)
     was_running = live.head.status is Status.RUNNING
     proposal = _back(live, then, event)
@@ -64,6 +66,12 @@ def _rewind(desk: Desk, agent_id: str, event: Event, expect_version: int | None)
         is_current = yield from drive(desk, live)
     since = (entry for entry in effects if entry.activation > version or entry.begun_ms >= then.head.updated_ms)
     return WentBack(Delivered(live, None, is_current), tuple(since))
+
+
+def _refuse_erased(past: Past) -> None:
+    """Whoever was erased has nothing to go on with."""
+    if extent_of(past.steps) is Extent.WHOLE:
+        raise AgentErased(past.record.head.id)
 
 
 def _back(live: Live, then: Live, event: Event) -> Proposal:
@@ -100,14 +108,16 @@ def fork(desk: Desk, agent_id: str, version: int | None, *, new_id: str, key: st
     """Bring another agent into being, as this one was at a version (``None`` is the present one). Returns
     ``Delivered``; a repeat of ``key`` gives the agent that the first call made.
 
-    Raises ``VersionMissing``, and ``AgentExists`` if the new id is taken.
+    Raises ``VersionMissing``, ``AgentErased``, and ``AgentExists`` if the new id is taken.
     """
     what = fingerprint("fork", agent_id, version)
     if key is not None and (known := (yield from made_before(desk, key, what))):
         return known
     past = yield from read_past(agent_id)
+    _refuse_erased(past)
     then = past.at(past.last if version is None else version)
     live = started(then.program, new_id, (yield Now()), own(dict(then.folded.values)))
+    live.head = live.head._replace(user=past.record.head.user)
     proposal = _branch(live, then, agent_id, by)
     try:
         head = yield Creation(proposal.head, (proposal.step,), key, what)
@@ -131,5 +141,5 @@ def _branch(live: Live, then: Live, agent_id: str, by: str | None) -> Proposal:
         delta=Delta(own(live.folded.values)),
         by=by,
     )
-    branch = restored(then.program, live.head._replace(user=then.head.user), step, live.folded.values)
+    branch = restored(then.program, live.head, step, live.folded.values)
     return Proposal(told(then.program, branch, live.folded.values), step)

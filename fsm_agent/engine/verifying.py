@@ -15,9 +15,11 @@ from fsm_agent.delta import fold, own
 from fsm_agent.engine.past import Past
 from fsm_agent.engine.replay import Retelling, owned
 from fsm_agent.engine.restoring import alike, parts_of
+from fsm_agent.erasing import ERASED
 from fsm_agent.jsontypes import Json
 from fsm_agent.record import Record
 from fsm_agent.retrospect import Mismatch
+from fsm_agent.sealing import MARK
 from fsm_agent.step import Step, StepKind, iso
 from fsm_agent.wording import shortened
 from fsm_agent.workflow import lineage
@@ -133,7 +135,7 @@ class _Audit:
             yield Mismatch(step.version, f"it goes back to version {version!r}, which was not there before it")
         elif version in self._then:
             head, values = self._then[version]
-            said = {name: part for name, part in step.payload.items() if name != "version"}
+            said = {name: part for name, part in step.payload.items() if name not in ("version", MARK)}
             if not alike(said, parts_of(head)) or step.target != head.state:
                 yield Mismatch(step.version, f"it brings back {shortened(said)}, and version {version} was otherwise")
             yield from _fields(step.version, self.told.values, values, f"was otherwise at version {version}")
@@ -145,6 +147,8 @@ class _Audit:
             return
         for name, word in TOLD.items():
             told, kept = _comparable(self.told.head, name), _comparable(record.head, name)
+            if name == "asked" and self.told.is_erased:
+                told = _nameless(told, kept)
             if told != kept and not (self.told.is_guessed and name in _GUESSED):
                 yield Mismatch(None, f"{word}: the history tells {shortened(told)}, the store says {shortened(kept)}")
         yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
@@ -176,6 +180,14 @@ def _comparable(head: Head, name: str) -> Any:
     if name == "problem" and part is not None:
         return part.type, part.message
     return dict(part) if isinstance(part, Mapping) else part
+
+
+def _nameless(told: Any, kept: Any) -> Any:
+    """What is told of a question, without the names that are erased of those whom it is for."""
+    if told is None or kept is None or len(told.to) != len(kept.to):
+        return told
+    to = tuple(ERASED if now == ERASED else then for then, now in zip(told.to, kept.to, strict=True))
+    return replace(told, to=to)
 
 
 def _fields(version: int | None, told: Mapping[str, Json], kept: Mapping[str, Json], why: str) -> Iterator[Mismatch]:

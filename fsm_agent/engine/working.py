@@ -48,7 +48,7 @@ from fsm_agent.user import UserRecord
 from fsm_agent.wording import listed
 
 #: How often a step is tried that others keep from committing by changing the same user.
-_PATIENCE: Final = 20
+_PATIENCE: Final = 200
 
 
 def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:

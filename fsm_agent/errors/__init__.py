@@ -18,6 +18,7 @@ FsmAgentError
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentErased            it served somebody who is forgotten
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
@@ -61,6 +62,7 @@ Each message is one sentence that says what happened, where, and what is allowed
 """
 
 from fsm_agent.errors.agents import (
+    AgentErased,
     AgentExists,
     AgentNotFound,
     Conflict,
@@ -127,6 +129,7 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentErased",
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",

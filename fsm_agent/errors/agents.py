@@ -101,6 +101,14 @@ class OtherWorkflow(Refused):
         )
 
 
+class AgentErased(Refused):
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(
+            f"agent {agent_id!r} is erased, since the person whom it served is forgotten: it can be looked at, and "
+            "neither be brought back nor be forked"
+        )
+
+
 class VersionMissing(Refused):
     def __init__(self, agent_id: str, version: int, first: int, last: int, *, is_forgotten: bool = False) -> None:
         there = f"there is version {first}" if first == last else f"there are versions {first} to {last}"

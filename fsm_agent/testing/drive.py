@@ -29,6 +29,7 @@ from fsm_agent.runner import Runner
 from fsm_agent.step import Step
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
+from fsm_agent.user import UserRecord
 from fsm_agent.workflow import Workflow
 
 Result = TypeVar("Result")
@@ -49,22 +50,37 @@ def drive(
     *,
     actions: Mapping[str, Script] | None = None,
     data: Mapping[str, Json] | None = None,
+    user: str | None = None,
+    remembered: Mapping[str, Json] | None = None,
 ) -> Drive:
-    """Create an agent of ``workflow`` and drive it until it waits. Raises what ``Runner.start`` raises."""
-    return Drive(workflow if isinstance(workflow, Workflow) else load(workflow), actions or {}, data or {})
+    """Create an agent of ``workflow`` and drive it until it waits. Raises what ``Runner.start`` raises.
+
+    ``user`` is whom it serves, and ``remembered`` what is known of them before.
+    """
+    declared = workflow if isinstance(workflow, Workflow) else load(workflow)
+    return Drive(declared, actions or {}, data or {}, user=user, remembered=remembered)
 
 
 class Drive:
     """One agent under test. Each call drives it until it waits, ends or parks."""
 
     def __init__(
-        self, workflow: Workflow, actions: Mapping[str, Script], data: Mapping[str, Json], *, url: str = "memory://"
+        self,
+        workflow: Workflow,
+        actions: Mapping[str, Script],
+        data: Mapping[str, Json],
+        *,
+        user: str | None = None,
+        remembered: Mapping[str, Json] | None = None,
+        url: str = "memory://",
     ) -> None:
         self.workflow = workflow
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
         self._runner = Runner(store, hands=ScriptedHands(actions, self.clock, store))
-        self.agent: Agent = _finish(self._runner.start(workflow, data=data))
+        if user is not None and remembered:
+            _finish(store.save_user(UserRecord(user, 1, remembered, self.clock.ms)))
+        self.agent: Agent = _finish(self._runner.start(workflow, data=data, user=user))
 
     @property
     def state(self) -> str:
@@ -82,6 +98,12 @@ class Drive:
     def prompt(self) -> str | None:
         """What the agent asks, if it asks anything."""
         return self.agent.question.prompt if self.agent.question else None
+
+    @property
+    def remembered(self) -> Mapping[str, Json]:
+        """What is known of whom it serves."""
+        user = self.agent.user
+        return {} if user is None else _finish(self._runner.store.user(user)).values
 
     @property
     def history(self) -> Sequence[Step]:
