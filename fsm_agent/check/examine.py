@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from fsm_agent.check.builtins import built_in_findings
+from fsm_agent.check.codes import Code
 from fsm_agent.check.expressions import expression_findings
 from fsm_agent.check.merging import merge_findings
 from fsm_agent.check.migrations import migration_findings
@@ -36,13 +37,16 @@ def _further(draft: Workflow, document: Json, found: list[Finding]) -> list[Find
     findings = list(migration_findings(draft)) if not is_invalid(found) else []
     findings += expression_findings(draft)
     findings += [each for each in merge_findings(draft) if str(each.path[1]).removeprefix("user.") not in unread]
+    children = document.get("workflows")
+    hides_children = isinstance(children, dict) and len(draft.workflows) < len(children)  # a file has mistakes
     for name, child in draft.workflows.items():
-        if isinstance(written := document["workflows"][name], dict):
+        if isinstance(written := children[name], dict):
             path: Path = ("workflows", name)
             inside = [replace(each, path=each.path[2:]) for each in found if each.path[:2] == path]
             findings += below(path, _further(child, written, inside))
     if not any(each.path[:1] in _NAMING for each in [*found, *findings]):
-        findings += built_in_findings(draft)
+        about = built_in_findings(draft)
+        findings += [each for each in about if not (hides_children and each.code == Code.UNKNOWN_CHILD)]
     return findings
 
 
