@@ -20,6 +20,7 @@ from fsm_agent.dialect.read import ResolveModel
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.recall import ProgressRule, Recall
 from fsm_agent.state import Ask, Duration, MergePolicy, Retry, Transition, compact
 from fsm_agent.wording import shortened
 
@@ -81,7 +82,7 @@ class Workflow(words.Workflow):
     """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
 
     ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload;
-    ``merge`` says of data fields how two people's changes become one.
+    ``merge`` says of data fields how two people's changes become one; ``workflows`` are those of child agents.
     """
 
     def __init__(
@@ -96,12 +97,28 @@ class Workflow(words.Workflow):
         on: Mapping[str, Choice] | None = None,
         limits: words.Limits | Mapping[str, Json] | None = None,
         merge: Mapping[str, MergePolicy] | None = None,
+        conversation: Recall | Mapping[str, Json] | None = None,
+        user: Fields | None = None,
+        progress: ProgressRule | Mapping[str, str] | None = None,
+        workflows: Mapping[str, words.Workflow | Mapping[str, Json]] | None = None,
         migrations: Sequence[Migration | Mapping[str, Json]] = (),
         description: str = "",
     ) -> None:
         mistakes: list[Finding] = []
         schema = model_schema(data) if is_model(data) else {}
-        told = {"events": events, "on": on, "limits": limits, "merge": merge, "migrations": migrations}
+        children = {key: each for key, each in (workflows or {}).items() if isinstance(each, words.Workflow)}
+        told = {
+            "events": events,
+            "on": on,
+            "limits": limits,
+            "merge": merge,
+            "conversation": conversation,
+            "user": user,
+            "progress": progress,
+            # a workflow is taken as it is: in the document its own name stands for it
+            "workflows": {key: key if key in children else each for key, each in (workflows or {}).items()},
+            "migrations": migrations,
+        }
         document = compact(description=description, **{key: _plain(value) for key, value in told.items()}) | {
             "workflow": name,
             "version": version,
@@ -109,7 +126,7 @@ class Workflow(words.Workflow):
             "initial": initial,
             "states": _states(states, ("states",), mistakes),
         }
-        read, findings = examine(document, resolve_model=lambda _: schema)
+        read, findings = examine(document, resolve_model=lambda _: schema, resolve_workflow=_among(children))
         if read is None or mistakes:
             raise WorkflowInvalid(mistakes + findings)
         self._become(read)
@@ -174,10 +191,8 @@ def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dic
 def _plain(value: Any) -> Json:
     """A value of the declaration as YAML would give it."""
     match value:
-        case Transition() | Retry() | Ask() | Migration():
+        case Transition() | Retry() | Ask() | Migration() | words.Limits() | Recall() | ProgressRule():
             return value.to_json()
-        case words.Limits():
-            return compact(steps=value.steps, visits=dict(value.visits))
         case Duration():
             return value.text
         case Mapping():
@@ -186,6 +201,15 @@ def _plain(value: Any) -> Json:
             return [_plain(each) for each in value]
         case _:
             return _action_name(value) if callable(value) else value
+
+
+def _among(children: Mapping[str, words.Workflow]) -> Callable[[str], words.Workflow]:
+    def find(name: str) -> words.Workflow:
+        if name not in children:
+            raise ValueError("only a file can name another file: write Workflow.load(...)")
+        return children[name]
+
+    return find
 
 
 def _reference(function: Callable[..., Any]) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path as FilePath
-from typing import Any, Final, TypeAlias
+from typing import TypeAlias
 
 import yaml
-import yamlcore
 
 from fsm_agent.check.examine import examine
+from fsm_agent.dialect.children import DEEPEST_CHILD
 from fsm_agent.dialect.positions import locate
 from fsm_agent.dialect.read import ResolveModel, is_invalid
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.finding import Finding
+from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json
 from fsm_agent.parsing import LARGEST, composed, text_of
 from fsm_agent.workflow import Workflow
@@ -37,28 +39,97 @@ def loads(text: str, *, file: str = "<string>", resolve_model: ResolveModel | No
 def inspect_file(
     path: str | FilePath, *, resolve_model: ResolveModel | None = None, checks: Iterable[Check] = ()
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow, ``None`` if there are errors, and all findings in the order of the file."""
-    try:
-        text = text_of(FilePath(path))
-    except WorkflowInvalid as error:
-        return None, list(error.findings)
-    return inspect_text(text, file=str(path), resolve_model=resolve_model, checks=checks)
+    """The workflow, ``None`` if there are errors, and all findings in the order of the file; those of files that it
+    embeds come after them."""
+    return _Files(resolve_model, tuple(checks)).inspect(FilePath(path))
 
 
 def inspect_text(
     text: str, *, file: str = "<string>", resolve_model: ResolveModel | None = None, checks: Iterable[Check] = ()
 ) -> tuple[Workflow | None, list[Finding]]:
     """As ``inspect_file``. ``checks`` run only once the declaration itself has no mistakes."""
+    return _Files(resolve_model, tuple(checks)).read(text, file)
+
+
+@dataclass
+class _Files:
+    """The file of a workflow and those that it embeds, each read once."""
+
+    resolve_model: ResolveModel | None
+    checks: tuple[Check, ...]
+    #: what has come of those that have been read, by their resolved paths
+    known: dict[FilePath, Workflow | None] = field(default_factory=dict)
+    #: those that are being read, each of which embeds the next
+    open: list[FilePath] = field(default_factory=list)
+
+    def inspect(self, path: FilePath) -> tuple[Workflow | None, list[Finding]]:
+        try:
+            text = text_of(path)
+        except WorkflowInvalid as error:
+            return None, list(error.findings)
+        self.open.append(path.resolve())
+        try:
+            return self.read(text, str(path), path.parent)
+        finally:
+            self.open.pop()
+
+    def read(self, text: str, file: str, folder: FilePath | None = None) -> tuple[Workflow | None, list[Finding]]:
+        """What the text of a file says; ``folder`` is where the files are that it may embed."""
+        try:
+            document, composer = composed(text.removeprefix("\ufeff"), file)
+        except WorkflowInvalid as error:
+            return None, list(error.findings)
+        below: list[Finding] = []
+        resolve = partial(self._child, folder, below) if folder else None
+        workflow, mistakes = examine(document, resolve_model=self.resolve_model, resolve_workflow=resolve)
+        findings = composer.findings + [each for each in mistakes if each.path not in composer.explained]
+        if workflow is not None and not is_invalid(findings + below):
+            elsewhere = tuple(_embedded(document))  # what is found there has been told by those files themselves
+            for check in self.checks:
+                findings += [each for each in check(workflow) if not any(map(partial(_is_in, each.path), elsewhere))]
+        is_right = workflow is not None and not is_invalid(findings + below)
+        return workflow if is_right else None, locate(findings, composer.positions) + below
+
+    def _child(self, folder: FilePath, below: list[Finding], name: str) -> Workflow | None:
+        """The workflow of a file that another one names; raises ``ValueError`` if it may not, and leaves what is wrong
+        with it in ``below``."""
+        path = _inside(folder, name)
+        if path in self.open:
+            way = [*self.open[self.open.index(path) :], path]
+            raise ValueError(f"it would contain itself: {' -> '.join(each.name for each in way)}")
+        if len(self.open) > DEEPEST_CHILD:
+            raise ValueError(f"files may stand {DEEPEST_CHILD} deep within one, and this one is deeper")
+        if path not in self.known:
+            self.known[path], findings = self.inspect(folder / name)
+            below += findings
+        return self.known[path]
+
+
+def _inside(folder: FilePath, name: str) -> FilePath:
+    """The resolved path of a file below ``folder``; raises ``ValueError``."""
     try:
-        document, composer = composed(text.removeprefix("\ufeff"), file)
-    except WorkflowInvalid as error:
-        return None, list(error.findings)
-    workflow, mistakes = examine(document, resolve_model=resolve_model)
-    findings = composer.findings + [each for each in mistakes if each.path not in composer.explained]
-    if workflow is not None and not is_invalid(findings):
-        for check in checks:
-            findings += check(workflow)
-    return None if is_invalid(findings) else workflow, locate(findings, composer.positions)
+        path, home = (folder / name).resolve(), folder.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links
+        raise ValueError(f"it cannot be found: {error}") from None
+    if path.suffix not in {".yaml", ".yml"}:
+        raise ValueError("a workflow is a file that ends in .yaml or .yml")
+    if FilePath(name).is_absolute() or ".." in FilePath(name).parts or not path.is_relative_to(home):
+        raise ValueError("a file can embed files of its own folder, and of folders in it, and this is elsewhere")
+    return path
+
+
+def _embedded(document: Json, path: Path = ()) -> Iterator[Path]:
+    """Where a document embeds other files."""
+    for name, child in document.get("workflows", {}).items():
+        where = (*path, "workflows", name)
+        if isinstance(child, str):
+            yield where
+        else:
+            yield from _embedded(child, where)
+
+
+def _is_in(path: Path, place: Path) -> bool:
+    return path[: len(place)] == place
 
 
 def dump(document: Json) -> str:

@@ -6,11 +6,13 @@ proof or says nothing: what depends on data or on people is taken to be possible
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from fsm_agent.check.behaviour import Behaviour
+from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
+from fsm_agent.check.examine import below
 from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.check.merging import merge_findings
 from fsm_agent.check.migrations import migration_findings
@@ -25,18 +27,27 @@ Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
 
 
 def check_workflow(
-    workflow: Workflow, *, actions: Mapping[str, Signature] | None = None, unfound: Mapping[str, str] | None = None
+    workflow: Workflow,
+    *,
+    actions: Mapping[str, Signature] | None = None,
+    tools: Collection[str] | None = None,
+    unfound: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """All findings, in a stable order. ``actions`` are those there are, by the names that ``do`` uses; without it
-    every name is trusted. ``unfound`` says, where it is known, why a name leads to no action."""
+    """All findings, in a stable order, those of children included. ``actions`` are those there are, by the names that
+    ``do`` uses, and ``tools`` those that models can be given; without it every name is trusted. ``unfound`` says, where
+    it is known, why a name leads to nothing."""
     guards = Guards(workflow)
     findings = expression_findings(workflow, guards=guards) + list(merge_findings(workflow))
     if not findings:
         findings += long_lists(workflow, guards)
     findings += migration_findings(workflow)
-    behaviour = Behaviour(workflow, actions, unfound or {})
+    findings += built_in_findings(workflow)
+    behaviour = Behaviour(workflow, actions, tools, unfound or {})
     for analysis in _analyses():
         findings += analysis(behaviour)
+    for name, child in workflow.workflows.items():
+        of_child = check_workflow(child, actions=actions, tools=tools, unfound=unfound)
+        findings += below(("workflows", name), of_child)
     return sorted(findings, key=lambda finding: (finding.code, [str(part) for part in finding.path], finding.message))
 
 
@@ -60,4 +71,5 @@ def _analyses() -> tuple[Analysis, ...]:
         actions.undeclared_results,
         actions.unhandled_results,
         actions.unknown_upcasts,
+        actions.unknown_tools,
     )

@@ -1,6 +1,6 @@
-"""Whether the actions that a workflow names are there and fit. Each function is one diagnostic.
+"""Whether the actions and tools that a workflow names are there and fit. Each function is one diagnostic.
 
-Nothing can be said where no actions are known: then every name is trusted.
+Nothing can be said where none are known: then every name is trusted. Built-in actions are looked at by ``builtins``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import state_path
+from fsm_agent.dialect.builtins import BUILT_INS, tools_of
 from fsm_agent.finding import Finding
 from fsm_agent.signature import Signature
 from fsm_agent.state import State
@@ -20,7 +21,7 @@ def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
     """Names that no allowed module has."""
     known = behaviour.actions
     for leaf in behaviour.leaves:
-        if known is not None and leaf.do is not None and leaf.do not in known:
+        if known is not None and leaf.do is not None and leaf.do not in known and leaf.do not in BUILT_INS:
             near = did_you_mean(leaf.do, known) or f"; there is {listed(sorted(known))}"
             message = behaviour.unfound.get(leaf.do, f"there is no action `{leaf.do}`{near}")
             yield Code.UNKNOWN_ACTION.found(message, (*state_path(leaf.path), "do"))
@@ -72,10 +73,21 @@ def unknown_upcasts(behaviour: Behaviour) -> Iterator[Finding]:
             yield Code.UNKNOWN_UPCAST.found(message, ("migrations", index, "upcast"))
 
 
+def unknown_tools(behaviour: Behaviour) -> Iterator[Finding]:
+    """Tools that no allowed module has."""
+    known = behaviour.tools
+    for leaf in behaviour.leaves:
+        for name, way in tools_of(leaf).items():
+            if known is not None and name not in known:
+                near = did_you_mean(name, known) or f"; there is {listed(sorted(known))}"
+                message = behaviour.unfound.get(name, f"there is no tool `{name}`{near}")
+                yield Code.UNKNOWN_TOOL.found(message, (*state_path(leaf.path), "with", "tools", *way))
+
+
 def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:
     for leaf in behaviour.leaves:
         signature = (behaviour.actions or {}).get(leaf.do or "")
-        if signature is not None:
+        if signature is not None and leaf.do not in BUILT_INS:
             yield leaf, signature
 
 

@@ -8,12 +8,13 @@ asked already answers the same again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from fsm_agent.check.sites import Site, handler_sites, timer_sites
+from fsm_agent.dialect.builtins import BUILT_INS, Ending, answers_of, emitted_by
 from fsm_agent.expressions.text import masked, mentions
 from fsm_agent.signature import Signature
 from fsm_agent.state import State
@@ -57,7 +58,9 @@ class Behaviour:
 
     workflow: Workflow
     actions: Mapping[str, Signature] | None = None
-    #: name of an action -> the sentence that says why there is none
+    #: the tools there are; ``None`` trusts every name
+    tools: Collection[str] | None = None
+    #: name of an action or a tool -> the sentence that says why there is none
     unfound: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -93,20 +96,25 @@ class Behaviour:
         """The events that the action of a leaf may name.
 
         Where it does not say, every event counts that is handled there, but for those that come from outside: a
-        question offers them, or a state without an action takes them too.
+        question offers them, or a state without an action takes them too. A model that chooses may choose those too.
         """
         if leaf.do is None:
             return frozenset()
+        handled = frozenset(self.workflow.handled(leaf.path)) & self.workflow.events.keys()
+        if leaf.do in BUILT_INS:
+            said = emitted_by(self.workflow, leaf)
+            return handled if said is None else said
         known = self.actions.get(leaf.do) if self.actions else None
         if known is not None and known.emits is not None:
             return known.emits
-        return frozenset(self.workflow.handled(leaf.path)) & self.workflow.events.keys() - self._external
+        return handled - self._external
 
     @cached_property
     def _external(self) -> frozenset[str]:
-        waiting = [leaf for leaf in self.leaves if leaf.do is None]
+        waiting = [leaf for leaf in self.leaves if leaf.do is None or is_question(leaf)]
         taken = {event for leaf in waiting for event in self.workflow.handled(leaf.path)}
-        return frozenset(taken | {event for leaf in waiting if leaf.ask for event in leaf.ask.events})
+        asked = {event for leaf in waiting if leaf.ask for event in leaf.ask.events}
+        return frozenset(taken | asked | {event for leaf in self.leaves for event in answers_of(leaf)})
 
     def _ways(self, leaf: State) -> Iterator[Way]:
         events = [event for event in self.workflow.handled(leaf.path) if can_happen(event, leaf)]
@@ -119,6 +127,12 @@ class Behaviour:
                 named = site.transition.target
                 target = leaf.path if named is None else self.workflow.leaf(named).path
                 yield Way(leaf.path, target, event, site, is_counted)
+
+
+def is_question(leaf: State) -> bool:
+    """Whether all that the action of a leaf does is to ask."""
+    built_in = BUILT_INS.get(leaf.do or "")
+    return built_in is not None and built_in.ending is Ending.QUESTION
 
 
 def can_happen(event: str, leaf: State) -> bool:

@@ -35,6 +35,7 @@ class Code(StrEnum):
     NO_JSON = "FSM207", _ERROR, "an expression gives what JSON cannot hold"
     WHOLE_LIST = "FSM208", _WARNING, "a guard converts a whole list each time"
     UNFIT_POLICY = "FSM209", _ERROR, "a merge policy does not fit its field"
+    UNFIT_VALUE = "FSM210", _ERROR, "an expression gives what its place cannot use"
 
     UNREACHABLE = "FSM301", _ERROR, "a state is never entered"
     TRAPPED = "FSM302", _ERROR, "no final state can be reached from a state"
@@ -51,6 +52,12 @@ class Code(StrEnum):
     UNDECLARED_RESULT = "FSM404", _ERROR, "an action names an event that the workflow does not declare"
     UNHANDLED_RESULT = "FSM405", _ERROR, "an action names an event that nothing handles"
     UNKNOWN_UPCAST = "FSM406", _ERROR, "an `upcast` function is missing"
+    NO_EVENT = "FSM407", _ERROR, "a built-in action has no event to end with"
+    NO_CHOICE = "FSM408", _ERROR, "a model has nothing to choose from"
+    NO_APPROVAL = "FSM409", _ERROR, "nobody can say whether a tool may be called"
+    UNKNOWN_TOOL = "FSM410", _ERROR, "a tool is missing"
+    UNKNOWN_CHILD = "FSM411", _ERROR, "the workflow of a child is unknown"
+    NO_START = "FSM412", _ERROR, "a child cannot be started like this"
 
     NOT_OLDER = "FSM501", _ERROR, "a migration does not come from an older version"
     UNKNOWN_PLACE = "FSM502", _ERROR, "a migration leads to an unknown state"

@@ -8,6 +8,7 @@ from itertools import takewhile
 from fsm_agent.check.behaviour import Behaviour, can_happen, choosable
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import Site, sites, state_path, timer_sites
+from fsm_agent.dialect.builtins import answers_of
 from fsm_agent.finding import Finding
 from fsm_agent.state import State
 from fsm_agent.workflow import lineage
@@ -60,9 +61,9 @@ def impossible_timers(behaviour: Behaviour) -> Iterator[Finding]:
 def endless_questions(behaviour: Behaviour) -> Iterator[Finding]:
     """Questions that may wait for ever."""
     for leaf in behaviour.leaves:
-        if leaf.ask and not any(behaviour.timers(leaf.path)):
+        if (leaf.ask or answers_of(leaf)) and not any(behaviour.timers(leaf.path)):
             message = f"the question of state `{leaf.path}` has no deadline: add a timer under `after`"
-            yield Code.NO_DEADLINE.found(message, (*state_path(leaf.path), "ask"), at_key=True)
+            yield Code.NO_DEADLINE.found(message, (*state_path(leaf.path), "ask" if leaf.ask else "do"), at_key=True)
 
 
 def _chosen(behaviour: Behaviour, leaf: State) -> Iterator[Site]:

@@ -16,8 +16,9 @@ from fsm_agent.check.behaviour import Behaviour, Way
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import state_path
 from fsm_agent.finding import Finding
+from fsm_agent.state import State
 from fsm_agent.wording import listed
-from fsm_agent.workflow import lineage
+from fsm_agent.workflow import Limits, lineage
 
 #: Leaves; an edge carries the first of its ways as ``way``.
 Graph: TypeAlias = Any
@@ -65,11 +66,13 @@ def trapped_states(behaviour: Behaviour) -> Iterator[Finding]:
 def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
     """Actions that can follow each other for ever, with no wait, timer or limit between them."""
     limits = behaviour.workflow.limits
-    if limits.steps is not None:
+    if limits.steps is not None or limits.wall_time is not None:
         return
     there = reached(behaviour)
     emits = {
-        leaf.path: behaviour.emits(leaf) | {"error"} for leaf in behaviour.leaves if leaf.do and leaf.path in there
+        leaf.path: ({"error"} if _is_bounded(leaf, limits) else behaviour.emits(leaf) | {"error"})
+        for leaf in behaviour.leaves
+        if leaf.do and leaf.path in there
     }
     free = [
         way
@@ -87,6 +90,12 @@ def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
                 f"nothing bounds the cycle {_drawn(witness)}: set `limits` (steps, or visits of one of its states)"
             )
             yield Code.UNBOUNDED.found(message, state_path(first), witness=witness)
+
+
+def _is_bounded(leaf: State, limits: Limits) -> bool:
+    """Whether what an action does takes time by itself, or of something that agents have only so much of."""
+    is_model = str(leaf.do).startswith("llm.") and (limits.tokens is not None or limits.cost is not None)
+    return leaf.do == "wait" or is_model
 
 
 def reached(behaviour: Behaviour) -> frozenset[str]:

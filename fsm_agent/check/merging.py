@@ -18,13 +18,15 @@ _NUMBERS: Final = frozenset({"integer", "number"})
 
 def merge_findings(workflow: Workflow) -> Iterator[Finding]:
     """Policies of fields that there are not, and those that could not merge what their fields hold."""
+    user = {f"user.{field}": schema for field, schema in workflow.user.items()}
     for field, policy in workflow.merge.items():
         path = ("merge", field)
-        if field not in workflow.data:
-            near = did_you_mean(field, workflow.data) or f"; there is {listed(workflow.data)}"
-            yield Code.UNKNOWN_FIELD.found(f"there is no data field `{field}` to merge{near}", path, at_key=True)
-        elif wanted := _misfit(policy, workflow.data[field]):
-            kinds = " or ".join(sorted(json_types(workflow.data[field])))
+        what, fields = ("user field", user) if field.startswith("user.") else ("data field", workflow.data)
+        if field not in fields:
+            near = did_you_mean(field, fields) or f"; there is {listed(fields)}"
+            yield Code.UNKNOWN_FIELD.found(f"there is no {what} `{field}` to merge{near}", path, at_key=True)
+        elif wanted := _misfit(policy, fields[field]):
+            kinds = " or ".join(sorted(json_types(fields[field])))
             yield Code.UNFIT_POLICY.found(f"`{policy}` merges {wanted}, and `{field}` is {kinds}", path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fsm_agent.check import check_workflow
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
 from fsm_agent.cli.sheet import visible
+from fsm_agent.dialect.builtins import BUILT_INS, tools_of
 from fsm_agent.errors import ActionError
 from fsm_agent.finding import Finding, Severity
 from fsm_agent.loader import inspect_file
@@ -55,7 +56,8 @@ def inspect_files(files: Iterable[Path], actions: Actions) -> Report:
 def _inspect(path: Path, actions: Actions) -> list[Finding]:
     def check(workflow: Workflow) -> list[Finding]:
         known, unfound = _looked_up(workflow, actions)
-        return check_workflow(workflow, actions=known, unfound=unfound)
+        tools, no_tools = _tools(workflow, actions)
+        return check_workflow(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
 
     return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
 
@@ -63,7 +65,8 @@ def _inspect(path: Path, actions: Actions) -> list[Finding]:
 def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signature], Mapping[str, str]]:
     """What is known of the actions and upcasts of a workflow, and why those with a module are not found. Where no
     module is allowed, bare names are trusted."""
-    named = sorted({leaf.do for leaf in workflow.leaves if leaf.do})
+    every = list(_family(workflow))
+    named = sorted({leaf.do for each in every for leaf in each.leaves if leaf.do and leaf.do not in BUILT_INS})
     bare = actions.names() if actions.are_listed else (name for name in named if ":" not in name)
     known = {name: actions.signature(name) or Signature() for name in bare}
     unfound: dict[str, str] = {}
@@ -73,13 +76,34 @@ def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signa
                 known[name] = actions.find(name).signature
             except ActionError as error:
                 unfound[name] = str(error)
-    for name in filter(None, [migration.upcast for migration in workflow.migrations]):
+    for name in filter(None, [migration.upcast for each in every for migration in each.migrations]):
         try:
             actions.function(name)
             known.setdefault(name, Signature())
         except ActionError as error:
             unfound[name] = str(error)
     return known, unfound
+
+
+def _tools(workflow: Workflow, actions: Actions) -> tuple[set[str], Mapping[str, str]]:
+    """The tools of a workflow that are found or, where no module is allowed, trusted; and why the others are not."""
+    found: set[str] = set()
+    unfound: dict[str, str] = {}
+    for name in {name for each in _family(workflow) for leaf in each.leaves for name in tools_of(leaf)}:
+        try:
+            if actions.are_listed or ":" in name:
+                actions.tool(name)
+            found.add(name)
+        except ActionError as error:
+            unfound[name] = str(error)
+    return found, unfound
+
+
+def _family(workflow: Workflow) -> Iterator[Workflow]:
+    """A workflow and those that it embeds."""
+    yield workflow
+    for child in workflow.workflows.values():
+        yield from _family(child)
 
 
 def print_report(report: Report, format_name: str) -> None:

@@ -176,6 +176,15 @@ def answers_of(state: State) -> tuple[str, ...]:
             return ()
 
 
+def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:
+    """The tools that the model of a state may call, by name, each with its way down from ``tools``."""
+    given = state.with_.get("tools", ()) if state.do == "llm.agent" else ()
+    return {
+        each["tool"] if isinstance(each, dict) else each: (index, "tool") if isinstance(each, dict) else (index,)
+        for index, each in enumerate(given)
+    }
+
+
 def first_event(child: Workflow) -> str | None:
     """What a child begins with that is told nothing: ``created`` if its initial state works, else the only declared
     event that this state itself handles. ``None`` if it has to be said."""

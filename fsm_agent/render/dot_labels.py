@@ -9,7 +9,7 @@ from fsm_agent.render.markup import Line, Look, Run, paragraph, table
 from fsm_agent.render.overlay import Mark
 from fsm_agent.render.palette import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
 from fsm_agent.render.text import clean
-from fsm_agent.render.wording import Compartment, Detail, DetailKind, Label
+from fsm_agent.render.wording import QUOTED, Compartment, Detail, Label
 
 #: Points. Lines wrap at these widths; what is longer than so many lines is cut, and whole in the tooltip.
 _NODE_WIDTH: Final = 250
@@ -63,7 +63,7 @@ def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[lis
 
 def _detail(detail: Detail, tone: Tone) -> list[Line]:
     text, muted = Look(_TEXT_SIZE, tone.ink), Look(_TEXT_SIZE, tone.muted)
-    if detail.kind is DetailKind.ASK:
+    if detail.kind in QUOTED:
         quoted = Look(_TEXT_SIZE, tone.ink, italic=True)
         return paragraph(str(detail), quoted, width=_NODE_WIDTH, most=_MOST_LINES)
     word = f"{DETAIL_GLYPHS.get(detail.kind, '')} {detail.kind}  ".lstrip()

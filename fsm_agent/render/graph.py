@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
+from fsm_agent.render import deeds
 from fsm_agent.render.identity import Identities
 from fsm_agent.render.wording import (
     Compartment,
@@ -147,15 +148,26 @@ def leads_inward(path: str, target: str) -> bool:
 def graph_of(workflow: Workflow) -> Graph:
     """The picture of a workflow as a value."""
     drawing = _Drawing(workflow)
-    steps = workflow.limits.steps
     return Graph(
         name=workflow.name,
         version=workflow.version,
         description=workflow.description,
-        remarks=() if steps is None else (f"at most {steps} steps",),
+        remarks=tuple(_remarks(workflow)),
         items=drawing.items(),
         edges=drawing.edges(),
     )
+
+
+def _remarks(workflow: Workflow) -> Iterator[str]:
+    limits = workflow.limits
+    bounds = {" steps": limits.steps, " tokens": limits.tokens, " USD": limits.cost, "": limits.wall_time}
+    told = [
+        f"{bound:g}{unit}" if isinstance(bound, float) else f"{bound}{unit}" for unit, bound in bounds.items() if bound
+    ]
+    if told:
+        yield f"at most {', '.join(told)}"
+    if workflow.conversation.thread is not None:
+        yield "shared conversation"
 
 
 class _Drawing:
@@ -215,7 +227,8 @@ class _Drawing:
 
     def _inside(self, state: State, stays: Iterable[Detail]) -> tuple[Compartment, ...]:
         visits = self._workflow.limits.visits.get(state.path)
-        return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)))
+        choices = deeds.choices(self._workflow, state) if state.do == "llm.decide" else ""
+        return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
 
     def _stays(self, source: str, ways: Iterable[Exit]) -> Iterator[Detail]:
         """Connect what leads somewhere, and tell the rest."""
@@ -229,6 +242,6 @@ class _Drawing:
 def _kind(state: State) -> NodeKind:
     if state.final:
         return NodeKind(state.outcome)
-    if state.ask:
+    if deeds.question(state):
         return NodeKind.ASK
     return NodeKind.ACTION if state.do else NodeKind.WAIT

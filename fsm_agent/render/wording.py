@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.jsontypes import Json
+from fsm_agent.render import deeds
 from fsm_agent.state import Ask, Candidates, Handlers, Retry, State, Timer, Transition
 
 _PROBLEMS: Final = frozenset({"error", "timeout"})
@@ -65,6 +67,10 @@ class DetailKind(StrEnum):
     ASK = "ask"
     ANSWERS = "answers"
     TO = "for"
+    PROMPT = "told"
+    CHOOSES = "chooses"
+    TOOLS = "tools"
+    INTO = "into"
     STAYS = "on"
     IGNORES = "ignores"
     OUTPUT = "output"
@@ -78,7 +84,11 @@ class Detail:
     text: str
 
     def __str__(self) -> str:
-        return f"“{self.text}”" if self.kind is DetailKind.ASK else f"{self.kind} {self.text}"
+        return f"“{self.text}”" if self.kind in QUOTED else f"{self.kind} {self.text}"
+
+
+#: what is shown in quotes
+QUOTED: Final = frozenset({DetailKind.ASK, DetailKind.PROMPT})
 
 
 #: Lines that belong together; a rule separates it from the next.
@@ -111,9 +121,13 @@ def _value(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def compartments(state: State, *, visits: int | None, stays: Sequence[Detail]) -> tuple[Compartment, ...]:
-    """What stands inside a state; ``stays`` are the transitions that no line shows."""
-    sections = (_work(state), _bounds(state, visits), _question(state.ask), tuple(stays), _output(state.output))
+def compartments(
+    state: State, *, visits: int | None, stays: Sequence[Detail], choices: str = ""
+) -> tuple[Compartment, ...]:
+    """What stands inside a state; ``stays`` are the transitions that no line shows, ``choices`` what a model has."""
+    work = _built_in(state, choices) if state.do in BUILT_INS else _work(state)
+    question = _question(deeds.question(state))
+    sections = (work, _bounds(state, visits), question, tuple(stays), _output(state.output))
     return tuple(section for section in sections if section)
 
 
@@ -132,6 +146,21 @@ def _work(state: State) -> Compartment:
         return ()
     arguments = (Detail(DetailKind.WITH, f"{name} = {_value(value)}") for name, value in state.with_.items())
     return (Detail(DetailKind.DO, state.do), *arguments)
+
+
+def _built_in(state: State, choices: str) -> Compartment:
+    if state.do == "human.ask":  # the question says it all
+        return ()
+    on_failure = state.with_.get("on_failure", "")
+    lines = (
+        (DetailKind.DO, deeds.deed(state)),
+        (DetailKind.PROMPT, deeds.prompt(state)),
+        (DetailKind.CHOOSES, choices),
+        (DetailKind.TOOLS, deeds.tools(state)),
+        (DetailKind.INTO, deeds.goal(state)),
+        (DetailKind.WITH, f"on_failure = {on_failure}" if on_failure else ""),
+    )
+    return tuple(Detail(kind, text) for kind, text in lines if text)
 
 
 def _bounds(state: State, visits: int | None) -> Compartment:
