@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path as FilePath
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 import yaml
+import yamlcore
 
 from fsm_agent.check.examine import examine
 from fsm_agent.dialect.children import DEEPEST_CHILD
