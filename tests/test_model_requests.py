@@ -26,7 +26,7 @@ from fsm_agent.errors import (
     ModelUnknown,
 )
 from fsm_agent.message import Message, Role
-from fsm_agent.models import Ask, Call, Models, Reply, Tool, ask, setting_problems
+from fsm_agent.models import Ask, Call, Models, Reply, Tool, ask, request, setting_problems
 from fsm_agent.models.failures import without_secrets
 from fsm_agent.models.settings import _OURS, SETTINGS
 from tests.servers.openai_stub import (
@@ -278,6 +278,14 @@ def test_a_provider_that_hangs_is_given_up(stub: OpenAIStub, is_streamed: bool, 
     assert len(stub.requests) == 1
 
 
+def test_nobody_is_waited_for_without_end(stub: OpenAIStub, is_streamed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert request.PATIENCE_S == 120
+    monkeypatch.setattr(request, "PATIENCE_S", 0.2)
+    answering(stub, HANGS)
+    with pytest.raises(ModelUnavailable, match="it does not answer in time"):
+        put(Ask(MODEL, HELLO), is_streamed=is_streamed)
+
+
 def test_a_connection_that_is_refused_is_told(monkeypatch: pytest.MonkeyPatch, is_streamed: bool) -> None:
     with OpenAIStub() as gone:
         address = gone.url
@@ -299,6 +307,11 @@ def test_a_key_that_the_provider_repeats_is_shown_nowhere(
         assert key not in shown
         assert "sk-other-98765" not in shown
     assert key not in caplog.text
+
+
+def test_a_key_of_any_form_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_OWN_API_KEY", "open sesame")
+    assert without_secrets("the word is open sesame, I think") == "the word is ***, I think"
 
 
 @pytest.mark.parametrize(

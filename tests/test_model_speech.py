@@ -265,6 +265,20 @@ def test_an_id_that_is_used_again_has_a_result_each_time() -> None:
     assert [message.parts[0].content for message in history if isinstance(message, ModelRequest)] == ["one", "two"]
 
 
+def test_a_result_belongs_to_the_last_call_under_its_id() -> None:
+    """The first was cut off before it had one."""
+    first, second = Message(Role.ASSISTANT, "a", (call("c1"),)), Message(Role.ASSISTANT, "b", (call("c1"),))
+    history = to_request([first, second, Message(Role.TOOL, parts=(result("c1", "two"),))])
+    returned = [part for message in history for part in message.parts if isinstance(part, ToolReturnPart)]
+    assert [part.content for part in returned] == [UNKNOWN_RESULT, "two"]
+
+
+def test_two_calls_under_one_id_get_a_result_each() -> None:
+    twice = Message(Role.ASSISTANT, "", (call("c1"), call("c1")))
+    [_, answer] = to_request([twice, Message(Role.TOOL, parts=(result("c1", "one"), result("c1", "two")))])
+    assert [part.content for part in answer.parts] == ["one", "two"]
+
+
 def test_a_call_without_a_result_gets_one_that_says_so() -> None:
     [_, answer] = to_request([Message(Role.ASSISTANT, "", (call("c1"),))])
     [part] = answer.parts
