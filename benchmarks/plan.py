@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from benchmarks import crowds, processes, steps
+from benchmarks import crowds, processes, steps, turns
 from benchmarks.measure import Row
 from benchmarks.places import Place, Places
 from benchmarks.sizes import Sizes
@@ -49,6 +49,7 @@ def _in_memory(places: Places, sizes: Sizes) -> list[Measure]:
     return [
         ("engine in memory", partial(steps.engine_in_memory, sizes)),
         ("conversation, memory", partial(steps.long_conversation, places.memory, sizes)),
+        ("turns, memory", partial(turns.turns_of_a_conversation, places.memory, sizes)),
         ("waiting agents, memory", partial(crowds.waiting_crowd, places.memory, sizes)),
     ]
 
@@ -58,6 +59,7 @@ def _durable(place: Place, sizes: Sizes) -> list[Measure]:
         ("one agent, durable steps", steps.one_agent_durable),
         ("many agents", steps.hundred_agents),
         ("conversation", steps.long_conversation),
+        ("turns", turns.turns_of_a_conversation),
         ("fresh process", processes.resumed_in_a_fresh_process),
         ("waiting agents", crowds.waiting_crowd),
     ]

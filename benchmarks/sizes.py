@@ -15,6 +15,10 @@ class Sizes:
     agents: int = 100
     steps_each: int = 50
     messages: int = 3_000
+    #: a long thread and a short one, and the turns in each of them that are timed
+    long_thread: int = 10_000
+    short_thread: int = 100
+    turns: int = 20
     long_steps: int = 1_000
     crowd: int = 10_000
     wakes: int = 200
@@ -38,6 +42,9 @@ QUICK = Sizes(
     agents=4,
     steps_each=3,
     messages=30,
+    long_thread=200,
+    short_thread=100,
+    turns=2,
     long_steps=8,
     crowd=20,
     wakes=3,

@@ -14,7 +14,8 @@ from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.jsontypes import Json
 from fsm_agent.memory.conversation import BlockingConversation, Conversation
 from fsm_agent.memory.counting import estimate
-from fsm_agent.memory.reading import whole
+from fsm_agent.memory.reading import BATCH, whole
+from fsm_agent.memory.window import keep_ends
 from fsm_agent.message import Message, Role, Span
 from fsm_agent.notes import Notes
 from fsm_agent.recall import Recall
@@ -320,6 +321,16 @@ async def test_a_torn_group_never_shows_however_much_is_read() -> None:
         shown = await talking(store).window(100)
         assert contents(shown) == ["end"], "the call is further away than what fits"
         assert len(await talking(store).window(10_000)) == 123
+
+
+@pytest.mark.parametrize("keep_first", [49, 50, 51, 70, 120])
+@on_loop
+async def test_the_first_groups_are_read_in_as_many_goes_as_it_takes(keep_first: int) -> None:
+    async with open_store("memory://") as store:
+        said = [*words(*["w"] * (BATCH - 1)), call("1"), result("1"), *words(*["x"] * 400)]
+        await store.append(ROOM, said)
+        talk = talking(store, rule=Recall(max_tokens=150, strategy="keep_ends", keep_first=keep_first))
+        assert await talk.window() == keep_ends(keep_first)(await store.messages(ROOM), 150, by_length)
 
 
 @on_loop
