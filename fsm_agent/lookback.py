@@ -10,6 +10,7 @@ from fsm_agent.engine.live import Live
 from fsm_agent.engine.past import Past, read_past
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.verifying import verify
+from fsm_agent.erasing import extent_of
 from fsm_agent.errors import HistoryBroken
 from fsm_agent.portrait import portray
 from fsm_agent.reader import read_workflow
@@ -32,7 +33,15 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
     except HistoryBroken:  # the verdict says it too, and more
         agent = None
     verdict = verify(past)
-    return Replayed(agent_id, past.first, past.last, verdict.mismatches, agent, counts=not verdict.is_guessed)
+    return Replayed(
+        agent_id,
+        past.first,
+        past.last,
+        verdict.mismatches,
+        agent,
+        counts=not verdict.is_guessed,
+        is_erased=extent_of(past.steps) is not None,
+    )
 
 
 def _portrait(live: Live) -> Agent:

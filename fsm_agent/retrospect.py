@@ -38,6 +38,8 @@ class Replayed:
     agent: Agent | None
     #: False if the beginning was written before steps said what they entered: visits and timers cannot be verified
     counts: bool = True
+    #: True if words are erased, since a person is forgotten: what guards said of them cannot be verified
+    is_erased: bool = False
 
     @property
     def is_verified(self) -> bool:

@@ -36,7 +36,7 @@ from tests.running import on_loop
 WISH = "a week in Patagonia"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "sealed", "tiered"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -45,6 +45,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 async def at_work(kind: str, folder: Path) -> AsyncIterator[tuple[Runner, FakeClock]]:
     clock = FakeClock()
     url = "memory://" if kind == "memory" else f"sqlite:///{folder}/a.db"
+    if kind == "tiered":
+        url = f"tiered:sqlite:///{folder}/warm.db,sqlite:///{folder}/cold.db,ended=0s"
     keys = {"k": b"k" * 32} if kind == "sealed" else None
     async with Runner(open_store(url, clock=clock, keys=keys), actions=[plan]) as runner:
         yield runner, clock

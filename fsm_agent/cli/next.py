@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from fsm_agent.agent import Agent, Question, Status
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import kind_of, meaning
+from fsm_agent.erasing import ERASED
 from fsm_agent.errors import EffectInDoubt, EffectMismatch
 from fsm_agent.jsontypes import Json, Schema, object_schema
 from fsm_agent.workflow import Workflow
@@ -70,7 +71,8 @@ def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> N
 def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
     """One command line for each answer that a question allows, by somebody who may give it."""
     if question.to and settings.by not in question.to:
-        settings = replace(settings, given_by=question.to[0])
+        known = [name for name in question.to if name != ERASED]
+        settings = replace(settings, given_by=(known or question.to)[0])
     for event, schema in question.events.items():
         words = ["--event", event] if len(question.events) > 1 else []
         match schema["required"]:

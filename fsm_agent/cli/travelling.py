@@ -101,6 +101,8 @@ def _verified(replayed: Replayed) -> Iterator[tuple[str, str]]:
     counts = "visits, timers, " if replayed.counts else ""
     yield "agent", f"state, status, {counts}question, output and error are what the steps tell"
     yield "data", "snapshot and tail are what all changes add up to"
+    if replayed.is_erased:
+        yield "erased", "words, since a person is forgotten; the steps add up without them"
     if not replayed.counts:
         yield "unknown", "visits and timers: an earlier version wrote steps that do not say what they entered"
 
