@@ -81,6 +81,95 @@ TEXTS: Final = st.one_of(
 )
 
 Document = dict[str, Any]
+_BOUNDS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "tokens": st.just(9_000),
+        "cost": st.sampled_from([2, 0.25]),
+        "wall_time": st.just("2d"),
+    },
+)
+_MEMORY: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "conversation": st.fixed_dictionaries(
+            {},
+            optional={
+                "thread": st.sampled_from(["'desk'", "'t' + string(size(data.items))"]),
+                "max_tokens": st.sampled_from([8_000, 500]),
+                "strategy": st.sampled_from(["drop_oldest", "keep_ends", "summarise"]),
+                "keep_first": st.integers(1, 3),
+                "model": TEXTS,
+            },
+        ),
+        "progress": st.fixed_dictionaries(
+            {},
+            optional={
+                "goal": st.just("data.note"),
+                "done": st.sampled_from(["data.items", "3"]),
+                "remaining": st.just("size(data.items)"),
+                "current": st.just("'here'"),
+            },
+        ),
+    },
+)
+CHILD: Final[Document] = {
+    "child": {
+        "workflow": "child",
+        "version": 3,
+        "data": {"size": "integer", "word": "string?"},
+        "events": {"begin": {"what": "string?"}},
+        "initial": "first",
+        "states": {"first": {"on": {"begin": "last"}}, "last": {"final": True}},
+    }
+}
+_MODEL: Final = {"system": st.just("Be {{ user.tone }}"), "model": st.just("test")}
+_SAYS: Final = st.sampled_from(["Well?", "{{ data.note }}, {{ conversation.last }}", "{{ conversation.count }}: }"])
+_TO: Final = st.sampled_from(["note", ["note", "items"]])
+#: built-in action -> its arguments
+BUILT_IN_WORK: Final[dict[str, st.SearchStrategy[Document]]] = {
+    "llm.generate": st.fixed_dictionaries(
+        {"prompt": _SAYS, "emit": st.just("go")},
+        optional=_MODEL | {"into": _TO, "conversation": st.just(value=True), "settings": st.just({"top_k": [1, "x"]})},
+    ),
+    "llm.decide": st.fixed_dictionaries({}, optional=_MODEL | {"prompt": _SAYS, "tries": st.integers(1, 9)}),
+    "llm.agent": st.fixed_dictionaries(
+        {"prompt": _SAYS, "emit": st.just("go")},
+        optional=_MODEL
+        | {
+            "tools": st.just(["look", {"tool": "pkg.mod:pay", "mode": "at_most_once"}]),
+            "mcp": st.just(["files"]),
+            "approval": st.just({"approve": "more", "deny": "stop"}),
+            "rounds": st.just(4),
+        },
+    ),
+    "http.request": st.fixed_dictionaries(
+        {"url": st.sampled_from(["https://a.example", "http://a.example:80/x/{{ data.note }}"]), "emit": st.just("go")},
+        optional={
+            "method": st.just("POST"),
+            "headers": st.just({"X-Note": "{{ data.note }}"}),
+            "json": st.just({"a-b": "data.note", "c": [1, None]}),
+            "auth": st.just("API_TOKEN"),
+            "expect": st.just([200, 404]),
+            "into": st.just("note"),
+            "mode": st.just("idempotent"),
+        },
+    ),
+    "wait": st.sampled_from([{"for": "2h", "emit": "go"}, {"until": "data.note", "emit": "go"}]),
+    "human.ask": st.fixed_dictionaries(
+        {"prompt": _SAYS, "events": st.sampled_from([["go"], ["go", "more"]])}, optional={"to": st.just("user.tone")}
+    ),
+    "workflow.run": st.fixed_dictionaries(
+        {"workflow": st.just("child"), "data": st.just({"size": 1}), "emit": st.just("go")},
+        optional={
+            "event": st.just("begin"),
+            "payload": st.just({"what": "'x'"}),
+            "at_once": st.just(3),
+            "on_failure": st.sampled_from(["fail", "cancel_rest", "continue"]),
+            "user": st.just("data.note"),
+        },
+    ),
+}
 _POLICIES: Final = st.sampled_from(["last", "append", "union"])
 
 
@@ -99,9 +188,11 @@ def documents(draw: st.DrawFn) -> Document:
         "states": {name: draw(_states(tree, name, below)) for name, below in tree.items()}
         | {"end": draw(_finals()), "broken": {"final": True, "outcome": "failed"}},
         "merge": draw(st.fixed_dictionaries({}, optional={"note": st.just("last"), "items": _POLICIES})),
-        "limits": {"steps": draw(st.integers(1, 9)), "visits": dict.fromkeys(_paths(tree), 3)},
+        "limits": {"steps": draw(st.integers(1, 9)), "visits": dict.fromkeys(_paths(tree), 3)} | draw(_BOUNDS),
         "migrations": draw(_migrations(_paths(tree))),
-    }
+        "user": {"tone": "string?", "seen": {"type": "array", "items": {"type": "string"}, "default": []}},
+        "workflows": CHILD,
+    } | draw(_MEMORY)
 
 
 @st.composite
@@ -127,11 +218,16 @@ def _states(draw: st.DrawFn, tree: Document, path: str, below: Document) -> Docu
     if below:
         children = {name: draw(_states(tree, f"{path}.{name}", each)) for name, each in below.items()}
         return body | {"initial": draw(st.sampled_from(list(below))), "states": children}
-    match draw(st.sampled_from(["do", "ask", "wait"])):
+    match draw(st.sampled_from(["do", "ask", "wait", "built-in"])):
         case "do":
             body |= {"do": draw(st.sampled_from(["work", "pkg.mod:work"])), "timeout": "2m"}
             body |= {"with": {"depth": 2, "note": "data.note", "deep": {"a": [None, 1.5]}}}
             body |= {"retry": {"attempts": 3, "backoff": "0s", "on": ["ValueError"]}} if draw(st.booleans()) else {}
+        case "built-in":
+            body |= {"do": draw(st.sampled_from(list(BUILT_IN_WORK))), "retry": {"attempts": 2, "backoff": "1s"}}
+            body["with"] = draw(BUILT_IN_WORK[body["do"]])
+            body["on"] |= {event: draw(_choices(tree)) for event in ("go", "stop", "more")}
+            body["on"]["more"] = path  # leads back, as an approval does
         case "ask":
             body["ask"] = {"prompt": "Well, {{ data.note }}?", "events": ["go"]}
             body["on"]["go"] = draw(_choices(tree))

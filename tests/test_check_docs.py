@@ -52,7 +52,7 @@ def findings_of(code: str, example: re.Match[str]) -> list[Finding]:
     actions = signatures() if code.startswith("FSM4") else None
 
     def check(workflow: Workflow) -> list[Finding]:
-        return check_workflow(workflow, actions=actions)
+        return check_workflow(workflow, actions=actions, tools=actions)
 
     if example[2] == "yaml":
         return inspect_text(whole(example[3]), checks=[check])[1]

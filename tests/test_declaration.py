@@ -85,6 +85,8 @@ def declared(document: Document) -> Workflow:
     """What a document declares, declared in Python."""
     known = dict(document)
     states = [state(name, body) for name, body in known.pop("states").items()]
+    if "workflows" in known:
+        known["workflows"] = {name: declared(child) for name, child in known["workflows"].items()}
     return Workflow(known.pop("workflow"), states=states, **known)
 
 

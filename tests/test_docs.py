@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from fsm_agent import dialect, loader
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import keys
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.retention import Retention
 from fsm_agent.state import Duration
 from tests.test_readme import commands, matches
@@ -25,14 +27,14 @@ def fences(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_an_example_of_the_dialect_loads_and_has_no_findings(number: int) -> None:
     workflow = loader.loads(fences("dialect.md", "yaml")[number])
     assert check_workflow(workflow) == []
 
 
 def test_every_example_of_the_dialect_is_tested() -> None:
-    assert len(fences("dialect.md", "yaml")) == 3
+    assert len(fences("dialect.md", "yaml")) == 4
 
 
 @pytest.mark.parametrize(("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret")])
@@ -75,11 +77,12 @@ def test_the_page_on_versions_runs_and_prints_what_it_says(tmp_path: Path) -> No
     "table",
     [
         keys.WORKFLOW, keys.STATE, keys.TRANSITION, keys.ASK, keys.RETRY, keys.LIMITS, keys.MIGRATION,
-        keys.DATA_CHANGES,
+        keys.DATA_CHANGES, keys.CONVERSATION, keys.PROGRESS, keys.TOOL, keys.APPROVAL,
+        BUILT_INS, *(built_in.arguments for built_in in BUILT_INS.values()),
     ],
     ids=len,
 )  # fmt: skip
-def test_every_key_of_the_dialect_is_documented(table: keys.Table) -> None:
+def test_every_key_of_the_dialect_is_documented(table: Mapping[str, object]) -> None:
     page = (DOCS / "dialect.md").read_text()
     assert [key for key in table if f"`{key}`" not in page] == []
 
