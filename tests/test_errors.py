@@ -15,6 +15,7 @@ from fsm_agent.errors import (
     AgentNotFound,
     AnswerUnclear,
     BudgetExceeded,
+    ChildFailed,
     Conflict,
     DataInvalid,
     EffectInDoubt,
@@ -24,6 +25,7 @@ from fsm_agent.errors import (
     FsmAgentError,
     GuardsRefused,
     HistoryBroken,
+    HttpFailed,
     IdInvalid,
     IllegalEvent,
     KeyInvalid,
@@ -40,11 +42,13 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
     ModuleNotAllowed,
+    NoLegalChoice,
     NotAddressee,
     NotAsked,
     NotParked,
     OtherWorkflow,
     PayloadInvalid,
+    RoundsExceeded,
     UnknownEvent,
     UserConflict,
     VersionMissing,
@@ -58,6 +62,18 @@ from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.wording import did_you_mean, listed, shortened
 
 SENTENCES = [
+    (
+        ChildFailed("a.2.1", "failed", ": ValueError: no", 1),
+        "child 'a.2.1' failed: ValueError: no",
+    ),
+    (ChildFailed("a.2.1", "failed", "", 3), "child 'a.2.1' failed, and so did 2 more"),
+    (ChildFailed("a.2.1", "cancelled", "", 2), "child 'a.2.1' was cancelled; 2 were not done"),
+    (HttpFailed("GET", "https://shop/x", "status 404"), "GET https://shop/x failed: status 404"),
+    (
+        NoLegalChoice("p:m", 3, "it called no tool"),
+        "model 'p:m' chose nothing that is legal here in 3 replies; of the last one: it called no tool",
+    ),
+    (RoundsExceeded(20), "the model had no answer after 20 replies; raise `rounds`, or ask for less"),
     (
         UserConflict("ana", 1, 2),
         "what is remembered of user 'ana' is at version 2, and version 1 was expected: read it again, and decide on "
@@ -248,7 +264,7 @@ SENTENCES = [
 ]
 
 #: what an action that fails with it may be repeated for
-RETRYABLE = {"ModelRateLimited", "ModelReplyInvalid", "ModelUnavailable"}
+RETRYABLE = {"HttpUnavailable", "ModelRateLimited", "ModelReplyInvalid", "ModelUnavailable"}
 
 ALL = {
     each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, FsmAgentError)
@@ -265,7 +281,7 @@ def test_every_error_that_builds_its_own_sentence_is_tested() -> None:
     assert building == {type(error) for error, _ in SENTENCES}
 
 
-def test_only_a_few_errors_of_models_are_worth_repeating() -> None:
+def test_only_a_few_errors_are_worth_repeating() -> None:
     assert {each.__name__ for each in ALL if each.is_retryable} == RETRYABLE
 
 
