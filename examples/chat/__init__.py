@@ -1,0 +1,1 @@
+"""A conversation over several days, with several people; ``python -m examples.chat`` plays one."""

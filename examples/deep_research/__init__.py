@@ -1,0 +1,1 @@
+"""A library of notes, and what a model might say about it."""
