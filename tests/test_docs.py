@@ -37,7 +37,9 @@ def test_every_example_of_the_dialect_is_tested() -> None:
     assert len(fences("dialect.md", "yaml")) == 4
 
 
-@pytest.mark.parametrize(("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret")])
+@pytest.mark.parametrize(
+    ("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret"), ("memory.md", "chat")]
+)
 def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, last: str) -> None:
     names: dict[str, object] = {}
     for example in fences(page, "python"):
