@@ -255,6 +255,34 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(kind: str, tmp_path: 
         assert set(dry.erased) <= set(KINDS)
 
 
+@on_loop
+async def test_every_backend_forgets_alike(every_url: str) -> None:
+    async with Runner(open_store(every_url), actions=[plan_plainly]) as runner:
+        store = runner.store
+        for agent_id, user in (("hers", "ana"), ("his", "bob")):
+            await wish(runner, agent_id, user=user)
+            await runner.send(agent_id, "noted", {"text": "555-9876"}, by="ana", key="n")
+            await runner.rewind(agent_id, 3)
+            await runner.fork(agent_id, 4, id=f"fork-of-{agent_id}")
+        await store.save_user(UserRecord("ana", 1, {"home": "here"}))
+        for thread in ("room", "hall"):
+            await store.append(thread, [Message(Role.USER, "my name is Ana", by="ana"), Message(Role.ASSISTANT, "hi")])
+        forgotten = await runner.forget("ana", by="operator")
+        assert forgotten.left == {}
+        assert [forgotten.erased[each] for each in ("agents", "cancelled", "others", "messages", "memory")] == [
+            2, 2, 3, 2, 1,
+        ]  # fmt: skip
+        kept = await all_of(store)
+        assert all(word not in spelled(kept) for word in (WISH, "555-9876", "ana"))
+        for thread in ("room", "hall"):
+            assert [each.content for each in await store.messages(thread)] == [ERASED, "hi"]
+        assert (await store.user("ana")).version == 2
+        await check_whole(runner)
+        assert (await runner.forget("ana")).erased.total() == 0
+        again = await runner.answer("his", {}, event="more", by="bob")
+        assert (again.state, again.data["wish"]) == ("idle", ERASED)
+
+
 # --- agents that serve others
 
 
