@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from fsm_agent import sync
 from fsm_agent.agent import Head, Status
 from fsm_agent.erasing import ERASED
-from fsm_agent.errors import AgentErased, Conflict, Refused
+from fsm_agent.errors import AgentErased, Conflict, KeyReuse, Refused
 from fsm_agent.forgetting import KINDS
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import Message, Role
+from fsm_agent.migration import Migration
 from fsm_agent.record import Dossier
 from fsm_agent.retention import Retention
 from fsm_agent.runner import Runner
@@ -28,10 +29,11 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
+from fsm_agent.testing.contract.bench import an_effect
 from fsm_agent.user import UserRecord
 from tests.flows import to
 from tests.people import TRIP, plan, plan_plainly
-from tests.running import on_loop
+from tests.running import flow, on_loop
 
 WISH = "a week in Patagonia"
 
@@ -253,6 +255,34 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(kind: str, tmp_path: 
         assert set(dry.erased) <= set(KINDS)
 
 
+@on_loop
+async def test_every_backend_forgets_alike(every_url: str) -> None:
+    async with Runner(open_store(every_url), actions=[plan_plainly]) as runner:
+        store = runner.store
+        for agent_id, user in (("hers", "ana"), ("his", "bob")):
+            await wish(runner, agent_id, user=user)
+            await runner.send(agent_id, "noted", {"text": "555-9876"}, by="ana", key="n")
+            await runner.rewind(agent_id, 3)
+            await runner.fork(agent_id, 4, id=f"fork-of-{agent_id}")
+        await store.save_user(UserRecord("ana", 1, {"home": "here"}))
+        for thread in ("room", "hall"):
+            await store.append(thread, [Message(Role.USER, "my name is Ana", by="ana"), Message(Role.ASSISTANT, "hi")])
+        forgotten = await runner.forget("ana", by="operator")
+        assert forgotten.left == {}
+        assert [forgotten.erased[each] for each in ("agents", "cancelled", "others", "messages", "memory")] == [
+            2, 2, 3, 2, 1,
+        ]  # fmt: skip
+        kept = await all_of(store)
+        assert all(word not in spelled(kept) for word in (WISH, "555-9876", "ana"))
+        for thread in ("room", "hall"):
+            assert [each.content for each in await store.messages(thread)] == [ERASED, "hi"]
+        assert (await store.user("ana")).version == 2
+        await check_whole(runner)
+        assert (await runner.forget("ana")).erased.total() == 0
+        again = await runner.answer("his", {}, event="more", by="bob")
+        assert (again.state, again.data["wish"]) == ("idle", ERASED)
+
+
 # --- agents that serve others
 
 
@@ -305,6 +335,131 @@ async def test_what_is_left_of_others_can_be_rewound_and_forked() -> None:
         await runner.fork("a", id="d")
         await check_whole(runner)
         assert (await runner.forget("ana")).erased["steps"] == 0, "the workflow itself asks her again, that is all"
+
+
+@on_loop
+async def test_what_a_rewind_and_a_migration_have_copied_goes_too() -> None:
+    renamed = {**{name: schema for name, schema in TRIP.data.items() if name != "wish"}, "dream": TRIP.data["wish"]}
+    later = replace(
+        flow(
+            """
+            data: {dream: string?, status: string, notes: [object], persons: integer, contacts: object}
+            events: {}
+            initial: idle
+            states: {idle: {on: {}}, reminded: {}, done: {final: true}}
+            """
+        ),
+        name="trip",
+        version=2,
+        data=renamed,
+        migrations=(Migration(1, rename={"wish": "dream"}),),
+    )
+    async with Runner(open_store("memory://"), actions=[plan_plainly]) as runner:
+        await wish(runner, "a", user="bob")
+        await runner.send("a", "more", by="bob")
+        await runner.send("a", "asked_for", {"wish": "the sea", "persons": 3}, by="bob")
+        await runner.send("a", "more", by="bob")
+        await runner.rewind("a", 4, by="bob")
+        assert WISH in repr((await runner.history("a"))[-1].delta)
+        moves = await runner.migrate(later, ["a"], apply=True)
+        assert [str(each.verdict) for each in moves.outcomes] == ["moved"], moves
+        await runner.forget("ana")
+        assert WISH not in spelled(await all_of(runner.store))
+        assert (await runner.get("a")).data["dream"] == ERASED
+        assert (await runner.get("a", at=7)).data["wish"] == "the sea", "bob's words stay"
+        await check_whole(runner)
+
+
+TIMED = flow("""
+    data: {word: string?}
+    events: {said: {word: string}}
+    initial: waiting
+    states:
+      waiting:
+        initial: inner
+        on: {said: {assign: {word: event.word}}}
+        after: {1d: {target: far, when: data.word == "far"}}
+        states: {inner: {after: {1d: [{target: near, when: data.word != "far"}]}}}
+      near: {after: {1d: waiting}}
+      far: {after: {1d: waiting}}
+""")
+
+
+@pytest.mark.parametrize("word", ["far", "anything"])
+@on_loop
+async def test_which_timer_has_fired_is_told_without_its_guard(word: str) -> None:
+    clock = FakeClock()
+    async with Runner(open_store("memory://", clock=clock)) as runner:
+        for agent_id, user in (("hers", "ana"), ("his", "bob")):
+            await runner.start(TIMED, id=agent_id, user=user)
+            await runner.send(agent_id, "said", {"word": word}, by="ana")
+        for _ in range(3):
+            clock.advance(days=1)
+            for agent_id in ("hers", "his"):
+                await runner.resume(agent_id)
+        states = [step.target for step in await runner.history("hers")]
+        assert ("far" if word == "far" else "near") in states
+        await runner.forget("ana")
+        await check_whole(runner)
+
+
+@on_loop
+async def test_no_fingerprint_is_left_by_which_words_could_be_guessed(kind: str, tmp_path: Path) -> None:
+    async with at_work(kind, tmp_path) as (runner, _):
+        for agent_id, user in (("hers", "ana"), ("his", "bob")):
+            await wish(runner, agent_id, user=user)
+            await runner.send(agent_id, "noted", {"text": "555"}, by="ana", key="n1")
+            await runner.send(agent_id, "noted", {"text": "mine"}, by="bob", key="n2")
+        await runner.forget("ana")
+        kept = await all_of(runner.store)
+        prints = {agent_id: [each.fingerprint for each in dossier.keys.values()] for agent_id, dossier in kept.items()}
+        assert prints["hers"] == ["", ""]
+        assert (prints["his"][0], prints["his"][1][:6]) == ("", "noted ")
+        assert [dossier.start for dossier in kept.values()] == [("key hers", ""), ("key his", "")]
+        assert [entry.fingerprint for entry in kept["hers"].effects] == [""]
+        with pytest.raises(KeyReuse):
+            await runner.send("his", "noted", {"text": "555"}, by="ana", key="n1")
+        again = await runner.send("his", "noted", {"text": "mine"}, by="bob", key="n2")
+        assert again.delivery == "duplicate"
+
+
+@on_loop
+async def test_an_effect_that_is_open_cannot_bring_its_result_back() -> None:
+    async with Runner(open_store("memory://"), actions=[plan]) as runner:
+        store = runner.store
+        await wish(runner, "a")
+        entry = an_effect(epoch=(await store.head("a")).epoch)
+        await store.begin_effect("a", entry)
+        await runner.forget("ana")
+        assert await store.end_effect("a", entry._replace(ended_ms=1, result=WISH)) is False
+        assert WISH not in spelled(await all_of(store))
+
+
+@on_loop
+async def test_an_agent_of_others_with_an_open_effect_is_left_until_that_is_known() -> None:
+    async with Runner(open_store("memory://"), actions=[plan_plainly]) as runner:
+        store = runner.store
+        await wish(runner, "a", user="bob")
+        await store.begin_effect("a", an_effect(epoch=(await store.head("a")).epoch))
+        forgotten = await runner.forget("ana")
+        assert forgotten.left == {"a": "an effect of it is open; try again when that has ended or is settled"}
+        assert (await runner.get("a")).data["wish"] == WISH
+
+
+@on_loop
+async def test_a_history_that_cannot_be_told_again_is_left_and_named() -> None:
+    async with Runner(open_store("memory://"), actions=[plan_plainly]) as runner:
+        await wish(runner, "a", user="bob")
+        await wish(runner, "b", user="bob")
+        dossier = await runner.store.dump("a")
+        broken = replace(
+            dossier, steps=(dossier.steps[0], dossier.steps[1]._replace(target="nowhere"), dossier.steps[2])
+        )
+        await runner.store.adopt(broken, replaces=dossier.head)
+        forgotten = await runner.forget("ana")
+        assert list(forgotten.left) == ["a"]
+        assert "`fsm-agent replay a` says what is wrong with its history" in forgotten.left["a"]
+        assert (await runner.get("b")).data["wish"] == ERASED
 
 
 @on_loop

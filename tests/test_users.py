@@ -347,7 +347,7 @@ async def test_a_policy_that_cannot_make_one_of_them_is_a_conflict_too(opened: O
 
 
 @on_loop
-async def test_of_many_agents_at_once_nothing_is_lost(opened: Opener) -> None:
+async def test_of_many_agents_at_once_nothing_is_lost(every_url: str) -> None:
     @action(name="learn")
     async def learn(ctx: Context) -> str:
         for number in range(3):
@@ -355,7 +355,7 @@ async def test_of_many_agents_at_once_nothing_is_lost(opened: Opener) -> None:
             await asyncio.sleep(0)
         return "learned"
 
-    async with Runner(opened(), actions=[learn]) as runner:
+    async with Runner(open_store(every_url), actions=[learn]) as runner:
         calls = (runner.start(merging(likes="append"), "go", {"what": None}, id=f"a{n}", user="ana") for n in range(25))
         agents = await asyncio.gather(*calls)
         record = await runner.store.user("ana")
