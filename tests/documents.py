@@ -99,7 +99,7 @@ _MEMORY: Final = st.fixed_dictionaries(
                 "max_tokens": st.sampled_from([8_000, 500]),
                 "strategy": st.sampled_from(["drop_oldest", "keep_ends", "summarise"]),
                 "keep_first": st.integers(1, 3),
-                "model": TEXTS,
+                "model": TEXTS.filter(str.strip),
             },
         ),
         "progress": st.fixed_dictionaries(

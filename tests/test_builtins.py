@@ -145,6 +145,8 @@ def test_the_function_takes_the_arguments_that_the_table_has(do: str) -> None:
         ("llm.generate", {"prompt": "x", "emit": "error"}, "with.emit: FSM112 event 'error' is built in, and no acti"),
         ("llm.generate", {"prompt": "x", "emit": 1}, "with.emit: FSM103 `emit` must be the name of an event, and is"),
         ("llm.generate", "x", "with: FSM103 `with` must be a mapping, and is 'x'"),
+        ("llm.decide", {"model": ""}, "with.model: FSM114 `model` is empty: name a model, or leave it out"),
+        ("llm.decide", {"model": 1}, "with.model: FSM103 `model` must be the name of a model, and is 1"),
         ("llm.decide", {"tries": 0}, "with.tries: FSM114 `tries` must be at least 1, and is 0"),
         ("llm.agent", {"prompt": "x", "tools": []}, "with.tools: FSM114 `tools` is empty: list at least one tool"),
         ("llm.agent", {"prompt": "x", "tools": {}}, "with.tools: FSM103 `tools` must be a list of tools, and is a ma"),
@@ -252,11 +254,11 @@ def test_tools_are_found_where_they_stand() -> None:
         ({"on": {"go": "end"}}, "go"),
         ({"on": {"go": "end", "yes": "end"}}, None),
         ({"do": "work_on", "on": {"error": "end"}}, "created"),
-        ({"do": "work_on", "on": {"go": "end"}}, "go"),
+        ({"do": "work_on", "on": {"go": "end"}}, "created"),
         ({"on": {"cancel": "end"}}, None),
     ],
 )
-def test_a_child_begins_with_the_only_event_that_it_can_begin_with(first: Document, event: str | None) -> None:
+def test_a_child_works_at_once_or_begins_with_the_only_event_that_it_takes(first: Document, event: str | None) -> None:
     assert first_event(read("x", states={"work": first, "end": {"final": True}})) == event
 
 

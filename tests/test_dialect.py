@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.dialect import dialect_schema, keys, read_document, read_draft, to_document
+from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import Kind
 from fsm_agent.dialect.read import READERS
@@ -209,6 +210,34 @@ def test_a_child_is_no_target_by_its_bare_name_from_outside() -> None:
             "merge.items: FSM114 a mapping is no merge policy; there are last, ap",
         ),
         (minimal(merge={"in": "last"}), "merge.in: FSM104 'in' is not a name"),
+        (minimal(merge={"user.in": "last"}), "merge.user.in: FSM104 'user.in' is not a name"),
+        (minimal(limits={"tokens": 1.5}), "limits.tokens: FSM103 `tokens` must be an integer, and is 1.5"),
+        (minimal(limits={"cost": 0}), "limits.cost: FSM114 `cost` must be more than 0, and is 0"),
+        (minimal(limits={"cost": "1"}), "limits.cost: FSM103 `cost` must be a number, and is '1'"),
+        (minimal(limits={"cost": True}), "limits.cost: FSM103 `cost` must be a number, and is True"),
+        (
+            minimal(limits={"wall_time": 60}),
+            "limits.wall_time: FSM103 `wall_time` must be a duration such as 30s or 3d",
+        ),
+        (
+            minimal(conversation={"strategy": "drop"}),
+            "conversation.strategy: FSM114 `strategy` cannot be 'drop'; allowed:",
+        ),
+        (
+            minimal(conversation={"tokens": 1}),
+            "conversation.tokens: FSM101 `conversation` has no key 'tokens' (did you me",
+        ),
+        (minimal(conversation=[]), "conversation: FSM103 `conversation` must be a mapping, and is a list"),
+        (
+            minimal(progress={"done": 3}),
+            "progress.done: FSM103 `done` must be a CEL expression; quote it if it is one: '3'",
+        ),
+        (minimal(user="pkg:Model"), "user: FSM103 `user` must be a mapping of fields, and is 'pkg:Model'"),
+        (minimal(user={"name": "strin"}), "user.name: FSM106 'strin' is not a type (did you mean `string`?)"),
+        (
+            minimal(workflows=[]),
+            "workflows: FSM103 `workflows` must be a mapping of names to files or workflows, and is a",
+        ),
         (minimal(states={}, initial="a"), "states: FSM114 `states` is empty: declare at least one state"),
         (with_start(doo="x"), "states.start.doo: FSM101 state `start` has no key 'doo' (did you mean `do`?); allowed"),
         (with_start(do="a b"), "states.start.do: FSM104 'a b' cannot name an action: write its name, or `module:fun"),
@@ -430,7 +459,9 @@ def test_the_parser_and_the_schema_know_the_same_keys() -> None:
     schema = dialect_schema()
     tables = {
         "transition": keys.TRANSITION, "state": keys.STATE, "ask": keys.ASK, "retry": keys.RETRY, "limits": keys.LIMITS,
-        "migration": keys.MIGRATION, "data_changes": keys.DATA_CHANGES,
+        "migration": keys.MIGRATION, "data_changes": keys.DATA_CHANGES, "conversation": keys.CONVERSATION,
+        "progress": keys.PROGRESS, "tool": keys.TOOL, "approval": keys.APPROVAL,
+        **{name: built_in.arguments for name, built_in in BUILT_INS.items()},
     }  # fmt: skip
     assert list(schema["properties"]) == list(keys.WORKFLOW)
     assert {name: list(schema["$defs"][name]["properties"]) for name in tables} == {
@@ -467,6 +498,22 @@ def test_what_only_explains_does_not_change_the_hash(first: Document, second: Do
 
 
 def test_what_decides_changes_the_hash() -> None:
-    different = (minimal(), minimal(version=2), with_start(after={"1s": "end"}), minimal(merge={"items": "union"}))
+    different = (
+        minimal(),
+        minimal(version=2),
+        with_start(after={"1s": "end"}),
+        minimal(merge={"items": "union"}),
+        minimal(limits={"cost": 1}),
+        minimal(conversation={"max_tokens": 9}),
+        minimal(user={"name": "string"}),
+        minimal(progress={"goal": "data.note"}),
+        minimal(workflows={"child": minimal()}),
+    )
     hashes = {read(document).hash for document in different}
-    assert len(hashes) == 4
+    assert len(hashes) == len(different)
+
+
+def test_what_is_said_that_holds_anyway_does_not_change_the_hash() -> None:
+    plain = {"max_tokens": 8_000, "strategy": "drop_oldest", "keep_first": 1}
+    assert read(minimal(conversation=plain)).hash == read(minimal(conversation={})).hash == read(minimal()).hash
+    assert read(minimal(limits={"cost": 1})).hash == read(minimal(limits={"cost": 1.0})).hash

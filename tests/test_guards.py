@@ -286,3 +286,84 @@ def test_a_field_called_size_is_not_a_length() -> None:
 def test_a_length_is_taken_only_of_lists() -> None:
     scope = GUARDS._compiler(None)._scope
     assert with_lengths("size(data.name) + size(data.options)", scope) == "size(data.name) + data.options.size"
+
+
+RECALLING = Guards(
+    Workflow(
+        "w",
+        1,
+        "a",
+        (State("a"),),
+        data={"items": {"type": "array", "items": {"type": "object"}}},
+        user={
+            "name": {"type": "string"},
+            "tags": {"type": "array", "items": {"type": "string"}, "default": []},
+            "home": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+            "age": {"type": "number"},
+        },
+    )
+)
+RECALLED = {
+    "user": {"name": "Ana", "tags": ["a", "b"], "home": {"city": "Rome"}, "age": 40},
+    "conversation": {"count": 3, "last": "bye", "text": "user: hi"},
+}
+
+
+def test_a_prompt_that_recalls_says_what_it_needs_and_is_given_that() -> None:
+    text = "{{ user.name }} of {{ user.home.city }}, {{ size(user.tags) }}/"
+    text += "{{ conversation.count }}: {{ conversation.text }}"
+    prompt = RECALLING.prompt(text, recalls=True)
+    needed = {name for expression in prompt.expressions for name in expression.mentions}
+    assert needed == {"user.name", "user.home", "user.tags", "conversation.count", "conversation.text"}
+    assert prompt.render({"items": []}, {}, recalled=RECALLED) == "Ana of Rome, 2/3: user: hi"
+
+
+def test_where_nobody_is_remembered_there_is_null() -> None:
+    assert RECALLING.prompt("{{ user.name }}", recalls=True).render({}, {}) == "none"
+    check = RECALLING.compile("user.age == null || user.age > 40.5", event=None, recalls=True)
+    assert check.evaluate({}, None, {}) is True
+    assert check.evaluate({}, None, {}, recalled=RECALLED) is False
+
+
+def test_items_are_known_where_children_are_started() -> None:
+    child = RECALLING.compile("item.size + index", event=None, recalls=True)
+    assert child.mentions == {"item", "index"}
+    assert child.evaluate({}, None, {}, recalled={"item": {"size": 4}, "index": 2}) == 6
+    whole = RECALLING.compile("item", event=None, recalls=True)
+    assert whole.evaluate({}, None, {}, recalled={"item": {"b": 1, "a": [2]}}) == {"b": 1, "a": [2]}
+
+
+def test_a_variable_of_a_macro_may_be_called_like_what_is_recalled() -> None:
+    for name in ("item", "index", "user"):
+        text = f"data.items.map({name}, {name}.n)"
+        assert RECALLING.compile(text, event=None, recalls=True).evaluate({"items": [{"n": 1}]}, None, {}) == [1]
+        assert RECALLING.compile(text, event=None).evaluate({"items": [{"n": 1}]}, None, {}) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("user.nme", {"recalls": True}, "no user field `nme` (did you mean `user.name`?)"),
+        ("user.home.cty", {"recalls": True}, "`user.home` has no property `cty` (did you mean `city`?); it has city"),
+        ("user", {"recalls": True}, "`user` is no expression: name a field, as in user.name"),
+        (
+            "conversation.words",
+            {"recalls": True},
+            "the conversation has no `words`",
+        ),
+        ("conversation.count + 'x'", {"recalls": True}, "`+` does not take (int, string)"),
+        ("event.x", {"recalls": True}, "no event is at hand; only data, visits, user and conversation are"),
+        (
+            "item.x",
+            {"recalls": True, "items": False},
+            "`item` is known under `payload` and `data` of `workflow.run` alone",
+        ),
+        ("index", {}, "`index` is known under `payload` and `data` of `workflow.run` alone"),
+        ("user.name", {}, "only what stands under `with` of a built-in action can mention it"),
+        ("conversation.last", {}, "only what stands under `with` of a built-in action can mention it"),
+    ],
+)
+def test_what_cannot_be_recalled_is_told(text: str, options: dict[str, bool], message: str) -> None:
+    with pytest.raises(ExpressionInvalid) as caught:
+        RECALLING.compile(text, event=None, **options)
+    assert message in caught.value.message

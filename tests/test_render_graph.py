@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_agent.recall import Recall
 from fsm_agent.render.flow import forward_order
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
 from fsm_agent.render.wording import ExitKind
-from fsm_agent.state import State, Transition
-from fsm_agent.workflow import Workflow
-from tests.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, after, to
+from fsm_agent.state import Duration, State, Transition
+from fsm_agent.workflow import Limits, Workflow
+from tests.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, FAILED, after, to
 
 ODD_NAMES = st.lists(st.text("ab-_ é審", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
 
@@ -164,3 +167,54 @@ def test_a_chain_of_a_thousand_states_is_drawn() -> None:
     names = [f"s{number}" for number in range(1000)]
     states = (State(name, on={"go": (Transition(names[-1 - number]),)}) for number, name in enumerate(names))
     assert len(forward_order(graph_of(workflow(*states)))) == 1001
+
+
+def acting(do: str, **given: object) -> Workflow:
+    on = {"go": (to("end"),), "stop": (to("work"),)}
+    states = (State("work", do=do, with_={key.rstrip("_"): each for key, each in given.items()}, on=on), FAILED)
+    return Workflow("w", 1, "work", (*states, State("end", final=True)), events={"go": {}, "stop": {}, "never": {}})
+
+
+@pytest.mark.parametrize(
+    ("flow", "words"),
+    [
+        (
+            acting("llm.generate", prompt="Sum up\n {{ data.x }}", into=["a", "b"]),
+            ["do llm.generate", "“Sum up {{ data.x }}”", "into a, b"],
+        ),
+        (acting("llm.decide"), ["do llm.decide", "chooses go, stop"]),
+        (
+            acting("llm.agent", prompt="Help", tools=["look", {"tool": "m:pay", "approval": "required"}], mcp=["web"]),
+            ["do llm.agent", "“Help”", "tools look, m:pay (asks first), all of web"],
+        ),
+        (acting("http.request", url="https://a/{{ data.x }}", into="x"), ["do GET https://a/{{ data.x }}", "into x"]),
+        (acting("http.request", url="https://a", method="POST"), ["do POST https://a"]),
+        (acting("wait", for_="2h"), ["do wait 2h"]),
+        (acting("wait", until="data.due"), ["do wait until data.due"]),
+        (acting("workflow.run", workflow="one", into="x"), ["do workflow.run one", "into x"]),
+        (
+            acting("workflow.run", workflow="one", for_each="data.all", on_failure="continue"),
+            ["do workflow.run one \N{MULTIPLICATION SIGN} each of data.all", "with on_failure = continue"],
+        ),
+    ],
+)  # fmt: skip
+def test_a_built_in_action_says_in_a_few_words_what_it_does(flow: Workflow, words: list[str]) -> None:
+    node = leaf(graph_of(flow), "work")
+    assert (node.kind, told(node)) == (NodeKind.ACTION, words)
+
+
+def test_an_action_that_asks_is_a_persons_like_a_state_that_asks() -> None:
+    node = leaf(graph_of(acting("human.ask", prompt="Well?", events=["go", "stop"], to="data.x")), "work")
+    assert (node.kind, told(node)) == (NodeKind.ASK, ["“Well?”", "answers go, stop", "for data.x"])
+
+
+def test_of_a_long_prompt_the_beginning_is_shown() -> None:
+    words = told(leaf(graph_of(acting("llm.generate", prompt="many words " * 99)), "work"))
+    assert words[1].endswith("…”")
+    assert len(words[1]) < 120
+
+
+def test_the_bounds_of_a_workflow_stand_in_one_line() -> None:
+    limits = Limits(steps=9, tokens=1000, cost=2.5, wall_time=Duration.parse("2d"))
+    flow = replace(workflow(State("a")), limits=limits, conversation=Recall(thread="'desk'"))
+    assert graph_of(flow).remarks == ("at most 9 steps, 1000 tokens, 2.5 USD, 2d", "shared conversation")

@@ -94,6 +94,16 @@ def into(reading: Reading, value: Json, path: Path) -> Json:
     return [name for name, index in found.items() if field(reading, name, (*path, index)) is not None]
 
 
+def language_model(reading: Reading, value: Json, path: Path) -> str | None:
+    """What there is under that name is known where it is asked."""
+    if not reading.is_a(str, value, path, "the name of a model"):
+        return None
+    if not value.strip():
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} is empty: name a model, or leave it out", path)
+        return None
+    return str(value)
+
+
 def different_names(reading: Reading, value: Json, path: Path) -> tuple[str, ...] | None:
     found = names(reading, value, path, "names")
     return None if found is None else tuple(found)

@@ -53,7 +53,7 @@ _FIELD: Final = Key(Kind.FIELD, "The data field that the result goes into.")
 _MODEL: Final[Table] = {
     "prompt": Key(Kind.PROMPT, "What the model is told, with CEL in {{ }}.", required=True),
     "system": Key(Kind.PROMPT, "What it is told before everything else, with CEL in {{ }}."),
-    "model": Key(Kind.TEXT, "Which model; without it, the one that is set for all."),
+    "model": Key(Kind.LANGUAGE_MODEL, "Which model; without it, the one that is set for all."),
 }
 _TALKS: Final = Key(Kind.TRUE, "The conversation goes into the request, and prompt and reply are added to it.")
 _SETTINGS: Final = Key(Kind.FIELD_VALUES, "Of the model, such as temperature or max_tokens, as they are.")
@@ -125,7 +125,9 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
     "workflow.run": BuiltIn(
         {
             "workflow": Key(Kind.NAME, "Which of `workflows`.", required=True),
-            "event": Key(Kind.NAME, "The event that it begins with; without it, the only one that it can begin with."),
+            "event": Key(
+                Kind.NAME, "The event that it begins with; without it, it works at once, or takes the only one."
+            ),
             "payload": Key(Kind.VALUES, "Of that event: literals, or CEL, in which `item` and `index` are known."),
             "data": Key(Kind.VALUES, "At the beginning: literals, or CEL, in which `item` and `index` are known."),
             "for_each": Key(Kind.EXPRESSION, "A list, in CEL: one child for each `item`."),

@@ -69,6 +69,7 @@ class Kind(StrEnum):
     VARIABLE = auto()
     STATUSES = auto()
     ON_FAILURE = auto()
+    LANGUAGE_MODEL = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ CONVERSATION: Final[Table] = {
     "max_tokens": Key(Kind.COUNT, "How much a model is shown at most. Default: 8000."),
     "strategy": Key(Kind.STRATEGY, "What becomes of more: drop_oldest (the default), keep_ends or summarise."),
     "keep_first": Key(Kind.COUNT, "How many messages keep_ends keeps at the beginning. Default: 1."),
-    "model": Key(Kind.TEXT, "The model that writes summaries; without it, the one that the agent asks."),
+    "model": Key(Kind.LANGUAGE_MODEL, "The model that writes summaries; without it, the one that the agent asks."),
 }
 
 PROGRESS: Final[Table] = {

@@ -72,6 +72,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.BODY: arguments.body,
     Kind.VARIABLE: arguments.variable,
     Kind.STATUSES: arguments.statuses,
+    Kind.LANGUAGE_MODEL: arguments.language_model,
     Kind.ON_FAILURE: scalars.word(*scalars.ON_FAILURE),
 }
 

@@ -183,5 +183,6 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.BODY: {"type": "object", "additionalProperties": _VALUE},
     Kind.VARIABLE: {"type": "string", "pattern": _whole(keys.VARIABLE)},
     Kind.STATUSES: {"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599}, "minItems": 1},
+    Kind.LANGUAGE_MODEL: _WRITTEN,
     Kind.ON_FAILURE: {"enum": list(scalars.ON_FAILURE)},
 }
