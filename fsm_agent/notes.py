@@ -29,6 +29,11 @@ class Notes:
     #: and all of them have ended
     is_joined: bool = False
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was left, so that the step is as it is."""
+        return not self.said and self.usage is NO_USAGE and self.user is None and not self.is_joined
+
     def pending(self, thread: str) -> list[Message]:
         """What has been said in a thread so far, to be added to."""
         return self.said.setdefault(thread, [])

@@ -16,6 +16,7 @@ from typing import Final
 from examples.chat.actions import greet, remember
 from fsm_agent import Runner, Workflow, open_store
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.agent import Status
 from fsm_agent.testing import FakeClock
 
 ROOT: Final = Path(__file__).parents[2]
@@ -52,7 +53,7 @@ async def main(model: str = SCRIPT) -> None:
 
 async def _talk(runner: Runner, who: str, texts: Sequence[str], *, is_last: bool) -> None:
     """One sitting. Ana's conversation stays open from Monday to Thursday."""
-    going_on = [head for head in (await runner.store.list(status="waiting")).heads if head.user == who]
+    going_on = [head for head in (await runner.store.list(status=Status.WAITING)).heads if head.user == who]
     if going_on:
         agent = await runner.get(going_on[0].id)
     else:

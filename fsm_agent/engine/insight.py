@@ -34,7 +34,7 @@ class Choice(NamedTuple):
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Insight:
     """Of one attempt."""
 

@@ -35,6 +35,8 @@ def spent(proposal: Proposal, notes: Notes) -> Proposal:
 
 def noted(live: Live, proposal: Proposal, notes: Notes) -> Proposal:
     """The step that an attempt's event takes, with all that the attempt has left."""
+    if notes.is_blank:
+        return proposal
     mine = own_thread(live.head.id)
     said = tuple(
         Said(thread, tuple(message._replace(at_ms=live.now_ms) for message in messages))

@@ -48,6 +48,7 @@ class Program:
         self.data_rules = DataRules(workflow.data, model=model)
         self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow)
+        self._has_progress = workflow.progress != NO_PROGRESS
         self._timers: dict[tuple[str, str], tuple[int, Timer]] = {}
         for state in workflow.by_path.values():
             for timer in state.after:
@@ -122,9 +123,9 @@ class Program:
 
     def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
         """How far an agent with these data has come, as far as that is declared and can be told."""
-        rule = self.workflow.progress
-        if rule is NO_PROGRESS or rule == NO_PROGRESS:
+        if not self._has_progress:
             return None
+        rule = self.workflow.progress
         scene = Scene(values, {}, visits)
         goal, current = self._told(rule.goal, scene), self._told(rule.current, scene)
         return Progress(

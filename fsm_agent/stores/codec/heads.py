@@ -13,7 +13,7 @@ from fsm_agent.progress import Progress
 from fsm_agent.step import Event
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.text import decode, encode
-from fsm_agent.usage import as_row, usage_of
+from fsm_agent.usage import NO_USAGE, as_row, usage_of
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
     Status.RUNNING: 1,
@@ -156,22 +156,29 @@ def _of_cold(text: str) -> dict[str, Any]:
     if "problem" in parts:
         kind, message, held = parts["problem"]
         parts["problem"] = Problem(kind, message, held and Event(*held))
-    for name, read in _READ.items():
-        if name in parts:
-            parts[name] = read(parts[name])
+    for name in _READ.keys() & parts.keys():
+        parts[name] = _READ[name](parts[name])
     return parts
 
 
-def _of_talk_and_task(head: Head) -> list[Json]:
-    talk, parent = head.talk, head.parent
+def _of_talk_and_task(head: Head) -> Sequence[Json]:
+    """What most agents have nothing of."""
+    talk, usage = head.talk, head.usage
+    if talk is SILENCE and usage is NO_USAGE and head[_TASK] == _NO_TASK:
+        return ()
     return [
         None if talk == SILENCE else [talk.last, talk.since, talk.before],
-        as_row(head.usage) or None,
+        as_row(usage) or None,
         head.user,
-        parent,
+        head.parent,
         head.children or None,
         head.progress,
     ]
+
+
+#: user, parent, children, progress
+_TASK: Final = slice(Head._fields.index("user"), Head._fields.index("progress") + 1)
+_NO_TASK: Final = (None, None, 0, None)
 
 
 def _talk_of(row: list[Any]) -> Talk:

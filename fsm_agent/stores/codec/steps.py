@@ -63,7 +63,7 @@ def step_row(step: Step) -> StepRow:
         append,
         encode(dict(step.payload)) if step.payload else None,
         delta,
-        _used(step) if step.said or step.usage is not NO_USAGE else None,
+        _used(step) if step.usage is not NO_USAGE or step.said else None,
     )
 
 
