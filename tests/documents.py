@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -177,7 +178,7 @@ _POLICIES: Final = st.sampled_from(["last", "append", "union"])
 def documents(draw: st.DrawFn) -> Document:
     """Valid documents, with nesting, of every key of the dialect."""
     tree = draw(_trees(2))
-    return {
+    document = {
         "workflow": draw(st.sampled_from(["flow", "a-b_C9"])),
         "version": draw(st.integers(100, 200)),
         "description": draw(TEXTS),
@@ -193,6 +194,7 @@ def documents(draw: st.DrawFn) -> Document:
         "user": {"tone": "string?", "seen": {"type": "array", "items": {"type": "string"}, "default": []}},
         "workflows": CHILD,
     } | draw(_MEMORY)
+    return copy.deepcopy(document)  # some tests change what they are given
 
 
 @st.composite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fsm_agent.progress import Progress
+from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
 from fsm_agent.state import State, Transition
 from fsm_agent.step import Step, StepKind
@@ -134,3 +136,12 @@ def test_a_migration_leaves_no_trace_but_the_new_name_of_the_state() -> None:
     overlay = overlay_from_history(BOOK_FLIGHT, "planning", [*history("of_another_name"), moved])
     assert overlay.path == ()
     assert overlay.mark("state-planning") == Mark(Role.CURRENT)
+
+
+def test_a_picture_of_an_agent_says_how_far_it_has_come() -> None:
+    progress = Progress("a trip", 2, 3, "planning")
+    overlay = overlay_from_history(BOOK_FLIGHT, "planning", [], progress=progress)
+    assert overlay.remark == "2 of 5: planning"
+    for format_name in ("dot", "mermaid"):
+        assert "2 of 5" in draw(BOOK_FLIGHT, format_name, overlay=overlay).decode()
+        assert "2 of 5" not in draw(BOOK_FLIGHT, format_name).decode()

@@ -109,7 +109,8 @@ def _agent(settings: Settings, agent_id: str) -> Subject:
         async with settings.open_store() as store:
             head = await store.head(agent_id)
             workflow = await read_workflow(store, head.definition)
-            overlay = overlay_from_history(workflow, head.state, await store.history(agent_id))
+            steps = await store.history(agent_id)
+            overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
         return Subject(agent_id, workflow, overlay)
 
     return asyncio.run(read())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from fsm_agent.errors import RenderFailed
@@ -50,4 +50,7 @@ def draw(workflow: Workflow, format: str, *, overlay: Overlay | None = None) -> 
     """
     if format not in FORMATS:
         raise RenderFailed(f"unknown format {format!r}{did_you_mean(format, FORMATS)}; there are {listed(FORMATS)}")
-    return FORMATS[format].render(graph_of(workflow), overlay)
+    graph = graph_of(workflow)
+    if overlay is not None and overlay.remark:
+        graph = replace(graph, remarks=(*graph.remarks, overlay.remark))
+    return FORMATS[format].render(graph, overlay)

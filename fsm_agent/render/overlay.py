@@ -6,10 +6,11 @@ Renderers know marks, not where they come from. An overlay of another kind is an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from fsm_agent.progress import Progress
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.wording import ExitKind
 from fsm_agent.state import Candidates
@@ -62,12 +63,16 @@ class Overlay:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     #: ids of the edges that were taken, in order, repeated ones repeated
     path: tuple[str, ...] = ()
+    #: how far the agent has come, in words
+    remark: str = ""
 
     def mark(self, identity: str) -> Mark:
         return self.marks.get(identity, _FADED)
 
 
-def overlay_from_history(workflow: Workflow, head_state: str, steps: Iterable[Step]) -> Overlay:
+def overlay_from_history(
+    workflow: Workflow, head_state: str, steps: Iterable[Step], *, progress: Progress | None = None
+) -> Overlay:
     """Where an agent is, where it was and how often, and the path that led there.
 
     ``steps`` are the agent's history, in order. What the workflow cannot explain, such as a step under an older
@@ -77,7 +82,7 @@ def overlay_from_history(workflow: Workflow, head_state: str, steps: Iterable[St
     track = _Track(workflow)
     for step in steps:
         track.follow(step)
-    return track.overlay(head_state)
+    return replace(track.overlay(head_state), remark=str(progress or ""))
 
 
 class _Track:
