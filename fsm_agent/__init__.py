@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import BlockingContext, Context
+    from fsm_agent.actions.surroundings import Surroundings
     from fsm_agent.agent import Agent, Question, Status
     from fsm_agent.declaration import Migration, State, Transition, Workflow
     from fsm_agent.effect import NOT_DONE, EffectEntry
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
         LeaseHeld,
         Refused,
         StoreError,
+        ToolError,
         WorkflowInvalid,
     )
     from fsm_agent.finding import Finding
+    from fsm_agent.message import Chunk
     from fsm_agent.retention import Retention
     from fsm_agent.retrospect import Replayed, Rewound
     from fsm_agent.runner import Runner
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
     from fsm_agent.stores.sealed.keys import read_keys
     from fsm_agent.stores.urls import open_store
+    from fsm_agent.threads import Thread
     from fsm_agent.worker import Worker
 
 _HOMES: Final = {
@@ -40,6 +44,7 @@ _HOMES: Final = {
     "ActionError": "errors",
     "Agent": "agent",
     "BlockingContext": "actions.context",
+    "Chunk": "message",
     "Conflict": "errors",
     "Context": "actions.context",
     "EffectEntry": "effect",
@@ -62,6 +67,9 @@ _HOMES: Final = {
     "Step": "step",
     "Store": "stores.base",
     "StoreError": "errors",
+    "Surroundings": "actions.surroundings",
+    "Thread": "threads",
+    "ToolError": "errors",
     "Transition": "declaration",
     "Worker": "worker",
     "Workflow": "declaration",
@@ -79,6 +87,7 @@ __all__ = [
     "ActionError",
     "Agent",
     "BlockingContext",
+    "Chunk",
     "Conflict",
     "Context",
     "EffectEntry",
@@ -100,6 +109,9 @@ __all__ = [
     "Step",
     "Store",
     "StoreError",
+    "Surroundings",
+    "Thread",
+    "ToolError",
     "Transition",
     "Worker",
     "Workflow",

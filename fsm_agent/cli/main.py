@@ -50,6 +50,7 @@ COMMANDS: Final = {
         "history": Entry("looking:history", "Show every step of an agent."),
         "replay": Entry("travelling:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("looking:effects", "Show what an agent did to the world outside."),
+        "thread": Entry("talking:thread", "Show, export or import what was said."),
         "user": Entry("people:user", "Show what is remembered of a user."),
     },
     "Change": {

@@ -1,0 +1,1 @@
+"""Threads for other libraries. Each module imports one of them, and nobody else does."""
