@@ -32,7 +32,8 @@ LANGCHAIN: Sequence[BaseMessage] = (
     AIMessage("", tool_calls=[{"id": "1", "name": "find", "args": {"what": "x"}}]),
     ToolMessage("found", tool_call_id="1", name="find"),
     ToolMessage("broken", tool_call_id="2", status="error", artifact={"raw": [1]}),
-    AIMessage("Done.", response_metadata={"model": "m"}, usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}),
+    AIMessage("Done.", response_metadata={"model": "m"},
+              usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}),
     AIMessage("Odd", additional_kwargs={"reasoning": "because"}, id="msg-1"),
 )  # fmt: skip
 ITEMS: Sequence[Any] = (
