@@ -246,3 +246,18 @@ conversation: {thread: "'desk-' + string(data.count)"}
 merge: {user.seen: union, items: append}
 """
     assert check("{do: mine, on: {go: done}}", more=more) == []
+
+
+def test_what_comes_while_a_person_is_asked_comes_from_outside() -> None:
+    """So an action that does not say what it names is not taken to name it, round and round."""
+    text = """
+workflow: example
+version: 1
+events: {go: {}, stop: {}}
+initial: asking
+states:
+  asking: {do: human.ask, with: {prompt: x, events: [go]}, after: {1d: done}, on: {go: working, stop: done}}
+  working: {do: any, on: {stop: working, go: done, error: done}}
+  done: {final: true}
+"""
+    assert inspect_text(text, checks=[check_workflow])[1] == []

@@ -123,6 +123,14 @@ def test_what_a_check_finds_in_a_child_is_told_once(tmp_path: Path) -> None:
     assert said(parent(tmp_path)) == ["topic.yaml:4:10: FSM305 event `never` is declared, and no state handles it"]
 
 
+def test_a_warning_about_a_child_is_told_once(tmp_path: Path) -> None:
+    asking = "waiting: {ask: {prompt: Well?, events: [begin]}, on"
+    written(tmp_path, "topic.yaml", TOPIC.replace("waiting: {on", asking))
+    workflow, findings = inspect_file(parent(tmp_path), checks=[check_workflow])
+    assert workflow is not None
+    assert [(each.code, Path(each.place.file).name) for each in findings if each.place] == [("FSM308", "topic.yaml")]
+
+
 def test_a_mistake_of_the_parent_comes_before_those_of_its_children(tmp_path: Path) -> None:
     written(tmp_path, "topic.yaml", "workflow: [")
     path = parent(tmp_path)

@@ -367,3 +367,13 @@ def test_what_cannot_be_recalled_is_told(text: str, options: dict[str, bool], me
     with pytest.raises(ExpressionInvalid) as caught:
         RECALLING.compile(text, event=None, **options)
     assert message in caught.value.message
+
+
+def test_what_was_compiled_for_a_built_in_action_is_not_lent_to_a_guard() -> None:
+    guards = Guards(Workflow("w", 1, "a", (State("a"),), user={"name": {"type": "string"}}))
+    guards.compile("user.name", event=None, recalls=True)
+    guards.prompt("{{ user.name }}", recalls=True)
+    with pytest.raises(ExpressionInvalid):
+        guards.compile("user.name", event=None)
+    with pytest.raises(ExpressionInvalid):
+        guards.prompt("{{ user.name }}")
