@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -55,6 +56,12 @@ def told(stub: OpenAIStub, number: int = -1) -> list[dict[str, Any]]:
     """The messages of a request."""
     messages: list[dict[str, Any]] = stub.requests[number].body["messages"]
     return messages
+
+
+def unwrapped(content: str) -> str:
+    """What a result says: errors are wrapped by the library."""
+    said: str = json.loads(content)["error"] if content.startswith('{"error":') else content
+    return said
 
 
 def offered(stub: OpenAIStub, number: int = -1) -> dict[str, Any]:

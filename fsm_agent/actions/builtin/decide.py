@@ -80,7 +80,9 @@ def _judged(ctx: Context, reply: Reply, offered: Sequence[str]) -> Emission | st
         return f"{done}; call exactly one: {listed(offered)}"
     [call] = reply.calls
     if isinstance(call.arguments, str):
-        return f"the arguments of {call.name!r} are no JSON object; call one of: {listed(offered)}"
+        return (
+            f"the arguments of {call.name!r} cannot be read: they must be a JSON object; call one of: {listed(offered)}"
+        )
     try:
         problem = insight_of(ctx).judge(call.name, call.arguments)
     except ExpressionFailed as error:  # with this payload a guard says neither yes nor no

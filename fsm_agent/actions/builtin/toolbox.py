@@ -109,7 +109,7 @@ class Toolbox:
             near = did_you_mean(call.name, self._kept)
             return f"there is no tool {call.name!r}{near}; there are {listed(self._kept)}"
         if isinstance(call.arguments, str):
-            return f"the arguments of {call.name!r} are no JSON object"
+            return f"the arguments of {call.name!r} cannot be read: they must be a JSON object"
         called_by = self._kept[call.name].called_by
         return called_by.problem(call.arguments) if isinstance(called_by, Function) else None
 
