@@ -1,7 +1,7 @@
 """What an attempt leaves besides what it changes in the data: messages, what is to be remembered of the user, usage.
 
 The attempt writes it down here; the step that its event takes commits it, or nothing does. Usage alone counts in any
-case: a failed attempt has cost what it has cost.
+case: a failed attempt has cost what it has cost. What is on record an attempt hears again, and it counts once.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ class Notes:
     #: thread -> what is to be added to it, in order
     said: dict[str, list[Message]] = field(default_factory=dict)
     usage: Usage = NO_USAGE
+    #: how many requests of this activation were counted by steps before: the first ones that are heard
+    counted: int = 0
+    #: how many were heard by now
+    heard: int = 0
     #: the user as was read before the attempt, and a draft of what the workflow declares of them
     record: UserRecord | None = None
     user: Data | None = None
@@ -39,4 +43,7 @@ class Notes:
         return self.said.setdefault(thread, [])
 
     def spend(self, usage: Usage) -> None:
-        self.usage = self.usage.plus(usage)
+        """What a reply has cost, made now or on record; or, without a request, what became of the last one."""
+        self.heard += usage.requests
+        if self.heard > self.counted:
+            self.usage = self.usage.plus(usage)

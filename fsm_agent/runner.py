@@ -63,6 +63,7 @@ class Runner:
         found.tool = found.tool or self.actions.tool
         performing = Performing(store, self.actions, found)
         self._hands = hands or performing
+        self._models = found.models
         self._loop = EffectLoop(store, self.actions, self._hands, observe=observe)
         found.kinship = self._loop.kin
 
@@ -283,9 +284,12 @@ class Runner:
         return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()
 
     async def close(self) -> None:
-        """Stop what runs here, give its leases up, and close the store."""
+        """Stop what runs here, give its leases up, hang up on models, and close the store."""
         await self._hands.close()
-        await self.store.close()
+        try:
+            await self._models.close()
+        finally:
+            await self.store.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.servers.openai_stub import OpenAIStub
 from tests.servers.postgres import postgres, postgres_url
 from tests.servers.redis import redis_server, redis_url
 from tests.shop import Shop
@@ -25,6 +27,16 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.delenv("FSM_AGENT_STORE", raising=False)
     monkeypatch.delenv("FSM_AGENT_KEYS", raising=False)
     return Shop(tmp_path)
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIStub]:
+    """A provider of models on the loopback, to which every request goes."""
+    monkeypatch.delenv("FSM_AGENT_MODEL", raising=False)
+    with OpenAIStub() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres", "redis", "tiered"])

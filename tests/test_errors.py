@@ -33,6 +33,7 @@ from fsm_agent.errors import (
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
+    McpUnavailable,
     MessagesInvalid,
     ModelKeyMissing,
     ModelRateLimited,
@@ -255,6 +256,10 @@ SENTENCES = [
         ModelRefused("p:m", "status 400, 'too long'"),
         "the provider of model 'p:m' refuses the request: status 400, 'too long'; change what is asked",
     ),
+    (
+        McpUnavailable("files", "it answers with status 503"),
+        "MCP server 'files' cannot be used now: it answers with status 503; see [tool.fsm-agent.mcp] in pyproject.toml",
+    ),
     (ModelReplyInvalid("p:m", "it is empty"), "model 'p:m' gave a reply that cannot be used: it is empty"),
     (ModelSettingsInvalid(["a is b", "c is d"]), "the settings of the model are wrong: a is b; c is d"),
     (
@@ -264,7 +269,7 @@ SENTENCES = [
 ]
 
 #: what an action that fails with it may be repeated for
-RETRYABLE = {"HttpUnavailable", "ModelRateLimited", "ModelReplyInvalid", "ModelUnavailable"}
+RETRYABLE = {"HttpUnavailable", "McpUnavailable", "ModelRateLimited", "ModelReplyInvalid", "ModelUnavailable"}
 
 ALL = {
     each for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, FsmAgentError)

@@ -232,7 +232,7 @@ def test_the_script_in_the_documentation_does_what_the_page_says(asking: Callabl
     found = put("To Rome?", called.message, result(called, "much"), tools=(SEARCH,), output=schema)
     assert found.output == {"city": "Rome", "days": 3}
     assert len(put("I want to see two cities.", tools=(SEARCH,)).calls) == 2
-    assert [call.name for call in put("Well?", state="deciding").calls] == ["approve"]
+    assert [call.name for call in put("Well?", state="deciding", tools=(SEARCH,)).calls] == ["approve"]
     assert put("Well?", state="deciding").text == put("Well?").text == "I do not know."
 
 

@@ -70,14 +70,16 @@ class Actions:
 
     def tool(self, reference: str) -> Callable[..., Any]:
         """The function of a tool: one that was handed over, a public one of an allowed module by its name, or
-        ``module:function``. Raises ``ActionError``."""
+        ``module:function``. What a module has only imported is not its own. Raises ``ActionError``."""
         if reference in self._given:
             return self._given[reference].function
         module, colon, name = reference.partition(":")
         places = [module] if colon else list(self._allowed)
         for place in places:
             function = getattr(self._module(place), name if colon else reference, None)
-            if inspect.isfunction(function) and not function.__name__.startswith("_"):
+            if not inspect.isfunction(function) or function.__name__.startswith("_"):
+                continue
+            if f"{function.__module__}.".startswith(f"{place}."):
                 return function
         raise ActionError(f"no tool {reference!r} in {listed(places) if places else 'any allowed module'}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fsm_agent.errors import ActionError
 from fsm_agent.jsontypes import Json
-from fsm_agent.memory.conversation import Conversation, Summarise
+from fsm_agent.memory.conversation import Conversation, Summarise, Written
 from fsm_agent.memory.counting import corrected, estimate, scale_of
 from fsm_agent.memory.reading import whole
 from fsm_agent.message import THREAD_NAME, THREAD_RULE, own_thread
@@ -36,6 +36,7 @@ def conversation_of(
         count=corrected(estimate, scale_of(context.insight.spent)),
         once=once,
         summarise=summarise,
+        spend=context.notes.spend,
         at_ms=context.now_ms,
     )
 
@@ -43,7 +44,7 @@ def conversation_of(
 def summary_by_model(context: Context) -> Summarise:
     """Has a model write it, which is imported when the first summary is due."""
 
-    async def write(messages: list[dict[str, Json]], max_tokens: int) -> str:
+    async def write(messages: list[dict[str, Json]], max_tokens: int) -> Written:
         from fsm_agent.actions.builtin.summary import summarise
 
         return await summarise(context, messages, max_tokens)

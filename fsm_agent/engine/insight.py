@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from fsm_agent.agent import Head
-from fsm_agent.data import Data
+from fsm_agent.data import Data, View
 from fsm_agent.engine.live import Live
-from fsm_agent.errors import PayloadInvalid
+from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.jsontypes import Json, Schema, object_schema
-from fsm_agent.machine import GuardsRefuse, NotAllowed, Scene
+from fsm_agent.machine import GuardsRefuse, Move, NotAllowed, Scene, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.recall import Recall
 from fsm_agent.state import State
-from fsm_agent.step import Event
+from fsm_agent.step import Delta, Event
 from fsm_agent.usage import Usage
 from fsm_agent.wording import listed
 from fsm_agent.workflow import Workflow
@@ -140,8 +140,23 @@ class Insight:
         except PayloadInvalid as error:
             return str(error)
         match program.decide(state, whole, self._live.scene(whole, self._data)):
+            case Taken(move):
+                return self._spoilt(whole, move)
             case GuardsRefuse(guards):
                 return f"event {event!r} is refused with this payload, because no guard held: {listed(guards)}"
             case NotAllowed():
                 return f"event {event!r} is not allowed here; allowed: {listed(names)}"
+            case never:
+                assert_never(never)
+
+    def _spoilt(self, event: Event, move: Move) -> str | None:
+        """Why the data would be wrong after a move."""
+        program, view = self._live.program, View(self._data)
+        written = program.changes(move, event, view, self._live.head.visits)
+        delta = Delta(written.assign, append={name: [item] for name, item in written.append.items()})
+        lists = {name: [*(view[name] or ()), item] for name, item in written.append.items()}
+        try:
+            program.data_rules.check(delta, {**view, **written.assign, **lists})
+        except DataInvalid as error:
+            return f"event {event.name!r} is refused with this payload: {error}"
         return None

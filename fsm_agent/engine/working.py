@@ -5,7 +5,7 @@ What an action changes, says and remembers is committed with the step that its e
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from fsm_agent.agent import Problem
@@ -22,6 +22,7 @@ from fsm_agent.engine.effects import (
     Missing,
     Overdue,
     Paused,
+    ReadHistory,
     ReadUser,
     RecordAttempt,
     Sleep,
@@ -43,7 +44,7 @@ from fsm_agent.errors import (
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.state import Retry
-from fsm_agent.step import Event
+from fsm_agent.step import Event, Step
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import listed
 
@@ -85,10 +86,21 @@ def is_backing_off(live: Live) -> bool:
 
 def _notes(live: Live) -> Generator[Effect, Any, Notes]:
     """A clean sheet, with what is remembered of the user, if the workflow declares that; raises ``DataInvalid``."""
+    counted = yield from _counted(live)
     if not live.program.workflow.user or live.head.user is None:
-        return Notes()
+        return Notes(counted=counted)
     record: UserRecord = yield ReadUser(live.head.user)
-    return Notes(record=record, user=Data(live.program.user_rules.recalled(record.values)))
+    return Notes(counted=counted, record=record, user=Data(live.program.user_rules.recalled(record.values)))
+
+
+def _counted(live: Live) -> Generator[Effect, Any, int]:
+    """How many requests to models the steps since the state was entered have counted: those of attempts after which
+    the agent was parked. The next attempt hears them again."""
+    head = live.head
+    if head.version == head.activation or not head.usage.requests:
+        return 0
+    steps: Sequence[Step] = yield ReadHistory(head.id, after=head.activation)
+    return sum(step.usage.requests for step in steps)
 
 
 def _bounded(live: Live, ends_at: int | None) -> int | None:

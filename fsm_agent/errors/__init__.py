@@ -31,6 +31,7 @@ FsmAgentError
 │   ├── ChildFailed            a child agent has failed or was cancelled
 │   ├── HttpFailed             a request was not answered as expected
 │   │   └── HttpUnavailable    and may be later; worth retrying
+│   ├── McpUnavailable         a server of tools does not answer; worth retrying
 │   ├── ModuleNotAllowed       a module outside the allowed list
 │   ├── NoLegalChoice          a model chose nothing that was legal, as often as it was asked
 │   ├── RoundsExceeded         a model had no answer after so many replies
@@ -119,6 +120,7 @@ from fsm_agent.errors.work import (
     EffectUnclear,
     HttpFailed,
     HttpUnavailable,
+    McpUnavailable,
     ModuleNotAllowed,
     NoLegalChoice,
     RoundsExceeded,
@@ -154,6 +156,7 @@ __all__ = [
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",
+    "McpUnavailable",
     "MessagesInvalid",
     "ModelError",
     "ModelKeyMissing",

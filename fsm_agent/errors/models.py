@@ -76,7 +76,7 @@ class ModelReplyInvalid(ModelError):
     is_retryable: ClassVar[bool] = True
 
     def __init__(self, model: str, why: str, *, usage: Usage = NO_USAGE) -> None:
-        self.model, self.usage = model, usage
+        self.model, self.why, self.usage = model, why, usage
         super().__init__(f"model {model!r} gave a reply that cannot be used: {why}")
 
 

@@ -48,6 +48,16 @@ class HttpUnavailable(HttpFailed):
     is_retryable = True
 
 
+class McpUnavailable(ActionError):
+    """An MCP server does not answer as it should; it may later."""
+
+    is_retryable = True
+
+    def __init__(self, server: str, why: str) -> None:
+        self.server = server
+        super().__init__(f"MCP server {server!r} cannot be used now: {why}; see [tool.fsm-agent.mcp] in pyproject.toml")
+
+
 class WindowTooSmall(ActionError):
     """The figures are tokens."""
 

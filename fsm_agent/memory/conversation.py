@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from fsm_agent.delta import own
 from fsm_agent.errors import ActionError, DataInvalid
@@ -20,10 +20,19 @@ from fsm_agent.memory.reading import BATCH, BEGINNING, COVERED, Read, Seen, Spot
 from fsm_agent.memory.window import Choose, batch, checked, due, filled, share, weight
 from fsm_agent.message import Message, Role, Span, is_own
 from fsm_agent.recall import PLAIN_RECALL, Recall, Strategy
+from fsm_agent.usage import NO_USAGE, Usage, as_row, usage_of
 from fsm_agent.wording import listed, shortened
 
+
+class Written(NamedTuple):
+    """A summary, and what a model has taken for it."""
+
+    text: str
+    usage: Usage = NO_USAGE
+
+
 #: (messages as OpenAI-style dicts, max_tokens) -> the text of their summary. The previous summary comes first.
-Summarise: TypeAlias = Callable[[list[dict[str, Json]], int], str | Awaitable[str]]
+Summarise: TypeAlias = Callable[[list[dict[str, Json]], int], str | Written | Awaitable[str | Written]]
 
 _STRATEGIES: Final = ("drop_oldest", "keep_ends", "summarise")
 
@@ -38,7 +47,8 @@ class Conversation:
     """What an ``async def`` action has of a conversation.
 
     ``spans`` is what is kept of it, the oldest first; ``thread`` is where ``pending`` will be kept, behind them.
-    ``read`` is the store's ``messages``. Without ``once`` there are no summaries.
+    ``read`` is the store's ``messages``. Without ``once`` there are no summaries; ``spend`` is told what each of them
+    has cost, also of one that is on record.
     """
 
     def __init__(
@@ -52,6 +62,7 @@ class Conversation:
         count: Counter = estimate,
         once: Once | None = None,
         summarise: Summarise | None = None,
+        spend: Callable[[Usage], None] = lambda _: None,
         at_ms: int = 0,
     ) -> None:
         self.thread: Final = thread
@@ -61,6 +72,7 @@ class Conversation:
         self._count = count
         self._once = once
         self._summarise = summarise
+        self._spend = spend
         self._at_ms = at_ms
 
     def append(
@@ -173,6 +185,7 @@ class Conversation:
         write = _writing(self._summarise, messages, share(budget), {"thread": thread, "covers": number})
         name = "summarise" if is_own(self.thread) else f"summarise {self.thread}"
         written = await self._once(name, write, self.thread)
+        self._spend(usage_of(written.get("usage", [])))
         reaches = self._track.spot(written["thread"], written["covers"], self._track.end)
         if reaches <= view.floor:  # somebody else's goes further by now
             return view
@@ -251,10 +264,11 @@ def _writing(
 ) -> Callable[[str], Any]:
     """The effect; a plain function stays one, so that it gets a thread."""
 
-    def packed(text: object) -> Json:
+    def packed(said: object) -> Json:
+        text, usage = said if isinstance(said, Written) else Written(said)  # type: ignore[arg-type]
         if not isinstance(text, str) or not text.strip():
             raise ActionError(f"a summary must be a text, and {shortened(text)} was returned")
-        return {**covered, "content": text}
+        return {**covered, "content": text, "usage": as_row(usage)}
 
     async def awaited(text: Any) -> Json:
         return packed(await text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """Each model is resolved when it is first asked, and keeps its connections until ``close``."""
+    """Each model is resolved when it is first asked, and keeps its connections until ``close``.
 
-    def __init__(self) -> None:
+    ``known`` are models of pydantic-ai by names of one's own, which are not looked up.
+    """
+
+    def __init__(self, known: Mapping[str, Model] | None = None) -> None:
+        self._known = dict(known or {})
         self._opened: dict[str, Model] = {}
         self._stack = AsyncExitStack()
         self._lock: asyncio.Lock | None = None
@@ -30,7 +34,8 @@ class Models:
             self._lock = asyncio.Lock()
         async with self._lock:
             if name not in self._opened:
-                model = await asyncio.to_thread(resolve, name)  # the import of the library takes a second
+                if (model := self._known.get(name)) is None:
+                    model = await asyncio.to_thread(resolve, name)  # the import of the library takes a second
                 self._opened[name] = await self._stack.enter_async_context(model)
             return self._opened[name]
 

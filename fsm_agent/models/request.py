@@ -149,11 +149,23 @@ def read_reply(response: ModelResponse, question: Ask, *, latency_ms: int) -> Re
     if given is not None and question.output is not None:
         parts = tuple(part for part in reply.parts if part.get("id") != given.id)
         return reply._replace(output=_output(given, question.output, question.model, usage), parts=parts)
-    if not calls and (question.output is not None or not reply.text.strip()):
-        is_said = bool(reply.text.strip())
-        what = f"it says {shortened(reply.text)} where values are asked for" if is_said else "it is empty"
-        raise ModelReplyInvalid(question.model, f"{what}{_cut(response)}", usage=usage)
+    if problem := _problem(reply, question):
+        raise ModelReplyInvalid(question.model, f"{problem}{_cut(response)}", usage=usage)
     return reply
+
+
+def _problem(reply: Reply, question: Ask) -> str | None:
+    """Why a reply without an output can be no answer, whatever its calls ask for."""
+    ids = [call.id for call in reply.calls]
+    if not ids and not reply.text.strip():
+        return "it is empty"
+    if not ids and question.output is not None:
+        return f"it says {shortened(reply.text)} where values are asked for"
+    if ids and not question.tools:
+        return f"it calls {shortened(reply.calls[0].name)} where nothing can be called"
+    if len(set(ids)) < len(ids):
+        return f"two of its calls have one id, {shortened(max(ids, key=ids.count))}"
+    return None
 
 
 def _output(given: Call, schema: Schema, model: str, usage: Usage) -> Json:
@@ -175,14 +187,17 @@ def _cut(response: ModelResponse) -> str:
 
 
 def _usage(response: ModelResponse, question: Ask, latency_ms: int) -> Usage:
+    """What it took. Of the context only a provider's own count is told: what a library has made up corrects nothing,
+    and what a model has thought is in no later request."""
     spent = response.usage
+    context = spent.input_tokens + spent.output_tokens - spent.details.get("reasoning_tokens", 0)
     return Usage(
         requests=1,
         input_tokens=spent.input_tokens,
         output_tokens=spent.output_tokens,
         cost_micros=_cost_micros(response),
         latency_ms=latency_ms,
-        context_tokens=spent.input_tokens + spent.output_tokens,
+        context_tokens=0 if spent.unmeasured_requests else max(context, 0),
         estimated_tokens=question.estimated_tokens,
     )
 

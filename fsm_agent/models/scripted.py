@@ -43,15 +43,25 @@ class ScriptedModel(FunctionModel):
         async def answer(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
             rule = script.rule_for(_shown(messages, info))
             parts = list(_parts(rule, messages, info))
-            usage = (
-                RequestUsage()
-                if rule.usage is None
-                else RequestUsage(input_tokens=rule.usage[0], output_tokens=rule.usage[1])
-            )
+            spent = rule.usage or (0, 0)
+            usage = RequestUsage(input_tokens=spent[0], output_tokens=spent[1])
             finish: FinishReason = "tool_call" if any(isinstance(part, ToolCallPart) for part in parts) else "stop"
-            return ModelResponse(parts, usage=usage, finish_reason=finish)
+            said = None if rule.usage is None else {OURS: {"usage": "as the script says"}}
+            return ModelResponse(parts, usage=usage, finish_reason=finish, metadata=said)
 
         super().__init__(answer, model_name=script.name)
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        """What the script says. Usage that it does not state is estimated, and marked as nobody's count."""
+        response = await super().request(messages, model_settings, model_request_parameters)
+        if response.metadata is None:
+            response.usage.unmeasured_requests = 1
+        return response
 
     @asynccontextmanager
     async def request_stream(

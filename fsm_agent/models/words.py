@@ -85,14 +85,14 @@ class Reply(NamedTuple):
 
     @property
     def written(self) -> str:
-        """Its words; where an output was asked for and there are none, that as JSON."""
-        return self.text or ("" if self.output is None else json.dumps(self.output, ensure_ascii=False))
+        """Its words, and below them the output as JSON, where one was asked for."""
+        given = "" if self.output is None else json.dumps(self.output, ensure_ascii=False)
+        return "\n".join(filter(None, (self.text, given)))
 
     @property
     def message(self) -> Message:
-        """It as a message of a conversation, an output as its JSON; the time is for others to say."""
-        words = self.text or ("" if self.output is None else json.dumps(self.output, ensure_ascii=False))
-        return Message(Role.ASSISTANT, words, self.parts)
+        """It as a message of a conversation; the time is for others to say."""
+        return Message(Role.ASSISTANT, self.written, self.parts)
 
     def to_json(self) -> dict[str, Json]:
         """To be recorded: ``from_json`` gives the same reply."""

@@ -6,24 +6,28 @@ agent which has asked a person whether it may call a tool goes on from there, in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.builtin.ending import ended
-from fsm_agent.actions.builtin.generate import output_schema, put_output
-from fsm_agent.actions.builtin.models import asked, model_name, refused
+from fsm_agent.actions.builtin.generate import shown
+from fsm_agent.actions.builtin.models import asked, model_name
+from fsm_agent.actions.builtin.output import output_schema, put_output
 from fsm_agent.actions.builtin.recalled import rendered
 from fsm_agent.actions.builtin.toolbox import Toolbox
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context
 from fsm_agent.errors import RoundsExceeded
 from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message, Role
+from fsm_agent.memory.groups import REACH
+from fsm_agent.message import Message, Role, is_own
 from fsm_agent.models.words import Ask, Call, Reply
 from fsm_agent.step import NOTHING, Step
+from fsm_agent.usage import Usage
 
-#: Who is asked whether a tool may be called sees so much of its arguments.
-_LONGEST: Final = 2_000
+#: how far back the calls are sought that a person was asked about: no further than their results may come
+_TAIL: Final = REACH + 1
 
 
 async def work(
@@ -42,7 +46,7 @@ async def work(
 ) -> Emission | Asking:
     """``approval`` names the events that answer whether a tool may be called: ``approve`` and ``deny``. Raises
     ``RoundsExceeded`` when the model has no answer after so many replies."""
-    async with Toolbox(ctx, tools, mcp) as toolbox:
+    async with Toolbox(ctx, tools, mcp, asks=bool(approval)) as toolbox:
         loop = _Loop(ctx, toolbox, approval)
         question = Ask(
             model=model_name(ctx, model),
@@ -54,16 +58,24 @@ async def work(
             state=ctx.state,
         )
         if not await loop.goes_on():
-            ctx.conversation.append(Role.USER, await rendered(ctx, prompt), by=insight_of(ctx).head.user)
+            await shown(ctx, Message.user(await rendered(ctx, prompt)))
         for _ in range(rounds):
-            if (question_to_person := await loop.called()) is not None:
-                return question_to_person
-            reply = await asked(ctx, question.showing(await ctx.conversation.window()))
+            if (asking := await loop.called()) is not None:
+                return asking
+            reply = await asked(ctx, question.showing(await ctx.conversation.window()), is_heard=True)
             loop.heard(reply)
             if not reply.calls:
                 put_output(ctx, into, reply)
                 return ended(ctx, emit)
         raise RoundsExceeded(rounds)
+
+
+class _Verdict(NamedTuple):
+    """What a person has said of one call."""
+
+    call_id: str
+    is_allowed: bool
+    said: str
 
 
 class _Loop:
@@ -72,71 +84,71 @@ class _Loop:
     def __init__(self, ctx: Context, toolbox: Toolbox, approval: Mapping[str, str]) -> None:
         self._ctx, self._toolbox, self._approval = ctx, toolbox, approval
         self._calls: list[Call] = []
-        #: the call of which a person has spoken, and whether it may be made
-        self._verdict: tuple[str, bool, str] | None = None
+        self._verdict: _Verdict | None = None
 
     async def goes_on(self) -> bool:
-        """Whether a person was asked and has answered, so that the loop goes on where it was."""
+        """Whether a person was asked here and has answered, so that the loop goes on where it was."""
         entry: Step | None = await self._ctx.entry()
-        if entry is None or not self._approval or entry.event not in self._approval.values():
+        answers = self._approval.values()
+        if entry is None or entry.event not in answers or entry.source != self._ctx.state:
             return False
-        calls = _unanswered(await self._ctx.conversation.tail(64))
-        self._calls = calls
-        asked_about = next((call for call in calls if self._toolbox.needs_approval(call.name)), None)
-        if asked_about is not None:
-            said = " ".join(str(value) for value in entry.payload.values() if value is not None)
-            self._verdict = (asked_about.id, entry.event == self._approval["approve"], said)
-        return bool(calls)
+        self._calls = _unanswered(await self._ctx.conversation.tail(_TAIL), self._speaker)
+        about = next((call for call in self._calls if self._toolbox.needs_approval(call.name)), None)
+        if about is None:
+            return False
+        said = " ".join(str(value) for value in entry.payload.values() if value is not None)
+        self._verdict = _Verdict(about.id, entry.event == self._approval["approve"], said)
+        return True
+
+    @property
+    def _speaker(self) -> str | None:
+        """Whose words the model's are in the conversation: in one that is shared nobody else's calls may be taken for
+        those of this agent."""
+        return None if is_own(self._ctx.conversation.thread) else self._ctx.agent_id
 
     def heard(self, reply: Reply) -> None:
-        self._ctx.conversation.append(Role.ASSISTANT, reply.written, parts=reply.parts)
+        self._ctx.conversation.append(Role.ASSISTANT, reply.written, parts=reply.parts, by=self._speaker)
         self._calls = list(reply.calls)
 
     async def called(self) -> Asking | None:
-        """Make the calls that may be made; returns the question whether the next may."""
+        """Make the calls that may be made; returns the question whether the next one may."""
         for call in [call for call in self._calls if not self._is_to_be_asked(call)]:
+            text, is_error = await self._result(call)
             self._calls.remove(call)
-            self._told(call, await self._result(call))
+            result = Message.result(call.id, call.name, text, is_error=is_error)
+            self._ctx.conversation.append(result.role, result.content, parts=result.parts)
         if not self._calls:
             return None
-        call = self._calls[0]
-        return self._ctx.ask(_question(call), [self._approval["approve"], self._approval["deny"]])
+        return self._ctx.ask(_question(self._calls[0]), [self._approval["approve"], self._approval["deny"]])
 
     def _is_to_be_asked(self, call: Call) -> bool:
-        is_known = self._toolbox.problem(call) is None
-        return is_known and self._toolbox.needs_approval(call.name) and not self._is_settled(call)
-
-    def _is_settled(self, call: Call) -> bool:
-        return self._verdict is not None and self._verdict[0] == call.id
+        """Nobody is asked about a call that cannot be made."""
+        is_open = self._verdict is None or self._verdict.call_id != call.id
+        return is_open and self._toolbox.needs_approval(call.name) and self._toolbox.problem(call) is None
 
     async def _result(self, call: Call) -> tuple[str, bool]:
         """What the tool has returned, and whether that is an error."""
         if (problem := self._toolbox.problem(call)) is not None:
-            refused(self._ctx, Reply(), [], problem)
+            self._ctx.notes.spend(Usage(refused=1))
             return problem, True
-        if self._verdict is not None and self._is_settled(call) and not self._verdict[1]:
-            why = f": {self._verdict[2]}" if self._verdict[2] else ""
-            return f"a person does not allow this call{why}", True
+        verdict = self._verdict
+        if verdict is not None and verdict.call_id == call.id and not verdict.is_allowed:
+            return f"a person does not allow this call{f': {verdict.said}' if verdict.said else ''}", True
         return await self._toolbox.call(call)
 
-    def _told(self, call: Call, result: tuple[str, bool]) -> None:
-        text, is_error = result
-        message = Message.result(call.id, call.name, text, is_error=is_error)
-        self._ctx.conversation.append(message.role, message.content, parts=message.parts)
 
-
-def _unanswered(messages: Sequence[Message]) -> list[Call]:
-    """The calls of the last reply that have no result yet."""
-    last = next((message for message in reversed(messages) if message.role is Role.ASSISTANT and message.calls), None)
-    if last is None:
+def _unanswered(messages: Sequence[Message], speaker: str | None) -> list[Call]:
+    """The calls of what the model said last that have no result yet."""
+    mine = [place for place, each in enumerate(messages) if each.role is Role.ASSISTANT and each.by == speaker]
+    if not mine:
         return []
-    answered = {result for message in messages for result in message.results}
+    last, later = messages[mine[-1]], messages[mine[-1] + 1 :]
+    answered = {result for message in later for result in message.results}
     parts = [part for part in last.parts if part.get("type") == "tool_call" and part["id"] not in answered]
     return [Call(part["id"], part["name"], part["arguments"]) for part in parts]
 
 
 def _question(call: Call) -> str:
-    arguments = call.arguments if isinstance(call.arguments, dict) else {}
-    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    text = f"May the agent call `{call.name}({given})`?"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    """With all of the arguments, so that nothing is allowed that was not shown."""
+    given = json.dumps(call.arguments, ensure_ascii=False)
+    return f"May the agent call `{call.name}` with {given}?"

@@ -19,7 +19,7 @@ def ended(ctx: Context, emit: str | None) -> Emission:
 
 
 def put(ctx: Context, into: str | list[str] | None, value: Json) -> None:
-    """The result, where it belongs; raises ``DataInvalid`` only when the step is made."""
+    """The result, where it belongs. Whether it fits there is judged when the step is made."""
     if isinstance(into, str):
         ctx.data[into] = value
     elif into is not None:

@@ -1,26 +1,24 @@
-"""One request to a model as an effect: what was answered is on record, and is never paid for twice."""
+"""One request to a model as an effect: what was answered is on record, and is paid for once."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.errors import BudgetExceeded, ModelReplyInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.memory.counting import estimate, estimate_text
 from fsm_agent.message import Chunk, Message
-from fsm_agent.models.names import default_model, resolve
-from fsm_agent.models.request import ask
+from fsm_agent.models.names import default_model
 from fsm_agent.models.words import Ask, Reply
-from fsm_agent.usage import Usage
+from fsm_agent.usage import Usage, as_row, usage_of
 
 #: the name of the effect
-_EFFECT = "model"
+_EFFECT: Final = "model"
 
 
 def model_name(ctx: Context, argument: str | None) -> str:
@@ -29,28 +27,48 @@ def model_name(ctx: Context, argument: str | None) -> str:
     return default_model(around.model, argument, environ=os.environ, configured=around.default_model)
 
 
-async def asked(ctx: Context, question: Ask) -> Reply:
-    """The reply on record, or a new one, streamed to whoever listens. Raises a ``ModelError``."""
-    check_budget(ctx)
-    recorded: Mapping[str, Json] = await ctx.effect(_EFFECT, partial(_answered, ctx, estimated(question)))
-    reply = Reply.from_json(recorded)
-    ctx.notes.spend(reply.usage)
-    return reply
+async def asked(ctx: Context, question: Ask, *, is_heard: bool = False) -> Reply:
+    """The reply on record, or a new one; with ``is_heard`` those who listen are told its words as they come.
+
+    A reply that cannot be used is on record too, since it was paid for: the attempt that got it fails, and the next
+    one asks again. Raises ``BudgetExceeded`` before anything is asked, and whatever else is a ``ModelError``.
+    """
+    while True:
+        check_budget(ctx)
+        request = _Request(ctx, question, is_heard)
+        recorded = await ctx.effect(_EFFECT, request.made)
+        usage = usage_of(recorded["usage"])
+        ctx.notes.spend(usage)
+        if "invalid" not in recorded:
+            return Reply.from_json(recorded)
+        if request.is_made:
+            raise ModelReplyInvalid(question.model, recorded["invalid"], usage=usage)
 
 
-async def _answered(ctx: Context, question: Ask) -> Json:
-    model = await asyncio.to_thread(resolve, question.model)
-    try:
-        reply = await ask(model, question, on_text=_listener(ctx))
-    except ModelReplyInvalid as error:
-        ctx.notes.spend(error.usage)  # it was paid for, though nothing is on record
-        raise
-    return reply.to_json()
+@dataclass(slots=True)
+class _Request:
+    """What is done if nothing is on record."""
 
+    ctx: Context
+    question: Ask
+    is_heard: bool
+    is_made: bool = False
 
-def _listener(ctx: Context) -> Callable[[str], None] | None:
-    listen = ctx.surroundings.listen
-    return None if listen is None else lambda text: listen(Chunk(ctx.agent_id, ctx.state, text))
+    async def made(self) -> Json:
+        self.is_made = True
+        models, weighed = self.ctx.surroundings.models, replace(self.question, estimated_tokens=weight(self.question))
+        try:
+            reply = await models.ask(weighed, on_text=self._listener())
+        except ModelReplyInvalid as error:
+            return {"invalid": error.why, "usage": as_row(error.usage)}
+        estimated = reply.usage.estimated_tokens + estimate(reply.message)
+        return reply._replace(usage=reply.usage._replace(estimated_tokens=estimated)).to_json()
+
+    def _listener(self) -> Callable[[str], None] | None:
+        ctx, listen = self.ctx, self.ctx.surroundings.listen
+        if listen is None or not self.is_heard:
+            return None
+        return lambda text: listen(Chunk(ctx.agent_id, ctx.state, text))
 
 
 def check_budget(ctx: Context) -> None:
@@ -65,24 +83,18 @@ def check_budget(ctx: Context) -> None:
         raise BudgetExceeded("cost", f"${limits.cost:g}", f"${spent.cost_micros / 1_000_000:.6g}")
 
 
-def estimated(question: Ask) -> Ask:
-    """With what it weighs, as far as that can be told here; the provider's count corrects it later."""
-    tokens = sum(map(estimate, question.messages)) + estimate_text(question.system)
-    tokens += sum(
-        estimate_text(json.dumps([tool.name, tool.description, dict(tool.schema)])) for tool in question.tools
-    )
-    return replace(question, estimated_tokens=tokens)
+def weight(question: Ask) -> int:
+    """The tokens of a request, as far as they can be told here; what its provider counts corrects later ones."""
+    shown: list[Json] = [[tool.name, tool.description, dict(tool.schema)] for tool in question.tools]
+    if question.output is not None:
+        shown.append(dict(question.output))
+    texts = [question.system, *map(json.dumps, shown)]
+    return sum(map(estimate, question.messages)) + sum(map(estimate_text, texts))
 
 
-def refused(ctx: Context, reply: Reply, why: Sequence[tuple[str, str]], otherwise: str) -> list[Message]:
-    """What a model is told whose reply was refused: ``why`` for each call, by its id, or ``otherwise`` if it called
-    nothing. It counts."""
+def refusal(ctx: Context, reply: Reply, why: str) -> list[Message]:
+    """A reply that is refused, and what the model is told of it: as the result of each call, or in so many words. It
+    counts."""
     ctx.notes.spend(Usage(refused=1))
-    if not why:
-        return [reply.message, Message.user(otherwise)]
-    return [reply.message, *(result_of(call, text, is_error=True) for call, text in why)]
-
-
-def result_of(call_id: str, text: str, *, name: str = "", is_error: bool = False) -> Message:
-    """The result of a call, as a message."""
-    return Message.result(call_id, name, text, is_error=is_error)
+    told = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
+    return [reply.message, *(told or [Message.user(f"Refused: {why}")])]

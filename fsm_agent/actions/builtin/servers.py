@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
-from fsm_agent.errors import ActionError
+from fsm_agent.errors import ActionError, McpUnavailable
 from fsm_agent.jsontypes import Json
 from fsm_agent.models.words import Tool
-from fsm_agent.wording import listed
+from fsm_agent.wording import listed, shortened
 
+#: how long a server may take to begin
+_PATIENCE_S: Final = 30.0
 #: between the name of a server and that of its tool: two servers may have tools of one name
 _BETWEEN: Final = "__"
+#: what providers take for a name
+_ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
+_LONGEST: Final = 64
 
 
 class Server:
     """One server that the operator has configured under a name. Use it as ``async with``; raises ``ActionError``."""
 
-    def __init__(self, name: str, configured: Mapping[str, Mapping[str, Json]]) -> None:
+    def __init__(
+        self, name: str, configured: Mapping[str, Mapping[str, Json]], *, patience_s: float = _PATIENCE_S
+    ) -> None:
         if name not in configured:
             there = f"there are {listed(configured)}" if configured else "none is"
             raise ActionError(f"MCP server {name!r} is not configured under [tool.fsm-agent.mcp]; {there}")
-        self._name, self._reached = name, configured[name]
+        self.name: Final = name
+        #: what it offers, by the names that it gives itself
+        self.tools: dict[str, Tool] = {}
+        self._reached = configured[name]
+        self._patience_s = patience_s
         self._open = AsyncExitStack()
-        self.tools: tuple[Tool, ...] = ()
 
     async def __aenter__(self) -> Self:
-        client = _client(self._name, self._reached)
+        client = _client(self.name, self._reached)
         try:
-            self._client = await self._open.enter_async_context(client)
-            self.tools = tuple([tool async for tool in self._offered()])
-        except (OSError, RuntimeError, ExceptionGroup) as error:
-            raise ActionError(f"MCP server {self._name!r} cannot be reached: {_said(error)}") from None
+            async with asyncio.timeout(self._patience_s) as timer:
+                self._client = await self._open.enter_async_context(client)
+                await self._look()
+        except BaseException as error:
+            await self._open.aclose()
+            if not isinstance(error, Exception):
+                raise
+            why = f"it does not begin within {self._patience_s:g} s" if timer.expired() else _said(error)
+            raise McpUnavailable(self.name, why) from None
         return self
 
     async def __aexit__(
@@ -42,41 +59,66 @@ class Server:
     ) -> None:
         await self._open.aclose()
 
-    async def _offered(self) -> Any:
+    async def _look(self) -> None:
         cursor: str | None = None
         while True:
             page = await self._client.list_tools(cursor=cursor)
             for tool in page.tools:
-                yield Tool(f"{self._name}{_BETWEEN}{tool.name}", tool.description or "", dict(tool.input_schema))
+                name = _ODD.sub("_", f"{self.name}{_BETWEEN}{tool.name}")[:_LONGEST]
+                self.tools[tool.name] = Tool(name, tool.description or "", dict(tool.input_schema))
             cursor = page.next_cursor
             if cursor is None:
                 return
 
-    def plain(self, name: str) -> str:
-        """What the server itself calls a tool."""
-        return name.removeprefix(f"{self._name}{_BETWEEN}")
-
     async def call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
-        """What a tool returns, as text, and whether it says that it is an error."""
-        result = await self._client.call_tool(self.plain(name), dict(arguments))
-        texts = [getattr(part, "text", None) or f"[{part.type}]" for part in result.content]
-        return "\n".join(texts), bool(result.is_error)
+        """What a tool returns, as text, and whether that is an error: also what the server says who refuses the call.
+        Raises ``McpUnavailable`` where it says nothing."""
+        from mcp import MCPError
+        from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
+
+        plain = next(plain for plain, tool in self.tools.items() if tool.name == name)
+        try:
+            result = await self._client.call_tool(plain, dict(arguments))
+        except MCPError as error:
+            if error.error.code in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
+                raise McpUnavailable(self.name, _said(error)) from None
+            return error.error.message, True
+        except Exception as error:
+            raise McpUnavailable(self.name, _said(error)) from None
+        return "\n".join(_texts(result)), bool(result.is_error)
+
+
+def _texts(result: Any) -> Iterator[str]:
+    """What a model can read of a result; of anything else, what it is."""
+    for part in result.content:
+        held = getattr(part, "resource", part)
+        yield text if isinstance(text := getattr(held, "text", None), str) else f"[{part.type}]"
+    if not result.content and result.structured_content is not None:
+        yield json.dumps(result.structured_content, ensure_ascii=False)
 
 
 def _client(name: str, reached: Mapping[str, Json]) -> Any:
+    """A server gets of the environment what it is given, and what no program can do without: no keys of others."""
     try:
-        from mcp import Client
-        from mcp.client.stdio import StdioServerParameters
+        from mcp import Client, StdioServerParameters
     except ImportError:
         raise ActionError(f"MCP server {name!r} needs an extra: pip install 'fsm-agent[mcp]'") from None
     if "url" in reached:
         return Client(str(reached["url"]))
     command, *rest = reached["command"]
-    return Client(StdioServerParameters(command=command, args=rest, env={**os.environ, **reached.get("env", {})}))
+    return Client(StdioServerParameters(command=command, args=rest, env=dict(reached.get("env", {}))))
 
 
 def _said(error: BaseException) -> str:
-    """The first thing that went wrong, of a group of them."""
+    """The first thing that went wrong, in words that quote no address: it may hold a password."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{type(error).__name__}: {error.strerror}"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return f"it answers with status {status}"
+    protocol = getattr(error, "error", None)
+    if protocol is not None:
+        return f"it says {shortened(protocol.message, 200)}"
+    return type(error).__name__

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from types import TracebackType
@@ -14,7 +13,8 @@ from fsm_agent.actions.context import Context, EffectModeName
 from fsm_agent.actions.threads import in_thread
 from fsm_agent.errors import ActionError, ToolError
 from fsm_agent.jsontypes import Json
-from fsm_agent.models.tools import Function, function_of
+from fsm_agent.models.request import OUTPUT
+from fsm_agent.models.tools import Function, as_text, function_of
 from fsm_agent.models.words import Call, Tool
 from fsm_agent.wording import did_you_mean, listed
 
@@ -22,29 +22,45 @@ _REQUIRED: Final = "required"
 
 
 class _Kept(NamedTuple):
-    """One tool, and how it is called."""
+    """One tool, how it is called, and what is said of it under ``tools``."""
 
     tool: Tool
-    function: Function | None
-    server: Server | None
-    needs_approval: bool
-    mode: EffectModeName
+    called_by: Function | Server
+    said: Mapping[str, str]
+
+    @property
+    def needs_approval(self) -> bool:
+        return self.said.get("approval") == _REQUIRED
+
+    @property
+    def mode(self) -> EffectModeName:
+        return "at_most_once" if self.said.get("mode") == "at_most_once" else "idempotent"
 
 
 class Toolbox:
     """Use it as ``async with``: servers are connected to meanwhile. Raises ``ActionError`` for a tool that is not
-    there."""
+    there, and for one that needs approval where nobody can be asked (``asks``)."""
 
-    def __init__(self, ctx: Context, tools: Sequence[str | Mapping[str, str]], mcp: Sequence[str]) -> None:
+    def __init__(
+        self, ctx: Context, tools: Sequence[str | Mapping[str, str]], mcp: Sequence[str], *, asks: bool
+    ) -> None:
         self._ctx = ctx
-        self._wanted = [_spec(each) for each in tools]
+        self._wanted = [{"tool": each} if isinstance(each, str) else each for each in tools]
         self._servers = mcp
+        self._asks = asks
         self._open = AsyncExitStack()
         self._kept: dict[str, _Kept] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await self._fill()
+            for name in self._servers:
+                server = await self._open.enter_async_context(Server(name, self._ctx.surroundings.mcp))
+                for kept in self._served(server):
+                    self._keep(kept)
+            for said in self._wanted:
+                if said["tool"].partition(":")[0] not in self._servers:
+                    function = self._function(said["tool"])
+                    self._keep(_Kept(function.tool, function, said))
         except BaseException:
             await self._open.aclose()
             raise
@@ -55,28 +71,30 @@ class Toolbox:
     ) -> None:
         await self._open.aclose()
 
-    async def _fill(self) -> None:
-        for name in self._servers:
-            server = await self._open.enter_async_context(Server(name, self._ctx.surroundings.mcp))
-            for tool in server.tools:
-                spec = self._spec_of(f"{name}:{server.plain(tool.name)}")
-                self._keep(_Kept(tool, None, server, spec.get("approval") == _REQUIRED, _mode(spec)))
-        for spec in self._wanted:
-            if spec["tool"].partition(":")[0] in self._servers:
-                continue
-            find = self._ctx.surroundings.tool
-            if find is None:
-                raise ActionError(f"tool {spec['tool']!r} cannot be found: no module is allowed here")
-            function = function_of(find(spec["tool"]))
-            self._keep(_Kept(function.tool, function, None, spec.get("approval") == _REQUIRED, _mode(spec)))
+    def _served(self, server: Server) -> Iterator[_Kept]:
+        """All that a server offers. What is said of a tool that it does not offer would be said in vain."""
+        of_server = (said for said in self._wanted if said["tool"].partition(":")[0] == server.name)
+        said_of = {said["tool"].partition(":")[2]: said for said in of_server}
+        for plain, tool in server.tools.items():
+            yield _Kept(tool, server, said_of.pop(plain, {}))
+        for plain in said_of:
+            near = did_you_mean(plain, server.tools)
+            raise ActionError(f"MCP server {server.name!r} has no tool {plain!r}{near}; it has {listed(server.tools)}")
 
-    def _spec_of(self, reference: str) -> Mapping[str, str]:
-        return next((spec for spec in self._wanted if spec["tool"] == reference), {})
+    def _function(self, reference: str) -> Function:
+        find = self._ctx.surroundings.tool
+        if find is None:
+            raise ActionError(f"tool {reference!r} cannot be found: no module is allowed here")
+        return function_of(find(reference))
 
     def _keep(self, kept: _Kept) -> None:
-        if kept.tool.name in self._kept:
-            raise ActionError(f"two tools are called {kept.tool.name!r}, and a model could not tell them apart")
-        self._kept[kept.tool.name] = kept
+        name = kept.tool.name
+        if name in self._kept or name == OUTPUT:
+            whose = "that of the answer" if name == OUTPUT else "another's"
+            raise ActionError(f"the name of tool {name!r} is {whose} too, and a model could not tell them apart")
+        if kept.needs_approval and not self._asks:
+            raise ActionError(f"tool {name!r} needs approval, and `approval` does not say which events answer")
+        self._kept[name] = kept
 
     @property
     def offered(self) -> tuple[Tool, ...]:
@@ -86,44 +104,36 @@ class Toolbox:
         return name in self._kept and self._kept[name].needs_approval
 
     def problem(self, call: Call) -> str | None:
-        """Why a call cannot be made, for the model that wants it."""
+        """Why a call cannot be made, for the model that wants it. A server judges arguments itself."""
         if call.name not in self._kept:
-            return (
-                f"there is no tool {call.name!r}{did_you_mean(call.name, self._kept)}; there are {listed(self._kept)}"
-            )
-        if not call.is_readable:
-            return f"the arguments of {call.name!r} are no JSON object"
-        function = self._kept[call.name].function
-        return function.problem(call.arguments) if function and isinstance(call.arguments, dict) else None
+            near = did_you_mean(call.name, self._kept)
+            return f"there is no tool {call.name!r}{near}; there are {listed(self._kept)}"
+        if isinstance(call.arguments, str):
+            return f"the arguments of {call.name!r} cannot be read: they must be a JSON object"
+        called_by = self._kept[call.name].called_by
+        return called_by.problem(call.arguments) if isinstance(called_by, Function) else None
 
     async def call(self, call: Call) -> tuple[str, bool]:
-        """What the tool returns, as text, and whether that is an error. What it raises passes through, but for
-        ``ToolError``: that is for the model."""
+        """What the tool returns, as text, and whether that is an error; there must be no ``problem``. What it raises
+        passes through, but for ``ToolError``: that is for the model."""
         kept = self._kept[call.name]
-        work = partial(_called, kept, call)
-        result: Mapping[str, Json] = await self._ctx.effect(
-            f"tool {call.name}", work, call.arguments if isinstance(call.arguments, dict) else {}, mode=kept.mode
-        )
+        work = _through_server if isinstance(kept.called_by, Server) else _through_function
+        effect = partial(work, kept.called_by, call.name)  # type: ignore[arg-type]
+        result: Mapping[str, Json] = await self._ctx.effect(f"tool {call.name}", effect, call.arguments, mode=kept.mode)
         return result["text"], result["is_error"]
 
 
-async def _called(kept: _Kept, call: Call, arguments: Mapping[str, Any]) -> Json:
-    if kept.server is not None:
-        text, is_error = await kept.server.call(call.name, arguments)
-        return {"text": text, "is_error": is_error}
-    assert kept.function is not None  # noqa: S101 - a tool is one or the other
+async def _through_server(server: Server, name: str, arguments: Mapping[str, Any]) -> Json:
+    text, is_error = await server.call(name, arguments)
+    return {"text": text, "is_error": is_error}
+
+
+async def _through_function(
+    function: Function, name: str, arguments: Mapping[str, Any], *, idempotency_key: str
+) -> Json:
+    call = function.bound(arguments, idempotency_key)
     try:
-        call_it = kept.function.bound(arguments)
-        is_async = kept.function.is_async
-        returned = await (call_it() if is_async else in_thread(call_it, f"tool {call.name!r}"))
+        returned = await (call() if function.is_async else in_thread(call, f"tool {name!r}"))
     except ToolError as error:
         return {"text": str(error), "is_error": True}
-    return {"text": returned if isinstance(returned, str) else json.dumps(returned, default=str), "is_error": False}
-
-
-def _spec(written: str | Mapping[str, str]) -> Mapping[str, str]:
-    return {"tool": written} if isinstance(written, str) else written
-
-
-def _mode(spec: Mapping[str, str]) -> EffectModeName:
-    return "at_most_once" if spec.get("mode") == "at_most_once" else "idempotent"
+    return {"text": as_text(returned), "is_error": False}
