@@ -23,7 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 SCRIPT: Final = f"scripted:{Path(__file__).with_name('script.yaml')}"
 
 #: So much is said on Monday that the window of the conversation cannot hold it.
-_CHATTER: Final = "And another thing, about the weather, the huts, the maps, the food and the trains there. " * 6
+_CHATTER: Final = "And another thing, about the weather, the huts, the maps, the food and the trains there. " * 9
 
 #: day of the week, days since the last, who, what they say
 DAYS: Final[Sequence[tuple[str, int, str, Sequence[str]]]] = (
