@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from examples.chat.actions import greet, remember
-from fsm_agent import Runner, Workflow, open_store
-from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Status
+from fsm_agent import Runner, Status, Surroundings, Thread, Workflow, open_store
+from fsm_agent.message import Role
 from fsm_agent.testing import FakeClock
 
 ROOT: Final = Path(__file__).parents[2]
@@ -62,7 +61,9 @@ async def _talk(runner: Runner, who: str, texts: Sequence[str], *, is_last: bool
     for text in texts:
         agent = await runner.answer(agent.id, {"text": text}, event="said", by=who)
         print(f"{who}: {text if len(text) < 80 else text[:77] + '...'}\nchat: {agent.data['reply']}")
-    print(f"({agent.messages} messages so far, {agent.context_tokens or '?'} tokens in the last request)")
+    said = await Thread.of_agent(runner.store, agent.id).messages()
+    summary = next((message.content for message in reversed(said) if message.role is Role.SUMMARY), None)
+    print(f"({len(said)} messages so far{f', with a summary: {summary}' if summary else ''})")
     if len(texts) < 3 and not is_last:
         agent = await runner.answer(agent.id, {}, event="bye", by=who)
         print(f"(remembered of {who}: {dict((await runner.store.user(who)).values)})")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.errors import FsmAgentError, ModelKeyMissing, ModelUnknown
+from fsm_agent.models.library import READING
 from fsm_agent.wording import nearest
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def resolve(name: str) -> Model:
 
     Talks to nobody. Raises ``ModelUnknown`` or ``ModelKeyMissing``. The first call imports much: call it in a thread.
     """
+    with READING:
+        return _resolved(name)
+
+
+def _resolved(name: str) -> Model:
     try:
         if name == TEST:
             from fsm_agent.models.trial import TrialModel

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from fsm_agent.errors import ActionError
+from fsm_agent.models.library import READING
 from fsm_agent.models.words import Tool
 
 #: the parameter that is ours to give
@@ -52,7 +53,13 @@ class Function:
 
 
 def function_of(function: Callable[..., Any]) -> Function:
-    """Raises ``ActionError`` for a function whose parameters no JSON can fill. Imports much when it is first called."""
+    """Raises ``ActionError`` for a function whose parameters no JSON can fill. The first call imports much: make it in
+    a thread."""
+    with READING:
+        return _described(function)
+
+
+def _described(function: Callable[..., Any]) -> Function:
     from pydantic_ai.exceptions import UserError
     from pydantic_ai.tools import Tool as Described
 

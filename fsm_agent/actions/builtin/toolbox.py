@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -59,7 +60,7 @@ class Toolbox:
                     self._keep(kept)
             for said in self._wanted:
                 if said["tool"].partition(":")[0] not in self._servers:
-                    function = self._function(said["tool"])
+                    function = await self._function(said["tool"])
                     self._keep(_Kept(function.tool, function, said))
         except BaseException:
             await self._open.aclose()
@@ -81,11 +82,11 @@ class Toolbox:
             near = did_you_mean(plain, server.tools)
             raise ActionError(f"MCP server {server.name!r} has no tool {plain!r}{near}; it has {listed(server.tools)}")
 
-    def _function(self, reference: str) -> Function:
+    async def _function(self, reference: str) -> Function:
         find = self._ctx.surroundings.tool
         if find is None:
             raise ActionError(f"tool {reference!r} cannot be found: no module is allowed here")
-        return function_of(find(reference))
+        return await asyncio.to_thread(function_of, find(reference))
 
     def _keep(self, kept: _Kept) -> None:
         name = kept.tool.name
