@@ -13,7 +13,7 @@ import transitions
 from benchmarks.measure import Row, at_least, at_most, interleave, noted, timed
 from benchmarks.places import Place, SqlitePlace
 from benchmarks.sizes import Sizes
-from benchmarks.subjects import DATA, EFFECTING, TALKING, WORKING, talk, work, work_outside
+from benchmarks.subjects import DATA, EFFECTING, SPEAKING, TALKING, WORKING, speak, talk, work, work_outside
 from fsm_agent import Runner, Store, Workflow, open_store
 
 
@@ -103,9 +103,18 @@ class Conversation(NamedTuple):
 
 
 def long_conversation(place: Place, sizes: Sizes) -> list[Row]:
-    ours = converse(place, sizes.messages)
+    """A list in the data, and a thread beside it."""
+    return [
+        row
+        for way, workflow in (("by `append`", TALKING), ("in a thread", SPEAKING))
+        for row in _long_conversation(place, sizes, way, workflow)
+    ]
+
+
+def _long_conversation(place: Place, sizes: Sizes, way: str, workflow: Workflow) -> list[Row]:
+    ours = converse(place, sizes.messages, workflow)
     third = sizes.messages // 3
-    work = f"{sizes.messages:,} messages by `append`, {place.name}"
+    work = f"{sizes.messages:,} messages {way}, {place.name}"
     times = f"last {third:,} steps {ours.thirds[2]:.2f} s, first {third:,} steps {ours.thirds[0]:.2f} s"
     rows = [at_most(f"{work}: time of the last third against the first", 1.5, ours.thirds[2] / ours.thirds[0], times)]
     if place.name == "memory":
@@ -118,11 +127,11 @@ def long_conversation(place: Place, sizes: Sizes) -> list[Row]:
     return [at_most(f"{work}: bytes against raw appends", 2, ours.weight / weight, detail), *rows]
 
 
-def converse(place: Place, messages: int) -> Conversation:
-    return asyncio.run(_converse(place, messages))
+def converse(place: Place, messages: int, workflow: Workflow) -> Conversation:
+    return asyncio.run(_converse(place, messages, workflow))
 
 
-async def _converse(place: Place, messages: int) -> Conversation:
+async def _converse(place: Place, messages: int, workflow: Workflow) -> Conversation:
     marks: list[float] = []
     third = messages // 3
 
@@ -130,8 +139,8 @@ async def _converse(place: Place, messages: int) -> Conversation:
         if head.version == max(1, len(marks) * third) and len(marks) <= 3:
             marks.append(time.perf_counter())
 
-    async with Runner(open_store(place.fresh()), actions=[talk], observe=observe) as runner:
-        await runner.start(TALKING, data={"until": messages})
+    async with Runner(open_store(place.fresh()), actions=[talk, speak], observe=observe) as runner:
+        await runner.start(workflow, data={"until": messages})
         weight = place.weigh()
     return Conversation(weight, tuple(after - before for before, after in pairwise(marks)))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from benchmarks.matter import DATA, message, note
 from fsm_agent import Context, State, Workflow, action
 
-__all__ = ["DATA", "EFFECTING", "FIELDS", "TALKING", "WORKING", "talk", "work", "work_outside"]
+__all__ = ["DATA", "EFFECTING", "FIELDS", "SPEAKING", "TALKING", "WORKING", "speak", "talk", "work", "work_outside"]
 
 FIELDS: dict[str, Any] = {
     "goal": "string",
@@ -46,6 +47,14 @@ async def talk(ctx: Context) -> str:
     return "again" if len(ctx.data.messages) < ctx.data.until else "enough"
 
 
+@action(emits=["again", "enough"])
+async def speak(ctx: Context) -> str:
+    """The same in a thread."""
+    said = ctx.visits["speaking"]
+    ctx.conversation.append("user", json.dumps(message(said)))
+    return "again" if said < ctx.data.until else "enough"
+
+
 _WAITING = State("waiting", after={"30d": "done"}, on={"poke": {"target": "waiting", "assign": {"note": "'poked'"}}})
 
 
@@ -76,4 +85,13 @@ TALKING = Workflow(
     events={"again": {}, "enough": {}},
     initial="talking",
     states=[State("talking", do=talk, on={"again": "talking", "enough": "done"}), State("done", final=True)],
+)
+
+SPEAKING = Workflow(
+    "speaking",
+    version=1,
+    data={"until": "integer"},
+    events={"again": {}, "enough": {}},
+    initial="speaking",
+    states=[State("speaking", do=speak, on={"again": "speaking", "enough": "done"}), State("done", final=True)],
 )

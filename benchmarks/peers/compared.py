@@ -22,6 +22,7 @@ from benchmarks.places import Place, Places
 from benchmarks.processes import delivery, long_lived, run
 from benchmarks.sizes import Sizes
 from benchmarks.steps import converse, drive_one
+from benchmarks.subjects import TALKING
 from fsm_agent import open_store
 
 _OURS = "fsm-agent"
@@ -132,7 +133,7 @@ def _conversation_line(comparing: Comparing, place: Place) -> list[str]:
     with place.raw() as raw:
         raw.append_all(messages)
         yardstick = place.weigh_raw(raw)
-    ours = converse(place, messages)
+    ours = converse(place, messages, TALKING)
 
     def talk(contender: Contender, how: str = "plain") -> str:
         with started(contender, comparing.python) as peer:
