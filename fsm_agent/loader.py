@@ -46,10 +46,16 @@ def inspect_file(
 
 
 def inspect_text(
-    text: str, *, file: str = "<string>", resolve_model: ResolveModel | None = None, checks: Iterable[Check] = ()
+    text: str,
+    *,
+    file: str = "<string>",
+    folder: FilePath | None = None,
+    resolve_model: ResolveModel | None = None,
+    checks: Iterable[Check] = (),
 ) -> tuple[Workflow | None, list[Finding]]:
-    """As ``inspect_file``. ``checks`` run only once the declaration itself has no mistakes."""
-    return _Files(resolve_model, tuple(checks)).read(text, file)
+    """As ``inspect_file``. ``folder`` is where the files are that the text may embed; without it, it may embed none.
+    ``checks`` run only once the declaration itself has no mistakes."""
+    return _Files(resolve_model, tuple(checks)).read(text, file, folder)
 
 
 @dataclass
@@ -116,6 +122,8 @@ def _inside(folder: FilePath, name: str) -> FilePath:
         raise ValueError("a workflow is a file that ends in .yaml or .yml")
     if FilePath(name).is_absolute() or ".." in FilePath(name).parts or not path.is_relative_to(home):
         raise ValueError("a file can embed files of its own folder, and of folders in it, and this is elsewhere")
+    if not path.is_file():
+        raise ValueError("there is no such file")
     return path
 
 

@@ -288,3 +288,12 @@ def test_a_draft_keeps_the_arguments_that_could_be_read() -> None:
     assert all(isinstance(each, Finding) for each in findings)
     assert draft is not None
     assert draft.by_path["work"].with_ == {"prompt": "x", "rounds": 2}
+
+
+def test_of_an_action_whose_name_is_wrong_the_arguments_are_left_alone() -> None:
+    for do in ("llm.genrate", "a b", ["llm.generate"]):
+        [_] = mistakes(do, {"prompt": "You are { {", "into": "}"})  # type: ignore[arg-type]
+    misspelt = document("llm.generate")
+    misspelt["states"]["work"]["wiht"] = {"prompt": "x"}
+    _, findings = read_document(misspelt)
+    assert [each.code for each in findings] == ["FSM101"]

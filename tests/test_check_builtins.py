@@ -261,3 +261,19 @@ states:
   done: {final: true}
 """
     assert inspect_text(text, checks=[check_workflow])[1] == []
+
+
+def test_an_event_that_is_misspelt_is_not_told_again_as_a_missing_end() -> None:
+    (finding,) = check("{do: llm.generate, with: {prompt: x}, on: {og: done, error: done}}")
+    assert finding.code == "FSM112"
+    (finding,) = check("{do: llm.decide, on: {og: done, error: done}}")
+    assert finding.code == "FSM112"
+    (finding,) = check("{do: llm.decide, onn: {go: done, error: done}}")
+    assert finding.code == "FSM101"
+
+
+def test_a_child_that_is_written_wrong_is_not_told_again_where_it_is_started() -> None:
+    text = (
+        DECLARATION.replace("data: {size: integer", "data: {size: integr") + f"states: {{idle: {RUN % 'data: {x: 1}'}}}"
+    )
+    assert [each.code for each in inspect_text(text)[1]] == ["FSM106", "FSM110", "FSM110"]

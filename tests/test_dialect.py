@@ -303,9 +303,17 @@ def test_all_mistakes_of_a_document_are_found_at_once() -> None:
     assert codes == ["FSM103", "FSM106", "FSM105", "FSM109", "FSM110", "FSM112"]
 
 
-@pytest.mark.parametrize("key", ["workflow", "version", "initial", "states", "events", "data", "on", "merge"])
+@pytest.mark.parametrize(
+    "key",
+    ["workflow", "version", "initial", "states", "events", "data", "on", "merge", "user", "workflows", "progress"],
+)
 def test_a_misspelt_key_is_the_only_mistake(key: str) -> None:
-    document = book_flight() | {"merge": {"options": "append"}}
+    document = book_flight() | {
+        "merge": {"options": "append"},
+        "user": {"name": "string"},
+        "workflows": {"child": minimal()},
+        "progress": {"goal": "data.goal"},
+    }
     document[f"{key}q"] = document.pop(key)
     (mistake,) = mistakes(document)
     assert mistake.startswith(f"{key}q: FSM101 the workflow has no key '{key}q' (did you mean `{key}`?)")

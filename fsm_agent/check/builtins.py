@@ -15,14 +15,15 @@ from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import Workflow
 
 
-def built_in_findings(workflow: Workflow) -> Iterator[Finding]:
-    """What keeps built-in actions from working; the workflows of children must be known to be right."""
+def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Iterator[Finding]:
+    """What keeps built-in actions from working. While not all workflows of children are known and right, nothing is
+    said of how children are started."""
     for state in workflow.by_path.values():
         if state.do in BUILT_INS:
             yield from _goals(workflow, state)
             yield from _endings(workflow, state)
             yield from _approvals(workflow, state)
-            if state.do == "workflow.run":
+            if "workflow" in state.with_ and knows_children:
                 yield from _children(workflow, state)
 
 
@@ -75,7 +76,7 @@ def _approvals(workflow: Workflow, state: State) -> Iterator[Finding]:
 
 
 def _children(workflow: Workflow, state: State) -> Iterator[Finding]:
-    name = state.with_.get("workflow", "")
+    name = state.with_["workflow"]
     child = workflow.workflows.get(name)
     if child is None:
         near = did_you_mean(name, workflow.workflows) or f"; there is {listed(workflow.workflows)}"

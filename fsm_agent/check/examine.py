@@ -12,13 +12,11 @@ from fsm_agent.check.codes import Code
 from fsm_agent.check.expressions import expression_findings
 from fsm_agent.check.merging import merge_findings
 from fsm_agent.check.migrations import migration_findings
+from fsm_agent.dialect.codes import Code as Unread
 from fsm_agent.dialect.read import ResolveModel, ResolveWorkflow, is_invalid, read_draft
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json
 from fsm_agent.workflow import Workflow
-
-#: While one of these has mistakes, nobody knows what names it gives to built-in actions.
-_NAMING: Final = frozenset({("data",), ("events",), ("workflows",)})
 
 
 def examine(
@@ -31,22 +29,29 @@ def examine(
     return None if is_invalid(findings) else draft, findings
 
 
+#: mistakes by which an event, or a whole `on`, goes unread; and what then seems to be wrong
+_HIDING_EVENTS: Final = frozenset({Unread.UNKNOWN_EVENT, Unread.UNKNOWN_KEY})
+_FOR_EVENTS: Final = frozenset({Code.NO_EVENT, Code.NO_CHOICE, Code.NO_APPROVAL})
+
+
 def _further(draft: Workflow, document: Json, found: list[Finding]) -> list[Finding]:
     """What can be said of a draft with these mistakes, and of the workflows that are written out within it."""
     unread = {each.path[1] for each in found if each.path[:1] in {("data",), ("user",)} and len(each.path) > 1}
     findings = list(migration_findings(draft)) if not is_invalid(found) else []
     findings += expression_findings(draft)
     findings += [each for each in merge_findings(draft) if str(each.path[1]).removeprefix("user.") not in unread]
-    children = document.get("workflows")
-    hides_children = isinstance(children, dict) and len(draft.workflows) < len(children)  # a file has mistakes
+    children = document.get("workflows", {})
     for name, child in draft.workflows.items():
         if isinstance(written := children[name], dict):
             path: Path = ("workflows", name)
             inside = [replace(each, path=each.path[2:]) for each in found if each.path[:2] == path]
             findings += below(path, _further(child, written, inside))
-    if not any(each.path[:1] in _NAMING for each in [*found, *findings]):
-        about = built_in_findings(draft)
-        findings += [each for each in about if not (hides_children and each.code == Code.UNKNOWN_CHILD)]
+    hidden = set[str]()
+    if any(each.path[:1] == ("events",) or each.code in _HIDING_EVENTS for each in found):
+        hidden |= _FOR_EVENTS
+    are_all_read = isinstance(children, dict) and len(draft.workflows) == len(children)
+    knows_children = are_all_read and not any(each.path[:1] == ("workflows",) for each in [*found, *findings])
+    findings += [each for each in built_in_findings(draft, knows_children=knows_children) if each.code not in hidden]
     return findings
 
 

@@ -24,12 +24,20 @@ _STATUSES: Final = range(100, 600)
 
 def built_in_at(reading: Reading, path: Path) -> BuiltIn | None:
     """What works in the state that a document path lies in, if that is a built-in action."""
+    return BUILT_INS.get(_action_at(reading, path))
+
+
+def _action_at(reading: Reading, path: Path) -> str:
+    """The name of an action that can be one; empty if there is none."""
     body = reading.places.bodies.get(state_at(path))
     do = body.get("do") if isinstance(body, dict) else None
-    return BUILT_INS.get(do) if isinstance(do, str) else None
+    return do if isinstance(do, str) and (do in BUILT_INS or re.fullmatch(ACTION, do)) else ""
 
 
 def arguments(reading: Reading, value: Json, path: Path) -> dict[str, Json] | None:
+    """Of an action whose name is wrong nothing is known, and nothing is said."""
+    if not _action_at(reading, path):
+        return None
     built_in = built_in_at(reading, path)
     if built_in is None:
         return values(reading, value, path)

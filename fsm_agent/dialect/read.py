@@ -109,7 +109,7 @@ def read_draft(
     reading = Reading(Places.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline)
     found = reading.entries(WORKFLOW, document, ())
     findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
-    hides_names = not reading.misspelt.isdisjoint({"data", "events"})
+    hides_names = not reading.misspelt.isdisjoint({"data", "events", "user", "workflows"})
     if not isinstance(document, dict) or hides_names or ("data" in document and "data" not in found):
         return None, findings
     return _draft(found), findings

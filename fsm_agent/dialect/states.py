@@ -32,7 +32,7 @@ def _state(reading: Reading, body: Json, path: Path) -> State:
         _note_misplaced(reading, set(body), path)
     if "with" in found:
         found["with_"] = found.pop("with")
-    elif isinstance(body, dict) and "with" not in body:
+    elif isinstance(body, dict) and "with" not in body and "with" not in reading.misspelt:
         _note_arguments(reading, path)
     return State(path=state_at(path), **found)
 

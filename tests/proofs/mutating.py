@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import yaml
+import yamlcore
 
 _TOKEN = re.compile(r"[A-Za-z_]\w*|\d+|[^\sA-Za-z0-9_]")
 _COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 #: Below these keys stands what is for people, or for the actions alone.
-_FREE = {"workflow", "description", "prompt", "default", "enum", "retry"}
+_FREE = {"workflow", "description", "prompt", "system", "settings", "default", "enum", "retry"}
 
 
 class Mutation(NamedTuple):
@@ -96,7 +97,7 @@ def lines_with(text: str, words: set[str]) -> set[int]:
 def is_free(text: str, mutation: Mutation) -> bool:
     """Whether nothing in the file depends on what stood there."""
     path, node, is_key = _scalar_at(text, mutation.start)
-    is_literal = not is_key and '"' in node.value
+    is_literal = not is_key and ('"' in node.value or "'" in node.value)
     is_for_actions = path == ("data",) and not _is_mentioned(mutation.was, text)
     return bool(_FREE & set(path)) or is_literal or is_for_actions or (is_key and "output" in path)
 
@@ -104,7 +105,9 @@ def is_free(text: str, mutation: Mutation) -> bool:
 def is_declaration(text: str, mutation: Mutation) -> bool:
     """Whether it was the name of a field or of a part of one, an event or a state, which stands elsewhere too."""
     path, _, is_key = _scalar_at(text, mutation.start)
-    return is_key and (path[:1] == ("events",) or path[-1:] in {("data",), ("states",), ("properties",)})
+    return is_key and (
+        path[:1] == ("events",) or path[-1:] in {("data",), ("user",), ("workflows",), ("states",), ("properties",)}
+    )
 
 
 def _is_mentioned(field: str, text: str) -> bool:
@@ -113,7 +116,7 @@ def _is_mentioned(field: str, text: str) -> bool:
 
 def _scalar_at(text: str, start: int) -> tuple[tuple[str, ...], yaml.ScalarNode, bool]:
     """The keys that lead to the scalar, the scalar, and whether it is a key itself."""
-    every = _scalars(yaml.compose(text), ())
+    every = _scalars(yaml.compose(text, Loader=yamlcore.CCoreLoader), ())
     return next(found for found in every if found[1].start_mark.index <= start < found[1].end_mark.index)
 
 

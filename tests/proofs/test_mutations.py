@@ -34,7 +34,9 @@ def known_actions() -> dict[str, Signature]:
 @cache
 def found(text: str) -> list[Finding]:
     """All that is wrong; whatever is raised instead fails the test."""
-    return inspect_text(text, checks=[lambda workflow: check_workflow(workflow, actions=known_actions())])[1]
+    return inspect_text(
+        text, folder=ROOT / "workflows", checks=[lambda workflow: check_workflow(workflow, actions=known_actions())]
+    )[1]
 
 
 def new_findings(text: str, mutation: Mutation) -> list[Finding]:
