@@ -26,7 +26,7 @@ from fsm_agent.errors import (
     ModelUnknown,
 )
 from fsm_agent.message import Message, Role
-from fsm_agent.models import Ask, Call, Models, Reply, Tool, ask, request, setting_problems
+from fsm_agent.models import Ask, Call, Models, Reply, Tool, ask, request, resolve, setting_problems
 from fsm_agent.models.failures import without_secrets
 from fsm_agent.models.settings import _OURS, SETTINGS
 from tests.servers.openai_stub import (
@@ -423,6 +423,14 @@ def test_a_model_can_be_asked_without_keeping_it() -> None:
     from pydantic_ai.models.test import TestModel
 
     assert asyncio.run(ask(TestModel(custom_output_text="Hi."), Ask("test", HELLO))).text == "Hi."
+
+
+def test_a_model_that_nobody_opened_lets_go_of_its_connections(stub: OpenAIStub, is_streamed: bool) -> None:
+    model: Any = resolve(MODEL)
+    for _ in range(2):
+        asyncio.run(ask(model, Ask(MODEL, HELLO), on_text=list[str]().append if is_streamed else None))
+        assert model.client.is_closed()
+    assert stub.connections == 2
 
 
 def test_the_stub_serves_as_a_process_and_keeps_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,12 +48,8 @@ async def ask(model: Model, question: Ask, *, on_text: Callable[[str], None] | N
     wanted, settings = _parameters(question), _settings(model, question)
     began_s = time.monotonic()
     try:
-        if on_text is None:
-            from pydantic_ai.direct import model_request
-
-            response = await model_request(model, history, model_settings=settings, model_request_parameters=wanted)
-        else:
-            response = await _streamed(model, history, settings, wanted, on_text)
+        async with model:  # one that nobody has opened lets go of its connections again
+            response = await _answered(model, history, settings, wanted, on_text)
     except _ListenerFailed as failed:
         raise failed.error from None
     except Exception as error:
@@ -61,12 +57,14 @@ async def ask(model: Model, question: Ask, *, on_text: Callable[[str], None] | N
     return read_reply(response, question, latency_ms=round((time.monotonic() - began_s) * 1000))
 
 
-async def _streamed(
-    model: Model, history: Any, settings: Any, wanted: ModelRequestParameters, on_text: Callable[[str], None]
+async def _answered(
+    model: Model, history: Any, settings: Any, wanted: ModelRequestParameters, on_text: Callable[[str], None] | None
 ) -> ModelResponse:
-    from pydantic_ai.direct import model_request_stream
+    from pydantic_ai.direct import model_request, model_request_stream
     from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
+    if on_text is None:
+        return await model_request(model, history, model_settings=settings, model_request_parameters=wanted)
     opening = model_request_stream(model, history, model_settings=settings, model_request_parameters=wanted)
     async with opening as stream:
         async for event in stream:
