@@ -277,3 +277,9 @@ def test_a_child_that_is_written_wrong_is_not_told_again_where_it_is_started() -
         DECLARATION.replace("data: {size: integer", "data: {size: integr") + f"states: {{idle: {RUN % 'data: {x: 1}'}}}"
     )
     assert [each.code for each in inspect_text(text)[1]] == ["FSM106", "FSM110", "FSM110"]
+
+
+def test_a_list_that_is_written_wrong_is_not_told_again_where_its_items_are_mentioned() -> None:
+    for wrong in ("for_eachh: data.items", "for_each: 3"):
+        (finding,) = check(RUN % f"payload: {{topic: item}}, data: {{size: 1}}, {wrong}")
+        assert finding.code in {"FSM101", "FSM103"}

@@ -48,7 +48,10 @@ def arguments(reading: Reading, value: Json, path: Path) -> dict[str, Json] | No
     wrong = {each.path[len(path)] for each in reading.findings[before:] if len(each.path) > len(path)}
     _note_missing(reading, built_in, value, path)
     _note_beside(reading, built_in, value, path)
-    return {name: each for name, each in value.items() if name in built_in.arguments and name not in wrong}
+    kept = {name: each for name, each in value.items() if name in built_in.arguments and name not in wrong}
+    if "for_each" in built_in.arguments and "for_each" in {*wrong, *reading.misspelt}:
+        kept["for_each"] = "[]"  # so that nobody complains of `item`; nothing comes of a draft that has mistakes
+    return kept
 
 
 def _note_missing(reading: Reading, built_in: BuiltIn, given: Json, path: Path) -> None:
