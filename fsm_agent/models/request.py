@@ -161,7 +161,7 @@ def _problem(reply: Reply, question: Ask) -> str | None:
         return f"it says {shortened(reply.text)} where values are asked for"
     if ids and not question.tools:
         return f"it calls {shortened(reply.calls[0].name)} where nothing can be called"
-    if len(set(ids)) < len(ids):
+    if question.is_parallel and len(set(ids)) < len(ids):
         return f"two of its calls have one id, {shortened(max(ids, key=ids.count))}"
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -60,16 +61,20 @@ def function_of(function: Callable[..., Any]) -> Function:
 
 
 def _described(function: Callable[..., Any]) -> Function:
-    from pydantic_ai.exceptions import UserError
-    from pydantic_ai.tools import Tool as Described
-
-    name = getattr(function, "__name__", type(function).__name__)
     try:
-        described: Any = Described(_keyless(function), takes_ctx=False)
-    except (UserError, TypeError, ValueError) as error:
-        raise ActionError(f"function {name!r} cannot be a tool: {error}") from None
+        from pydantic.errors import PydanticUserError
+        from pydantic_ai.exceptions import UserError
+        from pydantic_ai.tools import Tool as Described
     except ImportError:
         raise ActionError("tools need an extra: pip install 'fsm-agent[llm]'") from None
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        with warnings.catch_warnings():  # what it returns is nobody's business: it is told as text
+            warnings.simplefilter("ignore", UserWarning)
+            described: Any = Described(_keyless(function), takes_ctx=False)
+    except (PydanticUserError, UserError, NameError, TypeError, ValueError) as error:
+        said = str(error).splitlines()[0].rstrip(".:")
+        raise ActionError(f"function {name!r} cannot be a tool: {said}") from None
     schema = described.function_schema
     return Function(Tool(described.name, described.description or "", schema.json_schema), function, schema)
 

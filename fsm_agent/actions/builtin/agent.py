@@ -116,7 +116,7 @@ class _Loop:
             text, is_error = await self._result(call)
             self._calls.remove(call)
             result = Message.result(call.id, call.name, text, is_error=is_error)
-            self._ctx.conversation.append(result.role, result.content, parts=result.parts)
+            self._ctx.conversation.append(result.role, result.content, parts=result.parts, by=self._speaker)
         if not self._calls:
             return None
         return self._ctx.ask(_question(self._calls[0]), [self._approval["approve"], self._approval["deny"]])
@@ -139,11 +139,11 @@ class _Loop:
 
 def _unanswered(messages: Sequence[Message], speaker: str | None) -> list[Call]:
     """The calls of what the model said last that have no result yet."""
-    mine = [place for place, each in enumerate(messages) if each.role is Role.ASSISTANT and each.by == speaker]
-    if not mine:
+    mine = [message for message in messages if message.by == speaker and message.role in (Role.ASSISTANT, Role.TOOL)]
+    place = next((place for place, each in reversed([*enumerate(mine)]) if each.role is Role.ASSISTANT), None)
+    if place is None:
         return []
-    last, later = messages[mine[-1]], messages[mine[-1] + 1 :]
-    answered = {result for message in later for result in message.results}
+    last, answered = mine[place], {result for message in mine[place:] for result in message.results}
     parts = [part for part in last.parts if part.get("type") == "tool_call" and part["id"] not in answered]
     return [Call(part["id"], part["name"], part["arguments"]) for part in parts]
 

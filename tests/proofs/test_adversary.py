@@ -1,0 +1,130 @@
+"""``llm.decide`` under a model that tries everything: only what was legal ever happens, and the rest is counted.
+
+Each example is another random workflow in which a model decides. Every attempt is held against the raw document by a
+table walk that shares no code with the package: what was offered, what was taken, with which payload, and where it led.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from hypothesis import strategies as st
+
+from fsm_agent import Runner, open_store
+from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.dialect import read_document
+from fsm_agent.errors import Refused
+from fsm_agent.models.opened import Models
+from fsm_agent.step import Step, StepKind
+from fsm_agent.testing.clock import FakeClock
+from fsm_agent.workflow import Workflow
+
+from .adversary import TRICKS, Act, Adversary, chosen_by, offered_by
+from .documents import DECISIONS, EVENTS, TEMPTING, documents
+from .effort import IS_LONG
+from .table import Table
+
+#: they are looked at in parts, beside each other
+PARTS = 4
+WORKFLOWS = 10_000 if IS_LONG else 1_000
+TRIES = 3
+
+PLAYED = st.lists(st.tuples(st.sampled_from(TRICKS), st.integers(0, 5)), min_size=4, max_size=24)
+SENT = st.lists(st.sampled_from([*EVENTS, *EVENTS, "cancel"]), max_size=3)
+
+
+async def life(workflow: Workflow, adversary: Adversary, sent: Sequence[str]) -> tuple[Sequence[Step], Any]:
+    """What becomes of an agent whose decisions the adversary makes, and of what others send it."""
+    around = Surroundings(model="adversary", models=Models({"adversary": adversary.model}))
+    store = open_store("memory://", clock=FakeClock())
+    async with Runner(store, observe=adversary.observe, surroundings=around) as runner:
+        agent = await runner.start(workflow)
+        for event in sent:
+            try:
+                await runner.send(agent.id, event, {"x": 1} if event == "give" else {})
+            except Refused:
+                continue
+        history, head = await runner.history(agent.id), await store.head(agent.id)
+        if head.version % 4 == 0:  # compiles the workflow once more
+            assert not (await runner.replay(agent.id)).mismatches
+        return history, head
+
+
+def values_before(history: Sequence[Step], version: int) -> dict[str, Any]:
+    """The data after a version, added up naively: only whole fields are set, and only lists appended to."""
+    values: dict[str, Any] = {}
+    for step in history[:version]:
+        values |= step.delta.set
+        for name, items in step.delta.append.items():
+            values[name] = [*values[name], *items]
+    return values
+
+
+def refused(table: Table, act: Act, history: Sequence[Step]) -> int:
+    """Hold one attempt against the table; returns how many of its replies were no legal choice."""
+    leaf, data, visits = act.head.state, values_before(history, act.head.version), act.head.visits
+    offered = offered_by(table, leaf, data, visits)
+    assert all(said.offered == offered for said in act.said)
+    choices = [chosen_by(table, leaf, said, data, visits) for said in act.said]
+    step = history[act.head.version]
+    assert all(choice is None for choice in choices[:-1])
+    if not choices or choices[-1] is None:
+        assert len(choices) == (TRIES if offered else 0)
+        assert step.event == "error"
+        assert step.usage.refused == len(choices)
+        return len(choices)
+    event, payload, choice = choices[-1]
+    assert event in offered
+    assert (step.event, step.payload) == (event, payload)
+    if step.kind is StepKind.EVENT:
+        assert step.target == table.way(leaf, choice).leaf
+    else:  # a limit stands in the way, and an operator is asked
+        assert (step.kind, step.target) == (StepKind.PARKED, leaf)
+    assert step.usage.refused == len(choices) - 1
+    return len(choices) - 1
+
+
+def begin_with_a_decision(document: Any) -> None:
+    table = Table(document)
+    first = table.states[table.rest(document["initial"])]
+    if first.pop("ask", None) or "do" not in first:
+        first |= {"do": "llm.decide", "with": {"prompt": TEMPTING}}
+
+
+def deciding(document: Any, adversary: Adversary) -> Iterator[Act]:
+    """The attempts of ``llm.decide``."""
+    states = Table(document).states
+    seen: set[int] = set()
+    for act in adversary.acts:
+        if states[act.head.state].get("do") == "llm.decide" and act.head.version not in seen:
+            seen.add(act.head.version)
+            same = [each for each in adversary.acts if each.head.version == act.head.version]
+            yield Act(act.head, [said for each in same for said in each.said])
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@settings(
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a failure is small enough, and shrinking takes minutes
+    max_examples=WORKFLOWS // PARTS,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+@given(document=documents(DECISIONS), tricks=PLAYED, sent=SENT)
+def test_whatever_a_model_says_only_what_is_legal_happens(
+    part: int, document: Any, tricks: list[tuple[str, int]], sent: list[str]
+) -> None:
+    begin_with_a_decision(document)
+    workflow, findings = read_document(document)
+    assert workflow is not None, findings
+    adversary, table = Adversary(tricks), Table(document)
+    history, head = asyncio.run(life(workflow, adversary, sent))
+    acts = list(deciding(document, adversary))
+    assume(any(act.said for act in acts))
+    assert sum(refused(table, act, history) for act in acts) == head.usage.refused
+    assert sum(len(act.said) for act in acts) == head.usage.requests
+    taken = {step.event for step in history if step.duration_ms is not None and step.kind is StepKind.EVENT}
+    assert taken <= {*EVENTS, "error"}
