@@ -53,15 +53,17 @@ async def test_what_is_said_is_dated_counted_and_read_from_the_end(store: Store)
 
 
 @on_loop
-async def test_the_newest_is_taken_back_by_one_of_those_who_want_it(store: Store) -> None:
-    room = Thread(store, "room-7")
-    for number in range(8):
-        await room.append("user", str(number))
-    taken = await asyncio.gather(*(Thread(store, "room-7").pop() for _ in range(5)))
-    assert sorted(message.content for message in taken if message) == ["3", "4", "5", "6", "7"]
-    assert [message.content for message in await room.messages()] == ["0", "1", "2"]
-    assert await room.clear() == 3
-    assert await room.pop() is None
+async def test_the_newest_is_taken_back_by_one_of_those_who_want_it(every_url: str) -> None:
+    async with open_store(every_url) as store:
+        room = Thread(store, "room-7")
+        for number in range(8):
+            await room.append("user", str(number))
+        taken = await asyncio.gather(*(Thread(store, "room-7").pop() for _ in range(5)))
+        assert sorted(message.content for message in taken if message) == ["3", "4", "5", "6", "7"]
+        assert [message.content for message in await room.messages()] == ["0", "1", "2"]
+        assert await room.imported(await room.exported()) == 3
+        assert await room.clear() == 6
+        assert await room.pop() is None
 
 
 @on_loop
