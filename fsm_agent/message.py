@@ -22,6 +22,10 @@ THREAD_RULE: Final = (
     "the name of a thread is 1 to 128 letters, digits, '.', '_', ':', '/' or '-', a letter or digit first"
 )
 
+#: types of parts by which one reader of ours remembers what others need not know: where a summary ends, and what the
+#: message of a library holds beyond plain words
+PRIVATE_PARTS: Final = frozenset({"covered", "langchain", "openai_agents", "pydantic_ai"})
+
 
 class Role(StrEnum):
     """Whose words a message holds."""
@@ -74,6 +78,15 @@ class Message(NamedTuple):
     def results(self) -> tuple[str, ...]:
         """The ids of the tool calls whose results are in it."""
         return tuple(str(part["id"]) for part in self.parts if part.get("type") == "tool_result")
+
+    def tells(self, reader: str) -> bool:
+        """Whether there is anything in it for a reader whose own parts are of this type: not where it holds only what
+        others remember."""
+        return bool(self.content) or not self.parts or any(_is_for(reader, part) for part in self.parts)
+
+
+def _is_for(reader: str, part: Mapping[str, Json]) -> bool:
+    return part.get("type") == reader or part.get("type") not in PRIVATE_PARTS
 
 
 class Chunk(NamedTuple):

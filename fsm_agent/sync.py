@@ -6,18 +6,19 @@ import asyncio
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Head
 from fsm_agent.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
+from fsm_agent.threads import Thread as AsyncThread
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Inner = TypeVar("Inner")
 
 
 class Portal:
@@ -33,16 +34,12 @@ class Portal:
         if threading.current_thread() is self._thread:
             work.close()
             raise RuntimeError("a blocking call would wait for itself here; actions on the loop use the async Runner")
-        future = self.begin(work)
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         except KeyboardInterrupt:
             future.cancel()
             raise
-
-    def begin(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
-        """Run a coroutine on the loop, and do not wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
         """Stop the loop and its thread; what still runs is cancelled first."""
@@ -52,18 +49,43 @@ class Portal:
         self._loop.close()
 
 
+class _Twin(Generic[Inner]):
+    """What does its work on the loop of a portal."""
+
+    def __init__(self, inner: Inner, portal: Portal) -> None:
+        self._inner = inner
+        self._portal = portal
+
+
 def _blocking(
-    method: Callable[Concatenate[AsyncRunner, Arguments], Coroutine[Any, Any, Result]],
-) -> Callable[Concatenate[Runner, Arguments], Result]:
+    method: Callable[Concatenate[Inner, Arguments], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate[_Twin[Inner], Arguments], Result]:
     """The blocking twin of a method: same arguments, same result, same documentation."""
 
-    def blocking(self: Runner, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        return self._portal.call(method(self._runner, *args, **kwargs))
+    def blocking(self: _Twin[Inner], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return self._portal.call(method(self._inner, *args, **kwargs))
 
-    return cast("Callable[Concatenate[Runner, Arguments], Result]", functools.wraps(method)(blocking))
+    return cast("Callable[Concatenate[_Twin[Inner], Arguments], Result]", functools.wraps(method)(blocking))
 
 
-class Runner:
+class Thread(_Twin[AsyncThread]):
+    """``fsm_agent.Thread``, blocking: ``Runner.thread`` has it. It lasts as long as the runner."""
+
+    def __init__(self, inner: AsyncThread, portal: Portal) -> None:
+        super().__init__(inner, portal)
+        self.name: Final = inner.name
+
+    messages = _blocking(AsyncThread.messages)
+    window = _blocking(AsyncThread.window)
+    append = _blocking(AsyncThread.append)
+    add = _blocking(AsyncThread.add)
+    pop = _blocking(AsyncThread.pop)
+    clear = _blocking(AsyncThread.clear)
+    exported = _blocking(AsyncThread.exported)
+    imported = _blocking(AsyncThread.imported)
+
+
+class Runner(_Twin[AsyncRunner]):
     """``fsm_agent.Runner``, blocking. Use it as ``with``; it closes the store that it was given."""
 
     def __init__(
@@ -75,8 +97,8 @@ class Runner:
         observe: Callable[[Head], None] | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
-        self._portal = Portal()
-        self._runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
+        runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
+        super().__init__(runner, Portal())
 
     start = _blocking(AsyncRunner.start)
     send = _blocking(AsyncRunner.send)
@@ -94,10 +116,14 @@ class Runner:
     purge = _blocking(AsyncRunner.purge)
     forget = _blocking(AsyncRunner.forget)
 
+    def thread(self, name: str) -> Thread:
+        """A thread of its store, by name; that of an agent is ``@`` and its id."""
+        return Thread(AsyncThread(self._inner.store, name), self._portal)
+
     def close(self) -> None:
         """Stop what runs here, give its leases up, close the store, end the portal thread."""
         try:
-            self._portal.call(self._runner.close())
+            self._portal.call(self._inner.close())
         finally:
             self._portal.close()
 

@@ -37,8 +37,13 @@ def test_every_example_of_the_dialect_is_tested() -> None:
     assert len(fences("dialect.md", "yaml")) == 4
 
 
+def test_the_workflow_of_the_page_on_memory_has_no_findings() -> None:
+    [workflow] = fences("memory.md", "yaml")
+    assert check_workflow(loader.loads(workflow)) == []
+
+
 @pytest.mark.parametrize(
-    ("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret"), ("memory.md", "chat")]
+    ("page", "last"), [("running.md", "run"), ("keeping.md", "keep_a_secret"), ("memory.md", "share")]
 )
 def test_the_python_of_a_page_runs_from_top_to_bottom(page: str, last: str) -> None:
     names: dict[str, object] = {}

@@ -1,28 +1,27 @@
-"""A ``Session`` of the OpenAI Agents SDK (``pip install openai-agents``) that is kept in a thread.
+"""A ``Session`` of the OpenAI Agents SDK (``pip install openai-agents``) that is kept in a shared thread.
 
-    session = ThreadSession(open_store("sqlite:///agents.db"), "room-7")
+    session = ThreadSession(Thread(store, "room-7"))
     await agents.Runner.run(agent, "Hello", session=session)
 
-What the SDK hands over is kept whole: a plain message as a message of ours, whatever else beside words that our agents
-can read.
+What an item says in plain words (its role, text, calls, results) is said in ours, so that agents and other libraries
+read it. An item that is more than that is kept whole beside them, ``{"type": "openai_agents", "item": {...}}``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message, Role
-from fsm_agent.stores.base import Store
+from fsm_agent.message import PRIVATE_PARTS, Message, Role
 from fsm_agent.threads import Thread
 
 if TYPE_CHECKING:
     from agents.items import TResponseInputItem
     from agents.memory import SessionSettings
 
-#: the type of the part that holds an item which is more than a plain message
+#: the type of the part that holds an item which is more than plain words
 THEIRS: Final = "openai_agents"
 _ROLES: Final[Mapping[str, Role]] = {
     "user": Role.USER,
@@ -30,71 +29,112 @@ _ROLES: Final[Mapping[str, Role]] = {
     "system": Role.SYSTEM,
     "developer": Role.SYSTEM,
 }
-_PLAIN: Final = {"role", "content"}
 
 
 class ThreadSession:
-    """Satisfies ``agents.memory.Session``; ``session_id`` is the name of the thread."""
+    """Satisfies ``agents.memory.Session``; ``session_id`` is the name of the thread. ``by`` is whose words a person's
+    are, so that they can be forgotten."""
 
-    def __init__(self, store: Store, session_id: str, *, session_settings: SessionSettings | None = None) -> None:
-        self.session_id = session_id
+    def __init__(
+        self, thread: Thread, *, session_settings: SessionSettings | None = None, by: str | None = None
+    ) -> None:
+        self.session_id = thread.name
         self.session_settings = session_settings
-        self._thread = Thread(store, session_id)
+        self._thread = thread
+        self._by = by
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
-        """The items in order; of many the last ones."""
+        """The items in order; of many the last ones. Summaries are none: what they stand for is there."""
         most = limit if limit is not None else getattr(self.session_settings, "limit", None)
-        return [_item(message) for message in await self._thread.messages(last=most)]
+        found: list[Any] = [item for message in await self._thread.messages(last=most) for item in shown(message)]
+        return found if most is None else found[max(len(found) - most, 0) :]
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
-        """Add all of them, or none."""
-        await self._thread.add([_message(dict(item)) for item in items])
+        """Add all of them, or none. Raises ``ActionError`` for what no JSON can hold."""
+        await self._thread.add([kept(item, by=self._by) for item in items])
 
     async def pop_item(self) -> TResponseInputItem | None:
-        """Take the last item back."""
-        message = await self._thread.pop()
-        return None if message is None else _item(message)
+        """Take the last item back, and with it what else was said in the same message."""
+        while message := await self._thread.pop():
+            if items := shown(message):
+                return cast("TResponseInputItem", items[-1])
+        return None
 
     async def clear_session(self) -> None:
         """Take all items back."""
         await self._thread.clear()
 
 
-def _message(item: dict[str, Any]) -> Message:
-    role, content = _ROLES.get(item.get("role", "")), item.get("content")
-    if role is not None and item.keys() == _PLAIN and item["role"] == role and isinstance(content, str):
-        return Message(role, content)
-    whole: dict[str, Json] = {"type": THEIRS, "item": item}
-    match item.get("type"):
-        case "function_call":
-            call = {"type": "tool_call", "id": item["call_id"], "name": item["name"], "arguments": _read(item)}
-            return Message(Role.ASSISTANT, "", (call, whole))
-        case "function_call_output":
-            output = item["output"] if isinstance(item["output"], str) else json.dumps(item["output"])
-            result = {"type": "tool_result", "id": item["call_id"], "name": "", "content": output}
-            return Message(Role.TOOL, "", (result, whole))
-    return Message(role or Role.ASSISTANT, _words(content), (whole,))
+def kept(item: Mapping[str, Any], *, by: str | None = None) -> Message:
+    """An item as it is kept; ``shown`` gives the same one."""
+    plain = _plain(item, by)
+    if shown(plain) == [item]:
+        return plain
+    return plain._replace(parts=(*plain.parts, {"type": THEIRS, "item": item}))
 
 
-def _item(message: Message) -> Any:
-    """The item that a message was made of; one that others have said is a plain one."""
-    theirs = next((part["item"] for part in message.parts if part.get("type") == THEIRS), None)
-    if theirs is not None:
-        return dict(theirs)
-    role = message.role if message.role in (Role.USER, Role.ASSISTANT, Role.SYSTEM) else Role.SYSTEM
-    return {"role": str(role), "content": message.content}
+def shown(message: Message) -> list[dict[str, Json]]:
+    """The items of a message, whoever has said it."""
+    theirs = [dict(part["item"]) for part in message.parts if part["type"] == THEIRS]
+    return theirs or list(_built(message))
 
 
-def _read(item: Mapping[str, Any]) -> Json:
-    try:
-        return json.loads(item["arguments"] or "{}")
-    except ValueError:
-        return item["arguments"]
+def _plain(item: Mapping[str, Any], by: str | None) -> Message:
+    """What everybody understands of it: of reasoning, say, nothing."""
+    match item:
+        case {"role": str(role)} if role in _ROLES and item.get("type", "message") == "message":
+            return Message(_ROLES[role], _text(item.get("content")), by=by if role == "user" else None)
+        case {"type": "function_call", "call_id": str(call_id), "name": str(name), "arguments": str(text)}:
+            call = {"type": "tool_call", "id": call_id, "name": name, "arguments": _arguments(text)}
+            return Message(Role.ASSISTANT, "", (call,))
+        case {"type": "function_call_output", "call_id": str(call_id), "output": output}:
+            return Message(Role.TOOL, "", ({"type": "tool_result", "id": call_id, "name": "", "content": output},))
+    return Message(Role.ASSISTANT)
 
 
-def _words(content: Any) -> str:
-    """The words in a content of several parts."""
+def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, list) else []
+    parts: Sequence[Any] = content if isinstance(content, list) else []
     return "".join(str(part.get("text") or "") for part in parts if isinstance(part, Mapping))
+
+
+def _arguments(text: str) -> Json:
+    """An object if that is what a model has written; else its words."""
+    try:
+        arguments = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return arguments if isinstance(arguments, dict) else text
+
+
+def _built(message: Message) -> Iterator[dict[str, Json]]:
+    """The items that say the plain words of ours."""
+    ties = {part["type"]: part for part in message.parts}
+    others = [part for part in message.parts if part["type"] not in PRIVATE_PARTS]
+    for part in others:
+        if part["type"] == "tool_result":
+            yield {"type": "function_call_output", "call_id": part["id"], "output": _output(part.get("content", ""))}
+    if message.role is not Role.SUMMARY and (message.content or not ties):
+        role = "user" if message.role is Role.TOOL else str(message.role)
+        yield {"role": role, "content": _content(message.content, others)}
+    for part in others:
+        if part["type"] == "tool_call":
+            arguments = part.get("arguments", {})
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+            name = str(part.get("name", ""))
+            yield {"type": "function_call", "call_id": part["id"], "name": name, "arguments": text}
+
+
+def _output(content: Json) -> Json:
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+
+
+def _content(text: str, parts: Sequence[Mapping[str, Json]]) -> Json:
+    """The words, and the pictures that chat completions would show with them."""
+    pictures: list[Json] = [
+        {"type": "input_image", "image_url": part["image_url"]["url"], "detail": "auto"}
+        for part in parts
+        if part["type"] == "image_url" and isinstance(part.get("image_url"), Mapping) and "url" in part["image_url"]
+    ]
+    return [{"type": "input_text", "text": text}, *pictures] if pictures else text

@@ -1,4 +1,4 @@
-"""The message history of pydantic-ai (extra ``llm``), kept in a thread.
+"""The message history of pydantic-ai (extra ``llm``), kept in a shared thread.
 
 result = await agent.run("Hello", message_history=await history_of(thread))
 await remember(thread, result.new_messages())
@@ -6,25 +6,39 @@ await remember(thread, result.new_messages())
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+try:
+    from fsm_agent.models import speech
+except ImportError:
+    raise ImportError(
+        "fsm_agent.adapters.pydantic_ai needs a library that is not installed: pip install 'fsm-agent[llm]'"
+    ) from None
+
+from fsm_agent.message import Message, Role
 from fsm_agent.threads import Thread
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage
 
 
-async def history_of(thread: Thread, *, last: int | None = None) -> list[ModelMessage]:
-    """The messages of a thread, or the last of them, for ``message_history``."""
-    from fsm_agent.models.speech import from_messages
+async def history_of(thread: Thread, *, max_tokens: int | None = None) -> list[ModelMessage]:
+    """The messages of a thread, for ``message_history``. With ``max_tokens`` no more than that, as in
+    ``Thread.window``; without it all, but for summaries, since what they stand for is there."""
+    if max_tokens is not None:
+        return speech.from_messages(_told(await thread.window(max_tokens)))
+    messages = await thread.messages()
+    return speech.from_messages(_told(each for each in messages if each.role is not Role.SUMMARY))
 
-    messages = await thread.messages(last=last)
-    return from_messages(message._replace(tokens=0) for message in messages)  # what we count is no news to them
+
+async def remember(thread: Thread, messages: Sequence[ModelMessage], *, by: str | None = None) -> None:
+    """Add what a run has said, all of it or nothing; ``history_of`` gives it back as it was. ``by`` is whose words a
+    person's are, so that they can be forgotten."""
+    said = speech.to_messages(messages)
+    await thread.add([each._replace(by=by) if by and each.role is Role.USER else each for each in said])
 
 
-async def remember(thread: Thread, messages: Sequence[ModelMessage]) -> None:
-    """Add what a run has said; ``history_of`` gives it back as it was."""
-    from fsm_agent.models.speech import to_messages
-
-    await thread.add(list(to_messages(messages)))
+def _told(messages: Iterable[Message]) -> Iterable[Message]:
+    """What there is in them for pydantic-ai, without what only we count and name."""
+    return (each._replace(tokens=0, by=None) for each in messages if each.tells(speech.THEIRS))

@@ -1,97 +1,119 @@
-"""Commands that look at what was said."""
+"""The command that shows what was said, and hands it to other programs and takes it from them."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from fsm_agent.cli import output
+from fsm_agent.cli.portraits import short, when
 from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.sheet import Ink, Prose, Table, Tone
+from fsm_agent.cli.sheet import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.store import look
 from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message
-from fsm_agent.step import iso
+from fsm_agent.message import PRIVATE_PARTS, Message, own_thread
+from fsm_agent.step import iso, moment
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.threads import Thread
 
+#: a file that is none
+_STREAM: Final = "-"
+
 
 @click.command()
-@click.argument("name", metavar="NAME", required=False)
-@click.option("--agent", "agent_id", metavar="ID", help="The thread that is an agent's own, instead of NAME.")
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last messages.")
-@click.option("--export", "to", metavar="FILE", help="Write it as chat completions do; - is stdout.")
+@click.argument("name", metavar="[NAME]", required=False)
+@click.option("--agent", "agent_id", metavar="ID", help="The conversation of an agent, instead of a NAME.")
+@click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="Show so many.")
+@click.option("--export", "to", metavar="FILE", help="Write all of it as chat completions do; - is stdout.")
 @click.option("--import", "source", metavar="FILE", help="Add the messages of such a file; - is stdin.")
 @click.pass_obj
 def thread(
-    settings: Settings, *, name: str | None, agent_id: str | None, last: int | None, to: str | None, source: str | None
+    settings: Settings, *, name: str | None, agent_id: str | None, last: int, to: str | None, source: str | None
 ) -> None:
-    """Show the messages of a thread; without a name, the threads that are shared."""
-    if name is not None and agent_id is not None:
-        raise click.ClickException("a thread has a NAME, or it is that of --agent ID: say one of them")
-    if name is None and agent_id is None:
+    """Show the last messages of thread NAME, or of an agent; without either, the names of all that are shared."""
+    if name and agent_id:
+        raise click.ClickException("a NAME is that of a shared thread, and --agent names an agent: give one of them")
+    if to and source:
+        raise click.ClickException("--export reads the thread and --import adds to it: give one of them")
+    wanted = own_thread(agent_id) if agent_id else name
+    if source:
+        _import(settings, wanted, source)
+    elif to:
+        _export(settings, wanted, to)
+    elif wanted:
+        _show(settings, wanted, last)
+    else:
         names = look(settings, _names)
-        return output.show(settings, {"threads": names}, lambda: [_names_table(names)])
-    if source is not None:
-        items = _items(source)
-        count = look(settings, lambda store: _thread(store, name, agent_id).imported(items))
-        return output.show(
-            settings, {"added": count}, lambda: [Prose("", f"added {output.counted(count, 'message')}", "")]
-        )
-    if to is not None:
-        written = look(settings, lambda store: _exported(store, name, agent_id))
-        return _write(to, json.dumps(written, ensure_ascii=False, indent=2))
-    messages = look(settings, lambda store: _messages(store, name, agent_id, last))
-    document = {"thread": name or agent_id, "messages": [_entry(message) for message in messages]}
-    return output.show(settings, document, lambda: [_table(messages)])
+        output.show(settings, {"threads": names}, lambda: [_names_table(names)])
+
+
+def _show(settings: Settings, name: str, last: int) -> None:
+    """One more than is wanted is read, so that it can be said whether there are earlier ones."""
+    messages = look(settings, lambda store: _thread(store, name).messages(last=last + 1))
+    shown, earlier = messages[-last:], len(messages) > last
+    document = {"thread": name, "messages": [_entry(message) for message in shown], "earlier": earlier}
+    output.show(settings, document, lambda: [_table(shown)])
+    if earlier and not settings.json:
+        output.say("there are earlier ones: --last says how many are shown, and --export - shows all")
+
+
+def _export(settings: Settings, name: str | None, file: str) -> None:
+    items = look(settings, lambda store: _thread(store, name).exported())
+    text = json.dumps(items, ensure_ascii=False, indent=2)
+    if file == _STREAM:
+        click.echo(text)
+        return
+    Path(file).write_text(f"{text}\n", encoding="utf-8")
+    document = {"thread": name, "exported": len(items), "file": file}
+    output.show(settings, document, lambda: _outcome("exported", len(items), name))
+
+
+def _import(settings: Settings, name: str | None, file: str) -> None:
+    items = _items(file)
+    count = look(settings, lambda store: _thread(store, name).imported(items))
+    output.show(settings, {"thread": name, "imported": count}, lambda: _outcome("imported", count, name))
+
+
+def _outcome(done: str, count: int, name: str | None) -> Iterator[Block]:
+    yield Facts("", [("thread", Ink(name or "", Tone.STRONG)), (done, Ink(output.counted(count, "message")))])
 
 
 async def _names(store: Store) -> list[str]:
     names: list[str] = []
-    while page := await store.threads(after=names[-1] if names else None):
+    while page := await store.threads(limit=1_000, after=names[-1] if names else None):
         names += page
     return names
 
 
-def _thread(store: Store, name: str | None, agent_id: str | None) -> Thread:
+def _thread(store: Store, name: str | None) -> Thread:
     from fsm_agent.threads import Thread
 
-    return Thread(store, name) if name is not None else Thread.of_agent(store, agent_id or "")
+    if name is None:
+        raise click.ClickException("which thread is meant? Give its NAME, or --agent ID")
+    return Thread(store, name)
 
 
-async def _messages(store: Store, name: str | None, agent_id: str | None, last: int | None) -> list[Message]:
-    if agent_id is not None:
-        await store.head(agent_id)  # an agent that is not there is named, and is no empty thread
-    return await _thread(store, name, agent_id).messages(last=last)
-
-
-async def _exported(store: Store, name: str | None, agent_id: str | None) -> list[dict[str, Json]]:
-    from fsm_agent.memory.formats import to_openai
-
-    return to_openai(await _messages(store, name, agent_id, None))
-
-
-def _items(source: str) -> Json:
-    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+def _items(file: str) -> list[Json]:
+    """The document in a file; what it means is not looked at."""
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise click.ClickException(f"{source} is no JSON: {error}") from None
-
-
-def _write(to: str, text: str) -> None:
-    if to == "-":
-        click.echo(text)
-    else:
-        Path(to).write_text(f"{text}\n", encoding="utf-8")
-        output.say(f"wrote {to}")
+        items = json.loads(sys.stdin.read() if file == _STREAM else Path(file).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file} is not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise click.ClickException(f"{file} is not JSON ({error.msg}, {where}); nothing was imported") from None
+    except RecursionError:
+        raise click.ClickException(f"{file} is nested too deeply; nothing was imported") from None
+    if not isinstance(items, list):
+        raise click.ClickException(f"{file} must hold a list of messages, [{{role, content, ...}}, ...]")
+    return items
 
 
 def _entry(message: Message) -> dict[str, Json]:
@@ -108,30 +130,33 @@ def _entry(message: Message) -> dict[str, Json]:
 
 
 def _names_table(names: Sequence[str]) -> Table:
-    return Table(["THREAD"], [[Ink(name, Tone.STRONG)] for name in names], "no thread is shared here")
+    return Table(("thread",), [[Ink(visible(name), Tone.STRONG)] for name in names], "there are no shared threads")
 
 
 def _table(messages: Sequence[Message]) -> Table:
-    """A conversation as one reads it."""
     rows = [
         [
             Ink(str(message.number), Tone.QUIET),
-            Ink(iso(message.at_ms)[:19].replace("T", " ") + "Z", Tone.QUIET),
-            Ink(f"{message.role} ({message.by})" if message.by else str(message.role), Tone.STRONG),
+            Ink(when(moment(message.at_ms)), Tone.QUIET),
+            Ink(str(message.role), Tone.STRONG),
+            Ink(visible(message.by or "")),
             Ink(str(message.tokens), Tone.QUIET),
-            Ink(_words(message)),
+            Ink(visible("; ".join(_words(message)))),
         ]
         for message in messages
     ]
-    return Table(["NO", "TIME", "WHO", "TOKENS", "SAYS"], rows, "nothing was said yet")
+    return Table(("number", "time", "role", "by", "tokens", "says"), rows, "nothing is said there")
 
 
-def _words(message: Message) -> str:
-    told = [" ".join(message.content.split())] if message.content else []
+def _words(message: Message) -> Iterator[str]:
+    """What it says, in a line."""
+    if message.content:
+        yield " ".join(message.content.split())
     for part in message.parts:
-        match part.get("type"):
+        match part["type"]:
             case "tool_call":
-                told.append(f"calls {part['name']}({json.dumps(part['arguments'], ensure_ascii=False)})")
+                yield f"calls {part.get('name', '')}({short(part.get('arguments', {}))})"
             case "tool_result":
-                told.append(f"{part.get('name') or 'a tool'} returned {part['content']}")
-    return "; ".join(told)
+                yield f"{part.get('name') or 'a tool'} returned {short(part.get('content', ''))}"
+            case kind if kind not in PRIVATE_PARTS:
+                yield f"[{kind}]"

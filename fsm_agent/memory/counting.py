@@ -28,6 +28,8 @@ Counter: TypeAlias = Callable[[Message], int]
 _FRAME: Final = 4
 #: what a part takes beside its text
 _PART_FRAME: Final = 8
+#: types of parts that no model is sent: their words stand in the message itself
+_UNSENT: Final = ("langchain", "openai_agents")
 
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+")
 #: keys, hashes, base64: no vocabulary has such words
@@ -169,7 +171,8 @@ def _count(message: Message, count_text: Callable[[str], int]) -> int:
     tokens = _FRAME + count_text(message.content)
     if message.by:
         tokens += 1 + count_text(message.by)
-    return tokens + sum(_PART_FRAME + count_text(_written(part)) for part in message.parts)
+    sent = (part for part in message.parts if part.get("type") not in _UNSENT)
+    return tokens + sum(_PART_FRAME + count_text(_written(part)) for part in sent)
 
 
 def _written(part: Mapping[str, Json]) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from fsm_agent.delta import own
 from fsm_agent.errors import DataInvalid, MessagesInvalid
 from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message, Role
+from fsm_agent.message import PRIVATE_PARTS, Message, Role
 from fsm_agent.wording import listed, shortened
 
 #: where our own words stand
@@ -92,7 +92,7 @@ def renumbered(messages: Iterable[Message], *, after: int = 0) -> list[Message]:
 def _written(message: Message) -> list[dict[str, Json]]:
     calls = [part for part in message.parts if part["type"] == "tool_call"]
     results = [part for part in message.parts if part["type"] == "tool_result"]
-    others = [dict(part) for part in message.parts if part["type"] not in _TIES]
+    others = [dict(part) for part in message.parts if part["type"] not in _TIES and part["type"] not in PRIVATE_PARTS]
     items = [_result(part) for part in results]
     if message.content or calls or others or not results:
         items.append(_main(message, calls, others))

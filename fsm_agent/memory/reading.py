@@ -165,7 +165,7 @@ class Track:
     def covered(self, summary: Seen) -> Spot:
         """Where the last message stands that a summary stands for."""
         at, message = summary
-        named = [str(part["thread"]) for part in message.parts if part.get("type") == COVERED]
+        named = [str(part["thread"]) for part in message.parts if part.get("type") == COVERED and "thread" in part]
         home = self._spans[at.span].thread if at < self.end else self._thread
         return self.spot(named[0] if named else home, message.covers, at)
 

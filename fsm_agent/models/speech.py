@@ -258,7 +258,7 @@ def _built(message: Message) -> ModelMessage:
         return ModelRequest(list(_asked(message, at)))
     said: list[ModelResponsePart] = [TextPart(message.content)] if message.content else []
     said += [
-        ToolCallPart(str(part["name"]), part["arguments"], str(part["id"]))
+        ToolCallPart(str(part.get("name", "")), part.get("arguments", {}), str(part["id"]))
         for part in message.parts
         if part.get("type") == "tool_call"
     ]
@@ -269,7 +269,9 @@ def _asked(message: Message, at: datetime) -> Iterator[ModelRequestPart]:
     for part in message.parts:
         if part.get("type") == "tool_result":
             outcome: Any = "failed" if part.get("is_error") else "success"
-            yield ToolReturnPart(str(part["name"]), part["content"], str(part["id"]), timestamp=at, outcome=outcome)
+            yield ToolReturnPart(
+                str(part.get("name", "")), part.get("content", ""), str(part["id"]), timestamp=at, outcome=outcome
+            )
     if message.role is Role.SYSTEM:
         yield SystemPromptPart(message.content, timestamp=at)
     elif message.role is Role.SUMMARY:
