@@ -28,7 +28,7 @@ _CHILD = """
           looking: {do: look, on: {found: done, unsure: asking, error: failed}}
           asking:
             ask: {prompt: "What of {{ data.topic }}?", events: [said]}
-            after: {1d: failed}
+            after: {8h: failed}
             on: {said: {target: done, assign: {found: event.text}}}
           done: {final: true, output: {topic: data.topic, found: data.found, place: data.place}}
           failed: {final: true, outcome: failed}

@@ -261,7 +261,7 @@ async def test_a_parent_that_is_at_work_when_a_child_ends_is_told_later(tmp_path
 async def test_a_child_whose_timer_is_due_needs_only_a_worker(house: House) -> None:
     async with house.runner() as runner:
         await runner.start(family("on_failure: continue"), "go", data={"topics": ["ask"]}, id="p")
-        house.clock.advance(days=1)
+        house.clock.advance(hours=8)
         await Worker(runner).run_once()
         agent = await runner.get("p")
         assert (agent.status, agent.output) == (Status.DONE, {"results": [None]})
