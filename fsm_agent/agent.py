@@ -154,7 +154,8 @@ class Head(NamedTuple):
     #: whom the agent serves, whose memory it shares with other agents
     user: str | None = None
     parent: Parent | None = None
-    #: the activation that has started children who are not joined yet; 0 is none
+    #: what is still to be settled with parent and children: the activation that was left while children worked for it,
+    #: or the version with which a child has ended of which its parent does not know; 0 is nothing
     children: int = 0
     progress: Progress | None = None
     epoch: int = 0
@@ -174,15 +175,20 @@ class Head(NamedTuple):
         return self._replace(attempts=attempts, retry_ms=retry_ms, children=noted)
 
     @property
-    def has_left_children(self) -> bool:
-        """Whether it has left the state whose work its children were, so that they are to be cancelled."""
-        return self.children not in (0, self.activation)
+    def is_at_work(self) -> bool:
+        """Whether its action may be working now, so that what happens in its state has to wait."""
+        return self.status is Status.RUNNING and not (self.is_paused and self.lease is None)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its action has said when it goes on; what failed and is tried again has attempts."""
+        return self.retry_ms is not None and not self.attempts
 
     @property
     def own_wake_ms(self) -> int | None:
         """``wake_ms`` but for the queue, of which only the store knows for sure."""
-        if self.has_left_children:
-            return 0
+        if self.children:
+            return self.retry_ms or 0
         timers = [timer.due_ms for timer in self.timers]
         if self.status is Status.RUNNING:
             return min([self.retry_ms or 0, *timers])

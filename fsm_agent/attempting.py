@@ -110,8 +110,8 @@ def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, dur
     match returned:
         case Asking(prompt, events, to):
             return Asks(prompt, events, to, now_ms, duration_ms)
-        case Pause(until_ms, is_idle):
-            return Paused(until_ms, is_idle, now_ms)
+        case Pause(until_ms):
+            return Paused(until_ms, now_ms)
     payload: Mapping[str, Json] = {}
     if isinstance(returned, Emission):
         returned, payload = returned.event, returned.payload

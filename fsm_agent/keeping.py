@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import KeyMissing, Refused, StoreCorrupt
+from fsm_agent.errors import AgentNotFound, KeyMissing, Refused, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_heads
 from fsm_agent.record import Origin
@@ -94,7 +94,7 @@ async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, pu
     """What a retention means for one agent; the outcome is noted in ``purged``."""
     facts = {"agent_id": head.id}
     try:
-        if retention.is_over(head, now_ms):
+        if retention.is_over(head, now_ms) and not await _is_awaited(store, head):
             if not purged.is_dry:
                 await store.delete(head)
                 logger.info("agent deleted", extra={"action": "agent_deleted", **facts})
@@ -108,6 +108,16 @@ async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, pu
     except (KeyMissing, StoreCorrupt) as error:
         purged.left[head.id] = str(error)
         logger.warning("history of agent %s is left: %s", head.id, error, extra={"action": "purge_failed", **facts})
+
+
+async def _is_awaited(store: Store, head: Head) -> bool:
+    """Whether a parent has not joined this child yet, and will ask how it ended."""
+    if head.parent is None:
+        return False
+    try:
+        return (await store.head(head.parent.id)).activation == head.parent.activation
+    except AgentNotFound:
+        return False
 
 
 async def _shorten(store: Store, retention: Retention, head: Head, *, is_dry: bool) -> int:

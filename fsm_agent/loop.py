@@ -8,16 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final, assert_never
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Agent, Head
+from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
-from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld
+from fsm_agent.errors import AgentNotFound, FsmAgentError
 from fsm_agent.kin import Kin
 from fsm_agent.performing import Hands
 from fsm_agent.portrait import portray
@@ -50,9 +49,9 @@ class EffectLoop:
         self._commits = 0
         self.kin = Kin(store, self)
 
-    def desk(self, *, drives: bool = True, stays: bool = True) -> Desk:
+    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk:
         """Who works here."""
-        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays)
+        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
 
     def program(self, workflow: Workflow) -> Program:
         """The program of a workflow, whether the store keeps that or not."""
@@ -73,15 +72,23 @@ class EffectLoop:
         rule = model_rule(model.model_validate) if model else None
         return Program(workflow, signature=self._actions.signature, model=rule)
 
-    async def call(self, flow: Flow) -> Agent:
-        """Perform a flow that delivers; returns the agent as it stands then. The parent of a child that has ended by
-        it goes on, if nobody drives it."""
-        delivered: intake.Delivered = await self.run(flow)
-        above = await self.kin.wake_parent(delivered.live.head)
-        if above is not None:
-            with suppress(LeaseHeld, Conflict):
-                await self.call(intake.resume(self.desk(stays=False), above))
-        return await self.portrait(delivered)
+    async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
+        """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
+        that has ended goes on."""
+        agent = await self.portrait(await self.run(flow))
+        if drives and agent.parent is not None and agent.status in ENDED:
+            await self._go_on_with(agent.parent.id)
+        return agent
+
+    async def _go_on_with(self, parent_id: str) -> None:
+        """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
+        of the child stands in any case."""
+        try:
+            if (await self._store.head(parent_id)).status is Status.RUNNING:
+                await self.call(intake.resume(self.desk(stays=False), parent_id))
+        except FsmAgentError as error:
+            facts = {"action": "parent_not_driven", "agent_id": parent_id}
+            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
     async def portrait(self, delivered: intake.Delivered) -> Agent:
         """The agent as it stands after a call."""
@@ -150,6 +157,8 @@ class EffectLoop:
                 return await self._store.user(name)
             case ask.Disband(agent_id, activation):
                 return await self.kin.disband(agent_id, activation)
+            case ask.Tell(parent):
+                return await self.kin.tell(parent)
             case ask.ReadHead(agent_id):
                 return await self._head(agent_id)
             case ask.Claim(seen, lease):

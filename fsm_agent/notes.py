@@ -28,15 +28,13 @@ class Notes:
     #: the user as was read before the attempt, and a draft of what the workflow declares of them
     record: UserRecord | None = None
     user: Data | None = None
-    #: there are children of this activation, or may be
-    has_children: bool = False
-    #: and all of them have ended
+    #: there are no children of this activation who have not ended
     is_joined: bool = False
 
     @property
     def is_blank(self) -> bool:
         """Whether nothing was left, so that the step is as it is."""
-        return not self.said and self.usage is NO_USAGE and self.user is None and not self.is_joined
+        return not self.said and self.usage is NO_USAGE and self.user is None
 
     def pending(self, thread: str) -> list[Message]:
         """What has been said in a thread so far, to be added to."""

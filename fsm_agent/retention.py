@@ -38,7 +38,7 @@ class Retention:
         One that runs or is parked is not, nor one that somebody holds or for which an event is queued. One with an
         armed timer is not idle: it waits for something that will come.
         """
-        if head.lease is not None or head.queued:
+        if head.lease is not None or head.queued or head.children:
             return False
         if head.status in ENDED:
             limit = self.finished

@@ -92,7 +92,8 @@ class Runner:
         own({"user": user})
         serves = beginning.Serves(user)
         desk = self._loop.desk(drives=drive)
-        return await self._loop.call(beginning.start(desk, program, agent_id, first, data or {}, serves=serves))
+        flow = beginning.start(desk, program, agent_id, first, data or {}, serves=serves)
+        return await self._loop.call(flow, drives=drive)
 
     async def send(
         self,
@@ -115,9 +116,8 @@ class Runner:
         happened since, unless the merge policies of the workflow let both changes stand.
         """
         said = event_of(event, payload, by, key)
-        return await self._loop.call(
-            intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
-        )
+        flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        return await self._loop.call(flow, drives=drive)
 
     async def answer(
         self,
@@ -133,9 +133,8 @@ class Runner:
         """Answer the agent's question, and drive on; ``event`` says which answer, where there are several."""
         own({"by": by, "key": key})
         said = intake.Answer(payload or {}, event, by, key)
-        return await self._loop.call(
-            intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
-        )
+        flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        return await self._loop.call(flow, drives=drive)
 
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
@@ -176,7 +175,7 @@ class Runner:
         else:
             retry = event is None
             flow = operator.unpark_agent(desk, agent_id, said, retry=retry, expect_version=expect_version)
-        return await self._loop.call(flow)
+        return await self._loop.call(flow, drives=drive)
 
     async def migrate(
         self,

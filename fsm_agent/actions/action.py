@@ -43,11 +43,10 @@ class Asking:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing to do until then: the same attempt goes on at ``until_ms``, in whatever process. With ``is_idle`` it
-    is others who have something to do, and nobody need stay with the agent."""
+    """Nothing to do until then: the action is called again at ``until_ms``, or when somebody looks after the agent
+    before that, in whatever process. Nobody stays with the agent meanwhile."""
 
     until_ms: int
-    is_idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

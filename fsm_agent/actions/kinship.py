@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from fsm_agent.agent import Head
@@ -24,16 +24,17 @@ class Order(NamedTuple):
 
 
 class Kinship(Protocol):
-    """``head`` is the parent's, as its action sees it."""
+    """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
 
-    async def begin(self, head: Head) -> None:
-        """Note that the agent is going to have children, so that they are cancelled when it goes on without them."""
+    async def look(self, head: Head, count: int) -> Sequence[Head | None]:
+        """The first ``count`` children, as they stand; ``None`` where one is not started."""
 
-    async def start(self, head: Head, number: int, order: Order) -> Head:
-        """The child of that number, which is started if it is not there yet; not driven."""
+    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
+        """Start the child of that number, and drive it; as it stands when it can be driven no further here. Raises
+        ``Refused`` if it cannot begin so."""
 
-    async def drive(self, child: Head) -> Head:
-        """The child as it stands when it can be driven no further here."""
+    async def drive(self, child: Head, *, stays: bool) -> Head:
+        """The same for one that was started before."""
 
-    async def cancel(self, head: Head, count: int) -> list[Head]:
-        """Cancel those of ``count`` children that have not ended; all that are there, as they stand then."""
+    async def cancel(self, child: Head) -> None:
+        """Cancel a child as its workflow declares, unless that refuses it."""

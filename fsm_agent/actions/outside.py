@@ -122,6 +122,10 @@ class Outside:
         assert self._wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         return self._wait
 
+    def fail(self, error: StoreError) -> None:
+        """The store could not do what was asked of it besides effects: that is no failure of the action."""
+        self._decide(error)
+
     def close(self) -> None:
         """The action has ended, or nobody waits for it any more."""
         self._is_closed = True

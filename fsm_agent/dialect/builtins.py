@@ -38,6 +38,8 @@ class BuiltIn:
     one_of: tuple[str, ...] = ()
     #: arguments that do not go together
     apart: tuple[str, ...] = ()
+    #: it rests while nothing is to be done, and nobody stays with the agent: `timeout` counts from its beginning
+    pauses: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -121,6 +123,7 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
         },
         "Time passes.",
         one_of=("for", "until"),
+        pauses=True,
     ),
     "workflow.run": BuiltIn(
         {
@@ -138,8 +141,11 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
             "emit": _EMIT,
         },
         "Child agents do the work.",
+        pauses=True,
     ),
 }
+#: the action of a state whose work child agents do
+HAS_CHILDREN: Final = "workflow.run"
 
 
 def emission(workflow: Workflow, state: State) -> str | None:
@@ -188,10 +194,10 @@ def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:
 
 
 def first_event(child: Workflow) -> str | None:
-    """What a child begins with that is told nothing: ``created`` if its initial state works, else the only declared
-    event that this state itself handles. ``None`` if it has to be said."""
+    """What a child begins with that is told nothing: ``created`` if its initial state works or asks, else the only
+    declared event that this state itself handles. ``None`` if it has to be said."""
     leaf = child.leaf(child.initial)
-    if leaf.do is not None:
+    if leaf.do is not None or leaf.ask is not None:
         return "created"
     taken = [event for event, chosen in leaf.on.items() if event in child.events and chosen is not None]
     return taken[0] if len(taken) == 1 else None

@@ -6,11 +6,11 @@ committed before anything else begins, so a crash between any two effects loses 
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, Final
 
 from fsm_agent.agent import ENDED, ArmedTimer, Head, Parent, Status
-from fsm_agent.engine.effects import Disband, Effect, ReadHead, RecordAttempt, Release, Superseded
+from fsm_agent.engine.effects import Disband, Effect, ReadHead, ReadHistory, RecordAttempt, Release, Superseded, Tell
 from fsm_agent.engine.live import Live, Proposal, cancel, park, refuse, take
 from fsm_agent.engine.reporting import problem_of
 from fsm_agent.engine.session import Desk, Flow, write
@@ -25,8 +25,11 @@ from fsm_agent.errors import (
     Refused,
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.step import Event, StepKind
+from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.wording import listed
+
+#: When a parent is told again that was at work when its child ended.
+_TELL_AGAIN_MS: Final = 2_000
 
 
 def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
@@ -45,9 +48,9 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
 
 
 def _next_turn(desk: Desk, live: Live) -> Flow | None:
-    if live.head.has_left_children:
-        return _disbanded(live)
-    return None if live.is_idle else _next_decision(desk, live)
+    if live.head.children:
+        return None if live.is_idle else _settled_with_kin(live)
+    return _next_decision(desk, live)
 
 
 def _next_decision(desk: Desk, live: Live) -> Flow | None:
@@ -59,7 +62,7 @@ def _next_decision(desk: Desk, live: Live) -> Flow | None:
     timer = due_timer(live)
     if timer is not None:
         return write(desk, live, fire(live, timer))
-    if status is not Status.RUNNING or (is_backing_off(live) and not desk.stays):
+    if status is not Status.RUNNING or live.is_idle or (is_backing_off(live) and not desk.stays):
         return None
     return work(desk, live, ends_at=_ends_at(live) if live.head.timers else None)
 
@@ -69,17 +72,26 @@ def _leave_if_orphaned(desk: Desk, live: Live, parent: Parent) -> Flow:
     if live.head.status in ENDED:
         return
     above: Head | None = yield ReadHead(parent.id)
-    if above is None or above.activation != parent.activation:
-        event = Event("cancel", by=parent.id)
-        yield from write(desk, live, _queued_step(live, event), from_outside=True)
+    if above is not None and above.activation == parent.activation:
+        return
+    steps: Sequence[Step] = yield ReadHistory(live.head.id)
+    proposal = _decided_step(live, event := Event("cancel", by=parent.id))
+    is_known = any((step.event, step.by) == (event.name, event.by) for step in steps)
+    if not is_known and proposal.step.kind is not StepKind.REFUSED:  # its workflow has the last word
+        yield from write(desk, live, proposal, from_outside=True)
 
 
-def _disbanded(live: Live) -> Flow:
-    """Cancel the children of a state that was left, and note that it is done."""
-    head = live.head
+def _settled_with_kin(live: Live) -> Flow:
+    """Cancel the children of a state that was left, and let a parent know that its child has ended; note that it is
+    done. A parent who is at work now is told later, since nobody knows what it has seen."""
+    head, is_told = live.head, True
     yield Disband(head.id, head.children)
-    yield RecordAttempt(head.id, head.epoch, head.attempts, head.retry_ms, 0)
-    live.head = head._replace(children=0)
+    if head.parent is not None and head.status in ENDED:
+        is_told = yield Tell(head.parent)
+    children, retry_ms = (0, head.retry_ms) if is_told else (head.children, live.now_ms + _TELL_AGAIN_MS)
+    yield RecordAttempt(head.id, head.epoch, head.attempts, retry_ms, children)
+    live.head = head._replace(children=children, retry_ms=retry_ms)
+    live.is_idle = not is_told
 
 
 def due_timer(live: Live, *, leaving_only: bool = False) -> ArmedTimer | None:
@@ -134,7 +146,8 @@ def _is_queue_free(live: Live) -> bool:
     """Whether an event is queued that no action holds up: the one that it waited for has named its event."""
     if not live.queue:
         return False
-    return live.head.status is not Status.RUNNING or live.queue[0].version < live.head.activation
+    head = live.head
+    return head.status is not Status.RUNNING or head.is_paused or live.queue[0].version < head.activation
 
 
 def decide_queued(desk: Desk, live: Live, *, from_outside: bool = False) -> Flow:
@@ -150,6 +163,11 @@ def _queued_step(live: Live, event: Event) -> Proposal:
         return refuse(live, event, "the agent was rewound after it had arrived")
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent is {live.head.status}")
+    return _decided_step(live, event)
+
+
+def _decided_step(live: Live, event: Event) -> Proposal:
+    """The step that an event makes which nobody can be told of any more if it is refused."""
     try:
         if live.program.knows(event.name):  # it may have been queued under an older definition
             event = event._replace(payload=live.program.payload_rules.complete(event.name, event.payload))

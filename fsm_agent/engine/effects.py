@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from fsm_agent.agent import Head, Problem
+from fsm_agent.agent import Head, Parent, Problem
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
@@ -116,7 +116,7 @@ class RecordAttempt(NamedTuple):
     epoch: int
     attempts: int
     retry_ms: int | None
-    #: the activation that has children, 0 for none; ``None`` leaves it as it is
+    #: what is to be settled with parent and children, 0 for nothing; ``None`` leaves it as it is
     children: int | None = None
 
 
@@ -154,10 +154,17 @@ class ReadUser(NamedTuple):
 
 
 class Disband(NamedTuple):
-    """Cancels the children that an agent started under an activation which it has left."""
+    """Cancels the children that an agent started under an activation which it has left, if it started any."""
 
     agent_id: str
     activation: int
+
+
+class Tell(NamedTuple):
+    """Wakes a parent who waits for its child. Replies whether that is settled; if not, it is at work and may not have
+    seen how the child ended."""
+
+    parent: Parent
 
 
 class Act(NamedTuple):
@@ -198,6 +205,7 @@ Effect: TypeAlias = (
     | ReadHead
     | ReadUser
     | Disband
+    | Tell
     | Act
     | Creation
     | Commit
@@ -241,11 +249,9 @@ class Asks(NamedTuple):
 
 
 class Paused(NamedTuple):
-    """The action goes on at ``until_ms``, under the same attempt. ``is_idle`` says that nothing is to be done until
-    then but by others, so that nobody need stay with the agent."""
+    """The action goes on at ``until_ms``, under the same activation, and nobody need stay with the agent."""
 
     until_ms: int
-    is_idle: bool
     now_ms: int
 
 

@@ -41,6 +41,8 @@ class Insight:
     _live: Live
     _data: Data
     _notes: Notes
+    #: whether whoever drives the agent stays while a backoff runs
+    stays: bool = True
 
     @property
     def workflow(self) -> Workflow:

@@ -166,9 +166,9 @@ def _overdue(desk: Desk, live: Live) -> Flow | None:
         return decide_queued(desk, live, from_outside=True)
     if status is Status.PARKED:
         return None
-    if live.queue and status is not Status.RUNNING:
+    if live.queue and not live.head.is_at_work:
         return decide_queued(desk, live, from_outside=True)
-    timer = None if status in ENDED else due_timer(live, leaving_only=status is Status.RUNNING)
+    timer = None if status in ENDED else due_timer(live, leaving_only=live.head.is_at_work)
     return None if timer is None else _break_in(desk, live, fire(live, timer))
 
 
@@ -188,8 +188,7 @@ def _apply(
     ``is_idle`` says that none does: what this call decided before has brought the agent here.
     """
     kind = proposal.step.kind
-    is_running = live.head.status is Status.RUNNING and not is_idle
-    if is_running and kind is StepKind.EVENT and _is_internal(live, proposal):
+    if live.head.is_at_work and not is_idle and kind is StepKind.EVENT and _is_internal(live, proposal):
         yield Enqueue(live.head.id, live.head.version, event, what)
         return "queued"
     yield from _break_in(desk, live, proposal, key=event.key, fingerprint=what)

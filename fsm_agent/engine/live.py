@@ -36,7 +36,7 @@ class Live:
     queue: deque[Queued] = field(default_factory=deque)
     #: the lease that this process holds under ``head.epoch``, if it does
     lease: Lease | None = None
-    #: nothing is to be done now but by others
+    #: nothing is to be done here before some time has passed
     is_idle: bool = False
 
     def draft(self) -> Data:

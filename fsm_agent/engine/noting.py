@@ -44,10 +44,7 @@ def noted(live: Live, proposal: Proposal, notes: Notes) -> Proposal:
         if messages
     )
     step = proposal.step._replace(said=len(notes.said.get(mine, ())), usage=notes.usage)
-    head = counted(proposal.head, step)
-    if notes.is_joined:
-        head = head._replace(children=0)
-    return proposal._replace(head=head, step=step, said=said, user=remembered(live, notes))
+    return proposal._replace(head=counted(proposal.head, step), step=step, said=said, user=remembered(live, notes))
 
 
 def remembered(live: Live, notes: Notes) -> UserRecord | None:

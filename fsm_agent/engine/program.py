@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.delta import own
-from fsm_agent.dialect.builtins import BUILT_INS
+from fsm_agent.dialect.builtins import BUILT_INS, HAS_CHILDREN
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
@@ -103,6 +103,15 @@ class Program:
             written: dict[str, Json] = own(dict(state.with_))
             return written
         return self.entry_values(state.with_, scene) if state.with_ else {}
+
+    def has_children(self, state: str) -> bool:
+        """Whether child agents do the work of a state."""
+        return self.workflow.by_path[state].do == HAS_CHILDREN
+
+    def pauses(self, state: str) -> bool:
+        """Whether the work of a state rests while others have something to do, or nobody."""
+        known = BUILT_INS.get(self.workflow.by_path[state].do or "")
+        return known is not None and known.pauses
 
     def answers(self, head: Head) -> tuple[str, ...]:
         """The events that answer the question of an agent: as its action has asked, or as its state declares."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.effect import Settlement
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
@@ -43,6 +43,8 @@ class Desk:
     drives: bool = True
     #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
     stays: bool = True
+    #: whether parents must be told of children who end; one who looks after its children itself sees it
+    tells: bool = True
 
 
 def open_agent(
@@ -76,13 +78,16 @@ def write(
     fingerprint: str = "",
     settlement: Settlement | None = None,
     repins: bool = False,
+    is_joined: bool = False,
 ) -> Flow:
-    """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more.
+    """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more. ``is_joined``
+    says that no child works any more for what is left.
 
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
     lease = _kept_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
     head, snapshot = _folding(live, proposal.head)
+    head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(
         head,
@@ -101,12 +106,24 @@ def write(
     live.folded.take(proposal.step.version, proposal.step.delta)
     if committed != (head.epoch, head.queued):
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
-    live.head, live.lease = head, lease
+    live.head, live.lease, live.is_idle = head, lease, False
     if dequeue is not None:
         live.queue.popleft()
     if committed.queued > len(live.queue):
         record: Record = yield Load(head.id)
         live.queue = deque(record.queue)
+
+
+def _with_kin(desk: Desk, live: Live, head: Head, *, is_joined: bool, repins: bool) -> Head:
+    """The head with what is to be settled with parent and children after a step. It is known from where the agent was,
+    so that nobody who moves it can overlook what its action began meanwhile."""
+    was, is_left = live.head, live.head.activation not in (0, head.activation)
+    children = was.children
+    if is_left and not is_joined and (repins or live.program.has_children(was.state)):
+        children = was.children or was.activation
+    elif desk.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
+        children = was.children or head.version
+    return head if children == head.children else head._replace(children=children)
 
 
 def _folding(live: Live, head: Head) -> tuple[Head, Snapshot | None]:

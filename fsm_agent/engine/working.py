@@ -5,8 +5,9 @@ What an action changes, says and remembers is committed with the step that its e
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Problem
 from fsm_agent.data import Data
@@ -19,6 +20,7 @@ from fsm_agent.engine.effects import (
     Effect,
     Emitted,
     Failed,
+    Load,
     Missing,
     Overdue,
     Paused,
@@ -43,8 +45,9 @@ from fsm_agent.errors import (
 )
 from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.notes import Notes
-from fsm_agent.state import Retry
-from fsm_agent.step import Event, Step
+from fsm_agent.record import Record
+from fsm_agent.state import Retry, State
+from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import listed
 
@@ -56,7 +59,7 @@ def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
     """One attempt of the state's action, or the wait before it. ``ends_at`` is when a timer will take the agent out of
     its work."""
     head, leaf = live.head, live.program.state(live.head.state)
-    if head.retry_ms is not None and is_backing_off(live):
+    if head.retry_ms is not None and is_backing_off(live) and not head.is_paused:
         live.now_ms = yield Sleep(head, head.retry_ms if ends_at is None else min(head.retry_ms, ends_at))
         return
     data = live.draft()
@@ -67,17 +70,19 @@ def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
         yield from write(desk, live, park(live, Event("error"), problem_of(error)))
         return
     assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
-    timeout_ms, until_ms = leaf.timeout.ms if leaf.timeout else None, _bounded(live, ends_at)
-    if until_ms is not None and until_ms <= live.now_ms:
-        yield from _failed(desk, live, _out_of_wall_time(live), notes)
+    bound = yield from _bound(live, leaf)
+    if bound is not None and bound.at_ms <= live.now_ms:
+        yield from _failed(desk, live, bound.failure._replace(now_ms=live.now_ms), notes)
         return
-    attempt = head.attempts + 1
-    insight = Insight(live, data, notes)
+    timeout_ms = leaf.timeout.ms if leaf.timeout and not live.program.pauses(leaf.path) else None
+    until_ms = min((at_ms for at_ms in (ends_at, bound and bound.at_ms) if at_ms is not None), default=None)
+    attempt, insight = head.attempts + 1, Insight(live, data, notes, stays=desk.stays)
     reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
     live.now_ms = max(live.now_ms, reply.now_ms)
-    if notes.has_children:
-        live.head = live.head._replace(children=live.head.activation)
-    yield from _settled(desk, live, reply, data, notes)
+    if isinstance(reply, Paused):
+        yield from _paused(live, reply.until_ms if bound is None else min(reply.until_ms, bound.at_ms))
+    else:
+        yield from _settled(desk, live, reply, data, notes)
 
 
 def is_backing_off(live: Live) -> bool:
@@ -103,19 +108,33 @@ def _counted(live: Live) -> Generator[Effect, Any, int]:
     return sum(step.usage.requests for step in steps)
 
 
-def _bounded(live: Live, ends_at: int | None) -> int | None:
-    """When the attempt ends at the latest: by a timer, or because the agent's wall time is over."""
-    wall_time = live.program.workflow.limits.wall_time
-    if wall_time is None or live.head.is_exempt:
-        return ends_at
-    over_ms = live.head.created_ms + wall_time.ms
-    return over_ms if ends_at is None else min(ends_at, over_ms)
+class _Bound(NamedTuple):
+    """When the work of a state ends at the latest, and what it has failed by then."""
+
+    at_ms: int
+    failure: Failed
 
 
-def _out_of_wall_time(live: Live) -> Failed:
-    wall_time = live.program.workflow.limits.wall_time
-    message = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
-    return Failed(("BudgetExceeded",), message, live.now_ms, 0, is_retryable=False)
+def _bound(live: Live, leaf: State) -> Generator[Effect, Any, _Bound | None]:
+    """Where the agent's wall time is over, or the time of work that rests and goes on."""
+    bounds, wall_time = [], live.program.workflow.limits.wall_time
+    if wall_time is not None and not live.head.is_exempt:
+        why = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
+        failure = Failed(("BudgetExceeded",), why, 0, 0, is_retryable=False)
+        bounds.append(_Bound(live.head.created_ms + wall_time.ms, failure))
+    if leaf.timeout is not None and live.program.pauses(leaf.path):
+        begun_ms = yield from _begun_ms(live)
+        why = f"action {leaf.do!r} took longer than {leaf.timeout}"
+        failure = Failed(("TimeoutError",), why, 0, 0, is_retryable=False, is_timeout=True)
+        bounds.append(_Bound(begun_ms + leaf.timeout.ms, failure))
+    return min(bounds, default=None, key=lambda bound: bound.at_ms)
+
+
+def _begun_ms(live: Live) -> Generator[Effect, Any, int]:
+    """When the work of the state began: with the entry, or afresh when an operator let it."""
+    steps: Sequence[Step] = yield ReadHistory(live.head.id, live.head.activation - 1)
+    begun = [step.at_ms for step in steps if step.version == live.head.activation or step.kind is StepKind.UNPARKED]
+    return begun[-1] if begun else live.head.updated_ms
 
 
 def _settled(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
@@ -129,18 +148,17 @@ def _settled(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> 
             yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
         case Doubtful():
             yield from write(desk, live, spent(park(live, Event("error"), reply.problem), notes))
-        case Paused(until_ms, is_idle):
-            yield from _paused(live, until_ms)
-            live.is_idle = is_idle
-        case Overdue():
+        case Paused() | Overdue():
             return
 
 
 def _paused(live: Live, until_ms: int) -> Flow:
-    """The same attempt goes on then, in whatever process."""
+    """The action goes on then, in whatever process; attempts that failed before are forgiven."""
     head = live.head
-    yield RecordAttempt(head.id, head.epoch, head.attempts, until_ms)
-    live.head = head._replace(retry_ms=until_ms)
+    yield RecordAttempt(head.id, head.epoch, 0, until_ms)
+    live.head, live.is_idle = head._replace(attempts=0, retry_ms=until_ms), True
+    record: Record = yield Load(head.id)  # what arrived meanwhile need not wait any longer
+    live.queue = deque(record.queue)
 
 
 def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Flow:
@@ -149,7 +167,7 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
     for _ in range(_PATIENCE):
         proposal = _proposed(live, reply, data, notes)
         try:
-            yield from write(desk, live, proposal)
+            yield from write(desk, live, proposal, is_joined=notes.is_joined)
         except UserConflict as error:
             now: UserRecord = yield ReadUser(error.user)
             problem = reconcile(live.program.workflow, notes, now)
@@ -211,7 +229,8 @@ def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
         return
     problem = Problem(reply.types[0], reply.message)
     event = "timeout" if reply.is_timeout else "error"
-    yield from write(desk, live, spent(report(live, problem, event=event, duration_ms=reply.duration_ms), notes))
+    reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
+    yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
 
 
 def _is_covered(retry: Retry, failure: Failed) -> bool:

@@ -1,32 +1,42 @@
 """``workflow.run``: child agents do the work; one, or one for each item of a list, so many at once.
 
 What is done is remembered by the children themselves: whichever process goes on with the parent finds them by their
-ids, starts those that are missing, drives those that can be driven, and joins them when all have ended.
+ids, starts those that are missing, drives those that can be driven, and joins them when all have ended. A child that
+waits for people or time, or is parked, takes no place: then the next one is started.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from fsm_agent.actions.action import Emission, Pause
 from fsm_agent.actions.builtin.ending import ended, put
 from fsm_agent.actions.builtin.recalled import recalled
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.actions.kinship import CHILDREN, Order
-from fsm_agent.agent import ENDED, Head, Status
+from fsm_agent.agent import ENDED, Head, Status, child_id
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtins import first_event
-from fsm_agent.errors import ActionError, ChildFailed
+from fsm_agent.engine.effects import Superseded
+from fsm_agent.errors import ActionError, ChildFailed, Refused, StoreError
 from fsm_agent.jsontypes import Json
 from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
-#: How long a parent sleeps at most that waits for children: they wake it when they end, but for a crash in between.
-_LOOK_AGAIN_MS: Final = 30_000
+#: How long a parent rests that is going to be woken, and one that has more children to start: others that work take
+#: their places, and nobody says when they rest.
+_REST_MS: Final = 3_600_000
+_REST_WITH_MORE_MS: Final = 10_000
+#: How often children are looked at anew that have moved meanwhile, before the parent rests.
+_ROUNDS: Final = 5
+
+#: a child as it stands, or why it could not begin
+Known: TypeAlias = Head | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +49,18 @@ class Plan:
     data: Mapping[str, Json]
     user: str | None
 
-    def mentions(self, ctx: Context) -> set[str]:
+    async def order(self, ctx: Context, item: Json, index: int) -> Order:
+        """For one of them. Raises ``ExpressionFailed``."""
         insight = insight_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
-        return {name for value in written for name in insight.mentions(value)}
+        mentioned = {name for value in written for name in insight.mentions(value)}
+        scope = await recalled(ctx, mentioned, item=item, index=index)
+        value: Callable[[Json], Json] = partial(insight.value, recalled=scope)
+        user = insight.head.user if self.user is None else value(self.user)
+        if not (user is None or (isinstance(user, str) and user)):
+            raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
+        payload = {name: value(each) for name, each in self.payload.items()}
+        return Order(self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user)
 
 
 async def run(
@@ -65,15 +83,19 @@ async def run(
     child = insight_of(ctx).workflow.workflows[workflow]
     plan = Plan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
-    heads = await _Brood(ctx, plan, items, cancels_rest=on_failure == "cancel_rest").raised(at_once)
-    if any(head.status not in ENDED for head in heads):
-        return _pause(ctx, heads)
+    brood = _Brood(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
+    try:
+        await brood.raise_()
+    except StoreError as error:
+        if ctx.outside is not None:
+            ctx.outside.fail(error)
+        raise
+    if not brood.is_grown:
+        return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if brood.has_more else _REST_MS))
     ctx.notes.is_joined = True
-    failed = [head for head in heads if head.status is not Status.DONE]
-    if failed and on_failure != "continue":
-        raise ChildFailed(*_why(failed))
-    outputs = [head.output if head.status is Status.DONE else None for head in heads]
-    put(ctx, into, outputs if for_each is not None else outputs[0])
+    if on_failure != "continue" and brood.has_failed:
+        raise brood.failure()
+    put(ctx, into, brood.outputs if for_each is not None else brood.outputs[0])
     return ended(ctx, emit)
 
 
@@ -85,8 +107,11 @@ async def _items(ctx: Context, for_each: str | None) -> list[Json]:
         items = insight.value(for_each, await recalled(ctx, insight.mentions(for_each)))
         if not isinstance(items, list):
             raise ActionError(f"`for_each: {for_each}` gives {shortened(items)}, and must give a list")
-    kept: list[Json] = await ctx.effect(CHILDREN, partial(own, items))
-    return kept
+
+    async def kept() -> Json:
+        return own(items)
+
+    return await ctx.effect(CHILDREN, kept)  # type: ignore[no-any-return]
 
 
 def _first_event(child: Workflow) -> str:
@@ -98,66 +123,153 @@ def _first_event(child: Workflow) -> str:
 
 
 class _Brood:
-    """All children of one activation."""
+    """All children of one activation, by number; 1 is the first."""
 
-    def __init__(self, ctx: Context, plan: Plan, items: Sequence[Json], *, cancels_rest: bool) -> None:
+    def __init__(self, ctx: Context, plan: Plan, items: Sequence[Json], *, at_once: int, cancels_rest: bool) -> None:
         self._ctx, self._plan, self._items = ctx, plan, items
-        self._cancels_rest = cancels_rest
-        self._head = insight_of(ctx).head
-        self._has_failed = False
+        self._at_once, self._cancels_rest = at_once, cancels_rest
+        self._head, self._stays = insight_of(ctx).head, insight_of(ctx).stays
+        self._known: dict[int, Known] = {}
+        #: those that have work to do, here or elsewhere
+        self._working: set[int] = set()
+        #: those that are to be driven here, and those that are not started
+        self._due: deque[int] = deque()
+        self._fresh: deque[int] = deque()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def raised(self, at_once: int) -> list[Head]:
-        """All of them, each driven as far as it goes."""
-        if self._items:
-            self._ctx.notes.has_children = True
-            await self._ctx.kin.begin(self._head)
-        free = asyncio.Semaphore(at_once)
+    @property
+    def has_failed(self) -> bool:
+        return any(map(_is_failure, self._known.values()))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether some are to be started yet."""
+        return bool(self._fresh) and not self._is_called_off
+
+    @property
+    def is_grown(self) -> bool:
+        """Whether nobody needs to be waited for any more."""
+        return not self.has_more and all(map(_is_over, self._known.values()))
+
+    @property
+    def outputs(self) -> list[Json]:
+        """Of all, in their order; null of those that have failed."""
+        return [_output(self._known[number]) for number in range(1, len(self._items) + 1)]
+
+    @property
+    def _is_called_off(self) -> bool:
+        return self._cancels_rest and self.has_failed
+
+    async def raise_(self) -> None:
+        """Start and drive them, each as far as it goes."""
+        await self._look(with_held=True)
+        for _ in range(_ROUNDS):
+            await self._work_all()
+            if self._is_called_off:
+                await self._cancel_rest()
+            await self._look()
+            if not self._can_go_on:
+                return
+
+    @property
+    def _can_go_on(self) -> bool:
+        has_place = self.has_more and len(self._working) < self._at_once
+        return has_place or (bool(self._due) and not self._is_called_off)
+
+    async def _look(self, *, with_held: bool = False) -> None:
+        """Learn how they stand. One that could not begin could not do so later either. With ``with_held``, those that
+        somebody holds are due too: whoever it is may have died."""
+        heads = await self._ctx.kin.look(self._head, len(self._items))
+        self._known |= {number: head for number, head in enumerate(heads, start=1) if head is not None}
+        found = {number: head for number, head in self._known.items() if isinstance(head, Head)}
+        self._working = {number for number, head in found.items() if head.status is Status.RUNNING}
+        due = (number for number, head in found.items() if _is_due(head, self._ctx.now_ms))
+        self._due = deque(number for number in due if with_held or found[number].lease is None)
+        self._fresh = deque(number for number in range(1, len(self._items) + 1) if number not in self._known)
+
+    async def _work_all(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                numbered = enumerate(self._items, start=1)
-                tasks = [group.create_task(self._one(number, item, free)) for number, item in numbered]
+                places = range(min(self._at_once, len(self._due) + len(self._fresh)))
+                self._tasks = [group.create_task(self._work()) for _ in places]
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
-        heads = [task.result() for task in tasks]
-        if not self._has_failed:
-            return [head for head in heads if head is not None]
-        return await self._ctx.kin.cancel(self._head, len(self._items))
+            raise _gravest(errors) from None
 
-    async def _one(self, number: int, item: Json, free: asyncio.Semaphore) -> Head | None:
-        async with free:
-            if self._has_failed:
-                return None
-            head = await self._ctx.kin.start(self._head, number, await self._order(number, item))
-            head = await self._ctx.kin.drive(head)
-            if self._cancels_rest and head.status in ENDED and head.status is not Status.DONE:
-                self._has_failed = True
-            return head
+    async def _work(self) -> None:
+        """Look after one after the other, as long as there is a place."""
+        while (number := self._next()) is not None:
+            known = self._known[number] = await self._driven(number)
+            if not (isinstance(known, Head) and known.status is Status.RUNNING):
+                self._working.discard(number)
+            if self._is_called_off:
+                self._stop_others()
 
-    async def _order(self, number: int, item: Json) -> Order:
-        ctx, plan = self._ctx, self._plan
-        scope = await recalled(ctx, plan.mentions(ctx), item=item, index=number - 1)
-        value = partial(insight_of(ctx).value, recalled=scope)
-        user = insight_of(ctx).head.user if plan.user is None else value(plan.user)
-        return Order(
-            plan.workflow,
-            plan.event,
-            {name: value(each) for name, each in plan.payload.items()},
-            {name: value(each) for name, each in plan.data.items()},
-            user,
-        )
+    def _next(self) -> int | None:
+        if self._is_called_off:
+            return None
+        if self._due:
+            return self._due.popleft()
+        if not self._fresh or len(self._working) >= self._at_once:
+            return None
+        number = self._fresh.popleft()
+        self._working.add(number)
+        return number
+
+    async def _driven(self, number: int) -> Known:
+        kin, known = self._ctx.kin, self._known.get(number)
+        try:
+            if isinstance(known, Head):
+                return await kin.drive(known, stays=self._stays)
+            order = await self._plan.order(self._ctx, self._items[number - 1], number - 1)
+            return await kin.start(self._head, number, order, stays=self._stays)
+        except Refused as refusal:
+            return refusal
+
+    def _stop_others(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    async def _cancel_rest(self) -> None:
+        for head in await self._ctx.kin.look(self._head, len(self._items)):
+            if head is not None and head.status not in ENDED:
+                await self._ctx.kin.cancel(head)
+
+    def failure(self) -> ChildFailed:
+        """The first that has failed, how and why, and how many have; rather than one that was cancelled."""
+        failed = {number: known for number, known in self._known.items() if _is_failure(known)}
+        by_itself = {n: known for n, known in failed.items() if not _is_cancelled(known)} or failed
+        number = min(by_itself)
+        known = by_itself[number]
+        ident = child_id(self._head.id, self._head.activation, number)
+        if isinstance(known, Refused):
+            return ChildFailed(ident, "failed", f": {type(known).__name__}: {known}", len(by_itself))
+        problem = known.problem
+        why = f": {problem.type}: {problem.message}" if problem else ""
+        return ChildFailed(ident, str(known.status), why, len(by_itself))
 
 
-def _pause(ctx: Context, heads: Sequence[Head]) -> Pause:
-    """Until a child has something to do that nobody else does, or until one ends."""
-    unended = [head for head in heads if head.status not in ENDED]
-    mine = [head for head in unended if head.status is Status.RUNNING and head.lease is None]
-    due_ms = [head.own_wake_ms or 0 for head in mine]
-    until_ms = min(max(min(due_ms, default=0), ctx.now_ms), ctx.now_ms + _LOOK_AGAIN_MS)
-    return Pause(until_ms) if mine else Pause(ctx.now_ms + _LOOK_AGAIN_MS, is_idle=True)
+def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Nothing weighs more than that somebody else drives the parent."""
+    return next((each for each in errors.exceptions if isinstance(each, Superseded)), errors.exceptions[0])
 
 
-def _why(failed: Sequence[Head]) -> tuple[str, str, str, int]:
-    """The first that has failed, how and why, and how many have."""
-    first = failed[0]
-    why = f": {first.problem.type}: {first.problem.message}" if first.problem else ""
-    return first.id, str(first.status), why, len(failed)
+def _is_due(head: Head, now_ms: int) -> bool:
+    """Whether there is something to do for a child that nobody does now."""
+    return head.status not in ENDED and head.wake_ms is not None and head.wake_ms <= now_ms
+
+
+def _is_over(known: Known) -> bool:
+    return isinstance(known, Refused) or known.status in ENDED
+
+
+def _is_failure(known: Known) -> bool:
+    return _is_over(known) and not (isinstance(known, Head) and known.status is Status.DONE)
+
+
+def _is_cancelled(known: Known) -> bool:
+    return isinstance(known, Head) and known.status is Status.CANCELLED
+
+
+def _output(known: Known) -> Json:
+    return known.output if isinstance(known, Head) and known.status is Status.DONE else None

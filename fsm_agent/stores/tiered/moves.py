@@ -104,7 +104,7 @@ class Moves:
 
     def is_ripe(self, head: Head, now_ms: int) -> bool:
         """Whether an agent has ended or rests for long enough, and nobody needs it soon."""
-        if head.lease is not None or head.queued:
+        if head.lease is not None or head.queued or head.children:
             return False
         if head.status in ENDED:
             return head.updated_ms + self._tiers.ended_ms <= now_ms
