@@ -36,7 +36,7 @@ def _nobody(ctx: Context) -> dict[str, Json]:
 async def _conversation(ctx: Context, parts: set[str]) -> dict[str, Json]:
     talk, found = ctx.conversation, dict[str, Json](count=0, last="", text="")
     if "count" in parts:
-        found["count"] = talk.count
+        found["count"] = await talk.count()
     if "last" in parts:
         found["last"] = "".join(message.content for message in await talk.tail(1))
     if "text" in parts:
