@@ -11,7 +11,7 @@ This is the only module that knows the CEL library, and it imports it when the f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
@@ -162,10 +162,17 @@ class Prompt:
     def expressions(self) -> tuple[Expression, ...]:
         return tuple(piece for piece in self.pieces if isinstance(piece, Expression))
 
-    def render(self, data: Values, visits: Mapping[str, int], *, recalled: Values = _NOTHING) -> str:
-        """The text for a person, or for a model; raises ``ExpressionFailed``."""
+    def render(
+        self,
+        data: Values,
+        visits: Mapping[str, int],
+        *,
+        recalled: Values = _NOTHING,
+        write: Callable[[Json], str] = written,
+    ) -> str:
+        """The text for a person, or for a model; raises ``ExpressionFailed``. ``write`` makes text of values."""
         return "".join(
-            piece if isinstance(piece, str) else written(piece.evaluate(data, None, visits, recalled=recalled))
+            piece if isinstance(piece, str) else write(piece.evaluate(data, None, visits, recalled=recalled))
             for piece in self.pieces
         )
 

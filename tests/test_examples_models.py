@@ -101,6 +101,7 @@ def test_research_is_planned_looked_into_written_and_reviewed(tmp_path: Path) ->
     asked = command(tmp_path, *model, "run", "workflows/deep_research.yaml", "--id", "r", "--payload", payload)
     assert (asked["state"], asked["progress"]["done"], asked["progress"]["remaining"]) == ("reviewing", 2, 0)
     assert [finding["topic"] for finding in asked["data"]["findings"]] == ["tides", "harbours"]
+    assert asked["usage"]["requests"] == 8, "its own two, and three of each child"
     again = command(tmp_path, *model, "answer", "r", '{"remark": "shorter, please"}', "--event", "again")
     assert again["data"]["report"] == "Around high tide, twice in 24 h 50 min, or through a lock (tides, harbours)."
     done = command(tmp_path, *model, "answer", "r", "--event", "accepted")

@@ -169,7 +169,11 @@ async def test_a_question_of_an_action_tells_progress_too() -> None:
 # --- usage
 
 COSTS = st.builds(
-    Usage, *(st.integers(0, 10**6) for _ in range(6)), context_tokens=st.integers(0, 9), estimated_tokens=st.just(0)
+    Usage,
+    st.integers(1, 10**6),
+    *(st.integers(0, 10**6) for _ in range(5)),
+    context_tokens=st.integers(0, 9),
+    estimated_tokens=st.just(0),
 )
 
 

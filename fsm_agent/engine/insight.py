@@ -5,7 +5,7 @@ It decides nothing: what is legal here is decided again, with the payload, when 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, assert_never
 
@@ -13,6 +13,7 @@ from fsm_agent.agent import Head
 from fsm_agent.data import Data, View
 from fsm_agent.engine.live import Live
 from fsm_agent.errors import DataInvalid, PayloadInvalid
+from fsm_agent.expressions.values import written
 from fsm_agent.jsontypes import Json, Schema, object_schema
 from fsm_agent.machine import GuardsRefuse, Move, NotAllowed, Scene, Taken
 from fsm_agent.notes import Notes
@@ -83,11 +84,13 @@ class Insight:
             return frozenset()
         return self._live.program.guards.compile(value, event=None, recalls=True).mentions
 
-    def render(self, text: str, recalled: Mapping[str, Mapping[str, Json]]) -> str:
+    def render(
+        self, text: str, recalled: Mapping[str, Mapping[str, Json]], *, write: Callable[[Json], str] = written
+    ) -> str:
         """A prompt; ``recalled`` is what it may mention of ``user`` and ``conversation``. Raises
         ``ExpressionFailed``."""
         data, _, visits = self.scene
-        return self._live.program.guards.prompt(text, recalls=True).render(data, visits, recalled=recalled)
+        return self._live.program.guards.prompt(text, recalls=True).render(data, visits, recalled=recalled, write=write)
 
     def value(self, value: Json, recalled: Mapping[str, Json]) -> Json:
         """A string is CEL, anything else is itself."""

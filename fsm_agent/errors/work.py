@@ -43,9 +43,13 @@ class HttpFailed(ActionError):
 
 
 class HttpUnavailable(HttpFailed):
-    """A request was not answered as expected; the same one may be later."""
+    """A request was not answered as expected; the same one may be later, ``after_s`` seconds at the earliest."""
 
     is_retryable = True
+
+    def __init__(self, method: str, url: str, why: str, *, after_s: float = 0.0) -> None:
+        self.after_s = after_s
+        super().__init__(method, url, why)
 
 
 class McpUnavailable(ActionError):

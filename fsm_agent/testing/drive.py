@@ -6,15 +6,17 @@
     assert run.state == "cancelled"
 
 It is the real engine, runner and memory store; only the hands are scripted, and time passes when it is told to.
+Built-in actions have scripts like any other, by their names; ``wait`` and ``human.ask`` need none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import Emission, describe
+from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import Situation
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.surroundings import Surroundings
@@ -39,6 +41,10 @@ Result = TypeVar("Result")
 Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[..., Any]
 #: The outcomes of one action in order, or a function for every call.
 Script: TypeAlias = Iterable[Outcome] | Callable[..., Any]
+
+
+#: Built-in actions that do what they do without a script: nothing of it is outside.
+_REAL: Final = frozenset({"human.ask", "wait"})
 
 
 class ScriptEnded(AssertionError):
@@ -187,6 +193,8 @@ class ScriptedHands:
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)
+        if script is None and do in _REAL and (known := built_in(do)) is not None:
+            return known.function
         if script is None:
             raise ScriptEnded(f"state {state!r} calls action {do!r}, for which there is no script")
         if callable(script):

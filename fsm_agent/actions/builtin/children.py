@@ -25,6 +25,7 @@ from fsm_agent.dialect.builtins import first_event
 from fsm_agent.engine.effects import Superseded
 from fsm_agent.errors import ActionError, ChildFailed, Refused, StoreError
 from fsm_agent.jsontypes import Json
+from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
@@ -93,6 +94,7 @@ async def run(
     if not brood.is_grown:
         return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if brood.has_more else _REST_MS))
     ctx.notes.is_joined = True
+    ctx.notes.spend(brood.usage)
     if on_failure != "continue" and brood.has_failed:
         raise brood.failure()
     put(ctx, into, brood.outputs if for_each is not None else brood.outputs[0])
@@ -155,6 +157,14 @@ class _Brood:
     def outputs(self) -> list[Json]:
         """Of all, in their order; null of those that have failed."""
         return [_output(self._known[number]) for number in range(1, len(self._items) + 1)]
+
+    @property
+    def usage(self) -> Usage:
+        """What models have cost for all of them; how full a context is, is theirs alone."""
+        total = NO_USAGE
+        for known in self._known.values():
+            total = total.plus(known.usage) if isinstance(known, Head) else total
+        return total._replace(context_tokens=0, estimated_tokens=0)
 
     @property
     def _is_called_off(self) -> bool:

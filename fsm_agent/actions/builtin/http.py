@@ -1,29 +1,32 @@
-"""``http.request``: one request to a host that the workflow names."""
+"""``http.request``: one request to a host that the workflow names.
+
+What of the address comes from data is one part of its path or query, whatever it holds: it can lead to no other host
+and to no other path. The token comes from the environment, and goes nowhere but into the request.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.actions.builtin.ending import ended, put
 from fsm_agent.actions.builtin.recalled import recalled, rendered
+from fsm_agent.actions.builtin.web import Call, Given, bearer, library, sent
 from fsm_agent.actions.context import Context, EffectModeName, insight_of
-from fsm_agent.errors import ActionError, HttpFailed, HttpUnavailable
+from fsm_agent.dialect.keys import URL
+from fsm_agent.errors import ActionError, HttpFailed
+from fsm_agent.expressions.values import written
 from fsm_agent.jsontypes import Json
 from fsm_agent.wording import shortened
 
-#: What stands before the first expression of a URL names the host whole, so that no data can send a request elsewhere.
-_NAMES_HOST: Final = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[^{]*|)")
-_LONGEST_BYTES: Final = 10_000_000
 #: Without a `timeout:` of the state; seconds.
 _PATIENCE: Final = 60.0
-#: Worth another try, where one is declared.
-_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: What a header may hold: visible ASCII, blanks between.
+_HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")
 
 
 async def request(
@@ -42,23 +45,52 @@ async def request(
 ) -> Emission:
     """The body of the answer, parsed if it is JSON, goes ``into`` the data. ``auth`` names the environment variable
     that holds a bearer token, which is kept nowhere. Raises ``HttpFailed``; redirects are not followed."""
-    prefix = url.partition("{{")[0]
-    if _NAMES_HOST.fullmatch(prefix) is None or (prefix != url and "/" not in prefix.partition("//")[2]):
-        raise ActionError(f"`url: {shortened(url)}` must name its host before any expression: https://host/...")
-    target, sent = await rendered(ctx, url), {name: await rendered(ctx, text) for name, text in (headers or {}).items()}
-    content = None if body is None else await rendered(ctx, body)
-    document = await _document(ctx, json)
-    send = partial(_sent, method, target, headers=sent, content=content, document=document, auth=auth, expect=expect)
-    told = {"method": method, "url": target, "headers": sent, "body": content, "json": document}
-    answer = await ctx.effect("http", partial(_without, send), told, mode=mode)
+    httpx, token = library(), bearer(auth)
+    target = await _address(ctx, url)
+    given = Given(await _headers(ctx, headers or {}), None if body is None else await rendered(ctx, body))
+    given = given._replace(document=await _document(ctx, json))
+    timeout = insight_of(ctx).state.timeout
+    call = Call(method, target, given, token, frozenset(expect), timeout.ms / 1000 if timeout else _PATIENCE)
+    told = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
+    answer = await ctx.effect("http", partial(_once, httpx, call), told, mode=mode)
+    if "why" in answer:
+        raise HttpFailed(method, shown(target), answer["why"])
     put(ctx, into, answer["body"])
     return ended(ctx, emit)
 
 
-async def _without(send: Any, told: Json, *, idempotency_key: str) -> Json:
+async def _once(httpx: Any, call: Call, told: Json, *, idempotency_key: str) -> Json:
     """What is told is what the effect is known by; the token is not among it."""
     del told
-    return await send(idempotency_key=idempotency_key)
+    return await sent(httpx, call, shown(call.url), idempotency_key)
+
+
+async def _address(ctx: Context, url: str) -> str:
+    if re.fullmatch(URL, url) is None:
+        raise ActionError(f"`url: {shortened(url)}` must name its host before any expression: https://host/...")
+    return await rendered(ctx, url, write=_part)
+
+
+def _part(value: Json) -> str:
+    """A value as one part of a path or a query."""
+    match value:
+        case bool():
+            text = str(value).lower()
+        case None:
+            text = ""
+        case _:
+            text = written(value)
+    if text in (".", ".."):
+        raise ActionError(f"{text!r} cannot stand in the path of an address, where it would lead to another one")
+    return quote(text, safe="")
+
+
+async def _headers(ctx: Context, headers: Mapping[str, str]) -> dict[str, str]:
+    given = {name.lower(): await rendered(ctx, text) for name, text in headers.items()}
+    for name, value in given.items():
+        if _HEADER_VALUE.fullmatch(value) is None:
+            raise ActionError(f"header {name!r} can hold visible ASCII characters alone, and would be something else")
+    return given
 
 
 async def _document(ctx: Context, json: Json) -> Json:
@@ -70,59 +102,7 @@ async def _document(ctx: Context, json: Json) -> Json:
     return {name: insight.value(value, scope) for name, value in json.items()}
 
 
-async def _sent(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    content: str | None,
-    document: Json,
-    auth: str | None,
-    expect: Sequence[int],
-    idempotency_key: str,
-) -> Json:
-    httpx = _library()
-    bearer = {"Authorization": f"Bearer {_token(auth)}"} if auth else {}
-    given = {"Idempotency-Key": idempotency_key, **headers, **bearer}
-    body = {"json": document} if document is not None else {"content": content}
-    try:
-        async with httpx.AsyncClient(timeout=_PATIENCE, follow_redirects=False) as client:
-            answer = await client.request(method, url, headers=given, **body)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise HttpUnavailable(method, _shown(url), f"{type(error).__name__}: {error}") from None
-    if not (answer.status_code in expect if expect else answer.is_success):
-        kind = HttpUnavailable if answer.status_code in _PASSING else HttpFailed
-        raise kind(method, _shown(url), f"status {answer.status_code}")
-    return {"status": answer.status_code, "body": _body(method, url, answer)}
-
-
-def _body(method: str, url: str, answer: Any) -> Json:
-    if len(answer.content) > _LONGEST_BYTES:
-        raise HttpFailed(method, _shown(url), f"the answer is longer than {_LONGEST_BYTES} bytes")
-    if "json" not in answer.headers.get("content-type", ""):
-        return answer.text
-    try:
-        return answer.json()
-    except ValueError:
-        raise HttpUnavailable(method, _shown(url), "the answer says that it is JSON, and is not") from None
-
-
-def _shown(url: str) -> str:
+def shown(url: str) -> str:
     """Without the query, which may hold what is nobody's business."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-
-
-def _token(name: str) -> str:
-    token = os.environ.get(name)
-    if not token:
-        raise ActionError(f"`auth: {name}` names an environment variable that is not set: give it the token")
-    return token
-
-
-def _library() -> Any:
-    try:
-        import httpx2
-    except ImportError:
-        raise ActionError("`http.request` needs an extra: pip install 'fsm-agent[http]'") from None
-    return httpx2
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.expressions.values import written
 from fsm_agent.jsontypes import Json
 
 
-async def rendered(ctx: Context, text: str) -> str:
-    """A prompt, as it reads now."""
+async def rendered(ctx: Context, text: str, *, write: Callable[[Json], str] = written) -> str:
+    """A prompt, as it reads now; ``write`` makes text of what expressions give."""
     insight = insight_of(ctx)
-    return insight.render(text, await recalled(ctx, insight.needs(text)))
+    return insight.render(text, await recalled(ctx, insight.needs(text)), write=write)
 
 
 async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[str, Json]:
@@ -19,11 +20,17 @@ async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[
     found: dict[str, Json] = dict(more)
     named = [name.partition(".") for name in needs]
     if any(root == "user" for root, _, _ in named):
-        found["user"] = ctx.user.plain()
+        found["user"] = _nobody(ctx) if ctx.notes.user is None else ctx.user.plain()
     parts = {part for root, _, part in named if root == "conversation"}
     if parts:
         found["conversation"] = await _conversation(ctx, parts)
     return found
+
+
+def _nobody(ctx: Context) -> dict[str, Json]:
+    """What is known of a user before anything is."""
+    declared = insight_of(ctx).workflow.user
+    return {name: schema["default"] for name, schema in declared.items() if "default" in schema}
 
 
 async def _conversation(ctx: Context, parts: set[str]) -> dict[str, Json]:
