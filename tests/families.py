@@ -28,7 +28,7 @@ _CHILD = """
           looking: {do: look, on: {found: done, unsure: asking, error: failed}}
           asking:
             ask: {prompt: "What of {{ data.topic }}?", events: [said]}
-            after: {8h: failed}
+            after: {PATIENCE: failed}
             on: {said: {target: done, assign: {found: event.text}}}
           done: {final: true, output: {topic: data.topic, found: data.found, place: data.place}}
           failed: {final: true, outcome: failed}
@@ -53,9 +53,12 @@ _PARENT = """
 """
 
 
-def family(more: str = "", *, state: str = "", rest: str = "", initial: str = "looking") -> Workflow:
-    """``more`` is added under ``with``, ``state`` to the state whose work the children are, ``rest`` to the parent."""
-    child = _CHILD.replace("INITIAL", initial)
+def family(
+    more: str = "", *, state: str = "", rest: str = "", initial: str = "looking", patience: str = "8h"
+) -> Workflow:
+    """``more`` is added under ``with``, ``state`` to the state whose work the children are, ``rest`` to the parent;
+    ``patience`` is how long a child waits for an answer."""
+    child = _CHILD.replace("INITIAL", initial).replace("PATIENCE", patience)
     text = _PARENT.replace("CHILD", "\n" + child).replace("EMIT, MORE", ", ".join(filter(None, ["emit: joined", more])))
     return flow(dedent(text.replace("STATE", state)) + rest)
 

@@ -124,8 +124,9 @@ def test_what_a_check_finds_in_a_child_is_told_once(tmp_path: Path) -> None:
 
 
 def test_a_warning_about_a_child_is_told_once(tmp_path: Path) -> None:
-    asking = "waiting: {ask: {prompt: Well?, events: [begin]}, on"
-    written(tmp_path, "topic.yaml", TOPIC.replace("waiting: {on", asking))
+    asking = "target: asking, assign: {topic: event.topic}}}}\n  asking: "
+    asking += "{ask: {prompt: Well?, events: [begin]}, on: {begin: done}}"
+    written(tmp_path, "topic.yaml", TOPIC.replace("target: done, assign: {topic: event.topic}}}}", asking))
     workflow, findings = inspect_file(parent(tmp_path), checks=[check_workflow])
     assert workflow is not None
     assert [(each.code, Path(each.place.file).name) for each in findings if each.place] == [("FSM308", "topic.yaml")]

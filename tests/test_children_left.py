@@ -67,7 +67,7 @@ async def test_or_whoever_comes_after_one_that_only_left(every_url: str, way: st
 @on_loop
 async def test_a_timer_ends_them(house: House) -> None:
     async with house.runner() as runner:
-        await parent_of_two(runner)
+        await parent_of_two(runner, patience="1d")
         house.clock.advance(hours=12)
         assert "p" in await runner.store.due(house.clock.ms, 9)
         await runner.resume("p")
