@@ -79,6 +79,8 @@ class MortalLedger:
     def __init__(self, store: Store, fuse: Fuse) -> None:
         self.namespace = store.namespace
         self.now = store.now
+        self.messages = store.messages
+        self.history = store.history
         self._store = store
         self._fuse = fuse
 

@@ -47,7 +47,7 @@ class Server:
                 self._client = await self._open.enter_async_context(client)
                 await self._look()
         except BaseException as error:
-            await self._open.aclose()
+            await self.__aexit__(type(error), error, error.__traceback__)
             if not isinstance(error, Exception):
                 raise
             why = f"it does not begin within {self._patience_s:g} s" if timer.expired() else _said(error)
@@ -56,8 +56,17 @@ class Server:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.aclose()
+    ) -> bool | None:
+        """What breaks with the connection is told in a word, and does not hide what went wrong before. The client stops
+        whoever works within it when it breaks, so a cancellation is for it to explain; all else is none of its
+        business."""
+        is_stopped = isinstance(error, asyncio.CancelledError)
+        try:
+            return await (self._open.__aexit__(kind, error, trace) if is_stopped else self._open.aclose())
+        except Exception as broken:
+            if error is None or is_stopped:
+                raise McpUnavailable(self.name, _said(broken)) from None
+        return None
 
     async def _look(self) -> None:
         cursor: str | None = None

@@ -62,15 +62,15 @@ class Toolbox:
                 if said["tool"].partition(":")[0] not in self._servers:
                     function = await self._function(said["tool"])
                     self._keep(_Kept(function.tool, function, said))
-        except BaseException:
-            await self._open.aclose()
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._open.aclose()
+    ) -> bool | None:
+        return await self._open.__aexit__(kind, error, trace)
 
     def _served(self, server: Server) -> Iterator[_Kept]:
         """All that a server offers. What is said of a tool that it does not offer would be said in vain."""
