@@ -104,6 +104,10 @@ class Parent(NamedTuple):
     number: int
 
 
+#: the effect whose result is what children are started for, item by item
+CHILDREN: Final = "children"
+
+
 def child_id(parent_id: str, activation: int, number: int) -> str:
     """The id of a child: the same in every attempt. It begins with the parent's, as far as there is room."""
     tail = f"{activation}.{number}"

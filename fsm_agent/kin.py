@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from fsm_agent.actions.kinship import CHILDREN, Order
-from fsm_agent.agent import ENDED, Head, Parent, Status, child_id
+from fsm_agent.actions.kinship import Order
+from fsm_agent.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
 from fsm_agent.engine import beginning, intake
 from fsm_agent.engine.effects import Superseded
 from fsm_agent.engine.program import Program

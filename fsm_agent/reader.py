@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
 
-from fsm_agent.agent import Agent, Head
+from fsm_agent.agent import CHILDREN, ENDED, Agent, Head, Parent, child_id
 from fsm_agent.delta import fold
+from fsm_agent.errors import AgentNotFound
 from fsm_agent.portrait import portray
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
@@ -36,6 +38,34 @@ async def read_agent(store: Store, agent_id: str) -> Agent:
     record = await store.load(agent_id)
     workflow = await read_workflow(store, record.head.definition)
     return portray(workflow, record.head, fold(record.snapshot, record.tail).values)
+
+
+class Children(NamedTuple):
+    """Those who work for an agent now, as they stand, and how many there are to be."""
+
+    heads: Sequence[Head]
+    total: int
+
+    @property
+    def ended(self) -> int:
+        return sum(head.status in ENDED for head in self.heads)
+
+
+async def read_children(store: Store, head: Head) -> Children | None:
+    """The children of the work that an agent is at; ``None`` if none do it."""
+    if not head.activation:
+        return None
+    entries = await store.effects(head.id, activation=head.activation)
+    items = [entry.result for entry in entries if (entry.activation, entry.name) == (head.activation, CHILDREN)]
+    if not items or not isinstance(items[0], list):
+        return None
+    found = []
+    for number in range(1, len(items[0]) + 1):
+        parent = Parent(head.id, head.activation, number)
+        with suppress(AgentNotFound):
+            child = await store.head(child_id(*parent))
+            found += [child] if child.parent == parent else []
+    return Children(found, len(items[0]))
 
 
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:

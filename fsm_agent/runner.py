@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -59,7 +60,7 @@ class Runner:
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
-        found = surroundings or Surroundings()
+        found = Surroundings() if surroundings is None else replace(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
         performing = Performing(store, self.actions, found)
         self._hands = hands or performing

@@ -9,6 +9,7 @@ import pytest
 
 from fsm_agent import Context, Runner, Status, Worker, action, open_store
 from fsm_agent.agent import LONGEST_ID, child_id
+from fsm_agent.usage import Usage
 from tests.families import House, everybody, family, joined, standing
 from tests.running import flow, on_loop
 
@@ -72,6 +73,23 @@ async def test_nothing_to_do_is_done_at_once(house: House) -> None:
     async with house.runner() as runner:
         agent = await runner.start(family(), "go", id="p")
         assert (agent.status, agent.output, len(await everybody(runner))) == (Status.DONE, {"results": []}, 1)
+
+
+@on_loop
+async def test_what_models_have_cost_them_has_cost_the_parent() -> None:
+    @action(name="look")
+    async def look(ctx: Context) -> str:
+        ctx.notes.spend(Usage(requests=1, input_tokens=10, cost_micros=5, context_tokens=12))
+        if ctx.data.topic == "bad":
+            raise ValueError
+        return "found"
+
+    async with Runner(open_store("memory://"), actions=[look]) as runner:
+        agent = await runner.start(family(), "go", data={"topics": ["a", "bad", "c"]}, id="p")
+        assert agent.state == "failed"
+        assert (agent.usage.requests, agent.usage.cost_micros, agent.context_tokens) == (3, 15, 0)
+        assert (await runner.history("p"))[-1].usage.input_tokens == 30
+        assert await joined(runner) == 0
 
 
 SINGLE = """

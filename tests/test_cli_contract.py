@@ -24,7 +24,7 @@ def test_an_agent_is_printed_with_exactly_the_fields_of_the_contract(shop: Shop)
     started = shop.order()
     assert started.code == 0
     assert list(started.json) == [*AGENT, "delivery"]
-    assert list(shop("--json", "show", "one").json) == AGENT
+    assert list(shop("--json", "show", "one").json) == [*AGENT, "children"]
     question = started.json["question"]
     assert list(question) == ["prompt", "to", "deadline", "events"]
     assert (question["prompt"], list(question["events"])) == ("Pack book?", ["approve", "reject"])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from fsm_agent.agent import Head
 from fsm_agent.jsontypes import Json
 from fsm_agent.workflow import Workflow
-
-#: the effect whose result is what children are started for, item by item
-CHILDREN: Final = "children"
 
 
 class Order(NamedTuple):

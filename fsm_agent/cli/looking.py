@@ -8,13 +8,14 @@ import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.children import children_blocks, children_json
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
-from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.reader import Children, read_agent, read_children, read_workflow
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import iso
@@ -50,8 +51,10 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
         from fsm_agent.cli.travelling import show_past
 
         return show_past(settings, agent_id, at)
-    agent, workflow = look(settings, lambda store: described(store, agent_id))
-    return output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
+    agent, workflow, children = look(settings, lambda store: described(store, agent_id))
+    document = {**agent.to_json(), "children": children_json(children)}
+    blocks = lambda: agent_blocks(settings, agent, workflow, more=children_blocks(children))  # noqa: E731
+    return output.show(settings, document, blocks)
 
 
 @click.command()
@@ -80,10 +83,11 @@ async def _with_effects(store: Store, agent_id: str) -> tuple[Head, Sequence[Eff
     return await store.head(agent_id), await store.effects(agent_id)
 
 
-async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow]:
-    """An agent as it stands, and the definition that it is pinned to."""
+async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Children | None]:
+    """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
     head = await store.head(agent_id)
-    return await read_agent(store, agent_id), await read_workflow(store, head.definition)
+    workflow = await read_workflow(store, head.definition)
+    return await read_agent(store, agent_id), workflow, await read_children(store, head)
 
 
 def _entry(head: Head) -> dict[str, Json]:

@@ -28,9 +28,12 @@ _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATE
 _LONGEST_VALUE: Final = 160
 
 
-def agent_blocks(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Block]:
-    """Where an agent stands, what it knows and asks, and what to type next."""
+def agent_blocks(
+    settings: Settings, agent: Agent, workflow: Workflow, *, more: Iterable[Block] = ()
+) -> Iterator[Block]:
+    """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next."""
     yield from still_blocks(agent)
+    yield from more
     if settings.is_lasting:
         yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
     else:

@@ -17,6 +17,7 @@ _MEMORY = "tests/test_store_memory.py::TestMemoryStore"
 _SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
 _POSTGRES = "tests/test_store_postgres.py::TestPostgresStore"
 _REDIS = "tests/test_store_redis.py::TestRedisStore"
+_CHILDREN = "tests/test_children.py"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
@@ -130,6 +131,24 @@ MUTANTS = {
         "visits=dict(then.visits),",
         "",
         "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
+    ),
+    "a parent does not wait for all its children": Mutant(
+        "actions/builtin/children.py",
+        "return not self.has_more and all(map(_is_over, self._known.values()))",
+        "return not self.has_more",
+        f"{_CHILDREN}::test_children_that_ask_need_no_process_and_whoever_is_answered_drives_the_parent_on[memory]",
+    ),
+    "a parent is not told that a child has ended": Mutant(
+        "kin.py",
+        "await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)",
+        "pass",
+        f"{_CHILDREN}::test_a_caller_that_does_not_drive_leaves_the_parent_to_a_worker[memory]",
+    ),
+    "a step forgets the children that it leaves": Mutant(
+        "engine/session.py",
+        "children = was.children or was.activation",
+        "children = was.children",
+        "tests/test_children_left.py::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
     ),
     "a key is used twice": Mutant(
         "stores/memory/store.py",

@@ -18,8 +18,8 @@ from fsm_agent.actions.action import Emission, Pause
 from fsm_agent.actions.builtin.ending import ended, put
 from fsm_agent.actions.builtin.recalled import recalled
 from fsm_agent.actions.context import Context, insight_of
-from fsm_agent.actions.kinship import CHILDREN, Order
-from fsm_agent.agent import ENDED, Head, Status, child_id
+from fsm_agent.actions.kinship import Order
+from fsm_agent.agent import CHILDREN, ENDED, Head, Status, child_id
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtins import first_event
 from fsm_agent.engine.effects import Superseded
