@@ -20,8 +20,10 @@ except SystemExit:
 loaded = {name.partition(".")[0] for name in sys.modules}
 print("\\n" + json.dumps(sorted(loaded)))
 """
-DRIVERS = {"redis", "psycopg", "starlette", "uvicorn", "pydantic_ai", "litellm", "openai"}
-HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz", "cryptography"} | DRIVERS
+DRIVERS = {"redis", "psycopg", "starlette", "uvicorn"}
+#: what only those need whose agents ask models, call tools of servers, send requests or count exactly
+THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "bpe_openai", "litellm"}
+HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}
@@ -45,6 +47,26 @@ def test_looking_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
 def test_delivering_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
     shop.order()
     assert imported(shop, *words) & (HEAVY | SCREENS | {"yaml", "yamlcore"}) == set()
+
+
+def modules_after(statement: str) -> set[str]:
+    probe = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.split())
+
+
+def test_the_library_imports_nothing_that_thinks() -> None:
+    assert modules_after("import fsm_agent") & (HEAVY | RULES) == set()
+    runner = (
+        "from fsm_agent import *\nfrom fsm_agent.runner import Runner\nfrom fsm_agent.actions.builtin import built_in"
+    )
+    names = "for name in ('llm.generate', 'llm.decide', 'llm.agent', 'http.request'): built_in(name)"
+    assert modules_after(f"{runner}\n{names}") & (DRIVERS | THINKERS) == set()
+
+
+def test_running_an_agent_without_a_model_imports_nothing_that_thinks(shop: Shop) -> None:
+    words = ["run", "workflows/order.yaml", "--no-input", "--payload", '{"item": "book"}']
+    assert imported(shop, *words) & THINKERS == set()
 
 
 def test_help_imports_no_event_loop_and_no_store(shop: Shop) -> None:

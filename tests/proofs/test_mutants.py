@@ -150,6 +150,30 @@ MUTANTS = {
         "children = was.children",
         "tests/test_children_left.py::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
     ),
+    "a reply of a model is not on record": Mutant(
+        "actions/builtin/models.py",
+        "await ctx.effect(_EFFECT, request.made)",
+        "await request.made()",
+        "tests/test_llm_agent.py::test_an_error_of_the_model_in_the_midst_costs_nothing_twice",
+    ),
+    "a choice of a model that nobody judges": Mutant(
+        "actions/builtin/decide.py",
+        "problem = insight_of(ctx).judge(call.name, call.arguments)",
+        "problem = None",
+        "tests/test_llm_decide.py::test_in_the_end_it_is_an_error",
+    ),
+    "a tool that nobody was asked about": Mutant(
+        "actions/builtin/agent.py",
+        "return is_open and self._toolbox.needs_approval",
+        "return False and self._toolbox.needs_approval",
+        "tests/test_llm_agent.py::test_a_person_is_asked_before_a_call_and_told_all_of_it",
+    ),
+    "what a model took counts twice": Mutant(
+        "notes.py",
+        "if self.heard > self.counted:",
+        "if True:",
+        "tests/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
+    ),
     "a key is used twice": Mutant(
         "stores/memory/store.py",
         " or commit.key in kept.keys",
