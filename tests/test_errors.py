@@ -26,6 +26,7 @@ from fsm_agent.errors import (
     GuardsRefused,
     HistoryBroken,
     HttpFailed,
+    HttpUnavailable,
     IdInvalid,
     IllegalEvent,
     KeyInvalid,
@@ -69,6 +70,7 @@ SENTENCES = [
     ),
     (ChildFailed("a.2.1", "failed", "", 3), "child 'a.2.1' failed, and so did 2 more"),
     (ChildFailed("a.2.1", "cancelled", "", 2), "child 'a.2.1' was cancelled; 2 were not done"),
+    (HttpUnavailable("GET", "https://shop/x", "status 503", after_s=2.0), "GET https://shop/x failed: status 503"),
     (HttpFailed("GET", "https://shop/x", "status 404"), "GET https://shop/x failed: status 404"),
     (
         NoLegalChoice("p:m", 3, "it called no tool"),
