@@ -69,8 +69,7 @@ def show_past(settings: Settings, agent_id: str, version: int) -> None:
     from fsm_agent import lookback
 
     agent, _ = look(settings, lambda store: lookback.agent_at(store, agent_id, version))
-    document = {**agent.to_json(), "children": None}  # those it had then have gone on
-    output.show(settings, document, lambda: _past_blocks(settings, agent))
+    output.show(settings, agent.to_json(), lambda: _past_blocks(settings, agent))
 
 
 def _past_blocks(settings: Settings, agent: Agent) -> Iterator[Block]:
