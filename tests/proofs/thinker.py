@@ -1,10 +1,11 @@
 """A process whose children are to be killed: each of them lives the life of an agent that thinks.
 
-    python -m tests.proofs.thinker
+    python -m tests.proofs.thinker FOLDER
 
-It has imported what takes long before it says ``ready``. A line ``FOLDER MODEL at N`` makes it beget a child that kills
-itself at the N-th place (0: never), ``FOLDER MODEL after N`` one that is killed after so many milliseconds. It answers
-with how many places the child has come by, and whether it was killed.
+It has lived such a life itself, in FOLDER, before it says ``ready``, so that nothing is left to be imported. A line
+``FOLDER MODEL at N`` makes it beget a child that kills itself at the N-th place (0: never), ``FOLDER MODEL after N``
+one that is killed after so many milliseconds. It answers with how many places the child has come by, and whether it
+was killed.
 """
 
 from __future__ import annotations
@@ -18,11 +19,8 @@ import traceback
 from pathlib import Path
 
 from fsm_agent import Runner, open_store
-from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Status
-from fsm_agent.models.names import resolve
-from fsm_agent.models.tools import function_of
 
 from . import errands
 from .crashing import Fuse, MortalLedger, MortalLoop
@@ -89,9 +87,8 @@ def child(folder: Path, model: str, place: int) -> int:
 
 
 def main() -> None:
-    assert built_in("llm.agent") is not None
-    resolve("openai-chat:any")
-    function_of(errands.look)
+    errands.World.folder = Path(sys.argv[1])
+    asyncio.run(live(errands.World.folder, "openai-chat:first", errands.World.fuse))
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         folder, model, how, number = line.split()
