@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
@@ -73,6 +73,16 @@ class Commit(NamedTuple):
     said: tuple[Said, ...] = ()
     #: what is remembered of a user from this step on; its version is one more than that which it stands on
     user: UserRecord | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it brings a head, a step and perhaps a snapshot, and nothing besides: then there is no key, event,
+        message or effect to look after."""
+        return self[_PLAIN] == _NOTHING_BESIDES
+
+
+_PLAIN: Final = slice(Commit._fields.index("dequeue"), None)
+_NOTHING_BESIDES: Final = tuple(Commit._field_defaults[name] for name in Commit._fields[_PLAIN])
 
 
 class Committed(NamedTuple):
