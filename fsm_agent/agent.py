@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.lease import Lease
@@ -184,11 +184,12 @@ class Head(NamedTuple):
 
         It is what ``_replace`` would give, at a fifth of its price; nearly every step enters a state.
         """
+        fields: tuple[Any, ...] = self
         version = self.version + 1
         activation = version if status is Status.RUNNING else 0
         moved = (state, status, version, self.created_ms, at_ms, visits, timers, asked, activation)
         done = (0, None, output, problem, False, unfolded)
-        return Head._make(self[_IDENTITY] + moved + done + self[_LASTING])
+        return Head._make(fields[_IDENTITY] + moved + done + fields[_LASTING])
 
     @property
     def wake_ms(self) -> int | None:

@@ -94,9 +94,10 @@ class _Selector(transitions.core.Event):
     """An event of which only the choice between its transitions is left: the library's own makes an object of what
     happens and goes through callbacks, a queue and a log, which costs twenty times as much."""
 
-    def trigger(self, leaf: str, scene: Scene) -> Taken | None:
+    def trigger(self, leaf: str, scene: Scene) -> Taken | None:  # type: ignore[override]
         """The first transition out of ``leaf`` whose guard holds, if there is one."""
-        for candidate in self.transitions[leaf]:
+        candidates: list[Any] = self.transitions[leaf]
+        for candidate in candidates:
             if candidate.guard is None or candidate.guard(scene):
                 taken: Taken = candidate.taken
                 return taken
