@@ -136,9 +136,13 @@ class Head(NamedTuple):
     updated_ms: int
     visits: Mapping[str, int] = NOTHING
     timers: tuple[ArmedTimer, ...] = ()
-    asked: Asked | None = None
+    #: bytes of deltas that no snapshot covers yet
+    unfolded: int = 0
     #: the version that entered the present state with an action; 0 where there is none
     activation: int = 0
+    #: the bytes at which a snapshot is considered next
+    fold_at: int = 0
+    asked: Asked | None = None
     #: failed attempts under this activation
     attempts: int = 0
     #: when the next attempt is due, if a backoff runs
@@ -147,9 +151,6 @@ class Head(NamedTuple):
     problem: Problem | None = None
     #: an operator let the next transition exceed the limits
     is_exempt: bool = False
-    #: bytes of deltas that no snapshot covers yet, and the bytes at which a snapshot is considered next
-    unfolded: int = 0
-    fold_at: int = 0
     #: the version of the last rewind; what was queued before it has no place any more
     rewound: int = 0
     talk: Talk = SILENCE
@@ -187,9 +188,14 @@ class Head(NamedTuple):
         fields: tuple[Any, ...] = self
         version = self.version + 1
         activation = version if status is Status.RUNNING else 0
-        moved = (state, status, version, self.created_ms, at_ms, visits, timers, asked, activation)
-        done = (0, None, output, problem, False, unfolded)
-        return Head._make(fields[_IDENTITY] + moved + done + fields[_LASTING])
+        place = (state, status, version, self.created_ms, at_ms, visits, timers, unfolded, activation, self.fold_at)
+        work = (asked, 0, None, output, problem, False)
+        return Head._make(fields[_IDENTITY] + place + work + fields[_LASTING])
+
+    def detached(self) -> Head:
+        """The same with visits of its own: what others do to theirs is not seen here."""
+        fields: tuple[Any, ...] = self
+        return Head._make((*fields[:_VISITS], dict(self.visits), *fields[_VISITS + 1 :]))
 
     @property
     def wake_ms(self) -> int | None:
@@ -227,9 +233,10 @@ class Head(NamedTuple):
         return None
 
 
-#: what no step changes, and what stands behind all that entering a state changes
+#: what stands before and behind all that entering a state changes
 _IDENTITY: Final = slice(Head._fields.index("state"))
-_LASTING: Final = slice(Head._fields.index("unfolded") + 1, None)
+_VISITS: Final = Head._fields.index("visits")
+_LASTING: Final = slice(Head._fields.index("is_exempt") + 1, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from fsm_agent.draft import DictDraft, collect
 from fsm_agent.errors import DataInvalid
@@ -21,7 +21,7 @@ class Data:
     __slots__ = ("_root",)
 
     def __init__(self, values: Mapping[str, Json]) -> None:
-        object.__setattr__(self, "_root", DictDraft(values))
+        _set_root(self, DictDraft(values))
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -30,7 +30,10 @@ class Data:
             raise AttributeError(self._unknown(name)) from None
 
     def __setattr__(self, name: str, value: Json) -> None:
-        self[name] = value
+        root = self._root
+        if name not in root:
+            raise DataInvalid([self._unknown(name)])
+        root[name] = value
 
     def __delattr__(self, name: str) -> None:
         self[name] = None
@@ -38,10 +41,7 @@ class Data:
     def __getitem__(self, name: str) -> Any:
         return self._root[name]
 
-    def __setitem__(self, name: str, value: Json) -> None:
-        if name not in self._root:
-            raise DataInvalid([self._unknown(name)])
-        self._root[name] = value
+    __setitem__ = __setattr__
 
     def __contains__(self, name: object) -> bool:
         return name in self._root
@@ -67,6 +67,20 @@ class Data:
             return self._root.plain()
         value = self._root[name]
         return value.plain() if hasattr(value, "plain") else value
+
+
+#: past ``__setattr__``, which is for fields
+_set_root: Final = Data.__dict__["_root"].__set__
+
+
+def data_type(fields: Iterable[str]) -> type[Data]:
+    """``Data`` whose fields are properties: Python finds them at once, and ``__getattr__`` only after all else."""
+    properties = {name: _field(name) for name in fields if not hasattr(Data, name)}
+    return type("Data", (Data,), {"__slots__": (), **properties})
+
+
+def _field(name: str) -> property:
+    return property(lambda data: data._root[name])
 
 
 class View(Mapping[str, Json]):

@@ -95,7 +95,8 @@ def _own_odd(value: Json, where: str, depth: int) -> Json:
 
 def escape(key: str | int) -> str:
     """One key as a segment of a pointer."""
-    return str(key).replace("~", "~0").replace("/", "~1")
+    text = str(key)
+    return text.replace("~", "~0").replace("/", "~1") if "~" in text or "/" in text else text
 
 
 def segments(pointer: str) -> list[str]:
@@ -106,8 +107,11 @@ def segments(pointer: str) -> list[str]:
 def apply(values: dict[str, Json], delta: Delta) -> None:
     """Change ``values`` in place as ``delta`` says. Linear in the delta, whatever the size of the data."""
     for pointer, value in delta.set.items():
-        container, key = _place(values, pointer)
-        container[key] = value
+        if "/" not in pointer:
+            values[pointer] = value
+        else:
+            container, key = _place(values, pointer)
+            container[key] = value
     for pointer in delta.remove:
         container, key = _place(values, pointer)
         del container[key]
@@ -118,8 +122,6 @@ def apply(values: dict[str, Json], delta: Delta) -> None:
 
 def _place(values: dict[str, Json], pointer: str) -> tuple[Json, str | int]:
     """The innermost container on the way of ``pointer``, and the key in it."""
-    if "/" not in pointer:
-        return values, pointer
     container: Json = values
     *way, last = segments(pointer)
     for part in way:

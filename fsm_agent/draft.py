@@ -41,7 +41,7 @@ class DictDraft(MutableMapping[str, Json]):
         self._opened: dict[str, Node] = {}
 
     def __getitem__(self, key: str) -> Json:
-        if key in self._opened:
+        if self._opened and key in self._opened:
             return self._opened[key]
         value = self._changed.get(key, _MISSING)
         if value is _MISSING:
@@ -61,11 +61,13 @@ class DictDraft(MutableMapping[str, Json]):
     def __setitem__(self, key: str, value: Json) -> None:
         if not isinstance(key, str):
             raise DataInvalid([f"the key {key!r} is not a string"])
-        if value is not None and self._opened.get(key) is value:
+        if self._opened and value is not None and self._opened.get(key) is value:
             return  # `data["list"] += [...]` ends with assigning the draft to its own place
         self._changed[key] = own(value, key, self._depth)
-        self._opened.pop(key, None)
-        self._removed.discard(key)
+        if self._opened:
+            self._opened.pop(key, None)
+        if self._removed:
+            self._removed.discard(key)
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
@@ -291,6 +293,8 @@ def current(value: Json) -> Json:
 
 def collect(root: DictDraft) -> Delta:
     """All that was changed since ``root`` was opened."""
+    if not root._opened and not root._removed:  # most actions set fields, and look into none
+        return Delta({escape(key): value for key, value in root._changed.items()}) if root._changed else EMPTY_DELTA
     if not root._dirty():
         return EMPTY_DELTA
     collected = _Collected()

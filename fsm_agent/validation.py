@@ -44,7 +44,7 @@ class Shape:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         #: types whose values are right whatever they are, so that the validator need not be asked, nor made
-        self._accepts = _accepted(schema)
+        self.accepts = _accepted(schema)
 
     @cached_property
     def _validator(self) -> Any:
@@ -52,7 +52,7 @@ class Shape:
 
     def problems(self, value: Json, where: str) -> list[str]:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
-        if type(value) in self._accepts or self._validator.is_valid(value):
+        if type(value) in self.accepts or self._validator.is_valid(value):
             return []
         errors = list(self._validator.iter_errors(value))
         places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
@@ -113,7 +113,8 @@ class DataRules:
                 values[name] = own(shape.schema.get("default"), name, 1)
         if problems:
             raise DataInvalid(problems)
-        self._ask_model(values)
+        if self._model is not None:
+            self._model(dict(values))
         return values
 
     def recalled(self, kept: Mapping[str, Json]) -> dict[str, Json]:
@@ -136,20 +137,18 @@ class DataRules:
         """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""
         problems: list[str] = []
         for pointer, value in delta.set.items():
-            problems += self._problems(pointer, value, view)
+            field = self._fields.get(pointer)
+            if field is None or type(value) not in field.accepts:
+                problems += self._problems(pointer, value, view)
         for pointer in delta.remove:
-            field = segments(pointer)[0]
-            problems += self._fields[field].problems(view[field], field)
+            name = segments(pointer)[0]
+            problems += self._fields[name].problems(view[name], name)
         for pointer, items in delta.append.items():
             problems += self._problems_of_items(pointer, items, view)
         if problems:
             raise DataInvalid(problems)
-        if delta:
-            self._ask_model(view)
-
-    def _ask_model(self, values: Mapping[str, Json]) -> None:
-        if self._model is not None:
-            self._model(dict(values))
+        if self._model is not None and delta:
+            self._model(dict(view))
 
     def _problems(self, pointer: str, value: Json, view: Mapping[str, Json]) -> list[str]:
         if "/" not in pointer:
@@ -184,7 +183,7 @@ class PayloadRules:
         Raises ``PayloadInvalid``; ``event`` must be declared or built in.
         """
         fields = self._workflow.payload_fields(event)
-        if not fields and payload == {}:
+        if not payload and not fields and isinstance(payload, dict):
             return {}
         if not isinstance(payload, Mapping):
             raise PayloadInvalid(event, [f"it is {type(payload).__name__}, and must be an object"])

@@ -40,7 +40,7 @@ class Live:
     is_idle: bool = False
 
     def draft(self) -> Data:
-        return Data(self.folded.values)
+        return self.program.data_type(self.folded.values)
 
     def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
         """What expressions see: the data, or a draft of it, and the event."""

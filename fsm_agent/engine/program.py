@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
+from fsm_agent.data import data_type
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtins import BUILT_INS, HAS_CHILDREN
 from fsm_agent.errors import DataInvalid, ExpressionFailed
@@ -53,6 +54,7 @@ class Program:
         self.signature = signature
         self.machine = Machine(workflow)
         self.guards: Guards = self.machine.guards
+        self.data_type = data_type(workflow.data)
         self.data_rules = DataRules(workflow.data, model=model)
         self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow)

@@ -13,7 +13,7 @@ from fsm_agent.progress import Progress
 from fsm_agent.step import Event
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.text import decode, encode
-from fsm_agent.usage import NO_USAGE, as_row, usage_of
+from fsm_agent.usage import as_row, usage_of
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
     Status.RUNNING: 1,
@@ -126,13 +126,24 @@ _COLD: Final = (
 
 def _cold(head: Head) -> str:
     """A list by ``_COLD``, ``null`` for what has its default, as far as anything says something."""
-    asked, problem = head.asked, head.problem
-    parts: list[Json] = [
-        dict(head.visits) or None,
-        [(timer.state, timer.label, timer.due_ms) for timer in head.timers] or None,
-        head.unfolded or None,
-        head.activation or None,
-        head.fold_at or None,
+    timers = [(timer.state, timer.label, timer.due_ms) for timer in head.timers] if head.timers else None
+    parts: list[Json] = [dict(head.visits) or None, timers]
+    parts += [head.unfolded or None, head.activation or None, head.fold_at or None]
+    if head[_RARE] != _NOTHING_RARE:
+        parts += _rare_parts(head)
+    while parts and parts[-1] is None:
+        parts.pop()
+    return encode(parts)
+
+
+#: what most heads say nothing of: it stands together in a head, as it does in ``_COLD``
+_RARE: Final = slice(Head._fields.index("asked"), Head._fields.index("progress") + 1)
+_NOTHING_RARE: Final = tuple(Head._field_defaults[name] for name in Head._fields[_RARE])
+
+
+def _rare_parts(head: Head) -> list[Json]:
+    asked, problem, talk = head.asked, head.problem, head.talk
+    return [
         asked and _asked_row(asked),
         head.attempts or None,
         head.retry_ms,
@@ -140,11 +151,13 @@ def _cold(head: Head) -> str:
         problem and (problem.type, problem.message, problem.held and event_parts(problem.held)),
         head.is_exempt or None,
         head.rewound or None,
-        *_of_talk_and_task(head),
+        None if talk == SILENCE else [talk.last, talk.since, talk.before],
+        as_row(head.usage) or None,
+        head.user,
+        head.parent,
+        head.children or None,
+        head.progress,
     ]
-    while parts and parts[-1] is None:
-        parts.pop()
-    return encode(parts)
 
 
 def _of_cold(text: str) -> dict[str, Any]:
@@ -159,26 +172,6 @@ def _of_cold(text: str) -> dict[str, Any]:
     for name in _READ.keys() & parts.keys():
         parts[name] = _READ[name](parts[name])
     return parts
-
-
-def _of_talk_and_task(head: Head) -> Sequence[Json]:
-    """What most agents have nothing of."""
-    talk, usage = head.talk, head.usage
-    if talk is SILENCE and usage is NO_USAGE and head[_TASK] == _NO_TASK:
-        return ()
-    return [
-        None if talk == SILENCE else [talk.last, talk.since, talk.before],
-        as_row(usage) or None,
-        head.user,
-        head.parent,
-        head.children or None,
-        head.progress,
-    ]
-
-
-#: user, parent, children, progress
-_TASK: Final = slice(Head._fields.index("user"), Head._fields.index("progress") + 1)
-_NO_TASK: Final = (None, None, 0, None)
 
 
 def _talk_of(row: list[Any]) -> Talk:

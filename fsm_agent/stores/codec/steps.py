@@ -49,7 +49,11 @@ class StepRow(NamedTuple):
 
 
 def step_row(step: Step) -> StepRow:
-    append, delta = _split(step.delta)
+    changed, removed, appended = step.delta
+    if removed or appended:
+        append, delta = _split(step.delta)
+    else:
+        append, delta = None, encode(dict(changed)) if changed else None
     return StepRow(
         step.version,
         _KIND_NUMBER[step.kind] + _ENTERED * step.entered,

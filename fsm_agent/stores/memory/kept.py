@@ -15,10 +15,10 @@ from fsm_agent.stores import codec
 
 @dataclass(slots=True)
 class Kept:
-    """One agent: rows, and what is the store's own."""
+    """One agent: its head, the rows of the rest, and what is the store's own."""
 
-    pin: codec.PinRow
-    moving: codec.MovingRow
+    #: as it was written; what is the store's own says nothing in it
+    written: Head
     #: ``Head.wake_ms``
     wake_ms: int | None
     lease: Lease | None
@@ -41,31 +41,36 @@ class Kept:
         return self.origin[0] if self.origin else 0
 
     @property
+    def version(self) -> int:
+        return self.written.version
+
+    @property
     def head(self) -> Head:
-        held = (self.epoch, len(self.queue), *codec.lease_row(self.lease))
-        return codec.head_of((*self.pin, *self.moving, *held))
+        return detached(self.written)._replace(epoch=self.epoch, lease=self.lease, queued=len(self.queue))
 
     def take(self, commit: Commit) -> None:
         """Write a step; whatever can fail, fails before the first change."""
-        head = commit.head
-        moving, step = codec.moving_row(head), codec.step_row(commit.step)
+        written, step = detached(commit.head), codec.step_row(commit.step)
         snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else self.snapshot
-        if commit.settlement is not None:
-            self._settle(commit.settlement, head.updated_ms)
-        if commit.repins:
-            self.pin = codec.pin_row(head)
-        self.moving, self.wake_ms, self.lease, self.snapshot = moving, head.own_wake_ms, commit.lease, snapshot
+        if not commit.is_plain:
+            self._take_what_comes_with(commit)
+        self.written, self.lease, self.snapshot = written, commit.lease, snapshot
+        self.wake_ms = written._replace(queued=len(self.queue)).wake_ms if self.queue else written.own_wake_ms
         self.steps.append(step)
         if commit.epoch is None:
             self.epoch += 1
+
+    def _take_what_comes_with(self, commit: Commit) -> None:
+        """The effect that is settled, the key that is used, the event that is decided."""
+        head = commit.head
+        if commit.settlement is not None:
+            self._settle(commit.settlement, head.updated_ms)
         if commit.key is not None:
             self.keys[commit.key] = (head.version, commit.fingerprint)
         if commit.dequeue is not None:
             key = codec.queued_of(commit.dequeue, self.queue.pop(commit.dequeue)).event.key
             if key is not None:
                 self.keys[key] = (head.version, self.keys[key][1])
-        if self.queue:
-            self.wake_ms = head._replace(queued=len(self.queue)).wake_ms
 
     def tail(self) -> Iterator[codec.StepRow]:
         """What ``Record.tail`` is made of; of steps that the snapshot covers, only the appended items."""
@@ -122,7 +127,7 @@ class Kept:
         rest = [*self.queue.values(), *self.keys, *self.effects.values()]
         return Size(
             steps=len(self.steps),
-            head=codec.weight([self.pin, self.moving]),
+            head=codec.weight([codec.pin_row(self.written), codec.moving_row(self.written)]),
             history=codec.weight(self.steps),
             snapshot=codec.weight(snapshots),
             rest=codec.weight(rest),
@@ -142,12 +147,18 @@ class Kept:
         )
 
 
+def detached(head: Head) -> Head:
+    """The same head, that shares with ``head`` nothing which anybody could change."""
+    if head.output is None and head.problem is None:
+        return head.detached()
+    return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))
+
+
 def kept_from(dossier: Dossier) -> Kept:
     """The rows of an agent that another store kept."""
     head = dossier.head
     return Kept(
-        pin=codec.pin_row(head),
-        moving=codec.moving_row(head),
+        written=detached(head),
         wake_ms=head.wake_ms,
         lease=head.lease,
         steps=[codec.step_row(step) for step in dossier.steps],

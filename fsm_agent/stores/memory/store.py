@@ -1,6 +1,6 @@
 """Agents in this process, gone with it: ``memory://``.
 
-Kept are the same rows that a database would keep, never the words that were passed in, so nothing is aliased.
+Kept are the rows that a database would keep, and heads that share nothing with those that were passed in.
 Every verb runs to its end without an ``await``: what one loop runs is atomic.
 """
 
@@ -24,7 +24,7 @@ from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.memory.kept import Kept, kept_from
+from fsm_agent.stores.memory.kept import Kept, detached, kept_from
 from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
 from fsm_agent.user import UserRecord
 
@@ -66,8 +66,7 @@ class MemoryStore(Store):
             raise AgentExists(head.id)
         self._pinned(head)
         kept = Kept(
-            pin=codec.pin_row(head),
-            moving=codec.moving_row(head),
+            written=detached(head),
             wake_ms=head.own_wake_ms,
             lease=creation.lease,
             steps=[codec.step_row(step) for step in creation.steps],
@@ -96,13 +95,21 @@ class MemoryStore(Store):
         return self._kept(agent_id).head
 
     async def commit(self, commit: Commit) -> Committed:
-        kept = self._kept(commit.head.id)
-        stands_on, actual = commit.head.version - 1, kept.moving.version
-        is_fenced = commit.epoch is not None and commit.epoch != kept.epoch
+        head, kept = commit.head, self._kept(commit.head.id)
+        if kept.version != head.version - 1 or (commit.epoch is not None and commit.epoch != kept.epoch):
+            raise moved_on(head.id, head.version - 1, kept.version)
+        if commit.is_plain:
+            kept.take(commit)
+        else:
+            self._take_with_more(kept, commit)
+        self._clock.seen(head.updated_ms)
+        return Committed(kept.epoch, len(kept.queue))
+
+    def _take_with_more(self, kept: Kept, commit: Commit) -> None:
         is_decided = commit.dequeue is not None and commit.dequeue not in kept.queue
         is_settled = commit.settlement is not None and not kept.is_open(commit.settlement.key)
-        if actual != stands_on or is_fenced or is_decided or is_settled or commit.key in kept.keys:
-            raise moved_on(commit.head.id, stands_on, actual)
+        if is_decided or is_settled or commit.key in kept.keys:
+            raise moved_on(commit.head.id, commit.head.version - 1, kept.version)
         if commit.repins:
             self._pinned(commit.head)
         if commit.user is not None:
@@ -112,14 +119,12 @@ class MemoryStore(Store):
         self._talks.say(said)
         if commit.user is not None and user is not None:
             self._talks.keep_user(commit.user.name, user)
-        self._clock.seen(commit.head.updated_ms)
-        return Committed(kept.epoch, len(kept.queue))
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         kept = self._kept(agent_id)
-        expected = kept.moving.version if version is None else version
-        if kept.moving.version != expected or event.key in kept.keys:
-            raise moved_on(agent_id, expected, kept.moving.version)
+        expected = kept.version if version is None else version
+        if kept.version != expected or event.key in kept.keys:
+            raise moved_on(agent_id, expected, kept.version)
         text = codec.queued_text(codec.event_text(event), expected)
         kept.numbered += 1
         kept.queue[kept.numbered] = text
@@ -150,14 +155,14 @@ class MemoryStore(Store):
     ) -> None:
         kept = self._kept(agent_id)
         if kept.epoch != epoch:
-            raise moved_on(agent_id, kept.moving.version, kept.moving.version)
+            raise moved_on(agent_id, kept.version, kept.version)
         head = kept.head.tried(attempts, retry_ms, children)
-        kept.moving, kept.wake_ms = codec.moving_row(head), head.wake_ms
+        kept.written, kept.wake_ms = head, head.wake_ms
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = self._kept(agent_id)
         if kept.epoch != entry.epoch:
-            raise moved_on(agent_id, kept.moving.version, kept.moving.version)
+            raise moved_on(agent_id, kept.version, kept.version)
         return kept.begin(entry, again=again)
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
@@ -188,8 +193,8 @@ class MemoryStore(Store):
         found: list[Head] = []
         for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
             kept = self._agents[agent_id]
-            is_status = status is None or kept.moving.status == codec.status_number(status)
-            if is_status and workflow in {None, kept.pin.workflow}:
+            is_status = status is None or kept.written.status == status
+            if is_status and workflow in {None, kept.written.workflow}:
                 found.append(kept.head)
             if len(found) > limit:
                 return Page(tuple(found[:limit]), found[limit - 1].id)
@@ -274,8 +279,8 @@ class MemoryStore(Store):
     def _unmoved(self, agent_id: str, seen: Head) -> Kept:
         """The agent, if it stands where ``seen`` shows it; raises ``Conflict`` otherwise."""
         kept = self._kept(agent_id)
-        if (kept.moving.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
-            raise moved_on(agent_id, seen.version, kept.moving.version)
+        if (kept.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
+            raise moved_on(agent_id, seen.version, kept.version)
         return kept
 
     def _untold(self, seen: Head) -> Kept:
