@@ -31,12 +31,9 @@ Evaluate: TypeAlias = Callable[..., cel.Value]
 _NULL: Final = cel.Type.NULL
 _ERROR: Final = cel.Type.ERROR
 
-#: kind -> its Python type, and an operation that keeps its values and refuses all others, null among them. Reading
-#: the result of such an operation needs no look at its type, which costs as much as reading it twice.
-_STRICT: Final[Mapping[str, tuple[type, str]]] = {
-    "bool": (bool, "({}\n) && true"),
-    "int": (int, "({}\n) + 0"),
-}
+#: kind -> an operation that keeps its values and makes an error of all others, null among them. What comes out of it
+#: is read without a look at its type, which costs twice as much as reading.
+_STRICT: Final = {"bool": "({}\n) && true", "int": "({}\n) + 0"}
 #: Values of these kinds take no room in an arena; texts and lists are copied into it.
 _SMALL: Final = frozenset({"bool", "int", "double"})
 
@@ -75,49 +72,59 @@ class Environment:
 class Program:
     """An expression that was checked; compiled for the library when it first runs.
 
-    ``kind`` is what the checker expects. It is no promise: guards see data before it is validated.
+    ``kind`` is what the checker expects, and no promise: an integer that may be null is an int to the checker too.
     """
 
     def __init__(self, environment: Environment, text: str, *, kind: Kind, reads: tuple[str, ...]) -> None:
         self._environment, self._text = environment, text
-        self._strict_type: type | None
-        self._strict_type, self._strict_form = _STRICT.get(kind.name, (None, "{}"))
+        self._strict_form = _STRICT.get(kind.name)
         self._is_small = all(environment.kinds[name].name in _SMALL for name in reads)
 
     def run(self, given: Mapping[str, Json]) -> Json:
         """The result as plain JSON; ``ValueError`` says in our words why there is none."""
-        if self._strict_type is not None:
-            value = self._run_strictly(given)
-            if type(value) is self._strict_type:
+        evaluate_strictly = self._evaluate_strictly
+        if evaluate_strictly is not None:
+            value = self._expected(evaluate_strictly, given)
+            if value is not None:
                 return value
         try:
             return _read(self._evaluate(data=given))
         except RuntimeError as error:
             raise ValueError(explain_failure(str(error))) from None
 
-    def _run_strictly(self, given: Mapping[str, Json]) -> Json:
-        """A value of the expected kind; anything else says only that it must be looked at closely."""
+    def _expected(self, evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
+        """A value of the expected kind; ``None`` if there is none, for whatever reason."""
         try:
-            if not self._is_small:
-                return self._evaluate_strictly(data=given).plain_value()
-            try:
-                arena, uses = _IDLE_ARENAS.pop()
-            except IndexError:
-                arena, uses = cel.Arena(), 0
-            value = self._evaluate_strictly(data=given, arena=arena).plain_value()
+            value = _in_idle_arena(evaluate, given) if self._is_small else evaluate(data=given).plain_value()
         except RuntimeError:
             return None
-        if uses < _ARENA_USES and type(value) is self._strict_type:
-            _IDLE_ARENAS.append((arena, uses + 1))
-        return value
+        return None if type(value) is str else value
 
     @cached_property
     def _evaluate(self) -> Evaluate:
         return self._environment.compile(self._text)
 
     @cached_property
-    def _evaluate_strictly(self) -> Evaluate:
-        return self._environment.compile(self._strict_form.format(self._text))
+    def _evaluate_strictly(self) -> Evaluate | None:
+        """``None`` where there is no such operation, or the text with it would be too long or nested too deep."""
+        if self._strict_form is None:
+            return None
+        try:
+            return self._environment.compile(self._strict_form.format(self._text))
+        except RuntimeError:
+            return None
+
+
+def _in_idle_arena(evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
+    """The value of an expression that cannot give null. While it is evaluated, the arena is nobody else's."""
+    try:
+        arena, uses = _IDLE_ARENAS.pop()
+    except IndexError:
+        arena, uses = cel.Arena(), 0
+    value = evaluate(data=given, arena=arena).plain_value()
+    if uses < _ARENA_USES:
+        _IDLE_ARENAS.append((arena, uses + 1))
+    return value
 
 
 def _read(result: cel.Value) -> Json:
