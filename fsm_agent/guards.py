@@ -1,39 +1,35 @@
 """Expressions: CEL over ``data``, ``event`` and ``visits``, compiled against the workflow's schemas; those of built-in
 actions may also mention what these recall.
 
-Two environments know the same names. One *checks*: nullable fields are wrapper types there, so that a comparison
-with null compiles and a wrong type does not. The other *evaluates*: nullable fields are dynamic there, because
-wrappers take no plain Python values. An expression is handed only the values that it mentions, and a list that is
-only counted is handed over as its length.
+An expression is handed only the values that it mentions, and a list that is only counted is handed over as its
+length. What needs no CEL to be evaluated is evaluated without it: a name alone, and a comparison of two integers.
 
-This is the only module that knows the CEL library, and it imports it when the first expression is compiled.
+The CEL library stands behind ``expressions.cel``, which is imported when the first expression is compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.errors import ExpressionFailed
-from fsm_agent.expressions.complaints import explain, explain_failure, require_known_names
+from fsm_agent.expressions.comparison import Comparison
+from fsm_agent.expressions.complaints import explain, require_known_names
 from fsm_agent.expressions.invalid import ExpressionInvalid, position
-from fsm_agent.expressions.kinds import DYN, Kind
+from fsm_agent.expressions.kinds import Kind
 from fsm_agent.expressions.scope import Read, Scope, Values
 from fsm_agent.expressions.text import mentioned, template, with_lengths
-from fsm_agent.expressions.values import plain_json, written
+from fsm_agent.expressions.values import written
 from fsm_agent.jsontypes import Json
 from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
-    from cel_expr_python import cel
+    from fsm_agent.expressions.cel import Program
 
 __all__ = ["Expression", "ExpressionInvalid", "Guards", "Prompt"]
 
-_WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
-_WORDS: Final = {*_WRAPPERS, "uint", "map", "null", "timestamp", "duration", "bytes", "type"}
 _NOTHING: Final[Values] = {}
 
 
@@ -96,10 +92,12 @@ class Expression:
     mentions: frozenset[str]
     #: those of them that are lists and converted whole at every evaluation
     lists: frozenset[str]
-    _program: cel.Expression
+    _program: Program
     _reads: tuple[tuple[str, Read], ...]
     #: it is one name: then its value is taken as it is, in its own order and type
     _is_name: bool = False
+    #: it is a comparison of two integers: then CEL is asked only if they turn out to be something else
+    _comparison: Comparison | None = None
 
     @property
     def type(self) -> str:
@@ -111,21 +109,17 @@ class Expression:
     ) -> Json:
         """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON. ``recalled`` has
         what is mentioned of ``user`` and ``conversation``, and ``item`` and ``index``."""
+        event = _NOTHING if event is None else event
+        if self._comparison is not None:
+            outcome = self._comparison.outcome(data, event, visits, recalled)
+            if outcome is not None:
+                return outcome
         given = self._given(data, event, visits, recalled)
         if self._is_name:
             (value,) = given.values()
             return value
         try:
-            result = self._program.eval(data=given)
-        except RuntimeError as error:
-            raise self._failed(explain_failure(str(error)), given) from None
-        value = result.plain_value()
-        if value is True or value is False:
-            return value
-        if isinstance(value, str) and result.type() == _error_type():
-            raise self._failed(explain_failure(value), given)
-        try:
-            return plain_json(value)
+            return self._program.run(given)
         except ValueError as error:
             raise self._failed(str(error), given) from None
 
@@ -135,12 +129,9 @@ class Expression:
         if value is True or value is False:
             return value
         why = f"it gives {shortened(value)}, and a guard must give true or false"
-        raise self._failed(why, self._given(data, event, visits, _NOTHING))
+        raise self._failed(why, self._given(data, event or _NOTHING, visits, _NOTHING))
 
-    def _given(
-        self, data: Values, event: Values | None, visits: Mapping[str, int], recalled: Values
-    ) -> dict[str, Json]:
-        event = _NOTHING if event is None else event
+    def _given(self, data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> dict[str, Json]:
         try:
             return {name: read(data, event, visits, recalled) for name, read in self._reads}
         except (LookupError, TypeError, AttributeError) as error:
@@ -181,62 +172,29 @@ class _Compiler:
     """One scope, twice: once to check in, once to evaluate in."""
 
     def __init__(self, scope: Scope) -> None:
+        from fsm_agent.expressions.cel import Environment
+
         self._scope = scope
-        self._readable = {**scope.kinds, **scope.lengths}
-        self._checking = _environment(scope.kinds, evaluates=False)
-        self._evaluating = _environment(self._readable, evaluates=True)
+        self._checking = Environment(scope.kinds, evaluates=False)
+        self._evaluating = Environment({**scope.kinds, **scope.lengths}, evaluates=True)
 
     def compile(self, text: str) -> Expression:
+        from fsm_agent.expressions.cel import Program
+
         require_known_names(text, self._scope)
         try:
-            checked = self._checking.compile(text)
+            kind = self._checking.check(text)
         except RuntimeError as error:
             raise explain(str(error), text, self._scope) from None
         runnable = with_lengths(text, self._scope)
-        reads = mentioned(runnable, self._readable)
+        reads = mentioned(runnable, self._evaluating.kinds)
         return Expression(
             text,
-            kind=_kind(checked.return_type().name()),
-            _program=self._evaluating.compile(runnable),
+            kind=kind,
+            _program=Program(self._evaluating, runnable, kind=kind, reads=tuple(reads)),
             _reads=tuple((name, self._scope.reader(name)) for name in reads),
             _is_name=text.strip() in self._scope.variables,
+            _comparison=Comparison.of(runnable, self._scope),
             mentions=frozenset(mentioned(text, self._scope.kinds)),
             lists=frozenset(filter(self._scope.is_list, reads)),
         )
-
-
-def _environment(kinds: Mapping[str, Kind], *, evaluates: bool) -> cel.Env:
-    from cel_expr_python import cel
-
-    variables = {name: _type(kind, evaluates=evaluates) for name, kind in kinds.items()}
-    return cel.NewEnv(config=cel.NewEnvConfigFromYaml("extensions: [{name: strings}]"), variables=variables)
-
-
-def _type(kind: Kind, *, evaluates: bool) -> cel.Type:
-    from cel_expr_python.cel import Type
-
-    match kind:
-        case Kind(is_nullable=True):
-            wrapper = None if evaluates else _WRAPPERS.get(kind.name)
-            return Type(f"google.protobuf.{wrapper}") if wrapper else Type.DYN
-        case Kind("list"):
-            return Type.List(_type(kind.item or DYN, evaluates=evaluates))
-        case Kind("map"):
-            return Type.Map(Type.STRING, _type(kind.item or DYN, evaluates=evaluates))
-        case Kind(name):
-            return getattr(Type, name.upper())
-
-
-def _kind(name: str) -> Kind:
-    """``LIST<INT>`` as the library prints it -> a kind."""
-    word, _, inner = name.lower().partition("<")
-    if word == "list":
-        return Kind("list", item=_kind(inner.removesuffix(">")))
-    return Kind(word) if word in _WORDS else DYN
-
-
-@cache
-def _error_type() -> cel.Type:
-    from cel_expr_python.cel import Type
-
-    return Type.ERROR

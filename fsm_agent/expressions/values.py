@@ -7,8 +7,8 @@ import math
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 
 
-def plain_json(value: Json) -> Json:
-    """``value`` if it is plain JSON; ``ValueError`` says what it is instead."""
+def plain_scalar(value: Json) -> Json:
+    """``value``, which is no list and no map, if it is plain JSON; ``ValueError`` says what it is instead."""
     match value:
         case None | bool() | str():
             return value
@@ -16,12 +16,6 @@ def plain_json(value: Json) -> Json:
             return value
         case float() if math.isfinite(value):
             return value
-        case list():
-            return [plain_json(item) for item in value]
-        case dict() if all(isinstance(key, str) for key in value):
-            return {key: plain_json(item) for key, item in value.items()}
-        case dict():
-            raise ValueError("it gives a map with keys that are no strings")
         case int() | float():
             raise ValueError(f"it gives {value}, which no JSON number can be")
     raise ValueError(f"it gives a {type(value).__name__}, which is no JSON; write string(...)")

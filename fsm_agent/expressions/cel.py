@@ -1,0 +1,166 @@
+"""The CEL library: what an expression is checked against, how it runs, and how its result becomes plain JSON.
+
+No other module knows the library, and nobody imports this one before the first expression is compiled.
+
+Two things about results (cel-expr-python 0.1.3) decide how they are read here:
+
+- ``value()`` and ``plain_value()`` give away a reference to ``None`` for each null that they turn into Python. Where
+  ``None`` is not immortal (Python 3.11) the process aborts some thousand nulls later. So a null is known by its type,
+  and never turned: neither alone nor inside a list or a map.
+- An error is not raised, but is a result whose Python value is a text. So a text is looked at twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Final, TypeAlias
+
+from cel_expr_python import cel
+
+from fsm_agent.expressions.complaints import explain_failure
+from fsm_agent.expressions.kinds import DYN, Kind
+from fsm_agent.expressions.values import plain_scalar
+from fsm_agent.jsontypes import Json
+
+_WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
+_WORDS: Final = {*_WRAPPERS, "uint", "map", "null", "timestamp", "duration", "bytes", "type"}
+#: takes ``data`` and perhaps an ``arena``
+Evaluate: TypeAlias = Callable[..., cel.Value]
+
+_NULL: Final = cel.Type.NULL
+_ERROR: Final = cel.Type.ERROR
+
+#: kind -> an operation that keeps its values and makes an error of all others, null among them. What comes out of it
+#: is read without a look at its type, which costs twice as much as reading.
+_STRICT: Final = {"bool": "({}\n) && true", "int": "({}\n) + 0"}
+#: Values of these kinds take no room in an arena; texts and lists are copied into it.
+_SMALL: Final = frozenset({"bool", "int", "double"})
+
+#: Arenas that nobody uses now, and how often each was used. Making one costs a third of a comparison. But an arena
+#: never gives back what it holds, so it is used a bounded number of times, and only where little is put into it.
+_IDLE_ARENAS: Final[list[tuple[cel.Arena, int]]] = []
+_ARENA_USES: Final = 64
+
+
+class Environment:
+    """Names and their kinds.
+
+    To *check* against, nullable names have wrapper types, so that a comparison with null compiles and a wrong type does
+    not. To *evaluate* with, they are dynamic, since wrappers take no plain Python values.
+    """
+
+    def __init__(self, kinds: Mapping[str, Kind], *, evaluates: bool) -> None:
+        self.kinds = kinds
+        self._evaluates = evaluates
+
+    @cached_property
+    def _library(self) -> cel.Env:
+        variables = {name: _type(kind, evaluates=self._evaluates) for name, kind in self.kinds.items()}
+        return cel.NewEnv(config=cel.NewEnvConfigFromYaml("extensions: [{name: strings}]"), variables=variables)
+
+    def check(self, text: str) -> Kind:
+        """What ``text`` gives, as far as that can be known; raises ``RuntimeError`` with the library's complaint."""
+        return _kind(self._library.compile(text).return_type().name())
+
+    def compile(self, text: str) -> Evaluate:
+        """Raises ``RuntimeError`` with the library's complaint."""
+        evaluate: Evaluate = self._library.compile(text).eval
+        return evaluate
+
+
+class Program:
+    """An expression that was checked; compiled for the library when it first runs.
+
+    ``kind`` is what the checker expects, and no promise: an integer that may be null is an int to the checker too.
+    """
+
+    def __init__(self, environment: Environment, text: str, *, kind: Kind, reads: tuple[str, ...]) -> None:
+        self._environment, self._text = environment, text
+        self._strict_form = _STRICT.get(kind.name)
+        self._is_small = all(environment.kinds[name].name in _SMALL for name in reads)
+
+    def run(self, given: Mapping[str, Json]) -> Json:
+        """The result as plain JSON; ``ValueError`` says in our words why there is none."""
+        evaluate_strictly = self._evaluate_strictly
+        if evaluate_strictly is not None:
+            value = self._expected(evaluate_strictly, given)
+            if value is not None:
+                return value
+        try:
+            return _read(self._evaluate(data=given))
+        except RuntimeError as error:
+            raise ValueError(explain_failure(str(error))) from None
+
+    def _expected(self, evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
+        """A value of the expected kind; ``None`` if there is none, for whatever reason."""
+        try:
+            value = _in_idle_arena(evaluate, given) if self._is_small else evaluate(data=given).plain_value()
+        except RuntimeError:
+            return None
+        return None if type(value) is str else value
+
+    @cached_property
+    def _evaluate(self) -> Evaluate:
+        return self._environment.compile(self._text)
+
+    @cached_property
+    def _evaluate_strictly(self) -> Evaluate | None:
+        """``None`` where there is no such operation, or the text with it would be too long or nested too deep."""
+        if self._strict_form is None:
+            return None
+        try:
+            return self._environment.compile(self._strict_form.format(self._text))
+        except RuntimeError:
+            return None
+
+
+def _in_idle_arena(evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
+    """The value of an expression that cannot give null. While it is evaluated, the arena is nobody else's."""
+    try:
+        arena, uses = _IDLE_ARENAS.pop()
+    except IndexError:
+        arena, uses = cel.Arena(), 0
+    value = evaluate(data=given, arena=arena).plain_value()
+    if uses < _ARENA_USES:
+        _IDLE_ARENAS.append((arena, uses + 1))
+    return value
+
+
+def _read(result: cel.Value) -> Json:
+    """A result as plain JSON, without turning any null into Python."""
+    kind = result.type()
+    if kind == _NULL:
+        return None
+    value = result.value()
+    if kind == _ERROR:
+        raise ValueError(explain_failure(value))
+    match value:
+        case list():
+            return [_read(item) for item in value]
+        case dict() if all(isinstance(key, str) for key in value):
+            return {key: _read(item) for key, item in value.items()}
+        case dict():
+            raise ValueError("it gives a map with keys that are no strings")
+    return plain_scalar(value)
+
+
+def _type(kind: Kind, *, evaluates: bool) -> cel.Type:
+    match kind:
+        case Kind(is_nullable=True):
+            wrapper = None if evaluates else _WRAPPERS.get(kind.name)
+            return cel.Type(f"google.protobuf.{wrapper}") if wrapper else cel.Type.DYN
+        case Kind("list"):
+            return cel.Type.List(_type(kind.item or DYN, evaluates=evaluates))
+        case Kind("map"):
+            return cel.Type.Map(cel.Type.STRING, _type(kind.item or DYN, evaluates=evaluates))
+        case Kind(name):
+            return getattr(cel.Type, name.upper())
+
+
+def _kind(name: str) -> Kind:
+    """``LIST<INT>`` as the library prints it -> a kind."""
+    word, _, inner = name.lower().partition("<")
+    if word == "list":
+        return Kind("list", item=_kind(inner.removesuffix(">")))
+    return Kind(word) if word in _WORDS else DYN
