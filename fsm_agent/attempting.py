@@ -15,6 +15,7 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
+from fsm_agent.tuples import from_fields
 
 logger = logging.getLogger("fsm_agent")
 
@@ -25,33 +26,23 @@ _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLI
 
 def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surroundings) -> Situation:
     """What the action is given."""
-    head = effect.head
-    return _CONTEXTS[mode](
-        agent_id=head.id,
-        state=head.state,
-        data=effect.data,
-        attempt=effect.attempt,
-        activation=head.activation,
-        visits=head.visits,
-        now_ms=effect.now_ms,
-        outside=outside,
-        notes=effect.notes,
-        insight=effect.insight,
-        surroundings=surroundings,
+    head, _, _, data, now_ms, number, _, _, notes, insight = effect
+    made, visits = _CONTEXTS[mode], head.visits
+    return made(
+        head.id, head.state, data, number, head.activation, visits, now_ms, outside, notes, insight, surroundings
     )
 
 
 def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
-    seconds = _allowance(effect)
     work = call(action, context_of(effect, action.mode, outside, surroundings), effect.arguments)
-    return work if seconds is None else _in_time(work, seconds)
-
-
-def _allowance(effect: Act) -> float | None:
-    """Seconds until the attempt's time is out or a timer ends it; ``None`` is no bound."""
     if effect.timeout_ms is None and effect.until_ms is None:
-        return None
+        return work
+    return _in_time(work, _allowance(effect))
+
+
+def _allowance(effect: Act) -> float:
+    """Seconds until the attempt's time is out or a timer ends it."""
     until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
     return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
 
@@ -104,6 +95,8 @@ def _message(error: Exception) -> str:
 
 def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:
     """What the rules are told of what an action returned."""
+    if type(returned) is str:  # most name an event that has no payload
+        return from_fields(Emitted, (returned, {}, now_ms, duration_ms, emits))
     match returned:
         case Asking(prompt, events, to):
             return Asks(prompt, events, to, now_ms, duration_ms)

@@ -191,7 +191,7 @@ def weight(value: Json) -> int:
 
 def foldable_weight(delta: Delta) -> int:
     """What a delta adds to the bytes that a snapshot would save: all but items appended to a field."""
-    total = weight(delta.set)
+    total = len(repr(delta.set))
     if delta.remove:
         total += weight(delta.remove)
     if delta.append:

@@ -41,7 +41,7 @@ class EffectLoop:
         self._store = store
         self._actions = actions
         self._hands = hands
-        self._observe = observe or (lambda _: None)
+        self._observe = observe
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions that the store is known to keep
@@ -124,7 +124,8 @@ class EffectLoop:
             case Commit():
                 return self._commit(effect)
             case ask.Act():
-                self._observe(effect.head)
+                if self._observe is not None:
+                    self._observe(effect.head)
                 return self._hands.act(effect)
             case _:
                 return self._perform_other(effect)
@@ -148,7 +149,8 @@ class EffectLoop:
             case ask.Keep(workflow):
                 return await self.pin(workflow)
             case ask.Sleep(head, until_ms):
-                self._observe(head)
+                if self._observe is not None:
+                    self._observe(head)
                 return await self._hands.sleep(head, until_ms)
             case ask.Enqueue(agent_id, version, event, fingerprint):
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
@@ -178,14 +180,16 @@ class EffectLoop:
                 return await self._store.find_key(key)
             case Creation():
                 head = await self._store.create(effect)
-                self._observe(effect.head)
+                if self._observe is not None:
+                    self._observe(effect.head)
                 return head
             case _:
                 assert_never(effect)
 
     async def _commit(self, commit: Commit) -> Any:
         committed = await self._store.commit(commit)
-        self._observe(commit.head)
+        if self._observe is not None:
+            self._observe(commit.head)
         self._commits += 1
         if self._commits % _STEPS_PER_TURN == 0:
             await asyncio.sleep(0)

@@ -11,13 +11,13 @@ Which candidates an event has in a leaf, and in which order, is ``Workflow.candi
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import transitions
 
-from fsm_agent.guards import Guards
+from fsm_agent.guards import Expression, Guards
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import Candidates, State, Transition
 from fsm_agent.step import NOTHING, Event
@@ -38,10 +38,6 @@ class Scene(NamedTuple):
     def facts(self) -> Mapping[str, Json]:
         """What expressions see as ``event``."""
         return NOTHING if self.event is None else self.event.facts
-
-
-#: a guard that is compiled
-Guard: TypeAlias = Callable[[Scene], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +81,10 @@ _NOT_ALLOWED: Final = NotAllowed()
 class _Candidate(transitions.Transition):
     """A transition that is selected, and never carried out."""
 
-    def __init__(self, move: Move, source: str, guard: Guard | None) -> None:
+    def __init__(self, move: Move, source: str, guard: Expression | None) -> None:
         super().__init__(source, move.target)
         self.guard, self.taken = guard, Taken(move)
+        self.reads_event = guard is not None and any(name.startswith("event.") for name in guard.mentions)
 
 
 class _Selector(transitions.core.Event):
@@ -98,7 +95,10 @@ class _Selector(transitions.core.Event):
         """The first transition out of ``leaf`` whose guard holds, if there is one."""
         candidates: list[Any] = self.transitions[leaf]
         for candidate in candidates:
-            if candidate.guard is None or candidate.guard(scene):
+            guard: Expression | None = candidate.guard
+            if guard is None or guard.holds(
+                scene.data, scene.facts if candidate.reads_event else NOTHING, scene.visits
+            ):
                 taken: Taken = candidate.taken
                 return taken
         return None
@@ -132,14 +132,11 @@ class Machine:
         for move in moves:
             self._machine.events[event].add_transition(_Candidate(move, leaf.path, self._guard(move, event)))
 
-    def _guard(self, move: Move, event: str) -> Guard | None:
+    def _guard(self, move: Move, event: str) -> Expression | None:
         text = move.transition.when
         if text is None:
             return None
-        expression = self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
-        if any(name.startswith("event.") for name in expression.mentions):
-            return lambda scene: expression.holds(scene.data, scene.facts, scene.visits)
-        return lambda scene: expression.holds(scene.data, NOTHING, scene.visits)
+        return self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
 
     def decide(self, state: str, event: str, scene: Scene) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.

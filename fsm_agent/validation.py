@@ -15,7 +15,7 @@ from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
 from fsm_agent.step import Delta
 from fsm_agent.wording import did_you_mean, listed
-from fsm_agent.workflow import Workflow
+from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
 
 #: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
 _ENTANGLING: Final = frozenset(
@@ -174,7 +174,8 @@ class PayloadRules:
     """What the payloads of one workflow's events must be."""
 
     def __init__(self, workflow: Workflow) -> None:
-        self._workflow = workflow
+        #: event -> its payload fields
+        self._fields = {**BUILT_IN_PAYLOADS, **workflow.events}
         self._shapes: dict[str, Shape] = {}
 
     def complete(self, event: str, payload: Mapping[str, Json]) -> dict[str, Json]:
@@ -182,7 +183,7 @@ class PayloadRules:
 
         Raises ``PayloadInvalid``; ``event`` must be declared or built in.
         """
-        fields = self._workflow.payload_fields(event)
+        fields = self._fields[event]
         if not payload and not fields and isinstance(payload, dict):
             return {}
         if not isinstance(payload, Mapping):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import Folded, foldable_weight
 from fsm_agent.draft import ListDraft
@@ -18,6 +18,8 @@ from fsm_agent.lease import Lease
 from fsm_agent.machine import Move, Scene
 from fsm_agent.record import Said
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
+from fsm_agent.tuples import from_fields
+from fsm_agent.usage import NO_USAGE
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import shortened
 
@@ -44,7 +46,7 @@ class Live:
 
     def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
         """What expressions see: the data, or a draft of it, and the event."""
-        return Scene(self.folded.values if data is None else View(data), event, self.head.visits)
+        return from_fields(Scene, (self.folded.values if data is None else View(data), event, self.head.visits))
 
 
 class Proposal(NamedTuple):
@@ -85,33 +87,22 @@ def take(
     if delta:
         program.data_rules.check(delta, view)
     unfolded = head.unfolded + step_weight(delta)
-    if move.is_internal:
+    if not move.entered:
         moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
     else:
         moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
-    step = Step(
-        moved.version,
-        kind,
-        event.name,
-        event.payload,
-        head.state,
-        moved.state,
-        live.now_ms,
-        delta,
-        event.by,
-        duration_ms,
-        None,
-        len(move.entered),
-    )
-    return Proposal(told(program, moved, view), step)
+    if program.has_progress:
+        moved = told(program, moved, view)
+    name, payload, by, _ = event
+    place = (moved.version, kind, name, payload, head.state, moved.state, live.now_ms)
+    step = from_fields(Step, (*place, delta, by, duration_ms, None, len(move.entered), 0, NO_USAGE))
+    return from_fields(Proposal, (moved, step, (), None))
 
 
 def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the progress that the data tell, as they are from then on."""
-    if not program.has_progress:
-        return head
     progress = program.progress(values, head.visits)
     return head if progress == head.progress else head._replace(progress=progress)
 
@@ -157,19 +148,19 @@ def enter(
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome. ``view`` is the
     data as the step leaves it."""
     program, head = live.program, live.head
-    leaf = program.state(move.target)
+    leaf = program.states[move.target]
     visits = dict(head.visits)
     for path in move.entered:
         visits[path] = visits.get(path, 0) + 1
-    scene = Scene(view, None, visits)
+    scene = Scene(view, None, visits) if leaf.ask or leaf.output else None
     return head.entered(
         leaf.path,
-        Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
+        Status(leaf.outcome) if leaf.final else RUNNING if leaf.do else WAITING,
         at_ms=live.now_ms,
         visits=visits,
         timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(move.entered) else (),
-        asked=program.asked(leaf, scene) if leaf.ask else None,
-        output=program.entry_values(leaf.output, scene) if leaf.output else None,
+        asked=program.asked(leaf, scene) if scene and leaf.ask else None,
+        output=program.entry_values(leaf.output, scene) if scene and leaf.output else None,
         problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
         unfolded=unfolded,
     )

@@ -52,6 +52,7 @@ class Program:
     ) -> None:
         self.workflow = workflow
         self.signature = signature
+        self.states = workflow.by_path
         self.machine = Machine(workflow)
         self.guards: Guards = self.machine.guards
         self.data_type = data_type(workflow.data)
@@ -72,7 +73,7 @@ class Program:
                 self._timers[state.path, timer.duration.text] = (len(self._timers), timer)
 
     def state(self, path: str) -> State:
-        return self.workflow.by_path[path]
+        return self.states[path]
 
     def decide(self, state: str, event: Event, scene: Scene) -> Decision:
         return self.machine.decide(state, event.name, scene)

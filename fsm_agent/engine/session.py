@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.agent import ENDED, Head, Status
+from fsm_agent.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.effect import Settlement
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
@@ -19,7 +19,8 @@ from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease, lease_runs
 from fsm_agent.record import Commit, Committed, Record, Snapshot
-from fsm_agent.step import Event, KeyOutcome
+from fsm_agent.step import EMPTY_DELTA, Event, KeyOutcome
+from fsm_agent.tuples import from_fields
 
 #: How long a lease lasts unless it is renewed, and how often it is.
 LEASE_MS: Final = 15_000
@@ -86,17 +87,18 @@ def write(
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
     head, step, said, user = proposal
-    lease = _kept_lease(desk, live) if desk.drives and head.status is Status.RUNNING else None
+    lease = _kept_lease(desk, live) if desk.drives and head.status is RUNNING else None
     snapshot = None
     if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
         head, snapshot = _folding(live, head)
     if head.parent is not None or live.program.has_families or live.head.children or repins:
         head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
-    committed: Committed = yield Commit(
-        head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user
+    committed: Committed = yield from_fields(
+        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user)
     )
-    live.folded.take(step.version, step.delta)
+    if step.delta is not EMPTY_DELTA:
+        live.folded.take(step.version, step.delta)
     if committed.epoch != head.epoch or committed.queued != head.queued:
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
     live.head, live.lease, live.is_idle = head, lease, False

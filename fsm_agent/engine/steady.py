@@ -23,13 +23,14 @@ both, and they never differ.
 
 from __future__ import annotations
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.agent import RUNNING, Head
 from fsm_agent.engine.effects import Act, Acted, Emitted
 from fsm_agent.engine.insight import Insight
 from fsm_agent.engine.live import Live
 from fsm_agent.engine.session import Desk, Flow, write
 from fsm_agent.engine.working import concluded, proposed
 from fsm_agent.notes import Notes
+from fsm_agent.tuples import from_fields
 
 
 def work_steadily(desk: Desk, live: Live) -> Flow:
@@ -38,10 +39,11 @@ def work_steadily(desk: Desk, live: Live) -> Flow:
     while (action := actions.get(live.head.state)) is not None and _is_steady(live, live.head):
         head, data, notes = live.head, live.draft(), Notes()
         insight = Insight(live, data, notes, desk.stays)
-        reply: Acted = yield Act(
-            head, action.do, {}, data, live.now_ms, head.attempts + 1, action.timeout_ms, None, notes, insight
+        attempt, (do, timeout_ms) = head.attempts + 1, action
+        reply: Acted = yield from_fields(
+            Act, (head, do, {}, data, live.now_ms, attempt, timeout_ms, None, notes, insight)
         )
-        if type(reply) is Emitted and notes.is_blank:  # then nobody can have changed the same user
+        if type(reply) is Emitted and notes.user is None:  # then nobody can have changed the same user
             live.now_ms = max(live.now_ms, reply.now_ms)
             yield from write(desk, live, proposed(live, reply, data, notes), is_joined=notes.is_joined)
         else:
@@ -51,7 +53,7 @@ def work_steadily(desk: Desk, live: Live) -> Flow:
 def _is_steady(live: Live, head: Head) -> bool:
     """Whether the agent has its work to do, and nothing else."""
     return not (
-        head.status is not Status.RUNNING
+        head.status is not RUNNING
         or live.queue
         or live.is_idle
         or head.timers

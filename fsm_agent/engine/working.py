@@ -48,6 +48,7 @@ from fsm_agent.notes import Notes
 from fsm_agent.record import Record
 from fsm_agent.state import Retry, State
 from fsm_agent.step import Event, Step, StepKind
+from fsm_agent.tuples import from_fields
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import listed
 
@@ -192,9 +193,10 @@ def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pro
         if isinstance(reply, Asks):
             return noted(live, asked(live, reply, data), notes)
         event = _named_event(live, reply)
-        decision = live.program.decide(live.head.state, event, live.scene(event, data))
-        if isinstance(decision, Taken):
-            return noted(live, take(live, event, decision.move, data=data, duration_ms=reply.duration_ms), notes)
+        decision = live.program.machine.decide(live.head.state, event.name, live.scene(event, data))
+        if type(decision) is Taken:
+            proposal = take(live, event, decision.move, data=data, duration_ms=reply.duration_ms)
+            return proposal if notes.is_blank else noted(live, proposal, notes)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""
         raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
@@ -212,7 +214,7 @@ def _named_event(live: Live, reply: Emitted) -> Event:
         raise IllegalEvent(name, state, emits, why=f" as what action {program.state(state).do!r} returns")
     if not isinstance(reply.payload, dict):
         raise PayloadInvalid(name, [f"it is {type(reply.payload).__name__}, and must be a dict"])
-    return Event(name, program.payload_rules.complete(name, reply.payload))
+    return from_fields(Event, (name, program.payload_rules.complete(name, reply.payload), None, None))
 
 
 def _emittable(live: Live) -> list[str]:

@@ -59,13 +59,10 @@ class Comparison:
             right = self.right(data, event, visits, recalled)
         except (LookupError, TypeError, AttributeError):
             return None
-        if type(left) is int and type(right) is int and _fits(left) and _fits(right):
+        are_integers = type(left) is int and type(right) is int
+        if are_integers and INT64_MIN <= left <= INT64_MAX and INT64_MIN <= right <= INT64_MAX:
             return self.compare(left, right)
         return None
-
-
-def _fits(number: int) -> bool:
-    return INT64_MIN <= number <= INT64_MAX
 
 
 def _reader(operand: str, scope: Scope) -> Read | None:

@@ -14,7 +14,9 @@ class SteadyClock:
         self._newest_ms = 0
 
     def now(self) -> int:
-        return self.seen(self._read())
+        now_ms = self._read()
+        self._newest_ms = max(self._newest_ms, now_ms)
+        return self._newest_ms
 
     def seen(self, stored_ms: int) -> int:
         """Note a time that another process may have written; returns the newest that is known."""

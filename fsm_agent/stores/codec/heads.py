@@ -13,6 +13,7 @@ from fsm_agent.progress import Progress
 from fsm_agent.step import Event
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.tuples import from_fields
 from fsm_agent.usage import as_row, usage_of
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
@@ -70,7 +71,8 @@ def pin_row(head: Head) -> PinRow:
 
 
 def moving_row(head: Head) -> MovingRow:
-    return MovingRow(head.state, _STATUS_NUMBER[head.status], head.version, head.updated_ms, _cold(head))
+    row = (head.state, _STATUS_NUMBER[head.status], head.version, head.updated_ms, _cold(head))
+    return from_fields(MovingRow, row)
 
 
 def lease_row(lease: Lease | None) -> LeaseRow:

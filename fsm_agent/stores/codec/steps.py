@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Delta, Step, StepKind
 from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.tuples import from_fields
 from fsm_agent.usage import NO_USAGE, as_row, usage_of
 
 _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
@@ -49,26 +50,17 @@ class StepRow(NamedTuple):
 
 
 def step_row(step: Step) -> StepRow:
-    changed, removed, appended = step.delta
+    version, kind, event, payload, source, target, at_ms, delta, by, duration_ms, reason, entered, said, usage = step
+    changed, removed, appended = delta
     if removed or appended:
-        append, delta = _split(step.delta)
+        append, rest = _split(delta)
     else:
-        append, delta = None, encode(dict(changed)) if changed else None
-    return StepRow(
-        step.version,
-        _KIND_NUMBER[step.kind] + _ENTERED * step.entered,
-        step.event,
-        step.source,
-        step.target,
-        step.at_ms,
-        step.by,
-        step.duration_ms,
-        step.reason,
-        append,
-        encode(dict(step.payload)) if step.payload else None,
-        delta,
-        _used(step) if step.usage is not NO_USAGE or step.said else None,
-    )
+        append, rest = None, encode(dict(changed)) if changed else None
+    number = _KIND_NUMBER[kind] + _ENTERED * entered
+    text = encode(dict(payload)) if payload else None
+    used = _used(step) if said or usage is not NO_USAGE else None
+    place = (version, number, event, source, target, at_ms, by, duration_ms, reason)
+    return from_fields(StepRow, (*place, append, text, rest, used))
 
 
 def _used(step: Step) -> str | None:

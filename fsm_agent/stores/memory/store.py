@@ -26,6 +26,7 @@ from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.memory.kept import Kept, detached, kept_from
 from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
+from fsm_agent.tuples import from_fields
 from fsm_agent.user import UserRecord
 
 
@@ -103,7 +104,7 @@ class MemoryStore(Store):
         else:
             self._take_with_more(kept, commit)
         self._clock.seen(head.updated_ms)
-        return Committed(kept.epoch, len(kept.queue))
+        return from_fields(Committed, (kept.epoch, len(kept.queue)))
 
     def _take_with_more(self, kept: Kept, commit: Commit) -> None:
         is_decided = commit.dequeue is not None and commit.dequeue not in kept.queue
