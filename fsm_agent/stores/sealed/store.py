@@ -32,6 +32,7 @@ class SealedStore(Store):
         self._words = SealedWords(seal)
         self.url = store.url
         self.namespace = store.namespace
+        self.needs_loop = store.needs_loop
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
