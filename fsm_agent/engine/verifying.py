@@ -166,7 +166,7 @@ def _may_follow(status: Status, step: Step) -> bool:
 
 def _kept(record: Record) -> Mapping[str, Json]:
     """The data as every load makes them, of copies."""
-    snapshot = record.snapshot and replace(record.snapshot, values=own(dict(record.snapshot.values)))
+    snapshot = record.snapshot and record.snapshot._replace(values=own(dict(record.snapshot.values)))
     return fold(snapshot, (step._replace(delta=owned(step.delta)) for step in record.tail)).values
 
 
