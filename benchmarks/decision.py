@@ -21,6 +21,7 @@ from benchmarks.steps import drive_many
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
 from fsm_agent.machine import Machine, Scene
+from fsm_agent.step import Event
 
 _NOTHING: Final = "nothing"
 _ANYBODY: Final = "any number of processes and hosts"
@@ -84,7 +85,7 @@ def patterns(places: Places) -> list[Pattern]:
 def decide_alone(steps: int) -> list[float]:
     """The seconds of each decision; nothing is kept."""
     machine = Machine(WORKING)
-    scene = Scene({**DATA, "until": 2, "count": 1}, {"name": "again", "by": None}, {})
+    scene = Scene({**DATA, "until": 2, "count": 1}, Event("again"), {})
     took = []
     for _ in range(steps):
         began = time.perf_counter()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.lease import Lease
@@ -165,6 +165,30 @@ class Head(NamedTuple):
     #: events that arrived while an action ran, and are not decided yet
     queued: int = 0
 
+    def entered(
+        self,
+        state: str,
+        status: Status,
+        *,
+        at_ms: int,
+        visits: Mapping[str, int],
+        timers: tuple[ArmedTimer, ...],
+        asked: Asked | None,
+        output: Json,
+        problem: Problem | None,
+        unfolded: int,
+    ) -> Head:
+        """After a step that has entered a state, which begins work there if it leaves the agent ``running``.
+
+        It is what ``_replace`` would give, at a fifth of its price; nearly every step enters a state.
+        """
+        fields: tuple[Any, ...] = self
+        version = self.version + 1
+        activation = version if status is Status.RUNNING else 0
+        moved = (state, status, version, self.created_ms, at_ms, visits, timers, asked, activation)
+        done = (0, None, output, problem, False, unfolded)
+        return Head._make(fields[_IDENTITY] + moved + done + fields[_LASTING])
+
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
@@ -191,12 +215,19 @@ class Head(NamedTuple):
         """``wake_ms`` but for the queue, of which only the store knows for sure."""
         if self.children:
             return self.retry_ms or 0
+        if not self.timers:
+            return (self.retry_ms or 0) if self.status is Status.RUNNING else None
         timers = [timer.due_ms for timer in self.timers]
         if self.status is Status.RUNNING:
             return min([self.retry_ms or 0, *timers])
         if self.status is Status.WAITING:
-            return min(timers, default=None)
+            return min(timers)
         return None
+
+
+#: what no step changes, and what stands behind all that entering a state changes
+_IDENTITY: Final = slice(Head._fields.index("state"))
+_LASTING: Final = slice(Head._fields.index("unfolded") + 1, None)
 
 
 @dataclass(frozen=True, slots=True)

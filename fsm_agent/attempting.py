@@ -41,14 +41,11 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
     )
 
 
-async def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Any:
-    """Call an action within its time; returns what it returns. Raises what it raises, and ``OutOfTime``."""
+def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
+    """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
     seconds = _allowance(effect)
-    try:
-        work = call(action, context_of(effect, action.mode, outside, surroundings), effect.arguments)
-        return await (work if seconds is None else _in_time(work, seconds))
-    finally:
-        outside.close()
+    work = call(action, context_of(effect, action.mode, outside, surroundings), effect.arguments)
+    return work if seconds is None else _in_time(work, seconds)
 
 
 def _allowance(effect: Act) -> float | None:

@@ -6,7 +6,7 @@ A flow may be cut between any two effects, by a crash or by Ctrl-C: what was com
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, assert_never
 
 from fsm_agent import eventloop
@@ -118,14 +118,19 @@ class EffectLoop:
         finally:
             flow.close()
 
-    async def perform(self, effect: ask.Effect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
-        """Do what an effect asks for; returns the reply."""
+    def perform(self, effect: ask.Effect) -> Awaitable[Any]:
+        """Do what an effect asks for; to be awaited for the reply."""
         match effect:
             case Commit():
-                return await self._commit(effect)
+                return self._commit(effect)
             case ask.Act():
                 self._observe(effect.head)
-                return await self._hands.act(effect)
+                return self._hands.act(effect)
+            case _:
+                return self._perform_other(effect)
+
+    async def _perform_other(self, effect: ask.OtherEffect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
+        match effect:
             case ask.Now():
                 return await self._store.now()
             case ask.Load(agent_id, key):

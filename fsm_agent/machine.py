@@ -1,9 +1,9 @@
 """What may happen: the declared table, compiled once and asked by pure look-ups.
 
-``transitions`` is the decision core, used flat: nested states become their leaves, inherited handlers become
-candidates of each leaf, and what it moves is a throw-away cursor, never an agent. Its transition class *selects*
-only: it evaluates the guard, remembers itself and stops, so no callback, queue or error policy of its own is ever
-involved. Everything is validated before it is compiled, because unknown names would be accepted there.
+``transitions`` is the decision core, used flat: nested states become their leaves, and inherited handlers become
+candidates of each leaf. Its event class *selects* only: it asks the guards of its transitions in turn and names the
+one that is taken. Nothing is moved, so no callback, queue or error policy of the library is ever involved.
+Everything is validated before it is compiled, because unknown names would be accepted there.
 
 Which candidates an event has in a leaf, and in which order, is ``Workflow.candidates``.
 """
@@ -13,25 +13,35 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import transitions
 
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import Candidates, State, Transition
+from fsm_agent.step import NOTHING, Event
 from fsm_agent.workflow import Workflow, lineage
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
 
 
 class Scene(NamedTuple):
-    """What guards may look at."""
+    """What expressions may look at."""
 
     data: Mapping[str, Json]
-    #: payload, ``name`` and ``by``
-    event: Mapping[str, Json]
+    #: ``None`` where nothing has happened, as for the arguments of an action
+    event: Event | None
     visits: Mapping[str, int]
+
+    @property
+    def facts(self) -> Mapping[str, Json]:
+        """What expressions see as ``event``."""
+        return NOTHING if self.event is None else self.event.facts
+
+
+#: a guard that is compiled
+Guard: TypeAlias = Callable[[Scene], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +82,26 @@ Decision: TypeAlias = Taken | NotAllowed | GuardsRefuse
 _NOT_ALLOWED: Final = NotAllowed()
 
 
-class _Cursor:
-    """What ``transitions`` moves instead of an agent."""
+class _Candidate(transitions.Transition):
+    """A transition that is selected, and never carried out."""
 
-    __slots__ = ("scene", "state", "taken")
-
-    def __init__(self, state: str, scene: Scene) -> None:
-        self.state, self.scene = state, scene
-        self.taken: Taken | None = None
+    def __init__(self, move: Move, source: str, guard: Guard | None) -> None:
+        super().__init__(source, move.target)
+        self.guard, self.taken = guard, Taken(move)
 
 
-class _Selecting(transitions.Transition):
-    """A transition that is chosen, not carried out."""
+class _Selector(transitions.core.Event):
+    """An event of which only the choice between its transitions is left: the library's own makes an object of what
+    happens and goes through callbacks, a queue and a log, which costs twenty times as much."""
 
-    def __init__(self, source: str, dest: str, *, conditions: list[Callable[..., bool]], chosen: Taken) -> None:
-        super().__init__(source, dest, conditions=cast("Any", conditions))
-        self.chosen = chosen
-
-    def execute(self, event_data: Any) -> bool:
-        if not self._eval_conditions(event_data):
-            return False
-        event_data.model.taken = self.chosen
-        return True
+    def trigger(self, leaf: str, scene: Scene) -> Taken | None:  # type: ignore[override]
+        """The first transition out of ``leaf`` whose guard holds, if there is one."""
+        candidates: list[Any] = self.transitions[leaf]
+        for candidate in candidates:
+            if candidate.guard is None or candidate.guard(scene):
+                taken: Taken = candidate.taken
+                return taken
+        return None
 
 
 class Machine:
@@ -120,23 +128,18 @@ class Machine:
         moves = tuple(_move(self.workflow, leaf, each) for each in candidates)
         self._table[leaf.path][event] = moves
         if event not in self._machine.events:
-            self._machine.events[event] = transitions.core.Event(event, self._machine)
+            self._machine.events[event] = _Selector(event, self._machine)
         for move in moves:
-            self._machine.events[event].add_transition(
-                _Selecting(leaf.path, move.target, conditions=self._conditions(move, event), chosen=Taken(move))
-            )
+            self._machine.events[event].add_transition(_Candidate(move, leaf.path, self._guard(move, event)))
 
-    def _conditions(self, move: Move, event: str) -> list[Callable[..., bool]]:
+    def _guard(self, move: Move, event: str) -> Guard | None:
         text = move.transition.when
         if text is None:
-            return []
-        guard = self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
-
-        def holds(event_data: Any) -> bool:
-            scene: Scene = event_data.model.scene
-            return guard.holds(scene.data, scene.event, scene.visits)
-
-        return [holds]
+            return None
+        expression = self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
+        if any(name.startswith("event.") for name in expression.mentions):
+            return lambda scene: expression.holds(scene.data, scene.facts, scene.visits)
+        return lambda scene: expression.holds(scene.data, NOTHING, scene.visits)
 
     def decide(self, state: str, event: str, scene: Scene) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
@@ -146,9 +149,8 @@ class Machine:
         moves = self._table[state].get(event)
         if moves is None:
             return _NOT_ALLOWED
-        cursor = _Cursor(state, scene)
-        self._machine.events[event].trigger(cursor)
-        return cursor.taken or GuardsRefuse(tuple(move.transition.when or "true" for move in moves))
+        taken: Taken | None = self._machine.events[event].trigger(state, scene)
+        return taken or GuardsRefuse(tuple(move.transition.when or "true" for move in moves))
 
     def moves(self, state: str, event: str) -> tuple[Move, ...]:
         """The candidates of an event in a leaf, in the order in which they are tried."""

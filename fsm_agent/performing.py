@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.outside import Ledger, Outside
@@ -79,23 +77,33 @@ class Performing:
         except ActionError as error:
             return Missing(str(error), await self._store.now())
         wait = waiting_on(asyncio.get_running_loop()) if action.mode is Mode.THREAD else None
-        outside = Outside(self._ledger, effect.head, wait=wait)
-        return await outside.judged(await self._acted(action, effect, outside))
-
-    async def _acted(self, action: Action, effect: Act, outside: Outside) -> Acted:
+        outside = Outside(self._ledger, effect.head, wait)
         began = perf_counter()
         try:
-            returned = await self._on_shift(effect.head, lambda: attempt(action, effect, outside, self.surroundings))
-        except Superseded:
-            raise
+            returned = await self._called(action, effect, outside)
         except OutOfTime:
-            return await self._out_of_time(effect, _ms_since(began))
-        except SystemExit as error:
-            exits = RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}")
-            return failure_of(exits, await self._store.now(), _ms_since(began))
+            reply = await self._out_of_time(effect, _ms_since(began))
         except Exception as error:
-            return failure_of(error, await self._store.now(), _ms_since(began))
-        return returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
+            reply = failure_of(error, await self._store.now(), _ms_since(began))
+        else:
+            reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
+        return await outside.judged(reply) if outside.went_wrong else reply
+
+    async def _called(self, action: Action, effect: Act, outside: Outside) -> Any:
+        """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if
+        somebody else takes the agent over."""
+        if self._is_closed:
+            await self._turn_away(effect.head)
+        shift = self._begun(effect.head)
+        try:
+            return await attempt(action, effect, outside, self.surroundings)
+        except asyncio.CancelledError:
+            return await self._cancelled(shift)
+        except SystemExit as error:
+            raise RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}") from None
+        finally:
+            outside.close()
+            self._end(shift)
 
     async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
@@ -106,32 +114,38 @@ class Performing:
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
         while (now_ms := await self._store.now()) < until_ms:
-            seconds = (until_ms - now_ms) / 1000
-            await self._on_shift(head, partial(asyncio.sleep, seconds))
+            if self._is_closed:
+                await self._turn_away(head)
+            shift = self._begun(head)
+            try:
+                await asyncio.sleep((until_ms - now_ms) / 1000)
+            except asyncio.CancelledError:
+                await self._cancelled(shift)
+            finally:
+                self._end(shift)
         return now_ms
 
-    async def _on_shift(self, head: Head, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Await ``work()`` while the lease is kept; raises ``Superseded`` if somebody else takes the agent over."""
-        if self._is_closed:
-            await self._give_up(head)
+    async def _cancelled(self, shift: _Shift) -> NoReturn:
+        """Raise what it means that the task was cancelled: the lease is given up if the whole process is to stop."""
+        if shift.is_cancelled:
+            await self._give_up(shift.head)
             raise asyncio.CancelledError
-        shift = self._shifts[head.id] = self._begun(head)
-        try:
-            return await work()
-        except asyncio.CancelledError:
-            if shift.is_cancelled:
-                await self._give_up(head)
-                raise
-            if shift.is_interrupted:
-                raise Superseded from None
-            raise RuntimeError("what the action awaited was cancelled") from None
-        finally:
-            if shift.is_interrupted:
-                shift.task.uncancel()
-            if self._shifts.get(head.id) is shift:
-                del self._shifts[head.id]
-            if shift.ended is not None:
-                shift.ended.set()
+        if shift.is_interrupted:
+            raise Superseded from None
+        raise RuntimeError("what the action awaited was cancelled") from None
+
+    def _end(self, shift: _Shift) -> None:
+        if shift.is_interrupted:
+            shift.task.uncancel()
+        if self._shifts.get(shift.head.id) is shift:
+            del self._shifts[shift.head.id]
+        if shift.ended is not None:
+            shift.ended.set()
+
+    async def _turn_away(self, head: Head) -> NoReturn:
+        """Nothing begins here any more."""
+        await self._give_up(head)
+        raise asyncio.CancelledError
 
     def _begun(self, head: Head) -> _Shift:
         """A new shift of the present task; raises ``Superseded`` if a later epoch is at work here already."""
@@ -142,7 +156,8 @@ class Performing:
         assert task is not None  # noqa: S101 - coroutines run in tasks
         if self._beat is None:
             self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
-        return _Shift(head, task, task.cancelling())
+        shift = self._shifts[head.id] = _Shift(head, task, task.cancelling())
+        return shift
 
     async def _give_up(self, head: Head) -> None:
         """Release a lease; one that the store does not let go of runs out."""

@@ -10,6 +10,7 @@ import transitions
 
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.machine import GuardsRefuse, Machine, NotAllowed, Scene, Taken, timer_event
+from fsm_agent.step import Event
 from tests.running import flow
 
 FLOW = flow("""
@@ -33,7 +34,7 @@ MACHINE = Machine(FLOW)
 
 
 def scene(n: Any = 0) -> Scene:
-    return Scene({"n": n, "names": []}, {"name": "go", "by": None}, {})
+    return Scene({"n": n, "names": []}, Event("go"), {})
 
 
 def test_deciding_answers_taken_not_allowed_or_refused_and_changes_nothing() -> None:
@@ -89,8 +90,8 @@ def test_a_guard_must_give_true_or_false() -> None:
     machine = Machine(loose)
     for value in ("yes", 1, [1], None):
         with pytest.raises(ExpressionFailed, match="a guard must give true or false"):
-            machine.decide("a", "go", Scene({"flag": value}, {}, {}))
-    assert isinstance(machine.decide("a", "go", Scene({"flag": True}, {}, {})), Taken)
+            machine.decide("a", "go", Scene({"flag": value}, None, {}))
+    assert isinstance(machine.decide("a", "go", Scene({"flag": True}, None, {})), Taken)
 
 
 def test_the_library_below_is_told_neither_to_move_objects_of_ours_nor_to_log(caplog: pytest.LogCaptureFixture) -> None:

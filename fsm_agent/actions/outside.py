@@ -94,8 +94,8 @@ class Outside:
         self,
         ledger: Ledger,
         head: Head,
-        *,
         wait: Wait | None = None,
+        *,
         thread: Callable[[Callable[[], Any], str], Awaitable[Any]] = in_thread,
     ) -> None:
         self._ledger = ledger
@@ -104,8 +104,13 @@ class Outside:
         self._thread = thread
         self._uses: dict[str, int] = {}
         self._is_closed = False
-        #: what decides about the attempt, whatever the action makes of it
+        #: see ``went_wrong``
         self._verdict: Exception | None = None
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether something decides about the attempt, whatever the action makes of it."""
+        return self._verdict is not None
 
     @property
     def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:

@@ -14,6 +14,7 @@ from fsm_agent.engine.effects import Disband, Effect, ReadHead, ReadHistory, Rec
 from fsm_agent.engine.live import Live, Proposal, cancel, park, refuse, take
 from fsm_agent.engine.reporting import problem_of
 from fsm_agent.engine.session import Desk, Flow, write
+from fsm_agent.engine.steady import work_steadily
 from fsm_agent.engine.working import is_backing_off, work
 from fsm_agent.errors import (
     Conflict,
@@ -39,6 +40,7 @@ def drive(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
             yield from _leave_if_orphaned(desk, live, live.head.parent)
         while (turn := _next_turn(desk, live)) is not None:
             yield from turn
+            yield from work_steadily(desk, live)
         if live.lease is not None:
             yield Release(live.head.id, live.head.epoch)
             live.lease = None

@@ -184,7 +184,8 @@ class Act(NamedTuple):
     insight: Insight
 
 
-Effect: TypeAlias = (
+#: all but the two that make up a step
+OtherEffect: TypeAlias = (
     Now
     | Load
     | ReadHistory
@@ -206,10 +207,9 @@ Effect: TypeAlias = (
     | ReadUser
     | Disband
     | Tell
-    | Act
     | Creation
-    | Commit
 )
+Effect: TypeAlias = Act | Commit | OtherEffect
 
 
 class Emitted(NamedTuple):

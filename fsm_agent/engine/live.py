@@ -44,8 +44,7 @@ class Live:
 
     def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
         """What expressions see: the data, or a draft of it, and the event."""
-        values: Mapping[str, Json] = self.folded.values if data is None else View(data)
-        return Scene(values, {} if event is None else event.facts, self.head.visits)
+        return Scene(self.folded.values if data is None else View(data), event, self.head.visits)
 
 
 class Proposal(NamedTuple):
@@ -78,38 +77,41 @@ def take(
     program, head = live.program, live.head
     data = live.draft() if data is None else data
     view = View(data)
-    written = written or program.changes(move, event, view, head.visits)
-    for name, value in written.assign.items():
-        data[name] = value
-    for name, item in written.append.items():
-        _append(data, name, item)
+    if written is None and (move.transition.assign or move.transition.append):
+        written = program.changes(move, event, view, head.visits)
+    if written is not None:
+        _write(data, written)
     delta = changes(data)
-    program.data_rules.check(delta, view)
+    if delta:
+        program.data_rules.check(delta, view)
     unfolded = head.unfolded + step_weight(delta)
     if move.is_internal:
         moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
     else:
         moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
-    if event.name != "cancel":  # to stop an agent must work above all when it has gone too far
+    if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     step = Step(
-        version=head.version + 1,
-        kind=kind,
-        event=event.name,
-        payload=event.payload,
-        source=head.state,
-        target=moved.state,
-        at_ms=live.now_ms,
-        delta=delta,
-        by=event.by,
-        duration_ms=duration_ms,
-        entered=0 if move.is_internal else len(move.entered),
+        moved.version,
+        kind,
+        event.name,
+        event.payload,
+        head.state,
+        moved.state,
+        live.now_ms,
+        delta,
+        event.by,
+        duration_ms,
+        None,
+        len(move.entered),
     )
     return Proposal(told(program, moved, view), step)
 
 
 def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the progress that the data tell, as they are from then on."""
+    if not program.has_progress:
+        return head
     progress = program.progress(values, head.visits)
     return head if progress == head.progress else head._replace(progress=progress)
 
@@ -117,6 +119,13 @@ def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
 def step_weight(delta: Delta) -> int:
     """What a step adds to the bytes that a snapshot would save."""
     return _ROW_WEIGHT + foldable_weight(delta)
+
+
+def _write(data: Data, written: Changes) -> None:
+    for name, value in written.assign.items():
+        data[name] = value
+    for name, item in written.append.items():
+        _append(data, name, item)
 
 
 def _append(data: Data, name: str, item: Json) -> None:
@@ -152,22 +161,16 @@ def enter(
     visits = dict(head.visits)
     for path in move.entered:
         visits[path] = visits.get(path, 0) + 1
-    scene = Scene(view, {}, visits)
-    version = head.version + 1
-    return head._replace(
-        version=version,
-        updated_ms=live.now_ms,
-        state=leaf.path,
-        status=Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
+    scene = Scene(view, None, visits)
+    return head.entered(
+        leaf.path,
+        Status(leaf.outcome) if leaf.final else Status.RUNNING if leaf.do else Status.WAITING,
+        at_ms=live.now_ms,
         visits=visits,
-        timers=_rearmed(live, move, fired) if head.timers or program.has_timers else (),
+        timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(move.entered) else (),
         asked=program.asked(leaf, scene) if leaf.ask else None,
-        activation=version if leaf.do else 0,
-        attempts=0,
-        retry_ms=None,
         output=program.entry_values(leaf.output, scene) if leaf.output else None,
         problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
-        is_exempt=False,
         unfolded=unfolded,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.delta import own
@@ -31,6 +32,13 @@ class Changes:
     append: Mapping[str, Json]
 
 
+class SteadyAction(NamedTuple):
+    """The action of users' own in a state that declares nothing more of it than a timeout."""
+
+    do: str
+    timeout_ms: int | None
+
+
 class Program:
     """Everything that can be known of a workflow before an agent of it lives."""
 
@@ -48,15 +56,18 @@ class Program:
         self.data_rules = DataRules(workflow.data, model=model)
         self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow)
-        self._has_progress = workflow.progress != NO_PROGRESS
+        self.has_progress = workflow.progress != NO_PROGRESS
+        limits = workflow.limits
+        self.is_limited = limits.steps is not None or limits.wall_time is not None or bool(limits.visits)
+        #: whether agents of it may start others as part of their work
+        self.has_families = any(state.do == HAS_CHILDREN for state in workflow.by_path.values())
+        #: states that have timers
+        self.timed = frozenset(path for path, state in workflow.by_path.items() if state.after)
+        self.steady_actions = _steady_actions(workflow)
         self._timers: dict[tuple[str, str], tuple[int, Timer]] = {}
         for state in workflow.by_path.values():
             for timer in state.after:
                 self._timers[state.path, timer.duration.text] = (len(self._timers), timer)
-
-    @property
-    def has_timers(self) -> bool:
-        return bool(self._timers)
 
     def state(self, path: str) -> State:
         return self.workflow.by_path[path]
@@ -78,9 +89,7 @@ class Program:
     def changes(self, move: Move, event: Event, data: Mapping[str, Json], visits: Mapping[str, int]) -> Changes:
         """The values a transition writes; all see the same data."""
         transition = move.transition
-        if not transition.assign and not transition.append:
-            return _NO_CHANGES
-        scene = Scene(data, event.facts, visits)
+        scene = Scene(data, event, visits)
         return Changes(
             {field: self._value(value, event.name, scene) for field, value in transition.assign.items()},
             {field: self._value(value, event.name, scene) for field, value in transition.append.items()},
@@ -90,7 +99,7 @@ class Program:
         """A string is CEL, anything else is itself."""
         if not isinstance(value, str):
             return value
-        return self.guards.compile(value, event=event).evaluate(scene.data, scene.event, scene.visits)
+        return self.guards.compile(value, event=event).evaluate(scene.data, scene.facts, scene.visits)
 
     def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
         """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
@@ -132,10 +141,10 @@ class Program:
 
     def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
         """How far an agent with these data has come, as far as that is declared and can be told."""
-        if not self._has_progress:
+        if not self.has_progress:
             return None
         rule = self.workflow.progress
-        scene = Scene(values, {}, visits)
+        scene = Scene(values, None, visits)
         goal, current = self._told(rule.goal, scene), self._told(rule.current, scene)
         return Progress(
             goal=None if goal is None else str(goal),
@@ -173,14 +182,22 @@ class Program:
         return isinstance(event, str) and event in self.workflow.events
 
 
+def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
+    """See ``engine.steady``: leaf -> its action, where nothing has to be found out before each attempt."""
+    if workflow.user or workflow.limits.wall_time is not None:
+        return {}
+    return {
+        leaf.path: SteadyAction(leaf.do, leaf.timeout.ms if leaf.timeout else None)
+        for leaf in workflow.leaves
+        if leaf.do is not None and leaf.do not in BUILT_INS and not leaf.with_
+    }
+
+
 def _count(steps: Json) -> int | None:
     """Of a list of steps its length."""
     if isinstance(steps, list):
         return len(steps)
     return int(steps) if isinstance(steps, int | float) and not isinstance(steps, bool) else None
-
-
-_NO_CHANGES = Changes({}, {})
 
 
 def model_rule(validate: Callable[[Mapping[str, Json]], object]) -> Callable[[Mapping[str, Json]], None]:

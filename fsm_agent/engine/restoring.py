@@ -75,7 +75,7 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
     ``ExpressionFailed`` if the question cannot be put any more."""
     parts, workflow, leaf = step.payload, program.workflow, program.state(step.target)
     status, visits = Status(parts["status"]), parts.get("visits", {})
-    scene = Scene(values, {}, visits)
+    scene = Scene(values, None, visits)
     return head._replace(
         workflow=workflow.name,
         workflow_version=workflow.version,

@@ -84,26 +84,19 @@ def write(
 
     Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
     """
-    lease = _kept_lease(desk, live) if desk.drives and proposal.head.status is Status.RUNNING else None
-    head, snapshot = _folding(live, proposal.head)
-    head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
+    head, step, said, user = proposal
+    lease = _kept_lease(desk, live) if desk.drives and head.status is Status.RUNNING else None
+    snapshot = None
+    if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
+        head, snapshot = _folding(live, head)
+    if head.parent is not None or live.program.has_families or live.head.children or repins:
+        head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield Commit(
-        head,
-        proposal.step,
-        epoch,
-        lease,
-        snapshot,
-        dequeue,
-        key,
-        fingerprint,
-        settlement,
-        repins,
-        proposal.said,
-        proposal.user,
+        head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user
     )
-    live.folded.take(proposal.step.version, proposal.step.delta)
-    if committed != (head.epoch, head.queued):
+    live.folded.take(step.version, step.delta)
+    if committed.epoch != head.epoch or committed.queued != head.queued:
         head = head._replace(epoch=committed.epoch, queued=committed.queued)
     live.head, live.lease, live.is_idle = head, lease, False
     if dequeue is not None:
@@ -128,8 +121,6 @@ def _with_kin(desk: Desk, live: Live, head: Head, *, is_joined: bool, repins: bo
 def _folding(live: Live, head: Head) -> tuple[Head, Snapshot | None]:
     """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
     step, so that it costs nothing if the step is refused."""
-    if head.unfolded <= max(head.fold_at, _SMALLEST_FOLD):
-        return head, None
     fold_at = 2 * snapshot_weight(live.folded)
     if head.unfolded <= fold_at:
         return head._replace(fold_at=fold_at), None

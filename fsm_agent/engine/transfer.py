@@ -43,7 +43,7 @@ class Transfer:
     def head(self) -> Head:
         """The head after the step. Raises ``ExpressionFailed`` and ``DataInvalid`` where the definition fails on the
         data."""
-        leaf, workflow, scene = self.leaf, self.program.workflow, Scene(self.values, {}, self.visits)
+        leaf, workflow, scene = self.leaf, self.program.workflow, Scene(self.values, None, self.visits)
         moved = self.before._replace(
             workflow_version=workflow.version,
             definition=workflow.hash,

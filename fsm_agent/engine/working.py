@@ -43,7 +43,7 @@ from fsm_agent.errors import (
     Refused,
     UserConflict,
 )
-from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.machine import GuardsRefuse, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.record import Record
 from fsm_agent.state import Retry, State
@@ -53,6 +53,9 @@ from fsm_agent.wording import listed
 
 #: How often a step is tried that others keep from committing by changing the same user.
 _PATIENCE: Final = 200
+
+#: with which an agent is parked whose action has named no event
+_ERROR: Final = Event("error")
 
 
 def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
@@ -78,11 +81,9 @@ def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
     until_ms = min((at_ms for at_ms in (ends_at, bound and bound.at_ms) if at_ms is not None), default=None)
     attempt, insight = head.attempts + 1, Insight(live, data, notes, stays=desk.stays)
     reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
-    live.now_ms = max(live.now_ms, reply.now_ms)
-    if isinstance(reply, Paused):
-        yield from _paused(live, reply.until_ms if bound is None else min(reply.until_ms, bound.at_ms))
-    else:
-        yield from _settled(desk, live, reply, data, notes)
+    if isinstance(reply, Paused) and bound is not None:
+        reply = reply._replace(until_ms=min(reply.until_ms, bound.at_ms))
+    yield from concluded(desk, live, reply, data, notes)
 
 
 def is_backing_off(live: Live) -> bool:
@@ -137,8 +138,9 @@ def _begun_ms(live: Live) -> Generator[Effect, Any, int]:
     return begun[-1] if begun else live.head.updated_ms
 
 
-def _settled(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
+def concluded(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
     """What becomes of an attempt."""
+    live.now_ms = max(live.now_ms, reply.now_ms)
     match reply:
         case Emitted() | Asks():
             yield from _ended(desk, live, reply, data, notes)
@@ -148,7 +150,9 @@ def _settled(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> 
             yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
         case Doubtful():
             yield from write(desk, live, spent(park(live, Event("error"), reply.problem), notes))
-        case Paused() | Overdue():
+        case Paused(until_ms):
+            yield from _paused(live, until_ms)
+        case Overdue():
             return
 
 
@@ -165,7 +169,7 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
     """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
     is made again, on what is remembered now."""
     for _ in range(_PATIENCE):
-        proposal = _proposed(live, reply, data, notes)
+        proposal = proposed(live, reply, data, notes)
         try:
             yield from write(desk, live, proposal, is_joined=notes.is_joined)
         except UserConflict as error:
@@ -181,20 +185,18 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
     yield from _failed(desk, live, Failed(("UserConflict",), message, live.now_ms, reply.duration_ms), notes)
 
 
-def _proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal:
+def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal:
     """The step; what the action may not name or ask is an ``error``."""
-    event = Event(str(reply.event)) if isinstance(reply, Emitted) else Event("error")
+    event = _ERROR
     try:
         if isinstance(reply, Asks):
             return noted(live, asked(live, reply, data), notes)
         event = _named_event(live, reply)
-        match live.program.decide(live.head.state, event, live.scene(event, data)):
-            case Taken(move):
-                return noted(live, take(live, event, move, data=data, duration_ms=reply.duration_ms), notes)
-            case GuardsRefuse(guards):
-                why = f", because no guard held: {listed(guards)}"
-            case NotAllowed():
-                why = ""
+        decision = live.program.decide(live.head.state, event, live.scene(event, data))
+        if isinstance(decision, Taken):
+            return noted(live, take(live, event, decision.move, data=data, duration_ms=reply.duration_ms), notes)
+        guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
+        why = f", because no guard held: {listed(guards)}" if guards else ""
         raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
     except (ExpressionFailed, LimitExceeded) as error:
         return spent(park(live, event, problem_of(error)), notes)
@@ -203,13 +205,14 @@ def _proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pr
 
 
 def _named_event(live: Live, reply: Emitted) -> Event:
-    program, state = live.program, live.head.state
-    if not program.knows(reply.event) or (reply.emits is not None and reply.event not in reply.emits):
-        emits = _emittable(live) if reply.emits is None else sorted(reply.emits)
-        raise IllegalEvent(reply.event, state, emits, why=f" as what action {program.state(state).do!r} returns")
+    """What the action says has happened; raises ``IllegalEvent`` and ``PayloadInvalid``."""
+    program, name = live.program, reply.event
+    if not program.knows(name) or (reply.emits is not None and name not in reply.emits):
+        emits, state = _emittable(live) if reply.emits is None else sorted(reply.emits), live.head.state
+        raise IllegalEvent(name, state, emits, why=f" as what action {program.state(state).do!r} returns")
     if not isinstance(reply.payload, dict):
-        raise PayloadInvalid(reply.event, [f"it is {type(reply.payload).__name__}, and must be a dict"])
-    return Event(reply.event, program.payload_rules.complete(reply.event, reply.payload))
+        raise PayloadInvalid(name, [f"it is {type(reply.payload).__name__}, and must be a dict"])
+    return Event(name, program.payload_rules.complete(name, reply.payload))
 
 
 def _emittable(live: Live) -> list[str]:

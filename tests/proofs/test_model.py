@@ -15,7 +15,7 @@ from fsm_agent.delta import fold
 from fsm_agent.dialect import read_document
 from fsm_agent.errors import Refused
 from fsm_agent.machine import GuardsRefuse, Machine, NotAllowed, Scene, Taken
-from fsm_agent.step import StepKind
+from fsm_agent.step import Event, StepKind
 from fsm_agent.testing.drive import Drive
 
 from .documents import DATA, DEEDS, EVENTS, FINALS, OUTCOMES, documents
@@ -114,7 +114,7 @@ class Pair:
     def _agree_on_what_may_happen(self) -> None:
         for event in (*EVENTS, "error", "timeout", "cancel", "after"):
             payload = PAYLOADS.get(event, {})
-            scene = Scene(self.model.data, {**payload, "name": event, "by": None}, self.model.visits)
+            scene = Scene(self.model.data, Event(event, payload), self.model.visits)
             offered = self.table.candidates(self.model.leaf, event)
             expected = choose(offered, payload, self.model.data, self.model.visits)
             match self.machine.decide(self.model.leaf, event, scene):

@@ -1,0 +1,61 @@
+"""The steady path: attempt after attempt of an agent of which nothing but work is to be expected. Pure.
+
+``drive`` asks before each attempt what comes next, and ``work`` what the attempt needs. For most steps of most
+agents all of these questions have an answer that is known beforehand, and asking them takes longer than deciding
+the step. So this path leaves them out, for as long as the answers cannot be others:
+
+==============================================  =========================================================
+what the general path asks                      why it need not be asked here
+==============================================  =========================================================
+is an event queued, a timer due?                none is: ``_is_steady`` looks before each attempt
+does a backoff run, or a pause?                 ``retry_ms`` would say so
+is something owed to parent or children?        ``children`` would say so
+what is the action given under ``with``?        nothing is declared (``Program.steady_actions``)
+what is remembered of the user?                 nothing is declared
+when is its time over?                          nothing is declared but a timeout for each attempt
+which requests to models were counted before?   the agent has made none
+==============================================  =========================================================
+
+Whatever else happens to be the case, the general path goes on, from the same agent in hand: nothing is decided here
+that is not decided there. It is also the specification: ``tests/proofs/test_steady.py`` drives random workflows by
+both, and they never differ.
+"""
+
+from __future__ import annotations
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.engine.effects import Act, Acted, Emitted
+from fsm_agent.engine.insight import Insight
+from fsm_agent.engine.live import Live
+from fsm_agent.engine.session import Desk, Flow, write
+from fsm_agent.engine.working import concluded, proposed
+from fsm_agent.notes import Notes
+
+
+def work_steadily(desk: Desk, live: Live) -> Flow:
+    """Attempts and their steps, until the general path has something to ask."""
+    actions = live.program.steady_actions
+    while (action := actions.get(live.head.state)) is not None and _is_steady(live, live.head):
+        head, data, notes = live.head, live.draft(), Notes()
+        insight = Insight(live, data, notes, desk.stays)
+        reply: Acted = yield Act(
+            head, action.do, {}, data, live.now_ms, head.attempts + 1, action.timeout_ms, None, notes, insight
+        )
+        if type(reply) is Emitted and notes.is_blank:  # then nobody can have changed the same user
+            live.now_ms = max(live.now_ms, reply.now_ms)
+            yield from write(desk, live, proposed(live, reply, data, notes), is_joined=notes.is_joined)
+        else:
+            yield from concluded(desk, live, reply, data, notes)
+
+
+def _is_steady(live: Live, head: Head) -> bool:
+    """Whether the agent has its work to do, and nothing else."""
+    return not (
+        head.status is not Status.RUNNING
+        or live.queue
+        or live.is_idle
+        or head.timers
+        or head.retry_ms is not None
+        or head.children
+        or head.usage.requests
+    )
