@@ -7,7 +7,7 @@ against the table of its definition, a rewind against the version that it names,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Head, Status
@@ -187,7 +187,7 @@ def _nameless(told: Any, kept: Any) -> Any:
     if told is None or kept is None or len(told.to) != len(kept.to):
         return told
     to = tuple(ERASED if now == ERASED else then for then, now in zip(told.to, kept.to, strict=True))
-    return replace(told, to=to)
+    return told._replace(to=to)
 
 
 def _fields(version: int | None, told: Mapping[str, Json], kept: Mapping[str, Json], why: str) -> Iterator[Mismatch]:
