@@ -16,6 +16,7 @@ from fsm_agent import driver, eventloop
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.record import Commit, Committed
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.sync import Runner
 from fsm_agent.testing.clock import FakeClock
@@ -142,14 +143,20 @@ def test_an_observer_that_calls_its_runner_is_told_so(tmp_path: Path) -> None:
         assert runner.get("a").state == "idle"
 
 
-def test_ctrl_c_cuts_no_step_in_two(tmp_path: Path) -> None:
-    def press(_: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
+class Pressed(SqliteStore):
+    """Somebody presses Ctrl-C just before a step is written."""
 
-    with Runner(SqliteStore(tmp_path / "agents.db"), observe=press) as runner:
+    async def commit(self, commit: Commit) -> Committed:
+        signal.raise_signal(signal.SIGINT)
+        return await super().commit(commit)
+
+
+def test_ctrl_c_cuts_no_step_in_two(tmp_path: Path) -> None:
+    with Runner(Pressed(tmp_path / "agents.db")) as runner:
+        runner.start(FLOW, id="a")
         with pytest.raises(KeyboardInterrupt):
-            runner.start(FLOW, id="a")
-        assert runner.get("a").version == 1
+            runner.send("a", "note", {"text": "x"})
+        assert runner.get("a").data["note"] == "x"
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
