@@ -20,12 +20,10 @@ from fsm_agent import Runner, open_store
 TIMEOUT_S: Final = 120
 
 _DELIVER = """
-import asyncio
-from fsm_agent import Runner, open_store
-async def deliver():
-    async with Runner(open_store({url!r})) as runner:
-        await runner.send({agent!r}, "poke")
-asyncio.run(deliver())
+from fsm_agent import open_store
+from fsm_agent.sync import Runner
+with Runner(open_store({url!r})) as runner:
+    runner.send({agent!r}, "poke")
 """
 
 

@@ -8,7 +8,6 @@ What is made anew at every step is a ``NamedTuple``: as immutable as a frozen da
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,8 +49,7 @@ ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 Delivery: TypeAlias = Literal["applied", "queued", "duplicate"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """The part of a question that is rendered once, on entry; the rest stands in the definition."""
 
     prompt: str
@@ -82,8 +80,7 @@ class Question:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ArmedTimer:
+class ArmedTimer(NamedTuple):
     """A timer that entering ``state`` armed, due at ``due_ms``; ``label`` is its duration as written."""
 
     state: str
@@ -91,8 +88,7 @@ class ArmedTimer:
     due_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why an agent failed or is parked. ``held`` is the event it was parked with, to be retried."""
 
     type: str
@@ -119,6 +115,8 @@ def child_id(parent_id: str, activation: int, number: int) -> str:
     whole = f"{parent_id}.{tail}"
     if len(whole) <= LONGEST_ID:
         return whole
+    import hashlib
+
     digest = hashlib.sha256(parent_id.encode()).hexdigest()[:16]
     return f"{parent_id[: LONGEST_ID - len(tail) - 18]}-{digest}.{tail}"
 

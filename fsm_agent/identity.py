@@ -7,7 +7,7 @@ from typing import Final
 
 from fsm_agent.errors import IdInvalid
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 
 
 def new_id() -> str:
@@ -18,6 +18,6 @@ def new_id() -> str:
 
 def checked_id(text: str) -> str:
     """``text`` if it may be an id; raises ``IdInvalid``."""
-    if _ID.fullmatch(text) is None:
+    if re.fullmatch(_ID, text) is None:
         raise IdInvalid(text)
     return text

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """The process that drives an agent; ``started_ms`` tells it from a later one with the same pid."""
 
     host: str
@@ -17,8 +16,7 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """Who drives, and until when unless renewed."""
 
     holder: Holder

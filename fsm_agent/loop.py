@@ -5,11 +5,11 @@ A flow may be cut between any two effects, by a crash or by Ctrl-C: what was com
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, assert_never
 
+from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.engine import effects as ask
@@ -17,8 +17,8 @@ from fsm_agent.engine import intake
 from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
 from fsm_agent.errors import AgentNotFound, FsmAgentError
+from fsm_agent.hands import Hands
 from fsm_agent.kin import Kin
-from fsm_agent.performing import Hands
 from fsm_agent.portrait import portray
 from fsm_agent.processes import is_alive, this_process
 from fsm_agent.record import Commit, Creation
@@ -112,7 +112,7 @@ class EffectLoop:
                     reply = await self.perform(effect)
                 except Exception as raised:
                     error = raised
-                    await asyncio.sleep(0)  # whoever was faster goes on, so that another try finds a store at rest
+                    await eventloop.give_way()  # whoever was faster goes on: another try finds a store at rest
         except StopIteration as stop:
             return stop.value
         finally:
@@ -192,7 +192,7 @@ class EffectLoop:
             self._observe(commit.head)
         self._commits += 1
         if self._commits % _STEPS_PER_TURN == 0:
-            await asyncio.sleep(0)
+            await eventloop.give_way()
         return committed
 
     async def _head(self, agent_id: str) -> Head | None:

@@ -8,24 +8,24 @@ Migrations change nothing in how agents of this version behave, and so the hash 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import compact
+from fsm_agent.step import NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One entry under ``migrations``. Of the data, fields are dropped first, then renamed, then filled up; what the
     ``upcast`` gives back is the data after all."""
 
     from_version: int
     #: old path -> new path, of a state with all that is in it; both absolute
-    states: Mapping[str, str] = field(default_factory=dict)
+    states: Mapping[str, str] = NOTHING
     #: old field -> new field
-    rename: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = NOTHING
     #: field -> its value, as it is, where it is missing or null
-    default: Mapping[str, Json] = field(default_factory=dict)
+    default: Mapping[str, Json] = NOTHING
     drop: tuple[str, ...] = ()
     #: ``module:function`` of a plain function: old data in, new data out
     upcast: str | None = None

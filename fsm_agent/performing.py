@@ -7,7 +7,7 @@ import logging
 import math
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.outside import Ledger, Outside
@@ -24,25 +24,6 @@ from fsm_agent.processes import this_process
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
-
-
-class Hands(Protocol):
-    """What takes time: calling actions, and waiting."""
-
-    async def act(self, effect: Act) -> Acted:
-        """Call an action once; raises ``Superseded`` if the agent is taken over meanwhile."""
-
-    async def sleep(self, head: Head, until_ms: int) -> int:
-        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
-
-    def interrupt(self, agent_id: str, epoch: int) -> None:
-        """Stop what runs for an agent here under an epoch before this one, if anything does."""
-
-    async def settled(self, agent_id: str) -> None:
-        """Wait until nothing runs for an agent here."""
-
-    async def close(self) -> None:
-        """Stop whatever goes on in the background."""
 
 
 @dataclass(slots=True)

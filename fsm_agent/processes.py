@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import sys
 import time
 from functools import cache
 
@@ -12,7 +12,11 @@ from fsm_agent.lease import Holder
 
 @cache
 def this_host() -> str:
-    return socket.gethostname()
+    if sys.platform == "win32":
+        import socket
+
+        return socket.gethostname()
+    return os.uname().nodename  # which is that name, and costs no import
 
 
 def this_process() -> Holder:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json
 from fsm_agent.state import compact
@@ -14,8 +13,7 @@ from fsm_agent.state import compact
 Strategy: TypeAlias = Literal["drop_oldest", "keep_ends", "summarise"]
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(NamedTuple):
     """``conversation:`` of a workflow: which thread it is, and how much of it a model is shown."""
 
     #: CEL; the name of a thread that is shared. Without it, the agent's own
@@ -44,8 +42,7 @@ class Recall:
 PLAIN_RECALL: Final = Recall()
 
 
-@dataclass(frozen=True, slots=True)
-class ProgressRule:
+class ProgressRule(NamedTuple):
     """``progress:`` of a workflow: CEL over the data. ``done`` and ``remaining`` are lists of steps, or their
     number."""
 

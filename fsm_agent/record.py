@@ -14,12 +14,11 @@ from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
-from fsm_agent.step import KeyOutcome, Queued, Step
+from fsm_agent.step import NOTHING, KeyOutcome, Queued, Step
 from fsm_agent.user import UserRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The data as of ``version``, in place of the deltas up to it.
 
     ``values`` holds every field. A list that is only appended to is not repeated in it: ``values`` has what it was
@@ -28,7 +27,7 @@ class Snapshot:
 
     version: int
     values: Mapping[str, Json]
-    appended_since: Mapping[str, int] = field(default_factory=dict)
+    appended_since: Mapping[str, int] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +91,7 @@ class Committed(NamedTuple):
     queued: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """An agent as stored. ``tail`` is what ``delta.fold`` needs on top of ``snapshot``, in order of version."""
 
     head: Head
@@ -105,16 +103,14 @@ class Record:
     outcome: KeyOutcome | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some heads, in order of id, and the id to go on after, if there are more."""
 
     heads: tuple[Head, ...]
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a shortened history begins: the head and all of the data as of ``head.version``, the last that is
     forgotten. The store's own parts of the head (epoch, lease, queue) say nothing here."""
 

@@ -17,24 +17,24 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Head
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectEntry
-from fsm_agent.engine import beginning, intake, operator, travel
+from fsm_agent.engine import beginning, intake
+from fsm_agent.hands import Hands, HandsOnDemand
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
-from fsm_agent.keeping import Purged, purge
-from fsm_agent.lookback import agent_at, replay
 from fsm_agent.loop import EffectLoop
-from fsm_agent.performing import Hands, Performing
 from fsm_agent.reader import read_agent
-from fsm_agent.retention import Retention
-from fsm_agent.retrospect import Replayed, Rewound
 from fsm_agent.spoken import UNSAID, event_of, settlement_of
 from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
+    from fsm_agent.engine.travel import WentBack
     from fsm_agent.forgetting import Forgotten
+    from fsm_agent.keeping import Purged
     from fsm_agent.moving import Moves
+    from fsm_agent.retention import Retention
+    from fsm_agent.retrospect import Replayed, Rewound
 
 logger = logging.getLogger("fsm_agent")
 
@@ -62,11 +62,15 @@ class Runner:
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
         found = Surroundings() if surroundings is None else replace(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
-        performing = Performing(store, self.actions, found)
-        self._hands = hands or performing
-        self._models = found.models
+        self._surroundings = found
+        self._hands = hands or HandsOnDemand(self._performing)
         self._loop = EffectLoop(store, self.actions, self._hands, observe=observe)
         found.kinship = self._loop.kin
+
+    def _performing(self) -> Hands:
+        from fsm_agent.performing import Performing
+
+        return Performing(self.store, self.actions, self._surroundings)
 
     async def start(
         self,
@@ -168,6 +172,8 @@ class Runner:
         With ``effect``, the key of one in doubt, say what became of it: its ``result``, which is recorded, or
         ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
         """
+        from fsm_agent.engine import operator
+
         desk = self._loop.desk(drives=drive)
         said = event_of(event or "retry", payload, by)
         settlement = settlement_of(effect, event, result, not_done=not_done)
@@ -217,10 +223,13 @@ class Runner:
         A state with an action is left parked until ``unpark``. What was queued is refused on record; ``effects`` of
         the result are those begun since, which stay done. Raises ``VersionMissing``.
         """
+        from fsm_agent.engine import travel
+        from fsm_agent.retrospect import Rewound
+
         own({"by": by})
         desk = self._loop.desk(drives=drive)
         flow = travel.rewind(desk, agent_id, version, by=by, expect_version=expect_version)
-        back: travel.WentBack = await self._loop.run(flow)
+        back: WentBack = await self._loop.run(flow)
         return Rewound(await self._loop.portrait(back.delivered), back.effects)
 
     async def fork(
@@ -237,6 +246,8 @@ class Runner:
         A state with an action is left parked until ``unpark``. A repeat with the same ``key`` returns the agent that
         the first call made. Raises ``VersionMissing``.
         """
+        from fsm_agent.engine import travel
+
         own({"by": by, "key": key})
         new = new_id() if id is None else checked_id(id)
         flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
@@ -244,10 +255,16 @@ class Runner:
 
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
         """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
-        return await read_agent(self.store, agent_id) if at is None else (await agent_at(self.store, agent_id, at))[0]
+        if at is None:
+            return await read_agent(self.store, agent_id)
+        from fsm_agent.lookback import agent_at
+
+        return (await agent_at(self.store, agent_id, at))[0]
 
     async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
         """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        from fsm_agent.lookback import replay
+
         return await replay(self.store, agent_id, to)
 
     async def history(self, agent_id: str) -> Sequence[Step]:
@@ -270,6 +287,8 @@ class Runner:
 
         Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
         """
+        from fsm_agent.keeping import purge
+
         return await purge(self.store, retention, agent_ids=agent_ids, workflow=workflow, is_dry=is_dry)
 
     async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
@@ -287,7 +306,7 @@ class Runner:
         """Stop what runs here, give its leases up, hang up on models, and close the store."""
         await self._hands.close()
         try:
-            await self._models.close()
+            await self._surroundings.models.close()
         finally:
             await self.store.close()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import NOTHING
 
 Outcome: TypeAlias = Literal["done", "failed", "cancelled"]
 #: How two changes of one data field become one.
@@ -21,8 +21,7 @@ _UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_40
 _DURATION: Final = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)")
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(NamedTuple):
     """A length of time, remembered as it was written (``3d``), because diagrams and histories quote it."""
 
     text: str
@@ -40,17 +39,16 @@ class Duration:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One way out of a state for one event. Without ``target`` it is internal: nothing is left or entered."""
 
     target: str | None = None
     #: CEL; ``None`` is always true
     when: str | None = None
     #: field -> literal, or CEL when the value is a string
-    assign: Mapping[str, Json] = field(default_factory=dict)
+    assign: Mapping[str, Json] = NOTHING
     #: list field -> CEL of the one item to add
-    append: Mapping[str, str] = field(default_factory=dict)
+    append: Mapping[str, str] = NOTHING
     description: str = ""
 
     def to_json(self, *, describe: bool = True) -> dict[str, Json]:
@@ -72,16 +70,14 @@ Candidates: TypeAlias = tuple[Transition, ...]
 Handlers: TypeAlias = Mapping[str, Candidates | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """``after: {3d: ...}``: armed on entry, cleared on leaving, durable in between."""
 
     duration: Duration
     transitions: Candidates
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """How often an action is tried: ``attempts`` counts the first; delay n = min(max, backoff * 2^(n-1))."""
 
     attempts: int = 1
@@ -110,8 +106,7 @@ class Retry:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """What a state asks a person. Each of ``events`` is one possible answer; its payload schema is the form."""
 
     #: text with CEL in ``{{ }}``
@@ -128,8 +123,7 @@ class Ask:
         return cls(document["prompt"], tuple(document["events"]), document.get("to"))
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A named place. A leaf may work (``do``), ask (``ask``) or just wait; a compound state has ``states``."""
 
     #: dotted, from the top level
@@ -137,19 +131,19 @@ class State:
     description: str = ""
     do: str | None = None
     #: keyword argument of the action -> literal, or CEL when the value is a string
-    with_: Mapping[str, Json] = field(default_factory=dict)
+    with_: Mapping[str, Json] = NOTHING
     #: per attempt
     timeout: Duration | None = None
     retry: Retry | None = None
     ask: Ask | None = None
     after: tuple[Timer, ...] = ()
-    on: Handlers = field(default_factory=dict)
+    on: Handlers = NOTHING
     #: absolute path of the child that is entered first
     initial: str | None = None
     states: tuple[State, ...] = ()
     final: bool = False
     outcome: Outcome = "done"
-    output: Mapping[str, Json] = field(default_factory=dict)
+    output: Mapping[str, Json] = NOTHING
 
     @property
     def name(self) -> str:

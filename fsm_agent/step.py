@@ -7,7 +7,6 @@ the epoch by the store's clock, named ``*_ms``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -161,8 +160,7 @@ class Happened(NamedTuple):
         return f"{what} ({', '.join(self.fields)})" if self.fields else what
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """An acknowledged event that waits for the action that runs; decided in order of ``number``."""
 
     number: int
@@ -171,8 +169,7 @@ class Queued:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeyOutcome:
+class KeyOutcome(NamedTuple):
     """What became of a key: the version it led to (``None`` while queued) and what it was used for."""
 
     version: int | None

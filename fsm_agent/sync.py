@@ -1,20 +1,26 @@
-"""The same runner for blocking code: one portal thread runs the loop, every call waits for its result."""
+"""The same runner for blocking code. A call runs in the caller's thread as long as it need not wait; from the first one
+that has to, a portal thread runs an event loop, and every call waits for its result."""
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
 
+from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Head
+from fsm_agent.driver import Ended, Interrupts, held_interrupts, step
 from fsm_agent.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
 from fsm_agent.threads import Thread as AsyncThread
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -22,31 +28,71 @@ Inner = TypeVar("Inner")
 
 
 class Portal:
-    """An event loop in a thread of its own. Ctrl-C in the caller cancels what it waits for."""
+    """Calls coroutines: here, one at a time, until one has to wait; then on an event loop in a thread of its own.
 
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fsm-agent portal", daemon=True)
-        self._thread.start()
+    With ``needs_loop`` that loop runs from the first call on. Ctrl-C in the caller cancels what it waits for.
+    """
+
+    def __init__(self, *, needs_loop: bool = True) -> None:
+        self._needs_loop = needs_loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._turn = threading.Lock()
+        self._stepping: threading.Thread | None = None
 
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run a coroutine on the loop; returns or raises what it does."""
-        if threading.current_thread() is self._thread:
+        """Run a coroutine; returns or raises what it does."""
+        if threading.current_thread() in (self._thread, self._stepping):
             work.close()
             raise RuntimeError("a blocking call would wait for itself here; actions on the loop use the async Runner")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with held_interrupts() as interrupts:
+            with self._turn:
+                ended = self._stepped(work)
+            if ended is None:
+                future = self._submitted(work)
+        if ended is None:
+            return _waited_for(future, interrupts)
+        interrupts.repeat()
+        return ended.result
+
+    def _stepped(self, work: Coroutine[Any, Any, Result]) -> Ended[Result] | None:
+        """Run a coroutine here while nobody uses the loop, neither ours nor one of the caller's."""
+        if self._needs_loop or self._loop is not None or eventloop.is_running():
+            return None
+        self._stepping = threading.current_thread()
         try:
-            return future.result()
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
+            return step(work)
+        finally:
+            self._stepping = None
+
+    def _submitted(self, work: Coroutine[Any, Any, Result]) -> Future[Result]:
+        """Let the loop go on with a coroutine where it stands."""
+        import asyncio
+
+        with self._turn:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="fsm-agent portal", daemon=True)
+                self._thread.start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Stop the loop and its thread; what still runs is cancelled first."""
+        """Stop the loop and its thread, if there are any; what still runs is cancelled first."""
+        if self._loop is None or self._thread is None:
+            return
         self.call(_cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _waited_for(future: Future[Result], interrupts: Interrupts) -> Result:
+    try:
+        interrupts.repeat()
+        return future.result()
+    except KeyboardInterrupt:
+        future.cancel()
+        raise
 
 
 class _Twin(Generic[Inner]):
@@ -98,7 +144,7 @@ class Runner(_Twin[AsyncRunner]):
         surroundings: Surroundings | None = None,
     ) -> None:
         runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
-        super().__init__(runner, Portal())
+        super().__init__(runner, Portal(needs_loop=store.needs_loop))
 
     start = _blocking(AsyncRunner.start)
     send = _blocking(AsyncRunner.send)
@@ -138,6 +184,8 @@ class Runner(_Twin[AsyncRunner]):
 
 async def _cancel_all() -> None:
     """Cancel every other task and wait for it, so that leases are given up."""
+    import asyncio
+
     others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     for task in others:
         task.cancel()

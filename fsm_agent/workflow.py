@@ -6,11 +6,10 @@ both end as this, so their hashes agree. The JSON form is what a store keeps, pi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
 from fsm_agent.migration import Migration
@@ -26,6 +25,7 @@ from fsm_agent.state import (
     handlers_from_json,
     handlers_to_json,
 )
+from fsm_agent.step import NOTHING
 
 #: Events that exist in every workflow without being declared. ``after`` is the event of a due timer.
 BUILT_IN_EVENTS: Final = frozenset({"error", "timeout", "cancel", "created", "after"})
@@ -53,13 +53,12 @@ BUILT_IN_PAYLOADS: Final[Mapping[str, Mapping[str, Schema]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds on an agent's life; what is undeclared is unlimited."""
 
     steps: int | None = None
     #: state path -> how often it may be entered
-    visits: Mapping[str, int] = field(default_factory=dict)
+    visits: Mapping[str, int] = NOTHING
     #: of models, asked and answered, for all of the agent's life
     tokens: int | None = None
     #: of models, in US dollars
@@ -81,6 +80,9 @@ class Limits:
         return cls(**known)
 
 
+NO_LIMITS: Final = Limits()
+
+
 @dataclass(frozen=True)
 class Workflow:
     """States, events, transitions and data schema under a name and a version; equal by content."""
@@ -96,7 +98,7 @@ class Workflow:
     events: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
     #: transitions from every state that is not final
     on: Handlers = field(default_factory=dict)
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     #: data field -> how what two people make of it at once becomes one; without a policy the second is refused
     merge: Mapping[str, MergePolicy] = field(default_factory=dict)
     #: which thread the conversation of an agent is, and how much of it a model is shown
@@ -128,6 +130,8 @@ class Workflow:
     @cached_property
     def hash(self) -> str:
         """SHA-256, in hex, of the RFC 8785 form of the definition: what decides how an agent behaves, and no more."""
+        import hashlib
+
         import rfc8785
 
         return hashlib.sha256(rfc8785.dumps(self.to_json(describe=False))).hexdigest()

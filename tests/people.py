@@ -43,7 +43,7 @@ def merging(**policies: Any) -> Workflow:
 
 def impatient(**known: Any) -> Workflow:
     """The same, whose work is retried or has a timeout."""
-    learning = replace(TASTES.by_path["learning"], **known)
+    learning = TASTES.by_path["learning"]._replace(**known)
     states = tuple(learning if state.name == "learning" else state for state in TASTES.states)
     return replace(TASTES, states=states)
 

@@ -178,7 +178,7 @@ def test_bad_data_beside_a_question_are_an_error() -> None:
 
 
 def test_a_question_beyond_the_limit_of_steps_parks_the_agent() -> None:
-    run = drive(replace(HAGGLE, limits=replace(HAGGLE.limits, steps=1)), actions={"haggle": haggle})
+    run = drive(replace(HAGGLE, limits=HAGGLE.limits._replace(steps=1)), actions={"haggle": haggle})
     assert (run.status, run.agent.error["type"]) == (Status.PARKED, "LimitExceeded")
     assert run.unpark().prompt == "6 for tea?", "an operator lets it go on"
 

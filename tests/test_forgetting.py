@@ -168,7 +168,7 @@ async def test_an_error_keeps_its_type_and_loses_its_message(kind: str, tmp_path
 
 @on_loop
 async def test_a_parked_agent_loses_why_and_what_it_was_parked_with() -> None:
-    limited = replace(TRIP, limits=replace(TRIP.limits, steps=4))
+    limited = replace(TRIP, limits=TRIP.limits._replace(steps=4))
     async with Runner(open_store("memory://"), actions=[plan]) as runner:
         await runner.start(limited, "asked_for", {"wish": WISH, "persons": 1}, id="a", user="ana", by="ana")
         await runner.send("a", "noted", {"text": "first"}, by="ana")

@@ -71,3 +71,30 @@ def test_running_an_agent_without_a_model_imports_nothing_that_thinks(shop: Shop
 
 def test_help_imports_no_event_loop_and_no_store(shop: Shop) -> None:
     assert imported(shop, "--help") & {"asyncio", "apsw"} == set()
+
+
+#: of the standard library, what only those need that wait for an action or a server
+WAITING = {"asyncio", "concurrent", "ssl", "subprocess"}
+REJECTED = ["send", "one", "reject", "--payload", '{"reason": "no"}']
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "one"], ["history", "one"], REJECTED])
+def test_a_command_that_calls_no_action_imports_no_event_loop(shop: Shop, words: list[str]) -> None:
+    shop.order()
+    assert imported(shop, *words) & WAITING == set()
+
+
+def test_an_event_for_a_stored_agent_imports_no_event_loop_and_nothing_that_draws_or_reads_files(shop: Shop) -> None:
+    shop.order()
+    url = f"sqlite:///{shop.folder / 'fsm-agent.db'}"
+    sending = f"""
+from fsm_agent import open_store
+from fsm_agent.sync import Runner
+with Runner(open_store({url!r})) as runner:
+    assert runner.send("one", "reject", {{"reason": "no"}}).state == "rejected"
+"""
+    assert modules_after(sending) & (HEAVY | SCREENS | WAITING | {"yaml", "yamlcore", "psutil"}) == set()
+
+
+def test_a_runner_is_imported_without_an_event_loop() -> None:
+    assert modules_after("from fsm_agent import Runner, open_store") & (HEAVY | WAITING) == set()

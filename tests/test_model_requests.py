@@ -26,9 +26,13 @@ from fsm_agent.errors import (
     ModelUnknown,
 )
 from fsm_agent.message import Message, Role
-from fsm_agent.models import Ask, Call, Models, Reply, Tool, ask, request, resolve, setting_problems
+from fsm_agent.models import request
 from fsm_agent.models.failures import without_secrets
-from fsm_agent.models.settings import _OURS, SETTINGS
+from fsm_agent.models.names import resolve
+from fsm_agent.models.opened import Models
+from fsm_agent.models.request import ask
+from fsm_agent.models.settings import _OURS, SETTINGS, setting_problems
+from fsm_agent.models.words import Ask, Call, Reply, Tool
 from tests.servers.openai_stub import (
     CUTS,
     GARBAGE,

@@ -231,7 +231,7 @@ def test_an_attempt_that_parks_the_agent_has_its_cost_on_that_step() -> None:
         ctx.notes.spend(Usage(requests=1))
         return "stepped"
 
-    run = drive(replace(TASK, limits=replace(TASK.limits, steps=2)), actions={"step": spend}).send("begin", goal="x")
+    run = drive(replace(TASK, limits=TASK.limits._replace(steps=2)), actions={"step": spend}).send("begin", goal="x")
     assert (run.status, run.agent.usage.requests, run.history[-1].kind) == (Status.PARKED, 1, "parked")
 
 

@@ -122,7 +122,7 @@ async def everything(store: TieredStore) -> list[Any]:
     heads = [dossier.head, record.head, await store.head(ID), *(await store.list()).heads]
     return [
         replace(dossier, head=dossier.head._replace(epoch=0)),
-        replace(record, head=record.head._replace(epoch=0)),
+        record._replace(head=record.head._replace(epoch=0)),
         [head._replace(epoch=0) for head in heads],
         list(await store.history(ID)),
         list(await store.history(ID, after=3, limit=2)),

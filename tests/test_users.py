@@ -326,7 +326,7 @@ async def test_without_a_policy_the_later_one_is_an_error_that_says_what_to_decl
 
 @on_loop
 async def test_a_conflict_is_worth_another_attempt_where_that_is_declared(opened: Opener) -> None:
-    patient = impatient(retry=replace(retrying(2), on=("UserConflict",)))
+    patient = impatient(retry=retrying(2)._replace(on=("UserConflict",)))
     agent = await met(patient, opened(), _call("Ana"), _call("Anna"))
     known, steps = _MET.pop()
     assert (agent.state, known) == ("resting", {"name": "Anna"})
@@ -449,7 +449,7 @@ async def test_a_fork_and_a_rewound_agent_serve_whom_it_served(opened: Opener) -
 
 
 def test_a_step_that_parks_remembers_nothing() -> None:
-    bounded = replace(TASTES, limits=replace(TASTES.limits, steps=2))
+    bounded = replace(TASTES, limits=TASTES.limits._replace(steps=2))
     run = drive(bounded, user="ana", actions=learning(lambda user: user.likes.append("tea"))).send("go")
     assert (run.status, run.agent.error["type"]) == (Status.PARKED, "LimitExceeded")
     assert run.remembered == {}

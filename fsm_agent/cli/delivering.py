@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
 import click
 
+from fsm_agent import eventloop
 from fsm_agent.agent import Agent
 from fsm_agent.cli import output
 from fsm_agent.cli.conversation import ask_answer
@@ -119,4 +119,7 @@ async def _outwait(session: Session, agent_id: str, lease: Lease) -> None:
     until = when(moment(lease.until_ms))
     output.say(f"agent {agent_id!r} was last driven by {lease.holder}: waiting until its lease ends, {until}")
     left_ms = lease.until_ms - await session.runner.store.now()
+    await eventloop.reach()
+    import asyncio
+
     await asyncio.sleep(max(0, left_ms + _MARGIN_MS) / 1000)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from fsm_agent import eventloop
 from fsm_agent.cli.sheet import visible
 from fsm_agent.cli.values import kind_of, meaning, read_value
 from fsm_agent.jsontypes import Json, Schema
@@ -54,6 +55,7 @@ async def _ask_select(message: str, choices: Sequence[tuple[str, Json]]) -> Json
     listed = [questionary.Choice(title, value=position) for position, (title, _) in enumerate(choices)]
     question = questionary.select(message, listed, instruction=" ", style=_style())
     _let_leave(question)
+    await eventloop.reach()
     position: int = await question.unsafe_ask_async()
     return choices[position][1]
 
@@ -71,6 +73,7 @@ async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
         validate=lambda text: problem(text) or True,
     )
     _keep_together(question)
+    await eventloop.reach()
     typed: str = await question.unsafe_ask_async()
     return _NOTHING if optional and not typed else read_value(typed, field)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from fsm_agent import eventloop
 from fsm_agent.cli import output
 from fsm_agent.cli.portraits import short, when
 from fsm_agent.cli.settings import Settings
@@ -87,6 +88,7 @@ async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -
     runner, by = session.runner, session.settings.by
     if not is_dry and not is_sure:
         output.print_blocks(_erased(await runner.forget(name, is_dry=True)))
+        await eventloop.reach()  # where Ctrl-C is not kept back
         click.confirm(f"Erase this of {visible(name)}, for good?", abort=True, err=True)
     return await session.follow(runner.forget(name, by=by, is_dry=is_dry))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import click
 
+from fsm_agent import eventloop
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.portraits import agent_blocks, agents_table
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
+from fsm_agent.driver import run
 from fsm_agent.errors import Refused
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
@@ -106,11 +107,13 @@ def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> 
     async def within() -> Result:
         around = settings.surroundings(progress.hear)
         store, actions = settings.open_store(), settings.actions
+        if store.needs_loop:
+            await eventloop.reach()
         async with Runner(store, actions=actions, observe=progress.observe, surroundings=around) as runner:
             return await work(Session(settings, runner, progress))
 
     try:
         with output.kept_clean(settings):
-            return asyncio.run(within())
+            return run(within())
     except KeyboardInterrupt:
         raise Interrupted(settings, progress.seen) from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from fsm_agent import eventloop
 from fsm_agent.cli.settings import Settings
+from fsm_agent.driver import run
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")
@@ -17,6 +18,8 @@ def look(settings: Settings, read: Callable[[Store], Awaitable[Result]]) -> Resu
 
     async def within() -> Result:
         async with settings.open_store() as store:
+            if store.needs_loop:
+                await eventloop.reach()
             return await read(store)
 
-    return asyncio.run(within())
+    return run(within())

@@ -8,9 +8,8 @@ engine look here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsm_agent.dialect.keys import Key, Kind, Table
 from fsm_agent.state import State
@@ -28,8 +27,9 @@ class Ending(StrEnum):
     QUESTION = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltIn:
+class BuiltIn(NamedTuple):
+    """What a built-in action takes, and how it ends."""
+
     arguments: Table
     #: what an editor shows
     says: str

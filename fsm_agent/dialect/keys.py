@@ -6,9 +6,8 @@ Reading looks keys up here, and the JSON Schema is made from the same rows, so t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum, auto
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 
 class Kind(StrEnum):
@@ -72,8 +71,9 @@ class Kind(StrEnum):
     LANGUAGE_MODEL = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
+    """What stands under a key."""
+
     kind: Kind
     #: what an editor shows
     says: str

@@ -6,7 +6,7 @@ It decides nothing: what is legal here is decided again, with the payload, when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from fsm_agent.agent import Head
@@ -67,7 +67,7 @@ class Insight:
         """Which thread the conversation is, by name, and how much of it a model is shown. Raises
         ``ExpressionFailed``."""
         rule = self.workflow.conversation
-        return replace(rule, thread=self._live.program.thread(rule, self.scene))
+        return rule._replace(thread=self._live.program.thread(rule, self.scene))
 
     @property
     def scene(self) -> Scene:

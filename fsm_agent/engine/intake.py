@@ -6,8 +6,7 @@ A refused event leaves nothing behind: no row, no key. What is acknowledged is i
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
@@ -45,8 +44,7 @@ from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
 _RECENT: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """Where an agent stands after a call, and how the event fared. ``is_current`` is False when somebody else
     has taken the agent over meanwhile, so that it must be read again."""
 
@@ -55,8 +53,7 @@ class Delivered:
     is_current: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
 
     payload: Mapping[str, Json]
@@ -231,7 +228,7 @@ def decided(live: Live, event: Event, meanwhile: Meanwhile | None = None) -> Pro
             try:
                 return annotated(take(live, event, move, written=written), meanwhile)
             except LimitExceeded as error:
-                return park(live, event, replace(problem_of(error), held=event._replace(key=None)))
+                return park(live, event, problem_of(error)._replace(held=event._replace(key=None)))
         case GuardsRefuse(guards):
             raise GuardsRefused(event.name, head.state, guards)
         case NotAllowed() if event.name == "cancel":

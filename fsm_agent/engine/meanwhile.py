@@ -15,8 +15,8 @@ stood, and people have only edited its data:
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Status
 from fsm_agent.delta import Folded, fold
@@ -28,7 +28,7 @@ from fsm_agent.errors import Conflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Move
 from fsm_agent.record import Origin, Record
-from fsm_agent.step import Event, Happened, Step, StepKind, Wanted
+from fsm_agent.step import NOTHING, Event, Happened, Step, StepKind, Wanted
 
 #: Who has missed more than this has seen another agent.
 _MOST_STEPS: Final = 1_000
@@ -37,8 +37,7 @@ _MOST_STEPS: Final = 1_000
 _CALM: Final = frozenset({StepKind.EVENT, StepKind.REFUSED, StepKind.PARKED, StepKind.UNPARKED})
 
 
-@dataclass(frozen=True, slots=True)
-class Meanwhile:
+class Meanwhile(NamedTuple):
     """The steps between the version that ``ours`` expects and the present one, ``actual``."""
 
     agent_id: str
@@ -46,7 +45,7 @@ class Meanwhile:
     ours: Wanted
     steps: tuple[Step, ...]
     #: the data as it was seen, where merging needs it
-    seen: Mapping[str, Json] = field(default_factory=dict)
+    seen: Mapping[str, Json] = NOTHING
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -100,7 +99,7 @@ def look_back(live: Live, ours: Wanted | None) -> Generator[Effect, Any, Meanwhi
     folded = yield from _data_at(live.head.id, ours.expected)
     if folded is None:
         raise meanwhile.conflict()
-    return replace(meanwhile, seen=folded.values)
+    return meanwhile._replace(seen=folded.values)
 
 
 def _data_at(agent_id: str, version: int) -> Generator[Effect, Any, Folded | None]:
@@ -147,7 +146,7 @@ def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Ch
 
 def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) -> Move:
     """The same move with a part of what it writes."""
-    return replace(move, transition=replace(move.transition, assign=assign, append=append))
+    return replace(move, transition=move.transition._replace(assign=assign, append=append))
 
 
 def annotated(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:

@@ -34,7 +34,7 @@ def redacted(dossier: Dossier, programs: Mapping[str, Program], user: str, tally
     tally.update(_found(dossier, user))
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
     first = [_without_words(step, redaction) for step in dossier.steps]
-    queue = tuple(replace(each, event=redaction.event(each.event)) for each in dossier.queue)
+    queue = tuple(each._replace(event=redaction.event(each.event)) for each in dossier.queue)
     origin = dossier.origin and Origin(_nameless(dossier.origin.head, redaction), dossier.origin.values)
     steps = tuple(_without_copies(first, origin, redaction))
     spoken = {step.version for step in dossier.steps if step.by == user}
@@ -45,7 +45,7 @@ def redacted(dossier: Dossier, programs: Mapping[str, Program], user: str, tally
         origin=origin,
         queue=queue,
         keys={
-            key: replace(outcome, fingerprint="") if outcome.version in spoken else outcome
+            key: outcome._replace(fingerprint="") if outcome.version in spoken else outcome
             for key, outcome in dossier.keys.items()
         },
         start=(dossier.start[0], "") if dossier.start and spoken & {1, 2} else dossier.start,
@@ -133,7 +133,7 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
     """A head whose question is for nobody of that name, and that is parked with no word of theirs."""
     asked, problem = head.asked, head.problem
     if problem and problem.held:
-        problem = replace(problem, held=redaction.event(problem.held))
+        problem = problem._replace(held=redaction.event(problem.held))
     return head._replace(
         asked=asked and Asked(asked.prompt, redaction.nameless(asked.to), asked.events), problem=problem
     )
@@ -149,10 +149,10 @@ def _told_again(dossier: Dossier, programs: Mapping[str, Program], redaction: Re
         told.take(step)
         if snapshot and step.version == snapshot.version:
             folded = told.live.folded.snapshot(step.version)
-            snapshot = replace(folded, values=own(dict(folded.values)))
+            snapshot = folded._replace(values=own(dict(folded.values)))
     problem = told.head.problem
     if problem and head.problem:
-        problem = replace(problem, held=head.problem.held)
+        problem = problem._replace(held=head.problem.held)
     after = head._replace(output=told.head.output, asked=told.head.asked, problem=problem, progress=told.head.progress)
     return replace(dossier, head=_nameless(after, redaction), snapshot=snapshot)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
@@ -172,6 +171,8 @@ def fingerprint(*facts: Json) -> str:
         text = json.dumps([own(fact) for fact in facts], sort_keys=True, separators=(",", ":"))
     except DataInvalid:
         return ""
+    import hashlib
+
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

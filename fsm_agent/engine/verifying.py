@@ -7,7 +7,7 @@ against the table of its definition, a rewind against the version that it names,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, Head, Status
@@ -166,7 +166,7 @@ def _may_follow(status: Status, step: Step) -> bool:
 
 def _kept(record: Record) -> Mapping[str, Json]:
     """The data as every load makes them, of copies."""
-    snapshot = record.snapshot and replace(record.snapshot, values=own(dict(record.snapshot.values)))
+    snapshot = record.snapshot and record.snapshot._replace(values=own(dict(record.snapshot.values)))
     return fold(snapshot, (step._replace(delta=owned(step.delta)) for step in record.tail)).values
 
 
@@ -187,7 +187,7 @@ def _nameless(told: Any, kept: Any) -> Any:
     if told is None or kept is None or len(told.to) != len(kept.to):
         return told
     to = tuple(ERASED if now == ERASED else then for then, now in zip(told.to, kept.to, strict=True))
-    return replace(told, to=to)
+    return told._replace(to=to)
 
 
 def _fields(version: int | None, told: Mapping[str, Json], kept: Mapping[str, Json], why: str) -> Iterator[Mismatch]:

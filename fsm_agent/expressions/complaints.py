@@ -11,11 +11,10 @@ from fsm_agent.expressions.scope import Scope
 from fsm_agent.expressions.text import masked, mentions
 from fsm_agent.wording import did_you_mean, listed
 
-_HAS: Final = re.compile(r"(?<![\w.])has\(\s*([\w.]+)\s*\)", re.ASCII)
-_VISITS: Final = re.compile(r"(?<![\w.])visits\s*\[\s*(\"+)\s*\]", re.ASCII)
-_COMPLAINT: Final = re.compile(
-    r"(?:ERROR: <input>:(-?\d+):(-?\d+): )?(.*?)(?:\n \||\nERROR:|\nWARNING:| \[[A-Z_]+\]\Z|\Z)", re.DOTALL
-)
+# Patterns are text here, and compiled by the first mistake that needs them: most processes meet none.
+_HAS: Final = r"(?<![\w.])has\(\s*([\w.]+)\s*\)"
+_VISITS: Final = r"(?<![\w.])visits\s*\[\s*(\"+)\s*\]"
+_COMPLAINT: Final = r"(?s)(?:ERROR: <input>:(-?\d+):(-?\d+): )?(.*?)(?:\n \||\nERROR:|\nWARNING:| \[[A-Z_]+\]\Z|\Z)"
 
 
 def require_known_names(text: str, scope: Scope) -> None:
@@ -29,11 +28,11 @@ def require_known_names(text: str, scope: Scope) -> None:
                 known = sorted(scope.closed[owner])
                 why = f"`{owner}` has no property `{name}`{did_you_mean(name, known)}; it has {listed(known)}"
                 raise ExpressionInvalid.at(mention.start, text, why)
-    for found in _HAS.finditer(bare):
+    for found in re.finditer(_HAS, bare, re.ASCII):
         if found[1] in scope.variables:
             why = f"`{found[1]}` is always there, so has() says nothing: compare it"
             raise ExpressionInvalid.at(found.start(), text, why)
-    for found in _VISITS.finditer(bare):
+    for found in re.finditer(_VISITS, bare, re.ASCII):
         path = text[found.start(1) + 1 : found.end(1) - 1]
         if path not in scope.states:
             why = f"there is no state `{path}`{did_you_mean(path, scope.states)}"
@@ -42,11 +41,11 @@ def require_known_names(text: str, scope: Scope) -> None:
 
 def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
     """The compiler's first complaint in our words."""
-    found = _COMPLAINT.match(complaint.removeprefix("INVALID_ARGUMENT: ").removeprefix("CANCELLED: "))
+    found = re.match(_COMPLAINT, complaint.removeprefix("INVALID_ARGUMENT: ").removeprefix("CANCELLED: "))
     line, column, raw = (found[1], found[2], found[3]) if found else ("1", "1", complaint)
     place = (int(line), int(column)) if line and int(line) > 0 else (1, 1)
     for pattern, sentence in _SENTENCES:
-        if said := pattern.search(raw):
+        if said := re.search(pattern, raw):
             name = said[1] if said.re.groups else ""
             if "." in name and pattern is _UNDECLARED:
                 place = _start_of(name, text, place)
@@ -56,9 +55,9 @@ def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
 
 def explain_failure(complaint: str) -> str:
     """What went wrong while an expression ran, in our words."""
-    said = complaint.partition(": ")[2] if _STATUS.match(complaint) else complaint
+    said = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
     said = re.sub(r" \[[A-Z_]+\]\Z", "", said)
-    if found := _NO_OVERLOAD.search(said):
+    if found := re.search(_NO_OVERLOAD, said):
         types = found[2].replace("int64", "int").replace("null_type", "null")
         return f"`{_operator(found[1])}` does not take ({types})"
     if found := re.search(r"Unexpected value type for '(.*)': (\w+)\. \(Expected (.*)\)", said):
@@ -189,19 +188,19 @@ def _deep(_: re.Match[str], __: Scope) -> str:
 
 
 _PYTHON_TYPES: Final = {"NoneType": "null", "str": "string", "float": "double", "dict": "map"}
-_STATUS: Final = re.compile(r"[A-Z_]+: ")
-_NO_OVERLOAD: Final = re.compile(r"No matching overloads found : (\S+?)\((.*)\)")
-_UNDECLARED: Final = re.compile(r"undeclared reference to '([^']*)'")
+_STATUS: Final = r"[A-Z_]+: "
+_NO_OVERLOAD: Final = r"No matching overloads found : (\S+?)\((.*)\)"
+_UNDECLARED: Final = r"undeclared reference to '([^']*)'"
 
 #: what the compiler says -> what we say
-_SENTENCES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str], Scope], str]], ...]] = (
+_SENTENCES: Final[tuple[tuple[str, Callable[[re.Match[str], Scope], str]], ...]] = (
     (_UNDECLARED, _undeclared),
-    (re.compile(r"no matching overload for '(.*?)' applied to '\((.*)\)'"), _overload),
-    (re.compile(r"'<EOF>' expecting|parsetree"), _ends),
-    (re.compile(r"token recognition error at: '(.*)'", re.DOTALL), _token),
-    (re.compile(r"(?:mismatched|extraneous|no viable alternative at) input '(.*?)'(?: expecting|$)"), _token),
-    (re.compile(r"missing '(.*)' at '"), _missing),
-    (re.compile(r"expression of type '(.*)' cannot be the operand of a select"), _operand),
-    (re.compile(r"recursion"), _deep),
-    (re.compile(r"reserved identifier: (\w+)"), _reserved),
+    (r"no matching overload for '(.*?)' applied to '\((.*)\)'", _overload),
+    (r"'<EOF>' expecting|parsetree", _ends),
+    (r"(?s)token recognition error at: '(.*)'", _token),
+    (r"(?:mismatched|extraneous|no viable alternative at) input '(.*?)'(?: expecting|$)", _token),
+    (r"missing '(.*)' at '", _missing),
+    (r"expression of type '(.*)' cannot be the operand of a select", _operand),
+    (r"recursion", _deep),
+    (r"reserved identifier: (\w+)", _reserved),
 )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from fsm_agent.models.names import resolve
-from fsm_agent.models.request import ask
-from fsm_agent.models.words import Ask, Reply
-
 if TYPE_CHECKING:
+    import asyncio
+
     from pydantic_ai.models import Model
+
+    from fsm_agent.models.words import Ask, Reply
 
 
 class Models:
@@ -30,6 +29,10 @@ class Models:
 
     async def get(self, name: str) -> Model:
         """Raises ``ModelUnknown`` or ``ModelKeyMissing``."""
+        import asyncio
+
+        from fsm_agent.models.names import resolve
+
         if self._lock is None:
             self._lock = asyncio.Lock()
         async with self._lock:
@@ -41,6 +44,8 @@ class Models:
 
     async def ask(self, question: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
         """As ``ask``, of the model that the question names."""
+        from fsm_agent.models.request import ask
+
         return await ask(await self.get(question.model), question, on_text=on_text)
 
     async def close(self) -> None:

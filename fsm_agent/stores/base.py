@@ -33,6 +33,9 @@ class Store(ABC):
     #: as it was opened, without a password
     url: str
     namespace: str
+    #: Whether an event loop must run wherever a verb is called. A store that says no has verbs that come back without
+    #: one, and that call ``eventloop.reach`` before they have to wait.
+    needs_loop: bool = True
 
     @classmethod
     @abstractmethod

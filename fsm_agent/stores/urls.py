@@ -33,8 +33,8 @@ BACKENDS: Final[dict[str, Backend]] = {
     "postgres": Backend("fsm_agent.stores.postgres.store", "PostgresStore", "postgres"),
 }
 
-_NAMESPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_PASSWORD: Final = re.compile(r"(//[^/@:]*):[^/]*@|([?&](?:ssl)?password=)[^&]*")
+_NAMESPACE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+_SECRETS: Final = r"(//[^/@:]*):[^/]*@|([?&](?:ssl)?password=)[^&]*"
 
 
 def open_store(
@@ -56,7 +56,7 @@ def open_store(
         known = ["tiered:" if each == "tiered" else f"{each}://" for each in BACKENDS]
         near = did_you_mean(f"{scheme}://", known)
         raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
-    if not _NAMESPACE.fullmatch(namespace):
+    if not re.fullmatch(_NAMESPACE, namespace):
         raise StoreUrlInvalid(
             f"namespace {shortened(namespace)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
             "a letter or digit first"
@@ -76,7 +76,7 @@ def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Sto
 
 def without_password(url: str) -> str:
     """``url`` as it may be shown."""
-    return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", url)
+    return re.sub(_SECRETS, lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", url)
 
 
 def _store_class(scheme: str) -> type[Store]:

@@ -11,8 +11,9 @@ from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
 from fsm_agent.engine.effects import Effect, IsAlive
 from fsm_agent.engine.outside import Begin, End
+from fsm_agent.hands import Hands
 from fsm_agent.loop import EffectLoop
-from fsm_agent.performing import Hands, Performing
+from fsm_agent.performing import Performing
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

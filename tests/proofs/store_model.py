@@ -153,7 +153,7 @@ class Space:
     def _decided(self, agent: Agent, number: int) -> None:
         key = agent.queue.pop(number).event.key
         if key is not None:
-            agent.keys[key] = replace(agent.keys[key], version=agent.head.version)
+            agent.keys[key] = agent.keys[key]._replace(version=agent.head.version)
 
     def _settle(self, agent: Agent, commit: Commit) -> None:
         if (said := commit.settlement) is not None:

@@ -33,6 +33,8 @@ from fsm_agent.user import UserRecord
 class MemoryStore(Store):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
+    needs_loop = False
+
     def __init__(self, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> None:
         self.url = "memory://"
         self.namespace = namespace

@@ -32,6 +32,7 @@ class SealedStore(Store):
         self._words = SealedWords(seal)
         self.url = store.url
         self.namespace = store.namespace
+        self.needs_loop = store.needs_loop
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -179,7 +180,7 @@ class SealedStore(Store):
             steps=tuple(words.seal_step(agent_id, step) for step in dossier.steps),
             snapshot=dossier.snapshot and words.seal_snapshot(agent_id, dossier.snapshot),
             origin=dossier.origin and words.seal_origin(dossier.origin),
-            queue=tuple(replace(each, event=words.seal_event(agent_id, each.event)) for each in dossier.queue),
+            queue=tuple(each._replace(event=words.seal_event(agent_id, each.event)) for each in dossier.queue),
             keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in dossier.keys.items()},
             start=start and (start[0], words.seal_fingerprint(start[1], agent_id, "start", start[0])),
             effects=tuple(words.seal_effect(agent_id, entry) for entry in dossier.effects),
@@ -221,7 +222,7 @@ class SealedStore(Store):
         await self._store.close()
 
     def _open_queue(self, agent_id: str, queue: Sequence[Queued]) -> tuple[Queued, ...]:
-        return tuple(replace(each, event=self._words.open_event(agent_id, each.event)) for each in queue)
+        return tuple(each._replace(event=self._words.open_event(agent_id, each.event)) for each in queue)
 
     def _seal_messages(self, thread: str, messages: Sequence[Message]) -> tuple[Message, ...]:
         return tuple(self._words.seal_message(thread, message) for message in messages)
@@ -230,4 +231,4 @@ class SealedStore(Store):
         return tuple(self._words.open_message(thread, message) for message in messages)
 
     def _seal_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
-        return replace(outcome, fingerprint=self._words.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))
+        return outcome._replace(fingerprint=self._words.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))

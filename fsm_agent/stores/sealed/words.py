@@ -11,7 +11,6 @@ What is clear is given back as it is: a store may be sealed from some day on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fsm_agent.agent import Head, Problem
 from fsm_agent.effect import EffectEntry, Settlement
@@ -42,7 +41,7 @@ class SealedWords:
             hidden += [progress.goal, progress.current]
         return head._replace(
             output=self._sealed(hidden, head.id, place, head.version),
-            asked=asked and replace(asked, prompt=""),
+            asked=asked and asked._replace(prompt=""),
             problem=problem and Problem(problem.type, "", held and held._replace(payload={})),
             progress=progress and progress._replace(goal=None, current=None),
         )
@@ -55,7 +54,7 @@ class SealedWords:
         held = problem.held._replace(payload=payload) if problem and problem.held else None
         return head._replace(
             output=output,
-            asked=head.asked and replace(head.asked, prompt=prompt),
+            asked=head.asked and head.asked._replace(prompt=prompt),
             problem=problem and Problem(problem.type, message, held),
             progress=head.progress and head.progress._replace(**dict(zip(("goal", "current"), task, strict=False))),
         )
@@ -108,10 +107,10 @@ class SealedWords:
         return event._replace(payload=self._opened(event.payload, agent_id, "event", *_names(event)))
 
     def seal_snapshot(self, agent_id: str, snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, values=self._sealed(dict(snapshot.values), agent_id, "data", snapshot.version))
+        return snapshot._replace(values=self._sealed(dict(snapshot.values), agent_id, "data", snapshot.version))
 
     def open_snapshot(self, agent_id: str, snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, values=self._opened(snapshot.values, agent_id, "data", snapshot.version))
+        return snapshot._replace(values=self._opened(snapshot.values, agent_id, "data", snapshot.version))
 
     def seal_origin(self, origin: Origin) -> Origin:
         """Its values become the snapshot of their version, and are sealed like one."""
@@ -167,7 +166,7 @@ class SealedWords:
         return str(self._seal.open(fingerprint, agent_id, what, key))
 
     def open_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
-        return replace(outcome, fingerprint=self.open_fingerprint(outcome.fingerprint, agent_id, "key", key))
+        return outcome._replace(fingerprint=self.open_fingerprint(outcome.fingerprint, agent_id, "key", key))
 
     def _closed(self, text: str, agent_id: str, *place: Json) -> str:
         return self._seal.close(text, agent_id, *place) if text else text

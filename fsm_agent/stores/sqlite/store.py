@@ -50,6 +50,8 @@ class SqliteStore(Store):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
+    needs_loop = False
+
     def __init__(
         self,
         path: Path,

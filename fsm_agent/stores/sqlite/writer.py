@@ -9,16 +9,19 @@ durable.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 
 import apsw
 
+from fsm_agent import eventloop
 from fsm_agent.errors import Refused
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -70,6 +73,12 @@ class GroupCommit:
         """
         if self._is_closed:
             raise apsw.ConnectionClosedError
+        if not eventloop.is_running():  # so nobody else writes here now
+            if settled := self._commit_here([unit]):
+                return cast("T", _result(settled.outcomes[0]))
+            await eventloop.reach()
+        import asyncio
+
         writer = asyncio.current_task()
         is_alone, self._last_writer = writer is self._last_writer and not self._queue, writer
         if is_alone and (settled := self._commit_here([unit])):
@@ -87,6 +96,8 @@ class GroupCommit:
         while self._queue or self._handed_over:
             self._flush()
             if self._handed_over:
+                import asyncio
+
                 await asyncio.wait([self._handed_over])
         if self._thread:
             self._thread.shutdown()
@@ -121,6 +132,9 @@ class GroupCommit:
         self._commit_s += (settled.commit_s - self._commit_s) / _COMMITS_AVERAGED
 
     def _hand_over(self, batch: Sequence[Waiting]) -> None:
+        import asyncio
+        from concurrent.futures import ThreadPoolExecutor
+
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="fsm-agent-sqlite")
         units = [unit for unit, _ in batch]
         self._handed_over = asyncio.get_running_loop().run_in_executor(self._thread, self._settle, units)

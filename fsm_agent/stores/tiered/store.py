@@ -12,7 +12,6 @@ first write. An agent's own thread goes where it goes; users, and threads that a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Self, TypeVar
 
@@ -79,7 +78,7 @@ class TieredStore(Store):
 
     async def _load_from(self, agent_id: str, key: str | None, store: Store) -> Record:
         record = await store.load(agent_id, key=key)
-        return record if store is self._warm else replace(record, head=roused(record.head))
+        return record if store is self._warm else record._replace(head=roused(record.head))
 
     async def _remembered(self, agent_id: str) -> Record | None:
         return self._hot.record(await self._warm.head(agent_id)) if self._hot.has(agent_id) else None

@@ -116,7 +116,7 @@ CHANGES: Final[Mapping[str, Verb]] = {
     "commit": lambda store: store.commit(_STEP._replace(repins=True, snapshot=Snapshot(3, {"of": "?", "log": []}))),
     "enqueue": lambda store: store.enqueue(ID, None, PING._replace(key="other")),
     "claim": _claim,
-    "renew": lambda store: store.renew(ID, 1, replace(LEASE, until_ms=LEASE.until_ms + 1)),
+    "renew": lambda store: store.renew(ID, 1, LEASE._replace(until_ms=LEASE.until_ms + 1)),
     "release": lambda store: store.release(ID, 1),
     "record_attempt": lambda store: store.record_attempt(ID, 1, attempts=2, retry_ms=NEW_YEAR_MS),
     "begin_effect": lambda store: store.begin_effect(ID, an_effect("refund")),
