@@ -74,6 +74,10 @@ def test_what_is_no_answer_is_refused(said: bytes) -> None:
         read_answer(bytearray(said), 0)
 
 
+def connection_to(port: int) -> Any:
+    return Connection(port=port, protocol=2, driver_info=None)
+
+
 class Talk:
     """A stream to a server that says what it is told to, in pieces."""
 
@@ -81,7 +85,7 @@ class Talk:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self._accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
         port = self._server.sockets[0].getsockname()[1]
-        self.connection = Connection(port=port, protocol=2, driver_info=None)
+        self.connection = connection_to(port)
         await self.connection.connect()
         self.stream = AnswerStream(self.connection)
         self.server = await self._accepted
@@ -182,7 +186,7 @@ def test_patience_counts_from_the_last_answer_and_ends() -> None:
 
 def test_a_connection_whose_transport_was_taken_over_ends_as_the_driver_expects(redis_server: RedisServer) -> None:
     async def work() -> None:
-        connection = Connection(port=redis_server.port, protocol=2, driver_info=None)
+        connection = connection_to(redis_server.port)
         for _ in range(2):
             await connection.connect()
             stream, answers = AnswerStream(connection), list[Any]()
