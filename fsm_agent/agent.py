@@ -203,8 +203,12 @@ class Head(NamedTuple):
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
-        is_held_up = self.status in (Status.RUNNING, Status.PARKED)  # then the queue is no news
-        return 0 if self.queued and not is_held_up else self.own_wake_ms
+        return self.wake_if_queued_ms if self.queued else self.own_wake_ms
+
+    @property
+    def wake_if_queued_ms(self) -> int | None:
+        """``wake_ms`` as it is while events are queued: to an agent that is held up the queue is no news."""
+        return self.own_wake_ms if self.status in (Status.RUNNING, Status.PARKED) else 0
 
     def tried(self, attempts: int, retry_ms: int | None, children: int | None) -> Head:
         """With what is noted of attempts under the present activation; ``children`` as it is if that is ``None``."""

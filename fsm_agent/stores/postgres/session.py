@@ -7,21 +7,20 @@ statement (``%(limit)s::bigint``), so each is prepared once, whatever is null in
 
 from __future__ import annotations
 
-import os
+import asyncio
 import re
 import select
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import Any, Final, TypeAlias
 
 import psycopg
-from psycopg import generators
-from psycopg.abc import PQGen
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
+
+from fsm_agent.stores.postgres.listener import Listener
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Row: TypeAlias = tuple[Any, ...]
@@ -29,16 +28,20 @@ Row: TypeAlias = tuple[Any, ...]
 _PARAMETER: Final = re.compile(rb"%\((\w+)\)s")
 #: By the numbers of PostgreSQL's types: boolean, bigint, smallint, integer. Everything else is text.
 _READ: Final[Mapping[int, Callable[[bytes], Any]]] = {16: b"t".__eq__, 20: int, 21: int, 23: int}
+#: How long the server may take to give up a statement whose caller was cancelled.
+_GIVE_UP_S: Final = 5.0
 
 
 class Session:
-    """Lent to one caller at a time."""
+    """Lent to one caller at a time. ``connection`` may be used in psycopg's own way between two ``run``."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         #: when somebody who waits for it has waited long enough, by the loop's clock
         self.until_s = 0.0
         self.is_hung_up = False
+        self._pgconn = connection.pgconn
+        self._listener = Listener(self._pgconn)
         self._said: set[bytes] = set()
         #: statement -> the name under which the server keeps it
         self._prepared: dict[bytes, bytes] = {}
@@ -48,8 +51,16 @@ class Session:
     async def run(self, statement: bytes, values: Mapping[str, Any]) -> list[Row]:
         """The rows of a statement with parameters as ``%(name)s``. It is prepared when it is said again."""
         text, names = _numbered(statement)
-        parameters = [_written(values[name]) for name in names]
-        return _rows(await self.connection.wait(self._say(statement, text, parameters)))
+        parameters = _written(map(values.__getitem__, names))
+        name = self._prepared.get(statement)
+        if name is None and statement in self._said:
+            name = await self._prepare(statement, text)
+        if name is None:
+            self._said.add(statement)
+            self._pgconn.send_query_params(text, parameters)
+        else:
+            self._pgconn.send_query_prepared(name, parameters)
+        return _rows(await self._answer())
 
     @property
     def is_quiet(self) -> bool:
@@ -58,41 +69,44 @@ class Session:
 
     @property
     def is_between_transactions(self) -> bool:
-        return self.connection.pgconn.transaction_status == TransactionStatus.IDLE
+        return self._pgconn.transaction_status == TransactionStatus.IDLE
 
     def hang_up(self) -> None:
         """Whoever waits for an answer gets an error at once; the server may or may not have heard."""
         self.is_hung_up = True
-        with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self.connection.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        self._listener.hang_up()
 
     def close(self) -> None:
-        self.connection.pgconn.finish()
+        self._listener.close()
+        self._pgconn.finish()
 
-    def _say(self, statement: bytes, text: bytes, parameters: Sequence[bytes | None]) -> PQGen[PGresult]:
-        pgconn = self.connection.pgconn
-        name = self._prepared.get(statement)
-        if name is None and statement in self._said:
-            name = b"fsm%d" % len(self._prepared)
-            pgconn.send_prepare(name, text)
-            yield from self._answer()
-            self._prepared[statement] = name
-        if name is None:
-            self._said.add(statement)
-            pgconn.send_query_params(text, parameters)
-        else:
-            pgconn.send_query_prepared(name, parameters)
-        return (yield from self._answer())
+    async def _prepare(self, statement: bytes, text: bytes) -> bytes:
+        name = b"fsm%d" % len(self._prepared)
+        self._pgconn.send_prepare(name, text)
+        await self._answer()
+        self._prepared[statement] = name
+        return name
 
-    def _answer(self) -> PQGen[PGresult]:
-        pgconn = self.connection.pgconn
-        results = yield from generators.execute(pgconn)
-        if not results or pgconn.status == ConnStatus.BAD:
+    async def _answer(self) -> PGresult:
+        try:
+            results = await self._listener.results()
+        except asyncio.CancelledError:
+            await self._give_up()
+            raise
+        if not results or self._pgconn.status == ConnStatus.BAD:
             raise psycopg.OperationalError("the connection is lost")
-        answer: PGresult = results[-1]
+        answer = results[-1]
         if answer.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(answer)
         return answer
+
+    async def _give_up(self) -> None:
+        """Ask the server to stop, and hear it out: what became of the statement is then settled."""
+        if self._pgconn.transaction_status == TransactionStatus.ACTIVE:
+            with suppress(psycopg.Error, TimeoutError):
+                await self.connection.cancel_safe(timeout=_GIVE_UP_S)
+                async with asyncio.timeout(_GIVE_UP_S):
+                    await self._listener.results()
 
 
 @cache
@@ -104,14 +118,9 @@ def _numbered(statement: bytes) -> tuple[bytes, tuple[str, ...]]:
     return text, tuple(name.decode() for name in names)
 
 
-def _written(value: str | int | None) -> bytes | None:
-    match value:
-        case str():
-            return value.encode()
-        case None:
-            return None
-        case _:
-            return b"%d" % value
+def _written(values: Iterable[str | int | None]) -> list[bytes | None]:
+    """In one go: a step has 27 values, and a call for each would be felt."""
+    return [None if value is None else value.encode() if isinstance(value, str) else b"%d" % value for value in values]
 
 
 def _rows(result: PGresult) -> list[Row]:

@@ -18,7 +18,7 @@ _MARKED: Final = re.compile(f"{_MARK}([0-9a-f]{{4}})")
 
 def kept(text: str | None) -> str | None:
     """``text`` as the database keeps it; different texts stay different."""
-    if text is None or _ODD.search(text) is None:
+    if text is None or text.isprintable() or _ODD.search(text) is None:  # the first answer is the quicker one
         return text
     return _ODD.sub(lambda odd: f"{_MARK}{ord(odd[0]):04x}", text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeAlias
 
 from fsm_agent.agent import Head
@@ -19,15 +20,22 @@ Values: TypeAlias = dict[str, Any]
 
 
 def commit_values(commit: Commit) -> Values:
-    head, settlement = commit.head, commit.settlement
+    head = commit.head
     values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0") | waking(head)
     values |= {"id": kept(head.id), "epoch": commit.epoch}
-    if commit.repins:
-        values["definition"] = head.definition
-    if commit.key is not None:
-        values |= {"key": kept(commit.key), "fingerprint": kept(commit.fingerprint)}
     if commit.snapshot is not None:
         values |= snapshot_values(commit.snapshot)
+    return values if commit.is_plain else values | _more(commit)
+
+
+def _more(commit: Commit) -> Values:
+    """What a step brings that is not plain."""
+    values: Values = {}
+    settlement = commit.settlement
+    if commit.repins:
+        values["definition"] = commit.head.definition
+    if commit.key is not None:
+        values |= {"key": kept(commit.key), "fingerprint": kept(commit.fingerprint)}
     if commit.dequeue is not None:
         values["dequeue"] = commit.dequeue
     if settlement is not None:
@@ -81,7 +89,7 @@ def _moving(head: Head) -> Values:
 
 def waking(head: Head) -> Values:
     """When an agent is due, and when if events are queued, of which only the store knows."""
-    return {"wake_ms": head.own_wake_ms, "wake_if_queued": head._replace(queued=1).wake_ms}
+    return {"wake_ms": head.own_wake_ms, "wake_if_queued": head.wake_if_queued_ms}
 
 
 def lease_values(lease: Lease | None, prefix: str = "") -> Values:
@@ -101,15 +109,15 @@ def seen_values(seen: Head) -> Values:
 
 
 def step_values(step: Step, suffix: str) -> Values:
-    row = codec.step_row(step)
-    named = row._replace(
-        event=kept(row.event) or "",
-        source=kept(row.source),
-        target=kept(row.target) or "",
-        by=kept(row.by),
-        reason=kept(row.reason),
-    )
-    return {f"{name}_{suffix}": value for name, value in zip(row._fields, named, strict=True)}
+    version, kind, event, source, target, at_ms, by, duration_ms, reason, *texts = codec.step_row(step)
+    names = (kept(event), kept(source), kept(target))
+    row = (version, kind, *names, at_ms, kept(by), duration_ms, kept(reason), *texts)
+    return dict(zip(_step_parameters(suffix), row, strict=True))
+
+
+@cache
+def _step_parameters(suffix: str) -> tuple[str, ...]:
+    return tuple(f"{column}_{suffix}" for column in codec.StepRow._fields)
 
 
 def snapshot_values(snapshot: Snapshot) -> Values:

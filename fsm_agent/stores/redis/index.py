@@ -8,7 +8,7 @@ from itertools import islice
 
 from fsm_agent.agent import Status
 from fsm_agent.stores import codec
-from fsm_agent.stores.redis.wire import Command
+from fsm_agent.stores.redis.resp import Command
 
 
 def listings(index: str, status: Status | None, workflow: str | None, after: str | None, limit: int) -> list[Command]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from fsm_agent.message import owner_of
@@ -56,6 +57,7 @@ def space_keys(namespace: str) -> SpaceKeys:
     return SpaceKeys._make(f"{_prefix(namespace)}{name}" for name in SpaceKeys._fields)
 
 
+@lru_cache(maxsize=1_024)
 def agent_keys(namespace: str, agent_id: str) -> AgentKeys:
     start, end = _prefix(namespace), f":{agent_id}"
     return AgentKeys._make([start + name + end for name in AgentKeys._fields])

@@ -32,7 +32,7 @@ def moving_text(row: codec.MovingRow) -> str:
 
 def wake_text(head: Head) -> str:
     """When the agent needs somebody, and when it would while events are queued; ``-`` is never."""
-    own_ms, called_ms = head.own_wake_ms, head._replace(queued=1).wake_ms
+    own_ms, called_ms = head.own_wake_ms, head.wake_if_queued_ms
     return f"{'-' if own_ms is None else own_ms} {'-' if called_ms is None else called_ms}"
 
 

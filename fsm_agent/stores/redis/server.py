@@ -7,10 +7,12 @@ from typing import Any, Final, TypeVar
 
 from redis.exceptions import MovedError, NoScriptError, RedisError
 
+from fsm_agent.errors import StoreError
 from fsm_agent.stores.redis import errors
 from fsm_agent.stores.redis.address import Address
+from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
-from fsm_agent.stores.redis.wire import Command, Unanswered, Unsent, Wire
+from fsm_agent.stores.redis.wire import Unanswered, Unsent, Wire
 
 T = TypeVar("T")
 
@@ -30,7 +32,10 @@ class Server:
         self._is_closed = False
 
     async def write(self, call: Call) -> Any:
-        return await self._answered(lambda: self._called(self._writes, call), is_write=True)
+        try:
+            return await self._called(self._writes, call)
+        except Unanswered as error:
+            raise self._broken_off(error, is_write=True) from error.__cause__
 
     async def read(self, call: Call) -> Any:
         return await self._read(lambda: self._called(self._reads, call))
@@ -77,12 +82,12 @@ class Server:
         try:
             return await ask()
         except Unanswered:
-            return await self._answered(ask, is_write=False)
+            try:
+                return await ask()
+            except Unanswered as error:
+                raise self._broken_off(error, is_write=False) from error.__cause__
 
-    async def _answered(self, ask: Callable[[], Awaitable[T]], *, is_write: bool) -> T:
-        try:
-            return await ask()
-        except Unanswered as error:
-            if isinstance(error.__cause__, UnicodeDecodeError):
-                raise errors.unreadable(self.url) from error.__cause__
-            raise errors.unanswered(self.url, is_write=is_write) from error.__cause__
+    def _broken_off(self, error: Unanswered, *, is_write: bool) -> StoreError:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            return errors.unreadable(self.url)
+        return errors.unanswered(self.url, is_write=is_write)

@@ -8,8 +8,8 @@ from fsm_agent.message import Message, is_own
 from fsm_agent.record import Said
 from fsm_agent.stores.redis import rows
 from fsm_agent.stores.redis.keys import SpaceKeys, thread_key
+from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call, script
-from fsm_agent.stores.redis.wire import Command
 from fsm_agent.user import UserRecord
 
 #: Before the names of threads and of users in ``SpaceKeys.named``.

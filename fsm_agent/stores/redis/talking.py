@@ -13,10 +13,10 @@ from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.redis import errors as redis_errors
 from fsm_agent.stores.redis import rows, talk
 from fsm_agent.stores.redis.opening import introduce, schema
+from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.units import Units
-from fsm_agent.stores.redis.wire import Command
 from fsm_agent.user import UserRecord
 
 
@@ -74,7 +74,8 @@ class RedisTalk(Store):
         definition: str = "",
         user: UserRecord | None = None,
     ) -> Sequence[Any]:
-        await self._introduced()
+        if not self._is_introduced:
+            await self._introduced()
         word, *told = _words(await self._server.write(call))
         match word:
             case "moved":

@@ -63,9 +63,9 @@ class Units:
             rows.moving_text(moving),
             rows.step_text(commit.step),
         )
-        more = (*_more(commit), *talk.remembered(commit.user))
-        if not any(more) and not commit.said:
+        if commit.is_plain and commit.snapshot is None:
             return Call(script("commit"), plain, facts)
+        more = (*_more(commit), *talk.remembered(commit.user))
         keys = (*plain, own.snapshot, own.queue, own.keys, own.effects, own.activations, space.workflows)
         threads = [thread_key(self._namespace, said.thread) for said in commit.said]
         said = [text for each in commit.said for text in talk.said_texts(each)]

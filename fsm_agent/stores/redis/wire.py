@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as NotServed
 from redis.exceptions import RedisError, ResponseError
 
-Command: TypeAlias = Sequence[str | int]
+from fsm_agent.stores.redis.resp import Command, pack
+from fsm_agent.stores.redis.stream import AnswerStream
 
 #: How long the server may leave us waiting for the next answer.
 PATIENCE_S: Final = 10.0
@@ -66,6 +67,7 @@ class Wire:
         self._home = self._place = (getattr(self._connection, "host", ""), getattr(self._connection, "port", 0))
         #: where the next trip goes
         self._goal = self._home
+        self._stream: AnswerStream | None = None
         self._asked: list[_Asked] = []
         self._is_busy = False
         self._tour: asyncio.Task[None] | None = None
@@ -125,71 +127,67 @@ class Wire:
     async def _trip(self, crowd: Sequence[_Asked]) -> None:
         kind: type[Exception] = Unsent
         try:
-            if not await self._is_ready():
-                await self._connect()
+            stream = await self._ready() or await self._connect()
             kind = Unanswered
-            await self._exchange(crowd)
-        except (RedisError, OSError, UnicodeDecodeError) as error:
-            await self._connection.disconnect(nowait=True)
+            await self._exchange(stream, crowd)
+        except (RedisError, OSError, ValueError) as error:
+            await self._disconnect()
             self._goal = self._home
             for each in crowd:
                 each.fail(kind(), error)
         except BaseException:
-            await self._connection.disconnect(nowait=True)
+            await self._disconnect()
             for each in crowd:
                 if each.future is not None:
                     each.future.cancel()
             raise
 
-    async def _exchange(self, crowd: Sequence[_Asked]) -> None:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(PATIENCE_S) as patience:
-            await self._connection.send_packed_command([each.packed for each in crowd], check_health=False)
+    async def _exchange(self, stream: AnswerStream, crowd: Sequence[_Asked]) -> None:
+        answers: list[Any] = []
+        request, expected = b"".join([each.packed for each in crowd]), sum([each.expected for each in crowd])
+        try:
+            await stream.exchange(request, expected, answers, patience_s=PATIENCE_S)
+        finally:
+            self._used_s = asyncio.get_running_loop().time()
             for each in crowd:
-                each.answer([await self._answer() for _ in range(each.expected)])
-                self._used_s = loop.time()
-                if each is not crowd[-1]:
-                    patience.reschedule(self._used_s + PATIENCE_S)
+                if len(answers) < each.expected:  # it broke off here
+                    break
+                each.answer(answers[: each.expected])
+                del answers[: each.expected]
 
-    async def _answer(self) -> Any:
-        try:
-            return await self._connection.read_response(disconnect_on_error=False)
-        except RedisError as error:
-            if isinstance(error, ResponseError) or error.status_code:
-                return error  # it is what the server said
-            raise
+    async def _ready(self) -> AnswerStream | None:
+        """What leads where we are going, if anything does. What ended or went silent is found before it is used."""
+        stream = self._stream
+        if stream is None or not stream.is_open or self._goal != self._place:
+            return None
+        if asyncio.get_running_loop().time() - self._used_s > IDLE_S:
+            try:
+                await stream.exchange(pack(("PING",)), 1, [], patience_s=PATIENCE_S / 4)
+            except (RedisError, OSError, ValueError):
+                return None
+        return stream
 
-    async def _is_ready(self) -> bool:
-        """Whether the connection leads where we are going. One that ended or went silent is found before it is used."""
-        if not self._connection.is_connected or self._goal != self._place:
-            return False
-        try:
-            if await self._connection.can_read():  # nothing should be there: it is the end, or somebody else's answer
-                return False
-            if asyncio.get_running_loop().time() - self._used_s > IDLE_S:
-                async with asyncio.timeout(PATIENCE_S / 4):
-                    await self._connection.send_command("PING", check_health=False)
-                    await self._connection.read_response()
-        except (RedisError, OSError):
-            return False
-        return True
-
-    async def _connect(self) -> None:
+    async def _connect(self) -> AnswerStream:
         async with asyncio.timeout(PATIENCE_S):
-            await self._connection.disconnect(nowait=True)
+            await self._disconnect()
             if self._goal != self._place:
                 self._connection.host, self._connection.port = self._place = self._goal
             await self._connection.connect()
-            await self._connection.send_command("PING", check_health=False)
-            answer = await self._answer()  # or a server that only accepts, or is not ready, would leave us in doubt
-            if isinstance(answer, NotServed):
-                raise answer
+            await self._try_out()
+            self._stream = AnswerStream(self._connection)
+            return self._stream
 
+    async def _try_out(self) -> None:
+        """Or a server that only accepts, or is not ready, would leave us in doubt."""
+        await self._connection.send_command("PING", check_health=False)
+        try:
+            await self._connection.read_response(disconnect_on_error=False)
+        except NotServed:
+            raise
+        except RedisError as error:
+            if not (isinstance(error, ResponseError) or error.status_code):
+                raise
 
-def pack(command: Command) -> bytes:
-    """A command as the server reads it."""
-    parts = [b"*%d\r\n" % len(command)]
-    for each in command:
-        text = each.encode("utf-8", "surrogatepass") if isinstance(each, str) else b"%d" % each
-        parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
-    return b"".join(parts)
+    async def _disconnect(self) -> None:
+        self._stream = None
+        await self._connection.disconnect(nowait=True)
