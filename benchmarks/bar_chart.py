@@ -13,7 +13,7 @@ from html import escape
 from typing import Final
 
 _WIDTH: Final = 600
-_LEFT, _RIGHT = 170, 510  # of the bars; names stand before, figures behind
+_LEFT, _RIGHT = 192, 512  # of the bars; names stand before, figures behind
 _ROW, _BAR, _PANEL, _TOP = 22, 14, 34, 66
 
 #: The palette of Okabe and Ito, which colour-blind people tell apart; a name beside each bar says the same.
@@ -33,11 +33,13 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 .note, .tick { font-size: 11px; fill: #59636e }
 .grid { stroke: #d1d9e0 }
 .paper { fill: #ffffff }
+.figure { paint-order: stroke; stroke: #ffffff; stroke-width: 5px }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .note, .tick { fill: #9198a1 }
 .grid { stroke: #3d444d }
 .paper { fill: #0d1117 }
+.figure { stroke: #0d1117 }
 }
 </style>"""
 
@@ -110,11 +112,11 @@ def _panels(panels: Mapping[str, Sequence[Bar]], scale: Scale) -> Iterator[str]:
 
 def _bar(bar: Bar, scale: Scale, top: int) -> Iterator[str]:
     end, middle = scale.x(bar.value), top + _ROW // 2 + 4
-    kind = ' class="ours"' if bar.name == "fsm-agent" else ""
+    kind = "ours" if bar.name == "fsm-agent" else "theirs"
     colour = COLOURS.get(bar.name, _OTHERS)
-    yield f'<text{kind} x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(bar.name)}</text>'
+    yield f'<text class="{kind}" x="{_LEFT - 8}" y="{middle}" text-anchor="end">{escape(bar.name)}</text>'
     yield (
         f'<rect x="{_LEFT}" y="{top + (_ROW - _BAR) // 2}" width="{max(1.0, round(end - _LEFT, 1))}" height="{_BAR}" '
         f'rx="2" fill="{colour}"/>'
     )
-    yield f'<text{kind} x="{end + 6}" y="{middle}">{escape(bar.text)}</text>'
+    yield f'<text class="figure {kind}" x="{end + 6}" y="{middle}">{escape(bar.text)}</text>'

@@ -21,8 +21,8 @@ BARE: Final = "a bare trigger"
 MEMORY: Final = "a step in memory"
 SQLITE: Final = "a step in SQLite"
 #: Of two runs the difference is taken; the more steps, the less it weighs what happens only once in a while.
-FEW: Final = 100
-MANY: Final = 500
+FEW: Final = 50
+MANY: Final = 250
 
 
 def _sqlite(steps: int) -> None:

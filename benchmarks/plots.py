@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +36,7 @@ def _steps(peers: str) -> str:
     for row in _table(peers, STEPS):
         if "as shipped" not in row["backend"]:
             cells = {_BY_HAND if name == "raw" else name: cell for name, cell in row.items()}
-            panels[row["backend"]] = list(_bars(cells, _PER_SECOND, "{:,.0f}"))
+            panels[row["backend"]] = list(_bars(cells, _PER_SECOND, lambda value: f"{value:,.0f}"))
     if not any(panels.values()):
         return ""
     return bar_chart(
@@ -50,7 +50,7 @@ def _steps(peers: str) -> str:
 def _conversation(peers: str) -> str:
     """What the longest conversation takes, in the first backend."""
     row = next(iter(_table(peers, CONVERSATION)), None)
-    bars = list(_bars(row, _MEGABYTES, "{:,.1f} MB")) if row else []
+    bars = list(_bars(row, _MEGABYTES, lambda value: f"{value:,.{2 if value < 10 else 0}f} MB")) if row else []
     if row is None or not bars:
         return ""
     decades = range(math.floor(math.log10(min(bar.value for bar in bars))), 5)
@@ -73,12 +73,12 @@ def _table(peers: str, title: str) -> Iterator[Mapping[str, str]]:
         yield dict(zip(cells[0], row, strict=True))
 
 
-def _bars(row: Mapping[str, str], figure: re.Pattern[str], form: str) -> Iterator[Bar]:
+def _bars(row: Mapping[str, str], figure: re.Pattern[str], word: Callable[[float], str]) -> Iterator[Bar]:
     """One for each cell that has a figure of this kind."""
     for name, cell in row.items():
         if found := figure.search(cell):
             value = float(found[1].replace(",", ""))
-            yield Bar(name, value, form.format(value))
+            yield Bar(name, value, word(value))
 
 
 def _linear(most: float) -> Scale:
