@@ -5,7 +5,7 @@ VENV   := .venv
 PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types layers unit prove bench bench-million diagrams schema clean
+.PHONY: help demo test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,9 +39,12 @@ prove: $(VENV)/test.stamp system  ## torment every backend, catch every mutant (
 	$(BIN)/python -m tests.proofs.prove --for $(FOR) $(BACKENDS)
 	FSM_AGENT_PROOFS=long $(BIN)/pytest -n auto -q -rP tests/proofs/test_store_model.py
 
-bench: $(VENV)/test.stamp system  ## measure benchmarks/RESULTS.md afresh, beside other libraries (about 20 minutes)
+bench: $(VENV)/test.stamp system  ## measure benchmarks/RESULTS.md and its plots afresh, beside other libraries (about 20 minutes)
 	-@$(MAKE) --no-print-directory peers
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/test.stamp system  ## the rows that tell the speed of a step, on the terminal (under 3 minutes)
+	$(BIN)/python -m benchmarks --quick
 
 bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite and in PostgreSQL (about 20 minutes)
 	$(BIN)/python -m benchmarks --million

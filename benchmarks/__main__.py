@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks import decision, report
+from benchmarks import decision, plots, report
 from benchmarks.measure import Row, attempt, reason
 from benchmarks.peers import compared
 from benchmarks.peers.contenders import PYTHON
 from benchmarks.places import Places, open_places
-from benchmarks.plan import groups
-from benchmarks.sizes import FULL, QUICK, Sizes
+from benchmarks.plan import Group, all_groups, quick_groups
+from benchmarks.sizes import FULL, SMOKE, Sizes
 
 _BEGAN: Final = time.monotonic()
 RESULTS: Final = Path(__file__).with_name("RESULTS.md")
@@ -25,36 +25,52 @@ RESULTS: Final = Path(__file__).with_name("RESULTS.md")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns 0 whether the bars are met or not: a ratio is reported, never asserted."""
     said = _parse(arguments)
-    sizes = QUICK if said.quick else FULL
-    sections = report.read_sections(said.output)
+    sizes = SMOKE if said.smoke else FULL
     with open_places() as places:
-        if said.million:
-            from benchmarks.million import million_section
-
-            sections[report.MILLION] = million_section(places, sizes)
+        if said.quick:
+            print(measure_bars(quick_groups(places, sizes)))
         else:
-            sections[report.BARS] = measure_bars(places, sizes)
-            sections[report.DECISION] = measure_patterns(places, sizes)
-            sections[report.PEERS] = measure_peers(places, sizes, said.peers)
-    said.output.write_text(report.page(sections, runs=sizes.runs))
+            _write(said.output, places, sizes, python=said.peers, is_million=said.million)
     return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="as little as can be, to see that everything runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="print the rows that tell the speed of a step; write nothing"
+    )
+    parser.add_argument("--smoke", action="store_true", help="as little as can be, to see that everything runs")
     parser.add_argument("--million", action="store_true", help="only the million waiting agents, which are kept")
     parser.add_argument("--peers", type=Path, default=PYTHON, help="the interpreter of the environment of the peers")
-    parser.add_argument("--output", type=Path, default=RESULTS, help="the page that is written")
-    return parser.parse_args(arguments)
+    parser.add_argument("--output", type=Path, help="the page that is written, with its plots beside it")
+    said = parser.parse_args(arguments)
+    if said.smoke and not said.quick and said.output is None:
+        parser.error("figures of --smoke mean nothing: --output says which page they are written to")
+    said.output = said.output or RESULTS
+    return said
 
 
-def measure_bars(places: Places, sizes: Sizes) -> str:
+def _write(page: Path, places: Places, sizes: Sizes, *, python: Path, is_million: bool) -> None:
+    sections = report.read_sections(page)
+    if is_million:
+        from benchmarks.million import million_section
+
+        sections[report.MILLION] = million_section(places, sizes)
+    else:
+        sections[report.BARS] = measure_bars(all_groups(places, sizes))
+        sections[report.DECISION] = measure_patterns(places, sizes)
+        sections[report.PEERS] = measure_peers(places, sizes, python)
+    page.write_text(report.page(sections, runs=sizes.runs))
+    for path, plot in plots.drawn(page).items():
+        path.write_text(plot)
+
+
+def measure_bars(groups: Sequence[Group]) -> str:
     measured = []
-    for title, said, measures in groups(places, sizes):
+    for title, said, measures in groups:
         rows: list[Row] = []
-        for name, measure in measures:
-            rows += _show(attempt(name, measure))
+        for each in measures:
+            rows += _show(attempt(each.name, each.rows))
         measured.append((title, said, rows))
     return report.bars(measured)
 

@@ -15,7 +15,8 @@ from typing import Any, Final
 from benchmarks.crowds import crowd_of
 from benchmarks.dialogue import Dialogue
 from benchmarks.measure import percentile, reason, take_turns
-from benchmarks.places import Place, Places
+from benchmarks.place import Place
+from benchmarks.places import Places
 from benchmarks.sizes import Sizes
 from benchmarks.steps import drive_many
 from benchmarks.subjects import DATA, WORKING, work
@@ -94,9 +95,9 @@ def decide_alone(steps: int) -> list[float]:
     return took
 
 
-def step_by_step(url: str, steps: int) -> list[float]:
+def step_by_step(place: Place, steps: int) -> list[float]:
     """The seconds of each step of one agent, from one commit to the next."""
-    moments: dict[int, float] = {}
+    url, moments = place.fresh(), dict[int, float]()
 
     def observe(head: Any) -> None:
         moments.setdefault(head.version, time.perf_counter())
@@ -104,6 +105,7 @@ def step_by_step(url: str, steps: int) -> list[float]:
     async def drive() -> None:
         async with Runner(open_store(url), actions=[work], observe=observe) as runner:
             agent = await runner.start(WORKING, data={**DATA, "until": steps})
+            place.settle()
             moments.clear()
             await runner.send(agent.id, "go")
 
@@ -120,6 +122,7 @@ def two_writers(place: Place, sizes: Sizes) -> float:
         writers = [stack.enter_context(Dialogue(command)) for _ in range(2)]
         for writer in writers:
             writer.ask("make", url=url, agents=sizes.writers_agents, steps=sizes.steps_each)
+        place.settle()
         for writer in writers:
             writer.tell("drive")
         answers = [writer.hear() for writer in writers]
@@ -131,7 +134,7 @@ def measured(all_patterns: list[Pattern], sizes: Sizes) -> dict[str, Figures]:
     figures = {pattern.name: Figures() for pattern in all_patterns}
     _one_agent(all_patterns, figures, sizes)
     kept = {pattern.name: pattern.place for pattern in all_patterns if pattern.place is not None}
-    turns = _each(kept, figures, lambda place: drive_many(place.fresh(), sizes), sizes)
+    turns = _each(kept, figures, lambda place: drive_many(place.fresh(), sizes, settle=place.settle), sizes)
     for name, seconds in turns.items():
         figures[name].many_s = sizes.agents * sizes.steps_each / seconds
     shared = {name: place for name, place in kept.items() if place.name != "memory"}
@@ -162,7 +165,7 @@ def _one_agent(all_patterns: list[Pattern], figures: dict[str, Figures], sizes: 
         if pattern.place is None:
             took = decide_alone(sizes.memory_steps)
         else:
-            took = step_by_step(pattern.place.fresh(), sizes.durable_steps)
+            took = step_by_step(pattern.place, sizes.durable_steps)
         latencies[pattern.name] += took
         return sum(took) / len(took)
 

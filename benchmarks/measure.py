@@ -90,12 +90,14 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
 
 
-def at_least(work: str, bar: float, ratio: float, detail: str) -> Row:
-    return Row(work, f">= {bar:g}", ratio, ratio >= bar, detail)
+def at_least(work: str, bar: float | None, ratio: float, detail: str) -> Row:
+    """Without a bar it is noted."""
+    return noted(work, ratio, detail) if bar is None else Row(work, f">= {bar:g}", ratio, ratio >= bar, detail)
 
 
-def at_most(work: str, bar: float, ratio: float, detail: str) -> Row:
-    return Row(work, f"<= {bar:g}", ratio, ratio <= bar, detail)
+def at_most(work: str, bar: float | None, ratio: float, detail: str) -> Row:
+    """Without a bar it is noted."""
+    return noted(work, ratio, detail) if bar is None else Row(work, f"<= {bar:g}", ratio, ratio <= bar, detail)
 
 
 def noted(work: str, ratio: float | None, detail: str) -> Row:

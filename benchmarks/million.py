@@ -12,9 +12,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from benchmarks.crowds import raw_wake, wake_some
+from benchmarks.crowds import wake_in_turn
 from benchmarks.measure import reason
-from benchmarks.places import Place, Places
+from benchmarks.place import RAW, Place
+from benchmarks.places import Places
 from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, Store, open_store
@@ -49,10 +50,7 @@ def million_section(places: Places, sizes: Sizes) -> str:
 
 
 def _line(place: Place, sizes: Sizes) -> str:
-    cells = asyncio.run(_cells(place, sizes))
-    raw = raw_wake(place, sizes, sizes.million)
-    cells.insert(3, _duration(raw))
-    return f"| {place.name} | {' | '.join(cells)} |"
+    return f"| {place.name} | {' | '.join(asyncio.run(_cells(place, sizes)))} |"
 
 
 async def _cells(place: Place, sizes: Sizes) -> list[str]:
@@ -62,12 +60,17 @@ async def _cells(place: Place, sizes: Sizes) -> list[str]:
         ids = await populate(runner, sizes)
         made = time.perf_counter() - began
         each = place.weigh() / sizes.million
+        place.drain()
         middle = ids[len(ids) // 2]
         first_page = await _median(lambda: store.list(limit=50))
         middle_page = await _median(lambda: store.list(limit=50, after=middle))
         due = await _median(lambda: _sweep(store, sizes.million_due))
-        wake = statistics.median(await wake_some(runner, ids[sizes.million_due :], sizes.wakes))
-    return [f"{made:,.0f} s", f"{each:,.0f} B", *(_duration(each) for each in (wake, first_page, middle_page, due))]
+        with place.raw() as by_hand:
+            by_hand.prepare(sizes.million)
+            place.drain(RAW)
+            wake, raw = await wake_in_turn(runner, ids[sizes.million_due :], by_hand, sizes.wakes)
+    looks = (wake, raw, first_page, middle_page, due)
+    return [f"{made:,.0f} s", f"{each:,.0f} B", *(_duration(seconds) for seconds in looks)]
 
 
 async def populate(runner: Runner, sizes: Sizes) -> list[str]:

@@ -7,55 +7,25 @@ keeps what it has acknowledged.
 from __future__ import annotations
 
 import gc
-from abc import ABC, abstractmethod
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import apsw
 import psutil
 import redis
 
+from benchmarks.place import OURS, RAW, Place
 from benchmarks.raw import Raw, RawPostgres, RawRedis, RawSqlite
+from benchmarks.sqlite_log import SqliteLog, remove_sqlite, weigh_sqlite
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import DURABLE, RedisServer
 
 #: As Debian and everybody ships it: fsync, full_page_writes and synchronous_commit are on.
 _POSTGRES: Final = {"max_connections": "200"}
-
-
-#: Where our agents are; each peer has a spot of its own.
-OURS: Final = "agents"
-
-
-class Place(ABC):
-    """One backend. ``fresh`` forgets what was there before."""
-
-    name: str
-
-    @abstractmethod
-    def fresh(self) -> str:
-        """The URL of an empty store of ours."""
-
-    @abstractmethod
-    def weigh(self, spot: str = OURS) -> int:
-        """Bytes that whoever wrote there since it was empty takes."""
-
-    @abstractmethod
-    @contextmanager
-    def raw(self) -> Iterator[Raw]:
-        """The yardstick, in an empty place of its own."""
-
-    @abstractmethod
-    def weigh_raw(self, raw: Raw) -> int:
-        """Bytes that it takes."""
-
-    def for_peer(self, spot: str) -> dict[str, Any]:
-        """An empty place, as a peer is told of it; what stands in other spots stays, except in Redis."""
-        raise LookupError(f"{spot} keeps no agents in {self.name}")
 
 
 class MemoryPlace(Place):
@@ -77,11 +47,16 @@ class MemoryPlace(Place):
 
 
 class SqlitePlace(Place):
+    """A log that grows costs about twice what one costs that is written again from its beginning, since the file system
+    finds room for each commit. A store that lives is in the second case; so is everybody here, after ``settle``."""
+
     name = "SQLite"
+    said_of_log = "; both logs are recycled"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._numbers: dict[str, int] = {}
+        self._logs: dict[str, SqliteLog] = {}
 
     def fresh(self) -> str:
         return f"sqlite:///{self._next(OURS)}"
@@ -91,7 +66,7 @@ class SqlitePlace(Place):
 
     @contextmanager
     def raw(self) -> Iterator[Raw]:
-        raw = RawSqlite(self._next("raw"))
+        raw = RawSqlite(self._next(RAW))
         try:
             yield raw
         finally:
@@ -104,9 +79,21 @@ class SqlitePlace(Place):
     def for_peer(self, spot: str) -> dict[str, Any]:
         return {"backend": "sqlite", "path": str(self._next(spot))}
 
+    def settle(self, spot: str = OURS) -> None:
+        log = self._logs.get(spot)
+        if log is None:
+            log = self._logs[spot] = SqliteLog(self._path(spot))
+        log.begin_again()
+
+    def close(self) -> None:
+        for spot in list(self._logs):
+            self._logs.pop(spot).close()
+
     def _next(self, spot: str) -> Path:
         """A file that was never there: what still has the old one open does no harm."""
-        _remove(self._path(spot))
+        if log := self._logs.pop(spot, None):
+            log.close()
+        remove_sqlite(self._path(spot))
         self._numbers[spot] = self._numbers.get(spot, 0) + 1
         return self._path(spot)
 
@@ -128,16 +115,21 @@ class PostgresPlace(Place):
         ((size,),) = self._server.execute(_TABLES, spot)
         return int(size)
 
+    def drain(self, spot: str = OURS) -> None:
+        """Before autovacuum and the checkpointer would do it, in the midst of what is measured."""
+        self._server.execute("VACUUM (ANALYZE)", spot)
+        self._server.execute("CHECKPOINT")
+
     @contextmanager
     def raw(self) -> Iterator[Raw]:
-        raw = RawPostgres(self._server.make_database("raw"))
+        raw = RawPostgres(self._server.make_database(RAW))
         try:
             yield raw
         finally:
             raw.close()
 
     def weigh_raw(self, raw: Raw) -> int:
-        return self.weigh("raw")
+        return self.weigh(RAW)
 
     def for_peer(self, spot: str) -> dict[str, Any]:
         url = self._server.make_database(spot)
@@ -150,6 +142,11 @@ SELECT coalesce(sum(pg_total_relation_size(pg_class.oid)), 0)::bigint
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE relkind = 'r' AND nspname NOT IN ('pg_catalog', 'information_schema')
 """
+
+
+#: What Redis says of its log that is not done yet.
+_AT_WORK: Final = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "aof_pending_bio_fsync")
+_PATIENCE_S: Final = 60
 
 
 class RedisPlace(Place):
@@ -183,6 +180,19 @@ class RedisPlace(Place):
         self._empty(2)
         return {"backend": "redis", "host": "127.0.0.1", "port": self._server.port, "database": 2}
 
+    def drain(self, spot: str = OURS) -> None:
+        """The log is written anew now, or the server would do it once it has doubled."""
+        self._server.execute("BGREWRITEAOF")
+        until_s = time.monotonic() + _PATIENCE_S
+        while self._is_busy():
+            if time.monotonic() > until_s:
+                raise TimeoutError(f"{self.name} was still rewriting its log after {_PATIENCE_S} s")
+            time.sleep(0.01)
+
+    def _is_busy(self) -> bool:
+        state = self._server.execute("INFO", "persistence")
+        return any(int(state[name]) for name in _AT_WORK)
+
     def _empty(self, database: int) -> None:
         with redis.Redis(port=self._server.port, db=database) as client:
             client.flushdb()
@@ -206,6 +216,11 @@ class TieredPlace(RedisPlace):
     def fresh_and_restless(self) -> str:
         """Who waits is archived with the next sweep."""
         return self.fresh().replace("idle=1h", "idle=1ms")
+
+    def drain(self, spot: str = OURS) -> None:
+        super().drain(spot)
+        if spot == OURS:
+            self._cold.drain(spot)
 
     def weigh_cold(self) -> int:
         return self._cold.weigh()
@@ -241,29 +256,16 @@ def open_places(
         postgres = stack.enter_context(PostgresServer(postgres_settings))
         always = stack.enter_context(RedisServer(redis_settings))
         everysec = stack.enter_context(RedisServer({**redis_settings, "appendfsync": "everysec"}))
+        sqlite = stack.enter_context(closing(SqlitePlace(folder)))
         yield Places(
             memory=MemoryPlace(),
-            sqlite=SqlitePlace(folder),
+            sqlite=sqlite,
             postgres=PostgresPlace(postgres),
             redis=RedisPlace(always, "always"),
             redis_everysec=RedisPlace(everysec, "everysec"),
             tiered=TieredPlace(always, postgres),
             folder=folder,
         )
-
-
-def weigh_sqlite(path: Path) -> int:
-    """What a database weighs when its log is written back."""
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5_000)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    return path.stat().st_size
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _resident() -> int:

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from benchmarks import crowds, processes, steps, turns
+from benchmarks import crowds, instructions, processes, steps, turns
 from benchmarks.measure import Row
-from benchmarks.places import Place, Places
+from benchmarks.place import Place
+from benchmarks.places import Places
 from benchmarks.sizes import Sizes
 
-Measure: TypeAlias = tuple[str, Callable[[], list[Row]]]
+
+class Measure(NamedTuple):
+    """A name for what cannot be measured, and what returns the rows; ``is_quick`` if `make bench-quick` does, too."""
+
+    name: str
+    rows: Callable[[], list[Row]]
+    is_quick: bool = False
 
 
-def groups(places: Places, sizes: Sizes) -> list[tuple[str, str, list[Measure]]]:
-    """Title, what is to be said of it, and the measures, each by a name for what cannot be measured."""
-    redis = _durable(places.redis, sizes)
-    for name, measure in (("one agent", steps.one_agent_durable), ("many agents", steps.hundred_agents)):
-        redis.append((f"{name}, {places.redis_everysec.name}", partial(measure, places.redis_everysec, sizes)))
-    archived: Measure = ("archive, tiered", partial(crowds.archived_crowd, places.tiered, sizes))
+#: Its title, what is to be said of it, and the measures.
+Group: TypeAlias = tuple[str, str, list[Measure]]
+
+
+def all_groups(places: Places, sizes: Sizes) -> list[Group]:
+    redis = [
+        *_durable(places.redis, sizes),
+        _at(places.redis_everysec, sizes, "one agent", steps.one_agent_durable),
+        _at(places.redis_everysec, sizes, "many agents", steps.hundred_agents),
+    ]
+    archived = Measure("archive, tiered", partial(crowds.archived_crowd, places.tiered, sizes))
+    commands = Measure("commands", partial(processes.commands_that_look, places.sqlite, sizes), is_quick=True)
     return [
         ("In memory", "The yardstick is `transitions` alone.", _in_memory(places, sizes)),
         (
             "SQLite",
             "Raw: `UPDATE` + `INSERT` in a transaction of their own by `apsw`, WAL, synchronous FULL.",
-            [
-                *_durable(places.sqlite, sizes),
-                ("commands", partial(processes.commands_that_look, places.sqlite, sizes)),
-            ],
+            _durable(places.sqlite, sizes),
         ),
         (
             "PostgreSQL",
@@ -41,35 +51,63 @@ def groups(places: Places, sizes: Sizes) -> list[tuple[str, str, list[Measure]]]
             "Warm is Redis (always), which is the yardstick; cold is PostgreSQL.",
             [*_durable(places.tiered, sizes), archived],
         ),
+        (
+            "Processes",
+            "From start to end, against an interpreter that does nothing.",
+            [Measure("imports", partial(processes.imports, sizes), is_quick=True), commands],
+        ),
         ("What costs extra where it is used", "Against a plain step of ours.", _extra(places, sizes)),
     ]
 
 
+def quick_groups(places: Places, sizes: Sizes) -> list[Group]:
+    """What of them is looked at while somebody makes the engine faster."""
+    groups = [
+        (title, said, [each for each in measures if each.is_quick])
+        for title, said, measures in all_groups(places, sizes)
+    ]
+    return [group for group in groups if group[2]]
+
+
 def _in_memory(places: Places, sizes: Sizes) -> list[Measure]:
     return [
-        ("engine in memory", partial(steps.engine_in_memory, sizes)),
-        ("conversation, memory", partial(steps.long_conversation, places.memory, sizes)),
-        ("turns, memory", partial(turns.turns_of_a_conversation, places.memory, sizes)),
-        ("waiting agents, memory", partial(crowds.waiting_crowd, places.memory, sizes)),
+        Measure("engine in memory", partial(steps.engine_in_memory, sizes), is_quick=True),
+        Measure("instructions", instructions.counted_rows, is_quick=True),
+        Measure("conversation, memory", partial(steps.long_conversation, places.memory, sizes)),
+        Measure("turns, memory", partial(turns.turns_of_a_conversation, places.memory, sizes)),
+        Measure("waiting agents, memory", partial(crowds.waiting_crowd, places.memory, sizes)),
     ]
+
+
+#: Where the quick rows are measured: name of the measure, names of places.
+_QUICK: Final[Mapping[str, tuple[str, ...]]] = {
+    "one agent": ("SQLite", "PostgreSQL", "Redis, always", "Redis, everysec"),
+    "many agents": ("SQLite",),
+    "fresh process": ("SQLite", "PostgreSQL", "Redis, always"),
+    "waiting agents": ("SQLite",),
+}
 
 
 def _durable(place: Place, sizes: Sizes) -> list[Measure]:
-    measures: list[tuple[str, Callable[[Place, Sizes], list[Row]]]] = [
-        ("one agent, durable steps", steps.one_agent_durable),
-        ("many agents", steps.hundred_agents),
-        ("conversation", steps.long_conversation),
-        ("turns", turns.turns_of_a_conversation),
-        ("fresh process", processes.resumed_in_a_fresh_process),
-        ("waiting agents", crowds.waiting_crowd),
+    return [
+        _at(place, sizes, "one agent", steps.one_agent_durable),
+        _at(place, sizes, "many agents", steps.hundred_agents),
+        _at(place, sizes, "conversation", steps.long_conversation),
+        _at(place, sizes, "turns", turns.turns_of_a_conversation),
+        _at(place, sizes, "fresh process", processes.resumed_in_a_fresh_process),
+        _at(place, sizes, "waiting agents", crowds.waiting_crowd),
     ]
-    return [(f"{name}, {place.name}", partial(measure, place, sizes)) for name, measure in measures]
+
+
+def _at(place: Place, sizes: Sizes, name: str, measure: Callable[[Place, Sizes], list[Row]]) -> Measure:
+    is_quick = place.name in _QUICK.get(name, ())
+    return Measure(f"{name}, {place.name}", partial(measure, place, sizes), is_quick=is_quick)
 
 
 def _extra(places: Places, sizes: Sizes) -> list[Measure]:
     """Encryption, and effects on record."""
-    measures: list[Measure] = []
+    measures = []
     for place in (places.memory, places.sqlite, places.postgres, places.redis):
-        measures.append((f"effect, {place.name}", partial(steps.effect_a_step, place, sizes)))
-        measures.append((f"sealed, {place.name}", partial(steps.sealed_steps, place, sizes)))
+        measures.append(_at(place, sizes, "effect", steps.effect_a_step))
+        measures.append(_at(place, sizes, "sealed", steps.sealed_steps))
     return measures

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks import bars
 from benchmarks.measure import Row, at_most, interleave, timed
-from benchmarks.places import Place
+from benchmarks.place import Place
 from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
@@ -30,16 +31,23 @@ with Runner(open_store({url!r})) as runner:
 def resumed_in_a_fresh_process(place: Place, sizes: Sizes) -> list[Row]:
     command = delivery(*long_lived(place, sizes))
     work = f"resume a {sizes.long_steps:,}-step agent in a fresh process, deliver one event, {place.name}"
-    return [_row(work, 12, command, sizes)]
+    return [_row(work, bars.FRESH_PROCESS.get(place.name), command, sizes)]
 
 
 def commands_that_look(place: Place, sizes: Sizes) -> list[Row]:
     url, agent = long_lived(place, sizes)
     command = [str(Path(sys.executable).with_name("fsm-agent"))]
+    at_store = [*command, "--store", url]
     return [
-        _row("`fsm-agent --help`", 10, [*command, "--help"], sizes),
-        _row(f"`fsm-agent show`, {place.name}", 14, [*command, "--store", url, "show", agent], sizes),
+        _row("`fsm-agent --help`", bars.HELP, [*command, "--help"], sizes),
+        _row(f"`fsm-agent show`, {place.name}", bars.SHOW, [*at_store, "show", agent], sizes),
+        _row(f"`fsm-agent list`, {place.name}", None, [*at_store, "list"], sizes),
     ]
+
+
+def imports(sizes: Sizes) -> list[Row]:
+    statements = [("from fsm_agent import Runner", bars.IMPORT_RUNNER), ("import fsm_agent", None)]
+    return [_row(f"`{said}`", bar, [sys.executable, "-c", said], sizes) for said, bar in statements]
 
 
 def delivery(url: str, agent: str) -> list[str]:
@@ -58,7 +66,7 @@ def long_lived(place: Place, sizes: Sizes) -> tuple[str, str]:
     return url, asyncio.run(live())
 
 
-def _row(name: str, bar: float, command: list[str], sizes: Sizes) -> Row:
+def _row(name: str, bar: float | None, command: list[str], sizes: Sizes) -> Row:
     pair = interleave(lambda: run(command), lambda: run([sys.executable, "-c", "pass"]), runs=sizes.fresh_runs)
     detail = f"{pair.subject * 1000:.0f} ms against {pair.yardstick * 1000:.0f} ms for `python -c pass`"
     return at_most(name, bar, pair.subject / pair.yardstick, detail)

@@ -30,9 +30,11 @@ class Raw(ABC):
 
     _agents: int
 
-    def commits(self, steps: int) -> float:
-        """Seconds for as many steps of one new agent, each committed before the next."""
+    def commits(self, steps: int, *, settle: Callable[[], object] = lambda: None) -> float:
+        """Seconds for as many steps of one new agent, each committed before the next; ``settle`` is called before they
+        begin."""
         self.prepare(1)
+        settle()
         return self._timed(lambda version: self.step(0, version), steps)
 
     def waking(self) -> float:

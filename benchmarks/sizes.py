@@ -35,7 +35,8 @@ class Sizes:
 
 
 FULL = Sizes()
-QUICK = Sizes(
+#: Everything runs, and no figure means anything.
+SMOKE = Sizes(
     runs=1,
     memory_steps=20,
     durable_steps=6,

@@ -5,49 +5,44 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-import transitions
-
-from benchmarks.measure import Row, at_least, at_most, interleave, noted, timed
-from benchmarks.places import Place, SqlitePlace
+from benchmarks import bars
+from benchmarks.bare import bare_triggers
+from benchmarks.measure import Row, at_least, at_most, interleave, noted
+from benchmarks.place import RAW, Place
 from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, EFFECTING, SPEAKING, TALKING, WORKING, speak, talk, work, work_outside
 from fsm_agent import Runner, Store, Workflow, open_store
 
 
-class _Cursor:
-    state = "a"
-
-
 def engine_in_memory(sizes: Sizes) -> list[Row]:
-    machine: Any = transitions.Machine(
-        model=None, states=["a", "b"], initial="a", auto_transitions=False, send_event=True
-    )
-    machine.add_transition("go", "a", "b")
-    machine.add_transition("go", "b", "a")
-    trigger, cursor, steps = machine.events["go"].trigger, _Cursor(), sizes.memory_steps
-
-    def bare() -> float:
-        return timed(lambda: [trigger(cursor) for _ in range(steps)])
-
-    pair = interleave(lambda: drive_one(open_memory, steps), bare, runs=sizes.runs)
+    steps = sizes.memory_steps
+    pair = interleave(lambda: drive_one(open_memory, steps), lambda: bare_triggers(steps), runs=sizes.runs)
     detail = f"{steps / pair.subject:,.0f} steps/s against {steps / pair.yardstick:,.0f} bare triggers/s"
     work = "engine + guard + validation + delta + history, memory store"
-    return [at_least(work, 0.2, pair.yardstick / pair.subject, detail)]
+    return [at_least(work, bars.ENGINE_IN_MEMORY, pair.yardstick / pair.subject, detail)]
 
 
 def open_memory() -> Store:
     return open_store("memory://")
 
 
-def drive_one(open_it: Callable[[], Store], steps: int, workflow: Workflow = WORKING) -> float:
-    """Seconds for the steps of one agent of a store that nobody else uses."""
+def drive_one(
+    open_it: Callable[[], Store],
+    steps: int,
+    workflow: Workflow = WORKING,
+    *,
+    settle: Callable[[], object] = lambda: None,
+) -> float:
+    """Seconds for the steps of one agent, which nobody disturbs; ``settle`` is called before they begin."""
 
     async def drive() -> float:
         async with Runner(open_it(), actions=[work, work_outside]) as runner:
             agent = await runner.start(workflow, data={**DATA, "until": steps})
+            settle()
             began = time.perf_counter()
             await runner.send(agent.id, "go")
             return time.perf_counter() - began
@@ -56,38 +51,41 @@ def drive_one(open_it: Callable[[], Store], steps: int, workflow: Workflow = WOR
 
 
 def one_agent_durable(place: Place, sizes: Sizes) -> list[Row]:
-    steps = sizes.durable_steps
-
-    def ours() -> float:
-        url = place.fresh()
-        return drive_one(lambda: open_store(url), steps)
-
+    steps, url = sizes.durable_steps, place.fresh()
     with place.raw() as raw:
-        pair = interleave(ours, lambda: raw.commits(steps), runs=sizes.runs)
+        pair = interleave(
+            lambda: drive_one(lambda: open_store(url), steps, settle=place.settle),
+            lambda: raw.commits(steps, settle=partial(place.settle, RAW)),
+            runs=sizes.runs,
+        )
     detail = f"{steps / pair.subject:,.0f} steps/s against {steps / pair.yardstick:,.0f} raw commits/s"
-    return [at_least(f"one agent, durable steps, {place.name}", 0.7, pair.yardstick / pair.subject, detail)]
+    work = f"one agent, durable steps, {place.name}"
+    return [at_least(work, bars.ONE_AGENT.get(place.name), pair.yardstick / pair.subject, detail + place.said_of_log)]
 
 
 def hundred_agents(place: Place, sizes: Sizes) -> list[Row]:
+    url = place.fresh()
     with place.raw() as raw:
         pair = interleave(
-            lambda: drive_many(place.fresh(), sizes), lambda: raw.commits(sizes.durable_steps), runs=sizes.runs
+            lambda: drive_many(url, sizes, settle=place.settle),
+            lambda: raw.commits(sizes.durable_steps, settle=partial(place.settle, RAW)),
+            runs=sizes.runs,
         )
     steps_s = sizes.agents * sizes.steps_each / pair.subject
     commits_s = sizes.durable_steps / pair.yardstick
     detail = f"{steps_s:,.0f} steps/s against {commits_s:,.0f} raw commits/s of one client"
-    if isinstance(place, SqlitePlace):
-        return [at_least(f"{sizes.agents} agents, isolated, one SQLite file", 4, steps_s / commits_s, detail)]
-    return [noted(f"{sizes.agents} agents, isolated, {place.name}", steps_s / commits_s, detail)]
+    work = f"{sizes.agents} agents, isolated, {place.name}"
+    return [at_least(work, bars.MANY_AGENTS.get(place.name), steps_s / commits_s, detail + place.said_of_log)]
 
 
-def drive_many(url: str, sizes: Sizes) -> float:
-    """Seconds for all steps of agents that are driven at once."""
+def drive_many(url: str, sizes: Sizes, *, settle: Callable[[], object] = lambda: None) -> float:
+    """Seconds for all steps of agents that are driven at once; ``settle`` is called when all of them are there."""
 
     async def drive() -> float:
         async with Runner(open_store(url), actions=[work]) as runner:
             data = {**DATA, "until": sizes.steps_each}
             agents = await asyncio.gather(*(runner.start(WORKING, data=data) for _ in range(sizes.agents)))
+            settle()
             began = time.perf_counter()
             await asyncio.gather(*(runner.send(agent.id, "go") for agent in agents))
             return time.perf_counter() - began
@@ -116,7 +114,14 @@ def _long_conversation(place: Place, sizes: Sizes, way: str, workflow: Workflow)
     third = sizes.messages // 3
     work = f"{sizes.messages:,} messages {way}, {place.name}"
     times = f"last {third:,} steps {ours.thirds[2]:.2f} s, first {third:,} steps {ours.thirds[0]:.2f} s"
-    rows = [at_most(f"{work}: time of the last third against the first", 1.5, ours.thirds[2] / ours.thirds[0], times)]
+    rows = [
+        at_most(
+            f"{work}: time of the last third against the first",
+            bars.CONVERSATION_TIME,
+            ours.thirds[2] / ours.thirds[0],
+            times,
+        )
+    ]
     if place.name == "memory":
         return rows
     place.fresh()  # for the scales of a server that has but one memory
@@ -124,7 +129,7 @@ def _long_conversation(place: Place, sizes: Sizes, way: str, workflow: Workflow)
         raw.append_all(sizes.messages)
         weight = place.weigh_raw(raw)
     detail = f"{ours.weight / 1e6:.2f} MB against {weight / 1e6:.2f} MB for messages of 200 B, one a step"
-    return [at_most(f"{work}: bytes against raw appends", 2, ours.weight / weight, detail), *rows]
+    return [at_most(f"{work}: bytes against raw appends", bars.CONVERSATION_BYTES, ours.weight / weight, detail), *rows]
 
 
 def converse(place: Place, messages: int, workflow: Workflow) -> Conversation:
@@ -147,11 +152,10 @@ async def _converse(place: Place, messages: int, workflow: Workflow) -> Conversa
 
 def effect_a_step(place: Place, sizes: Sizes) -> list[Row]:
     """An effect is recorded when it begins and when it has ended: two more writes a step."""
-    steps = sizes.durable_steps
+    steps, url = sizes.durable_steps, place.fresh()
 
     def of(workflow: Workflow) -> float:
-        url = place.fresh()
-        return drive_one(lambda: open_store(url), steps, workflow)
+        return drive_one(lambda: open_store(url), steps, workflow, settle=place.settle)
 
     pair = interleave(lambda: of(EFFECTING), lambda: of(WORKING), runs=sizes.runs)
     detail = f"{pair.subject / steps * 1e6:,.0f} us against {pair.yardstick / steps * 1e6:,.0f} us for a plain step"
@@ -164,7 +168,7 @@ def sealed_steps(place: Place, sizes: Sizes) -> list[Row]:
 
     def of(sealing: dict[str, bytes] | None) -> float:
         url = place.fresh()
-        return drive_one(lambda: open_store(url, keys=sealing), steps)
+        return drive_one(lambda: open_store(url, keys=sealing), steps, settle=place.settle)
 
     pair = interleave(lambda: of(keys), lambda: of(None), runs=sizes.runs)
     detail = f"{pair.subject / steps * 1e6:,.0f} us against {pair.yardstick / steps * 1e6:,.0f} us unsealed"

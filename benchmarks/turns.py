@@ -7,9 +7,10 @@ import asyncio
 from functools import partial
 from typing import Final
 
+from benchmarks import bars
 from benchmarks.matter import message
 from benchmarks.measure import Row, at_most, interleave
-from benchmarks.places import Place
+from benchmarks.place import Place
 from benchmarks.sizes import Sizes
 from fsm_agent import Context, Runner, State, Workflow, action, open_store
 
@@ -65,7 +66,7 @@ def turns_of_a_conversation(place: Place, sizes: Sizes) -> list[Row]:
     each, short = (seconds / sizes.turns * 1e3 for seconds in (pair.subject, pair.yardstick))
     detail = f"{each:.2f} ms a turn against {short:.2f} ms, with a window of {WINDOW:,} tokens"
     work = f"a turn of a conversation of {sizes.long_thread:,} messages against {sizes.short_thread:,}, {place.name}"
-    return [at_most(work, 2, pair.subject / pair.yardstick, detail)]
+    return [at_most(work, bars.LONG_THREAD, pair.subject / pair.yardstick, detail)]
 
 
 async def _begin(runner: Runner, messages: int) -> str:

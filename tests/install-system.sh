@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need besides Python: Graphviz, for its `dot`, and servers, PostgreSQL and Redis, which tests start
-# themselves. Does nothing where they are there already; no service is started.
+# What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, and
+# servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
@@ -8,6 +8,7 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
     missing="$missing postgresql"
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
 if [ -z "$missing" ]; then
     exit 0
 fi

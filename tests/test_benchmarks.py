@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import py_compile
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import apsw
+import psycopg
 import pytest
+import redis
 
 import benchmarks
-from benchmarks import decision, report
+from benchmarks import bars, decision, instructions, plots, report
 from benchmarks.__main__ import main
+from benchmarks.counted import BARE, MEMORY, SQLITE
 from benchmarks.dialogue import Dialogue, Failed
+from benchmarks.instructions import MEASURED
 from benchmarks.measure import Row, attempt, take_turns
 from benchmarks.million import million_section
-from benchmarks.peers.compared import Comparing, Notes, tables
+from benchmarks.peers.compared import STEPS, Comparing, Line, Notes, ahead_of_us, judged, table, tables
 from benchmarks.peers.contenders import CONTENDERS
-from benchmarks.places import Places, open_places
-from benchmarks.plan import groups
-from benchmarks.sizes import QUICK
+from benchmarks.place import OURS, RAW
+from benchmarks.places import Places, SqlitePlace, open_places
+from benchmarks.plan import all_groups, quick_groups
+from benchmarks.sizes import SMOKE
+from benchmarks.sqlite_log import log_of
+from benchmarks.steps import drive_one
+from fsm_agent import open_store
 from tests.servers.postgres import QUICK as QUICK_POSTGRES
 from tests.servers.redis import DURABLE
 
+SVG = "{http://www.w3.org/2000/svg}"
 BENCHMARKS = Path(benchmarks.__file__).parent
 
 
@@ -33,8 +45,10 @@ def places() -> Iterator[Places]:
 
 
 def test_everything_that_has_a_bar_is_measured(places: Places) -> None:
-    for title, _, measures in groups(places, QUICK):
-        for name, measure in measures:
+    for title, _, measures in all_groups(places, SMOKE):
+        for name, measure, _ in measures:
+            if name == "instructions":
+                continue  # takes a minute, and has a test of its own
             rows = measure()
             assert rows, f"{title}: {name}"
             assert all(row.ratio is None or row.ratio > 0 for row in rows if "KB each" not in row.work), rows
@@ -42,7 +56,7 @@ def test_everything_that_has_a_bar_is_measured(places: Places) -> None:
 
 def test_the_decision_table_has_a_figure_wherever_there_is_one(places: Places) -> None:
     patterns = [each for each in decision.patterns(places) if each.place in (None, places.memory, places.sqlite)]
-    figures = decision.measured(patterns, QUICK)
+    figures = decision.measured(patterns, SMOKE)
     assert [each.trouble for each in figures.values()] == ["", "", ""]
     stateless, memory, sqlite = (figures[pattern.name] for pattern in patterns)
     assert stateless.steps_s
@@ -53,14 +67,143 @@ def test_the_decision_table_has_a_figure_wherever_there_is_one(places: Places) -
     assert sqlite.p50
     assert sqlite.two_processes_s
     assert sqlite.each
-    assert decision.speed_table(patterns, figures, QUICK).count("\n") == len(patterns) + 1
+    assert decision.speed_table(patterns, figures, SMOKE).count("\n") == len(patterns) + 1
     assert len(decision.promise_table(decision.patterns(places)).splitlines()) == 2 + 7
 
 
+def test_the_quick_rows_are_those_of_a_step_and_of_a_process(places: Places) -> None:
+    quick = [each.name for _, _, measures in quick_groups(places, SMOKE) for each in measures]
+    assert quick == [
+        "engine in memory",
+        "instructions",
+        "one agent, SQLite",
+        "many agents, SQLite",
+        "fresh process, SQLite",
+        "waiting agents, SQLite",
+        "one agent, PostgreSQL",
+        "fresh process, PostgreSQL",
+        "one agent, Redis, always",
+        "fresh process, Redis, always",
+        "one agent, Redis, everysec",
+        "imports",
+        "commands",
+    ]
+
+
+def test_every_bar_belongs_to_a_place(places: Places) -> None:
+    names = {place.name for place in places.durable}
+    for bar in (bars.ONE_AGENT, bars.MANY_AGENTS, bars.WAKE, bars.FRESH_PROCESS, bars.WAITING_KB):
+        assert bar.keys() <= names
+
+
+@pytest.mark.parametrize("spot", [OURS, RAW])
+def test_a_run_in_sqlite_writes_again_what_its_log_has_already(tmp_path: Path, spot: str) -> None:
+    with closing(SqlitePlace(tmp_path)) as place, place.raw() as raw:
+        url, log = place.fresh(), log_of(tmp_path / f"{spot}1.db")
+        lengths = []
+
+        def settle() -> None:
+            place.settle(spot)
+            lengths.append(log.stat().st_size)
+
+        for _ in range(3):
+            if spot == OURS:
+                drive_one(lambda: open_store(url), 20, settle=settle)
+            else:
+                raw.commits(20, settle=settle)
+            lengths.append(log.stat().st_size)
+    assert len(set(lengths)) == 1
+    assert lengths[0] > 1_000 * 4_096
+
+
+def test_a_rollback_journal_is_left_as_it_is_shipped(tmp_path: Path) -> None:
+    place = SqlitePlace(tmp_path)
+    path = Path(place.for_peer("peer")["path"])
+    with closing(place), closing(apsw.Connection(str(path))) as connection:
+        connection.execute("CREATE TABLE steps (step)")
+        before = path.stat().st_size
+        place.settle("peer")
+        assert connection.pragma("journal_mode") == "delete"
+    assert path.stat().st_size == before
+
+
+def test_after_a_drain_redis_is_not_about_to_rewrite_its_log(places: Places) -> None:
+    url = places.redis.fresh()
+    drive_one(lambda: open_store(url), 3)
+    places.redis.drain()
+    with redis.from_url(url) as client:
+        state = client.info("persistence")
+    assert state["aof_base_size"] == state["aof_current_size"]
+    assert not state["aof_rewrite_in_progress"]
+
+
+def test_after_a_drain_postgres_has_nothing_to_vacuum(places: Places) -> None:
+    url = places.postgres.fresh()
+    drive_one(lambda: open_store(url), 3)
+    places.postgres.drain()
+    with psycopg.connect(url) as connection:
+        left = connection.execute("SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NULL").fetchall()
+    assert left == []
+
+
+def test_who_is_ahead_of_us_is_named_with_what_it_leaves_out() -> None:
+    ahead = ahead_of_us("SQLite", {"fsm-agent": 2.0, "Burr": 1.0, "DBOS": 2.0, "LangGraph": 3.0})
+    (burr,) = [contender for contender in CONTENDERS if contender.name == "Burr"]
+    assert ahead == [f"Burr, SQLite. {burr.leaves_out[0].upper()}{burr.leaves_out[1:]}."]
+    assert judged(["backend"], [Line(["SQLite"], ahead)]).endswith(f"Ahead of fsm-agent:\n\n- {ahead[0]}")
+    assert judged(["backend"], [Line(["SQLite"])]).endswith("No peer is ahead of fsm-agent.")
+
+
+def test_a_step_takes_no_more_instructions_than_were_measured() -> None:
+    """Against a bare trigger of `transitions`, counted by valgrind: busy machines count the same."""
+    each = instructions.instructions_per_step()
+    for subject in (MEMORY, SQLITE):
+        ratio = each[subject] / each[BARE]
+        assert ratio <= instructions.most(subject), f"{subject} is {ratio:.2f} times a bare trigger: {each}"
+
+
+def test_where_no_instructions_were_measured_the_bound_is_wider() -> None:
+    assert instructions.most(MEMORY, (2, 7)) > max(instructions.most(MEMORY, version) for version in MEASURED)
+
+
+def test_who_has_no_valgrind_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(FileNotFoundError, match=r"^valgrind is missing: sh tests/install-system\.sh installs it$"):
+        instructions.instructions_per_step()
+
+
+def test_the_plots_that_are_kept_show_the_figures_that_are_kept() -> None:
+    plots_of_page = plots.drawn(BENCHMARKS / "RESULTS.md")
+    assert {path.name for path in plots_of_page} == {path.name for path in BENCHMARKS.glob("*.svg")}
+    for path, plot in plots_of_page.items():
+        assert path.read_text() == plot, f"python -m benchmarks.plots draws {path.name} afresh"
+
+
+def test_a_plot_has_a_bar_for_each_figure_and_none_for_a_dash(tmp_path: Path) -> None:
+    page = tmp_path / "RESULTS.md"
+    assert plots.drawn(page) == {}
+    steps = table(["backend", "raw", "fsm-agent", "DBOS"], [["Redis", "40/s", "**0.5** (20/s)", "- (1)"]])
+    page.write_text(report.page({report.PEERS: f"### {STEPS}\n\n{steps}"}, runs=9))
+    (plot,) = plots.drawn(page).values()
+    root = ET.fromstring(plot)  # noqa: S314 - ours
+    assert [each.text for each in root.iter(f"{SVG}text") if each.get("text-anchor") == "end"] == [
+        "statements by hand",
+        "fsm-agent",
+    ]
+    widths = [float(each.get("width", 0)) for each in root.iter(f"{SVG}rect")][1:]
+    assert widths[0] == 2 * widths[1]
+
+
+def test_figures_of_a_smoke_run_go_to_no_page_by_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--smoke"])
+    assert "--output says which page they are written to" in capsys.readouterr().err
+
+
 def test_peers_that_are_not_installed_have_dashes_with_a_reason(places: Places, tmp_path: Path) -> None:
-    comparing = Comparing(places, QUICK, tmp_path / "nowhere" / "python", Notes())
-    for title, _, make in tables(QUICK):
-        lines = make(comparing).splitlines()
+    comparing = Comparing(places, SMOKE, tmp_path / "nowhere" / "python", Notes())
+    for title, _, make in tables(SMOKE):
+        lines = [line for line in make(comparing).splitlines() if line.startswith("|")]
         assert len({line.count("|") for line in lines}) == 1, title
         assert any("- (" in line for line in lines), title
     assert "its environment is not installed" in comparing.notes.text()
@@ -77,7 +220,7 @@ def test_the_scripts_of_the_peers_compile_and_all_are_there(tmp_path: Path) -> N
 
 
 def test_a_million_is_measured_in_sqlite_and_in_postgresql(places: Places) -> None:
-    section = million_section(places, QUICK)
+    section = million_section(places, SMOKE)
     assert section.splitlines()[-2].startswith("| SQLite | ")
     assert section.splitlines()[-1].startswith("| PostgreSQL | ")
     assert "- (" not in section, section
@@ -87,7 +230,7 @@ def test_a_run_keeps_the_sections_of_others(tmp_path: Path, monkeypatch: pytest.
     path = tmp_path / "RESULTS.md"
     path.write_text(report.page({report.MISSED: "By hand.", report.BARS: "Bars."}, runs=9))
     monkeypatch.setattr("benchmarks.million.million_section", lambda places, sizes: "A million.")
-    assert main(["--million", "--quick", "--output", str(path)]) == 0
+    assert main(["--million", "--smoke", "--output", str(path)]) == 0
     assert report.read_sections(path) == {
         report.DECISION: "Not measured yet.",
         report.BARS: "Bars.",

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,15 +19,19 @@ from benchmarks.crowds import gathered
 from benchmarks.dialogue import Dialogue
 from benchmarks.measure import reason, take_turns
 from benchmarks.peers.contenders import CONTENDERS, Contender, command, started, version_of
-from benchmarks.places import Place, Places
+from benchmarks.place import RAW, Place
+from benchmarks.places import Places
 from benchmarks.processes import delivery, long_lived, run
 from benchmarks.sizes import Sizes
 from benchmarks.steps import converse, drive_one
 from benchmarks.subjects import TALKING
 from fsm_agent import open_store
 
-_OURS = "fsm-agent"
-_DELTAS = "LangGraph, DeltaChannel"
+OURS_NAME: Final = "fsm-agent"
+DELTAS_NAME: Final = "LangGraph, DeltaChannel"
+#: Titles of the two tables that are also drawn.
+STEPS: Final = "One agent, durable steps"
+CONVERSATION: Final = "A long conversation, 200 B a step"
 
 
 @dataclass(slots=True)
@@ -73,43 +78,67 @@ def table(head: list[str], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+@dataclass(slots=True)
+class Line:
+    """One backend of a table, and who did better than we there."""
+
+    cells: list[str]
+    ahead: list[str] = field(default_factory=list)
+
+
+def judged(head: list[str], lines: list[Line]) -> str:
+    """The table, and below it who is ahead and what they leave out for it."""
+    ahead = [f"- {each}" for line in lines for each in line.ahead]
+    verdict = "\n".join(["Ahead of fsm-agent:", "", *ahead]) if ahead else "No peer is ahead of fsm-agent."
+    return f"{table(head, [line.cells for line in lines])}\n\n{verdict}"
+
+
+def ahead_of_us(place_name: str, figures: Mapping[str, float]) -> list[str]:
+    """A sentence for each contender whose figure is smaller than ours."""
+    return [
+        f"{contender.name}, {place_name}. {contender.leaves_out[0].upper()}{contender.leaves_out[1:]}."
+        for contender in CONTENDERS
+        if figures.get(contender.name, math.inf) < figures.get(OURS_NAME, math.inf)
+    ]
+
+
 def durable_steps(comparing: Comparing) -> str:
     """Everybody takes turns."""
     names = [contender.name for contender in CONTENDERS]
     lines = [_steps_line(comparing, place, is_tuned=True) for place in comparing.backends()]
     lines.insert(1, _steps_line(comparing, comparing.places.sqlite, is_tuned=False))
-    return table(["backend", "raw", _OURS, *names], lines)
+    return judged(["backend", "raw", OURS_NAME, *names], lines)
 
 
-def _steps_line(comparing: Comparing, place: Place, *, is_tuned: bool) -> list[str]:
-    sizes, steps = comparing.sizes, comparing.sizes.peer_steps
+def _steps_line(comparing: Comparing, place: Place, *, is_tuned: bool) -> Line:
+    steps, url = comparing.sizes.peer_steps, place.fresh()
     with ExitStack() as stack:
         raw = stack.enter_context(place.raw())
-
-        def ours() -> float:
-            url = place.fresh()
-            return drive_one(lambda: open_store(url), steps)
-
-        turns: dict[str, Callable[[], float]] = {"raw": lambda: raw.commits(steps), _OURS: ours}
+        turns: dict[str, Callable[[], float]] = {
+            "raw": lambda: raw.commits(steps, settle=partial(place.settle, RAW)),
+            OURS_NAME: lambda: drive_one(lambda: open_store(url), steps, settle=place.settle),
+        }
 
         def enter(contender: Contender) -> str:
             peer = stack.enter_context(started(contender, comparing.python))
             peer.ask("open", where=place.for_peer(contender.spot()), tuned=is_tuned)
-            turns[contender.name] = partial(_seconds, peer, steps)
+            turns[contender.name] = partial(_seconds, peer, steps, settle=partial(place.settle, contender.spot()))
             return ""
 
         entered = list(comparing.cells(place, enter))
-        took = take_turns(turns, runs=sizes.runs)
+        took = take_turns(turns, runs=comparing.sizes.runs)
     cells = []
-    for name, dash in zip(["raw", _OURS, *(each.name for each in CONTENDERS)], ["", "", *entered], strict=True):
+    for name, dash in zip(["raw", OURS_NAME, *(each.name for each in CONTENDERS)], ["", "", *entered], strict=True):
         if dash or name in took.reasons:
             cells.append(dash or comparing.notes.dash(f"{name}, {place.name}: {took.reasons[name]}"))
         else:
             cells.append(_against(took.medians, name, steps))
-    return [place.name if is_tuned else f"{place.name}, as shipped", *cells]
+    backend = place.name if is_tuned else f"{place.name}, as shipped"
+    return Line([backend, *cells], ahead_of_us(backend, took.medians))
 
 
-def _seconds(peer: Dialogue, steps: int) -> float:
+def _seconds(peer: Dialogue, steps: int, *, settle: Callable[[], object]) -> float:
+    settle()
     return float(peer.ask("steps", steps=steps)["seconds"])
 
 
@@ -123,7 +152,7 @@ def _against(medians: Mapping[str, float], name: str, steps: int) -> str:
 def conversations(comparing: Comparing) -> str:
     """Bytes against raw appends, and how much longer the last third takes than the first."""
     lines = [_conversation_line(comparing, place) for place in comparing.backends()]
-    return table(["backend", "messages", _OURS, *(each.name for each in CONTENDERS), _DELTAS], lines)
+    return table(["backend", "messages", OURS_NAME, *(each.name for each in CONTENDERS), DELTAS_NAME], lines)
 
 
 def _conversation_line(comparing: Comparing, place: Place) -> list[str]:
@@ -140,31 +169,31 @@ def _conversation_line(comparing: Comparing, place: Place) -> list[str]:
             peer.ask("open", where=place.for_peer(contender.spot()))
             moments = peer.ask("talk", messages=messages, how=how)["moments"]
             weight = place.weigh(contender.spot())
-        return _growth(weight / yardstick, [after - before for before, after in pairwise(moments)])
+        return _growth(weight, yardstick, [after - before for before, after in pairwise(moments)])
 
     def in_deltas(contender: Contender) -> str:
         return talk(contender, "delta") if contender.name == "LangGraph" else ""
 
     cells = list(comparing.cells(place, talk))
     deltas = list(comparing.cells(place, in_deltas))[-1]
-    return [place.name, f"{messages:,}", _growth(ours.weight / yardstick, ours.thirds), *cells, deltas]
+    return [place.name, f"{messages:,}", _growth(ours.weight, yardstick, ours.thirds), *cells, deltas]
 
 
-def _growth(ratio: float, thirds: list[float] | tuple[float, ...]) -> str:
-    return f"**{ratio:,.1f} x** (time {thirds[2] / thirds[0]:.1f} x)"
+def _growth(weight: int, yardstick: int, thirds: Sequence[float]) -> str:
+    return f"**{weight / yardstick:,.1f} x** ({weight / 1e6:,.2f} MB; time {thirds[2] / thirds[0]:.1f} x)"
 
 
 def fresh_processes(comparing: Comparing) -> str:
     """Everybody takes turns; the yardstick is an interpreter that does nothing."""
     lines = [_fresh_line(comparing, place) for place in comparing.backends()]
-    return table(["backend", _OURS, *(each.name for each in CONTENDERS)], lines)
+    return judged(["backend", OURS_NAME, *(each.name for each in CONTENDERS)], lines)
 
 
-def _fresh_line(comparing: Comparing, place: Place) -> list[str]:
+def _fresh_line(comparing: Comparing, place: Place) -> Line:
     ours = delivery(*long_lived(place, comparing.sizes))
     turns: dict[str, Callable[[], float]] = {
         "nothing": lambda: run([sys.executable, "-c", "pass"]),
-        _OURS: lambda: run(ours),
+        OURS_NAME: lambda: run(ours),
     }
 
     def enter(contender: Contender) -> str:
@@ -179,36 +208,40 @@ def _fresh_line(comparing: Comparing, place: Place) -> list[str]:
     entered = list(comparing.cells(place, enter))
     took = take_turns(turns, runs=comparing.sizes.runs)
     cells = []
-    for name, dash in zip([_OURS, *(each.name for each in CONTENDERS)], ["", *entered], strict=True):
+    for name, dash in zip([OURS_NAME, *(each.name for each in CONTENDERS)], ["", *entered], strict=True):
         if dash or name in took.reasons:
             cells.append(dash or comparing.notes.dash(f"{name}, {place.name}: {took.reasons[name]}"))
         else:
             seconds, nothing = took.medians[name], took.medians["nothing"]
             cells.append(f"**{seconds / nothing:.1f} x** ({seconds * 1e3:,.0f} ms)")
-    return [place.name, *cells]
+    return Line([place.name, *cells], ahead_of_us(place.name, took.medians))
 
 
 def crowds(comparing: Comparing) -> str:
     agents = comparing.sizes.peer_crowd
 
-    def weigh(place: Place, contender: Contender) -> str:
-        with started(contender, comparing.python) as peer:
-            peer.ask("open", where=place.for_peer(contender.spot()))
-            peer.ask("crowd", agents=agents)
-            return f"{place.weigh(contender.spot()) / agents:,.0f} B"
+    def line(place: Place) -> Line:
+        each = {OURS_NAME: asyncio.run(gathered(place, agents, 1)).each}
 
-    lines = []
-    for place in comparing.backends():
-        ours = asyncio.run(gathered(place, agents, 1)).each
-        lines.append([place.name, f"{ours:,.0f} B", *comparing.cells(place, partial(weigh, place))])
-    return table(["backend", _OURS, *(each.name for each in CONTENDERS)], lines)
+        def weigh(contender: Contender) -> str:
+            with started(contender, comparing.python) as peer:
+                peer.ask("open", where=place.for_peer(contender.spot()))
+                peer.ask("crowd", agents=agents)
+                each[contender.name] = place.weigh(contender.spot()) / agents
+            return f"{each[contender.name]:,.0f} B"
+
+        cells = list(comparing.cells(place, weigh))
+        return Line([place.name, f"{each[OURS_NAME]:,.0f} B", *cells], ahead_of_us(place.name, each))
+
+    names = [contender.name for contender in CONTENDERS]
+    return judged(["backend", OURS_NAME, *names], [line(place) for place in comparing.backends()])
 
 
 def promises(comparing: Comparing) -> str:
     """What each keeps, besides the step itself, as configured here."""
     lines = [
         [
-            _OURS,
+            OURS_NAME,
             "what each step changed; any version is made from it",
             "compare-and-set on the version, and on the epoch of whoever drives",
             "a step adds its message",
@@ -234,15 +267,16 @@ def tables(sizes: Sizes) -> list[tuple[str, str, Callable[[Comparing], str]]]:
     return [
         ("What each promises", "As it is configured here.", promises),
         (
-            "One agent, durable steps",
+            STEPS,
             "In brackets steps per second, in bold the part of the raw statement's speed. SQLite has a write-ahead log "
-            "and synchronous FULL; as shipped, Burr and DBOS have a rollback journal.",
+            "and synchronous FULL, and every contender's log is recycled; as shipped, Burr and DBOS have a rollback "
+            "journal.",
             durable_steps,
         ),
         (
-            "A long conversation, 200 B a step",
-            "Bytes on disk (Redis: in RAM) against one raw row a message; in brackets the time of the last third "
-            "against the first, which is 1 where a step costs the same however long the conversation is.",
+            CONVERSATION,
+            "Bytes on disk (Redis: in RAM) against one raw row a message; in brackets the bytes, and the time of the "
+            "last third against the first, which is 1 where a step costs the same however long the conversation is.",
             conversations,
         ),
         (

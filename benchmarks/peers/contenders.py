@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.dialogue import ROOT, Dialogue, Failed
-from benchmarks.places import Place
+from benchmarks.place import Place
 
 #: Made by `make bench`.
 PYTHON: Final = ROOT / ".venv-peers" / "bin" / "python"
@@ -27,6 +27,8 @@ class Contender:
     history: str
     two_writers: str
     conversation: str
+    #: what a step of ours writes or looks at, and one of theirs does not
+    leaves_out: str
 
     def can(self, place: Place) -> bool:
         return any(place.name.startswith(backend) for backend in self.backends)
@@ -45,6 +47,7 @@ CONTENDERS: Final = (
         two_writers="the key of a row is (agent, step): the second to save a step fails (Redis: looked at before, "
         "not at once)",
         conversation="written whole at every step",
+        leaves_out="one `INSERT` of the whole state a step: no head to compare and set, no validation, no timer",
     ),
     Contender(
         name="DBOS",
@@ -54,6 +57,7 @@ CONTENDERS: Final = (
         history="what each step returned; state is made anew by running the function again",
         two_writers="the key of a row is (workflow, step): the second to record a step gives up",
         conversation="linear: a step returns its message alone",
+        leaves_out="what a step returned is all that is written: no state, no validation",
     ),
     Contender(
         name="LangGraph",
@@ -63,6 +67,7 @@ CONTENDERS: Final = (
         history="a checkpoint of the state and the writes of each step",
         two_writers="none: both write checkpoints, and the newest is what counts",
         conversation="written whole at every step, or every hundredth with a `DeltaChannel` (in beta)",
+        leaves_out="nothing is compared before it is set, and there is no validation and no timer",
     ),
 )
 

@@ -1,0 +1,31 @@
+"""Every bar, in one table: what a ratio must be. What has none here is measured and noted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+#: At least so much of the speed of the yardstick.
+ENGINE_IN_MEMORY: Final = 0.33
+ONE_AGENT: Final[Mapping[str, float]] = {
+    "SQLite": 0.65,
+    "PostgreSQL": 0.6,
+    "Redis, always": 0.65,
+    "Redis, everysec": 0.35,
+    "tiered": 0.65,
+}
+MANY_AGENTS: Final[Mapping[str, float]] = {"SQLite": 3}
+
+#: At most so many times what the yardstick takes.
+WAKE: Final[Mapping[str, float]] = {"SQLite": 2.5, "PostgreSQL": 3, "Redis, always": 3, "tiered": 3}
+#: A tiered store imports both drivers: what each of them adds to SQLite's bar.
+FRESH_PROCESS: Final[Mapping[str, float]] = {"SQLite": 10, "PostgreSQL": 16, "Redis, always": 14, "tiered": 20}
+HELP: Final = 8
+SHOW: Final = 12
+IMPORT_RUNNER: Final = 8
+CONVERSATION_BYTES: Final = 2
+CONVERSATION_TIME: Final = 1.5
+LONG_THREAD: Final = 2
+
+#: KB at most of an agent that waits; memory and Redis keep everything in RAM, ready to be read.
+WAITING_KB: Final[Mapping[str, float]] = {"SQLite": 0.85}
