@@ -59,13 +59,11 @@ class Comparison:
             right = self.right(data, event, visits, recalled)
         except (LookupError, TypeError, AttributeError):
             return None
-        if type(left) is int and type(right) is int and _fits(left) and _fits(right):
-            return self.compare(left, right)
-        return None
-
-
-def _fits(number: int) -> bool:
-    return INT64_MIN <= number <= INT64_MAX
+        if type(left) is not int or not INT64_MIN <= left <= INT64_MAX:
+            return None
+        if type(right) is not int or not INT64_MIN <= right <= INT64_MAX:
+            return None
+        return self.compare(left, right)
 
 
 def _reader(operand: str, scope: Scope) -> Read | None:
