@@ -195,11 +195,6 @@ class Head(NamedTuple):
         work = (asked, 0, None, output, problem, False)
         return from_fields(Head, fields[_IDENTITY] + place + work + fields[_LASTING])
 
-    def detached(self) -> Head:
-        """The same with visits of its own: what others do to theirs is not seen here."""
-        fields: tuple[Any, ...] = self
-        return from_fields(Head, (*fields[:_VISITS], dict(self.visits), *fields[_VISITS + 1 :]))
-
     @property
     def wake_ms(self) -> int | None:
         """From when on the agent needs somebody if nobody holds it; 0 is at once, ``None`` is never."""
@@ -242,7 +237,6 @@ class Head(NamedTuple):
 
 #: what stands before and behind all that entering a state changes
 _IDENTITY: Final = slice(Head._fields.index("state"))
-_VISITS: Final = Head._fields.index("visits")
 _LASTING: Final = slice(Head._fields.index("is_exempt") + 1, None)
 
 

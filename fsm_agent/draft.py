@@ -13,7 +13,8 @@ from typing import Any, Final, SupportsIndex, TypeAlias, overload
 from fsm_agent.delta import escape, own
 from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import Json
-from fsm_agent.step import EMPTY_DELTA, Delta
+from fsm_agent.step import EMPTY_DELTA, NOTHING, Delta
+from fsm_agent.tuples import from_fields
 
 _MISSING: Final = object()
 
@@ -294,7 +295,9 @@ def current(value: Json) -> Json:
 def collect(root: DictDraft) -> Delta:
     """All that was changed since ``root`` was opened."""
     if not root._opened and not root._removed:  # most actions set fields, and look into none
-        return Delta({escape(key): value for key, value in root._changed.items()}) if root._changed else EMPTY_DELTA
+        changed = root._changed
+        names = {key if key.isidentifier() else escape(key): value for key, value in changed.items()}
+        return from_fields(Delta, (names, (), NOTHING)) if changed else EMPTY_DELTA
     if not root._dirty():
         return EMPTY_DELTA
     collected = _Collected()

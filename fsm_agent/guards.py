@@ -125,6 +125,10 @@ class Expression:
 
     def holds(self, data: Values, event: Values | None, visits: Mapping[str, int]) -> bool:
         """The value of a guard; raises ``ExpressionFailed`` unless it is true or false."""
+        if self._comparison is not None:
+            outcome = self._comparison.outcome(data, event or _NOTHING, visits, _NOTHING)
+            if outcome is not None:
+                return outcome
         value = self.evaluate(data, event, visits)
         if value is True or value is False:
             return value

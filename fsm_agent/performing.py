@@ -87,7 +87,7 @@ class Performing:
             reply = failure_of(error, await self._store.now(), _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
-        return await outside.judged(reply) if outside.went_wrong else reply
+        return reply if outside.verdict is None else await outside.judged(reply)
 
     async def _called(self, action: Action, effect: Act, outside: Outside) -> Any:
         """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if

@@ -88,7 +88,7 @@ class Outside:
     ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
     """
 
-    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_verdict", "_wait")  # every attempt makes one
+    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "verdict")  # every attempt makes one
 
     def __init__(
         self,
@@ -104,13 +104,8 @@ class Outside:
         self._thread = thread
         self._uses: dict[str, int] = {}
         self._is_closed = False
-        #: see ``went_wrong``
-        self._verdict: Exception | None = None
-
-    @property
-    def went_wrong(self) -> bool:
-        """Whether something decides about the attempt, whatever the action makes of it."""
-        return self._verdict is not None
+        #: what decides about the attempt, whatever the action makes of it
+        self.verdict: Exception | None = None
 
     @property
     def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:
@@ -138,7 +133,7 @@ class Outside:
     async def judged(self, reply: Acted) -> Acted:
         """What the rules are told: the reply, unless an effect went wrong in a way that an action cannot mend. Raises
         ``Superseded`` and ``StoreError``."""
-        match self._verdict:
+        match self.verdict:
             case None:
                 return reply
             case EffectUnclear() as unclear:
@@ -192,8 +187,8 @@ class Outside:
 
     def _decide(self, error: Exception) -> None:
         """Nothing weighs more than that somebody else drives the agent."""
-        if not isinstance(self._verdict, Superseded):
-            self._verdict = error
+        if not isinstance(self.verdict, Superseded):
+            self.verdict = error
 
     async def _noted(self, request: Now | Begin | End) -> Any:
         """What the store says. Where somebody else has taken the agent over, the action is told to stop."""
@@ -219,7 +214,7 @@ class Outside:
         if self._is_closed:
             state = self._head.state
             raise ActionError(f"effect {name!r} comes too late: the action of state {state!r} has ended or was stopped")
-        match self._verdict:
+        match self.verdict:
             case None:
                 return
             case Superseded():

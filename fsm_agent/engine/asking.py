@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from fsm_agent.agent import Asked, Head, Status
 from fsm_agent.data import Data, View, changes
+from fsm_agent.delta import step_weight
 from fsm_agent.engine.effects import Asks
-from fsm_agent.engine.live import Live, Proposal, check_limits, step_weight, told
+from fsm_agent.engine.live import Live, Proposal, check_limits, told
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import Step, StepKind

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
 from fsm_agent.data import Data, View, changes
-from fsm_agent.delta import Folded, foldable_weight
+from fsm_agent.delta import Folded, step_weight
 from fsm_agent.draft import ListDraft
 from fsm_agent.engine.program import Changes, Program
 from fsm_agent.errors import DataInvalid, LimitExceeded
@@ -22,9 +22,6 @@ from fsm_agent.tuples import from_fields
 from fsm_agent.usage import NO_USAGE
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import shortened
-
-#: What a row costs to be read besides its delta; keeps the tail short for agents that change little.
-_ROW_WEIGHT: Final = 24
 
 
 @dataclass(slots=True)
@@ -84,7 +81,7 @@ def take(
     if written is not None:
         _write(data, written)
     delta = changes(data)
-    if delta:
+    if delta is not EMPTY_DELTA:
         program.data_rules.check(delta, view)
     unfolded = head.unfolded + step_weight(delta)
     if not move.entered:
@@ -105,11 +102,6 @@ def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the progress that the data tell, as they are from then on."""
     progress = program.progress(values, head.visits)
     return head if progress == head.progress else head._replace(progress=progress)
-
-
-def step_weight(delta: Delta) -> int:
-    """What a step adds to the bytes that a snapshot would save."""
-    return _ROW_WEIGHT + foldable_weight(delta)
 
 
 def _write(data: Data, written: Changes) -> None:

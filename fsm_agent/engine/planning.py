@@ -18,8 +18,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import ENDED
+from fsm_agent.delta import step_weight
 from fsm_agent.engine.fitting import Gaps, fit_data, fit_state
-from fsm_agent.engine.live import Live, Proposal, step_weight
+from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.route import Route, Stranding
 from fsm_agent.engine.transfer import Transfer, places_of
 from fsm_agent.errors import DataInvalid, ExpressionFailed

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fsm_agent.agent import Status
-from fsm_agent.delta import own
+from fsm_agent.delta import own, step_weight
 from fsm_agent.effect import EffectEntry
 from fsm_agent.engine.beginning import made_before
 from fsm_agent.engine.drive import decide_queued, drive, is_stranded
 from fsm_agent.engine.effects import Effect, Interrupt, Now, ReadEffects
 from fsm_agent.engine.intake import Delivered
-from fsm_agent.engine.live import Live, Proposal, step_weight, told
+from fsm_agent.engine.live import Live, Proposal, told
 from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.past import Past, read_past
 from fsm_agent.engine.restoring import difference, parts_of, restored

@@ -59,10 +59,11 @@ class Comparison:
             right = self.right(data, event, visits, recalled)
         except (LookupError, TypeError, AttributeError):
             return None
-        are_integers = type(left) is int and type(right) is int
-        if are_integers and INT64_MIN <= left <= INT64_MAX and INT64_MIN <= right <= INT64_MAX:
-            return self.compare(left, right)
-        return None
+        if type(left) is not int or not INT64_MIN <= left <= INT64_MAX:
+            return None
+        if type(right) is not int or not INT64_MIN <= right <= INT64_MAX:
+            return None
+        return self.compare(left, right)
 
 
 def _reader(operand: str, scope: Scope) -> Read | None:

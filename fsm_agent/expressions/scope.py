@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, Protocol, TypeAlias, runtime_checkable
+from functools import cache, cached_property
+from typing import Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from fsm_agent.expressions.kinds import DEEPEST, DYN, Kind, kind_of, resolved
 from fsm_agent.jsontypes import Json, Schema
@@ -69,6 +69,8 @@ class Variable:
         convert = _CONVERSIONS.get(self.kind.name)
         if not rest and convert is None:
             return (lambda _, event, __, ___: event[first]) if from_event else (lambda data, _, __, ___: data[first])
+        if not rest and convert is _integral:
+            return _integer_of_event(first) if from_event else _integer_of_data(first)
 
         def read(data: Values, event: Values, _: Mapping[str, int], __: Values) -> Json:
             value = (event if from_event else data)[first]
@@ -152,17 +154,41 @@ class Scope:
         return visited
 
 
+def _integer_of_data(field: str) -> Read:
+    """What most guards compare; read without another call where it is an integer, as it nearly always is."""
+
+    def read(data: Values, _: Values, __: Mapping[str, int], ___: Values) -> Json:
+        value = data[field]
+        return value if type(value) is int else _integral(value)
+
+    return read
+
+
+def _integer_of_event(field: str) -> Read:
+    def read(_: Values, event: Values, __: Mapping[str, int], ___: Values) -> Json:
+        value = event[field]
+        return value if type(value) is int else _integral(value)
+
+    return read
+
+
 def _length(variable: Variable) -> Read:
     """The length of a list; data that knows its lengths is asked, so that a drafted list is not put together."""
     whole, in_data, field = variable.reader(), variable.root == "data" and len(variable.keys) == 1, variable.keys[0]
 
     def length(data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> Json:
-        if in_data and isinstance(data, Counting):
-            return data.size(field)
+        if in_data and _counts(type(data)):
+            return cast("Counting", data).size(field)
         items = whole(data, event, visits, recalled)
         return None if items is None else len(items)
 
     return length
+
+
+@cache
+def _counts(kind: type[Values]) -> bool:
+    """Whether data of ``kind`` is ``Counting``: to ask each time costs more than to count."""
+    return issubclass(kind, Counting)
 
 
 def _integral(value: Json) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
@@ -11,6 +12,9 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
+from fsm_agent.tuples import from_fields
+
+_VISITS: Final = Head._fields.index("visits")
 
 
 @dataclass(slots=True)
@@ -41,18 +45,14 @@ class Kept:
         return self.origin[0] if self.origin else 0
 
     @property
-    def version(self) -> int:
-        return self.written.version
-
-    @property
     def head(self) -> Head:
         return detached(self.written)._replace(epoch=self.epoch, lease=self.lease, queued=len(self.queue))
 
-    def take(self, commit: Commit) -> None:
+    def take(self, commit: Commit, *, brings_more: bool) -> None:
         """Write a step; whatever can fail, fails before the first change."""
         written, step = detached(commit.head), codec.step_row(commit.step)
         snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else self.snapshot
-        if not commit.is_plain:
+        if brings_more:
             self._take_what_comes_with(commit)
         self.written, self.lease, self.snapshot = written, commit.lease, snapshot
         self.wake_ms = written._replace(queued=len(self.queue)).wake_ms if self.queue else written.own_wake_ms
@@ -150,7 +150,8 @@ class Kept:
 def detached(head: Head) -> Head:
     """The same head, that shares with ``head`` nothing which anybody could change."""
     if head.output is None and head.problem is None:
-        return head.detached()
+        fields: tuple[Any, ...] = head
+        return from_fields(Head, (*fields[:_VISITS], dict(head.visits), *fields[_VISITS + 1 :]))
     return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))
 
 

@@ -99,10 +99,10 @@ class MemoryStore(Store):
 
     async def commit(self, commit: Commit) -> Committed:
         head, kept = commit.head, self._kept(commit.head.id)
-        if kept.version != head.version - 1 or (commit.epoch is not None and commit.epoch != kept.epoch):
-            raise moved_on(head.id, head.version - 1, kept.version)
+        if kept.written.version != head.version - 1 or (commit.epoch is not None and commit.epoch != kept.epoch):
+            raise moved_on(head.id, head.version - 1, kept.written.version)
         if commit.is_plain:
-            kept.take(commit)
+            kept.take(commit, brings_more=False)
         else:
             self._take_with_more(kept, commit)
         self._clock.seen(head.updated_ms)
@@ -112,22 +112,22 @@ class MemoryStore(Store):
         is_decided = commit.dequeue is not None and commit.dequeue not in kept.queue
         is_settled = commit.settlement is not None and not kept.is_open(commit.settlement.key)
         if is_decided or is_settled or commit.key in kept.keys:
-            raise moved_on(commit.head.id, commit.head.version - 1, kept.version)
+            raise moved_on(commit.head.id, commit.head.version - 1, kept.written.version)
         if commit.repins:
             self._pinned(commit.head)
         if commit.user is not None:
             self._talks.check_user(commit.user)
         said, user = said_rows(commit.said), commit.user and codec.user_row(commit.user)
-        kept.take(commit)
+        kept.take(commit, brings_more=True)
         self._talks.say(said)
         if commit.user is not None and user is not None:
             self._talks.keep_user(commit.user.name, user)
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         kept = self._kept(agent_id)
-        expected = kept.version if version is None else version
-        if kept.version != expected or event.key in kept.keys:
-            raise moved_on(agent_id, expected, kept.version)
+        expected = kept.written.version if version is None else version
+        if kept.written.version != expected or event.key in kept.keys:
+            raise moved_on(agent_id, expected, kept.written.version)
         text = codec.queued_text(codec.event_text(event), expected)
         kept.numbered += 1
         kept.queue[kept.numbered] = text
@@ -158,14 +158,14 @@ class MemoryStore(Store):
     ) -> None:
         kept = self._kept(agent_id)
         if kept.epoch != epoch:
-            raise moved_on(agent_id, kept.version, kept.version)
+            raise moved_on(agent_id, kept.written.version, kept.written.version)
         head = kept.head.tried(attempts, retry_ms, children)
         kept.written, kept.wake_ms = head, head.wake_ms
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = self._kept(agent_id)
         if kept.epoch != entry.epoch:
-            raise moved_on(agent_id, kept.version, kept.version)
+            raise moved_on(agent_id, kept.written.version, kept.written.version)
         return kept.begin(entry, again=again)
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
@@ -282,8 +282,8 @@ class MemoryStore(Store):
     def _unmoved(self, agent_id: str, seen: Head) -> Kept:
         """The agent, if it stands where ``seen`` shows it; raises ``Conflict`` otherwise."""
         kept = self._kept(agent_id)
-        if (kept.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
-            raise moved_on(agent_id, seen.version, kept.version)
+        if (kept.written.version, kept.epoch, kept.lease) != (seen.version, seen.epoch, seen.lease):
+            raise moved_on(agent_id, seen.version, kept.written.version)
         return kept
 
     def _untold(self, seen: Head) -> Kept:
