@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, Final
 
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
-from fsm_agent.actions.calling import call
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
 from fsm_agent.actions.outside import Outside
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.threads import awaited, in_thread
 from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
@@ -35,10 +35,21 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
 
 def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
-    work = call(action, context_of(effect, action.mode, outside, surroundings), effect.arguments)
+    context = context_of(effect, action.mode, outside, surroundings)
+    match action.mode:
+        case Mode.ASYNC:
+            work: Awaitable[Any] = action.function(context, **effect.arguments)
+        case Mode.INLINE:
+            work = _inline(action, context, effect.arguments)
+        case Mode.THREAD:  # cancelling lets it go on, and nobody will see its result
+            work = in_thread(lambda: action.function(context, **effect.arguments), f"action {action.name!r}")
     if effect.timeout_ms is None and effect.until_ms is None:
         return work
     return _in_time(work, _allowance(effect))
+
+
+async def _inline(action: Action, context: Situation, arguments: Mapping[str, Json]) -> Any:
+    return await awaited(action.function(context, **arguments))
 
 
 def _allowance(effect: Act) -> float:

@@ -31,7 +31,7 @@ class Data:
 
     def __setattr__(self, name: str, value: Json) -> None:
         root = self._root
-        if name not in root:
+        if name not in root._base and name not in root:
             raise DataInvalid([self._unknown(name)])
         root[name] = value
 
@@ -80,7 +80,15 @@ def data_type(fields: Iterable[str]) -> type[Data]:
 
 
 def _field(name: str) -> property:
-    return property(lambda data: data._root[name])
+    def read(data: Data) -> Any:
+        root = data._root
+        if not root._opened and not root._removed:  # nearly always, and then a plain value is found without a call
+            value = root._changed[name] if name in root._changed else root._base[name]
+            if type(value) is not dict and type(value) is not list:
+                return value
+        return root[name]
+
+    return property(read)
 
 
 class View(Mapping[str, Json]):
@@ -92,7 +100,10 @@ class View(Mapping[str, Json]):
         self._root: DictDraft = data._root
 
     def __getitem__(self, name: str) -> Json:
-        return self._root.peek(name)
+        root = self._root
+        if root._opened:
+            return root.peek(name)
+        return root._changed[name] if name in root._changed else root._base[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._root)

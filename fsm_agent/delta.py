@@ -195,7 +195,9 @@ def weight(value: Json) -> int:
 
 def step_weight(delta: Delta) -> int:
     """What a step adds to the bytes that a snapshot would save: all but items appended to a field."""
-    total = _ROW_WEIGHT + len(repr(delta.set))
+    total = _ROW_WEIGHT
+    for pointer, value in delta.set.items():
+        total += len(pointer) + 4 + (len(value) + 2 if type(value) is str else weight(value))
     if delta.remove:
         total += weight(delta.remove)
     if delta.append:

@@ -17,6 +17,7 @@ from fsm_agent.step import EMPTY_DELTA, NOTHING, Delta
 from fsm_agent.tuples import from_fields
 
 _MISSING: Final = object()
+_NONE_REMOVED: Final[frozenset[str]] = frozenset()
 
 
 class _Collected:
@@ -38,7 +39,7 @@ class DictDraft(MutableMapping[str, Json]):
     def __init__(self, base: Mapping[str, Json], depth: int = 1) -> None:
         self._base, self._depth = base, depth
         self._changed: dict[str, Json] = {}
-        self._removed: set[str] = set()
+        self._removed = _NONE_REMOVED
         self._opened: dict[str, Node] = {}
 
     def __getitem__(self, key: str) -> Json:
@@ -68,7 +69,7 @@ class DictDraft(MutableMapping[str, Json]):
         if self._opened:
             self._opened.pop(key, None)
         if self._removed:
-            self._removed.discard(key)
+            self._removed -= {key}
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
@@ -76,7 +77,7 @@ class DictDraft(MutableMapping[str, Json]):
         self._changed.pop(key, None)
         self._opened.pop(key, None)
         if key in self._base:
-            self._removed.add(key)
+            self._removed |= {key}
 
     def setdefault(self, key: str, default: Json = None) -> Json:
         """As of a dict, but what comes out is recorded even when it has just been put in."""

@@ -1,9 +1,10 @@
 """What may happen: the declared table, compiled once and asked by pure look-ups.
 
 ``transitions`` is the decision core, used flat: nested states become their leaves, and inherited handlers become
-candidates of each leaf. Its event class *selects* only: it asks the guards of its transitions in turn and names the
-one that is taken. Nothing is moved, so no callback, queue or error policy of the library is ever involved.
-Everything is validated before it is compiled, because unknown names would be accepted there.
+candidates of each leaf. Its machine holds the table, and what it holds is read off once, row by row: to decide is to
+look up a row and to ask its guards in turn. Nothing is triggered, so no callback, queue or error policy of the
+library is ever involved, and nothing is paid for them. Everything is validated before it is compiled, because unknown
+names would be accepted there.
 
 Which candidates an event has in a leaf, and in which order, is ``Workflow.candidates``.
 """
@@ -87,23 +88,6 @@ class _Candidate(transitions.Transition):
         self.reads_event = guard is not None and any(name.startswith("event.") for name in guard.mentions)
 
 
-class _Selector(transitions.core.Event):
-    """An event of which only the choice between its transitions is left: the library's own makes an object of what
-    happens and goes through callbacks, a queue and a log, which costs twenty times as much."""
-
-    def trigger(self, leaf: str, scene: Scene) -> Taken | None:  # type: ignore[override]
-        """The first transition out of ``leaf`` whose guard holds, if there is one."""
-        candidates: list[Any] = self.transitions[leaf]
-        for candidate in candidates:
-            guard: Expression | None = candidate.guard
-            if guard is None or guard.holds(
-                scene.data, scene.facts if candidate.reads_event else NOTHING, scene.visits
-            ):
-                taken: Taken = candidate.taken
-                return taken
-        return None
-
-
 class Machine:
     """The compiled table of one workflow, shared by all its agents; holds no state of any of them."""
 
@@ -114,7 +98,6 @@ class Machine:
         self._machine: Any = transitions.Machine(
             model=None, states=leaves, initial=leaves[0], auto_transitions=False, send_event=True, queued=False
         )
-        self._table: dict[str, dict[str, tuple[Move, ...]]] = {leaf: {} for leaf in leaves}
         for leaf in workflow.leaves:
             for event in workflow.handled(leaf.path):
                 self._compile(leaf, event, workflow.candidates(leaf.path, event))
@@ -122,36 +105,42 @@ class Machine:
                 for timer in state.after:
                     self._compile(leaf, timer_event(state.path, timer.duration.text), timer.transitions)
 
-    def _compile(self, leaf: State, event: str, candidates: Candidates) -> None:
-        if not candidates:
-            return
-        moves = tuple(_move(self.workflow, leaf, each) for each in candidates)
-        self._table[leaf.path][event] = moves
-        if event not in self._machine.events:
-            self._machine.events[event] = _Selector(event, self._machine)
-        for move in moves:
-            self._machine.events[event].add_transition(_Candidate(move, leaf.path, self._guard(move, event)))
+        self._rows = {leaf: self._row(leaf) for leaf in leaves}
 
-    def _guard(self, move: Move, event: str) -> Expression | None:
-        text = move.transition.when
-        if text is None:
+    def _compile(self, leaf: State, event: str, candidates: Candidates) -> None:
+        for each in candidates:
+            if event not in self._machine.events:
+                self._machine.events[event] = transitions.core.Event(event, self._machine)
+            candidate = _Candidate(_move(self.workflow, leaf, each), leaf.path, self._guard(each, event))
+            self._machine.events[event].add_transition(candidate)
+
+    def _row(self, leaf: str) -> dict[str, tuple[_Candidate, ...]]:
+        """What the machine has for a leaf: event -> candidates, in the order in which they are tried."""
+        events = self._machine.events.items()
+        return {name: tuple(event.transitions[leaf]) for name, event in events if event.transitions.get(leaf)}
+
+    def _guard(self, transition: Transition, event: str) -> Expression | None:
+        if transition.when is None:
             return None
-        return self.guards.compile(text, event="after" if event.startswith(_TIMER) else event)
+        return self.guards.compile(transition.when, event="after" if event.startswith(_TIMER) else event)
 
     def decide(self, state: str, event: str, scene: Scene) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
 
         Raises ``ExpressionFailed`` if a guard that is reached cannot be evaluated.
         """
-        moves = self._table[state].get(event)
-        if moves is None:
+        candidates = self._rows[state].get(event)
+        if candidates is None:
             return _NOT_ALLOWED
-        taken: Taken | None = self._machine.events[event].trigger(state, scene)
-        return taken or GuardsRefuse(tuple(move.transition.when or "true" for move in moves))
+        for candidate in candidates:
+            guard, facts = candidate.guard, scene.facts if candidate.reads_event else NOTHING
+            if guard is None or guard.holds(scene.data, facts, scene.visits):
+                return candidate.taken
+        return GuardsRefuse(tuple(candidate.taken.move.transition.when or "true" for candidate in candidates))
 
     def moves(self, state: str, event: str) -> tuple[Move, ...]:
         """The candidates of an event in a leaf, in the order in which they are tried."""
-        return self._table[state].get(event, ())
+        return tuple(candidate.taken.move for candidate in self._rows[state].get(event, ()))
 
 
 _TIMER: Final = "after "

@@ -43,7 +43,7 @@ class Live:
 
     def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
         """What expressions see: the data, or a draft of it, and the event."""
-        return from_fields(Scene, (self.folded.values if data is None else View(data), event, self.head.visits))
+        return Scene(self.folded.values if data is None else View(data), event, self.head.visits)
 
 
 class Proposal(NamedTuple):
@@ -63,6 +63,7 @@ def take(
     move: Move,
     *,
     data: Data | None = None,
+    view: View | None = None,
     duration_ms: int | None = None,
     fired: ArmedTimer | None = None,
     kind: StepKind = StepKind.EVENT,
@@ -70,12 +71,13 @@ def take(
 ) -> Proposal:
     """The step that ``event`` makes by ``move``: assigns, one validation, exit and entry.
 
-    ``data`` is the draft that the action left, ``duration_ms`` how long it took to name this event, ``written`` what
-    the transition writes if that is not as declared. Raises ``DataInvalid``, ``ExpressionFailed``, ``LimitExceeded``.
+    ``data`` is the draft that the action left and ``view`` a view of it, ``duration_ms`` how long it took to name this
+    event, ``written`` what the transition writes if that is not as declared. Raises ``DataInvalid``,
+    ``ExpressionFailed``, ``LimitExceeded``.
     """
     program, head = live.program, live.head
     data = live.draft() if data is None else data
-    view = View(data)
+    view = View(data) if view is None else view
     if written is None and (move.transition.assign or move.transition.append):
         written = program.changes(move, event, view, head.visits)
     if written is not None:

@@ -35,9 +35,9 @@ from fsm_agent.tuples import from_fields
 
 def work_steadily(desk: Desk, live: Live) -> Flow:
     """Attempts and their steps, until the general path has something to ask."""
-    actions = live.program.steady_actions
+    actions, new_draft = live.program.steady_actions, live.program.data_type
     while (action := actions.get(live.head.state)) is not None and _is_steady(live, live.head):
-        head, data, notes = live.head, live.draft(), Notes()
+        head, data, notes = live.head, new_draft(live.folded.values), Notes()
         insight = Insight(live, data, notes, desk.stays)
         attempt, (do, timeout_ms) = head.attempts + 1, action
         reply: Acted = yield from_fields(

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Problem
-from fsm_agent.data import Data
+from fsm_agent.data import Data, View
 from fsm_agent.engine.asking import asked
 from fsm_agent.engine.effects import (
     Act,
@@ -43,7 +43,7 @@ from fsm_agent.errors import (
     Refused,
     UserConflict,
 )
-from fsm_agent.machine import GuardsRefuse, Taken
+from fsm_agent.machine import GuardsRefuse, Scene, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.record import Record
 from fsm_agent.state import Retry, State
@@ -193,9 +193,11 @@ def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pro
         if isinstance(reply, Asks):
             return noted(live, asked(live, reply, data), notes)
         event = _named_event(live, reply)
-        decision = live.program.machine.decide(live.head.state, event.name, live.scene(event, data))
+        view = View(data)
+        scene = from_fields(Scene, (view, event, live.head.visits))
+        decision = live.program.machine.decide(live.head.state, event.name, scene)
         if type(decision) is Taken:
-            proposal = take(live, event, decision.move, data=data, duration_ms=reply.duration_ms)
+            proposal = take(live, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
             return proposal if notes.is_blank else noted(live, proposal, notes)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""

@@ -10,11 +10,11 @@ class SteadyClock:
     """Wall time, or what ``read`` says, but never less than it was or than any time that was seen stored."""
 
     def __init__(self, read: Callable[[], int] | None = None) -> None:
-        self._read = read or _wall_ms
+        self._read = read
         self._newest_ms = 0
 
     def now(self) -> int:
-        now_ms = self._read()
+        now_ms = time.time_ns() // 1_000_000 if self._read is None else self._read()
         self._newest_ms = max(self._newest_ms, now_ms)
         return self._newest_ms
 
@@ -22,7 +22,3 @@ class SteadyClock:
         """Note a time that another process may have written; returns the newest that is known."""
         self._newest_ms = max(self._newest_ms, stored_ms)
         return self._newest_ms
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -55,7 +55,7 @@ def step_row(step: Step) -> StepRow:
     if removed or appended:
         append, rest = _split(delta)
     else:
-        append, rest = None, encode(dict(changed)) if changed else None
+        append, rest = None, encode(changed if type(changed) is dict else dict(changed)) if changed else None
     number = _KIND_NUMBER[kind] + _ENTERED * entered
     text = encode(dict(payload)) if payload else None
     used = _used(step) if said or usage is not NO_USAGE else None
