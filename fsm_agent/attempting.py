@@ -27,7 +27,7 @@ _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLI
 def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surroundings) -> Situation:
     """What the action is given."""
     head, _, _, data, now_ms, number, _, _, notes, insight = effect
-    made, visits = _CONTEXTS[mode], head.visits
+    made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
     return made(
         head.id, head.state, data, number, head.activation, visits, now_ms, outside, notes, insight, surroundings
     )

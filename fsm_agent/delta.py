@@ -197,7 +197,8 @@ def step_weight(delta: Delta) -> int:
     """What a step adds to the bytes that a snapshot would save: all but items appended to a field."""
     total = _ROW_WEIGHT
     for pointer, value in delta.set.items():
-        total += len(pointer) + 4 + (len(value) + 2 if type(value) is str else weight(value))
+        kind = type(value)
+        total += len(pointer) + 8 + (len(value) if kind is str else 0 if kind is int else weight(value))
     if delta.remove:
         total += weight(delta.remove)
     if delta.append:

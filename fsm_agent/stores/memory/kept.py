@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
@@ -12,9 +11,6 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.tuples import from_fields
-
-_VISITS: Final = Head._fields.index("visits")
 
 
 @dataclass(slots=True)
@@ -148,10 +144,9 @@ class Kept:
 
 
 def detached(head: Head) -> Head:
-    """The same head, that shares with ``head`` nothing which anybody could change."""
+    """The same head, which shares nothing with ``head`` that is handed to users: they might change it."""
     if head.output is None and head.problem is None:
-        fields: tuple[Any, ...] = head
-        return from_fields(Head, (*fields[:_VISITS], dict(head.visits), *fields[_VISITS + 1 :]))
+        return head
     return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))
 
 
