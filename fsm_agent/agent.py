@@ -9,7 +9,6 @@ What is made anew at every step is a ``NamedTuple``: as immutable as a frozen da
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
@@ -59,8 +58,7 @@ class Asked(NamedTuple):
     events: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What a waiting agent asks, complete."""
 
     prompt: str
@@ -240,8 +238,7 @@ _IDENTITY: Final = slice(Head._fields.index("state"))
 _LASTING: Final = slice(Head._fields.index("is_exempt") + 1, None)
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(NamedTuple):
     """One living instance of a workflow, as a caller sees it."""
 
     id: str

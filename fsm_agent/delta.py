@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
 from fsm_agent.errors import DataInvalid
@@ -132,12 +131,14 @@ def _place(values: dict[str, Json], pointer: str) -> tuple[Json, str | int]:
     return container, int(last) if isinstance(container, list) else last
 
 
-@dataclass(slots=True)
 class Folded:
     """Data as deltas made it, and for each appended list the version and the length of its base."""
 
-    values: dict[str, Json] = field(default_factory=dict)
-    bases: dict[str, tuple[int, int]] = field(default_factory=dict)
+    __slots__ = ("bases", "values")
+
+    def __init__(self, values: dict[str, Json] | None = None, bases: dict[str, tuple[int, int]] | None = None) -> None:
+        self.values = {} if values is None else values
+        self.bases = {} if bases is None else bases
 
     def take(self, version: int, delta: Delta) -> None:
         """Apply one step's delta and remember where the appended lists began."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -65,8 +64,7 @@ def erased_whole(dossier: Dossier, user: str, tally: Tally) -> Dossier:
         messages=len(dossier.messages),
     )
     origin = dossier.origin and _origin(dossier.origin, user)
-    return replace(
-        dossier,
+    return dossier._replace(
         head=_head(dossier.head, user)._replace(unfolded=0, fold_at=0),
         steps=tuple(_step(step, user) for step in dossier.steps),
         snapshot=Snapshot(origin.head.version, origin.values) if origin else None,

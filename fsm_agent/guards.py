@@ -2,22 +2,24 @@
 actions may also mention what these recall.
 
 An expression is handed only the values that it mentions, and a list that is only counted is handed over as its
-length. What needs no CEL to be evaluated is evaluated without it: a name alone, and a comparison of two integers.
+length. What needs no CEL to be evaluated is evaluated without it: a name alone, a literal, and a comparison of two
+integers.
 
-The CEL library stands behind ``expressions.cel``, which is imported when the first expression is compiled.
+The CEL library stands behind ``expressions.cel``, which is imported by the first expression that needs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.expressions.comparison import Comparison
 from fsm_agent.expressions.complaints import explain, require_known_names
 from fsm_agent.expressions.invalid import ExpressionInvalid, position
-from fsm_agent.expressions.kinds import Kind
+from fsm_agent.expressions.kinds import BOOLEAN, Kind
+from fsm_agent.expressions.literal import Literal, read_literal
 from fsm_agent.expressions.scope import Read, Scope, Values
 from fsm_agent.expressions.text import mentioned, template, with_lengths
 from fsm_agent.expressions.values import written
@@ -26,11 +28,21 @@ from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
-    from fsm_agent.expressions.cel import Program
+    from fsm_agent.expressions.cel import Environment, Program
 
 __all__ = ["Expression", "ExpressionInvalid", "Guards", "Prompt"]
 
 _NOTHING: Final[Values] = {}
+
+
+class Shortcut(NamedTuple):
+    """How an expression is evaluated without CEL, if it can be."""
+
+    #: it is one name: then its value is taken as it is, in its own order and type
+    is_name: bool = False
+    #: it is a comparison of two integers: then CEL is asked only if they turn out to be something else
+    comparison: Comparison | None = None
+    literal: Literal | None = None
 
 
 class Guards:
@@ -82,22 +94,35 @@ class Guards:
         return known
 
 
-@dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression; ``evaluate`` and ``holds`` raise ``ExpressionFailed`` with the values it saw."""
+    """A compiled expression; ``evaluate`` and ``holds`` raise ``ExpressionFailed`` with the values it saw.
 
-    text: str
-    kind: Kind
-    #: data fields, payload fields, ``visits`` and what is recalled, as dotted names
-    mentions: frozenset[str]
-    #: those of them that are lists and converted whole at every evaluation
-    lists: frozenset[str]
-    _program: Program
-    _reads: tuple[tuple[str, Read], ...]
-    #: it is one name: then its value is taken as it is, in its own order and type
-    _is_name: bool = False
-    #: it is a comparison of two integers: then CEL is asked only if they turn out to be something else
-    _comparison: Comparison | None = None
+    ``mentions`` are data fields, payload fields, ``visits`` and what is recalled, as dotted names; ``lists`` those of
+    them that are converted whole at every evaluation. ``program`` makes what evaluates it, if that is needed.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        kind: Kind,
+        *,
+        mentions: frozenset[str],
+        lists: frozenset[str],
+        reads: tuple[tuple[str, Read], ...],
+        program: Callable[[], Program],
+        shortcut: Shortcut,
+    ) -> None:
+        self.text = text
+        self.kind = kind
+        self.mentions = mentions
+        self.lists = lists
+        self._reads = reads
+        self._make_program = program
+        self._is_name, self._comparison, self._literal = shortcut
+
+    @cached_property
+    def _program(self) -> Program:
+        return self._make_program()
 
     @property
     def type(self) -> str:
@@ -114,6 +139,8 @@ class Expression:
             outcome = self._comparison.outcome(data, event, visits, recalled)
             if outcome is not None:
                 return outcome
+        if self._literal is not None:
+            return self._literal.value
         given = self._given(data, event, visits, recalled)
         if self._is_name:
             (value,) = given.values()
@@ -147,8 +174,7 @@ class Expression:
         return ExpressionFailed(self.text.strip(), why, values)
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """A compiled prompt: plain text and expressions in turn."""
 
     pieces: tuple[str | Expression, ...]
@@ -173,32 +199,57 @@ class Prompt:
 
 
 class _Compiler:
-    """One scope, twice: once to check in, once to evaluate in."""
+    """One scope, twice: once to check in, once to evaluate in. Neither is made before an expression needs it."""
 
     def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._names: Mapping[str, Kind] = {**scope.kinds, **scope.lengths}
+
+    @cached_property
+    def _checking(self) -> Environment:
         from fsm_agent.expressions.cel import Environment
 
-        self._scope = scope
-        self._checking = Environment(scope.kinds, evaluates=False)
-        self._evaluating = Environment({**scope.kinds, **scope.lengths}, evaluates=True)
+        return Environment(self._scope.kinds, evaluates=False)
+
+    @cached_property
+    def _evaluating(self) -> Environment:
+        from fsm_agent.expressions.cel import Environment
+
+        return Environment(self._names, evaluates=True)
 
     def compile(self, text: str) -> Expression:
-        from fsm_agent.expressions.cel import Program
+        literal, comparison = read_literal(text), Comparison.of(text, self._scope)
+        if literal is not None:
+            return self._expression(text, literal.kind, (), Shortcut(literal=literal))
+        if comparison is not None and all(name in self._scope.kinds for name in comparison.names):
+            return self._expression(text, BOOLEAN, comparison.names, Shortcut(comparison=comparison))
+        return self._checked(text)
 
+    def _checked(self, text: str) -> Expression:
+        """What is neither a literal nor a comparison of integers as they are declared: CEL says whether it is right."""
         require_known_names(text, self._scope)
         try:
             kind = self._checking.check(text)
         except RuntimeError as error:
             raise explain(str(error), text, self._scope) from None
         runnable = with_lengths(text, self._scope)
-        reads = mentioned(runnable, self._evaluating.kinds)
+        shortcut = Shortcut(text.strip() in self._scope.variables, Comparison.of(runnable, self._scope))
+        return self._expression(text, kind, tuple(mentioned(runnable, self._names)), shortcut, runnable)
+
+    def _expression(
+        self, text: str, kind: Kind, reads: tuple[str, ...], shortcut: Shortcut, runnable: str | None = None
+    ) -> Expression:
         return Expression(
             text,
-            kind=kind,
-            _program=Program(self._evaluating, runnable, kind=kind, reads=tuple(reads)),
-            _reads=tuple((name, self._scope.reader(name)) for name in reads),
-            _is_name=text.strip() in self._scope.variables,
-            _comparison=Comparison.of(runnable, self._scope),
-            mentions=frozenset(mentioned(text, self._scope.kinds)),
+            kind,
+            mentions=frozenset(reads if runnable is None else mentioned(text, self._scope.kinds)),
             lists=frozenset(filter(self._scope.is_list, reads)),
+            reads=tuple((name, self._scope.reader(name)) for name in reads),
+            program=lambda: self._program(text if runnable is None else runnable, kind, reads),
+            shortcut=shortcut,
         )
+
+    def _program(self, runnable: str, kind: Kind, reads: tuple[str, ...]) -> Program:
+        from fsm_agent.expressions.cel import Program
+
+        return Program(self._evaluating, runnable, kind=kind, reads=reads)

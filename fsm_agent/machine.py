@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import transitions
@@ -41,8 +40,7 @@ class Scene(NamedTuple):
         return NOTHING if self.event is None else self.event.facts
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """What taking a transition from one leaf means. ``target`` is the leaf where it comes to rest; the paths
     that are left are given innermost first, those that are entered outermost first."""
 
@@ -56,20 +54,17 @@ class Move:
         return self.transition.target is None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A candidate whose guard held."""
 
     move: Move
 
 
-@dataclass(frozen=True, slots=True)
-class NotAllowed:
+class NotAllowed(NamedTuple):
     """The table has no candidate for this event here."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuardsRefuse:
+class GuardsRefuse(NamedTuple):
     """There are candidates, and none of their guards held."""
 
     guards: tuple[str, ...]

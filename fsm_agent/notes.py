@@ -6,30 +6,30 @@ case: a failed attempt has cost what it has cost. What is on record an attempt h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from fsm_agent.data import Data
 from fsm_agent.message import Message
 from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.user import UserRecord
 
 
-@dataclass(slots=True)
 class Notes:
-    """Of one attempt."""
+    """Of one attempt. ``record`` is the user as was read before it, and ``user`` a draft of what the workflow declares
+    of them; ``counted`` is how many requests of this activation were counted by steps before: the first ones that are
+    heard."""
 
-    #: thread -> what is to be added to it, in order
-    said: dict[str, list[Message]] = field(default_factory=dict)
-    usage: Usage = NO_USAGE
-    #: how many requests of this activation were counted by steps before: the first ones that are heard
-    counted: int = 0
-    #: how many were heard by now
-    heard: int = 0
-    #: the user as was read before the attempt, and a draft of what the workflow declares of them
-    record: UserRecord | None = None
-    user: Data | None = None
-    #: there are no children of this activation who have not ended
-    is_joined: bool = False
+    __slots__ = ("counted", "heard", "is_joined", "record", "said", "usage", "user")
+
+    def __init__(self, *, counted: int = 0, record: UserRecord | None = None, user: Data | None = None) -> None:
+        #: thread -> what is to be added to it, in order
+        self.said: dict[str, list[Message]] = {}
+        self.usage: Usage = NO_USAGE
+        self.counted = counted
+        #: how many were heard by now
+        self.heard = 0
+        self.record = record
+        self.user = user
+        #: there are no children of this activation who have not ended
+        self.is_joined = False
 
     @property
     def is_blank(self) -> bool:

@@ -6,7 +6,6 @@ The rules make these and the stores keep them; neither looks into the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import Head
@@ -30,8 +29,7 @@ class Snapshot(NamedTuple):
     appended_since: Mapping[str, int] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
+class Creation(NamedTuple):
     """A new agent: its head after ``steps`` (``created``, and the first event's step if there was one)."""
 
     head: Head
@@ -118,8 +116,7 @@ class Origin(NamedTuple):
     values: Mapping[str, Json]
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
+class Dossier(NamedTuple):
     """All that a store keeps of one agent, as it is handed from one store to another."""
 
     #: with the epoch and the lease that hold
@@ -132,7 +129,7 @@ class Dossier:
     #: number of the last event that was ever queued
     numbered: int = 0
     #: every key that an event used
-    keys: Mapping[str, KeyOutcome] = field(default_factory=dict)
+    keys: Mapping[str, KeyOutcome] = NOTHING
     #: the key and the fingerprint of the creation
     start: tuple[str, str] | None = None
     effects: tuple[EffectEntry, ...] = ()

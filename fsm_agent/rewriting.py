@@ -6,7 +6,6 @@ Nobody writes meanwhile, and whoever was overtaken before cannot.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Final
 
 from fsm_agent.agent import Head
@@ -27,7 +26,7 @@ async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitabl
     epoch = await store.claim(head.id, head, Lease(this_process(), now_ms + _LEASE_MS))
     try:
         dossier = await store.dump(head.id)
-        changed = await change(replace(dossier, head=dossier.head._replace(lease=None)))
+        changed = await change(dossier._replace(head=dossier.head._replace(lease=None)))
         if changed is None:
             return None
         if any(entry.is_open for entry in changed.effects):  # whoever began it may still record its result

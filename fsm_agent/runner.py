@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from copy import copy
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,7 +60,7 @@ class Runner:
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
-        found = Surroundings() if surroundings is None else replace(surroundings)  # children are of this runner
+        found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
         self._surroundings = found
         self._hands = hands or HandsOnDemand(self._performing)

@@ -452,8 +452,8 @@ async def test_a_history_that_cannot_be_told_again_is_left_and_named() -> None:
         await wish(runner, "a", user="bob")
         await wish(runner, "b", user="bob")
         dossier = await runner.store.dump("a")
-        broken = replace(
-            dossier, steps=(dossier.steps[0], dossier.steps[1]._replace(target="nowhere"), dossier.steps[2])
+        broken = dossier._replace(
+            steps=(dossier.steps[0], dossier.steps[1]._replace(target="nowhere"), dossier.steps[2])
         )
         await runner.store.adopt(broken, replaces=dossier.head)
         forgotten = await runner.forget("ana")

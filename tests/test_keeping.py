@@ -356,7 +356,7 @@ async def test_resealing_frees_agents_from_an_old_key(tmp_path: Path) -> None:
         }
         after = await all_of(store)
         for agent_id, dossier in before.items():
-            head = replace(dossier, head=dossier.head._replace(epoch=after[agent_id].head.epoch))
+            head = dossier._replace(head=dossier.head._replace(epoch=after[agent_id].head.epoch))
             assert after[agent_id] == head
     async with Runner(open_store(url, clock=clock, keys=new)) as runner:
         assert (await runner.answer("a", {})).state == "first"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 from uuid import uuid4
 
@@ -97,7 +96,7 @@ async def answer(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
 async def perform(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
     if verb == "create":
         creation = a_creation(what["agent"], delta=Delta({"log": []}), **what["head"])
-        return await store.create(replace(creation, key=what["key"], lease=what["lease"]))
+        return await store.create(creation._replace(key=what["key"], lease=what["lease"]))
     match verb:
         case "append":
             return await store.append(what["room"], [HELLO])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 
@@ -54,7 +53,7 @@ class TestPostgresStore(DurableStoreContract):
             await store.adopt(dossier, replaces=dossier.head)
             assert await store.dump(ID) == dossier
         with pytest.raises(StoreCorrupt):
-            await store.adopt(replace(dossier, head=dossier.head._replace(definition="unknown")), replaces=dossier.head)
+            await store.adopt(dossier._replace(head=dossier.head._replace(definition="unknown")), replaces=dossier.head)
         assert await store.dump(ID) == dossier
 
     @in_loop
@@ -81,7 +80,7 @@ class TestPostgresStore(DurableStoreContract):
 
     @in_loop
     async def test_names_that_postgresql_has_no_bytes_for_come_back(self, store: Store) -> None:
-        await store.create(replace(a_creation(), key=ODD_NAMES[0], fingerprint=ODD_NAMES[1]))
+        await store.create(a_creation()._replace(key=ODD_NAMES[0], fingerprint=ODD_NAMES[1]))
         for version, name in enumerate(ODD_NAMES, 2):
             step = a_step(version, by=name, reason=name, target=name)
             commit = a_commit(version, key=name, fingerprint=name, head={"state": name})
@@ -309,7 +308,7 @@ def test_different_names_stay_different() -> None:
 
 
 async def say_every_verb(store: Store) -> None:
-    await store.create(replace(a_creation(lease=LEASE), key="start"))
+    await store.create(a_creation(lease=LEASE)._replace(key="start"))
     await store.enqueue(ID, 1, PING)
     await store.commit(a_commit(2, dequeue=1, key="k", snapshot=Snapshot(2, {}), lease=LEASE))
     await store.renew(ID, 1, LEASE)

@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 import redis
@@ -150,7 +149,7 @@ class TestRedisStore(DurableStoreContract):
         await store.create(a_creation())
         dossier = await store.dump(ID)
         steps = tuple(dossier.steps[0]._replace(version=version) for version in range(1, 10_001))
-        many = replace(dossier, head=dossier.head._replace(id="many", version=10_000), steps=steps)
+        many = dossier._replace(head=dossier.head._replace(id="many", version=10_000), steps=steps)
         await store.adopt(many)
         assert await store.dump("many") == many
 
@@ -207,7 +206,7 @@ class TestRedisStore(DurableStoreContract):
 
 async def say_every_verb(store: Store) -> None:
     await store.save_workflow(ORDER.hash, ORDER.to_json())
-    await store.create(replace(a_creation(lease=LEASE, status=Status.RUNNING), key="start"))
+    await store.create(a_creation(lease=LEASE, status=Status.RUNNING)._replace(key="start"))
     await store.enqueue(ID, 1, PING)
     await store.begin_effect(ID, an_effect())
     await store.begin_effect(ID, an_effect(use=2))

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,7 +108,7 @@ async def plant(store: Store) -> None:
     """An agent that says a secret at every place where one can be said."""
     await keep_definitions(store)
     created = a_step(1, Delta({"a": "secret-data", "log": ["secret-base"], "deep": {"list": []}}))
-    creation = replace(a_creation(), steps=(created,), key="start", fingerprint="secret-start")
+    creation = a_creation()._replace(steps=(created,), key="start", fingerprint="secret-start")
     await store.create(creation)
     await store.begin_effect(ID, an_effect(use=1, fingerprint="secret-arguments"))
     await store.end_effect(ID, an_effect(use=1, ended_ms=5, result={"r": "secret-result"}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ def _planning(db: apsw.Connection, plans: set[str]) -> Any:
 
 
 async def _say_every_verb(store: Store) -> None:
-    await store.create(replace(a_creation(lease=LEASE), key="start"))
+    await store.create(a_creation(lease=LEASE)._replace(key="start"))
     await store.enqueue(ID, 1, PING)
     await store.commit(a_commit(2, dequeue=1, key="k", snapshot=Snapshot(2, {}), lease=LEASE))
     await store.renew(ID, 1, LEASE)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +120,7 @@ async def everything(store: TieredStore) -> list[Any]:
     record = await store.load(ID, key="key-3")
     heads = [dossier.head, record.head, await store.head(ID), *(await store.list()).heads]
     return [
-        replace(dossier, head=dossier.head._replace(epoch=0)),
+        dossier._replace(head=dossier.head._replace(epoch=0)),
         record._replace(head=record.head._replace(epoch=0)),
         [head._replace(epoch=0) for head in heads],
         list(await store.history(ID)),
@@ -199,7 +198,7 @@ async def test_what_was_made_for_who_is_archived_now_is_refused() -> None:
         with pytest.raises(AgentExists):
             await tiered.store.create(a_creation())
         with pytest.raises(AgentExists):
-            await tiered.store.create(replace(a_creation("other"), key="start"))
+            await tiered.store.create(a_creation("other")._replace(key="start"))
 
 
 @on_loop
@@ -224,7 +223,7 @@ async def test_a_deleted_agent_is_gone_from_every_tier() -> None:
         for tier in (tiered.warm, tiered.cold, tiered.store):
             with pytest.raises(AgentNotFound):
                 await tier.head(ID)
-        await tiered.store.create(replace(a_creation(), key="start"))
+        await tiered.store.create(a_creation()._replace(key="start"))
         assert data_of(await tiered.store.load(ID)) == {}
 
 
@@ -276,7 +275,7 @@ async def test_a_mover_that_oversleeps_changes_nothing() -> None:
     """It has read the agent, and goes on when others have archived it, brought it back, and moved it on."""
     async with a_tiered() as tiered:
         stale = await tiered.warm.dump(ID)
-        stale_copy = replace(stale, start=None)
+        stale_copy = stale._replace(start=None)
         await tiered.archive()
         stub = await tiered.warm.dump(ID)
         old = await tiered.store._moves.whole(stub)
@@ -328,7 +327,7 @@ class Overtaking(MemoryStore):
         dossier = await super().dump(agent_id)
         if not self.has_overtaken:
             self.has_overtaken = True
-            later = replace(dossier, head=dossier.head._replace(epoch=dossier.head.epoch + 1))
+            later = dossier._replace(head=dossier.head._replace(epoch=dossier.head.epoch + 1))
             await self.adopt(later, replaces=dossier.head)
         return await super().dump(agent_id)
 
@@ -337,7 +336,7 @@ class Forgetful(MemoryStore):
     """Keeps copies without their keys."""
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        await super().adopt(replace(dossier, keys={}), replaces=replaces)
+        await super().adopt(dossier._replace(keys={}), replaces=replaces)
 
 
 @on_loop
@@ -367,7 +366,7 @@ async def test_a_leftover_copy_in_cold_is_never_read() -> None:
             leftover.head.definition, await tiered.store.load_workflow(leftover.head.definition)
         )
         await keep_definitions(tiered.cold)
-        await tiered.cold.adopt(replace(leftover, start=None))
+        await tiered.cold.adopt(leftover._replace(start=None))
         await tiered.store.commit(a_commit(8, epoch=None, delta=Delta({"n": 8})))
         assert data_of(await tiered.store.load(ID))["n"] == 8
         await tiered.archive()

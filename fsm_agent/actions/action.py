@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
-from typing import Any, Literal, TypeVar, Union, overload
+from typing import Any, Literal, NamedTuple, TypeVar, Union, overload
 
 from fsm_agent.jsontypes import Json
 from fsm_agent.signature import Signature
+from fsm_agent.step import NOTHING
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -24,16 +24,14 @@ class Mode(StrEnum):
     INLINE = "inline"
 
 
-@dataclass(frozen=True, slots=True)
-class Emission:
+class Emission(NamedTuple):
     """An event with a payload, as ``ctx.emit`` makes it for an action to return."""
 
     event: str
-    payload: dict[str, Json] = field(default_factory=dict)
+    payload: Mapping[str, Json] = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(NamedTuple):
     """A question, as ``ctx.ask`` makes it for an action to return."""
 
     prompt: str
@@ -41,16 +39,14 @@ class Asking:
     to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(NamedTuple):
     """Nothing to do until then: the action is called again at ``until_ms``, or when somebody looks after the agent
     before that, in whatever process. Nobody stays with the agent meanwhile."""
 
     until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """A function with what is known of it."""
 
     name: str

@@ -3,33 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from fsm_agent.actions.kinship import Kinship
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Chunk
 from fsm_agent.models.opened import Models
+from fsm_agent.step import NOTHING
 
 #: who hears what models say while they say it
 Listener: TypeAlias = Callable[[Chunk], None]
 
 
-@dataclass(slots=True)
 class Surroundings:
     """Of one runner; all its attempts share them."""
 
-    #: how agents that are driven here have children
-    kinship: Kinship | None = None
-    #: a tool by its name, or ``module:function``; raises ``ActionError``
-    tool: Callable[[str], Callable[..., Any]] | None = None
-    #: those that were asked here, with their connections; the runner closes them
-    models: Models = field(default_factory=Models)
-    #: the model that is asked whatever workflows say
-    model: str | None = None
-    #: the model that is asked where nothing else says which
-    default_model: str | None = None
-    listen: Listener | None = None
-    #: name -> how an MCP server is reached: ``{"command": [...]}``, with ``env`` (of the environment it inherits
-    #: nothing else that might be secret), or ``{"url": ...}``
-    mcp: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    __slots__ = ("default_model", "kinship", "listen", "mcp", "model", "models", "tool")
+
+    def __init__(
+        self,
+        *,
+        kinship: Kinship | None = None,
+        tool: Callable[[str], Callable[..., Any]] | None = None,
+        models: Models | None = None,
+        model: str | None = None,
+        default_model: str | None = None,
+        listen: Listener | None = None,
+        mcp: Mapping[str, Mapping[str, Json]] = NOTHING,
+    ) -> None:
+        #: how agents that are driven here have children
+        self.kinship = kinship
+        #: a tool by its name, or ``module:function``; raises ``ActionError``
+        self.tool = tool
+        #: those that were asked here, with their connections; the runner closes them
+        self.models = Models() if models is None else models
+        #: the model that is asked whatever workflows say
+        self.model = model
+        #: the model that is asked where nothing else says which
+        self.default_model = default_model
+        self.listen = listen
+        #: name -> how an MCP server is reached: ``{"command": [...]}``, with ``env`` (of the environment it inherits
+        #: nothing else that might be secret), or ``{"url": ...}``
+        self.mcp = mcp

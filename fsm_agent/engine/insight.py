@@ -6,7 +6,6 @@ It decides nothing: what is legal here is decided again, with the payload, when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from fsm_agent.agent import Head
@@ -35,15 +34,16 @@ class Choice(NamedTuple):
     targets: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Insight:
-    """Of one attempt."""
+    """Of one attempt. ``stays`` says whether whoever drives the agent stays while a backoff runs."""
 
-    _live: Live
-    _data: Data
-    _notes: Notes
-    #: whether whoever drives the agent stays while a backoff runs
-    stays: bool = True
+    __slots__ = ("_data", "_live", "_notes", "stays")
+
+    def __init__(self, live: Live, data: Data, notes: Notes, *, stays: bool) -> None:
+        self._live = live
+        self._data = data
+        self._notes = notes
+        self.stays = stays
 
     @property
     def workflow(self) -> Workflow:

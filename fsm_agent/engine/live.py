@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
@@ -24,19 +23,21 @@ from fsm_agent.user import UserRecord
 from fsm_agent.wording import shortened
 
 
-@dataclass(slots=True)
 class Live:
     """One agent between two steps. ``now_ms`` is the last time the engine was told."""
 
-    program: Program
-    head: Head
-    folded: Folded
-    now_ms: int
-    queue: deque[Queued] = field(default_factory=deque)
-    #: the lease that this process holds under ``head.epoch``, if it does
-    lease: Lease | None = None
-    #: nothing is to be done here before some time has passed
-    is_idle: bool = False
+    __slots__ = ("folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
+
+    def __init__(self, program: Program, head: Head, folded: Folded, now_ms: int, queue: Iterable[Queued] = ()) -> None:
+        self.program = program
+        self.head = head
+        self.folded = folded
+        self.now_ms = now_ms
+        self.queue = deque(queue)
+        #: the lease that this process holds under ``head.epoch``, if it does
+        self.lease: Lease | None = None
+        #: nothing is to be done here before some time has passed
+        self.is_idle = False
 
     def draft(self) -> Data:
         return self.program.data_type(self.folded.values)

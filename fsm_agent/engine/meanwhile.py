@@ -15,7 +15,6 @@ stood, and people have only edited its data:
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Status
@@ -146,7 +145,7 @@ def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Ch
 
 def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) -> Move:
     """The same move with a part of what it writes."""
-    return replace(move, transition=move.transition._replace(assign=assign, append=append))
+    return move._replace(transition=move.transition._replace(assign=assign, append=append))
 
 
 def annotated(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:

@@ -6,7 +6,6 @@ waits its turn: an agent that a living process drives is left alone.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +133,7 @@ def _in_hand(route: Route, record: Record, now_ms: int) -> Live:
         head=record.head,
         folded=fold(record.snapshot, record.tail),
         now_ms=max(now_ms, record.head.updated_ms),
-        queue=deque(record.queue),
+        queue=record.queue,
     )
 
 

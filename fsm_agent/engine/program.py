@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
@@ -25,8 +24,7 @@ from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(NamedTuple):
     """What a transition writes: fields to set, and items to add to lists."""
 
     assign: Mapping[str, Json]

@@ -9,7 +9,6 @@ head says what it tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Final
 
 from fsm_agent.agent import Asked, Head
@@ -39,8 +38,7 @@ def redacted(dossier: Dossier, programs: Mapping[str, Program], user: str, tally
     steps = tuple(_without_copies(first, origin, redaction))
     spoken = {step.version for step in dossier.steps if step.by == user}
     revised = {message.number: message for message in messages}
-    whole = replace(
-        dossier,
+    whole = dossier._replace(
         steps=steps,
         origin=origin,
         queue=queue,
@@ -154,7 +152,7 @@ def _told_again(dossier: Dossier, programs: Mapping[str, Program], redaction: Re
     if problem and head.problem:
         problem = problem._replace(held=head.problem.held)
     after = head._replace(output=told.head.output, asked=told.head.asked, problem=problem, progress=told.head.progress)
-    return replace(dossier, head=_nameless(after, redaction), snapshot=snapshot)
+    return dossier._replace(head=_nameless(after, redaction), snapshot=snapshot)
 
 
 def faded(dossier: Dossier, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]) -> Dossier | None:
@@ -166,5 +164,5 @@ def faded(dossier: Dossier, programs: Mapping[str, Program], user: str, values: 
     if not redaction.said:
         return None
     steps = [first._replace(delta=first.delta._replace(set=began)), *later]
-    whole = replace(dossier, steps=tuple(_without_copies(steps, None, redaction)))
+    whole = dossier._replace(steps=tuple(_without_copies(steps, None, redaction)))
     return _told_again(whole, programs, redaction)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from fsm_agent.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
@@ -33,8 +32,7 @@ _SMALLEST_FOLD: Final = 1_024
 Flow: TypeAlias = Generator[Effect, Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(NamedTuple):
     """Who works here: the holder of leases, and how a definition's hash becomes a program."""
 
     holder: Holder
@@ -63,7 +61,7 @@ def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
         head=record.head,
         folded=fold(record.snapshot, record.tail),
         now_ms=max(now_ms, record.head.updated_ms),
-        queue=deque(record.queue),
+        queue=record.queue,
     )
 
 

@@ -38,7 +38,7 @@ def work_steadily(desk: Desk, live: Live) -> Flow:
     actions, new_draft = live.program.steady_actions, live.program.data_type
     while (action := actions.get(live.head.state)) is not None and _is_steady(live, live.head):
         head, data, notes = live.head, new_draft(live.folded.values), Notes()
-        insight = Insight(live, data, notes, desk.stays)
+        insight = Insight(live, data, notes, stays=desk.stays)
         attempt, (do, timeout_ms) = head.attempts + 1, action
         reply: Acted = yield from_fields(
             Act, (head, do, {}, data, live.now_ms, attempt, timeout_ms, None, notes, insight)

@@ -7,50 +7,47 @@ null, or literals, and what is found there are integers of 64 bits. For all else
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from fsm_agent.expressions.kinds import Kind
+from fsm_agent.expressions.kinds import INTEGER
+from fsm_agent.expressions.literal import SPACE, read_literal
 from fsm_agent.expressions.scope import Read, Scope, Values
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
 
+#: none that is a part of another stands before it
 _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
-    "<": operator.lt,
     "<=": operator.le,
-    ">": operator.gt,
     ">=": operator.ge,
     "==": operator.eq,
     "!=": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
 }
-_COMPARISON: Final = re.compile(
-    r"""\s* (?P<left> -?[0-9]+ | [A-Za-z_][\w.]* )
-        \s* (?P<operator> [<>]=? | [=!]= )
-        \s* (?P<right> -?[0-9]+ | [A-Za-z_][\w.]* ) \s*""",
-    re.ASCII | re.VERBOSE,
-)
-_INTEGER: Final = Kind("int")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Of what ``left`` and ``right`` read."""
 
     left: Read
     right: Read
     compare: Callable[[int, int], bool]
+    #: what it mentions
+    names: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str, scope: Scope) -> Comparison | None:
-        """The comparison that ``text``, which was checked, is; ``None`` if it is another expression."""
-        found = _COMPARISON.fullmatch(text)
-        if found is None:
+        """The comparison that ``text`` is; ``None`` if it is another expression."""
+        sign = next((each for each in _OPERATORS if each in text), None)
+        if sign is None:
             return None
-        left, right = _reader(found["left"], scope), _reader(found["right"], scope)
+        first, _, second = text.partition(sign)
+        operands = first.strip(SPACE), second.strip(SPACE)
+        left, right = (_reader(operand, scope) for operand in operands)
         if left is None or right is None:
             return None
-        return cls(left, right, _OPERATORS[found["operator"]])
+        names = tuple(dict.fromkeys(each for each in operands if read_literal(each) is None))
+        return cls(left, right, _OPERATORS[sign], names)
 
     def outcome(self, data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> bool | None:
         """``None`` if CEL has to be asked."""
@@ -70,8 +67,9 @@ def _reader(operand: str, scope: Scope) -> Read | None:
     """How to get at an operand that is surely an integer."""
     kind = scope.kinds.get(operand) or scope.lengths.get(operand)
     if kind is not None:
-        return scope.reader(operand) if kind == _INTEGER else None
-    if operand.lstrip("-").isdigit():
-        number = int(operand)
-        return lambda _, __, ___, ____: number
-    return None
+        return scope.reader(operand) if kind == INTEGER else None
+    literal = read_literal(operand)
+    if literal is None or literal.kind != INTEGER:
+        return None
+    number = literal.value
+    return lambda _, __, ___, ____: number

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import NoneType
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsm_agent.jsontypes import Json, Schema
 
@@ -35,8 +34,7 @@ _ALL: Final = frozenset(_KINDS)
 DEEPEST: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A CEL type; ``dyn`` where the schema does not fix one."""
 
     name: str
@@ -46,6 +44,8 @@ class Kind:
 
 
 DYN: Final = Kind("dyn")
+BOOLEAN: Final = Kind("bool")
+INTEGER: Final = Kind("int")
 
 
 def kind_of(schema: Schema, root: Schema | None = None, depth: int = 0) -> Kind:

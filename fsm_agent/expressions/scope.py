@@ -11,11 +11,9 @@ several ``item`` and ``index``. What of it they need is read first, and handed o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Final, Protocol, TypeAlias, cast, runtime_checkable
+from typing import Final, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from fsm_agent.expressions.kinds import DEEPEST, DYN, Kind, kind_of, resolved
 from fsm_agent.jsontypes import Json, Schema
@@ -38,7 +36,6 @@ _CONVERSATION: Final[Mapping[str, Schema]] = {
 
 #: CEL cannot spell these after a dot.
 _UNSPEAKABLE: Final = frozenset({"in", "true", "false", "null"})
-_IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @runtime_checkable
@@ -48,8 +45,7 @@ class Counting(Protocol):
     def size(self, name: str) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One dotted name. ``keys`` is the way from the data, the event, or what is recalled, down to its value."""
 
     root: str
@@ -93,19 +89,26 @@ class Variable:
         return read
 
 
-@dataclass(frozen=True)
 class Scope:
     """The names that an expression may use. ``event`` is ``None`` where no event is at hand."""
 
-    event: str | None
-    variables: Mapping[str, Variable]
-    #: object -> its properties, where the schema allows no others
-    closed: Mapping[str, frozenset[str]]
-    #: paths of states, the keys of ``visits``
-    states: frozenset[str]
-
-    #: whether ``user`` and ``conversation`` are among them
-    recalls: bool = False
+    def __init__(
+        self,
+        event: str | None,
+        variables: Mapping[str, Variable],
+        *,
+        closed: Mapping[str, frozenset[str]],
+        states: frozenset[str],
+        recalls: bool,
+    ) -> None:
+        self.event = event
+        self.variables = variables
+        #: object -> its properties, where the schema allows no others
+        self.closed = closed
+        #: paths of states, the keys of ``visits``
+        self.states = states
+        #: whether ``user`` and ``conversation`` are among the names
+        self.recalls = recalls
 
     @classmethod
     def of(cls, workflow: Workflow, event: str | None, *, recalls: bool = False, items: bool = False) -> Scope:
@@ -124,7 +127,7 @@ class Scope:
                 shape = _perhaps(schema) if root == "user" else schema
                 variables.update((each.name, each) for each in _variables(root, (name,), shape, shape))
                 closed.update(_closed(f"{root}.{name}", schema, schema))
-        return cls(event, variables, closed, frozenset(workflow.by_path), recalls)
+        return cls(event, variables, closed=closed, states=frozenset(workflow.by_path), recalls=recalls)
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
@@ -238,4 +241,4 @@ def _closed(path: str, schema: Schema, top: Schema, depth: int = 0) -> Iterator[
 
 def is_speakable(name: str) -> bool:
     """Whether CEL can spell ``name`` after a dot."""
-    return _IDENTIFIER.fullmatch(name) is not None and name not in _UNSPEAKABLE
+    return name.isascii() and name.isidentifier() and name not in _UNSPEAKABLE

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsm_agent.expressions.invalid import ExpressionInvalid
 from fsm_agent.expressions.scope import LENGTH, Scope
@@ -33,8 +32,7 @@ _LENGTH: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A dotted name in an expression, and where it begins."""
 
     name: str

@@ -186,7 +186,7 @@ class ScriptedHands:
     def _acted(self, outcome: Any) -> Acted:
         if isinstance(outcome, Exception):
             return failure_of(outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
-        if isinstance(outcome, tuple):
+        if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))
         return returned_from(outcome, None, self._clock.ms, 0)

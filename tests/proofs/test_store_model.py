@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -439,7 +438,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 def bare(dossier: Dossier) -> Dossier:
     """Without the snapshot, which is judged by the data that comes of it."""
-    return replace(dossier, snapshot=None)
+    return dossier._replace(snapshot=None)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from operator import itemgetter
 from typing import Self
 
@@ -225,7 +224,7 @@ class MemoryStore(Store):
 
     async def dump(self, agent_id: str) -> Dossier:
         kept = self._kept(agent_id)
-        return replace(kept.dossier(), messages=tuple(await self.messages(own_thread(agent_id))))
+        return kept.dossier()._replace(messages=tuple(await self.messages(own_thread(agent_id))))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head, kept = dossier.head, kept_from(dossier)

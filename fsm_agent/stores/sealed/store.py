@@ -7,7 +7,6 @@ whoever reads the database; who can write to it may still take rows away, or put
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Self
 
 from fsm_agent.agent import Head, Status
@@ -50,8 +49,7 @@ class SealedStore(Store):
 
     async def create(self, creation: Creation) -> Head:
         agent_id, words = creation.head.id, self._words
-        sealed = replace(
-            creation,
+        sealed = creation._replace(
             head=words.seal_head(creation.head),
             steps=tuple(words.seal_step(agent_id, step) for step in creation.steps),
             fingerprint=words.seal_fingerprint(creation.fingerprint, agent_id, "start", creation.key),
@@ -158,8 +156,7 @@ class SealedStore(Store):
 
     async def dump(self, agent_id: str) -> Dossier:
         kept, words = await self._store.dump(agent_id), self._words
-        return replace(
-            kept,
+        return kept._replace(
             head=words.open_head(kept.head),
             steps=tuple(words.open_step(agent_id, step) for step in kept.steps),
             snapshot=kept.snapshot and words.open_snapshot(agent_id, kept.snapshot),
@@ -174,8 +171,7 @@ class SealedStore(Store):
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         agent_id, words, start = dossier.head.id, self._words, dossier.start
-        sealed = replace(
-            dossier,
+        sealed = dossier._replace(
             head=words.seal_head(dossier.head),
             steps=tuple(words.seal_step(agent_id, step) for step in dossier.steps),
             snapshot=dossier.snapshot and words.seal_snapshot(agent_id, dossier.snapshot),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Final, TypeVar
 
@@ -129,7 +128,7 @@ class Moves:
         ``Conflict`` if another process is at it."""
         head, definition = dossier.head, dossier.head.definition
         await self._cold.save_workflow(definition, await self._warm.load_workflow(definition))
-        copy = replace(dossier, start=None)
+        copy = dossier._replace(start=None)
         await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
         kept = await found(self._cold.dump(head.id))
         if kept == copy:
@@ -158,7 +157,7 @@ class Moves:
         """The agent that a stub stands for; ``None`` if it does so no more."""
         copy = await found(self._cold.dump(stub.head.id))
         if copy is not None and is_copy_of(copy.head, stub.head):
-            return replace(copy, head=awake(stub.head), start=stub.start)
+            return copy._replace(head=awake(stub.head), start=stub.start)
         if await found(self._warm.head(stub.head.id)) != stub.head:
             return None
         raise self._missing(stub.head.id)

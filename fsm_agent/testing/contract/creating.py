@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -58,7 +57,7 @@ class CreatingContract(Bench):
     @in_loop
     async def test_the_first_event_is_kept_together_with_the_creation(self, store: Store) -> None:
         steps = (a_step(1), a_step(2))
-        await store.create(replace(a_creation(version=2), steps=steps))
+        await store.create(a_creation(version=2)._replace(steps=steps))
         record, history = await all_of(store)
         assert record.head.version == 2
         assert tuple(history) == record.tail == steps
@@ -68,28 +67,28 @@ class CreatingContract(Bench):
         await store.create(a_creation())
         before = await all_of(store)
         with pytest.raises(AgentExists, match=ID):
-            await store.create(replace(a_creation(state="closed"), key="k"))
+            await store.create(a_creation(state="closed")._replace(key="k"))
         assert await all_of(store) == before
         assert await store.find_key("k") is None
 
     @in_loop
     async def test_the_key_of_a_creation_finds_its_agent(self, store: Store) -> None:
-        await store.create(replace(a_creation(), key="order-17", fingerprint="f"))
+        await store.create(a_creation()._replace(key="order-17", fingerprint="f"))
         assert await store.find_key("order-17") == (ID, "f")
         assert await store.find_key("order-18") is None
 
     @in_loop
     async def test_a_taken_key_is_refused_and_no_agent_appears(self, store: Store) -> None:
-        await store.create(replace(a_creation(), key="order-17", fingerprint="f"))
+        await store.create(a_creation()._replace(key="order-17", fingerprint="f"))
         with pytest.raises(AgentExists):
-            await store.create(replace(a_creation("agent-2"), key="order-17", fingerprint="f"))
+            await store.create(a_creation("agent-2")._replace(key="order-17", fingerprint="f"))
         with pytest.raises(AgentNotFound):
             await store.head("agent-2")
         assert await store.find_key("order-17") == (ID, "f")
 
     @in_loop
     async def test_of_many_creations_under_one_key_exactly_one_succeeds(self, store: Store) -> None:
-        racing = (store.create(replace(a_creation(f"agent-{n}"), key="k")) for n in range(10))
+        racing = (store.create(a_creation(f"agent-{n}")._replace(key="k")) for n in range(10))
         outcomes = await asyncio.gather(*racing, return_exceptions=True)
         assert sum(isinstance(outcome, AgentExists) for outcome in outcomes) == 9
         page = await store.list()
@@ -117,10 +116,10 @@ class CreatingContract(Bench):
     async def test_namespaces_do_not_see_each_other(self, store: Store, open_again: Callable[..., Store]) -> None:
         other = open_again(namespace="other")
         await keep_definitions(other)
-        await store.create(replace(a_creation(), key="k", fingerprint="here"))
+        await store.create(a_creation()._replace(key="k", fingerprint="here"))
         with pytest.raises(AgentNotFound, match="'other'"):
             await other.load(ID)
-        await other.create(replace(a_creation(state="closed", timers=()), key="k", fingerprint="there"))
+        await other.create(a_creation(state="closed", timers=())._replace(key="k", fingerprint="there"))
         assert (await store.head(ID)).state == "open"
         assert await store.find_key("k") == (ID, "here")
         assert await other.find_key("k") == (ID, "there")

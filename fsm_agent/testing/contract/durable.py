@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -30,7 +29,7 @@ from fsm_agent.testing.contract.bench import (
 class SharingContract(Bench):
     @in_loop
     async def test_opening_again_finds_everything(self, store: Store, open_again: Callable[..., Store]) -> None:
-        await store.create(replace(a_creation(delta=Delta({"log": [1]}), lease=LEASE), key="k", fingerprint="f"))
+        await store.create(a_creation(delta=Delta({"log": [1]}), lease=LEASE)._replace(key="k", fingerprint="f"))
         await store.commit(
             a_commit(2, delta=Delta(append={"log": [2]}), snapshot=Snapshot(2, {"log": [1]}, {"log": 1}))
         )

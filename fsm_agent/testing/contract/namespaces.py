@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 import pytest
@@ -45,7 +44,7 @@ SPEECH: Final = Message(Role.USER, "?", at_ms=NEW_YEAR_MS)
 async def settle(store: Store, mark: str) -> None:
     """Agents of all sorts, the same in every namespace but for ``mark``."""
     await keep_definitions(store)
-    await store.create(replace(a_creation(delta=Delta({"of": mark, "log": []})), key="start", fingerprint=mark))
+    await store.create(a_creation(delta=Delta({"of": mark, "log": []}))._replace(key="start", fingerprint=mark))
     step = a_commit(2, delta=Delta(append={"log": [mark]}), snapshot=Snapshot(2, {"of": mark, "log": []}, {"log": 1}))
     said = (Said(own_thread(ID), (SPEECH._replace(content=mark),)), Said("room", (SPEECH._replace(content=mark),)))
     user = UserRecord("ana", 1, {"of": mark}, NEW_YEAR_MS)
@@ -101,8 +100,8 @@ async def _delete(store: Store) -> None:
 
 async def _adopt(store: Store) -> None:
     dossier = await store.dump(ID)
-    await store.adopt(replace(dossier, head=dossier.head._replace(id="adopted"), start=("other", "")))
-    await store.adopt(replace(dossier, effects=()), replaces=dossier.head)
+    await store.adopt(dossier._replace(head=dossier.head._replace(id="adopted"), start=("other", "")))
+    await store.adopt(dossier._replace(effects=()), replaces=dossier.head)
 
 
 _SETTLED: Final = Settlement(an_effect().key, was_done=True, result=7)
@@ -112,7 +111,7 @@ _ENDED: Final = an_effect(ended_ms=NEW_YEAR_MS + 1, result=7)
 
 #: verbs that change something, each with what it is tried with
 CHANGES: Final[Mapping[str, Verb]] = {
-    "create": lambda store: store.create(replace(a_creation("new", status=Status.RUNNING, lease=LEASE), key="other")),
+    "create": lambda store: store.create(a_creation("new", status=Status.RUNNING, lease=LEASE)._replace(key="other")),
     "commit": lambda store: store.commit(_STEP._replace(repins=True, snapshot=Snapshot(3, {"of": "?", "log": []}))),
     "enqueue": lambda store: store.enqueue(ID, None, PING._replace(key="other")),
     "claim": _claim,
@@ -212,7 +211,7 @@ class NamespacesContract(Bench):
             await keep_definitions(store)
             for agent_id in ("c", "b.c", "b", "a"):
                 key = f"{agent_id}.start"
-                await store.create(replace(a_creation(agent_id, output=name), key=key, fingerprint=name))
+                await store.create(a_creation(agent_id, output=name)._replace(key=key, fingerprint=name))
         for name, store in stores.items():
             heads = (await store.list()).heads
             assert [(head.id, head.output) for head in heads] == [(each, name) for each in ("a", "b", "b.c", "c")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -115,7 +114,7 @@ class TalkingContract(Bench):
         whole, size = await store.dump(ID), await store.size(ID)
         assert [message.content for message in whole.messages] == ["hello", "there"]
         assert size.thread >= len("hello" + "there")
-        await store.adopt(replace(whole, messages=whole.messages[1:]), replaces=whole.head)
+        await store.adopt(whole._replace(messages=whole.messages[1:]), replaces=whole.head)
         assert await read(store, OWN) == [(2, "there")]
         await store.commit(a_commit(3, head={"talk": Talk(last=3)}, said=(Said(OWN, say("on")),)))
         assert await read(store, OWN) == [(2, "there"), (3, "on")], "numbers go on, whatever is kept"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -30,7 +29,7 @@ from fsm_agent.testing.contract.bench import (
 
 async def a_long_life(store: Store) -> None:
     """Versions 1 to 6, a list that was appended to, a snapshot in the middle, keys, a queued event, effects."""
-    await store.create(replace(a_creation(delta=Delta({"n": 1, "log": [1]})), key="start", fingerprint="s"))
+    await store.create(a_creation(delta=Delta({"n": 1, "log": [1]}))._replace(key="start", fingerprint="s"))
     for version in range(2, 7):
         snapshot = Snapshot(4, {"n": 4, "log": [1]}, {"log": 1}) if version == 5 else None
         delta = Delta({"n": version}, append={"log": [version]})
@@ -134,7 +133,7 @@ class WholeContract(Bench):
                 await verb
         assert [each.id for each in (await store.list()).heads] == ["bystander"]
         assert await store.find_key("start") is None
-        await store.create(replace(a_creation(), key="start"))
+        await store.create(a_creation()._replace(key="start"))
         assert (await store.load(ID, key="key-2")).outcome is None
         assert list(await store.effects(ID)) == []
         assert len(await store.history(ID)) == 1
@@ -199,10 +198,10 @@ class WholeContract(Bench):
         dossier = await store.dump(ID)
         with pytest.raises(AgentExists):
             await store.adopt(dossier)
-        namesake = replace(dossier, head=dossier.head._replace(id="namesake"))
+        namesake = dossier._replace(head=dossier.head._replace(id="namesake"))
         with pytest.raises(AgentExists):
             await store.adopt(namesake)
-        pinned_to_nothing = replace(namesake, start=None, head=namesake.head._replace(definition="unknown"))
+        pinned_to_nothing = namesake._replace(start=None, head=namesake.head._replace(definition="unknown"))
         with pytest.raises(StoreCorrupt):
             await store.adopt(pinned_to_nothing)
         assert [each.id for each in (await store.list()).heads] == [ID]
@@ -229,19 +228,19 @@ class WholeContract(Bench):
     async def test_who_has_moved_on_or_got_an_event_is_not_replaced(self, store: Store) -> None:
         await a_long_life(store)
         seen, whole = await store.head(ID), await store.dump(ID)
-        await store.create(replace(a_creation("other"), key="taken"))
+        await store.create(a_creation("other")._replace(key="taken"))
         for head in (seen._replace(version=5), seen._replace(epoch=9), seen._replace(lease=LEASE)):
             with pytest.raises(Conflict):
                 await store.adopt(whole, replaces=head)
         with pytest.raises(Conflict):
             await store.adopt(whole, replaces=seen._replace(queued=0))
         with pytest.raises(AgentExists):
-            await store.adopt(replace(whole, start=("taken", "")), replaces=seen)
+            await store.adopt(whole._replace(start=("taken", "")), replaces=seen)
         with pytest.raises(StoreCorrupt):
-            await store.adopt(replace(whole, head=seen._replace(definition="unknown")), replaces=seen)
+            await store.adopt(whole._replace(head=seen._replace(definition="unknown")), replaces=seen)
         nobody = seen._replace(id="nobody")
         with pytest.raises(AgentNotFound):
-            await store.adopt(replace(whole, head=nobody), replaces=nobody)
+            await store.adopt(whole._replace(head=nobody), replaces=nobody)
         assert await store.dump(ID) == whole
 
     @in_loop
