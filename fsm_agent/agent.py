@@ -6,8 +6,6 @@ the history. All times are integers, milliseconds since the epoch by the store's
 What is made anew at every step is a ``NamedTuple``: as immutable as a frozen dataclass, and made ten times faster.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -181,7 +179,7 @@ class Head(NamedTuple):
         output: Json,
         problem: Problem | None,
         unfolded: int,
-    ) -> Head:
+    ) -> "Head":
         """After a step that has entered a state, which begins work there if it leaves the agent ``running``.
 
         It is what ``_replace`` would give, at a fifth of its price; nearly every step enters a state.
@@ -203,7 +201,7 @@ class Head(NamedTuple):
         """``wake_ms`` as it is while events are queued: to an agent that is held up the queue is no news."""
         return self.own_wake_ms if self.status in (Status.RUNNING, Status.PARKED) else 0
 
-    def tried(self, attempts: int, retry_ms: int | None, children: int | None) -> Head:
+    def tried(self, attempts: int, retry_ms: int | None, children: int | None) -> "Head":
         """With what is noted of attempts under the present activation; ``children`` as it is if that is ``None``."""
         noted = self.children if children is None else children
         return self._replace(attempts=attempts, retry_ms=retry_ms, children=noted)

@@ -4,8 +4,6 @@ An effect belongs to an activation, whatever attempts, crashes and processes com
 beginning until its result is recorded; what is open when its driver is gone may have happened or not.
 """
 
-from __future__ import annotations
-
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 

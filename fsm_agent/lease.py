@@ -1,7 +1,5 @@
 """Who drives an agent, and for how long."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -4,8 +4,6 @@ A thread is append-only. Every agent has one of its own, which nobody else write
 knows the name shares them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from enum import StrEnum
@@ -60,11 +58,11 @@ class Message(NamedTuple):
     number: int = 0
 
     @classmethod
-    def user(cls, content: str, by: str | None = None) -> Message:
+    def user(cls, content: str, by: str | None = None) -> "Message":
         return cls(Role.USER, content, by=by)
 
     @classmethod
-    def result(cls, call_id: str, name: str, content: str, *, is_error: bool = False) -> Message:
+    def result(cls, call_id: str, name: str, content: str, *, is_error: bool = False) -> "Message":
         """What a tool has returned to a call."""
         part: dict[str, Json] = {"type": "tool_result", "id": call_id, "name": name, "content": content}
         return cls(Role.TOOL, "", ({**part, "is_error": True} if is_error else part,))
@@ -119,7 +117,7 @@ class Talk(NamedTuple):
         own = Span(own_thread(agent_id), self.since, self.last)
         return (*self.before, own) if own.upto > own.after else self.before
 
-    def grown(self, messages: int) -> Talk:
+    def grown(self, messages: int) -> "Talk":
         return self._replace(last=self.last + messages) if messages else self
 
 

@@ -5,8 +5,6 @@ the oldest first, so an agent may go from version 1 to 3 by what changed since 1
 Migrations change nothing in how agents of this version behave, and so the hash leaves them out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -50,7 +48,7 @@ class Migration(NamedTuple):
         )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Migration:
+    def from_json(cls, document: Mapping[str, Json]) -> "Migration":
         data = document.get("data", {})
         return cls(
             from_version=document["from"],

@@ -1,7 +1,5 @@
 """How far an agent has come with its task, as the workflow declares that to be read from the data."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from fsm_agent.jsontypes import Json

@@ -1,7 +1,5 @@
 """The words by which a workflow declares what its agents remember, and how their work is going."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -35,7 +33,7 @@ class Recall(NamedTuple):
         )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Recall:
+    def from_json(cls, document: Mapping[str, Json]) -> "Recall":
         return cls(**document)
 
 
@@ -55,7 +53,7 @@ class ProgressRule(NamedTuple):
         return compact(goal=self.goal, done=self.done, remaining=self.remaining, current=self.current)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> ProgressRule:
+    def from_json(cls, document: Mapping[str, Json]) -> "ProgressRule":
         return cls(**document)
 
 

@@ -3,8 +3,6 @@
 The rules make these and the stores keep them; neither looks into the other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """What is known of an action from outside: the events it names and the arguments it takes."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -4,8 +4,6 @@ Everything here is immutable and normalised: targets are absolute dotted paths, 
 and ``from_json`` are exact inverses; what is empty is left out, so that absent and empty hash alike.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -28,7 +26,7 @@ class Duration(NamedTuple):
     ms: int
 
     @classmethod
-    def parse(cls, text: str) -> Duration:
+    def parse(cls, text: str) -> "Duration":
         """Read an integer with a unit (ms, s, m, h, d); raises ``ValueError`` for anything else."""
         match = _DURATION.fullmatch(text)
         if match is None:
@@ -61,7 +59,7 @@ class Transition(NamedTuple):
         )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Transition:
+    def from_json(cls, document: Mapping[str, Json]) -> "Transition":
         return cls(**document)
 
 
@@ -96,7 +94,7 @@ class Retry(NamedTuple):
         return compact(attempts=self.attempts, backoff=self.backoff.text, max=longest, on=list(self.on))
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Retry:
+    def from_json(cls, document: Mapping[str, Json]) -> "Retry":
         longest = document.get("max")
         return cls(
             attempts=document["attempts"],
@@ -119,7 +117,7 @@ class Ask(NamedTuple):
         return compact(prompt=self.prompt, events=list(self.events), to=self.to)
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Ask:
+    def from_json(cls, document: Mapping[str, Json]) -> "Ask":
         return cls(document["prompt"], tuple(document["events"]), document.get("to"))
 
 
@@ -140,7 +138,7 @@ class State(NamedTuple):
     on: Handlers = NOTHING
     #: absolute path of the child that is entered first
     initial: str | None = None
-    states: tuple[State, ...] = ()
+    states: tuple["State", ...] = ()
     final: bool = False
     outcome: Outcome = "done"
     output: Mapping[str, Json] = NOTHING
@@ -176,7 +174,7 @@ class State(NamedTuple):
         )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> State:
+    def from_json(cls, document: Mapping[str, Json]) -> "State":
         known = dict(document)
         known["with_"] = known.pop("with", {})
         known["on"] = handlers_from_json(known.pop("on", {}))

@@ -4,8 +4,6 @@ A ``Step`` is one committed change of an agent, one row of its history. All time
 the epoch by the store's clock, named ``*_ms``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -73,7 +71,7 @@ class Delta(NamedTuple):
         return {kind: changes for kind, changes in listed.items() if changes}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> Delta:
+    def from_json(cls, document: Mapping[str, Json]) -> "Delta":
         return cls(document.get("set", {}), tuple(document.get("remove", ())), document.get("append", {}))
 
 
@@ -147,7 +145,7 @@ class Happened(NamedTuple):
     fields: tuple[str, ...]
 
     @classmethod
-    def of(cls, step: Step) -> Happened:
+    def of(cls, step: Step) -> "Happened":
         return cls(step.version, step.kind, step.event, step.by, step.delta.fields)
 
     def __str__(self) -> str:

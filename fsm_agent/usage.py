@@ -1,7 +1,5 @@
 """What models have cost: of one step, or of all of an agent's life."""
 
-from __future__ import annotations
-
 from typing import Final, NamedTuple
 
 from fsm_agent.jsontypes import Json
@@ -27,7 +25,7 @@ class Usage(NamedTuple):
     def tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 
-    def plus(self, later: Usage) -> Usage:
+    def plus(self, later: "Usage") -> "Usage":
         """Both together, ``later`` being the later one."""
         last = later if later.context_tokens else self
         return Usage(

@@ -1,7 +1,5 @@
 """The words of people: what is remembered of one across agents, and how an agent's work is going."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """``@action``: a function that does the work of a state and ends by naming the event that happened."""
 
-from __future__ import annotations
-
 import inspect
 import types
 import typing

@@ -1,7 +1,5 @@
 """What an action needs that has children; ``fsm_agent.kin`` does it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 

@@ -5,8 +5,6 @@ data field, an event. An action is given them as they are written. Readers, chec
 engine look here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final, NamedTuple

@@ -3,8 +3,6 @@
 Reading looks keys up here, and the JSON Schema is made from the same rows, so that the two cannot disagree.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final, NamedTuple, TypeAlias

@@ -5,8 +5,6 @@ reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decid
 ``record.Commit`` are effects too: the one replies a ``Head``, the other ``Committed``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -181,7 +179,7 @@ class Act(NamedTuple):
     #: when a timer falls due that will take the agent out of this state, or its time is over
     until_ms: int | None
     notes: Notes
-    insight: Insight
+    insight: "Insight"
 
 
 #: all but the two that make up a step

@@ -1,7 +1,5 @@
 """Opening an agent, committing its steps, taking and giving up its lease: what every flow of the engine shares."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Mapping

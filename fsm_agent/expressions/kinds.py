@@ -1,7 +1,5 @@
 """CEL kinds of JSON Schemas: what a value is, as far as its schema fixes it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from types import NoneType
 from typing import Final, NamedTuple
@@ -40,7 +38,7 @@ class Kind(NamedTuple):
     name: str
     is_nullable: bool = False
     #: of a list's items, of a map's values
-    item: Kind | None = None
+    item: "Kind | None" = None
 
 
 DYN: Final = Kind("dyn")

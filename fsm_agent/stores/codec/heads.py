@@ -1,7 +1,5 @@
 """Heads as rows: what pins an agent, what each step moves, what the store holds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 

@@ -1,7 +1,5 @@
 """Snapshots, origins and effects as rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Steps as rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 

@@ -1,7 +1,5 @@
 """Messages and users as rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
