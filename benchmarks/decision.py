@@ -21,7 +21,8 @@ from benchmarks.sizes import Sizes
 from benchmarks.steps import drive_many
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
-from fsm_agent.machine import Machine, Scene
+from fsm_agent.decision import Scene
+from fsm_agent.machine import Machine
 from fsm_agent.step import Event
 
 _NOTHING: Final = "nothing"

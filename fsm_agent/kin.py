@@ -10,18 +10,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fsm_agent.actions.kinship import Order
 from fsm_agent.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
 from fsm_agent.engine import beginning, intake
 from fsm_agent.engine.effects import Superseded
-from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import Desk, Flow
 from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
 from fsm_agent.step import Event
 from fsm_agent.stores.base import Store
-from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+    from fsm_agent.workflow import Workflow
 
 logger = logging.getLogger("fsm_agent")
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
-from fsm_agent.engine.program import Program, model_rule
 from fsm_agent.engine.session import Desk, Flow, open_agent
 from fsm_agent.errors import AgentNotFound, FsmAgentError
 from fsm_agent.hands import Hands
@@ -24,7 +23,10 @@ from fsm_agent.processes import is_alive, this_process
 from fsm_agent.record import Commit, Creation
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.stores.base import Store
-from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+    from fsm_agent.workflow import Workflow
 
 logger = logging.getLogger("fsm_agent")
 
@@ -68,6 +70,8 @@ class EffectLoop:
         return program
 
     def _compile(self, workflow: Workflow) -> Program:
+        from fsm_agent.engine.program import Program, model_rule
+
         model = workflow.model and (workflow.model_class or self._actions.model(workflow.model))
         rule = model_rule(model.model_validate) if model else None
         return Program(workflow, signature=self._actions.signature, model=rule)
@@ -214,6 +218,8 @@ class EffectLoop:
         return self._programs[definition]
 
     async def _workflow(self, definition: str) -> Workflow:
+        from fsm_agent.workflow import Workflow
+
         if definition not in self._workflows:
             self._workflows[definition] = Workflow.from_json(await self._store.load_workflow(definition))
         return self._workflows[definition]

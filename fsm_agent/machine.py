@@ -12,66 +12,17 @@ Which candidates an event has in a leaf, and in which order, is ``Workflow.candi
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any
 
 import transitions
 
+from fsm_agent.decision import NOT_ALLOWED, TIMER, Decision, GuardsRefuse, Move, Scene, Taken, timer_event
 from fsm_agent.guards import Expression, Guards
-from fsm_agent.jsontypes import Json
 from fsm_agent.state import Candidates, State, Transition
-from fsm_agent.step import NOTHING, Event
+from fsm_agent.step import NOTHING
 from fsm_agent.workflow import Workflow, lineage
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
-
-
-class Scene(NamedTuple):
-    """What expressions may look at."""
-
-    data: Mapping[str, Json]
-    #: ``None`` where nothing has happened, as for the arguments of an action
-    event: Event | None
-    visits: Mapping[str, int]
-
-    @property
-    def facts(self) -> Mapping[str, Json]:
-        """What expressions see as ``event``."""
-        return NOTHING if self.event is None else self.event.facts
-
-
-class Move(NamedTuple):
-    """What taking a transition from one leaf means. ``target`` is the leaf where it comes to rest; the paths
-    that are left are given innermost first, those that are entered outermost first."""
-
-    transition: Transition
-    target: str
-    exited: tuple[str, ...] = ()
-    entered: tuple[str, ...] = ()
-
-    @property
-    def is_internal(self) -> bool:
-        return self.transition.target is None
-
-
-class Taken(NamedTuple):
-    """A candidate whose guard held."""
-
-    move: Move
-
-
-class NotAllowed(NamedTuple):
-    """The table has no candidate for this event here."""
-
-
-class GuardsRefuse(NamedTuple):
-    """There are candidates, and none of their guards held."""
-
-    guards: tuple[str, ...]
-
-
-Decision: TypeAlias = Taken | NotAllowed | GuardsRefuse
-_NOT_ALLOWED: Final = NotAllowed()
 
 
 class _Candidate(transitions.Transition):
@@ -117,7 +68,7 @@ class Machine:
     def _guard(self, transition: Transition, event: str) -> Expression | None:
         if transition.when is None:
             return None
-        return self.guards.compile(transition.when, event="after" if event.startswith(_TIMER) else event)
+        return self.guards.compile(transition.when, event="after" if event.startswith(TIMER) else event)
 
     def decide(self, state: str, event: str, scene: Scene) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
@@ -126,7 +77,7 @@ class Machine:
         """
         candidates = self._rows[state].get(event)
         if candidates is None:
-            return _NOT_ALLOWED
+            return NOT_ALLOWED
         for candidate in candidates:
             guard, facts = candidate.guard, scene.facts if candidate.reads_event else NOTHING
             if guard is None or guard.holds(scene.data, facts, scene.visits):
@@ -136,14 +87,6 @@ class Machine:
     def moves(self, state: str, event: str) -> tuple[Move, ...]:
         """The candidates of an event in a leaf, in the order in which they are tried."""
         return tuple(candidate.taken.move for candidate in self._rows[state].get(event, ()))
-
-
-_TIMER: Final = "after "
-
-
-def timer_event(state: str, label: str) -> str:
-    """The name under which the table keeps the timer ``label`` of ``state``; no declared event can have it."""
-    return f"{_TIMER}{label} in {state}"
 
 
 def _move(workflow: Workflow, leaf: State, transition: Transition) -> Move:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status
 from fsm_agent.jsontypes import Json, object_schema
 from fsm_agent.step import moment
-from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.workflow import Workflow
 
 
 def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:

@@ -26,7 +26,6 @@ from fsm_agent.reader import read_agent
 from fsm_agent.spoken import UNSAID, event_of, settlement_of
 from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
-from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
     from fsm_agent.engine.travel import WentBack
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from fsm_agent.moving import Moves
     from fsm_agent.retention import Retention
     from fsm_agent.retrospect import Replayed, Rewound
+    from fsm_agent.workflow import Workflow
 
 logger = logging.getLogger("fsm_agent")
 

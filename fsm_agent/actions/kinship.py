@@ -1,17 +1,19 @@
 """What an action needs that has children; ``fsm_agent.kin`` does it."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fsm_agent.agent import Head
 from fsm_agent.jsontypes import Json
-from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.workflow import Workflow
 
 
 class Order(NamedTuple):
     """What a child is started with."""
 
-    workflow: Workflow
+    workflow: "Workflow"
     event: str
     payload: Mapping[str, Json]
     data: Mapping[str, Json]

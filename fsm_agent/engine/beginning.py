@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fsm_agent.agent import Head, Parent, Status
+from fsm_agent.decision import Move
 from fsm_agent.delta import own
 from fsm_agent.engine.drive import drive
 from fsm_agent.engine.effects import Effect, FindKey, Now
 from fsm_agent.engine.intake import Delivered, checked, decided
 from fsm_agent.engine.live import Live, take
-from fsm_agent.engine.program import Program
 from fsm_agent.engine.session import Desk, Flow, fingerprint, new_lease, open_agent, started
 from fsm_agent.errors import AgentExists, KeyReuse
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Move
 from fsm_agent.record import Creation
 from fsm_agent.state import Transition
 from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.workflow import lineage
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
 
 
 class Serves(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from fsm_agent.agent import ENDED, ArmedTimer, Head, Parent, Status
+from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.engine.effects import Disband, Effect, ReadHead, ReadHistory, RecordAttempt, Release, Superseded, Tell
 from fsm_agent.engine.live import Live, Proposal, cancel, park, refuse, take
 from fsm_agent.engine.reporting import problem_of
@@ -25,7 +26,6 @@ from fsm_agent.errors import (
     PayloadInvalid,
     Refused,
 )
-from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.step import Event, Step, StepKind
 from fsm_agent.wording import listed
 

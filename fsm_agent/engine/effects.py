@@ -15,10 +15,10 @@ from fsm_agent.lease import Holder, Lease
 from fsm_agent.notes import Notes
 from fsm_agent.record import Commit, Creation
 from fsm_agent.step import Event
-from fsm_agent.workflow import Workflow
 
 if TYPE_CHECKING:
     from fsm_agent.engine.insight import Insight
+    from fsm_agent.workflow import Workflow
 
 
 class Now(NamedTuple):
@@ -75,7 +75,7 @@ class ReadWorkflow(NamedTuple):
 class Keep(NamedTuple):
     """Keeps a workflow in the store, before the first agent is pinned to it."""
 
-    workflow: Workflow
+    workflow: "Workflow"
 
 
 class FindKey(NamedTuple):

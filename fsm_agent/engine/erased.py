@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from fsm_agent.agent import Asked
+from fsm_agent.decision import Scene
 from fsm_agent.engine.program import Program
 from fsm_agent.erasing import ERASED, Extent
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Scene
 from fsm_agent.progress import Progress
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow

@@ -6,22 +6,24 @@ It decides nothing: what is legal here is decided again, with the payload, when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from fsm_agent.agent import Head
 from fsm_agent.data import Data, View
+from fsm_agent.decision import GuardsRefuse, Move, NotAllowed, Scene, Taken
 from fsm_agent.engine.live import Live
 from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.expressions.values import written
 from fsm_agent.jsontypes import Json, Schema, object_schema
-from fsm_agent.machine import GuardsRefuse, Move, NotAllowed, Scene, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.recall import Recall
 from fsm_agent.state import State
 from fsm_agent.step import Delta, Event
 from fsm_agent.usage import Usage
 from fsm_agent.wording import listed
-from fsm_agent.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.workflow import Workflow
 
 
 class Choice(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Generator, Mapping
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Delivery, Status
+from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
 from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
@@ -37,7 +38,6 @@ from fsm_agent.errors import (
     UnknownEvent,
 )
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
 
 #: Steps in which the answer is looked for that came before a late one.

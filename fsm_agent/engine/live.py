@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
 from fsm_agent.data import Data, View, changes
+from fsm_agent.decision import Changes, Move, Scene
 from fsm_agent.delta import Folded, step_weight
 from fsm_agent.draft import ListDraft
-from fsm_agent.engine.program import Changes, Program
 from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.machine import Move, Scene
 from fsm_agent.record import Said
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 from fsm_agent.tuples import from_fields
 from fsm_agent.usage import NO_USAGE
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import shortened
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
 
 
 class Live:

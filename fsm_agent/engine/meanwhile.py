@@ -18,14 +18,13 @@ from collections.abc import Collection, Generator, Mapping
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Status
+from fsm_agent.decision import Changes, Move
 from fsm_agent.delta import Folded, fold
 from fsm_agent.engine.effects import Effect, Load, ReadHistory, ReadOrigin
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.merging import Unmergeable, merged
-from fsm_agent.engine.program import Changes
 from fsm_agent.errors import Conflict
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Move
 from fsm_agent.record import Origin, Record
 from fsm_agent.step import NOTHING, Event, Happened, Step, StepKind, Wanted
 

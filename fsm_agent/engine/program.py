@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.data import data_type
+from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtins import BUILT_INS, HAS_CHILDREN
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Decision, Machine, Move, Scene, timer_event
+from fsm_agent.machine import Machine
 from fsm_agent.message import THREAD_NAME, THREAD_RULE
 from fsm_agent.progress import Progress
 from fsm_agent.recall import NO_PROGRESS, Recall
@@ -22,13 +23,6 @@ from fsm_agent.step import Event
 from fsm_agent.validation import DataRules, PayloadRules
 from fsm_agent.wording import shortened
 from fsm_agent.workflow import Workflow
-
-
-class Changes(NamedTuple):
-    """What a transition writes: fields to set, and items to add to lists."""
-
-    assign: Mapping[str, Json]
-    append: Mapping[str, Json]
 
 
 class SteadyAction(NamedTuple):

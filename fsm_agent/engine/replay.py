@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 from fsm_agent.agent import ArmedTimer, Head, Problem
+from fsm_agent.decision import Move, Taken, timer_event
 from fsm_agent.delta import Folded, own
 from fsm_agent.engine.asking import waits
 from fsm_agent.engine.live import Live, cancel, enter, park, stay, told, unpark
@@ -29,7 +30,6 @@ from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Move, Taken, timer_event
 from fsm_agent.record import Origin
 from fsm_agent.state import Transition
 from fsm_agent.step import Delta, Event, Step, StepKind

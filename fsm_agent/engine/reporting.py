@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from fsm_agent.agent import Problem
+from fsm_agent.decision import Taken
 from fsm_agent.engine.live import Live, Proposal, park, take
 from fsm_agent.errors import Refused
-from fsm_agent.machine import Taken
 from fsm_agent.step import Event
 
 _LONGEST_MESSAGE: Final = 2_000

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from fsm_agent.agent import ENDED, ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.decision import Scene
 from fsm_agent.delta import own
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Scene
 from fsm_agent.message import Span, Talk
 from fsm_agent.state import State, compact
 from fsm_agent.step import Delta, Step, StepKind

@@ -3,20 +3,22 @@
 import json
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from fsm_agent.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.effect import Settlement
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
-from fsm_agent.engine.program import Program
 from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease, lease_runs
 from fsm_agent.record import Commit, Committed, Record, Snapshot
 from fsm_agent.step import EMPTY_DELTA, Event, KeyOutcome
 from fsm_agent.tuples import from_fields
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
 
 #: How long a lease lasts unless it is renewed, and how often it is.
 LEASE_MS: Final = 15_000
@@ -34,7 +36,7 @@ class Desk(NamedTuple):
     """Who works here: the holder of leases, and how a definition's hash becomes a program."""
 
     holder: Holder
-    program: Callable[[str], Program]
+    program: "Callable[[str], Program]"
     #: whether a flow drives an agent on, or leaves that to a worker
     drives: bool = True
     #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
@@ -183,7 +185,7 @@ def used_alike(known: str, event: str | None, payload: Mapping[str, Json]) -> bo
     return event in (None, name) and digest == fingerprint(dict(payload))
 
 
-def started(program: Program, agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Live:
+def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Live:
     """An agent of which nothing is written yet: version 0, in no state."""
     workflow = program.workflow
     head = Head(

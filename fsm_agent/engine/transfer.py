@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Final
 
 from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.decision import Scene
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Scene
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow, lineage
 

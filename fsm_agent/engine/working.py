@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Problem
 from fsm_agent.data import Data, View
+from fsm_agent.decision import GuardsRefuse, Scene, Taken
 from fsm_agent.engine.asking import asked
 from fsm_agent.engine.effects import (
     Act,
@@ -43,7 +44,6 @@ from fsm_agent.errors import (
     Refused,
     UserConflict,
 )
-from fsm_agent.machine import GuardsRefuse, Scene, Taken
 from fsm_agent.notes import Notes
 from fsm_agent.record import Record
 from fsm_agent.state import Retry, State

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.agent import ENDED
+from fsm_agent.decision import GuardsRefuse, NotAllowed, Scene, Taken
 from fsm_agent.delta import fold
 from fsm_agent.dialect import read_document
 from fsm_agent.errors import Refused
-from fsm_agent.machine import GuardsRefuse, Machine, NotAllowed, Scene, Taken
+from fsm_agent.machine import Machine
 from fsm_agent.step import Event, StepKind
 from fsm_agent.testing.drive import Drive
 
