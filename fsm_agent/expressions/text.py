@@ -13,23 +13,16 @@ from typing import Final, NamedTuple
 from fsm_agent.expressions.invalid import ExpressionInvalid
 from fsm_agent.expressions.scope import LENGTH, Scope
 
-_LITERAL: Final = re.compile(
-    r"""//[^\n]*
+# Patterns are text here, and compiled by the first expression that needs them: many processes meet none.
+_LITERAL: Final = r"""(?sx) //[^\n]*
       | (?<!\w)[bB]?[rR][bB]? (?: \"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*' )
       | \"{3} (?:\\.|[^\\])*? \"{3} | '{3} (?:\\.|[^\\])*? '{3}
-      | " (?:\\.|[^"\\\n])* " | ' (?:\\.|[^'\\\n])* '""",
-    re.VERBOSE | re.DOTALL,
-)
-_PATH: Final = re.compile(
-    r"""(?<!\w) (?<![\w)\]}"]\.) (data|event|visits|user|conversation|item|index)
-        ((?:\s*\.\s*[A-Za-z_]\w*)*) (\s*\()?""",
-    re.ASCII | re.VERBOSE,
-)
-_LENGTH: Final = re.compile(
-    r"""(?<![\w.]) size\( \s* (?P<argument> (?:data|event|user) (?:\.\w+)+ ) \s* \)
-      | (?<![\w.]) (?P<owner> (?:data|event|user) (?:\.\w+)+? ) (?: \.size\( \s* \) | (?= \s* [=!]= \s* null\b ) )""",
-    re.ASCII | re.VERBOSE,
-)
+      | " (?:\\.|[^"\\\n])* " | ' (?:\\.|[^'\\\n])* '"""
+_PATH: Final = r"""(?ax) (?<!\w) (?<![\w)\]}"]\.) (data|event|visits|user|conversation|item|index)
+        ((?:\s*\.\s*[A-Za-z_]\w*)*) (\s*\()?"""
+_LENGTH: Final = r"""(?ax)
+        (?<![\w.]) size\( \s* (?P<argument> (?:data|event|user) (?:\.\w+)+ ) \s* \)
+      | (?<![\w.]) (?P<owner> (?:data|event|user) (?:\.\w+)+? ) (?: \.size\( \s* \) | (?= \s* [=!]= \s* null\b ) )"""
 
 
 class Mention(NamedTuple):
@@ -42,12 +35,12 @@ class Mention(NamedTuple):
 
 def masked(text: str) -> str:
     """``text`` with every string literal and comment overwritten by quotes; positions stay."""
-    return _LITERAL.sub(lambda literal: re.sub(r"[^\n]", '"', literal[0]), text)
+    return re.sub(_LITERAL, lambda literal: re.sub(r"[^\n]", '"', literal[0]), text)
 
 
 def mentions(bare: str) -> Iterator[Mention]:
     """The dotted names under the roots that there can be in masked text, without the methods called on them."""
-    for found in _PATH.finditer(bare):
+    for found in re.finditer(_PATH, bare):
         parts = [found[1], *(part.strip() for part in found[2].split(".")[1:])]
         if found[3] and len(parts) > 1:
             parts.pop()
@@ -70,7 +63,7 @@ def with_lengths(text: str, scope: Scope) -> str:
     """``text`` where ``size(data.l)``, ``data.l.size()`` and a comparison of ``data.l`` with null look at
     ``data.l.size`` instead, so that a list is never handed over to be counted."""
     pieces, at = [], 0
-    for found in _LENGTH.finditer(masked(text)):
+    for found in re.finditer(_LENGTH, masked(text)):
         name = found["argument"] or found["owner"]
         if scope.is_list(name):
             pieces += [text[at : found.start()], f"{name}{LENGTH}"]

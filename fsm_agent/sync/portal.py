@@ -1,22 +1,15 @@
-"""The same runner for blocking code. A call runs in the caller's thread as long as it need not wait; from the first one
-that has to, a portal thread runs an event loop, and every call waits for its result."""
+"""How blocking code calls coroutines: in its own thread as long as they need not wait; from the first one that has to,
+a portal thread runs an event loop, and every call waits for its result."""
 
 from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Coroutine, Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Concatenate, Final, Generic, ParamSpec, Self, TypeVar, cast
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from fsm_agent import eventloop
-from fsm_agent.actions.registry import Actions
-from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Head
 from fsm_agent.driver import Ended, Interrupts, held_interrupts, step
-from fsm_agent.runner import Runner as AsyncRunner
-from fsm_agent.stores.base import Store
-from fsm_agent.threads import Thread as AsyncThread
 
 if TYPE_CHECKING:
     import asyncio
@@ -95,7 +88,7 @@ def _waited_for(future: Future[Result], interrupts: Interrupts) -> Result:
         raise
 
 
-class _Twin(Generic[Inner]):
+class Twin(Generic[Inner]):
     """What does its work on the loop of a portal."""
 
     def __init__(self, inner: Inner, portal: Portal) -> None:
@@ -103,83 +96,15 @@ class _Twin(Generic[Inner]):
         self._portal = portal
 
 
-def _blocking(
+def blocking_twin(
     method: Callable[Concatenate[Inner, Arguments], Coroutine[Any, Any, Result]],
-) -> Callable[Concatenate[_Twin[Inner], Arguments], Result]:
+) -> Callable[Concatenate[Twin[Inner], Arguments], Result]:
     """The blocking twin of a method: same arguments, same result, same documentation."""
 
-    def blocking(self: _Twin[Inner], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def blocking(self: Twin[Inner], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         return self._portal.call(method(self._inner, *args, **kwargs))
 
-    return cast("Callable[Concatenate[_Twin[Inner], Arguments], Result]", functools.wraps(method)(blocking))
-
-
-class Thread(_Twin[AsyncThread]):
-    """``fsm_agent.Thread``, blocking: ``Runner.thread`` has it. It lasts as long as the runner."""
-
-    def __init__(self, inner: AsyncThread, portal: Portal) -> None:
-        super().__init__(inner, portal)
-        self.name: Final = inner.name
-
-    messages = _blocking(AsyncThread.messages)
-    window = _blocking(AsyncThread.window)
-    append = _blocking(AsyncThread.append)
-    add = _blocking(AsyncThread.add)
-    pop = _blocking(AsyncThread.pop)
-    clear = _blocking(AsyncThread.clear)
-    exported = _blocking(AsyncThread.exported)
-    imported = _blocking(AsyncThread.imported)
-
-
-class Runner(_Twin[AsyncRunner]):
-    """``fsm_agent.Runner``, blocking. Use it as ``with``; it closes the store that it was given."""
-
-    def __init__(
-        self,
-        store: Store,
-        *,
-        actions: Iterable[Callable[..., Any]] | Actions = (),
-        modules: Iterable[str] = (),
-        observe: Callable[[Head], None] | None = None,
-        surroundings: Surroundings | None = None,
-    ) -> None:
-        runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
-        super().__init__(runner, Portal(needs_loop=store.needs_loop))
-
-    start = _blocking(AsyncRunner.start)
-    send = _blocking(AsyncRunner.send)
-    answer = _blocking(AsyncRunner.answer)
-    cancel = _blocking(AsyncRunner.cancel)
-    resume = _blocking(AsyncRunner.resume)
-    unpark = _blocking(AsyncRunner.unpark)
-    migrate = _blocking(AsyncRunner.migrate)
-    rewind = _blocking(AsyncRunner.rewind)
-    fork = _blocking(AsyncRunner.fork)
-    get = _blocking(AsyncRunner.get)
-    replay = _blocking(AsyncRunner.replay)
-    history = _blocking(AsyncRunner.history)
-    effects = _blocking(AsyncRunner.effects)
-    purge = _blocking(AsyncRunner.purge)
-    forget = _blocking(AsyncRunner.forget)
-
-    def thread(self, name: str) -> Thread:
-        """A thread of its store, by name; that of an agent is ``@`` and its id."""
-        return Thread(AsyncThread(self._inner.store, name), self._portal)
-
-    def close(self) -> None:
-        """Stop what runs here, give its leases up, close the store, end the portal thread."""
-        try:
-            self._portal.call(self._inner.close())
-        finally:
-            self._portal.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    return cast("Callable[Concatenate[Twin[Inner], Arguments], Result]", functools.wraps(method)(blocking))
 
 
 async def _cancel_all() -> None:
