@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent.errors import ExpressionFailed
-from fsm_agent.guards import Guards
+from fsm_agent.guards import ExpressionInvalid, Guards
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow
 
@@ -29,6 +29,8 @@ GUARDS = Guards(
             "tags": {"type": ["array", "null"], "items": {"type": "string"}},
             "rate": {"type": "number"},
             "ok": {"type": "boolean"},
+            "package": INTEGER,
+            "while": INTEGER,
         },
         events={"pick": {"choice": INTEGER}},
     )
@@ -92,6 +94,31 @@ def outcome(text: str, data: dict[str, Any], event: dict[str, Any]) -> bool | st
 def test_every_comparison_of_integers_is_known_as_one(text: str) -> None:
     assert GUARDS.compile(text, event="pick")._comparison is not None
     assert GUARDS.compile(f"({text})", event="pick")._comparison is None
+
+
+_ODD_NAMES = st.sampled_from(
+    ["data.package", "data.while", "data.items.size", "data.coutn", "data.trip.hours", "data . count", "event.name"]
+) | st.sampled_from(["count", "visits", "data.perhaps", "data.rate", "data.items", "data.\u0663", "-data.count"])
+_ODD_LITERALS = st.sampled_from(
+    ["9223372036854775808", "--1", "- 1", "", "1u", "1.0", "data.count\v", "\xa01", "1 < 2", "data.count // it", "'a'"]
+)
+_ODD_OPERANDS = _ODD_NAMES | _ODD_LITERALS
+
+
+@settings(max_examples=500, deadline=None)
+@given(_NAMES | _LITERALS | _ODD_OPERANDS, st.sampled_from([*OPERATORS, "=", "=<", "<>", "<<"]), _ODD_OPERANDS | _NAMES)
+def test_what_cel_refuses_is_refused_though_it_looks_like_a_comparison(left: str, sign: str, right: str) -> None:
+    text = f"{left} {sign} {right}"
+    assert verdict(text) == verdict(f"(\n{text}\n)")
+
+
+def verdict(text: str) -> tuple[str, frozenset[str]] | str:
+    """What is known of an expression before it runs, or that it is refused."""
+    try:
+        expression = GUARDS.compile(text, event="pick")
+    except ExpressionInvalid:
+        return "refused"
+    return expression.type, expression.mentions
 
 
 @pytest.mark.parametrize(

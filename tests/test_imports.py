@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,8 +51,17 @@ def test_delivering_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
 
 
 def modules_after(statement: str) -> set[str]:
-    probe = f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    return printed_by(f"{statement}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})")
+
+
+def ours_after(statement: str) -> set[str]:
+    """Our own modules, by their names within the package."""
+    names = "{name.partition('.')[2] for name in sys.modules if name.startswith('fsm_agent.')}"
+    return printed_by(f"{statement}\nimport sys\nprint(*{names})")
+
+
+def printed_by(code: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
 
@@ -98,3 +108,66 @@ with Runner(open_store({url!r})) as runner:
 
 def test_a_runner_is_imported_without_an_event_loop() -> None:
     assert modules_after("from fsm_agent import Runner, open_store") & (HEAVY | WAITING) == set()
+
+
+def test_a_runner_is_imported_without_what_decides() -> None:
+    ours = ours_after("from fsm_agent import Runner, open_store")
+    rules = ("machine", "guards", "expressions.scope", "validation", "dialect", "memory", "engine.program")
+    assert {name for name in ours if name.startswith(rules)} == set()
+    assert modules_after("from fsm_agent import Runner, open_store") & RULES == set()
+
+
+POKED = """
+import sys
+from fsm_agent import State, Workflow, open_store
+from fsm_agent.sync import Runner
+poke = {"target": "waiting", "when": "data.count < 3", "assign": {"note": "'poked'", "count": 1, "is_poked": "true"}}
+data = {"note": "string?", "count": {"type": "integer", "default": 0}, "is_poked": "boolean?"}
+flow = Workflow("w", version=1, data=data, events={"poke": {}}, initial="waiting", states=[
+    State("waiting", after={"30d": "done"}, on={"poke": poke}), State("done", final=True)])
+"""
+
+
+@pytest.fixture
+def poking(tmp_path: Path) -> str:
+    """Code that takes one event of an agent that waits, as the benchmark of a fresh process does."""
+    url = f"sqlite:///{tmp_path / 'agents.db'}"
+    starting = f"{POKED}\nwith Runner(open_store({url!r})) as runner:\n    runner.start(flow, id='one')"
+    subprocess.run([sys.executable, "-c", starting], check=True, timeout=60)
+    return f"""
+from fsm_agent import open_store
+from fsm_agent.sync import Runner
+with Runner(open_store({url!r})) as runner:
+    assert runner.send("one", "poke").data == {{"note": "poked", "count": 1, "is_poked": True}}
+"""
+
+
+def test_an_event_that_needs_no_cel_imports_none(poking: str) -> None:
+    assert modules_after(poking) & {"cel_expr_python", "networkx", "asyncio"} == set()
+    assert {name for name in ours_after(poking) if name.startswith(("memory", "threads", "check"))} == set()
+
+
+def test_an_event_imports_no_dataclass_of_ours_but_the_workflow(poking: str) -> None:
+    counting = """
+import sys, dataclasses
+ours = [module for name, module in sys.modules.items() if name.startswith("fsm_agent")]
+made = {each for module in ours for each in vars(module).values() if dataclasses.is_dataclass(each)}
+print(*{each.__name__ for each in made if isinstance(each, type)})
+"""
+    assert printed_by(poking + counting) == {"Workflow"}
+
+
+def test_no_named_tuple_on_the_road_of_an_event_has_many_annotations_that_are_text(poking: str) -> None:
+    counting = """
+import sys, typing
+ours = {each for name, module in sys.modules.items() if name.startswith("fsm_agent") for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, tuple) and hasattr(each, "_fields")}
+print(*{each.__name__ for each in ours
+    if sum(isinstance(kind, typing.ForwardRef) for kind in each.__annotations__.values()) > 8})
+"""
+    assert printed_by(poking + counting) == set()
+
+
+def test_a_blocking_thread_is_there_when_it_is_asked_for() -> None:
+    assert "threads" not in ours_after("from fsm_agent.sync import Runner")
+    assert "threads" in ours_after("from fsm_agent.sync import Thread")
