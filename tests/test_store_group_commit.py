@@ -12,7 +12,9 @@ import apsw
 import pytest
 
 from fsm_agent.errors import Conflict
-from fsm_agent.stores.sqlite.writer import GroupCommit, Unit
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.writer import GroupCommit
 
 Scenario = Callable[[GroupCommit], Awaitable[None]]
 
@@ -27,8 +29,8 @@ class Desk:
         self.db.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY); PRAGMA journal_mode = WAL")
         self.db.set_commit_hook(self._count)
 
-    def connect(self) -> apsw.Connection:
-        db = apsw.Connection(str(self.path))
+    def connect(self) -> Connection:
+        db = Connection(str(self.path))
         db.set_busy_timeout(10_000)
         return db
 
@@ -140,7 +142,7 @@ def test_a_failing_unit_is_undone_and_fails_alone(desk: Desk, cheap_s: float) ->
 
 
 def test_nobody_is_told_of_success_before_the_commit(desk: Desk) -> None:
-    def connect_to_forbid() -> apsw.Connection:
+    def connect_to_forbid() -> Connection:
         db = desk.connect()
         db.set_commit_hook(lambda: True)  # turns COMMIT into ROLLBACK
         return db

@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
+from fsm_agent.stores.sqlite.connection import Connection, connect
 
 #: "FSMA"
 APPLICATION_ID: Final = 0x46534D41
@@ -172,16 +173,7 @@ CREATE TABLE users (
 MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS)
 
 
-def connect(path: Path, *, busy_ms: int) -> apsw.Connection:
-    """A connection that syncs every commit, and waits up to ``busy_ms`` for other processes."""
-    db = apsw.Connection(str(path))
-    db.set_busy_timeout(busy_ms)
-    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # or a query is planned anew for every value that is bound to it
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-def open_file(path: Path, *, busy_ms: int) -> apsw.Connection:
+def open_file(path: Path, *, busy_ms: int) -> Connection:
     """Like ``connect``, for the first time: makes the file if there is none, and brings it to the present version.
 
     Leaves it untouched and raises if it is not ours or is newer.

@@ -25,11 +25,13 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import effects, reading, talk, units, whole
+from fsm_agent.stores.sqlite import commits, effects, reading, talk, units, whole
+from fsm_agent.stores.sqlite.connection import connect
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.rows import one, rows
-from fsm_agent.stores.sqlite.schema import connect, open_file
-from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit, Unit
+from fsm_agent.stores.sqlite.schema import open_file
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
 from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
@@ -119,7 +121,7 @@ class SqliteStore(Store):
             return self._read(agent_id)[1]
 
     async def commit(self, commit: Commit) -> Committed:
-        committed = await self._write(units.committing(self._space, commit, self.url))
+        committed = await self._write(commits.committing(self._space, commit, self.url))
         self._clock.seen(commit.head.updated_ms)
         return committed
 

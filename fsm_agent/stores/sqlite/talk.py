@@ -12,7 +12,7 @@ from fsm_agent.message import Message
 from fsm_agent.record import Commit
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.rows import one, rows
-from fsm_agent.stores.sqlite.writer import Unit
+from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.user import UserRecord
 
 #: Messages with their numbers, as they are kept.

@@ -1,4 +1,4 @@
-"""The verbs that write, as units for the writer.
+"""The verbs that write, but for ``commits`` and ``whole``, as units for the writer.
 
 Making a unit encodes all that it will write: what cannot be encoded fails here, and nothing is aliased. Running it
 starts with the compare-and-set: it reads where the agent stands, which nobody can change under the write lock that
@@ -16,14 +16,12 @@ from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation
+from fsm_agent.record import Creation
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
-from fsm_agent.stores.sqlite import talk
-from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.rows import one
-from fsm_agent.stores.sqlite.writer import Unit
+from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
 DEFAULT: Final = "default"
@@ -46,20 +44,10 @@ INSERT INTO head (agent, workflow, namespace, id, created_ms, state, status, ver
                   wake_ms, host, pid, started_ms, until_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_MOVE: Final = """
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?
-WHERE namespace = ? AND id = ?
-"""
-#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
-_HOLD: Final = """
-UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
-"""
 _LEASE: Final = """
 UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
 _ENQUEUE: Final = "UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-_DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
-_PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
 _ATTEMPT: Final = "UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 #: ?1 is when the agent was created, ?2 the agent; the rest is a ``StepRow``.
 STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
@@ -118,62 +106,13 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
     return create
 
 
-def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
-    settlement = commit.settlement
-    head, stands_on = commit.head, commit.head.version - 1
-    moving, wake_ms, lease = codec.moving_row(head), head.own_wake_ms, codec.lease_row(commit.lease)
-    step = codec.step_row(commit.step)
-    snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else None
-    words = talk.Words(namespace, commit)
-
-    def take_step(db: apsw.Connection) -> Committed:
-        now = standing(db, namespace, head.id)
-        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
-        is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
-        if now.version != stands_on or is_fenced or is_settled or _is_used(db, now.agent, commit.key):
-            raise moved_on(head.id, stands_on, now.version)
-        words.check(db)
-        workflow = pinned(db, head, url) if commit.repins else None
-        queued = now.queued
-        if commit.dequeue is not None:
-            _dequeue(db, namespace, head, now, commit.dequeue)
-            queued -= 1
-        epoch = now.epoch + (commit.epoch is None)
-        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
-        db.execute(STEP, (head.created_ms, now.agent, *step))
-        wake = head._replace(queued=queued).wake_ms if queued else wake_ms
-        if wake != now.wake_ms or lease != now.lease:
-            db.execute(_HOLD, (wake, *lease, namespace, head.id))
-        if workflow is not None:
-            db.execute(_PIN, (workflow, namespace, head.id))
-        if settlement is not None:
-            settle(db, now.agent, settlement, head.updated_ms)
-        if snapshot is not None:
-            db.execute(SNAPSHOT, (now.agent, *snapshot))
-        if commit.key is not None:
-            _use(db, now.agent, commit.key, head.version, commit.fingerprint)
-        words.keep(db)
-        return Committed(epoch, queued)
-
-    return take_step
-
-
-def _dequeue(db: apsw.Connection, namespace: str, head: Head, now: Standing, number: int) -> None:
-    """Take an event out of the queue; its key, if it has one, led to this version."""
-    event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
-    if event is None:
-        raise moved_on(head.id, now.version, now.version)
-    db.execute(_DEQUEUE, (namespace, head.id))
-    db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
-
-
 def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Unit[int]:
     text = codec.event_text(event)
 
     def enqueue(db: apsw.Connection) -> int:
         now = standing(db, namespace, agent_id)
         expected = now.version if version is None else version
-        if now.version != expected or _is_used(db, now.agent, event.key):
+        if now.version != expected or is_used(db, now.agent, event.key):
             raise moved_on(agent_id, expected, now.version)
         queued, number = now.queued + 1, now.numbered + 1
         wake_ms = read_agent(db, namespace, agent_id)[1]._replace(queued=queued).wake_ms
@@ -181,7 +120,7 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
         row = (now.agent, number, event.key, codec.queued_text(text, now.version))
         db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", row)
         if event.key is not None:
-            _use(db, now.agent, event.key, None, fingerprint)
+            use_key(db, now.agent, event.key, None, fingerprint)
         return queued
 
     return enqueue
@@ -262,11 +201,13 @@ def next_agent(db: apsw.Connection) -> int:
     return int(db.execute("UPDATE numbers SET last = last + 1 WHERE number = 1 RETURNING last").get)
 
 
-def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
+def is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
+    """Whether an event of this key has come to the agent already."""
     return key is not None and one(db, "SELECT 1 FROM keys WHERE agent = ? AND key = ?", agent, key) is not None
 
 
-def _use(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
+def use_key(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
+    """Keep where a key led: ``None`` while its event is queued."""
     db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))
 
 

@@ -18,8 +18,8 @@ from fsm_agent.stores.base import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import talk
 from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.units import SNAPSHOT, STEP, next_agent, pinned, standing, unmoved
-from fsm_agent.stores.sqlite.writer import Unit
 
 _DELETE: Final = (
     "DELETE FROM history WHERE agent = ?",

@@ -1,0 +1,176 @@
+"""Commits as units: the two roads that lead to the same rows.
+
+Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
+UPDATE and one INSERT: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
+the epoch, a queued event, a lease) matches no row, and ``_whole`` decides. It is the specification: it takes any
+commit, and says what a refusal is. ``tests/test_store_sqlite_steps.py`` holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from fsm_agent.agent import Head
+from fsm_agent.record import Commit, Committed
+from fsm_agent.stores import codec
+from fsm_agent.stores.base import moved_on
+from fsm_agent.stores.sqlite import talk
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.effects import is_open, settle
+from fsm_agent.stores.sqlite.rows import one
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.units import SNAPSHOT, STEP, Standing, is_used, pinned, standing, use_key
+
+#: What a statement is given.
+Values: TypeAlias = tuple[Any, ...]
+
+_MOVE: Final = """
+UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?
+WHERE namespace = ? AND id = ?
+"""
+#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
+_HOLD: Final = """
+UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+"""
+_DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
+
+#: A plain step of whoever holds the agent and goes on holding it: ``_MOVE`` where ``_HOLD`` has nothing to do.
+_GO_ON: Final = """
+UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?
+WHERE namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0
+  AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+"""
+#: Any other plain step, from outside or the last of a driver: ``_MOVE`` and ``_HOLD`` in one.
+_TURN: Final = """
+UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?
+WHERE namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0
+"""
+#: As ``STEP``, with the number of the agent read from the head that was just moved: namespace and id come last.
+_STEP_OF_HEAD: Final = """
+INSERT INTO history SELECT NULL, agent, ?, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
+FROM head WHERE namespace = ? AND id = ?
+"""
+_SNAPSHOT_OF_HEAD: Final = """
+INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM head WHERE namespace = ? AND id = ?
+"""
+
+
+class _Encoded(NamedTuple):
+    """What a commit writes, made into rows before anything is written."""
+
+    moving: codec.MovingRow
+    wake_ms: int | None
+    lease: codec.LeaseRow
+    step: codec.StepRow
+    snapshot: tuple[int, str, str] | None
+
+
+def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
+    """See ``Store.commit``: by the short road if the commit is plain and the agent as it was seen, else by the long."""
+    encoded = _encoded(commit)
+    if not commit.is_plain:
+        return _whole(namespace, commit, encoded, url)
+    plain = _plain(namespace, commit, encoded)
+
+    def take_step(db: Connection) -> Committed:
+        return plain(db) or _whole(namespace, commit, encoded, url)(db)
+
+    return take_step
+
+
+def committing_whole(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
+    """The same by the long road, whatever the commit is."""
+    return _whole(namespace, commit, _encoded(commit), url)
+
+
+def _encoded(commit: Commit) -> _Encoded:
+    return _Encoded(
+        codec.moving_row(commit.head),
+        commit.head.own_wake_ms,
+        codec.lease_row(commit.lease),
+        codec.step_row(commit.step),
+        codec.snapshot_row(commit.snapshot) if commit.snapshot else None,
+    )
+
+
+def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
+    """The short road; ``None``, and nothing is written, if the agent is not as whoever commits has seen it."""
+    update, values, epoch = _update_of(namespace, commit, encoded)
+    agent = (namespace, commit.head.id)
+    step, snapshot = (*encoded.step, *agent), encoded.snapshot and (*encoded.snapshot, *agent)
+
+    def take_plain_step(db: Connection) -> Committed | None:
+        execute = db.at_hand.execute
+        execute(update, values)
+        if not db.changes():
+            return None
+        execute(_STEP_OF_HEAD, step)
+        if snapshot is not None:
+            execute(_SNAPSHOT_OF_HEAD, snapshot)
+        return Committed(epoch, 0)
+
+    return take_plain_step
+
+
+def _update_of(namespace: str, commit: Commit, encoded: _Encoded) -> tuple[str, Values, int]:
+    """The UPDATE of a plain step, its values, and the epoch that holds after it.
+
+    Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
+    """
+    head, wake_and_lease = commit.head, (encoded.wake_ms, *encoded.lease)
+    seen = head.epoch if commit.epoch is None else commit.epoch
+    expected = (namespace, head.id, head.version - 1, seen)
+    if commit.epoch is not None and commit.lease is not None:
+        return _GO_ON, (*encoded.moving, *expected, *wake_and_lease), seen
+    epoch = seen + (commit.epoch is None)
+    return _TURN, (*encoded.moving, epoch, *wake_and_lease, *expected), epoch
+
+
+def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[Committed]:
+    """The long road, which every commit can take."""
+    settlement, head = commit.settlement, commit.head
+    moving, own_wake_ms, lease, step, snapshot = encoded
+    stands_on = head.version - 1
+    words = talk.Words(namespace, commit)
+
+    def take_step(db: Connection) -> Committed:
+        now = standing(db, namespace, head.id)
+        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
+        is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
+        if now.version != stands_on or is_fenced or is_settled or is_used(db, now.agent, commit.key):
+            raise moved_on(head.id, stands_on, now.version)
+        words.check(db)
+        workflow = pinned(db, head, url) if commit.repins else None
+        queued = now.queued
+        if commit.dequeue is not None:
+            _dequeue(db, namespace, head, now, commit.dequeue)
+            queued -= 1
+        epoch = now.epoch + (commit.epoch is None)
+        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
+        db.execute(STEP, (head.created_ms, now.agent, *step))
+        wake_ms = head._replace(queued=queued).wake_ms if queued else own_wake_ms
+        if wake_ms != now.wake_ms or lease != now.lease:
+            db.execute(_HOLD, (wake_ms, *lease, namespace, head.id))
+        if workflow is not None:
+            db.execute(_PIN, (workflow, namespace, head.id))
+        if settlement is not None:
+            settle(db, now.agent, settlement, head.updated_ms)
+        if snapshot is not None:
+            db.execute(SNAPSHOT, (now.agent, *snapshot))
+        if commit.key is not None:
+            use_key(db, now.agent, commit.key, head.version, commit.fingerprint)
+        words.keep(db)
+        return Committed(epoch, queued)
+
+    return take_step
+
+
+def _dequeue(db: Connection, namespace: str, head: Head, now: Standing, number: int) -> None:
+    """Take an event out of the queue; its key, if it has one, led to this version."""
+    event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
+    if event is None:
+        raise moved_on(head.id, now.version, now.version)
+    db.execute(_DEQUEUE, (namespace, head.id))
+    db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
