@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import apsw
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,14 +29,14 @@ from tests.proofs.effort import effort
 Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
 
 #: offsets from what is stored, so that most are right
-NEAR = st.sampled_from([0, 0, 0, 0, 1, -1])
+NEAR = st.sampled_from([0] * 8 + [1, -1])
 LEASES = st.none() | st.builds(
     Lease, st.builds(Holder, st.sampled_from(["here", "there"]), st.just(1), st.just(1)), st.integers(0, 1)
 )
 HEADS = st.fixed_dictionaries(
     {
         "state": st.sampled_from(["open", "closed"]),
-        "status": st.sampled_from([Status.RUNNING, Status.RUNNING, Status.WAITING, Status.PARKED, Status.DONE]),
+        "status": st.sampled_from([*[Status.RUNNING] * 5, Status.WAITING, Status.PARKED, Status.DONE]),
         "timers": st.just(()) | st.just((ArmedTimer("open", "1ms", 7),)),
     }
 )
@@ -61,16 +62,16 @@ STEPS = st.builds(
     Act,
     st.just("commit"),
     NEAR,
-    st.none() | NEAR,
+    st.sampled_from([None, None, *[0] * 6, 1, -1]),
     NEAR,
     LEASES,
-    st.booleans(),
+    st.sampled_from([True, True, False]),
     HEADS,
     st.booleans(),
-    st.sampled_from([{}, {}, {}, {"key": "k"}, {"dequeue": 1}]),
+    st.sampled_from([*[{}] * 6, {"key": "k"}, {"dequeue": 1}]),
 )
-VERBS = st.sampled_from(["enqueue", "claim", "renew", "release", "record_attempt"])
-ACTS = st.lists(STEPS | STEPS | STEPS | st.builds(Act, VERBS, lease=LEASES), min_size=4, max_size=20)
+VERBS = st.sampled_from(["enqueue", "enqueue", "claim", "renew", "release", "record_attempt"])
+ACTS = st.lists(STEPS | STEPS | STEPS | st.builds(Act, VERBS, lease=LEASES), min_size=6, max_size=20)
 
 
 class LongRoad(SqliteStore):
@@ -81,9 +82,13 @@ class LongRoad(SqliteStore):
 
 
 async def heard(store: SqliteStore, act: Act) -> Any:
+    return await answer(said(store, act, await store.head(ID)))
+
+
+async def answer(verb: Awaitable[Any]) -> Any:
     """What a store answers, a refusal included."""
     try:
-        return await said(store, act, await store.head(ID))
+        return await verb
     except FsmAgentError as error:
         return f"{type(error).__name__}: {error}"
 
@@ -116,15 +121,14 @@ def the_commit(act: Act, seen: Head) -> Commit:
     )
 
 
-def rows_of(path: Path) -> Rows:
-    db = apsw.Connection(str(path))
+def rows_of(store: SqliteStore) -> Rows:
+    db = store._db
     names = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
-    found = {name: list(db.execute(f"SELECT * FROM {name} ORDER BY 1, 2")) for name in names}  # noqa: S608 - ours
-    db.close()
-    return found
+    return {name: list(db.execute(f"SELECT * FROM {name} ORDER BY 1, 2")) for name in names}  # noqa: S608 - ours
 
 
-async def compare(folder: Path, acts: Sequence[Act]) -> None:
+async def compare(folder: Path, acts: Sequence[Act], last: Commit | None = None) -> None:
+    """Say the same to two stores, one of which knows the long road only; ``last`` as it is, whatever has happened."""
     clock = FakeClock(NEW_YEAR_MS)
     async with (
         SqliteStore(folder / "short.db", clock=clock) as short,
@@ -135,7 +139,10 @@ async def compare(folder: Path, acts: Sequence[Act]) -> None:
             await store.create(a_creation(status=Status.RUNNING, lease=LEASE))
         for act in acts:
             assert await heard(short, act) == await heard(long, act)
-            assert rows_of(folder / "short.db") == rows_of(folder / "long.db")
+            assert rows_of(short) == rows_of(long)
+        if last is not None:
+            assert await answer(short.commit(last)) == await answer(long.commit(last))
+            assert rows_of(short) == rows_of(long)
 
 
 @effort(60)
@@ -175,6 +182,37 @@ def test_a_plain_step_is_one_update_and_one_insert(tmp_path: Path) -> None:
             assert await statements_of(store, kept) == [*plain[:3], "INSERT", "COMMIT"]
 
     asyncio.run(step())
+
+
+def test_a_commit_is_one_transaction_on_the_long_road_too(tmp_path: Path) -> None:
+    async def step() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation())
+            told = await statements_of(store, a_commit(2, key="k"))
+            assert (told[0], told[-1], told.count("BEGIN"), told.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
+
+    asyncio.run(step())
+
+
+OTHERS = {
+    "an event is queued": Act("enqueue"),
+    "another version": Act("commit", lease=LEASE),
+    "another epoch": Act("claim"),
+    "another lease": Act("renew", lease=Lease(Holder("here", 7, 1), LEASE.until_ms)),
+    "no lease": Act("release"),
+    "another due time": Act("record_attempt"),
+}
+
+
+@pytest.mark.parametrize("lease", [LEASE, None])
+@pytest.mark.parametrize("epoch", [1, None])
+@pytest.mark.parametrize("other", OTHERS)
+def test_whatever_else_has_changed_is_decided_by_the_long_road(
+    tmp_path: Path, other: str, epoch: int | None, lease: Lease | None
+) -> None:
+    as_before = a_commit(2, epoch=epoch, lease=lease, head={"status": Status.RUNNING, "epoch": 1})
+    asyncio.run(compare(tmp_path, [OTHERS[other]], as_before))
 
 
 def test_what_was_seen_too_early_from_outside_takes_the_long_road_and_is_taken(tmp_path: Path) -> None:

@@ -35,18 +35,19 @@ UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHE
 _DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
 _PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
 
+#: An agent as whoever commits has seen it, with nothing in its queue.
+_AS_SEEN: Final = "namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0"
 #: A plain step of whoever holds the agent and goes on holding it: ``_MOVE`` where ``_HOLD`` has nothing to do.
-_GO_ON: Final = """
+_GO_ON: Final = f"""
 UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?
-WHERE namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0
-  AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
-"""
+WHERE {_AS_SEEN} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+"""  # noqa: S608 - no value is part of it
 #: Any other plain step, from outside or the last of a driver: ``_MOVE`` and ``_HOLD`` in one.
-_TURN: Final = """
+_TURN: Final = f"""
 UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
                 wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?
-WHERE namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0
-"""
+WHERE {_AS_SEEN}
+"""  # noqa: S608 - no value is part of it
 #: As ``STEP``, with the number of the agent read from the head that was just moved: namespace and id come last.
 _STEP_OF_HEAD: Final = """
 INSERT INTO history SELECT NULL, agent, ?, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?

@@ -34,14 +34,18 @@ class Mutant(NamedTuple):
 
 
 _UNITS: Final = "fsm_agent.stores.sqlite.units"
+#: Plain steps and all others take roads of their own here; what is taken out is taken out of both.
+_COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
 MUTANTS: Final = {
     "no-compare-and-set": Mutant(
         "a step is written whatever version the agent has",
         "single writer",
         (
-            Change(_UNITS, "now.version != stands_on or is_fenced", "is_fenced"),
+            Change(_COMMITS, "now.version != stands_on or is_fenced", "is_fenced"),
+            Change(_COMMITS, " AND version = ? AND", " AND (version = ? OR TRUE) AND"),
             Change(_UNITS, '"INSERT INTO history VALUES', '"INSERT OR REPLACE INTO history VALUES'),
+            Change(_COMMITS, "INSERT INTO history SELECT", "INSERT OR REPLACE INTO history SELECT"),
         ),
     ),
     "no-dedupe": Mutant(
@@ -52,7 +56,10 @@ MUTANTS: Final = {
     "no-epoch": Mutant(
         "who lost the lease may go on writing",
         "single writer",
-        (Change(_UNITS, "commit.epoch is not None and commit.epoch != now.epoch", "False"),),
+        (
+            Change(_COMMITS, "commit.epoch is not None and commit.epoch != now.epoch", "False"),
+            Change(_COMMITS, " AND epoch = ? AND", " AND (epoch = ? OR TRUE) AND"),
+        ),
         acts=("freeze", "hand_over", "hand_over", "hand_over"),
     ),
     "head-apart": Mutant(
@@ -60,7 +67,14 @@ MUTANTS: Final = {
         "atomic step",
         (
             Change(
-                _UNITS, "db.execute(STEP, (", 'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, ('
+                _COMMITS,
+                "db.execute(STEP, (",
+                'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
+            ),
+            Change(
+                _COMMITS,
+                "execute(_STEP_OF_HEAD",
+                'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(_STEP_OF_HEAD',
             ),
         ),
         failpoint="commit:during",
