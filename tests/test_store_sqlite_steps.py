@@ -166,7 +166,7 @@ async def statements_of(store: SqliteStore, commit: Commit) -> list[str]:
     return told
 
 
-def test_a_plain_step_is_one_update_and_one_insert(tmp_path: Path) -> None:
+def test_a_plain_step_is_one_insert_and_one_update(tmp_path: Path) -> None:
     """By whoever holds the agent, by whoever lets go of it, and from outside; a snapshot is one more."""
 
     async def step() -> None:
@@ -174,7 +174,7 @@ def test_a_plain_step_is_one_update_and_one_insert(tmp_path: Path) -> None:
             await keep_definitions(store)
             await store.create(a_creation(status=Status.RUNNING, lease=LEASE))
             at_work = {"status": Status.RUNNING, "epoch": 1}
-            plain = ["BEGIN", "UPDATE", "INSERT", "COMMIT"]
+            plain = ["BEGIN", "INSERT", "UPDATE", "COMMIT"]
             assert await statements_of(store, a_commit(2, head=at_work, lease=LEASE)) == plain
             assert await statements_of(store, a_commit(3, head={"epoch": 1})) == plain
             assert await statements_of(store, a_commit(4, head={"epoch": 1}, epoch=None)) == plain

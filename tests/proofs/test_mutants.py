@@ -44,8 +44,8 @@ MUTANTS = {
     ),
     "no compare-and-set of a plain step in SQLite": Mutant(
         "stores/sqlite/commits.py",
-        " AND version = ? AND",
-        " AND (version = ? OR TRUE) AND",
+        " AND version = ? AND epoch",
+        " AND (version = ? OR TRUE) AND epoch",
         f"{_SQLITE}::{_STALE_VERSION}",
     ),
     "no compare-and-set in Redis": Mutant(
@@ -104,14 +104,14 @@ MUTANTS = {
     ),
     "a commit in two halves": Mutant(
         "stores/sqlite/commits.py",
-        "db.execute(STEP, (",
-        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
+        "db.execute(_MOVE, (",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
         "tests/test_store_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
     ),
     "a plain commit in two halves": Mutant(
         "stores/sqlite/commits.py",
-        "execute(_STEP_OF_HEAD",
-        'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(_STEP_OF_HEAD',
+        "execute(update, moved)",
+        'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
         "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
     ),
     "half a commit is kept when the other half fails": Mutant(

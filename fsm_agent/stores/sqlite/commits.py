@@ -1,14 +1,14 @@
 """Commits as units: the two roads that lead to the same rows.
 
 Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
-UPDATE and one INSERT: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
+INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
 the epoch, a queued event, a lease) matches no row, and ``_whole`` decides. It is the specification: it takes any
 commit, and says what a refusal is. ``tests/test_store_sqlite_steps.py`` holds the two equal.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from fsm_agent.agent import Head
 from fsm_agent.record import Commit, Committed
@@ -19,42 +19,39 @@ from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.units import SNAPSHOT, STEP, Standing, is_used, pinned, standing, use_key
+from fsm_agent.stores.sqlite.units import SNAPSHOT, Standing, is_used, pinned, standing, use_key
 
-#: What a statement is given.
-Values: TypeAlias = tuple[Any, ...]
-
+#: The last step is the one that was just written.
 _MOVE: Final = """
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?
+UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                  last_step = last_insert_rowid()
 WHERE namespace = ? AND id = ?
 """
 #: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
 _HOLD: Final = """
-UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+UPDATE agents SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
-_DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
-_PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
-
-#: An agent as whoever commits has seen it, with nothing in its queue.
-_AS_SEEN: Final = "namespace = ? AND id = ? AND version = ? AND epoch = ? AND queued = 0"
-#: A plain step of whoever holds the agent and goes on holding it: ``_MOVE`` where ``_HOLD`` has nothing to do.
-_GO_ON: Final = f"""
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?
-WHERE {_AS_SEEN} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
-"""  # noqa: S608 - no value is part of it
-#: Any other plain step, from outside or the last of a driver: ``_MOVE`` and ``_HOLD`` in one.
-_TURN: Final = f"""
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
-                wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?
-WHERE {_AS_SEEN}
-"""  # noqa: S608 - no value is part of it
-#: As ``STEP``, with the number of the agent read from the head that was just moved: namespace and id come last.
-_STEP_OF_HEAD: Final = """
-INSERT INTO history SELECT NULL, agent, ?, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
-FROM head WHERE namespace = ? AND id = ?
+#: ``_MOVE`` and ``_HOLD`` in one.
+_MOVE_AND_HOLD: Final = """
+UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                  wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, last_step = last_insert_rowid()
+WHERE namespace = ? AND id = ?
 """
-_SNAPSHOT_OF_HEAD: Final = """
-INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM head WHERE namespace = ? AND id = ?
+_DEQUEUE: Final = "UPDATE agents SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_PIN: Final = "UPDATE agents SET workflow = ? WHERE namespace = ? AND id = ?"
+#: A ``StepRow``; what the step is of is read from the agent, which is the one that whoever commits has seen, or none.
+_STEP: Final = """
+INSERT INTO steps SELECT NULL, agent, ?, last_step, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
+FROM agents WHERE namespace = ? AND id = ?
+"""
+#: As it was seen, with nothing in its queue.
+_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0"
+#: And with the due time and the lease that it has after the step.
+_STEP_IF_HELD: Final = f"""
+{_STEP_IF_SEEN} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+"""
+_SNAPSHOT: Final = """
+INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM agents WHERE namespace = ? AND id = ?
 """
 
 
@@ -97,36 +94,31 @@ def _encoded(commit: Commit) -> _Encoded:
 
 
 def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
-    """The short road; ``None``, and nothing is written, if the agent is not as whoever commits has seen it."""
-    update, values, epoch = _update_of(namespace, commit, encoded)
-    agent = (namespace, commit.head.id)
-    step, snapshot = (*encoded.step, *agent), encoded.snapshot and (*encoded.snapshot, *agent)
-
-    def take_plain_step(db: Connection) -> Committed | None:
-        execute = db.at_hand.execute
-        execute(update, values)
-        if not db.changes():
-            return None
-        execute(_STEP_OF_HEAD, step)
-        if snapshot is not None:
-            execute(_SNAPSHOT_OF_HEAD, snapshot)
-        return Committed(epoch, 0)
-
-    return take_plain_step
-
-
-def _update_of(namespace: str, commit: Commit, encoded: _Encoded) -> tuple[str, Values, int]:
-    """The UPDATE of a plain step, its values, and the epoch that holds after it.
+    """The short road; ``None``, and nothing is written, if the agent is not as whoever commits has seen it.
 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
-    head, wake_and_lease = commit.head, (encoded.wake_ms, *encoded.lease)
-    seen = head.epoch if commit.epoch is None else commit.epoch
-    expected = (namespace, head.id, head.version - 1, seen)
-    if commit.epoch is not None and commit.lease is not None:
-        return _GO_ON, (*encoded.moving, *expected, *wake_and_lease), seen
-    epoch = seen + (commit.epoch is None)
-    return _TURN, (*encoded.moving, epoch, *wake_and_lease, *expected), epoch
+    head, agent = commit.head, (namespace, commit.head.id)
+    seen_epoch = head.epoch if commit.epoch is None else commit.epoch
+    epoch = seen_epoch + (commit.epoch is None)
+    insert, step = _STEP_IF_SEEN, (*encoded.step, *agent, head.version - 1, seen_epoch)
+    update, moved = _MOVE_AND_HOLD, (*encoded.moving, epoch, encoded.wake_ms, *encoded.lease, *agent)
+    if commit.epoch is not None and commit.lease is not None:  # goes on holding it, most likely as before
+        insert, step = _STEP_IF_HELD, (*step, encoded.wake_ms, *encoded.lease)
+        update, moved = _MOVE, (*encoded.moving, epoch, *agent)
+    snapshot = encoded.snapshot and (*encoded.snapshot, *agent)
+
+    def take_plain_step(db: Connection) -> Committed | None:
+        execute = db.at_hand.execute
+        execute(insert, step)
+        if not db.changes():
+            return None
+        execute(update, moved)
+        if snapshot is not None:
+            execute(_SNAPSHOT, snapshot)
+        return Committed(epoch, 0)
+
+    return take_plain_step
 
 
 def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[Committed]:
@@ -149,8 +141,8 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
             _dequeue(db, namespace, head, now, commit.dequeue)
             queued -= 1
         epoch = now.epoch + (commit.epoch is None)
+        db.execute(_STEP, (*step, namespace, head.id))
         db.execute(_MOVE, (*moving, epoch, namespace, head.id))
-        db.execute(STEP, (head.created_ms, now.agent, *step))
         wake_ms = head._replace(queued=queued).wake_ms if queued else own_wake_ms
         if wake_ms != now.wake_ms or lease != now.lease:
             db.execute(_HOLD, (wake_ms, *lease, namespace, head.id))

@@ -10,7 +10,7 @@ import apsw
 
 class Connection(apsw.Connection):
     """One with a cursor at hand. ``execute`` makes a new one for every statement, which costs a microsecond each:
-    too much for what runs at every step. Nobody leaves rows unread on it."""
+    too much for what runs at every step. Whoever uses it reads all its rows before anybody else does."""
 
     at_hand: apsw.Cursor
 

@@ -26,7 +26,7 @@ from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.sqlite import commits, effects, reading, talk, units, whole
-from fsm_agent.stores.sqlite.connection import connect
+from fsm_agent.stores.sqlite.connection import Connection, connect
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.rows import one, rows
 from fsm_agent.stores.sqlite.schema import open_file
@@ -37,7 +37,7 @@ from fsm_agent.user import UserRecord
 T = TypeVar("T")
 
 _DUE: Final = """
-SELECT id FROM head
+SELECT id FROM agents
 WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
 ORDER BY wake_ms LIMIT ?
 """
@@ -106,19 +106,20 @@ class SqliteStore(Store):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
+            known = self._read(agent_id)
+            agent, head = known.agent, known.head
             snapshot = reading.snapshot(db, agent)
             return Record(
                 head=head,
                 snapshot=snapshot,
-                tail=reading.tail(db, agent, head.created_ms, snapshot),
+                tail=reading.tail(db, known, snapshot),
                 queue=reading.queue(db, agent) if head.queued else (),
                 outcome=reading.outcome(db, agent, key) if key is not None else None,
             )
 
     async def head(self, agent_id: str) -> Head:
         with self._translated():
-            return self._read(agent_id)[1]
+            return self._read(agent_id).head
 
     async def commit(self, commit: Commit) -> Committed:
         committed = await self._write(commits.committing(self._space, commit, self.url))
@@ -153,7 +154,7 @@ class SqliteStore(Store):
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         with self._one_view() as db:
-            return effects.since(db, self._read(agent_id)[0], activation)
+            return effects.since(db, self._read(agent_id).agent, activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         with self._translated():
@@ -180,12 +181,11 @@ class SqliteStore(Store):
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
-            return reading.history(db, agent, head.created_ms, after=after, limit=limit)
+            return reading.history(db, self._read(agent_id), after=after, limit=limit)
 
     async def origin(self, agent_id: str) -> Origin | None:
         with self._one_view() as db:
-            return whole.origin_of(db, self._read(agent_id)[0])
+            return whole.origin_of(db, self._read(agent_id).agent)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         return await self._write(whole.shortening(self._space, seen, origin))
@@ -195,12 +195,11 @@ class SqliteStore(Store):
 
     async def size(self, agent_id: str) -> Size:
         with self._one_view() as db:
-            return whole.size_of(db, self._space, self._read(agent_id)[0], agent_id)
+            return whole.size_of(db, self._space, self._read(agent_id))
 
     async def dump(self, agent_id: str) -> Dossier:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
-            return reading.dossier(db, self._space, agent, head)
+            return reading.dossier(db, self._space, self._read(agent_id))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(whole.adopting(self._space, dossier, replaces, self.url))
@@ -254,7 +253,7 @@ class SqliteStore(Store):
             raise store_error(error, self._path) from error
 
     @contextmanager
-    def _one_view(self) -> Iterator[apsw.Connection]:
+    def _one_view(self) -> Iterator[Connection]:
         """A read transaction: several queries see the same commits."""
         with self._translated():
             self._db.execute("BEGIN")
@@ -269,12 +268,12 @@ class SqliteStore(Store):
             found = one(self._db, "SELECT definition FROM workflows WHERE hash = ?", definition_hash)
         return found[0] if found else None
 
-    def _read(self, agent_id: str) -> tuple[int, Head]:
-        agent, head = units.read_agent(self._db, self._space, agent_id)
-        self._clock.seen(head.updated_ms)
-        return agent, head
+    def _read(self, agent_id: str) -> units.Kept:
+        known = units.read_agent(self._db, self._space, agent_id)
+        self._clock.seen(known.head.updated_ms)
+        return known
 
     def _seen(self, row: tuple[Any, ...]) -> Head:
-        head = codec.head_of(row[1:])
+        head = units.kept_of(row).head
         self._clock.seen(head.updated_ms)
         return head

@@ -43,9 +43,7 @@ MUTANTS: Final = {
         "single writer",
         (
             Change(_COMMITS, "now.version != stands_on or is_fenced", "is_fenced"),
-            Change(_COMMITS, " AND version = ? AND", " AND (version = ? OR TRUE) AND"),
-            Change(_UNITS, '"INSERT INTO history VALUES', '"INSERT OR REPLACE INTO history VALUES'),
-            Change(_COMMITS, "INSERT INTO history SELECT", "INSERT OR REPLACE INTO history SELECT"),
+            Change(_COMMITS, " AND version = ? AND epoch", " AND (version = ? OR TRUE) AND epoch"),
         ),
     ),
     "no-dedupe": Mutant(
@@ -68,13 +66,13 @@ MUTANTS: Final = {
         (
             Change(
                 _COMMITS,
-                "db.execute(STEP, (",
-                'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
+                "db.execute(_MOVE, (",
+                'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
             ),
             Change(
                 _COMMITS,
-                "execute(_STEP_OF_HEAD",
-                'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(_STEP_OF_HEAD',
+                "execute(update, moved)",
+                'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
             ),
         ),
         failpoint="commit:during",
