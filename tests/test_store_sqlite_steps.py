@@ -224,3 +224,21 @@ def test_what_was_seen_too_early_from_outside_takes_the_long_road_and_is_taken(t
             assert await store.commit(a_commit(2, head={"epoch": 1}, epoch=None)) == Committed(3, 0)
 
     asyncio.run(step())
+
+
+def test_a_load_is_two_queries_in_one_view(tmp_path: Path) -> None:
+    """Head and snapshot, and the steps since; an event that comes to a waiting agent begins with nothing else."""
+
+    async def load() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation())
+            await store.commit(a_commit(2, snapshot=Snapshot(2, {"n": 2})))
+            told: list[str] = []
+            store._db.set_exec_trace(lambda _, sql, __: told.append(sql.split()[0]) or True)
+            record = await store.load(ID)
+            store._db.set_exec_trace(None)
+            assert (record.head.version, record.snapshot, record.tail) == (2, Snapshot(2, {"n": 2}), ())
+            assert told == ["BEGIN", "SELECT", "WITH", "COMMIT"]
+
+    asyncio.run(load())

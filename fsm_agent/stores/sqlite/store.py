@@ -106,9 +106,9 @@ class SqliteStore(Store):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            known = self._read(agent_id)
+            known, snapshot = units.read_with_snapshot(db, self._space, agent_id)
             agent, head = known.agent, known.head
-            snapshot = reading.snapshot(db, agent)
+            self._clock.seen(head.updated_ms)
             return Record(
                 head=head,
                 snapshot=snapshot,
@@ -255,13 +255,16 @@ class SqliteStore(Store):
     @contextmanager
     def _one_view(self) -> Iterator[Connection]:
         """A read transaction: several queries see the same commits."""
-        with self._translated():
-            self._db.execute("BEGIN")
+        db = self._db
+        try:
+            db.at_hand.execute("BEGIN")
             try:
-                yield self._db
+                yield db
             finally:
-                if self._db.in_transaction:  # an I/O error may have ended it
-                    self._db.execute("COMMIT")
+                if db.in_transaction:  # an I/O error may have ended it
+                    db.at_hand.execute("COMMIT")
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
 
     def _definition(self, definition_hash: str) -> str | None:
         with self._translated():

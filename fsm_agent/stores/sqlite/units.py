@@ -14,7 +14,7 @@ from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Creation
+from fsm_agent.record import Creation, Snapshot
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
@@ -27,11 +27,16 @@ from fsm_agent.stores.sqlite.transaction import Unit
 DEFAULT: Final = "default"
 
 #: The number of an agent, that of its last step, and the columns of ``codec.head_of``.
-SELECT_HEAD: Final = """
-SELECT agent, last_step, id, name, workflows.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
-       epoch, queued, host, pid, started_ms, until_ms
-FROM agents JOIN workflows USING (workflow)
+_KEPT: Final = """
+agent, last_step, id, name, workflows.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
+epoch, queued, host, pid, started_ms, until_ms
 """
+SELECT_HEAD: Final = f"SELECT {_KEPT} FROM agents JOIN workflows USING (workflow)"  # noqa: S608 - no value is part of it
+#: And its snapshot, where there is one: one query for what every event begins with.
+_HEAD_AND_SNAPSHOT: Final = f"""
+SELECT {_KEPT}, snapshot.version, appended_since, data
+FROM agents JOIN workflows USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
+"""  # noqa: S608 - no value is part of it
 _STANDING: Final = """
 SELECT agent, last_step, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM agents
 WHERE namespace = ? AND id = ?
@@ -83,6 +88,14 @@ def read_agent(db: Connection, namespace: str, agent_id: str) -> Kept:
     if row is None:
         raise _unread(db, namespace, agent_id)
     return kept_of(row)
+
+
+def read_with_snapshot(db: Connection, namespace: str, agent_id: str) -> tuple[Kept, Snapshot | None]:
+    row = one(db, _HEAD_AND_SNAPSHOT, namespace, agent_id)
+    if row is None:
+        raise _unread(db, namespace, agent_id)
+    *kept, version, appended_since, data = row
+    return kept_of(kept), None if data is None else codec.snapshot_of((version, appended_since, data))
 
 
 def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Unit[None]:
