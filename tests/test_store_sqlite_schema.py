@@ -9,7 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.record import Origin
+from fsm_agent.step import Delta
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
@@ -144,3 +146,34 @@ def test_a_number_that_was_forgotten_and_is_somebody_elses_now_ends_a_history(tm
             assert await versions_of(store, "b") == [1, 2, 3]
 
     asyncio.run(forget())
+
+
+LONG = {"text": "what an agent begins with, and begins with again " * 9}
+
+
+def test_what_an_agent_begins_with_is_packed_and_told_as_it_was(tmp_path: Path) -> None:
+    async def begin() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("brief", delta=Delta({"n": 1})))
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            kept = [delta for (delta,) in store._db.execute("SELECT delta FROM steps ORDER BY step")]
+            assert kept[0] == '{"n":1}'
+            assert isinstance(kept[1], bytes)
+            assert len(kept[1]) < 100
+            assert (await store.history("long"))[0].delta == Delta(LONG)
+            assert (await store.load("long")).tail[0].delta == Delta(LONG)
+
+    asyncio.run(begin())
+
+
+def test_bytes_that_cannot_be_unpacked_are_damage(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            store._db.execute("UPDATE steps SET delta = x'00'")
+            with pytest.raises(StoreCorrupt, match=r"what a store keeps of a step is damaged .*restore a backup"):
+                await store.load("long")
+
+    asyncio.run(look())

@@ -192,7 +192,7 @@ CREATE TABLE steps (
     reason      TEXT,
     append      TEXT,
     payload     TEXT,
-    delta       TEXT,
+    delta       ANY,                         -- text, or what `packed` has made of a long one
     used        TEXT                         -- messages added, and what models have cost
 ) STRICT;
 INSERT INTO steps

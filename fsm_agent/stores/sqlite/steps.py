@@ -18,12 +18,15 @@ from typing import Any, Final
 from fsm_agent.step import Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.packed import pack, unpack
 from fsm_agent.stores.sqlite.rows import one, rows
+
+_DELTA: Final = codec.StepRow._fields.index("delta")
 
 #: No step: what the first one names.
 NONE: Final = 0
 
-#: A step with its number in front and the number of the one before in the fourth place: ``?8`` and ``?1`` are times.
+#: All columns in their order; of the two times one is when the agent was created.
 _INSERT: Final = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ? - ?, ?, ?, ?, ?, ?, ?, ?)"
 #: The steps of agent ?1 from step ?2 on back to those above version ?3.
 _CHAIN: Final = """
@@ -61,7 +64,9 @@ SELECT count(*), total(octet_length(event) + ifnull(octet_length(source), 0) + o
 FROM chain JOIN steps USING (step, version)
 """  # noqa: S608 - no value is part of it
 #: Of agent ?1, all steps back from ?2 up to version ?4.
-_FORGET: Final = f"DELETE FROM steps WHERE step IN ({_CHAIN} SELECT step FROM chain WHERE version <= ?4)"  # noqa: S608 - no value is part of it
+_FORGET: Final = f"""
+DELETE FROM steps WHERE step IN ({_CHAIN} SELECT step FROM chain WHERE version <= ?4)
+"""  # noqa: S608 - no value is part of it
 _EVERY: Final = 2**63 - 1
 
 
@@ -70,8 +75,10 @@ def append(db: Connection, agent: int, created_ms: int, added: Sequence[codec.St
     row = one(db, "SELECT ifnull(max(step), 0) FROM steps")
     assert row is not None  # noqa: S101 - an aggregate has a row
     previous, numbered = NONE, []
-    for step, (version, kind, event, source, target, at_ms, *more) in enumerate(added, start=row[0] + 1):
-        numbered.append((step, agent, version, previous, kind, event, source, target, at_ms, created_ms, *more))
+    for step, written in enumerate(added, start=row[0] + 1):
+        version, kind, event, source, target, at_ms, by, took_ms, reason, appended, payload, delta, used = written
+        named = (step, agent, version, previous, kind, event, source, target, at_ms, created_ms, by, took_ms, reason)
+        numbered.append((*named, appended, payload, pack(delta), used))
         previous = step
     db.executemany(_INSERT, numbered)
     return previous
@@ -110,4 +117,9 @@ def forget(db: Connection, agent: int, last: int, *, upto: int = _EVERY) -> int:
 
 
 def _in_order(found: list[tuple[Any, ...]]) -> list[Step]:
-    return [codec.step_of(row) for row in sorted(found, key=itemgetter(0))]
+    found.sort(key=itemgetter(0))
+    return [codec.step_of(row if type(row[_DELTA]) is not bytes else _unpacked(row)) for row in found]
+
+
+def _unpacked(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*row[:_DELTA], unpack(row[_DELTA]), *row[_DELTA + 1 :])
