@@ -197,7 +197,7 @@ async def test_what_was_moved_or_changed_does_not_open(tmp_path: Path, statement
             await store.create(a_creation(agent_id, delta=Delta({"log": [], "bag": []})))
             commit = a_commit(2, delta=Delta(append={"log": [agent_id]}), head={"id": agent_id})
             await store.commit(commit._replace(head=commit.head._replace(output=agent_id)))
-    change(tmp_path, f"{statement} WHERE agent = 1 {'AND version = 2' if 'history' in statement else ''}")
+    change(tmp_path, f"{statement} WHERE agent = 1 {'AND version = 2' if 'steps' in statement else ''}")
     async with open_store(sealed_file(tmp_path), keys=KEYS) as store:
         with pytest.raises(StoreCorrupt, match=rf"^what is kept of agent 'agent-1' \({where}\) (does not|is not)"):
             await store.load(ID)

@@ -112,7 +112,7 @@ MUTANTS = {
         "stores/sqlite/commits.py",
         "execute(update, moved)",
         'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
-        "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
+        "tests/test_store_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
     ),
     "half a commit is kept when the other half fails": Mutant(
         "stores/sqlite/transaction.py",

@@ -5,8 +5,8 @@ end. An index over (agent, version) would be written all over the place at every
 commit. Instead a head names its last step, a step the one before, and every eighth is in an index. So a page
 anywhere in a long history is found with one look there and at most seven steps that are read in vain.
 
-A row whose agent is another or whose version is not lower ends a chain: what it named was forgotten, and its number
-is somebody else's now.
+A chain ends where the number that is named is another agent's, or not lower: what had it was forgotten, and SQLite
+gives the number of a forgotten last row to the next one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WITH RECURSIVE chain (step, version, previous) AS (
     SELECT step, version, previous FROM steps WHERE step = ?2 AND agent = ?1 AND version > ?3
     UNION ALL
     SELECT steps.step, steps.version, steps.previous FROM chain JOIN steps ON steps.step = chain.previous
-    WHERE steps.agent = ?1 AND steps.version > ?3 AND steps.version < chain.version
+    WHERE steps.agent = ?1 AND steps.version > ?3 AND steps.step < chain.step
 )
 """
 #: ?4 is when the agent was created, ?5 the last version to be read.

@@ -37,6 +37,17 @@ _UNITS: Final = "fsm_agent.stores.sqlite.units"
 #: Plain steps and all others take roads of their own here; what is taken out is taken out of both.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
+_MOVED: Final = "db.execute(_MOVE, (*moving, epoch, namespace, head.id))"
+_MOVED_PLAIN: Final = "execute(update, moved)"
+
+
+def _apart(statement: str, rest: str) -> str:
+    """A head that is moved in one transaction, and named its last step in the next."""
+    move = f'db.execute({statement}.replace("last_insert_rowid()", "last_step"), {rest})'
+    name = 'db.execute("UPDATE agents SET last_step = last_insert_rowid() WHERE id = ?", (commit.head.id,))'
+    return f'{move}; db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {name}'
+
+
 MUTANTS: Final = {
     "no-compare-and-set": Mutant(
         "a step is written whatever version the agent has",
@@ -64,16 +75,8 @@ MUTANTS: Final = {
         "head and history are written one after the other",
         "atomic step",
         (
-            Change(
-                _COMMITS,
-                "db.execute(_MOVE, (",
-                'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
-            ),
-            Change(
-                _COMMITS,
-                "execute(update, moved)",
-                'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
-            ),
+            Change(_COMMITS, _MOVED, _apart("_MOVE", "(*moving, epoch, namespace, head.id)")),
+            Change(_COMMITS, _MOVED_PLAIN, _apart("update", "moved")),
         ),
         failpoint="commit:during",
     ),
