@@ -54,14 +54,18 @@ FROM chain JOIN steps USING (step, version) WHERE version > ?5 OR append IS NOT 
 _MILESTONE: Final = """
 SELECT step FROM steps WHERE agent = ?1 AND version >= ?2 AND version % 8 = 0 ORDER BY version LIMIT 1
 """
-#: Numbers count eight bytes each, as in ``codec.weight``.
+#: Numbers count eight bytes each, as in ``codec.weight``, and packed texts as in ``_PACKED``.
 _WEIGHT: Final = f"""
 {_CHAIN}
 SELECT count(*), total(octet_length(event) + ifnull(octet_length(source), 0) + octet_length(target) + 4 * 8
                        + ifnull(octet_length(by), 0) + ifnull(octet_length(reason), 0)
                        + ifnull(octet_length(append), 0) + ifnull(octet_length(payload), 0)
-                       + ifnull(octet_length(delta), 0) + ifnull(octet_length(used), 0))
+                       + iif(typeof(delta) = 'text', octet_length(delta), 0) + ifnull(octet_length(used), 0))
 FROM chain JOIN steps USING (step, version)
+"""  # noqa: S608 - no value is part of it
+_PACKED: Final = f"""
+{_CHAIN}
+SELECT delta FROM chain JOIN steps USING (step, version) WHERE typeof(delta) = 'blob'
 """  # noqa: S608 - no value is part of it
 #: Of agent ?1, all steps back from ?2 up to version ?4.
 _FORGET: Final = f"""
@@ -104,10 +108,11 @@ def tail(db: Connection, agent: int, last: int, created_ms: int, *, since: int, 
 
 
 def weight(db: Connection, agent: int, last: int) -> tuple[int, int]:
-    """How many there are, and what they weigh."""
+    """How many there are, and what they weigh: as texts, as in every other store."""
     row = one(db, _WEIGHT, agent, last, 0)
     assert row is not None  # noqa: S101 - an aggregate has a row
-    return row[0], int(row[1])
+    packed = sum(codec.weight(unpack(delta)) for (delta,) in rows(db, _PACKED, agent, last, 0))
+    return row[0], int(row[1]) + packed
 
 
 def forget(db: Connection, agent: int, last: int, *, upto: int = _EVERY) -> int:
