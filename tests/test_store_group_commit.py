@@ -12,7 +12,9 @@ import apsw
 import pytest
 
 from fsm_agent.errors import Conflict
-from fsm_agent.stores.sqlite.writer import GroupCommit, Unit
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.writer import GroupCommit
 
 Scenario = Callable[[GroupCommit], Awaitable[None]]
 
@@ -27,8 +29,8 @@ class Desk:
         self.db.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY); PRAGMA journal_mode = WAL")
         self.db.set_commit_hook(self._count)
 
-    def connect(self) -> apsw.Connection:
-        db = apsw.Connection(str(self.path))
+    def connect(self) -> Connection:
+        db = Connection(str(self.path))
         db.set_busy_timeout(10_000)
         return db
 
@@ -140,7 +142,7 @@ def test_a_failing_unit_is_undone_and_fails_alone(desk: Desk, cheap_s: float) ->
 
 
 def test_nobody_is_told_of_success_before_the_commit(desk: Desk) -> None:
-    def connect_to_forbid() -> apsw.Connection:
+    def connect_to_forbid() -> Connection:
         db = desk.connect()
         db.set_commit_hook(lambda: True)  # turns COMMIT into ROLLBACK
         return db
@@ -168,6 +170,55 @@ def test_what_is_cheap_is_written_by_the_loop_and_what_is_not_by_a_thread(desk: 
 
     desk.run(is_here)
     desk.run(is_not_here, cheap_s=-1)
+
+
+class Stopwatch:
+    """A clock by which every COMMIT takes as long as it is told."""
+
+    def __init__(self) -> None:
+        self.takes_s = 0.0
+        self._now_s = 0.0
+
+    def __call__(self) -> float:
+        self._now_s += self.takes_s
+        return self._now_s
+
+
+def is_slow_then_quick(desk: Desk, scenario: Callable[[GroupCommit, Stopwatch], Awaitable[None]]) -> None:
+    async def play() -> None:
+        stopwatch = Stopwatch()
+        writer = GroupCommit(desk.db, desk.connect, clock=stopwatch)
+        await scenario(writer, stopwatch)
+        await writer.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("stall_s", [0.1, 100])
+def test_whoever_went_to_the_thread_comes_back_when_commits_are_quick_again(desk: Desk, stall_s: float) -> None:
+    here = threading.get_ident()
+
+    async def scenario(writer: GroupCommit, stopwatch: Stopwatch) -> None:
+        stopwatch.takes_s = stall_s
+        assert await writer.write(whereabouts) == here
+        assert await writer.write(whereabouts) != here
+        stopwatch.takes_s = 0.0001
+        assert [await writer.write(whereabouts) == here for _ in range(10)] == [False] * 8 + [True] * 2
+
+    is_slow_then_quick(desk, scenario)
+
+
+def test_what_many_take_together_says_nothing_of_one_alone(desk: Desk) -> None:
+    here = threading.get_ident()
+
+    async def scenario(writer: GroupCommit, stopwatch: Stopwatch) -> None:
+        stopwatch.takes_s = 1
+        await asyncio.gather(*(writer.write(insert(n)) for n in range(50)))
+        stopwatch.takes_s = 0.0001
+        assert await writer.write(whereabouts) == here
+        assert set(await asyncio.gather(*(writer.write(whereabouts) for _ in range(50)))) != {here}
+
+    is_slow_then_quick(desk, scenario)
 
 
 def test_a_database_that_somebody_holds_is_waited_for_while_the_loop_goes_on(desk: Desk) -> None:

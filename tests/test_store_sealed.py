@@ -178,14 +178,14 @@ def change(folder: Path, *statements: str) -> None:
 @pytest.mark.parametrize(
     ("statement", "where"),
     [
-        ("UPDATE history SET payload = (SELECT payload FROM history WHERE agent = 2 AND version = 2)", "step 2"),
-        ("UPDATE history SET payload = (SELECT payload FROM history WHERE agent = 1 AND version = 1)", "step 2"),
-        ("UPDATE history SET append = (SELECT append FROM history WHERE agent = 2 AND version = 2)", "append 2 log"),
-        ("""UPDATE history SET append = replace(append, '"log"', '"bag"')""", "append 2 bag"),
-        ("""UPDATE history SET append = '{"log":["clear"],"~":[]}'""", "append 2 log"),
-        ("UPDATE history SET payload = substr(payload, 1, length(payload) - 9) || 'AAAAAAA\"}'", "step 2"),
-        ("""UPDATE history SET payload = '{"~":"sealed:1:2026a:%"}'""", "step 2"),
-        ("UPDATE head SET cold = (SELECT cold FROM head WHERE agent = 2)", "head 2"),
+        ("UPDATE steps SET payload = (SELECT payload FROM steps WHERE agent = 2 AND version = 2)", "step 2"),
+        ("UPDATE steps SET payload = (SELECT payload FROM steps WHERE agent = 1 AND version = 1)", "step 2"),
+        ("UPDATE steps SET append = (SELECT append FROM steps WHERE agent = 2 AND version = 2)", "append 2 log"),
+        ("""UPDATE steps SET append = replace(append, '"log"', '"bag"')""", "append 2 bag"),
+        ("""UPDATE steps SET append = '{"log":["clear"],"~":[]}'""", "append 2 log"),
+        ("UPDATE steps SET payload = substr(payload, 1, length(payload) - 9) || 'AAAAAAA\"}'", "step 2"),
+        ("""UPDATE steps SET payload = '{"~":"sealed:1:2026a:%"}'""", "step 2"),
+        ("UPDATE agents SET cold = (SELECT cold FROM agents WHERE agent = 2)", "head 2"),
     ],
 )
 @on_loop
@@ -196,7 +196,7 @@ async def test_what_was_moved_or_changed_does_not_open(tmp_path: Path, statement
             await store.create(a_creation(agent_id, delta=Delta({"log": [], "bag": []})))
             commit = a_commit(2, delta=Delta(append={"log": [agent_id]}), head={"id": agent_id})
             await store.commit(commit._replace(head=commit.head._replace(output=agent_id)))
-    change(tmp_path, f"{statement} WHERE agent = 1 {'AND version = 2' if 'history' in statement else ''}")
+    change(tmp_path, f"{statement} WHERE agent = 1 {'AND version = 2' if 'steps' in statement else ''}")
     async with open_store(sealed_file(tmp_path), keys=KEYS) as store:
         with pytest.raises(StoreCorrupt, match=rf"^what is kept of agent 'agent-1' \({where}\) (does not|is not)"):
             await store.load(ID)
@@ -248,7 +248,7 @@ async def test_an_agent_of_another_namespace_does_not_open_as_one_of_this(tmp_pa
     async with open_store(sealed_file(tmp_path), namespace="theirs", keys=KEYS) as store:
         await keep_definitions(store)
         await store.create(a_creation(delta=Delta({"a": 1})))
-    change(tmp_path, "UPDATE head SET namespace = 'ours'")
+    change(tmp_path, "UPDATE agents SET namespace = 'ours'")
     async with open_store(sealed_file(tmp_path), namespace="ours", keys=KEYS) as store:
         with pytest.raises(StoreCorrupt, match="was changed or moved"):
             await store.load(ID)

@@ -15,13 +15,11 @@ import apsw
 import pytest
 
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
-from fsm_agent.message import own_thread
 from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.bench import ID, ORDER, a_commit, a_creation, all_of, keep_definitions
-from tests.talk import say_every_word
 
 NOBODY = 65_534
 LARGE = Delta({"text": "x" * 100_000})
@@ -123,11 +121,11 @@ def test_damage_is_reported_as_damage(path: Path) -> None:
 
 
 def test_a_missing_table_is_damage(path: Path) -> None:
-    tampered(path, "DROP TABLE history")
+    tampered(path, "DROP TABLE steps")
 
     async def look() -> None:
         async with SqliteStore(path) as store:
-            with pytest.raises(StoreCorrupt, match=r"is damaged .*no such table: history"):
+            with pytest.raises(StoreCorrupt, match=r"is damaged .*no such table: .*steps"):
                 await store.load(ID)
 
     asyncio.run(look())
@@ -254,20 +252,6 @@ def test_every_migration_is_run_once_whatever_version_a_file_has(path: Path, mon
         assert db.execute("PRAGMA user_version").get == len(later)
         assert db.execute("SELECT n, m FROM notes").get is None
         db.close()
-
-
-def test_a_file_of_before_there_were_threads_goes_on(path: Path) -> None:
-    tables = "DROP TABLE threads; DROP TABLE messages; DROP TABLE users; ALTER TABLE history DROP COLUMN used"
-    tampered(path, f"{tables}; PRAGMA user_version = 2")
-
-    async def go_on() -> None:
-        async with SqliteStore(path) as store:
-            before = await all_of(store)
-            await say_every_word(store, before[0].head.version + 1, epoch=1)
-            assert (await store.history(ID))[: len(before[1])] == before[1]
-            assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
-
-    asyncio.run(go_on())
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

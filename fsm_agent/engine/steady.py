@@ -55,7 +55,6 @@ def _is_steady(live: Live, head: Head) -> bool:
     return not (
         head.status is not RUNNING
         or live.queue
-        or live.is_idle
         or head.timers
         or head.retry_ms is not None
         or head.children

@@ -146,10 +146,11 @@ def test_a_mutant_is_the_store_that_the_writers_open(name: str, tmp_path: Path) 
 import sys
 import fsm_agent.stores.sqlite.store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.faults.mutants import become
+from fsm_agent.testing.faults.mutants import MUTANTS, become
 become({name!r})
 store = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__]
-print(type(store.units.__loader__).__module__)
+changed = [getattr(store, change.module.rpartition(".")[2]) for change in MUTANTS[{name!r}].changes]
+print(*{{type(module.__loader__).__module__ for module in changed}})
 """
     done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "fsm_agent.testing.faults.mutants\n"

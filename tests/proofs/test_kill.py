@@ -164,8 +164,8 @@ PLACES = {
     "commit": [
         "commit CREATE TABLE workflows:1",
         "commit INSERT INTO starts:1",
-        "commit INSERT INTO history:3",
-        "commit UPDATE head SET:7",
+        "commit INSERT INTO steps:3",
+        "commit UPDATE agents SET:7",
         "commit INSERT INTO keys:2",
         "commit now:12",
     ],

@@ -37,9 +37,15 @@ MUTANTS = {
         "stores/memory/store.py", "if actual != stands_on or is_fenced", "if is_fenced", f"{_MEMORY}::{_STALE_VERSION}"
     ),
     "no compare-and-set in SQLite": Mutant(
-        "stores/sqlite/units.py",
+        "stores/sqlite/commits.py",
         "if now.version != stands_on or is_fenced",
         "if is_fenced",
+        f"{_SQLITE}::{_STALE_VERSION}",
+    ),
+    "no compare-and-set of a plain step in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        " AND version = ? AND epoch",
+        " AND (version = ? OR TRUE) AND epoch",
         f"{_SQLITE}::{_STALE_VERSION}",
     ),
     "no compare-and-set in Redis": Mutant(
@@ -52,10 +58,22 @@ MUTANTS = {
         f"{_MEMORY}::{_STALE_EPOCH}",
     ),
     "no epoch check in SQLite": Mutant(
-        "stores/sqlite/units.py",
+        "stores/sqlite/commits.py",
         "commit.epoch is not None and commit.epoch != now.epoch",
         "False",
         f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "no epoch check of a plain step in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        " AND epoch = ? AND",
+        " AND (epoch = ? OR TRUE) AND",
+        f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "a plain step in SQLite goes past the queue": Mutant(
+        "stores/sqlite/commits.py",
+        " AND queued = 0",
+        "",
+        "tests/test_store_sqlite_steps.py::test_whatever_else_has_changed_is_decided_by_the_long_road",
     ),
     "no compare-and-set in PostgreSQL": Mutant(
         "stores/postgres/statements.py",
@@ -85,15 +103,21 @@ MUTANTS = {
         "stores/redis/lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
     ),
     "a commit in two halves": Mutant(
-        "stores/sqlite/units.py",
-        "db.execute(STEP, (",
-        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(STEP, (',
-        "tests/proofs/test_kill.py::test_a_kill_inside_of_one_loses_nothing[commit]",
+        "stores/sqlite/commits.py",
+        "db.execute(_MOVE, (",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
+        "tests/test_store_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
+    ),
+    "a plain commit in two halves": Mutant(
+        "stores/sqlite/commits.py",
+        "execute(update, moved)",
+        'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
+        "tests/test_store_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
     ),
     "half a commit is kept when the other half fails": Mutant(
-        "stores/sqlite/writer.py",
-        'db.execute("ROLLBACK")',
-        'db.execute("COMMIT")',
+        "stores/sqlite/transaction.py",
+        'execute("ROLLBACK")',
+        'execute("COMMIT")',
         "tests/test_store_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
     ),
     "timers outlive their states": Mutant(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-import apsw
-
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one, rows
 
 KEEP: Final = "INSERT OR REPLACE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -20,7 +19,7 @@ _ONE: Final = f"{_SELECT} WHERE agent = ? AND key = ?"
 _SINCE: Final = f"{_SELECT} WHERE agent = ? AND activation >= ? ORDER BY activation, name, use"
 
 
-def begin(db: apsw.Connection, agent: int, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
+def begin(db: Connection, agent: int, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
     """See ``Store.begin_effect``; the caller has compared the epoch."""
     row = one(db, _ONE, agent, entry.key)
     kept = codec.effect_of(row) if row else None
@@ -29,19 +28,19 @@ def begin(db: apsw.Connection, agent: int, entry: EffectEntry, *, again: bool) -
     return kept
 
 
-def end(db: apsw.Connection, agent: int, entry: EffectEntry) -> bool:
+def end(db: Connection, agent: int, entry: EffectEntry) -> bool:
     """See ``Store.end_effect``."""
     ended = codec.effect_row(entry)
     db.execute(_END, (ended.ended_ms, ended.result, agent, entry.key, entry.epoch))
     return db.changes() == 1
 
 
-def is_open(db: apsw.Connection, agent: int, key: str) -> bool:
+def is_open(db: Connection, agent: int, key: str) -> bool:
     """Whether an effect was begun of which no result is known."""
     return one(db, "SELECT 1 FROM effects WHERE agent = ? AND key = ? AND ended_ms IS NULL", agent, key) is not None
 
 
-def settle(db: apsw.Connection, agent: int, settlement: Settlement, now_ms: int) -> None:
+def settle(db: Connection, agent: int, settlement: Settlement, now_ms: int) -> None:
     """What an operator says of an open effect."""
     if settlement.was_done:
         db.execute(_SETTLE, (now_ms, codec.encode(settlement.result), agent, settlement.key))
@@ -49,6 +48,6 @@ def settle(db: apsw.Connection, agent: int, settlement: Settlement, now_ms: int)
         db.execute("DELETE FROM effects WHERE agent = ? AND key = ?", (agent, settlement.key))
 
 
-def since(db: apsw.Connection, agent: int, activation: int) -> tuple[EffectEntry, ...]:
+def since(db: Connection, agent: int, activation: int) -> tuple[EffectEntry, ...]:
     """Effects of an activation and later ones."""
     return tuple(codec.effect_of(row) for row in rows(db, _SINCE, agent, activation))

@@ -13,6 +13,7 @@ from typing import Final
 import apsw
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
+from fsm_agent.stores.sqlite.connection import Connection, connect
 
 #: "FSMA"
 APPLICATION_ID: Final = 0x46534D41
@@ -168,20 +169,51 @@ CREATE TABLE users (
 ) STRICT, WITHOUT ROWID;
 """
 
+_CHAINS: Final = """
+ALTER TABLE head ADD COLUMN last_step INTEGER NOT NULL DEFAULT 0;
+UPDATE head SET last_step = ifnull(
+    (SELECT step FROM history WHERE history.agent = head.agent ORDER BY version DESC LIMIT 1), 0);
+ALTER TABLE head RENAME TO agents;
+
+-- In order of commit, whoever's it is: a group commit then writes a few pages at the end, not one per agent.
+-- `append` stands before what may be big: a row is read from its beginning, as far as a query needs.
+CREATE TABLE steps (
+    step        INTEGER PRIMARY KEY,
+    agent       INTEGER NOT NULL,
+    version     INTEGER NOT NULL,
+    previous    INTEGER NOT NULL,            -- the step before this one of the same agent; 0 before the first
+    kind        INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    source      TEXT,
+    target      TEXT    NOT NULL,
+    after_ms    INTEGER NOT NULL,            -- since the creation of its agent
+    by          TEXT,
+    duration_ms INTEGER,
+    reason      TEXT,
+    append      TEXT,
+    payload     TEXT,
+    delta       ANY,                         -- text, or what `packed` has made of a long one
+    used        TEXT                         -- messages added, and what models have cost
+) STRICT;
+INSERT INTO steps
+SELECT step, agent, version, lag(step, 1, 0) OVER (PARTITION BY agent ORDER BY version), kind, event, source, target,
+       after_ms, by, duration_ms, reason, append, payload, delta, used
+FROM history ORDER BY step;
+CREATE UNIQUE INDEX milestones ON steps (agent, version) WHERE version % 8 = 0;
+DROP TABLE history;
+
+-- A process that was started with an earlier fsm-agent may still have the file open. It would write steps without a
+-- place in the chain; so the names it knows lead nowhere, and its error says why. (No table can be renamed while a
+-- view leads nowhere: a migration that does drops it first.)
+CREATE VIEW head AS SELECT * FROM "a newer fsm-agent has upgraded this file: restart with that one";
+CREATE VIEW history AS SELECT * FROM "a newer fsm-agent has upgraded this file: restart with that one";
+"""
+
 #: the n-th brings a file from ``user_version`` n to n + 1
-MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS)
+MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS)
 
 
-def connect(path: Path, *, busy_ms: int) -> apsw.Connection:
-    """A connection that syncs every commit, and waits up to ``busy_ms`` for other processes."""
-    db = apsw.Connection(str(path))
-    db.set_busy_timeout(busy_ms)
-    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # or a query is planned anew for every value that is bound to it
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-def open_file(path: Path, *, busy_ms: int) -> apsw.Connection:
+def open_file(path: Path, *, busy_ms: int) -> Connection:
     """Like ``connect``, for the first time: makes the file if there is none, and brings it to the present version.
 
     Leaves it untouched and raises if it is not ours or is newer.

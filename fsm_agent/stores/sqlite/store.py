@@ -25,17 +25,19 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import effects, reading, talk, units, whole
+from fsm_agent.stores.sqlite import commits, effects, reading, talk, units, whole
+from fsm_agent.stores.sqlite.connection import Connection, connect
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.rows import one, rows
-from fsm_agent.stores.sqlite.schema import connect, open_file
-from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit, Unit
+from fsm_agent.stores.sqlite.schema import open_file
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
 from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
 _DUE: Final = """
-SELECT id FROM head
+SELECT id FROM agents
 WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
 ORDER BY wake_ms LIMIT ?
 """
@@ -106,22 +108,23 @@ class SqliteStore(Store):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
-            snapshot = reading.snapshot(db, agent)
+            known, snapshot = units.read_with_snapshot(db, self._space, agent_id)
+            agent, head = known.agent, known.head
+            self._clock.seen(head.updated_ms)
             return Record(
                 head=head,
                 snapshot=snapshot,
-                tail=reading.tail(db, agent, head.created_ms, snapshot),
+                tail=reading.tail(db, known, snapshot),
                 queue=reading.queue(db, agent) if head.queued else (),
                 outcome=reading.outcome(db, agent, key) if key is not None else None,
             )
 
     async def head(self, agent_id: str) -> Head:
         with self._translated():
-            return self._read(agent_id)[1]
+            return self._read(agent_id).head
 
     async def commit(self, commit: Commit) -> Committed:
-        committed = await self._write(units.committing(self._space, commit, self.url))
+        committed = await self._write(commits.committing(self._space, commit, self.url))
         self._clock.seen(commit.head.updated_ms)
         return committed
 
@@ -153,7 +156,7 @@ class SqliteStore(Store):
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         with self._one_view() as db:
-            return effects.since(db, self._read(agent_id)[0], activation)
+            return effects.since(db, self._read(agent_id).agent, activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         with self._translated():
@@ -180,12 +183,11 @@ class SqliteStore(Store):
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
-            return reading.history(db, agent, head.created_ms, after=after, limit=limit)
+            return reading.history(db, self._read(agent_id), after=after, limit=limit)
 
     async def origin(self, agent_id: str) -> Origin | None:
         with self._one_view() as db:
-            return whole.origin_of(db, self._read(agent_id)[0])
+            return whole.origin_of(db, self._read(agent_id).agent)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         return await self._write(whole.shortening(self._space, seen, origin))
@@ -195,12 +197,11 @@ class SqliteStore(Store):
 
     async def size(self, agent_id: str) -> Size:
         with self._one_view() as db:
-            return whole.size_of(db, self._space, self._read(agent_id)[0], agent_id)
+            return whole.size_of(db, self._space, self._read(agent_id))
 
     async def dump(self, agent_id: str) -> Dossier:
         with self._one_view() as db:
-            agent, head = self._read(agent_id)
-            return reading.dossier(db, self._space, agent, head)
+            return reading.dossier(db, self._space, self._read(agent_id))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(whole.adopting(self._space, dossier, replaces, self.url))
@@ -254,27 +255,30 @@ class SqliteStore(Store):
             raise store_error(error, self._path) from error
 
     @contextmanager
-    def _one_view(self) -> Iterator[apsw.Connection]:
+    def _one_view(self) -> Iterator[Connection]:
         """A read transaction: several queries see the same commits."""
-        with self._translated():
-            self._db.execute("BEGIN")
+        db = self._db
+        try:
+            db.at_hand.execute("BEGIN")
             try:
-                yield self._db
+                yield db
             finally:
-                if self._db.in_transaction:  # an I/O error may have ended it
-                    self._db.execute("COMMIT")
+                if db.in_transaction:  # an I/O error may have ended it
+                    db.at_hand.execute("COMMIT")
+        except apsw.Error as error:
+            raise store_error(error, self._path) from error
 
     def _definition(self, definition_hash: str) -> str | None:
         with self._translated():
             found = one(self._db, "SELECT definition FROM workflows WHERE hash = ?", definition_hash)
         return found[0] if found else None
 
-    def _read(self, agent_id: str) -> tuple[int, Head]:
-        agent, head = units.read_agent(self._db, self._space, agent_id)
-        self._clock.seen(head.updated_ms)
-        return agent, head
+    def _read(self, agent_id: str) -> units.Kept:
+        known = units.read_agent(self._db, self._space, agent_id)
+        self._clock.seen(known.head.updated_ms)
+        return known
 
     def _seen(self, row: tuple[Any, ...]) -> Head:
-        head = codec.head_of(row[1:])
+        head = units.kept_of(row).head
         self._clock.seen(head.updated_ms)
         return head

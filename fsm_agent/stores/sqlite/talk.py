@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import apsw
-
 from fsm_agent.errors import UserConflict
 from fsm_agent.message import Message
 from fsm_agent.record import Commit
 from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one, rows
-from fsm_agent.stores.sqlite.writer import Unit
+from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.user import UserRecord
 
 #: Messages with their numbers, as they are kept.
@@ -47,7 +46,7 @@ def rows_of(messages: Sequence[Message]) -> list[codec.MessageRow]:
     return [codec.message_row(message) for message in messages]
 
 
-def add(db: apsw.Connection, namespace: str, name: str, added: Sequence[codec.MessageRow]) -> int:
+def add(db: Connection, namespace: str, name: str, added: Sequence[codec.MessageRow]) -> int:
     """Put messages at the end of a thread; returns the number of the last."""
     row = one(db, _NUMBER, namespace, name, len(added))
     assert row is not None  # noqa: S101 - an insert that returns
@@ -68,12 +67,12 @@ class Words:
         self._user = commit.user
         self._user_row = codec.user_row(commit.user) if commit.user else None
 
-    def check(self, db: apsw.Connection) -> None:
+    def check(self, db: Connection) -> None:
         """Raises ``UserConflict`` if the user is not as the step has seen it."""
         if self._user is not None:
             check_user(db, self._namespace, self._user)
 
-    def keep(self, db: apsw.Connection) -> None:
+    def keep(self, db: Connection) -> None:
         for name, added in self._said:
             add(db, self._namespace, name, added)
         if self._user is not None and self._user_row is not None:
@@ -83,7 +82,7 @@ class Words:
 def appending(namespace: str, name: str, messages: Sequence[Message]) -> Unit[int]:
     added = rows_of(messages)
 
-    def append(db: apsw.Connection) -> int:
+    def append(db: Connection) -> int:
         return add(db, namespace, name, added)
 
     return append
@@ -92,7 +91,7 @@ def appending(namespace: str, name: str, messages: Sequence[Message]) -> Unit[in
 def revising(namespace: str, name: str, messages: Sequence[Message]) -> Unit[int]:
     revised = list(zip([message.number for message in messages], rows_of(messages), strict=True))
 
-    def revise(db: apsw.Connection) -> int:
+    def revise(db: Connection) -> int:
         thread, count = thread_of(db, namespace, name), 0
         for number, row in revised:
             db.execute(_REVISE, (thread, number, *row))
@@ -103,7 +102,7 @@ def revising(namespace: str, name: str, messages: Sequence[Message]) -> Unit[int
 
 
 def retracting(namespace: str, name: str, after: int, upto: int | None) -> Unit[int]:
-    def retract(db: apsw.Connection) -> int:
+    def retract(db: Connection) -> int:
         last = _LAST if upto is None else upto
         bounds = (thread_of(db, namespace, name), after, last)
         db.execute("DELETE FROM messages WHERE thread = ? AND number > ? AND number <= ?", bounds)
@@ -112,14 +111,14 @@ def retracting(namespace: str, name: str, after: int, upto: int | None) -> Unit[
     return retract
 
 
-def adopt(db: apsw.Connection, namespace: str, name: str, last: int, kept: Numbered) -> None:
+def adopt(db: Connection, namespace: str, name: str, last: int, kept: Numbered) -> None:
     """Keep a thread as another store kept it."""
     row = one(db, _NUMBER, namespace, name, last)
     assert row is not None  # noqa: S101 - an insert that returns
     db.executemany(_KEEP, [(row[0], number, *each) for number, each in kept])
 
 
-def forget(db: apsw.Connection, namespace: str, name: str) -> None:
+def forget(db: Connection, namespace: str, name: str) -> None:
     """Forget a thread, its numbers included."""
     thread = thread_of(db, namespace, name)
     db.execute("DELETE FROM messages WHERE thread = ?", (thread,))
@@ -127,7 +126,7 @@ def forget(db: apsw.Connection, namespace: str, name: str) -> None:
 
 
 def read(
-    db: apsw.Connection,
+    db: Connection,
     namespace: str,
     name: str,
     *,
@@ -142,34 +141,34 @@ def read(
     return messages[::-1] if newest else messages
 
 
-def thread_of(db: apsw.Connection, namespace: str, name: str) -> int:
+def thread_of(db: Connection, namespace: str, name: str) -> int:
     """The number of a thread; 0, which none has, if there is no such thread."""
     row = one(db, _THREAD, namespace, name)
     return int(row[0]) if row else 0
 
 
-def weight_of(db: apsw.Connection, namespace: str, name: str) -> int:
+def weight_of(db: Connection, namespace: str, name: str) -> int:
     row = one(db, _WEIGHT, thread_of(db, namespace, name))
     return int(row[0]) if row else 0
 
 
-def names(db: apsw.Connection, namespace: str, limit: int, after: str | None) -> list[str]:
+def names(db: Connection, namespace: str, limit: int, after: str | None) -> list[str]:
     """Threads that are no agent's own."""
     query = "SELECT name FROM threads WHERE namespace = ? AND name > ? AND name NOT LIKE '@%' ORDER BY name LIMIT ?"
     return [name for (name,) in rows(db, query, namespace, after or "", limit)]
 
 
-def user(db: apsw.Connection, namespace: str, name: str) -> UserRecord:
+def user(db: Connection, namespace: str, name: str) -> UserRecord:
     row = one(db, "SELECT version, updated_ms, data FROM users WHERE namespace = ? AND name = ?", namespace, name)
     return codec.user_of(name, row) if row else UserRecord(name)
 
 
-def users(db: apsw.Connection, namespace: str, limit: int, after: str | None) -> list[str]:
+def users(db: Connection, namespace: str, limit: int, after: str | None) -> list[str]:
     query = "SELECT name FROM users WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"
     return [name for (name,) in rows(db, query, namespace, after or "", limit)]
 
 
-def check_user(db: apsw.Connection, namespace: str, record: UserRecord) -> None:
+def check_user(db: Connection, namespace: str, record: UserRecord) -> None:
     """Raises ``UserConflict`` unless a user is at the version before this one."""
     row = one(db, "SELECT version FROM users WHERE namespace = ? AND name = ?", namespace, record.name)
     version = row[0] if row else 0
@@ -177,14 +176,14 @@ def check_user(db: apsw.Connection, namespace: str, record: UserRecord) -> None:
         raise UserConflict(record.name, record.version - 1, version)
 
 
-def keep_user(db: apsw.Connection, namespace: str, name: str, row: tuple[int, int, str]) -> None:
+def keep_user(db: Connection, namespace: str, name: str, row: tuple[int, int, str]) -> None:
     db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?)", (namespace, name, *row))
 
 
 def saving_user(namespace: str, record: UserRecord) -> Unit[None]:
     row = codec.user_row(record)
 
-    def save_user(db: apsw.Connection) -> None:
+    def save_user(db: Connection) -> None:
         check_user(db, namespace, record)
         keep_user(db, namespace, record.name, row)
 

@@ -1,4 +1,4 @@
-"""The verbs that write, as units for the writer.
+"""The verbs that write, but for ``commits`` and ``whole``, as units for the writer.
 
 Making a unit encodes all that it will write: what cannot be encoded fails here, and nothing is aliased. Running it
 starts with the compare-and-set: it reads where the agent stands, which nobody can change under the write lock that
@@ -7,62 +7,53 @@ every transaction takes first, and raises before it has written anything. So a r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
-
-import apsw
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Head
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation
+from fsm_agent.record import Creation, Snapshot
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing, moved_on
-from fsm_agent.stores.sqlite import talk
-from fsm_agent.stores.sqlite.effects import is_open, settle
+from fsm_agent.stores.sqlite import steps
+from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one
-from fsm_agent.stores.sqlite.writer import Unit
+from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
 DEFAULT: Final = "default"
 
-#: The number of an agent, and the columns of ``codec.head_of``.
-SELECT_HEAD: Final = """
-SELECT agent, id, name, workflows.version, hash, created_ms, state, status, head.version, updated_ms, cold,
-       epoch, queued, host, pid, started_ms, until_ms
-FROM head JOIN workflows USING (workflow)
+#: The number of an agent, that of its last step, and the columns of ``codec.head_of``.
+_KEPT: Final = """
+agent, last_step, id, name, workflows.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
+epoch, queued, host, pid, started_ms, until_ms
 """
+SELECT_HEAD: Final = f"SELECT {_KEPT} FROM agents JOIN workflows USING (workflow)"  # noqa: S608 - no value is part of it
+#: And its snapshot, where there is one: one query for what every event begins with.
+_HEAD_AND_SNAPSHOT: Final = f"""
+SELECT {_KEPT}, snapshot.version, appended_since, data
+FROM agents JOIN workflows USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
+"""  # noqa: S608 - no value is part of it
 _STANDING: Final = """
-SELECT agent, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM head
+SELECT agent, last_step, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM agents
 WHERE namespace = ? AND id = ?
 """
 _SAVE_WORKFLOW: Final = """
 INSERT INTO workflows (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _CREATE: Final = """
-INSERT INTO head (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
-                  wake_ms, host, pid, started_ms, until_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-_MOVE: Final = """
-UPDATE head SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?
-WHERE namespace = ? AND id = ?
-"""
-#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
-_HOLD: Final = """
-UPDATE head SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+INSERT INTO agents (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+                    wake_ms, host, pid, started_ms, until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _LEASE: Final = """
-UPDATE head SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+UPDATE agents SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
-_ENQUEUE: Final = "UPDATE head SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-_DEQUEUE: Final = "UPDATE head SET queued = queued - 1 WHERE namespace = ? AND id = ?"
-_PIN: Final = "UPDATE head SET workflow = ? WHERE namespace = ? AND id = ?"
-_ATTEMPT: Final = "UPDATE head SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-#: ?1 is when the agent was created, ?2 the agent; the rest is a ``StepRow``.
-STEP: Final = "INSERT INTO history VALUES (NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8 - ?1, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+_ENQUEUE: Final = "UPDATE agents SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_ATTEMPT: Final = "UPDATE agents SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
 
 
@@ -70,6 +61,7 @@ class Standing(NamedTuple):
     """What compare-and-sets compare, and what is the store's own."""
 
     agent: int
+    last_step: int
     version: int
     epoch: int
     queued: int
@@ -78,19 +70,38 @@ class Standing(NamedTuple):
     lease: codec.LeaseRow
 
 
-def read_agent(db: apsw.Connection, namespace: str, agent_id: str) -> tuple[int, Head]:
-    """The number by which other tables know an agent, and its head."""
+class Kept(NamedTuple):
+    """An agent as it is kept: the number by which other tables know it, its last step, and its head."""
+
+    agent: int
+    last_step: int
+    head: Head
+
+
+def kept_of(row: Sequence[Any]) -> Kept:
+    """Of a row of ``SELECT_HEAD``."""
+    return Kept(row[0], row[1], codec.head_of(row[2:]))
+
+
+def read_agent(db: Connection, namespace: str, agent_id: str) -> Kept:
     row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
     if row is None:
         raise _unread(db, namespace, agent_id)
-    agent, *head = row
-    return agent, codec.head_of(head)
+    return kept_of(row)
+
+
+def read_with_snapshot(db: Connection, namespace: str, agent_id: str) -> tuple[Kept, Snapshot | None]:
+    row = one(db, _HEAD_AND_SNAPSHOT, namespace, agent_id)
+    if row is None:
+        raise _unread(db, namespace, agent_id)
+    *kept, version, appended_since, data = row
+    return kept_of(kept), None if data is None else codec.snapshot_of((version, appended_since, data))
 
 
 def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Unit[None]:
     row = (definition_hash, definition["workflow"], definition["version"], codec.encode(definition))
 
-    def save_workflow(db: apsw.Connection) -> None:
+    def save_workflow(db: Connection) -> None:
         db.execute(_SAVE_WORKFLOW, row)
 
     return save_workflow
@@ -100,88 +111,39 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
     head, key = creation.head, creation.key
     lease = codec.lease_row(creation.lease)
     row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.own_wake_ms, *lease)
-    steps = [codec.step_row(step) for step in creation.steps]
+    first_steps = [codec.step_row(step) for step in creation.steps]
 
-    def create(db: apsw.Connection) -> Head:
-        if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, head.id):
+    def create(db: Connection) -> Head:
+        if one(db, "SELECT 1 FROM agents WHERE namespace = ? AND id = ?", namespace, head.id):
             raise AgentExists(head.id)
         if key is not None and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, key):
             raise AgentExists(head.id)
         workflow = pinned(db, head, url)
         agent = next_agent(db)
-        db.execute(_CREATE, (agent, workflow, *row))
-        db.executemany(STEP, [(head.created_ms, agent, *step) for step in steps])
+        last_step = steps.append(db, agent, head.created_ms, first_steps)
+        db.execute(_CREATE, (agent, last_step, workflow, *row))
         if key is not None:
             db.execute("INSERT INTO starts VALUES (?, ?, ?, ?)", (namespace, key, head.id, creation.fingerprint))
-        return read_agent(db, namespace, head.id)[1]
+        return read_agent(db, namespace, head.id).head
 
     return create
-
-
-def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
-    settlement = commit.settlement
-    head, stands_on = commit.head, commit.head.version - 1
-    moving, wake_ms, lease = codec.moving_row(head), head.own_wake_ms, codec.lease_row(commit.lease)
-    step = codec.step_row(commit.step)
-    snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else None
-    words = talk.Words(namespace, commit)
-
-    def take_step(db: apsw.Connection) -> Committed:
-        now = standing(db, namespace, head.id)
-        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
-        is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
-        if now.version != stands_on or is_fenced or is_settled or _is_used(db, now.agent, commit.key):
-            raise moved_on(head.id, stands_on, now.version)
-        words.check(db)
-        workflow = pinned(db, head, url) if commit.repins else None
-        queued = now.queued
-        if commit.dequeue is not None:
-            _dequeue(db, namespace, head, now, commit.dequeue)
-            queued -= 1
-        epoch = now.epoch + (commit.epoch is None)
-        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
-        db.execute(STEP, (head.created_ms, now.agent, *step))
-        wake = head._replace(queued=queued).wake_ms if queued else wake_ms
-        if wake != now.wake_ms or lease != now.lease:
-            db.execute(_HOLD, (wake, *lease, namespace, head.id))
-        if workflow is not None:
-            db.execute(_PIN, (workflow, namespace, head.id))
-        if settlement is not None:
-            settle(db, now.agent, settlement, head.updated_ms)
-        if snapshot is not None:
-            db.execute(SNAPSHOT, (now.agent, *snapshot))
-        if commit.key is not None:
-            _use(db, now.agent, commit.key, head.version, commit.fingerprint)
-        words.keep(db)
-        return Committed(epoch, queued)
-
-    return take_step
-
-
-def _dequeue(db: apsw.Connection, namespace: str, head: Head, now: Standing, number: int) -> None:
-    """Take an event out of the queue; its key, if it has one, led to this version."""
-    event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
-    if event is None:
-        raise moved_on(head.id, now.version, now.version)
-    db.execute(_DEQUEUE, (namespace, head.id))
-    db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))
 
 
 def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Unit[int]:
     text = codec.event_text(event)
 
-    def enqueue(db: apsw.Connection) -> int:
+    def enqueue(db: Connection) -> int:
         now = standing(db, namespace, agent_id)
         expected = now.version if version is None else version
-        if now.version != expected or _is_used(db, now.agent, event.key):
+        if now.version != expected or is_used(db, now.agent, event.key):
             raise moved_on(agent_id, expected, now.version)
         queued, number = now.queued + 1, now.numbered + 1
-        wake_ms = read_agent(db, namespace, agent_id)[1]._replace(queued=queued).wake_ms
+        wake_ms = read_agent(db, namespace, agent_id).head._replace(queued=queued).wake_ms
         db.execute(_ENQUEUE, (queued, number, wake_ms, namespace, agent_id))
         row = (now.agent, number, event.key, codec.queued_text(text, now.version))
         db.execute("INSERT INTO queue VALUES (?, ?, ?, ?)", row)
         if event.key is not None:
-            _use(db, now.agent, event.key, None, fingerprint)
+            use_key(db, now.agent, event.key, None, fingerprint)
         return queued
 
     return enqueue
@@ -190,7 +152,7 @@ def enqueuing(namespace: str, agent_id: str, version: int | None, event: Event, 
 def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[int]:
     after = codec.lease_row(lease)
 
-    def claim(db: apsw.Connection) -> int:
+    def claim(db: Connection) -> int:
         now = unmoved(db, namespace, agent_id, seen)
         db.execute(_LEASE, (now.epoch + 1, *after, namespace, agent_id))
         return now.epoch + 1
@@ -201,7 +163,7 @@ def claiming(namespace: str, agent_id: str, seen: Head, lease: Lease) -> Unit[in
 def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bool]:
     after = codec.lease_row(lease)
 
-    def renew(db: apsw.Connection) -> bool:
+    def renew(db: Connection) -> bool:
         now = standing(db, namespace, agent_id)
         if now.epoch != epoch or now.lease == codec.FREE:
             return False
@@ -212,7 +174,7 @@ def renewing(namespace: str, agent_id: str, epoch: int, lease: Lease) -> Unit[bo
 
 
 def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
-    def release(db: apsw.Connection) -> None:
+    def release(db: Connection) -> None:
         now = standing(db, namespace, agent_id)
         if now.epoch == epoch:
             db.execute(_LEASE, (epoch, *codec.FREE, namespace, agent_id))
@@ -223,8 +185,8 @@ def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
 def recording_attempt(
     namespace: str, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None
 ) -> Unit[None]:
-    def record_attempt(db: apsw.Connection) -> None:
-        _, head = read_agent(db, namespace, agent_id)
+    def record_attempt(db: Connection) -> None:
+        head = read_agent(db, namespace, agent_id).head
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
         tried = head.tried(attempts, retry_ms, children)
@@ -233,15 +195,15 @@ def recording_attempt(
     return record_attempt
 
 
-def standing(db: apsw.Connection, namespace: str, agent_id: str) -> Standing:
+def standing(db: Connection, namespace: str, agent_id: str) -> Standing:
     row = one(db, _STANDING, namespace, agent_id)
     if row is None:
         raise _unknown(namespace, agent_id)
-    agent, version, epoch, queued, numbered, wake_ms, *lease = row
-    return Standing(agent, version, epoch, queued, numbered, wake_ms, tuple(lease))
+    agent, last_step, version, epoch, queued, numbered, wake_ms, *lease = row
+    return Standing(agent, last_step, version, epoch, queued, numbered, wake_ms, tuple(lease))
 
 
-def unmoved(db: apsw.Connection, namespace: str, agent_id: str, seen: Head) -> Standing:
+def unmoved(db: Connection, namespace: str, agent_id: str, seen: Head) -> Standing:
     """Where an agent stands, if that is what ``seen`` shows; raises ``Conflict`` otherwise."""
     now = standing(db, namespace, agent_id)
     if (now.version, now.epoch, now.lease) != (seen.version, seen.epoch, codec.lease_row(seen.lease)):
@@ -249,7 +211,7 @@ def unmoved(db: apsw.Connection, namespace: str, agent_id: str, seen: Head) -> S
     return now
 
 
-def pinned(db: apsw.Connection, head: Head, url: str) -> int:
+def pinned(db: Connection, head: Head, url: str) -> int:
     """The number of the definition of ``head``; raises ``StoreCorrupt`` if it is not kept."""
     row = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
     if row is None:
@@ -257,22 +219,24 @@ def pinned(db: apsw.Connection, head: Head, url: str) -> int:
     return int(row[0])
 
 
-def next_agent(db: apsw.Connection) -> int:
+def next_agent(db: Connection) -> int:
     """A number for a new agent."""
     return int(db.execute("UPDATE numbers SET last = last + 1 WHERE number = 1 RETURNING last").get)
 
 
-def _is_used(db: apsw.Connection, agent: int, key: str | None) -> bool:
+def is_used(db: Connection, agent: int, key: str | None) -> bool:
+    """Whether an event of this key has come to the agent already."""
     return key is not None and one(db, "SELECT 1 FROM keys WHERE agent = ? AND key = ?", agent, key) is not None
 
 
-def _use(db: apsw.Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
+def use_key(db: Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
+    """Keep where a key led: ``None`` while its event is queued."""
     db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))
 
 
-def _unread(db: apsw.Connection, namespace: str, agent_id: str) -> AgentNotFound | StoreCorrupt:
+def _unread(db: Connection, namespace: str, agent_id: str) -> AgentNotFound | StoreCorrupt:
     """Why a head cannot be read: there is none, or it points at a definition that is gone."""
-    if one(db, "SELECT 1 FROM head WHERE namespace = ? AND id = ?", namespace, agent_id):
+    if one(db, "SELECT 1 FROM agents WHERE namespace = ? AND id = ?", namespace, agent_id):
         return StoreCorrupt(f"agent {agent_id!r} is pinned to a definition that the database does not keep any more")
     return _unknown(namespace, agent_id)
 

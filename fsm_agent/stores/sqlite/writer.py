@@ -2,9 +2,12 @@
 
 A task that writes again, with nobody having written in between, does not even wait for the turn to end: alone it
 would only wait for itself. A thread hop costs as much as a small commit, so the loop commits by itself as long as
-that is cheap. When another process holds the database, when a commit takes long, or when anything fails, the work
+that is cheap. When another process holds the database, when commits take long, or when anything fails, the work
 goes to one thread, which has the patience to wait and to try unit by unit. Nobody learns a result before it is
 durable.
+
+Commits of one unit and those of many have a pace of their own: what a thousand new agents take says nothing of the
+step that comes after them.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import apsw
 
 from fsm_agent import eventloop
-from fsm_agent.errors import Refused
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.pace import Pace
+from fsm_agent.stores.sqlite.transaction import Clock, Settled, Unit, commit_together, settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,23 +30,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: One atomic piece of work. It raises ``Refused`` before its first change; after any other error all is undone.
-Unit: TypeAlias = Callable[[apsw.Connection], T]
-
 #: How long the loop stands still for a reader's sake, while another process recovers the file. Writing does not wait.
 LOOP_BUSY_MS: Final = 2_000
 
 #: The loop commits by itself while COMMIT alone takes less on average. (Whole batches would mislead: they grow.)
 _CHEAP_S: Final = 0.001
-#: Long enough that the checkpoint of every thousandth page does not look like a slow disk.
-_COMMITS_AVERAGED: Final = 64
-
-
-class Settled(NamedTuple):
-    """What became of units, in their order; an exception is the outcome of a unit that left nothing behind."""
-
-    outcomes: Sequence[Any]
-    commit_s: float
 
 
 class Waiting(NamedTuple):
@@ -53,15 +46,20 @@ class GroupCommit:
     """Writes units through ``db``, or through ``connect_patiently()`` in a thread. Belongs to one loop."""
 
     def __init__(
-        self, db: apsw.Connection, connect_patiently: Callable[[], apsw.Connection], *, cheap_s: float = _CHEAP_S
+        self,
+        db: Connection,
+        connect_patiently: Callable[[], Connection],
+        *,
+        cheap_s: float = _CHEAP_S,
+        clock: Clock = perf_counter,
     ) -> None:
         self._db = db
         self._connect_patiently = connect_patiently
-        self._cheap_s = cheap_s
-        self._commit_s = 0.0
+        self._clock = clock
+        self._alone, self._together = Pace(cheap_s), Pace(cheap_s)
         self._queue: list[Waiting] = []
         self._thread: ThreadPoolExecutor | None = None
-        self._patient_db: apsw.Connection | None = None
+        self._patient_db: Connection | None = None
         self._handed_over: asyncio.Future[Settled] | None = None
         self._last_writer: asyncio.Task[Any] | None = None
         self._is_closed = False
@@ -116,20 +114,24 @@ class GroupCommit:
 
     def _commit_here(self, units: Sequence[Unit[Any]]) -> Settled | None:
         """Commit on the loop's own connection; ``None`` if it would not be cheap, or failed and left nothing."""
-        if self._handed_over or self._commit_s > self._cheap_s:
+        if self._handed_over or not self._pace_of(units).is_cheap:
             return None
         self._db.set_busy_timeout(0)
         try:
-            settled = commit_together(self._db, units)
+            settled = commit_together(self._db, units, self._clock)
         except Exception:  # the thread meets it again, and finds out whose it is
             return None
         finally:
             self._db.set_busy_timeout(LOOP_BUSY_MS)
-        self._average(settled)
+        self._note(units, settled)
         return settled
 
-    def _average(self, settled: Settled) -> None:
-        self._commit_s += (settled.commit_s - self._commit_s) / _COMMITS_AVERAGED
+    def _pace_of(self, units: Sequence[Unit[Any]]) -> Pace:
+        return self._alone if len(units) == 1 else self._together
+
+    def _note(self, units: Sequence[Unit[Any]], settled: Settled) -> None:
+        if settled.commit_s is not None:
+            self._pace_of(units).note(settled.commit_s)
 
     def _hand_over(self, batch: Sequence[Waiting]) -> None:
         import asyncio
@@ -138,17 +140,19 @@ class GroupCommit:
         self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="fsm-agent-sqlite")
         units = [unit for unit, _ in batch]
         self._handed_over = asyncio.get_running_loop().run_in_executor(self._thread, self._settle, units)
-        self._handed_over.add_done_callback(partial(self._take_back, batch))
+        self._handed_over.add_done_callback(partial(self._take_back, batch, units))
 
     def _settle(self, units: Sequence[Unit[Any]]) -> Settled:
         self._patient_db = self._patient_db or self._connect_patiently()
-        return settle(self._patient_db, units)
+        return settle(self._patient_db, units, self._clock)
 
-    def _take_back(self, batch: Sequence[Waiting], handed_over: asyncio.Future[Settled]) -> None:
+    def _take_back(
+        self, batch: Sequence[Waiting], units: Sequence[Unit[Any]], handed_over: asyncio.Future[Settled]
+    ) -> None:
         self._handed_over = None
         error = handed_over.exception()
-        settled = Settled([error] * len(batch), self._commit_s) if error else handed_over.result()
-        self._average(settled)
+        settled = Settled([error] * len(batch), None) if error else handed_over.result()
+        self._note(units, settled)
         self._deliver(batch, settled)
         self._flush()
 
@@ -162,38 +166,7 @@ class GroupCommit:
                 outcome.set_result(result)
 
 
-def settle(db: apsw.Connection, units: Sequence[Unit[Any]]) -> Settled:
-    """Commit ``units`` together; if that fails one by one, so that only the guilty fail."""
-    try:
-        return commit_together(db, units)
-    except Exception as error:
-        if len(units) == 1 or isinstance(error, apsw.BusyError):
-            return Settled([error] * len(units), 0.0)
-    alone = [settle(db, [unit]) for unit in units]
-    return Settled([outcome for each in alone for outcome in each.outcomes], alone[-1].commit_s)
-
-
-def commit_together(db: apsw.Connection, units: Sequence[Unit[Any]]) -> Settled:
-    """Commit ``units`` in one transaction. A refused one changed nothing; after any other error nothing happened."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        outcomes = [_outcome(unit, db) for unit in units]
-        began = perf_counter()
-        db.execute("COMMIT")
-        return Settled(outcomes, perf_counter() - began)
-    finally:
-        if db.in_transaction:  # it is not after SQLITE_FULL, for one
-            db.execute("ROLLBACK")
-
-
 def _result(outcome: Any) -> Any:
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
-
-
-def _outcome(unit: Unit[Any], db: apsw.Connection) -> Any:
-    try:
-        return unit(db)
-    except Refused as refusal:
-        return refusal

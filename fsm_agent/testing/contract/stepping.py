@@ -41,8 +41,9 @@ class SteppingContract(Bench):
         await store.commit(a_commit(2))
         before = await all_of(store)
         for version in (1, 2, 4):
-            with pytest.raises(Conflict, match=f"at version 2, and version {version - 1} was expected"):
-                await store.commit(a_commit(version, key="k", snapshot=Snapshot(version, {})))
+            for commit in (a_commit(version), a_commit(version, key="k", snapshot=Snapshot(version, {}))):
+                with pytest.raises(Conflict, match=f"at version 2, and version {version - 1} was expected"):
+                    await store.commit(commit)
         assert await all_of(store) == before
         assert (await store.load(ID, key="k")).outcome is None
 
@@ -69,8 +70,9 @@ class SteppingContract(Bench):
         seen = await store.create(a_creation(lease=LEASE))
         epoch = await store.claim(ID, seen, Lease(Holder("there", 9, 1), LEASE.until_ms))
         before = await all_of(store)
-        with pytest.raises(Conflict, match="has moved on"):
-            await store.commit(a_commit(2, epoch=1))
+        for commit in (a_commit(2, epoch=1), a_commit(2, epoch=1, key="k")):
+            with pytest.raises(Conflict, match="has moved on"):
+                await store.commit(commit)
         assert await all_of(store) == before
         assert (await store.commit(a_commit(2, epoch=epoch))).epoch == epoch
 

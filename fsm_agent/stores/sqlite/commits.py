@@ -1,0 +1,169 @@
+"""Commits as units: the two roads that lead to the same rows.
+
+Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
+INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
+the epoch, a queued event, a lease) matches no row, and ``_whole`` decides. It is the specification: it takes any
+commit, and says what a refusal is. ``tests/test_store_sqlite_steps.py`` holds the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from fsm_agent.agent import Head
+from fsm_agent.record import Commit, Committed
+from fsm_agent.stores import codec
+from fsm_agent.stores.base import moved_on
+from fsm_agent.stores.sqlite import talk
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.effects import is_open, settle
+from fsm_agent.stores.sqlite.rows import one
+from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.units import SNAPSHOT, Standing, is_used, pinned, standing, use_key
+
+#: The last step is the one that was just written.
+_MOVE: Final = """
+UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                  last_step = last_insert_rowid()
+WHERE namespace = ? AND id = ?
+"""
+#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
+_HOLD: Final = """
+UPDATE agents SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+"""
+#: ``_MOVE`` and ``_HOLD`` in one.
+_MOVE_AND_HOLD: Final = """
+UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                  wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, last_step = last_insert_rowid()
+WHERE namespace = ? AND id = ?
+"""
+_DEQUEUE: Final = "UPDATE agents SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_PIN: Final = "UPDATE agents SET workflow = ? WHERE namespace = ? AND id = ?"
+#: A ``StepRow``; what the step is of is read from the agent, which is the one that whoever commits has seen, or none.
+_STEP: Final = """
+INSERT INTO steps SELECT NULL, agent, ?, last_step, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
+FROM agents WHERE namespace = ? AND id = ?
+"""
+#: As it was seen, with nothing in its queue.
+_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0"
+#: And with the due time and the lease that it has after the step.
+_STEP_IF_HELD: Final = f"""
+{_STEP_IF_SEEN} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+"""
+_SNAPSHOT: Final = """
+INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM agents WHERE namespace = ? AND id = ?
+"""
+
+
+class _Encoded(NamedTuple):
+    """What a commit writes, made into rows before anything is written."""
+
+    moving: codec.MovingRow
+    wake_ms: int | None
+    lease: codec.LeaseRow
+    step: codec.StepRow
+    snapshot: tuple[int, str, str] | None
+
+
+def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
+    """See ``Store.commit``: by the short road if the commit is plain and the agent as it was seen, else by the long."""
+    encoded = _encoded(commit)
+    if not commit.is_plain:
+        return _whole(namespace, commit, encoded, url)
+    plain = _plain(namespace, commit, encoded)
+
+    def take_step(db: Connection) -> Committed:
+        return plain(db) or _whole(namespace, commit, encoded, url)(db)
+
+    return take_step
+
+
+def committing_whole(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
+    """The same by the long road, whatever the commit is."""
+    return _whole(namespace, commit, _encoded(commit), url)
+
+
+def _encoded(commit: Commit) -> _Encoded:
+    return _Encoded(
+        codec.moving_row(commit.head),
+        commit.head.own_wake_ms,
+        codec.lease_row(commit.lease),
+        codec.step_row(commit.step),
+        codec.snapshot_row(commit.snapshot) if commit.snapshot else None,
+    )
+
+
+def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
+    """The short road; ``None``, and nothing is written, if the agent is not as whoever commits has seen it.
+
+    Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
+    """
+    head, agent = commit.head, (namespace, commit.head.id)
+    seen_epoch = head.epoch if commit.epoch is None else commit.epoch
+    epoch = seen_epoch + (commit.epoch is None)
+    insert, step = _STEP_IF_SEEN, (*encoded.step, *agent, head.version - 1, seen_epoch)
+    update, moved = _MOVE_AND_HOLD, (*encoded.moving, epoch, encoded.wake_ms, *encoded.lease, *agent)
+    if commit.epoch is not None and commit.lease is not None:  # goes on holding it, most likely as before
+        insert, step = _STEP_IF_HELD, (*step, encoded.wake_ms, *encoded.lease)
+        update, moved = _MOVE, (*encoded.moving, epoch, *agent)
+    snapshot = encoded.snapshot and (*encoded.snapshot, *agent)
+
+    def take_plain_step(db: Connection) -> Committed | None:
+        execute = db.at_hand.execute
+        execute(insert, step)
+        if not db.changes():
+            return None
+        execute(update, moved)
+        if snapshot is not None:
+            execute(_SNAPSHOT, snapshot)
+        return Committed(epoch, 0)
+
+    return take_plain_step
+
+
+def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[Committed]:
+    """The long road, which every commit can take."""
+    settlement, head = commit.settlement, commit.head
+    moving, own_wake_ms, lease, step, snapshot = encoded
+    stands_on = head.version - 1
+    words = talk.Words(namespace, commit)
+
+    def take_step(db: Connection) -> Committed:
+        now = standing(db, namespace, head.id)
+        is_fenced = commit.epoch is not None and commit.epoch != now.epoch
+        is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
+        if now.version != stands_on or is_fenced or is_settled or is_used(db, now.agent, commit.key):
+            raise moved_on(head.id, stands_on, now.version)
+        words.check(db)
+        workflow = pinned(db, head, url) if commit.repins else None
+        queued = now.queued
+        if commit.dequeue is not None:
+            _dequeue(db, namespace, head, now, commit.dequeue)
+            queued -= 1
+        epoch = now.epoch + (commit.epoch is None)
+        db.execute(_STEP, (*step, namespace, head.id))
+        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
+        wake_ms = head._replace(queued=queued).wake_ms if queued else own_wake_ms
+        if wake_ms != now.wake_ms or lease != now.lease:
+            db.execute(_HOLD, (wake_ms, *lease, namespace, head.id))
+        if workflow is not None:
+            db.execute(_PIN, (workflow, namespace, head.id))
+        if settlement is not None:
+            settle(db, now.agent, settlement, head.updated_ms)
+        if snapshot is not None:
+            db.execute(SNAPSHOT, (now.agent, *snapshot))
+        if commit.key is not None:
+            use_key(db, now.agent, commit.key, head.version, commit.fingerprint)
+        words.keep(db)
+        return Committed(epoch, queued)
+
+    return take_step
+
+
+def _dequeue(db: Connection, namespace: str, head: Head, now: Standing, number: int) -> None:
+    """Take an event out of the queue; its key, if it has one, led to this version."""
+    event = one(db, "DELETE FROM queue WHERE agent = ? AND number = ? RETURNING key", now.agent, number)
+    if event is None:
+        raise moved_on(head.id, now.version, now.version)
+    db.execute(_DEQUEUE, (namespace, head.id))
+    db.execute("UPDATE keys SET version = ? WHERE agent = ? AND key = ?", (head.version, now.agent, *event))

@@ -1,0 +1,179 @@
+"""Files of every earlier schema go on under this one, and whoever still knows only the earlier one is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+import pytest
+
+from fsm_agent.errors import StoreCorrupt
+from fsm_agent.record import Origin
+from fsm_agent.step import Delta
+from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite.errors import store_error
+from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.store import SqliteStore
+from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.testing.contract.bench import ORDER, a_commit, a_creation, a_head, keep_definitions
+from tests.talk import say_every_word
+
+#: versions of whom a file keeps steps; ``short`` had forgotten its first ones
+KEPT = {"long": range(1, 41), "brief": range(1, 4), "short": range(20, 36)}
+EARLIER = range(1, len(MIGRATIONS))
+
+_WORKFLOW = "INSERT INTO workflows VALUES (1, ?, 'order', 1, ?)"
+_HEAD = """
+INSERT INTO head (namespace, id, agent, workflow, created_ms, state, status, version, updated_ms, cold)
+VALUES ('', ?, ?, 1, ?, 'open', 2, ?, ?, '[]')
+"""
+_STEP = """
+INSERT INTO history (agent, version, kind, event, source, target, after_ms) VALUES (?, ?, 2, 'ping', 'open', 'open', ?)
+"""
+#: What an earlier process says first whenever it writes of an agent, and what it wrote where a step was taken.
+_STANDING = "SELECT agent, version FROM head WHERE namespace = '' AND id = 'long'"
+_MOVE = "UPDATE head SET version = version + 1 WHERE namespace = '' AND id = 'long'"
+
+
+def earlier_file(path: Path, migrations: int) -> apsw.Connection:
+    """A file as an earlier version made it, by its migrations and its statements, and its connection."""
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA journal_mode = WAL")
+    for migration in MIGRATIONS[:migrations]:
+        db.execute(migration)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {migrations}")
+    db.execute(_WORKFLOW, (ORDER.hash, codec.encode(dict(ORDER.to_json()))))
+    for agent, (agent_id, versions) in enumerate(KEPT.items(), start=1):
+        last = versions[-1]
+        db.execute(_HEAD, (agent_id, agent, NEW_YEAR_MS, last, NEW_YEAR_MS + last))
+    for version in range(1, 41):
+        for agent, versions in enumerate(KEPT.values(), start=1):
+            if version in versions:
+                db.execute(_STEP, (agent, version, version))
+    if migrations > 1:
+        db.execute(
+            "INSERT INTO origin VALUES (3, 19, ?, '{}')", (codec.origin_row(Origin(a_head("short", 19), {}))[1],)
+        )
+        db.execute("UPDATE numbers SET last = 3")
+    return db
+
+
+async def versions_of(store: SqliteStore, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[int]:
+    return [step.version for step in await store.history(agent_id, after=after, limit=limit)]
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_a_file_of_an_earlier_schema_keeps_every_step_and_goes_on(tmp_path: Path, migrations: int) -> None:
+    earlier_file(tmp_path / "agents.db", migrations).close()
+
+    async def go_on() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            for agent_id, versions in KEPT.items():
+                assert await versions_of(store, agent_id) == list(versions)
+                following = versions[-1] + 1
+                await store.commit(a_commit(following, head={"id": agent_id}))
+                assert await versions_of(store, agent_id) == [*versions, following]
+                first = (await store.load(agent_id)).tail[0]
+                assert (first.version, first.at_ms) == (versions[0], NEW_YEAR_MS + versions[0])
+            await keep_definitions(store)
+            await store.create(a_creation("new"))
+            await store.create(a_creation("agent-1"))
+            await say_every_word(store, 2, epoch=1)
+
+    asyncio.run(go_on())
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_a_process_that_knows_the_earlier_schema_and_is_still_there_writes_nothing_more(
+    tmp_path: Path, migrations: int
+) -> None:
+    path = tmp_path / "agents.db"
+    earlier = earlier_file(path, migrations)
+    earlier.execute(_MOVE)
+    earlier.execute(_STEP, (1, 41, 41))
+
+    async def upgrade() -> None:
+        async with SqliteStore(path) as store:
+            before = await store.load("long")
+            for statement, values in ((_STANDING, ()), (_MOVE, ()), (_STEP, (1, 42, 42))):
+                with pytest.raises(apsw.SQLError) as refused:
+                    earlier.execute(statement, values)
+                assert "a newer fsm-agent has upgraded this file: restart with that one" in str(
+                    store_error(refused.value, path)
+                )
+            assert await store.load("long") == before
+            await store.commit(a_commit(42, head={"id": "long"}))
+
+    asyncio.run(upgrade())
+    earlier.close()
+
+
+@pytest.mark.parametrize("agent_id", KEPT)
+def test_any_page_of_a_history_is_what_the_whole_one_has_there(tmp_path: Path, agent_id: str) -> None:
+    earlier_file(tmp_path / "agents.db", len(MIGRATIONS) - 1).close()
+
+    async def turn_pages() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            for after in range(45):
+                above = [version for version in KEPT[agent_id] if version > after]
+                for limit in (1, 2, 15, 16, 17, 50):
+                    assert await versions_of(store, agent_id, after=after, limit=limit) == above[:limit]
+
+    asyncio.run(turn_pages())
+
+
+def test_a_number_that_was_forgotten_and_is_somebody_elses_now_ends_a_history(tmp_path: Path) -> None:
+    """SQLite gives the number of a forgotten last row to the next one."""
+
+    async def forget() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("b"))
+            await store.create(a_creation("a"))
+            await store.commit(a_commit(2, head={"id": "a"}))
+            seen = await store.head("a")
+            assert await store.shorten(seen, Origin(seen, {})) == 2
+            await store.commit(a_commit(2, head={"id": "b"}))
+            await store.commit(a_commit(3, head={"id": "b"}))
+            assert await versions_of(store, "a") == []
+            await store.commit(a_commit(3, epoch=None, head={"id": "a"}))
+            assert await versions_of(store, "a") == [3]
+            assert await versions_of(store, "b") == [1, 2, 3]
+            assert (await store.size("a")).steps == 1
+            await store.delete(await store.head("a"))
+            assert await versions_of(store, "b") == [1, 2, 3]
+
+    asyncio.run(forget())
+
+
+LONG = {"text": "what an agent begins with, and begins with again " * 9}
+
+
+def test_what_an_agent_begins_with_is_packed_and_told_as_it_was(tmp_path: Path) -> None:
+    async def begin() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("brief", delta=Delta({"n": 1})))
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            kept = [delta for (delta,) in store._db.execute("SELECT delta FROM steps ORDER BY step")]
+            assert kept[0] == '{"n":1}'
+            assert isinstance(kept[1], bytes)
+            assert len(kept[1]) < 100
+            assert (await store.history("long"))[0].delta == Delta(LONG)
+            assert (await store.load("long")).tail[0].delta == Delta(LONG)
+
+    asyncio.run(begin())
+
+
+def test_bytes_that_cannot_be_unpacked_are_damage(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            store._db.execute("UPDATE steps SET delta = x'00'")
+            with pytest.raises(StoreCorrupt, match=r"what a store keeps of a step is damaged .*restore a backup"):
+                await store.load("long")
+
+    asyncio.run(look())
