@@ -12,6 +12,7 @@ import pytest
 
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.dialect import dialect_schema, read_document
+from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, PAUSING
 from fsm_agent.dialect.builtins import BUILT_INS, answers_of, emission, emitted_by, first_event, tools_of
 from fsm_agent.dialect.keys import Kind
 from fsm_agent.finding import Finding
@@ -108,6 +109,12 @@ FULL: dict[str, Document] = {
         "emit": "go",
     },
 }
+
+
+def test_the_names_that_the_engine_knows_are_those_of_the_table() -> None:
+    assert set(BUILT_INS) == BUILT_IN_NAMES
+    assert PAUSING < BUILT_IN_NAMES
+    assert all(built_in(name) is not None for name in BUILT_IN_NAMES)
 
 
 @pytest.mark.parametrize("do", BUILT_INS)

@@ -36,8 +36,6 @@ class BuiltIn(NamedTuple):
     one_of: tuple[str, ...] = ()
     #: arguments that do not go together
     apart: tuple[str, ...] = ()
-    #: it rests while nothing is to be done, and nobody stays with the agent: `timeout` counts from its beginning
-    pauses: bool = False
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -121,7 +119,6 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
         },
         "Time passes.",
         one_of=("for", "until"),
-        pauses=True,
     ),
     "workflow.run": BuiltIn(
         {
@@ -139,11 +136,8 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
             "emit": _EMIT,
         },
         "Child agents do the work.",
-        pauses=True,
     ),
 }
-#: the action of a state whose work child agents do
-HAS_CHILDREN: Final = "workflow.run"
 
 
 def emission(workflow: Workflow, state: State) -> str | None:

@@ -9,7 +9,7 @@ from fsm_agent.agent import ArmedTimer, Asked, Head
 from fsm_agent.data import data_type
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
-from fsm_agent.dialect.builtins import BUILT_INS, HAS_CHILDREN
+from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, HAS_CHILDREN, PAUSING
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
@@ -103,7 +103,7 @@ class Program:
 
     def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
         """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
-        if state.do in BUILT_INS:
+        if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
             return written
         return self.entry_values(state.with_, scene) if state.with_ else {}
@@ -114,8 +114,7 @@ class Program:
 
     def pauses(self, state: str) -> bool:
         """Whether the work of a state rests while others have something to do, or nobody."""
-        known = BUILT_INS.get(self.workflow.by_path[state].do or "")
-        return known is not None and known.pauses
+        return self.workflow.by_path[state].do in PAUSING
 
     def answers(self, head: Head) -> tuple[str, ...]:
         """The events that answer the question of an agent: as its action has asked, or as its state declares."""
@@ -184,7 +183,7 @@ def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
     return {
         leaf.path: SteadyAction(leaf.do, leaf.timeout.ms if leaf.timeout else None)
         for leaf in workflow.leaves
-        if leaf.do is not None and leaf.do not in BUILT_INS and not leaf.with_
+        if leaf.do is not None and leaf.do not in BUILT_IN_NAMES and not leaf.with_
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import apsw
@@ -19,9 +18,9 @@ class Connection(apsw.Connection):
         self.at_hand = self.cursor()
 
 
-def connect(path: Path, *, busy_ms: int) -> Connection:
+def connect(path: str, *, busy_ms: int) -> Connection:
     """A connection that syncs every commit, and waits up to ``busy_ms`` for other processes."""
-    db = Connection(str(path))
+    db = Connection(path)
     db.set_busy_timeout(busy_ms)
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # or a query is planned anew for every value that is bound to it
     db.execute("PRAGMA synchronous = FULL")

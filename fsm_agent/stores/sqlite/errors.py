@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import apsw
 
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable
 
 
-def store_error(error: apsw.Error, path: Path) -> StoreError:
+def store_error(error: apsw.Error, path: str) -> StoreError:
     """What ``error`` means to somebody who uses the database at ``path``, in one sentence."""
     kind: type[StoreError] = StoreUnavailable
     match error:

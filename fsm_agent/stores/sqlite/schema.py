@@ -6,7 +6,6 @@ ever add to them: files that stand in the world have run the earlier ones.
 
 from __future__ import annotations
 
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
 
@@ -213,7 +212,7 @@ CREATE VIEW history AS SELECT * FROM "a newer fsm-agent has upgraded this file: 
 MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS)
 
 
-def open_file(path: Path, *, busy_ms: int) -> Connection:
+def open_file(path: str, *, busy_ms: int) -> Connection:
     """Like ``connect``, for the first time: makes the file if there is none, and brings it to the present version.
 
     Leaves it untouched and raises if it is not ours or is newer.
@@ -242,7 +241,7 @@ def _use_wal(db: apsw.Connection, *, until_s: float) -> None:
             return
 
 
-def _migrate(db: apsw.Connection, path: Path) -> None:
+def _migrate(db: apsw.Connection, path: str) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         for migration in MIGRATIONS[_version(db, path) :]:  # asked again: another process may have been faster
@@ -253,7 +252,7 @@ def _migrate(db: apsw.Connection, path: Path) -> None:
             db.execute("ROLLBACK")
 
 
-def _version(db: apsw.Connection, path: Path) -> int:
+def _version(db: apsw.Connection, path: str) -> int:
     """How many migrations the file has been through; 0 if it is new."""
     application_id, version, tables = db.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"

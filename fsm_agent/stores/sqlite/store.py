@@ -6,10 +6,10 @@ view; writes go through the group commit of ``writer``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import apsw
@@ -56,16 +56,16 @@ class SqliteStore(Store):
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         *,
         namespace: str = "default",
         clock: Callable[[], int] | None = None,
         patience_ms: int = 10_000,
     ) -> None:
-        self.url = f"sqlite:///{path}"
+        self.url = f"sqlite:///{os.fspath(path)}"
         self.namespace = namespace
         self._space = "" if namespace == units.DEFAULT else namespace
-        self._path = path.absolute()
+        self._path = os.path.join(os.getcwd(), path)
         self._clock = SteadyClock(clock)
         with self._translated():
             self._db = open_file(self._path, busy_ms=patience_ms)
@@ -76,11 +76,12 @@ class SqliteStore(Store):
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
         if not rest.startswith("/") or rest == "/" or "\0" in rest:
             raise StoreUrlInvalid("a sqlite:// URL names a file: write sqlite:///relative.db or sqlite:////absolute.db")
-        path = Path(rest[1:])
-        if path.is_dir():
-            raise StoreUrlInvalid(f"the store {str(path)!r} is a folder, and a database is a file: name one in it")
-        if not path.parent.is_dir():
-            raise StoreUrlInvalid(f"the folder {str(path.parent)!r} of the store {path.name!r} does not exist: make it")
+        path = rest[1:].rstrip("/") or "/"
+        if os.path.isdir(path):
+            raise StoreUrlInvalid(f"the store {path!r} is a folder, and a database is a file: name one in it")
+        folder, name = os.path.split(path)
+        if not os.path.isdir(folder or "."):
+            raise StoreUrlInvalid(f"the folder {folder!r} of the store {name!r} does not exist: make it")
         return cls(path, namespace=namespace, clock=clock)
 
     async def now(self) -> int:
