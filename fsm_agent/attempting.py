@@ -15,6 +15,7 @@ from fsm_agent.actions.threads import awaited, in_thread
 from fsm_agent.engine.effects import Act, Acted, Asks, Emitted, Failed, Paused
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
+from fsm_agent.step import NOTHING
 from fsm_agent.tuples import from_fields
 
 logger = logging.getLogger("fsm_agent")
@@ -115,5 +116,5 @@ def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, dur
             return Paused(until_ms, now_ms)
     payload: Mapping[str, Json] = {}
     if isinstance(returned, Emission):
-        returned, payload = returned.event, returned.payload
+        returned, payload = returned.event, {} if returned.payload is NOTHING else returned.payload
     return Emitted(returned, payload, now_ms, duration_ms, emits)
