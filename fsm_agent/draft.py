@@ -8,7 +8,7 @@ what is put in is copied. ``plain()`` gives an ordinary copy for code that wants
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
-from typing import Any, Final, SupportsIndex, TypeAlias, overload
+from typing import Any, Final, NamedTuple, SupportsIndex, TypeAlias, overload
 
 from fsm_agent.delta import escape, own
 from fsm_agent.errors import DataInvalid
@@ -20,15 +20,12 @@ _MISSING: Final = object()
 _NONE_REMOVED: Final[frozenset[str]] = frozenset()
 
 
-class _Collected:
+class _Collected(NamedTuple):
     """A delta while it is being collected."""
 
-    __slots__ = ("append", "remove", "set")
-
-    def __init__(self) -> None:
-        self.set: dict[str, Json] = {}
-        self.remove: list[str] = []
-        self.append: dict[str, list[Json]] = {}
+    set: dict[str, Json]
+    remove: list[str]
+    append: dict[str, list[Json]]
 
 
 class DictDraft(MutableMapping[str, Json]):
@@ -301,6 +298,5 @@ def collect(root: DictDraft) -> Delta:
         return from_fields(Delta, (names, (), NOTHING)) if changed else EMPTY_DELTA
     if not root._dirty():
         return EMPTY_DELTA
-    collected = _Collected()
-    root._collect(collected, "")
+    root._collect(collected := _Collected({}, [], {}), "")
     return Delta(collected.set, tuple(collected.remove), collected.append)

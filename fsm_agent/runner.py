@@ -6,7 +6,6 @@ process.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from types import TracebackType
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from fsm_agent.retention import Retention
     from fsm_agent.retrospect import Replayed, Rewound
     from fsm_agent.workflow import Workflow
-
-logger = logging.getLogger("fsm_agent")
 
 
 class Runner:
@@ -95,8 +92,7 @@ class Runner:
         program = await self._loop.pin(workflow)
         first = event_of(event or "created", payload, by, key)
         own({"user": user})
-        serves = beginning.Serves(user)
-        desk = self._loop.desk(drives=drive)
+        desk, serves = self._loop.desk(drives=drive), beginning.Serves(user)
         flow = beginning.start(desk, program, agent_id, first, data or {}, serves=serves)
         return await self._loop.call(flow, drives=drive)
 
@@ -180,8 +176,7 @@ class Runner:
         if settlement is not None:
             flow = operator.settle_effect(desk, agent_id, settlement, by=by, expect_version=expect_version)
         else:
-            retry = event is None
-            flow = operator.unpark_agent(desk, agent_id, said, retry=retry, expect_version=expect_version)
+            flow = operator.unpark_agent(desk, agent_id, said, retry=event is None, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def migrate(
@@ -227,8 +222,7 @@ class Runner:
         from fsm_agent.retrospect import Rewound
 
         own({"by": by})
-        desk = self._loop.desk(drives=drive)
-        flow = travel.rewind(desk, agent_id, version, by=by, expect_version=expect_version)
+        flow = travel.rewind(self._loop.desk(drives=drive), agent_id, version, by=by, expect_version=expect_version)
         back: WentBack = await self._loop.run(flow)
         return Rewound(await self._loop.portrait(back.delivered), back.effects)
 
@@ -276,12 +270,7 @@ class Runner:
         return await self.store.effects(agent_id)
 
     async def purge(
-        self,
-        retention: Retention,
-        *,
-        agent_ids: Iterable[str] = (),
-        workflow: str | None = None,
-        is_dry: bool = False,
+        self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
     ) -> Purged:
         """Delete agents and shorten histories as ``retention`` says: of these agents, or of all.
 

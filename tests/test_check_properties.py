@@ -27,7 +27,7 @@ SECOND = Duration.parse("1s")
 def workflows(draw: st.DrawFn) -> Workflow:
     """Three leaves and a compound state of two at the top, and two final states, whatever leads where."""
     targets = st.sampled_from(PATHS) | st.none()
-    transitions = st.builds(Transition, targets, st.sampled_from([*GUARDS, None]))
+    transitions = st.tuples(targets, st.sampled_from([*GUARDS, None])).map(lambda chosen: Transition(*chosen))
     lists = st.lists(transitions, min_size=1, max_size=3).map(tuple)
     handlers = st.dictionaries(st.sampled_from(EVENTS), lists | st.none(), max_size=3)
 

@@ -65,21 +65,21 @@ def test_a_replay_says_what_it_has_verified_and_gives_any_version(shop: Shop) ->
 
 
 def test_a_changed_row_makes_a_replay_fail_and_is_named(shop: Shop) -> None:
-    _tamper(shop, "UPDATE history SET target = 'lapsed' WHERE version = 3")
+    _tamper(shop, "UPDATE steps SET target = 'lapsed' WHERE version = 3")
     done = shop("replay", "one")
     assert done.code == 1
     assert "does not add up:\n  version 3   no transition of 'asking' for 'approve' leads to 'lapsed'" in done.out
     document = shop("--json", "replay", "one")
     assert (document.code, document.json["verified"]) == (1, False)
     assert document.json["mismatches"][0]["version"] == 3
-    _tamper(shop, "UPDATE history SET target = 'nowhere' WHERE version = 3")
+    _tamper(shop, "UPDATE steps SET target = 'nowhere' WHERE version = 3")
     assert shop("--json", "replay", "one").json["agent"] is None
     failed = shop("rewind", "one", "3")
     assert (failed.code, "`fsm-agent replay one` says what is wrong" in failed.err) == (1, True)
 
 
 def test_a_history_that_says_not_what_was_entered_is_verified_but_for_that(shop: Shop) -> None:
-    _tamper(shop, "UPDATE history SET kind = kind % 16")
+    _tamper(shop, "UPDATE steps SET kind = kind % 16")
     done = shop("replay", "one")
     assert done.code == 0
     assert "state, status, question, output and error are what the steps tell" in done.out

@@ -34,7 +34,10 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "no compare-and-set in memory": Mutant(
-        "stores/memory/store.py", "if actual != stands_on or is_fenced", "if is_fenced", f"{_MEMORY}::{_STALE_VERSION}"
+        "stores/memory/store.py",
+        "if kept.written.version != head.version - 1 or ",
+        "if ",
+        f"{_MEMORY}::{_STALE_VERSION}",
     ),
     "no compare-and-set in SQLite": Mutant(
         "stores/sqlite/commits.py",

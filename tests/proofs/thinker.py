@@ -19,8 +19,10 @@ import traceback
 from pathlib import Path
 
 from fsm_agent import Runner, open_store
+from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Status
+from fsm_agent.performing import Performing
 
 from . import errands
 from .crashing import Fuse, MortalLedger, MortalLoop
@@ -46,9 +48,12 @@ class Thinker(Runner):
 
     def __init__(self, folder: Path, model: str, fuse: Fuse) -> None:
         store, around = open_store(f"sqlite:///{folder}/agents.db"), Surroundings(model=model)
-        super().__init__(store, modules=[errands.__name__], surroundings=around)
-        self._hands._ledger = MortalLedger(store, fuse)  # type: ignore[attr-defined]
-        self._loop = MortalLoop(store, self.actions, self._hands, fuse, finds_dead=False)
+        actions = Actions(modules=[errands.__name__])
+        around.tool = actions.tool
+        hands = Performing(store, actions, around)
+        hands._ledger = MortalLedger(store, fuse)
+        super().__init__(store, actions=actions, hands=hands)
+        self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=False)
 
 
 async def live(folder: Path, model: str, fuse: Fuse) -> Agent:
