@@ -296,7 +296,5 @@ def collect(root: DictDraft) -> Delta:
         changed = root._changed
         names = {key if key.isidentifier() else escape(key): value for key, value in changed.items()}
         return from_fields(Delta, (names, (), NOTHING)) if changed else EMPTY_DELTA
-    if not root._dirty():
-        return EMPTY_DELTA
     root._collect(collected := _Collected({}, [], {}), "")
-    return Delta(collected.set, tuple(collected.remove), collected.append)
+    return Delta(collected.set, tuple(collected.remove), collected.append) or EMPTY_DELTA

@@ -1,14 +1,12 @@
 """The runner: every public call is one flow of the engine, performed by the loop.
 
-A flow may be cut anywhere, by a crash or by Ctrl-C: what was committed stands, and ``resume`` goes on from there in any
-process.
+A flow may be cut anywhere, by a crash or by Ctrl-C: what was committed stands, and any process can ``resume`` it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
@@ -27,7 +25,6 @@ from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
-    from fsm_agent.engine.travel import WentBack
     from fsm_agent.forgetting import Forgotten
     from fsm_agent.keeping import Purged
     from fsm_agent.moving import Moves
@@ -51,9 +48,8 @@ class Runner:
     ) -> None:
         """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
 
-        ``observe`` is called with the head after each commit and before each attempt of an action. ``hands`` call
-        actions and wait; tests give their own. ``surroundings`` say which models and servers actions find, and who
-        listens to them.
+        ``observe`` is called with the head after each commit and before each attempt. ``hands`` call actions and
+        wait; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
         """
         self.store = store
         self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
@@ -111,10 +107,8 @@ class Runner:
 
         An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
         leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``), and so is one for
-        an agent that moves on faster than it can be read.
-
-        With ``expect_version`` it is for the agent as it was at that version: raises ``Conflict``, which says what
-        happened since, unless the merge policies of the workflow let both changes stand.
+        an agent that moves on faster than it can be read. With ``expect_version`` it is for the agent as it was at that
+        version: raises ``Conflict``, which says what happened since, unless merge policies let both changes stand.
         """
         said = event_of(event, payload, by, key)
         flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
@@ -223,7 +217,7 @@ class Runner:
 
         own({"by": by})
         flow = travel.rewind(self._loop.desk(drives=drive), agent_id, version, by=by, expect_version=expect_version)
-        back: WentBack = await self._loop.run(flow)
+        back = await self._loop.run(flow)
         return Rewound(await self._loop.portrait(back.delivered), back.effects)
 
     async def fork(
@@ -302,7 +296,5 @@ class Runner:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
