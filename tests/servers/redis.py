@@ -95,7 +95,7 @@ class RedisServer:
 
     def execute(self, *command: str | int | bytes, **login: str) -> Any:
         """The answer to one command, said by an administrator."""
-        user = {"password": self._settings.get("requirepass"), **login}
+        user: dict[str, Any] = {"password": self._settings.get("requirepass"), **login}
         with redis.Redis(port=self.port, decode_responses=True, retry=Retry(NoBackoff(), 0), **user) as client:
             return client.execute_command(*command)
 
