@@ -6,7 +6,8 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -51,16 +52,21 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _write(page: Path, places: Places, sizes: Sizes, *, python: Path, is_million: bool) -> None:
-    sections = report.read_sections(page)
+    """Section by section, so that a run that is cut leaves what it has measured."""
     if is_million:
         from benchmarks.million import million_section
 
-        sections[report.MILLION] = million_section(places, sizes)
+        measures: dict[str, Callable[[], str]] = {report.MILLION: partial(million_section, places, sizes)}
     else:
-        sections[report.BARS] = measure_bars(all_groups(places, sizes))
-        sections[report.DECISION] = measure_patterns(places, sizes)
-        sections[report.PEERS] = measure_peers(places, sizes, python)
-    page.write_text(report.page(sections, runs=sizes.runs))
+        measures = {
+            report.BARS: lambda: measure_bars(all_groups(places, sizes)),
+            report.PEERS: partial(measure_peers, places, sizes, python),
+            report.DECISION: partial(measure_patterns, places, sizes),
+        }
+    sections = report.read_sections(page)
+    for section, measure in measures.items():
+        sections[section] = measure()
+        page.write_text(report.page(sections, runs=sizes.runs))
     for path, plot in plots.drawn(page).items():
         path.write_text(plot)
 
