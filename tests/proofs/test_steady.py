@@ -195,8 +195,15 @@ def test_a_state_that_only_works_is_on_the_steady_path() -> None:
         (_timed("2s"), [GO], [None, "time"]),
         (_at_work(retry={"attempts": 2, "backoff": "10s"}, after={}), [GO, FAIL], [None]),
         ({**AT_WORK, "limits": {"wall_time": "2s"}}, [GO], [None, "time"]),
+        (_at_work(**{"with": {"depth": 2}}), [GO], [None]),
     ],
-    ids=["an event is queued", "a timer falls due", "an attempt is made again", "its time is bounded"],
+    ids=[
+        "an event is queued",
+        "a timer falls due",
+        "an attempt is made again",
+        "its time is bounded",
+        "it is given something",
+    ],
 )
 def test_what_happens_meanwhile_is_decided_before_the_next_attempt(
     document: Body, script: list[Outcome], meanwhile: list[str | None]
