@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
 
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
@@ -11,6 +13,8 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
+
+_PIN: Final = attrgetter("workflow", "workflow_version", "definition")
 
 
 @dataclass(slots=True)
@@ -46,7 +50,7 @@ class Kept:
 
     def take(self, commit: Commit, *, brings_more: bool) -> None:
         """Write a step; whatever can fail, fails before the first change."""
-        written, step = detached(commit.head), codec.step_row(commit.step)
+        written, step = pinned_as(self.written, commit), codec.step_row(commit.step)
         snapshot = codec.snapshot_row(commit.snapshot) if commit.snapshot else self.snapshot
         if brings_more:
             self._take_what_comes_with(commit)
@@ -141,6 +145,14 @@ class Kept:
             start=self.start,
             effects=self.effects_since(0),
         )
+
+
+def pinned_as(was: Head, commit: Commit) -> Head:
+    """The head that a commit writes; what pins the agent is not a commit's to change, unless it ``repins``."""
+    head = detached(commit.head)
+    if not commit.repins and _PIN(head) != _PIN(was):
+        head = head._replace(workflow=was.workflow, workflow_version=was.workflow_version, definition=was.definition)
+    return head if head.created_ms == was.created_ms else head._replace(created_ms=was.created_ms)
 
 
 def detached(head: Head) -> Head:

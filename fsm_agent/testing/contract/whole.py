@@ -56,6 +56,16 @@ class WholeContract(Bench):
         assert (await store.list(workflow="order")).heads == ()
 
     @in_loop
+    async def test_a_step_that_does_not_say_so_moves_an_agent_nowhere(self, store: Store) -> None:
+        await store.create(a_creation())
+        pin = _pin(await store.head(ID))
+        await store.commit(a_commit(2, head={"workflow": REFUND, "created_ms": 1}))
+        await store.commit(a_commit(3, head={"workflow": REFUND, "created_ms": 1}, key="k"))
+        head = await store.head(ID)
+        assert (_pin(head), head.version) == (pin, 3)
+        assert [each.id for each in (await store.list(workflow="order")).heads] == [ID]
+
+    @in_loop
     async def test_a_definition_that_is_not_kept_pins_nobody(self, store: Store) -> None:
         await store.create(a_creation())
         before = await all_of(store)
