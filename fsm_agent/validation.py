@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from fsm_agent.delta import own, segments
 from fsm_agent.errors import DataInvalid, PayloadInvalid
-from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
+from fsm_agent.expressions.kinds import item_schema, kind_of, property_schema
+from fsm_agent.jsontypes import Json, Schema, is_inexact, is_required, object_schema
 from fsm_agent.step import Delta
 from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
@@ -52,11 +53,23 @@ class Shape:
 
     def problems(self, value: Json, where: str) -> list[str]:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
-        if type(value) in self.accepts or self._validator.is_valid(value):
+        if type(value) in self.accepts:
             return []
+        if self._validator.is_valid(value):
+            return self._inexact(value, where) if self._has_numbers else []
         errors = list(self._validator.iter_errors(value))
         places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
         return [f"{place or 'the payload'}: {error.message}" for place, error in zip(places, errors, strict=True)]
+
+    def _inexact(self, value: Json, where: str) -> list[str]:
+        return [
+            f"{place}: {number} cannot be a `number`, which would make {int(float(number))} of it: declare an `integer`"
+            for place, number in inexact_numbers(value, self.schema, where)
+        ]
+
+    @cached_property
+    def _has_numbers(self) -> bool:
+        return "'number'" in repr(self.schema)
 
     def part(self, way: list[str]) -> Schema | None:
         """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
@@ -77,6 +90,23 @@ class Shape:
     def _refers(self) -> bool:
         """Whether a part would point at definitions that stand elsewhere in the whole."""
         return _mentions_ref(self.schema)
+
+
+def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
+    """Integers where ``schema`` declares numbers to which none is equal, each with its place; ``value`` fits it."""
+    top = schema if top is None else top
+    kind = type(value)
+    if kind is int:
+        if is_inexact(value) and kind_of(schema, top).name == "double":
+            yield where, value
+    elif kind is list:
+        items = item_schema(schema, top)
+        for index, item in enumerate(value):
+            yield from inexact_numbers(item, items, f"{where}/{index}", top)
+    elif kind is dict:
+        for name, item in value.items():
+            place = f"{where}/{name}" if where else name
+            yield from inexact_numbers(item, property_schema(name, schema, top), place, top)
 
 
 def _accepted(schema: Schema) -> frozenset[type]:
