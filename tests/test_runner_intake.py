@@ -13,6 +13,7 @@ from fsm_agent.agent import Status
 from fsm_agent.errors import (
     AgentExists,
     AgentNotFound,
+    ArgumentInvalid,
     Conflict,
     DataInvalid,
     GuardsRefused,
@@ -257,6 +258,6 @@ async def test_who_speaks_and_the_key_are_text() -> None:
     async with Runner(open_store("memory://")) as runner:
         agent = await runner.start(waiting)
         for said in ({"by": "\ud800"}, {"key": "\ud800"}):
-            with pytest.raises(DataInvalid, match=f"{next(iter(said))} is no Unicode text"):
+            with pytest.raises(ArgumentInvalid, match=f"{next(iter(said))} is no Unicode text"):
                 await runner.send(agent.id, "go", **said)
         assert (await runner.get(agent.id)).version == 1

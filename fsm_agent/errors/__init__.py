@@ -3,6 +3,7 @@
 FsmAgentError
 ├── WorkflowInvalid            a declaration has mistakes; carries all of them
 ├── Refused                    nothing happened, and the sender can do something about it
+│   ├── ArgumentInvalid        a value of the wrong type, or half of a character
 │   ├── UnknownEvent           no such event in the workflow
 │   ├── IllegalEvent           the table has no transition for it here
 │   ├── GuardsRefused          it has, and every guard said no
@@ -100,7 +101,7 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
     KeyInvalid,
@@ -135,6 +136,7 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "ArgumentInvalid",
     "BudgetExceeded",
     "ChildFailed",
     "Conflict",
