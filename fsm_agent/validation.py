@@ -122,12 +122,18 @@ class DataRules:
     """What the data of one workflow must be, or what it remembers of users: ``declared`` is field -> JSON Schema."""
 
     def __init__(
-        self, declared: Mapping[str, Schema], *, model: Callable[[Mapping[str, Json]], None] | None = None
+        self,
+        declared: Mapping[str, Schema],
+        *,
+        model: Callable[[Mapping[str, Json]], None] | None = None,
+        note: str | None = None,
     ) -> None:
+        """``model`` judges the whole as well; ``note`` is said with what is wrong."""
         self._fields = {name: Shape(schema) for name, schema in declared.items()}
         #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
         self._parts: dict[int, Shape] = {}
         self._model = model
+        self._note = note
 
     def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
         """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
@@ -176,7 +182,7 @@ class DataRules:
         for pointer, items in delta.append.items():
             problems += self._problems_of_items(pointer, items, view)
         if problems:
-            raise DataInvalid(problems)
+            raise DataInvalid(problems if self._note is None else [*problems, self._note])
         if self._model is not None and delta:
             self._model(dict(view))
 
