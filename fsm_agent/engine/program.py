@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Asked, Head
+from fsm_agent.agent import ArmedTimer, Asked, Head, Status
 from fsm_agent.data import data_type
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
@@ -69,6 +69,19 @@ class Program:
 
     def state(self, path: str) -> State:
         return self.states[path]
+
+    def claimed(self, head: Head) -> frozenset[str]:
+        """The events that only the action may name that is at work for an agent, or has asked something: nobody may
+        send them meanwhile, but for the answers."""
+        state = self.state(head.state)
+        if state.do is None or not (head.status is Status.RUNNING or (head.status is Status.WAITING and head.asked)):
+            return frozenset()
+        if state.do in BUILT_IN_NAMES:
+            from fsm_agent.dialect.builtins import claimed_by
+
+            return claimed_by(self.workflow, state).difference(self.answers(head))
+        signature = self.signature(state.do)
+        return ((signature and signature.emits) or frozenset()).difference(self.answers(head))
 
     def decide(self, state: str, event: Event, scene: Scene) -> Decision:
         return self.machine.decide(state, event.name, scene)
