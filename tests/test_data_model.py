@@ -79,8 +79,8 @@ states:
   failed: {final: true, outcome: failed}
 """
 CHANGED = (
-    "the class shop_actions:Trip has changed since version 1 of workflow 'trip' was stored, so that schema alone judges "
-    "the data of its agents; `migrate` moves them to the class as it is now"
+    "the class shop_actions:Trip has changed since version 1 of workflow 'trip' was stored, so that schema alone "
+    "judges the data of its agents; `migrate` moves them to the class as it is now"
 )
 
 
