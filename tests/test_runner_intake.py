@@ -102,7 +102,7 @@ async def test_a_repeated_key_returns_the_agent_that_the_first_call_made(opened:
             again = await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, id=other_id, key="k")
             assert (again.id, again.state, again.delivery) == (first.id, "done", "duplicate")
         for changed in ({"payload": {"item": "milk"}}, {"data": {"must": "not"}}, {"event": None, "payload": None}):
-            with pytest.raises(KeyReuse, match="key 'k' was used already for another event or payload"):
+            with pytest.raises(KeyReuse, match="key 'k' was used already for another definition, "):
                 await runner.start(
                     ORDER, **{"event": "order", "payload": {"item": "tea"}, "data": DATA, **changed}, key="k"
                 )

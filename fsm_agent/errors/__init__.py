@@ -30,6 +30,7 @@ FsmAgentError
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
+│   ├── DataModelMissing       an allowed module has no such class for data
 │   ├── HttpFailed             a request was not answered as expected
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
@@ -116,6 +117,7 @@ from fsm_agent.errors.work import (
     ActionError,
     ActionMissing,
     ChildFailed,
+    DataModelMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectUnclear,
@@ -141,6 +143,7 @@ __all__ = [
     "ChildFailed",
     "Conflict",
     "DataInvalid",
+    "DataModelMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
