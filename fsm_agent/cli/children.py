@@ -31,7 +31,7 @@ def children_blocks(children: Children | None) -> Iterator[Block]:
         if head.status is not Status.DONE
     ]
     if rows:
-        yield Table(("id", "status", "state", "question"), rows, "")
+        yield Table(("id", "status", "state", "question"), rows, "", names_agents=True)
 
 
 def _entry(head: Head) -> dict[str, Json]:

@@ -105,7 +105,7 @@ def agents_table(agents: Iterable[Head | Agent]) -> Table:
         for agent in agents
     ]
     columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
-    return _telling(Table(columns, rows, "there are no such agents"), "progress")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
 
 
 def _telling(table: Table, *optional: str) -> Table:
