@@ -177,7 +177,7 @@ class RedisStore(RedisTalk):
         ids: list[str] = []
         while len(found) < limit:
             after = ids[-1] if ids else None
-            commands = redis_index.listings(self._units.space.listed, Status, None, after, PAGE)
+            commands = redis_index.listings(self._units.space.listed, list(Status), None, after, PAGE)
             ids = redis_index.ids_of(await self._look(*commands), PAGE)
             found += ids_with(ids, part)
             if len(ids) < PAGE:
