@@ -11,9 +11,9 @@ from typing import Any
 class Watched:
     """Goes on with ``work`` when it is awaited, and counts how often that told its own task to cancel.
 
-    Its first step is done: ``first`` is what it waits for since, or how it has ended; ``told`` is how often the task was
-    told to cancel before. Only the work can do so while it runs. Whoever else cancels the task does it while the work
-    waits for something.
+    Its first step is done: ``first`` is what it waits for since, or how it has ended; ``told`` is how often the task
+    had been told to cancel before. Only the work can tell it so while it runs; whoever else does so, does it while the
+    work waits for something.
     """
 
     __slots__ = ("_first", "_task", "_work", "own")
