@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Status
+from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.data import data_type
 from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
@@ -17,6 +17,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Machine
 from fsm_agent.message import THREAD_NAME, THREAD_RULE
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked
 from fsm_agent.recall import NO_PROGRESS, Recall
 from fsm_agent.signature import Signature
 from fsm_agent.state import State, Timer
@@ -122,14 +123,16 @@ class Program:
     def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
         """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
         an action may change what it is given."""
-        return {name: own(self._result(name, value, None, scene), name) for name, value in values.items()}
+        return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
     def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
         """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
         if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
             return written
-        return self.entry_values(state.with_, scene) if state.with_ else {}
+        arguments = self.entry_values(state.with_, scene) if state.with_ else {}
+        self.data_limit.require(arguments)
+        return arguments
 
     def has_children(self, state: str) -> bool:
         """Whether child agents do the work of a state."""
@@ -173,17 +176,16 @@ class Program:
     def _told(self, text: str | None, scene: Scene) -> Json:
         """A value for people to look at: where it cannot be computed, or be kept, there is none."""
         try:
-            return self._result("progress", text, None, scene)
+            return DEFAULT_LIMIT.require_of("progress", self._value(text, None, scene))
         except (ExpressionFailed, DataTooLarge):
             return None
 
-    def asked(self, state: State, scene: Scene) -> Asked | None:
-        """The question of a state, rendered for good; ``None`` if it asks nothing."""
+    def asked(self, state: State, scene: Scene, version: int) -> Asked | None:
+        """The question of a state as the step of ``version`` renders it; ``None`` if it asks nothing."""
         if state.ask is None:
             return None
         prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
-        self.data_limit.require_of("the question", prompt)
-        return Asked(prompt, self._addressees(state.ask.to, scene))
+        return Asked(prompt, self._addressees(state.ask.to, scene), id=version)
 
     def _addressees(self, to: str | None, scene: Scene) -> tuple[str, ...]:
         if to is None:
