@@ -20,6 +20,7 @@ from fsm_agent.engine import beginning, intake
 from fsm_agent.engine.effects import ReadWorkflow, Superseded
 from fsm_agent.engine.session import Desk, Flow
 from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
+from fsm_agent.orphans import without_orphan
 from fsm_agent.step import Event
 from fsm_agent.stores.base import Store
 
@@ -133,6 +134,7 @@ class Kin:
                 return True
             if await self._is_left(above, parent):
                 return True
+            above = await without_orphan(self._store, above, await self._store.now())
             if above.lease is not None:
                 return False
             await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)
