@@ -121,6 +121,7 @@ class Settings:
             listen=listen,
             mcp=project.mcp,
             environment=project.environment,
+            data_limit=project.data_limit,
         )
 
     def command(self, *words: str) -> str:
