@@ -18,7 +18,7 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing
+from fsm_agent.stores.base import PAGE_OF_IDS, definition_missing, ids_with
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
@@ -170,6 +170,18 @@ class RedisStore(RedisTalk):
                 return Page(tuple(found), None)
             after = ids[-1]
         return Page(tuple(found[:limit]), found[limit - 1].id)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        ids: list[str] = []
+        while len(found) < limit:
+            after = ids[-1] if ids else None
+            commands = redis_index.listings(self._units.space.listed, Status, None, after, PAGE_OF_IDS)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE_OF_IDS)
+            found += ids_with(ids, part)
+            if len(ids) < PAGE_OF_IDS:
+                break
+        return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)
