@@ -67,26 +67,46 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
     try:
         async with asyncio.timeout(seconds) as timer:
             return await work
-    except TimeoutError:
+    except TimeoutError as error:
         if timer.expired():
-            raise OutOfTime from None
+            raise OutOfTime from error.__cause__  # the cancellation, which knows what the action waited for
         raise
 
 
-def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
-    """What the rules are told of an exception that an action raised."""
+def failure_of(
+    effect: Act, error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False, is_sealed: bool = False
+) -> Failed:
+    """What the rules are told of an exception that an action raised; the log is told where it was raised. With
+    ``is_sealed`` the log is not told what it says."""
+    from fsm_agent.tracebacks import message_of, place_of
+
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-    logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
-    is_retryable = not isinstance(error, FsmAgentError) or error.is_retryable
-    said = _message(error) or types[0]
-    return Failed(
+    failed = Failed(
         types,
-        said,
+        message_of(error) or types[0],
         now_ms,
         duration_ms,
-        is_retryable=is_retryable,
+        is_retryable=not isinstance(error, FsmAgentError) or error.is_retryable,
         is_timeout=is_timeout,
         retry_after_ms=_wanted_delay(error),
+        place=place_of(error.__cause__ if is_timeout and error.__cause__ else error),
+    )
+    _log(effect, error, failed.place, is_sealed=is_sealed)
+    return failed
+
+
+def _log(effect: Act, error: Exception, place: str, *, is_sealed: bool) -> None:
+    """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
+    from fsm_agent.tracebacks import said_of, trace_of
+
+    agent_id, state, do, attempt = effect.head.id, effect.head.state, effect.do, effect.attempt
+    logger.error(
+        "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
+        *(do, agent_id, state, attempt),
+        said_of(error, is_sealed=is_sealed),
+        f" ({place})" if place else "",
+        trace_of(error, is_sealed=is_sealed),
+        extra={"action": "action_failed", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
     )
 
 
@@ -94,15 +114,6 @@ def _wanted_delay(error: Exception) -> int:
     """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
-
-
-def _message(error: Exception) -> str:
-    """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
-    try:
-        said = str(error)
-    except Exception as failure:
-        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    return said.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:

@@ -81,10 +81,10 @@ class Performing:
         began = perf_counter()
         try:
             returned = await self._called(action, effect, outside)
-        except OutOfTime:
-            reply = await self._out_of_time(effect, _ms_since(began))
+        except OutOfTime as error:
+            reply = await self._out_of_time(effect, _ms_since(began), error.__cause__)
         except Exception as error:
-            reply = failure_of(error, await self._store.now(), _ms_since(began))
+            reply = await self._failed(effect, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
         return reply if outside.verdict is None else await outside.judged(reply)
@@ -105,11 +105,16 @@ class Performing:
             outside.close()
             self._end(shift)
 
-    async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
+    async def _failed(self, effect: Act, error: Exception, duration_ms: int, *, is_timeout: bool = False) -> Acted:
+        now_ms, is_sealed = await self._store.now(), self._store.is_sealed
+        return failure_of(effect, error, now_ms, duration_ms, is_timeout=is_timeout, is_sealed=is_sealed)
+
+    async def _out_of_time(self, effect: Act, duration_ms: int, cause: BaseException | None) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
             return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
         error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
-        return failure_of(error, await self._store.now(), duration_ms, is_timeout=True)
+        error.__cause__ = cause
+        return await self._failed(effect, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status
 from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.problem import Trying
 from fsm_agent.step import moment
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:
     """The public picture of an agent."""
-    problem = head.problem
+    problem = None if head.status is Status.RUNNING else head.problem
     return Agent(
         id=head.id,
         workflow=head.workflow,
@@ -27,7 +28,7 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         question=_question(workflow, head),
         allowed=_allowed(workflow, head),
         output=head.output,
-        error={"type": problem.type, "message": problem.message} if problem else None,
+        error=problem.to_json() if problem else None,
         created_at=moment(head.created_ms),
         updated_at=moment(head.updated_ms),
         delivery=delivery,
@@ -36,7 +37,15 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         usage=head.usage,
         messages=sum(span.upto - span.after for span in head.talk.spans(head.id)),
         parent=head.parent,
+        retry=trying(head),
     )
+
+
+def trying(head: Head) -> Trying | None:
+    """The next attempt of an action that has failed, if it is tried again."""
+    if head.status is not Status.RUNNING or not head.attempts:
+        return None
+    return Trying(head.attempts + 1, head.retry_ms, head.problem)
 
 
 def _question(workflow: Workflow, head: Head) -> Question | None:

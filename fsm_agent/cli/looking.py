@@ -8,6 +8,7 @@ import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.changes import change_blocks
 from fsm_agent.cli.children import children_blocks, children_json
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
@@ -15,6 +16,7 @@ from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
+from fsm_agent.portrait import trying
 from fsm_agent.reader import Children, read_agent, read_children, read_workflow
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
@@ -59,14 +61,15 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 
 @click.command()
 @click.argument("agent_id", metavar="ID")
+@click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
-def history(settings: Settings, agent_id: str) -> None:
+def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
     """Show every step of an agent, the first first."""
     steps = look(settings, lambda store: store.history(agent_id))
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
-    output.show(settings, document, lambda: [history_table(steps)])
+    output.show(settings, document, lambda: change_blocks(steps) if changes else [history_table(steps)])
 
 
 @click.command()
@@ -92,6 +95,7 @@ async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Child
 
 def _entry(head: Head) -> dict[str, Json]:
     """An agent in a list: what is known without reading its data."""
+    retry = trying(head)
     return {
         "id": head.id,
         "workflow": head.workflow,
@@ -102,4 +106,6 @@ def _entry(head: Head) -> dict[str, Json]:
         "created_at": iso(head.created_ms),
         "updated_at": iso(head.updated_ms),
         "progress": head.progress.to_json() if head.progress else None,
+        "error": head.problem.to_json() if head.problem and not retry else None,
+        "retry": retry.to_json() if retry else None,
     }

@@ -214,4 +214,4 @@ def main(
         import logging
 
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model)
+    ctx.obj = Settings(store, namespace, by, modules, as_json, model, debug)

@@ -11,6 +11,7 @@ import click
 from fsm_agent import eventloop
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.portraits import agent_blocks, agents_table
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
@@ -113,7 +114,7 @@ def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> 
             return await work(Session(settings, runner, progress))
 
     try:
-        with output.kept_clean(settings):
+        with output.kept_clean(settings), in_sentences(settings):
             return run(within())
     except KeyboardInterrupt:
         raise Interrupted(settings, progress.seen) from None

@@ -40,6 +40,7 @@ class Settings:
     given_modules: tuple[str, ...] = ()
     json: bool = False
     given_model: str | None = None
+    debug: bool = False
 
     @cached_property
     def project(self) -> Project:
