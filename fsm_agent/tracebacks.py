@@ -60,7 +60,10 @@ def trace_of(error: BaseException, *, is_sealed: bool) -> str:
     nothing of what they say."""
     lines: list[str] = []
     for each, why in reversed(list(_chain(error))):
-        lines += _calls(each.__traceback__)
+        calls = list(_calls(each.__traceback__))
+        if isinstance(each, CancelledError) and not calls:
+            continue  # only we were told to stop waiting
+        lines += calls
         lines.append(said_of(each, is_sealed=is_sealed))
         lines += [] if is_sealed else [str(note) for note in getattr(each, "__notes__", ())]
         lines += ["", why, ""] if why else []

@@ -11,13 +11,16 @@ from tests.shop import FORM, ORDER, Shop, working
 
 AGENT = [
     "id", "workflow", "workflow_version", "state", "status", "version", "data", "question", "allowed", "output",
-    "error", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
+    "error", "retry", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
 ]  # fmt: skip
 STEP = [
     "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason",
     "messages", "usage",
 ]  # fmt: skip
-ENTRY = ["id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at", "progress"]
+ENTRY = [
+    "id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at", "progress",
+    "error", "retry",
+]  # fmt: skip
 
 
 def test_an_agent_is_printed_with_exactly_the_fields_of_the_contract(shop: Shop) -> None:
@@ -139,7 +142,9 @@ def test_an_action_that_hangs_ends_with_its_time(shop: Shop) -> None:
 def test_what_an_action_prints_does_not_mix_with_the_document(shop: Shop) -> None:
     shop.write("work.yaml", working("dawdle", extra="timeout: 50ms"))
     parked = shop("--json", "run", "work.yaml")
-    assert (parked.json["status"], parked.err) == ("parked", "dawdling\n")
+    said, why, *rest = parked.err.splitlines()
+    assert (parked.json["status"], said, rest) == ("parked", "dawdling", [])
+    assert why.startswith("action 'dawdle' of agent "), "one sentence, and no traceback"
 
 
 def test_a_cancelled_agent_is_a_failure_for_answer_and_none_for_cancel(shop: Shop) -> None:
