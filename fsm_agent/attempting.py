@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
@@ -17,6 +17,9 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import NOTHING
 from fsm_agent.tuples import from_fields
+
+if TYPE_CHECKING:
+    from fsm_agent.tracebacks import Discretion
 
 logger = logging.getLogger("fsm_agent")
 
@@ -74,16 +77,24 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
 
 
 def failure_of(
-    effect: Act, error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False, is_sealed: bool = False
+    effect: Act,
+    error: Exception,
+    now_ms: int,
+    duration_ms: int,
+    *,
+    is_timeout: bool = False,
+    is_sealed: bool = False,
+    variables: Collection[str] = (),
 ) -> Failed:
     """What the rules are told of an exception that an action raised; the log is told where it was raised. With
-    ``is_sealed`` the log is not told what it says."""
-    from fsm_agent.tracebacks import message_of, place_of
+    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told."""
+    from fsm_agent.tracebacks import Discretion, message_of, place_of
 
+    discretion = Discretion(is_sealed, variables)
     types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     failed = Failed(
         types,
-        message_of(error) or types[0],
+        message_of(error, discretion) or types[0],
         now_ms,
         duration_ms,
         is_retryable=not isinstance(error, FsmAgentError) or error.is_retryable,
@@ -91,11 +102,11 @@ def failure_of(
         retry_after_ms=_wanted_delay(error),
         place=place_of(error.__cause__ if is_timeout and error.__cause__ else error),
     )
-    _log(effect, error, failed.place, is_sealed=is_sealed)
+    _log(effect, error, failed.place, discretion)
     return failed
 
 
-def _log(effect: Act, error: Exception, place: str, *, is_sealed: bool) -> None:
+def _log(effect: Act, error: Exception, place: str, discretion: Discretion) -> None:
     """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
     from fsm_agent.tracebacks import said_of, trace_of
 
@@ -103,9 +114,9 @@ def _log(effect: Act, error: Exception, place: str, *, is_sealed: bool) -> None:
     logger.error(
         "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
         *(do, agent_id, state, attempt),
-        said_of(error, is_sealed=is_sealed),
+        said_of(error, discretion),
         f" ({place})" if place else "",
-        trace_of(error, is_sealed=is_sealed),
+        trace_of(error, discretion),
         extra={"action": "action_failed", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
     )
 

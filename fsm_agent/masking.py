@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 _SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
@@ -25,10 +25,10 @@ _MAY_BE_SECRET: Final = re.compile(
 _HIDDEN: Final = "***"
 
 
-def without_secrets(text: str) -> str:
-    """``text`` without the values of environment variables that are called like secrets, and without what can be
-    nothing but one."""
-    for secret in _secrets():
+def without_secrets(text: str, *, variables: Collection[str] = ()) -> str:
+    """``text`` without the values of environment variables that are called like secrets, or are named here, and
+    without what can be nothing but a secret."""
+    for secret in _secrets(variables):
         text = text.replace(secret, _HIDDEN)
     return _IS_SECRET.sub(_HIDDEN, text)
 
@@ -38,7 +38,7 @@ def without_likely_secrets(text: str) -> str:
     return _MAY_BE_SECRET.sub(_HIDDEN, without_secrets(text))
 
 
-def _secrets() -> Iterator[str]:
+def _secrets(variables: Collection[str]) -> Iterator[str]:
     for name, value in os.environ.items():
-        if _SECRET_NAME.search(name):
+        if name in variables or _SECRET_NAME.search(name):
             yield from (part for part in (value, *_PARTS.findall(value)) if len(part) >= _SHORTEST_SECRET)

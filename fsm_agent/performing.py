@@ -106,8 +106,15 @@ class Performing:
             self._end(shift)
 
     async def _failed(self, effect: Act, error: Exception, duration_ms: int, *, is_timeout: bool = False) -> Acted:
-        now_ms, is_sealed = await self._store.now(), self._store.is_sealed
-        return failure_of(effect, error, now_ms, duration_ms, is_timeout=is_timeout, is_sealed=is_sealed)
+        return failure_of(
+            effect,
+            error,
+            await self._store.now(),
+            duration_ms,
+            is_timeout=is_timeout,
+            is_sealed=self._store.is_sealed,
+            variables=self.surroundings.environment,
+        )
 
     async def _out_of_time(self, effect: Act, duration_ms: int, cause: BaseException | None) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):

@@ -12,12 +12,12 @@ import sys
 import sysconfig
 import traceback
 from asyncio import CancelledError
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.masking import without_secrets
@@ -33,6 +33,19 @@ _MOST_EXCEPTIONS: Final = 20
 _MOST_FRAMES: Final = 25
 
 
+class Discretion(NamedTuple):
+    """What is not to be told."""
+
+    #: what agents say is sealed, and exceptions may quote it: it belongs into no log
+    is_sealed: bool = False
+    #: environment variables whose values are secret, whatever they are called
+    variables: Collection[str] = ()
+
+
+#: what is told where nothing but the usual is secret
+OPEN: Final = Discretion()
+
+
 def place_of(error: BaseException) -> str:
     """``file:line`` where it happened: of the frames the innermost that is the user's, else a library's, else ours.
     Empty where none is: an error of ours says itself what is wrong, and our line would say nothing more."""
@@ -45,29 +58,30 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
-def message_of(error: BaseException) -> str:
+def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:
     """What an exception says, as text that can be kept: some cannot say it, some say what is no Unicode, and some quote
     a secret."""
     try:
         said = str(error)
     except Exception as failure:
         said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    return without_secrets(said.encode("utf-8", "backslashreplace").decode("utf-8"))
+    text = said.encode("utf-8", "backslashreplace").decode("utf-8")
+    return without_secrets(text, variables=discretion.variables)
 
 
-def trace_of(error: BaseException, *, is_sealed: bool) -> str:
-    """The traceback of an exception and of what it comes from. With ``is_sealed``, which exceptions and where, and
-    nothing of what they say."""
+def trace_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+    """The traceback of an exception and of what it comes from. Where what agents say is sealed: which exceptions and
+    where, and nothing of what they say."""
     lines: list[str] = []
     for each, why in reversed(list(_chain(error))):
         calls = list(_calls(each.__traceback__))
         if isinstance(each, CancelledError) and not calls:
             continue  # only we were told to stop waiting
         lines += calls
-        lines.append(said_of(each, is_sealed=is_sealed))
-        lines += [] if is_sealed else [str(note) for note in getattr(each, "__notes__", ())]
+        lines.append(said_of(each, discretion))
+        lines += [] if discretion.is_sealed else [str(note) for note in getattr(each, "__notes__", ())]
         lines += ["", why, ""] if why else []
-    return without_secrets("\n".join(lines))
+    return without_secrets("\n".join(lines), variables=discretion.variables)
 
 
 def _calls(trace: TracebackType | None) -> Iterator[str]:
@@ -84,9 +98,9 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
             yield from [f"    {frame.line}"] if frame.line else []
 
 
-def said_of(error: BaseException, *, is_sealed: bool) -> str:
+def said_of(error: BaseException, discretion: Discretion = OPEN) -> str:
     """``Type: message``, and the type alone where its message may quote what is sealed."""
-    kind, said = type(error).__name__, "" if is_sealed else message_of(error)[:_LONGEST_MESSAGE]
+    kind, said = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
     return f"{kind}: {said}" if said else kind
 
 
