@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fsm_agent import BlockingContext, Context, Runner, action, open_store
+from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent
 from fsm_agent.portrait import trying
 from fsm_agent.problem import Problem, Trying

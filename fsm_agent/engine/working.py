@@ -235,16 +235,12 @@ def _emittable(live: Live) -> list[str]:
 def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
     head, retry = live.head, live.program.state(live.head.state).retry
-    failures, problem = head.attempts + 1, problem_of_attempt(reply)
+    failures, problem = head.attempts + 1, problem_of_attempt(reply._replace(message=_explained(live.program, reply)))
     if retry and failures < retry.attempts and _is_covered(retry, reply):
         retry_ms = live.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
         live.head = head.tried(failures, retry_ms, problem=problem)
         return
-<<<<<<< HEAD
-=======
-    problem = Problem(reply.types[0], _explained(live.program, reply))
->>>>>>> main
     event = "timeout" if reply.is_timeout else "error"
     reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
     yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)

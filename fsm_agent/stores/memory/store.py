@@ -23,7 +23,7 @@ from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.memory.due import longest_due
-from fsm_agent.stores.memory.kept import Kept, detached, kept_from
+from fsm_agent.stores.memory.kept import Kept, kept_from, kept_of
 from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
 from fsm_agent.tuples import from_fields
 from fsm_agent.user import UserRecord
@@ -68,14 +68,7 @@ class MemoryStore(Store):
         if head.id in self._agents or key in self._starts:
             raise AgentExists(head.id)
         self._pinned(head)
-        kept = Kept(
-            written=detached(head),
-            wake_ms=head.own_wake_ms,
-            lease=creation.lease,
-            steps=[codec.step_row(step) for step in creation.steps],
-            start=None if key is None else (key, creation.fingerprint),
-        )
-        self._agents[head.id] = kept
+        kept = self._agents[head.id] = kept_of(creation)
         if key is not None:
             self._starts[key] = (head.id, creation.fingerprint)
         return kept.head
