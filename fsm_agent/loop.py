@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import ENDED, Agent, Head, Status
+from fsm_agent.agent import ENDED, Agent, Head
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.session import Desk, Flow, open_agent
@@ -104,7 +104,8 @@ class EffectLoop:
         """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
         of the child stands in any case."""
         try:
-            if (await self._store.head(parent_id)).status is Status.RUNNING:
+            wake_ms = (await self._store.head(parent_id)).wake_ms
+            if wake_ms is not None and wake_ms <= await self._store.now():
                 await self.call(intake.resume(self.desk(stays=False), parent_id))
         except FsmAgentError as error:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}

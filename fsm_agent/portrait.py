@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status
+from fsm_agent.agent import ENDED, Agent, Delivery, Head, Status
 from fsm_agent.jsontypes import Json, object_schema
 from fsm_agent.problem import Trying
+from fsm_agent.question import Question
 from fsm_agent.step import moment
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:
     """The public picture of an agent."""
-    problem = None if head.status is Status.RUNNING else head.problem
     return Agent(
         id=head.id,
         workflow=head.workflow,
@@ -25,10 +25,10 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         status=head.status,
         version=head.version,
         data=data,
-        question=_question(workflow, head),
+        question=question_of(workflow, head),
         allowed=_allowed(workflow, head),
         output=head.output,
-        error=problem.to_json() if problem else None,
+        error=error_of(head),
         created_at=moment(head.created_ms),
         updated_at=moment(head.updated_ms),
         delivery=delivery,
@@ -41,6 +41,11 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
     )
 
 
+def error_of(head: Head) -> dict[str, Json] | None:
+    """Why an agent failed or is parked."""
+    return head.problem.to_json() if head.problem and head.status is not Status.RUNNING else None
+
+
 def trying(head: Head) -> Trying | None:
     """The next attempt of an action that has failed, if it is tried again."""
     if head.status is not Status.RUNNING or not head.attempts:
@@ -48,7 +53,8 @@ def trying(head: Head) -> Trying | None:
     return Trying(head.attempts + 1, head.retry_ms, head.problem)
 
 
-def _question(workflow: Workflow, head: Head) -> Question | None:
+def question_of(workflow: Workflow, head: Head) -> Question | None:
+    """What a waiting agent asks, complete; ``None`` if it asks nothing."""
     ask = workflow.by_path[head.state].ask
     if head.asked is None or head.status is not Status.WAITING:
         return None
@@ -59,6 +65,7 @@ def _question(workflow: Workflow, head: Head) -> Question | None:
         events={event: object_schema(workflow.payload_fields(event)) for event in answers},
         to=head.asked.to,
         deadline=None if deadline_ms is None else moment(deadline_ms),
+        id=head.asked.id,
     )
 
 

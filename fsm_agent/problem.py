@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from fsm_agent.jsontypes import Json
-from fsm_agent.step import Event, iso
+from fsm_agent.step import Event, Step, iso
 
 
 class Problem(NamedTuple):
@@ -20,6 +20,14 @@ class Problem(NamedTuple):
         """``place`` is left out where it is not known."""
         told = {"type": self.type, "message": self.message}
         return {**told, "place": self.place} if self.place else told
+
+
+def why_parked(step: Step) -> Problem:
+    """What a step that parked its agent says of why. Its event may tell of another error, which could not be dealt
+    with."""
+    kind, _, message = (step.reason or "").partition(": ")
+    is_same = step.payload.get("type", kind) == kind
+    return Problem(kind, message, place=step.payload.get("place", "") if is_same else "")
 
 
 class Trying(NamedTuple):

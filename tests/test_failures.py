@@ -15,7 +15,6 @@ import pytest
 from fsm_agent import BlockingContext, Context, Runner, action, open_store
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent
-from fsm_agent.portrait import trying
 from fsm_agent.problem import Problem, Trying
 from fsm_agent.step import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
@@ -317,7 +316,7 @@ async def test_an_agent_that_tries_again_says_which_attempt_when_and_why(every_u
             assert agent.retry is not None
             assert agent.retry == Trying(attempt, agent.retry.at_ms, problem)
             assert agent.to_json()["retry"]["error"] == problem.to_json()
-            assert [trying(head) for head in (await runner.store.list()).heads] == [agent.retry]
+            assert [each.retry for each in (await runner.list()).agents] == [agent.retry]
             assert (await runner.replay("a")).is_verified
             clock.ms = agent.retry.at_ms or 0
         agent = await runner.resume("a", stay=False)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from fsm_agent.agent import Agent, Head, Status
+from fsm_agent.agent import Agent
 from fsm_agent.cli.sheet import Block, Facts, Ink, Tone, visible
 from fsm_agent.cli.tallies import span
 from fsm_agent.jsontypes import Json
-from fsm_agent.portrait import trying
-from fsm_agent.problem import Problem, Trying
+from fsm_agent.problem import Problem, Trying, why_parked
 from fsm_agent.state import Retry
 from fsm_agent.step import Step, StepKind, moment
+from fsm_agent.summary import AgentSummary
 from fsm_agent.workflow import Workflow
 
 #: characters of a message in a list
@@ -51,14 +51,11 @@ def _next_try(retry: Trying, declared: Retry | None) -> str:
     return f"{retry.attempt}{of}, {f'in {span(left)}' if left.total_seconds() > 0 else 'due'}"
 
 
-def trouble(agent: Head | Agent) -> str:
+def trouble(agent: AgentSummary | Agent) -> str:
     """A line in a list: why an agent failed, is parked, or is tried again, and when."""
-    retry = trying(agent) if isinstance(agent, Head) else agent.retry
-    if retry is not None:
-        return "; ".join(filter(None, [_cut(retry.problem), f"attempt {_next_try(retry, None)}"]))
-    if isinstance(agent, Agent):
-        return "" if agent.error is None else _cut(Problem(agent.error["type"], agent.error["message"]))
-    return "" if agent.status is Status.RUNNING else _cut(agent.problem)
+    if agent.retry is not None:
+        return "; ".join(filter(None, [_cut(agent.retry.problem), f"attempt {_next_try(agent.retry, None)}"]))
+    return _cut(Problem(agent.error["type"], agent.error["message"])) if agent.error else ""
 
 
 def _cut(problem: Problem | None) -> str:
@@ -73,6 +70,7 @@ def why_of(step: Step) -> str:
     """Why a step went as it did, as far as an error says that, and where the error was."""
     facts = step.payload
     is_error = step.kind is StepKind.EVENT and step.event in ("error", "timeout") and "message" in facts
-    said = f"{facts['type']}: {facts['message']}" if is_error else step.reason or ""
-    place = facts.get("place") if is_error or step.kind is StepKind.PARKED else None
+    said, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
+    if step.kind is StepKind.PARKED:
+        place = why_parked(step).place
     return f"{said} ({place})" if place else said

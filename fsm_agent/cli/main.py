@@ -18,7 +18,7 @@ from fsm_agent.cli.anywhere import is_debugging, show_log, taking_globals
 from fsm_agent.cli.output import complain, counted, print_json, say
 from fsm_agent.cli.problems import error_document, is_json_wanted
 from fsm_agent.cli.project import DEFAULT_STORE
-from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings
+from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
 
@@ -188,7 +188,7 @@ def exit_code_of(error: Exception) -> int:
     help=f"Where agents live.  [env: FSM_AGENT_STORE; else pyproject.toml, else {DEFAULT_STORE}]",
 )
 @click.option("--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", show_default=True, help="Which agents of it.")
-@click.option("--by", metavar="NAME", help="Who speaks.  [default: your login name]")
+@click.option("--by", type=text, metavar="NAME", help="Who speaks.  [default: your login name]")
 @click.option("--module", "modules", multiple=True, metavar="MODULE", help="Allow the actions of a module; repeatable.")
 @click.option(
     "--model",
