@@ -46,6 +46,7 @@ class Settings:
     given_model: str | None = None
     #: whether tables show ids whole
     wide: bool = False
+    debug: bool = False
 
     @cached_property
     def project(self) -> Project:

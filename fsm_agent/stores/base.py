@@ -18,6 +18,7 @@ from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.user import UserRecord
@@ -39,6 +40,11 @@ class Store(ABC):
     #: Whether an event loop must run wherever a verb is called. A store that says no has verbs that come back without
     #: one, and that call ``eventloop.reach`` before they have to wait.
     needs_loop: bool = True
+    #: Whether ``record_attempt`` takes a ``problem``. A store that was written before there was one is not given any:
+    #: then nobody can look up why an action is tried again.
+    keeps_problems: bool = False
+    #: Whether what agents say is sealed, so that it belongs into no log either.
+    is_sealed: bool = False
 
     @classmethod
     @abstractmethod
@@ -116,10 +122,19 @@ class Store(ABC):
 
     @abstractmethod
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         """Note failed attempts and the time of the next under the present activation; the version stays. With
-        ``children``, note that as well: the activation that has children who are not joined, 0 for none.
+        ``children``, note that as well: the activation that has children who are not joined, 0 for none. With
+        ``problem``, note as well why the last attempt failed; without, what is noted of that stays, and is forgiven
+        where a running agent has no failed ``attempts``. ``Head.tried`` is the head after it.
 
         Raises ``Conflict`` if the epoch is no longer this one.
         """
