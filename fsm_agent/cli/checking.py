@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.check import check_workflow
+from fsm_agent.check import behaviour_findings
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
 from fsm_agent.cli.sheet import visible
@@ -57,7 +57,7 @@ def _inspect(path: Path, actions: Actions) -> list[Finding]:
     def check(workflow: Workflow) -> list[Finding]:
         known, unfound = _looked_up(workflow, actions)
         tools, no_tools = _tools(workflow, actions)
-        return check_workflow(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
+        return behaviour_findings(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
 
     return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
 
