@@ -164,7 +164,7 @@ states:
 @pytest.mark.parametrize(
     ("then", "why"),
     [
-        ("final: true, output: {all: '[data.text, data.text, data.text]'}", "all would weigh 1.2 kB, and 1kB are"),
+        ("final: true, output: {all: '[data.text, data.text, data.text]'}", "all would weigh 1.2 kB of 1.2 kB in all, and 1kB are"),
         ("ask: {prompt: '{{ data.text }}{{ data.text }}{{ data.text }}', events: [done]}, on: {done: failed}",
          "the question would weigh 1.2 kB, and 1kB are"),
     ],
@@ -190,7 +190,7 @@ async def test_arguments_of_an_action_are_bounded_too() -> None:
         agent = await runner.send("a", "go")
         assert agent.status is Status.PARKED
         assert agent.error is not None
-        assert "all would weigh 1.2 kB, and 1kB are allowed" in agent.error["message"]
+        assert "all would weigh 1.2 kB of 1.2 kB in all, and 1kB are allowed" in agent.error["message"]
 
 
 @on_loop

@@ -102,6 +102,8 @@ def take(
             asks_anew = moved.asked is not head.asked
     else:
         moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
+    if moved.asked is not None or moved.output is not None:
+        require_room(program, moved)
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     if program.has_progress:
@@ -120,6 +122,15 @@ def admit(live: Live, delta: Delta, view: Mapping[str, Json]) -> None:
     program = live.program
     live.data_bytes = program.data_limit.admitted(live.data_bytes, delta, live.folded.values, view)
     program.data_rules.check(delta, view)
+
+
+def require_room(program: Program, moved: Head) -> None:
+    """Raises ``DataTooLarge`` if what a head keeps besides the data is too heavy. A history is told again without this:
+    the settings may have said something else then."""
+    if moved.asked is not None:
+        program.data_limit.require_of("the question", moved.asked.prompt)
+    if moved.output:
+        program.data_limit.require(moved.output)
 
 
 def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:

@@ -123,14 +123,16 @@ class Program:
     def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
         """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
         an action may change what it is given."""
-        return {name: own(self._result(name, value, None, scene), name) for name, value in values.items()}
+        return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
     def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
         """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
         if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
             return written
-        return self.entry_values(state.with_, scene) if state.with_ else {}
+        arguments = self.entry_values(state.with_, scene) if state.with_ else {}
+        self.data_limit.require(arguments)
+        return arguments
 
     def has_children(self, state: str) -> bool:
         """Whether child agents do the work of a state."""
@@ -174,7 +176,7 @@ class Program:
     def _told(self, text: str | None, scene: Scene) -> Json:
         """A value for people to look at: where it cannot be computed, or be kept, there is none."""
         try:
-            return self._result("progress", text, None, scene)
+            return DEFAULT_LIMIT.require_of("progress", self._value(text, None, scene))
         except (ExpressionFailed, DataTooLarge):
             return None
 
@@ -183,7 +185,6 @@ class Program:
         if state.ask is None:
             return None
         prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
-        self.data_limit.require_of("the question", prompt)
         return Asked(prompt, self._addressees(state.ask.to, scene), id=version)
 
     def _addressees(self, to: str | None, scene: Scene) -> tuple[str, ...]:
