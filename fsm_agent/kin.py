@@ -132,9 +132,9 @@ class Kin:
             above = await self._store.head(parent.id)
             if above.activation != parent.activation or above.status is not Status.RUNNING:
                 return True
+            above = await without_orphan(self._store, above, await self._store.now())
             if await self._is_left(above, parent):
                 return True
-            above = await without_orphan(self._store, above, await self._store.now())
             if above.lease is not None:
                 return False
             await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)
