@@ -8,9 +8,9 @@ whose precondition is a compare-and-set, so a verb either happens whole or raise
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
@@ -21,10 +21,8 @@ from fsm_agent.message import Message
 from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
+from fsm_agent.stores import paging
 from fsm_agent.user import UserRecord
-
-#: how many are read at once where all are looked at
-PAGE_OF_IDS: Final = 1_000
 
 
 class Store(ABC):
@@ -181,28 +179,12 @@ class Store(ABC):
     ) -> Page:
         """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
         A store that has only ``list`` looks through all agents for it."""
-        if len(statuses) <= 1:
-            return await self.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
-        found: list[Head] = []
-        while True:
-            page = await self.list(workflow=workflow, limit=PAGE_OF_IDS, after=after)
-            found += [head for head in page.heads if head.status in statuses]
-            if len(found) > limit:
-                return Page(tuple(found[:limit]), found[limit - 1].id)
-            if page.next is None:
-                return Page(tuple(found), None)
-            after = page.next
+        return await paging.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a
         store that need not read heads for that does it in its own way."""
-        found: list[str] = []
-        after, is_more = None, True
-        while is_more and len(found) < limit:
-            page = await self.list(limit=PAGE_OF_IDS, after=after)
-            found += ids_with([head.id for head in page.heads], part)
-            after, is_more = page.next, page.next is not None
-        return found[:limit]
+        return await paging.find_ids(self, part, limit=limit)
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
@@ -303,11 +285,6 @@ class Store(ABC):
 def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
     """The refusal of a compare-and-set; with equal versions it was the epoch, the lease, a key or the queue."""
     return Conflict(agent_id, expected, actual if actual != expected else None)
-
-
-def ids_with(ids: Iterable[str], part: str) -> list[str]:
-    """Those that begin or end with ``part``."""
-    return [agent_id for agent_id in ids if agent_id.startswith(part) or agent_id.endswith(part)]
 
 
 def definition_missing(url: str, definition_hash: str) -> StoreCorrupt:

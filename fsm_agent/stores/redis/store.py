@@ -19,8 +19,9 @@ from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import PAGE_OF_IDS, definition_missing, ids_with
+from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.paging import PAGE_OF_IDS, ids_with
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of

@@ -1,0 +1,48 @@
+"""What a store that has only ``list`` does to answer other questions: it looks at every agent, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.record import Page
+
+if TYPE_CHECKING:
+    from fsm_agent.stores.base import Store
+
+#: how many are read at once
+PAGE_OF_IDS: Final = 1_000
+
+
+async def list_in(
+    store: Store, statuses: Collection[Status], *, workflow: str | None, limit: int, after: str | None
+) -> Page:
+    """``Store.list_in``: one status is a question for ``list``, several are looked for."""
+    if len(statuses) <= 1:
+        return await store.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
+    found: list[Head] = []
+    while True:
+        page = await store.list(workflow=workflow, limit=PAGE_OF_IDS, after=after)
+        found += [head for head in page.heads if head.status in statuses]
+        if len(found) > limit:
+            return Page(tuple(found[:limit]), found[limit - 1].id)
+        if page.next is None:
+            return Page(tuple(found), None)
+        after = page.next
+
+
+async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
+    """``Store.find_ids``."""
+    found: list[str] = []
+    after, is_more = None, True
+    while is_more and len(found) < limit:
+        page = await store.list(limit=PAGE_OF_IDS, after=after)
+        found += ids_with([head.id for head in page.heads], part)
+        after, is_more = page.next, page.next is not None
+    return found[:limit]
+
+
+def ids_with(ids: Iterable[str], part: str) -> list[str]:
+    """Those that begin or end with ``part``."""
+    return [agent_id for agent_id in ids if agent_id.startswith(part) or agent_id.endswith(part)]
