@@ -42,7 +42,9 @@ MOST_LISTED = 1_000
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
 @click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
 @click.pass_obj
-def list_agents(settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, **order: Any) -> None:
+def list_agents(
+    settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
+) -> None:
     """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
     from fsm_agent import listing
 
@@ -50,8 +52,7 @@ def list_agents(settings: Settings, /, *, statuses: tuple[str, ...], waiting: bo
     wanted = [Status(status) for status in statuses]
 
     async def read(store: Store) -> AgentPage:
-        start = await place_in_list(store, order["after"])
-        return await pages(store, wanted, **{**order, "after": start})
+        return await pages(store, wanted, after=await place_in_list(store, after), **order)
 
     page = look(settings, read)
     output.show(settings, page.to_json(), lambda: [table(page.agents)])

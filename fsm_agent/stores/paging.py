@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.record import Page
+from fsm_agent.stores.ids import ids_with
 
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
 #: how many are read at once
-PAGE_OF_IDS: Final = 1_000
+PAGE: Final = 1_000
 
 
 async def list_in(
@@ -23,7 +24,7 @@ async def list_in(
         return await store.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
     found: list[Head] = []
     while True:
-        page = await store.list(workflow=workflow, limit=PAGE_OF_IDS, after=after)
+        page = await store.list(workflow=workflow, limit=PAGE, after=after)
         found += [head for head in page.heads if head.status in statuses]
         if len(found) > limit:
             return Page(tuple(found[:limit]), found[limit - 1].id)
@@ -37,12 +38,7 @@ async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
     found: list[str] = []
     after, is_more = None, True
     while is_more and len(found) < limit:
-        page = await store.list(limit=PAGE_OF_IDS, after=after)
+        page = await store.list(limit=PAGE, after=after)
         found += ids_with([head.id for head in page.heads], part)
         after, is_more = page.next, page.next is not None
     return found[:limit]
-
-
-def ids_with(ids: Iterable[str], part: str) -> list[str]:
-    """Those that begin or end with ``part``."""
-    return [agent_id for agent_id in ids if agent_id.startswith(part) or agent_id.endswith(part)]

@@ -21,7 +21,8 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.paging import PAGE_OF_IDS, ids_with
+from fsm_agent.stores.ids import ids_with
+from fsm_agent.stores.paging import PAGE
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -187,10 +188,10 @@ class RedisStore(RedisTalk):
         ids: list[str] = []
         while len(found) < limit:
             after = ids[-1] if ids else None
-            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE_OF_IDS)
-            ids = redis_index.ids_of(await self._look(*commands), PAGE_OF_IDS)
+            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE)
             found += ids_with(ids, part)
-            if len(ids) < PAGE_OF_IDS:
+            if len(ids) < PAGE:
                 break
         return found[:limit]
 
