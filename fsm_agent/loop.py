@@ -187,10 +187,8 @@ class EffectLoop:
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
             case ask.Interrupt(agent_id, epoch):
                 return self._hands.interrupt(agent_id, epoch)
-            case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms, children):
-                return await self._store.record_attempt(
-                    agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
-                )
+            case ask.RecordAttempt():
+                return await self._record_attempt(effect)
             case ask.ReadUser(name):
                 return await self._store.user(name)
             case ask.Disband(agent_id, activation):
@@ -216,6 +214,13 @@ class EffectLoop:
                 return head
             case _:
                 assert_never(effect)
+
+    async def _record_attempt(self, noted: ask.RecordAttempt) -> None:
+        agent_id, epoch, attempts, retry_ms, children, problem = noted
+        why: dict[str, Any] = {"problem": problem} if problem and self._store.keeps_problems else {}
+        await self._store.record_attempt(
+            agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children, **why
+        )
 
     async def _commit(self, commit: Commit) -> Any:
         committed = await self._store.commit(commit)

@@ -164,8 +164,10 @@ states:
 @pytest.mark.parametrize(
     ("then", "why"),
     [
-        ("final: true, output: {all: '[data.text, data.text, data.text]'}",
-         "all would weigh 1.2 kB of 1.2 kB in all, and 1kB are"),
+        (
+            "final: true, output: {all: '[data.text, data.text, data.text]'}",
+            "all would weigh 1.2 kB of 1.2 kB in all, and 1kB are",
+        ),
         ("ask: {prompt: '{{ data.text }}{{ data.text }}{{ data.text }}', events: [done]}, on: {done: failed}",
          "the question would weigh 1.2 kB, and 1kB are"),
     ],

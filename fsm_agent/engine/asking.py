@@ -52,6 +52,7 @@ def waits(head: Head, step: Step) -> Head:
         activation=0,
         attempts=0,
         retry_ms=None,
+        problem=None,
         asked=Asked(facts["prompt"], tuple(facts["to"]), tuple(facts["events"]), step.version),
         is_exempt=False,
     )

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.data_limit import UNWEIGHED
 from fsm_agent.decision import Changes, Move, Scene
@@ -16,6 +16,7 @@ from fsm_agent.engine.questions import kept_or_renewed
 from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.problem import Problem
 from fsm_agent.record import Said
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 from fsm_agent.tuples import from_fields
@@ -165,7 +166,7 @@ def stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool =
         is_exempt=False,
         unfolded=unfolded,
     )
-    return head._replace(status=Status.WAITING, activation=0, attempts=0, retry_ms=None) if is_done else head
+    return head._replace(status=WAITING, activation=0, attempts=0, retry_ms=None, problem=None) if is_done else head
 
 
 def enter(
@@ -202,7 +203,7 @@ def _rearmed(live: Live, move: Move, fired: ArmedTimer | None) -> tuple[ArmedTim
 
 def _why_failed(event: Event) -> Problem | None:
     if event.name in ("error", "timeout"):
-        return Problem(event.payload["type"], event.payload["message"])
+        return Problem(event.payload["type"], event.payload["message"], place=event.payload.get("place", ""))
     return None
 
 

@@ -21,6 +21,7 @@ FsmAgentError
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentAmbiguous         a part of an id that several agents have
 │   ├── AgentErased            it served somebody who is forgotten
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
@@ -67,6 +68,7 @@ Each message is one sentence that says what happened, where, and what is allowed
 """
 
 from fsm_agent.errors.agents import (
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -138,6 +140,7 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentAmbiguous",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 class UnknownEvent(Refused):
     def __init__(self, event: str, known: Collection[str]) -> None:
+        self.event, self.allowed = event, tuple(known)
         super().__init__(f"unknown event {event!r}{did_you_mean(event, known)}; this workflow has {listed(known)}")
 
 
@@ -35,7 +36,8 @@ class GuardsRefused(Refused):
 
 class PayloadInvalid(Refused):
     def __init__(self, event: str, problems: Iterable[str]) -> None:
-        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(problems)}")
+        self.event, self.problems = event, tuple(problems)
+        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(self.problems)}")
 
 
 class DataInvalid(Refused):
@@ -112,7 +114,8 @@ def _asked_now(now: Asked | None, state: str, status: str) -> str:
 
 class AnswerUnclear(Refused):
     def __init__(self, agent_id: str, state: str, events: Iterable[str]) -> None:
-        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(events)}: say which")
+        self.allowed = tuple(events)
+        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(self.allowed)}: say which")
 
 
 class LimitExceeded(Refused):
