@@ -71,7 +71,7 @@ def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signa
     known = {name: actions.signature(name) or Signature() for name in bare}
     unfound: dict[str, str] = {}
     for name in named:
-        if ":" in name:
+        if ":" in name or (actions.unread and name not in known):
             try:
                 known[name] = actions.find(name).signature
             except ActionError as error:
