@@ -29,6 +29,7 @@ from .evidence import (
     keys,
     steps,
 )
+from .visits import BROKEN_VISITS, a_child, claimed, forgotten, of_visits, shortened, sound_visits, two_holders
 
 QUEUED = Queued(1, Event("note", {"token": "q"}, key="q"), 2)
 
@@ -136,6 +137,7 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "agents_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
     "definitions_stay": lambda: evidence(an_entry("create", facts={"definition": errand(2).hash}, reply={"epoch": 1})),
     "errors_are_ours": lambda: evidence(an_entry("get", "broken", reply={"type": "KeyError", "why": "'x'"})),
+    **BROKEN_VISITS,
 }
 
 
@@ -183,6 +185,28 @@ def test_a_history_that_makes_no_sense_breaks_a_rule_and_no_program() -> None:
     senseless = replace(kept, dossier=kept.dossier._replace(steps=history))
     [sentence] = broken(evidence(kept=senseless))["history_folds_to_the_data"]
     assert sentence == "what is there makes no sense: KeyError('nowhere')"
+
+
+def test_sound_visits_break_no_rule_and_are_seen_to_hold() -> None:
+    assert broken(sound_visits()) == {}
+    assert broken(of_visits(kept=shortened())) == {}
+
+
+def test_the_dead_and_the_lapsed_may_be_taken_from() -> None:
+    assert broken(two_holders(last_ns=4)) == {}
+    assert broken(of_visits(claimed(5, left_ms=-1))) == {}
+
+
+def test_a_child_is_over_in_the_end() -> None:
+    assert broken(of_visits(kept=a_child(Status.DONE))) == {}
+    assert set(broken(of_visits(kept=a_child(Status.WAITING)))) == {"children_are_joined_whole"}
+
+
+def test_a_forgetting_that_left_somebody_promises_nothing_yet() -> None:
+    left = forgotten()._replace(reply={"erased": 1, "left": ["visit-w-2"]})
+    said = BROKEN_VISITS["what_was_forgotten_is_nowhere"]()
+    entries = [left if entry.verb == "forget" else entry for entry in said.lives[0].entries]
+    assert broken(replace(said, lives=(said.lives[0]._replace(entries=tuple(entries)),))) == {}
 
 
 def test_a_verdict_says_who_and_where() -> None:

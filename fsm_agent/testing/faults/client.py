@@ -12,18 +12,15 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Agent, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.runner import Runner
 from fsm_agent.step import Step
+from fsm_agent.testing.faults.caller import Caller
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.errand import VERSIONS, World, errand
 from fsm_agent.testing.faults.journal import Journal
-from fsm_agent.testing.faults.store import outcome_of
 
 #: After so many steps an agent is stopped, and another takes its place.
 _LONGEST: Final = 250
-#: How long nobody tries again who was told that the store does not answer.
-_BREATH_S: Final = 0.05
 
 
 class Said(NamedTuple):
@@ -64,6 +61,9 @@ class Client:
     doubtful: deque[Said] = field(default_factory=deque)
     _said: deque[Said] = field(default_factory=lambda: deque(maxlen=30))
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._caller = Caller(self.journal)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Until it is stopped, or ended."""
@@ -197,20 +197,7 @@ class Client:
         work: Callable[[], Awaitable[Any]],
         told: Callable[[Any], dict[str, Any]] | None = None,
     ) -> Any:
-        """Await a call, noted before and after; ``None`` if it was refused or failed."""
-        number = self.journal.invoked(verb, facts)
-        try:
-            reply = await work()
-        except Exception as error:
-            why = {"type": type(error).__name__, "why": str(error)}
-            self.journal.returned(number, verb, outcome_of(error), why)
-            if not isinstance(error, FsmAgentError):
-                raise
-            if isinstance(error, StoreError):
-                await asyncio.sleep(_BREATH_S)
-            return None
-        self.journal.returned(number, verb, "ok", (told or _told)(reply))
-        return reply
+        return await self._caller.called(verb, facts, work, told or _told)
 
 
 def _told(agent: Agent) -> dict[str, Any]:
