@@ -78,10 +78,24 @@ def moved_on() -> list[object]:
         a_commit(2, at=10),
         a_claim(2, at=20, writer="v"),
         a_commit(3, at=30, epoch=2, given=2, writer="v"),
-        an_entry("get", at=40, reply={"version": 3, "state": "idle", "workflow_version": 1, "digest": DATA_AT_3}),
+        an_entry(
+            "get",
+            at=40,
+            reply={"version": 3, "state": "idle", "workflow_version": 1, "digest": DATA_AT_3, "asked": None},
+        ),
         an_entry("history", at=40, reply={"version": 4, "digest": digest_of_steps(steps())[3]}),
         an_end(at=5),
     ]
+
+
+def answered(question: int, asked: object = (3, "Go on after 2?")) -> Evidence:
+    """An agent asks from version 2 on, and anew from version 3 on, since the data changed; the answer is version 4."""
+    asking = a_step(2, "ask", to="asking", source="idle", entered=1)
+    history = [*steps(1), asking, a_step(3, to="asking"), a_step(4, "reply", source="asking", entered=1)]
+    facts = {"event": "reply", "token": "t4", "key": None, "drive": True, "question": question}
+    answer = an_entry("answer", facts=facts, reply={"delivery": "applied", "version": 4})
+    seen = {"version": 3, "state": "asking", "workflow_version": 1, "digest": DATA_AT_3, "asked": asked and list(asked)}  # type: ignore[call-overload]
+    return evidence(answer, an_entry("get", reply=seen), kept=an_agent(history))
 
 
 DATA_AT_3 = digest_of_values({"log": ["t2", "t3"], "worked": 0, "sums": {}, "receipt": None})
@@ -137,6 +151,8 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "agents_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
     "definitions_stay": lambda: evidence(an_entry("create", facts={"definition": errand(2).hash}, reply={"epoch": 1})),
     "errors_are_ours": lambda: evidence(an_entry("get", "broken", reply={"type": "KeyError", "why": "'x'"})),
+    "answers_reach_their_question": lambda: answered(2),
+    "questions_are_asked_as_things_stand": lambda: answered(3, (2, "Go on after 1?")),
     **BROKEN_VISITS,
 }
 
@@ -190,6 +206,10 @@ def test_a_history_that_makes_no_sense_breaks_a_rule_and_no_program() -> None:
 def test_sound_visits_break_no_rule_and_are_seen_to_hold() -> None:
     assert broken(sound_visits()) == {}
     assert broken(of_visits(kept=shortened())) == {}
+
+
+def test_an_answer_to_what_is_asked_is_sound() -> None:
+    assert broken(answered(3)) == {}
 
 
 def test_the_dead_and_the_lapsed_may_be_taken_from() -> None:

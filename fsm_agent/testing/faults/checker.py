@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from fsm_agent.testing.faults import rules_answers as answers
 from fsm_agent.testing.faults import rules_driving as driving
 from fsm_agent.testing.faults import rules_events as events
 from fsm_agent.testing.faults import rules_history as history
@@ -42,6 +43,10 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         events.repeats_get_the_first_outcome,
         upkeep.nothing_happens_twice_to_them,
         upkeep.acknowledged_keys_lead_there,
+    ),
+    "an answer belongs to the question it was given to": (
+        answers.answers_reach_their_question,
+        answers.questions_are_asked_as_things_stand,
     ),
     "no silent loss": (
         events.acknowledged_events_are_there,

@@ -39,13 +39,15 @@ class Place:
     number: int
     generation: int = 0
     version: int = 0
+    #: the id of the last question that was read
+    question: int | None = None
 
     @property
     def agent(self) -> str:
         return f"agent-{self.number}-{self.generation}"
 
     def next(self) -> None:
-        self.generation, self.version = self.generation + 1, 0
+        self.generation, self.version, self.question = self.generation + 1, 0, None
 
 
 @dataclass
@@ -127,9 +129,13 @@ class Client:
         return bool(facts["drive"])
 
     async def _answer(self, place: Place) -> None:
+        """The question that was read last, which others may have answered meanwhile; or whatever is asked."""
+        if self.chance.random() < 0.5:
+            await self._look(place)
         token = self._token()
-        facts = {"agent": place.agent, "event": "reply", "token": token, "key": token}
-        work = partial(self.runner.answer, place.agent, {"token": token}, key=token)
+        question = place.question if self.chance.random() < 0.8 else None
+        facts = {"agent": place.agent, "event": "reply", "token": token, "key": token, "question": question}
+        work = partial(self.runner.answer, place.agent, {"token": token}, key=token, question=question)
         self._follow(place, await self._called("answer", facts, work))
 
     async def _share(self, place: Place) -> None:
@@ -187,6 +193,8 @@ class Client:
         if agent is None or agent.id != place.agent:
             return
         place.version = agent.version
+        if agent.question is not None:
+            place.question = agent.question.id
         if agent.status in ENDED:
             place.next()
 
@@ -206,7 +214,8 @@ def _told(agent: Agent) -> dict[str, Any]:
 
 def _seen(agent: Agent) -> dict[str, Any]:
     seen = {"version": agent.version, "state": agent.state, "workflow_version": agent.workflow_version}
-    return {**seen, "digest": digest_of_values(agent.data)}
+    asked = agent.question and [agent.question.id, agent.question.prompt]
+    return {**seen, "digest": digest_of_values(agent.data), "asked": asked}
 
 
 def _read(steps: list[Step]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ REQUIRED: Final = (
     "duplicates refused",
     "conflicts",
     "effects recorded",
+    "questions closed",
     "children joined",
     "merges",
     "rewinds",
@@ -84,6 +85,7 @@ def _tally_calls(total: Counter[str], life: Life) -> None:
                 total["unknown outcomes asked again"] += _is_asked_again(entry)
                 total["duplicates refused"] += entry.is_ok and entry.reply["delivery"] == "duplicate"
                 total["duplicates refused"] += entry.reply.get("type") == "KeyReuse"
+                total["questions closed"] += entry.reply.get("type") == "QuestionClosed"
             case "commit":
                 total["steps"] += entry.is_ok
                 total["conflicts"] += entry.reply.get("type") == "Conflict"
