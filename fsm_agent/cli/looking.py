@@ -3,46 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
-from fsm_agent.cli.children import children_blocks, children_json
+from fsm_agent.cli.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
-from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
+from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table, inbox_table
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
-from fsm_agent.jsontypes import Json
-from fsm_agent.reader import Children, read_agent, read_children, read_workflow
+from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
-from fsm_agent.step import iso
+from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
+from fsm_agent.summary import AgentPage
 from fsm_agent.workflow import Workflow
 
 MOST_LISTED = 1_000
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only those.")
-@click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([str(status) for status in Status]),
+    multiple=True,
+    help="Only those; repeatable.",
+)
+@click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
+@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
-@click.option("--after", metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
 @click.pass_obj
-def list_agents(settings: Settings, *, status: str | None, workflow: str | None, limit: int, after: str | None) -> None:
-    """List agents in order of their ids, which is by age unless you named them."""
-    kind = Status(status) if status else None
-    page = look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
-    document = {"agents": [_entry(head) for head in page.heads], "next": page.next}
-    output.show(settings, document, lambda: [agents_table(page.heads)])
+def list_agents(
+    settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
+) -> None:
+    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    from fsm_agent import listing
+
+    pages, table = (listing.list_waiting, inbox_table) if waiting else (listing.list_agents, agents_table)
+    wanted = [Status(status) for status in statuses]
+
+    async def read(store: Store) -> AgentPage:
+        return await pages(store, wanted, after=await place_in_list(store, after), **order)
+
+    page = look(settings, read)
+    output.show(settings, page.to_json(), lambda: [table(page.agents)])
     if page.next and not settings.json:
-        output.say(f"there are more: `{settings.command('list', '--after', page.next)}`")
+        words = [word for status in statuses for word in ("--status", status)]
+        words += ["--workflow", order["workflow"]] if order["workflow"] else []
+        words += ["--waiting"] if waiting else []
+        output.say(f"there are more: `{settings.command('list', *words, '--after', page.next)}`")
 
 
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
 @click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
 @click.pass_obj
 def show(settings: Settings, agent_id: str, at: int | None) -> None:
@@ -58,48 +79,39 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 
 
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
 @click.pass_obj
 def history(settings: Settings, agent_id: str) -> None:
     """Show every step of an agent, the first first."""
-    steps = look(settings, lambda store: store.history(agent_id))
+    agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
     output.show(settings, document, lambda: [history_table(steps)])
 
 
+async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
+    agent_id = await whole_id(store, part)
+    return agent_id, await store.history(agent_id)
+
+
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
 @click.pass_obj
 def effects(settings: Settings, agent_id: str) -> None:
     """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
     head, entries = look(settings, lambda store: _with_effects(store, agent_id))
-    document = {"id": agent_id, "effects": [effect_json(entry) for entry in entries]}
+    document = {"id": head.id, "effects": [effect_json(entry) for entry in entries]}
     output.show(settings, document, lambda: effects_blocks(settings, head, entries))
 
 
-async def _with_effects(store: Store, agent_id: str) -> tuple[Head, Sequence[EffectEntry]]:
+async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectEntry]]:
+    agent_id = await whole_id(store, part)
     return await store.head(agent_id), await store.effects(agent_id)
 
 
-async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Children | None]:
+async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | None]:
     """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
-    head = await store.head(agent_id)
+    head = await store.head(await whole_id(store, part))
     workflow = await read_workflow(store, head.definition)
-    return await read_agent(store, agent_id), workflow, await read_children(store, head)
-
-
-def _entry(head: Head) -> dict[str, Json]:
-    """An agent in a list: what is known without reading its data."""
-    return {
-        "id": head.id,
-        "workflow": head.workflow,
-        "workflow_version": head.workflow_version,
-        "state": head.state,
-        "status": str(head.status),
-        "version": head.version,
-        "created_at": iso(head.created_ms),
-        "updated_at": iso(head.updated_ms),
-        "progress": head.progress.to_json() if head.progress else None,
-    }
+    return await read_agent(store, head.id), workflow, await read_family(store, head)

@@ -11,6 +11,7 @@ import click
 from fsm_agent import eventloop
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.portraits import agent_blocks, agents_table
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
@@ -39,6 +40,10 @@ class Session:
         with self.progress:
             return await call
 
+    async def whole_id(self, part: str) -> str:
+        """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+        return await whole_id(self.runner.store, part)
+
     async def definition(self, agent_id: str) -> Workflow:
         """The workflow to which an agent is pinned."""
         head = await self.runner.store.head(agent_id)
@@ -63,7 +68,8 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     if seen.status is Status.RUNNING:
         return f"{stands}, and `{settings.command('resume', seen.id)}` goes on"
     if seen.asked is not None:
-        return f"{stands}, and `{settings.command('answer', seen.id)}` answers its question later"
+        question = ["--question", str(seen.asked.id)] if seen.asked.id else []
+        return f"{stands}, and `{settings.command('answer', seen.id, *question)}` answers its question later"
     return f"{stands}, and it is {seen.status}"
 
 

@@ -3,6 +3,7 @@
 FsmAgentError
 ├── WorkflowInvalid            a declaration has mistakes; carries all of them
 ├── Refused                    nothing happened, and the sender can do something about it
+│   ├── ArgumentInvalid        a value of the wrong type, or half of a character
 │   ├── UnknownEvent           no such event in the workflow
 │   ├── IllegalEvent           the table has no transition for it here
 │   ├── GuardsRefused          it has, and every guard said no
@@ -11,6 +12,7 @@ FsmAgentError
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
+│   ├── QuestionClosed         the question that is answered is not asked any more
 │   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
@@ -18,6 +20,7 @@ FsmAgentError
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentAmbiguous         a part of an id that several agents have
 │   ├── AgentErased            it served somebody who is forgotten
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
@@ -29,6 +32,7 @@ FsmAgentError
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
+│   ├── DataModelMissing       an allowed module has no such class for data
 │   ├── HttpFailed             a request was not answered as expected
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
@@ -63,6 +67,7 @@ Each message is one sentence that says what happened, where, and what is allowed
 """
 
 from fsm_agent.errors.agents import (
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -87,6 +92,7 @@ from fsm_agent.errors.events import (
     NotAddressee,
     NotAsked,
     PayloadInvalid,
+    QuestionClosed,
     UnknownEvent,
 )
 from fsm_agent.errors.models import (
@@ -100,7 +106,7 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
     KeyInvalid,
@@ -115,6 +121,7 @@ from fsm_agent.errors.work import (
     ActionError,
     ActionMissing,
     ChildFailed,
+    DataModelMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectUnclear,
@@ -131,14 +138,17 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentAmbiguous",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "ArgumentInvalid",
     "BudgetExceeded",
     "ChildFailed",
     "Conflict",
     "DataInvalid",
+    "DataModelMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
@@ -173,6 +183,7 @@ __all__ = [
     "NotParked",
     "OtherWorkflow",
     "PayloadInvalid",
+    "QuestionClosed",
     "Refused",
     "RenderFailed",
     "RoundsExceeded",

@@ -6,7 +6,7 @@ without a BEGIN; why a compare-and-set found nothing is asked afterwards. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from psycopg.errors import UniqueViolation
@@ -166,23 +166,23 @@ class PostgresStore(PostgresTalk):
     async def held_here(self, host: str) -> Sequence[Head]:
         return [self._seen(row) for row in await self._read(queries.HELD, {"host": kept(host)})]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        query = queries.list_query(by_status=status is not None, by_workflow=workflow is not None)
+        numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
+        query = queries.list_query(numbers, by_workflow=workflow is not None)
         row = {
-            "status": codec.status_number(status) if status else None,
+            "status": numbers[0] if numbers else None,
             "workflow": kept(workflow),
             "after": kept(after or ""),
             "limit": limit + 1,
         }
         heads = tuple(self._seen(found) for found in await self._read(query, row))
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        row = {"part": kept(part), "limit": limit}
+        return [agent_id for (agent_id,) in await self._read(queries.FIND_IDS, row)]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})

@@ -7,7 +7,7 @@ writes is the compare-and-set. How much of what was acknowledged a power loss ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Self
 
 from fsm_agent.agent import Head, Status
@@ -18,8 +18,9 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing
+from fsm_agent.stores.base import PAGE, definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.ids import ids_with
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -155,25 +156,33 @@ class RedisStore(RedisTalk):
         heads = await self._heads([member.rpartition("\0")[2] for member in members])
         return [head for head in heads if head.lease and head.lease.holder.host == host]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
+        wanted = frozenset(statuses or Status)
         found: list[Head] = []
         while len(found) <= limit:
             missing = limit + 1 - len(found)
-            commands = redis_index.listings(self._units.space.listed, status, workflow, after, missing)
+            commands = redis_index.listings(self._units.space.listed, wanted, workflow, after, missing)
             ids = redis_index.ids_of(await self._look(*commands), missing)
             heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
-            found += [head for head in heads if status in {None, head.status} and workflow in {None, head.workflow}]
+            found += [head for head in heads if head.status in wanted and workflow in {None, head.workflow}]
             if len(ids) < missing:
                 return Page(tuple(found), None)
             after = ids[-1]
         return Page(tuple(found[:limit]), found[limit - 1].id)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        ids: list[str] = []
+        while len(found) < limit:
+            after = ids[-1] if ids else None
+            commands = redis_index.listings(self._units.space.listed, list(Status), None, after, PAGE)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE)
+            found += ids_with(ids, part)
+            if len(ids) < PAGE:
+                break
+        return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)

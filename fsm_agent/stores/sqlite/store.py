@@ -7,7 +7,7 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Self, TypeVar
@@ -43,8 +43,13 @@ ORDER BY wake_ms LIMIT ?
 """
 _LIST: Final = f"""
 {units.SELECT_HEAD}
-WHERE namespace = ?1 AND id > ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR name = ?4)
+WHERE namespace = ?1 AND id > ?2 AND (?3 = 0 OR (?3 >> status) & 1) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
+"""
+_FIND_IDS: Final = """
+SELECT id FROM agents
+WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
+ORDER BY id LIMIT ?4
 """
 
 
@@ -168,19 +173,18 @@ class SqliteStore(Store):
             query = f"{units.SELECT_HEAD} WHERE namespace = ? AND host = ?"
             return [self._seen(row) for row in rows(self._db, query, self._space, host)]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        number = codec.status_number(status) if status else None
+        wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
-            found = rows(self._db, _LIST, self._space, after or "", number, workflow, limit + 1)
+            found = rows(self._db, _LIST, self._space, after or "", wanted, workflow, limit + 1)
             heads = tuple(self._seen(row) for row in found)
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        with self._translated():
+            return [row[0] for row in rows(self._db, _FIND_IDS, self._space, part, len(part), limit)]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
