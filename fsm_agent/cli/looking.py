@@ -10,6 +10,7 @@ import click
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.changes import change_blocks
 from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
@@ -80,14 +81,15 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 
 @click.command()
 @click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
-def history(settings: Settings, agent_id: str) -> None:
+def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
     """Show every step of an agent, the first first."""
     agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
-    output.show(settings, document, lambda: [history_table(steps)])
+    output.show(settings, document, lambda: change_blocks(steps) if changes else [history_table(steps)])
 
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
