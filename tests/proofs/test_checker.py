@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fsm_agent.agent import ArmedTimer, Status
+from fsm_agent.question import Asked
 from fsm_agent.step import Delta, Event, KeyOutcome, Queued
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
@@ -63,7 +64,8 @@ def timer(at_ms: int, *, again: bool = False) -> Evidence:
     history = [*steps(1), entered, fired]
     if again:
         history.append(fired._replace(version=4))
-    return evidence(kept=an_agent(history))
+    asked = Asked(f"Go on after {len(history) - 1}?", id=len(history))  # since each of these steps notes something
+    return evidence(kept=an_agent(history, head={"asked": asked}))
 
 
 def moved_on() -> list[object]:

@@ -123,6 +123,8 @@ class _Watch(logging.Handler):
         self._journal = journal
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "action", "") == "action_failed":  # as its world has it
+            return
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, Gone):
             self._journal.noted("broken", {"why": f"{record.getMessage()}: {error!r}"})
