@@ -47,7 +47,7 @@ def nothing_happens_twice_to_them(evidence: Evidence) -> Verdicts:
         found = Counter(
             (step.event, token)
             for step in kept.steps
-            if (token := _token(step.payload)) and step.kind is not StepKind.PARKED
+            if (token := _token(step.payload)) and step.event != "heard" and step.kind is not StepKind.PARKED
         )
         for (event, token), times in found.items():
             yield None if times == 1 else f"{event} {token} happened {times} times to {agent}"
