@@ -23,7 +23,7 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.masking import without_secrets
 
 _OURS: Final = str(Path(__file__).parent) + os.sep
-_PASSAGES: Final = frozenset({"performing.py", "attempting.py", "threads.py"})
+_PASSAGES: Final = frozenset({"performing.py", "attempting.py", "cancellation.py", "threads.py"})
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 _PROJECT_FILE: Final = "pyproject.toml"
 _LONGEST_MESSAGE: Final = 2_000
