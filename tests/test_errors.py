@@ -10,6 +10,7 @@ import pytest
 from fsm_agent import errors
 from fsm_agent.errors import (
     ActionMissing,
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -230,6 +231,14 @@ SENTENCES = [
         HistoryBroken("a-1", 2, KeyError("lost")),
         "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
         "with its history",
+    ),
+    (
+        AgentAmbiguous("c5a87f", ["a-c5a87f", "c5a87f-b"]),
+        "several agents have an id that begins or ends with 'c5a87f': a-c5a87f, c5a87f-b; write more of it",
+    ),
+    (
+        AgentAmbiguous("c5a87f", ["a-c5a87f"], are_all=False),
+        "several agents have an id that begins or ends with 'c5a87f': a-c5a87f and others; write more of it",
     ),
     (
         OtherWorkflow("a-1", "trip", "order"),

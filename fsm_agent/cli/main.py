@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 from io import TextIOWrapper
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -18,6 +18,9 @@ from fsm_agent.cli.project import DEFAULT_STORE
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED: Final = 130
 
@@ -115,6 +118,15 @@ class CommandLine(click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}{did_you_mean(args[0], _ENTRIES)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands are offered without importing them."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found = [(name, entry) for name, entry in _ENTRIES.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=entry.sentence) for name, entry in found]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for heading, entries in COMMANDS.items():
             with formatter.section(heading):
@@ -189,6 +201,7 @@ def _global_options() -> list[str]:
     help="The model that is asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--wide", is_flag=True, help="Show ids whole in tables.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 @click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
 @click.pass_context
@@ -201,6 +214,7 @@ def main(
     modules: tuple[str, ...],
     model: str | None,
     as_json: bool,
+    wide: bool,
     debug: bool,
 ) -> None:
     """Agents as explicit state machines: declared, checked, durable, drawn.
@@ -214,4 +228,4 @@ def main(
         import logging
 
         logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model)
+    ctx.obj = Settings(store, namespace, by, modules, as_json, model, wide)

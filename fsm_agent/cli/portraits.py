@@ -112,7 +112,7 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
         for agent in agents
     ]
     columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
-    return _telling(Table(columns, rows, "there are no such agents"), "progress")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
 
 
 def inbox_table(agents: Iterable[AgentSummary]) -> Table:
@@ -129,7 +129,9 @@ def inbox_table(agents: Iterable[AgentSummary]) -> Table:
         for agent in agents
         if agent.question is not None
     ]
-    return Table(("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything")
+    return Table(
+        ("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything", names_agents=True
+    )
 
 
 def short_line(text: str) -> str:

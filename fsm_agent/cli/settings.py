@@ -44,6 +44,8 @@ class Settings:
     given_modules: tuple[str, ...] = ()
     json: bool = False
     given_model: str | None = None
+    #: whether tables show ids whole
+    wide: bool = False
 
     @cached_property
     def project(self) -> Project:

@@ -20,6 +20,7 @@ FsmAgentError
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentAmbiguous         a part of an id that several agents have
 │   ├── AgentErased            it served somebody who is forgotten
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
@@ -66,6 +67,7 @@ Each message is one sentence that says what happened, where, and what is allowed
 """
 
 from fsm_agent.errors.agents import (
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -136,6 +138,7 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentAmbiguous",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",

@@ -20,10 +20,11 @@ from fsm_agent.lease import Lease
 from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
+from fsm_agent.stores.ids import ids_with
 from fsm_agent.user import UserRecord
 
-#: how many heads are read at once where all are looked through
-_PAGE: Final = 500
+#: how many are read at once where all are looked through
+PAGE: Final = 500
 
 
 class Store(ABC):
@@ -172,13 +173,24 @@ class Store(ABC):
             return await self.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
         found: list[Head] = []
         while True:
-            page = await self.list(workflow=workflow, limit=_PAGE, after=after)
+            page = await self.list(workflow=workflow, limit=PAGE, after=after)
             found += [head for head in page.heads if head.status in statuses]
             if len(found) > limit:
                 return Page(tuple(found[:limit]), found[limit - 1].id)
             if page.next is None:
                 return Page(tuple(found), None)
             after = page.next
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a
+        store that need not read heads for that does it in its own way."""
+        found: list[str] = []
+        after, is_more = None, True
+        while is_more and len(found) < limit:
+            page = await self.list(limit=PAGE, after=after)
+            found += ids_with([head.id for head in page.heads], part)
+            after, is_more = page.next, page.next is not None
+        return found[:limit]
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
