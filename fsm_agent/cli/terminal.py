@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table as Grid
@@ -44,7 +44,8 @@ def inked(ink: Ink) -> Text:
 def _drawn(block: Block) -> RenderableType:
     match block:
         case Facts():
-            return Padding(_facts(block), (1, 0, 0, 1))
+            title = [Text(block.title, "bold")] if block.title else []
+            return Padding(Group(*title, _facts(block)), (1, 0, 0, 1))
         case Table(_, (), empty):
             return Padding(Text(empty, "dim"), (1, 0, 0, 1))
         case Table():
@@ -67,8 +68,7 @@ def _framed(title: str, text: str, footer: str) -> RenderableType:
 
 
 def _facts(facts: Facts) -> Grid:
-    grid = Grid(box=None, show_header=False, padding=(0, 2, 0, 0), title_justify="left", title_style="bold")
-    grid.title = facts.title or None
+    grid = Grid(box=None, show_header=False, padding=(0, 2, 0, 0))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, ink in facts.rows:
