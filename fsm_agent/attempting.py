@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
@@ -37,12 +38,15 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
     )
 
 
-def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
+def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
     context = context_of(effect, action.mode, outside, surroundings)
+    work: Coroutine[Any, Any, Any]
     match action.mode:
         case Mode.ASYNC:
-            work: Awaitable[Any] = action.function(context, **effect.arguments)
+            work = action.function(context, **effect.arguments)
+            if type(work) is not CoroutineType:
+                work = awaited(work)
         case Mode.INLINE:
             work = _inline(action, context, effect.arguments)
         case Mode.THREAD:  # cancelling lets it go on, and nobody will see its result
@@ -78,7 +82,7 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
 
 def failure_of(
     effect: Act,
-    error: Exception,
+    error: BaseException,
     now_ms: int,
     duration_ms: int,
     *,
@@ -91,7 +95,8 @@ def failure_of(
     from fsm_agent.tracebacks import Discretion, message_of, place_of
 
     discretion = Discretion(is_sealed, variables)
-    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    types = known or (BaseException.__name__,)
     failed = Failed(
         types,
         message_of(error, discretion) or types[0],
@@ -106,7 +111,7 @@ def failure_of(
     return failed
 
 
-def _log(effect: Act, error: Exception, place: str, discretion: Discretion) -> None:
+def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) -> None:
     """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
     from fsm_agent.tracebacks import said_of, trace_of
 
@@ -121,7 +126,7 @@ def _log(effect: Act, error: Exception, place: str, discretion: Discretion) -> N
     )
 
 
-def _wanted_delay(error: Exception) -> int:
+def _wanted_delay(error: BaseException) -> int:
     """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)

@@ -48,14 +48,15 @@ OPEN: Final = Discretion()
 
 def place_of(error: BaseException) -> str:
     """``file:line`` where it happened: of the frames the innermost that is the user's, else a library's, else ours.
-    Empty where none is: an error of ours says itself what is wrong, and our line would say nothing more."""
+    Of what it comes from, if it has none. Empty where nobody knows: an error of ours says itself what is wrong, and our
+    line would say nothing more."""
     frames = [(file, line) for file, line in _frames(error.__traceback__) if not file.startswith("<")]
     is_told = isinstance(error, FsmAgentError | CancelledError)
     for is_near in (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work):
         for file, line in reversed(frames):
             if is_near(file):
                 return f"{shown_path(file)}:{line}"
-    return ""
+    return "" if error.__cause__ is None or is_told else place_of(error.__cause__)
 
 
 def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:

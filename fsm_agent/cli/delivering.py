@@ -17,7 +17,7 @@ from fsm_agent.cli.values import payload_of
 from fsm_agent.errors import LeaseHeld, NotAddressee
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.processes import this_host
+from fsm_agent.processes import is_alive
 from fsm_agent.question import Question
 from fsm_agent.step import moment
 from fsm_agent.wording import listed
@@ -121,13 +121,16 @@ async def unpark(session: Session, agent_id: str, way: Mapping[str, Any]) -> Age
 
 
 async def resume(session: Session, agent_id: str) -> Agent:
-    """Drive an agent on. Of a process on another host nothing is known but its lease, so that is waited for."""
+    """Drive an agent on. Of a process on another host, or in another container, nothing is known but its lease, so that
+    is waited for."""
     try:
         return await session.follow(session.runner.resume(agent_id))
     except LeaseHeld as held:
-        if held.lease.holder.host == this_host():
+        holder_lives = is_alive(held.lease.holder)
+        if holder_lives:
             raise
-        await _outwait(session, agent_id, held.lease)
+        if holder_lives is None:
+            await _outwait(session, agent_id, held.lease)
     return await session.follow(session.runner.resume(agent_id))
 
 
