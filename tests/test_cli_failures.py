@@ -57,7 +57,7 @@ def test_an_error_is_shown_with_its_place_and_the_history_says_why(shop: Shop) -
     place = f"shop_actions.py:{line_of(shop, 'may not be sent')}"
     assert facts(failed.out, "error") == ["ValueError this may not be sent", f"at {place}"]
     shown = shop("history", "one").out
-    assert "ValueError: this may not be sent (shop_actions.p…" in shown
+    assert "ValueError: this may not be sent (shop_actions.py…" in shown
     assert facts(shown, "why") == [f"4 ValueError: this may not be sent ({place})"]
 
 
