@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import ENDED, Agent, Head
+from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.session import Desk, Flow, open_agent
@@ -38,12 +40,19 @@ class EffectLoop:
     """Performs the flows of one runner: store, clock, actions, leases."""
 
     def __init__(
-        self, store: Store, actions: Actions, hands: Hands, *, observe: Callable[[Head], None] | None = None
+        self,
+        store: Store,
+        actions: Actions,
+        hands: Hands,
+        *,
+        observe: Callable[[Head], None] | None = None,
+        data_limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
         self._store = store
         self._actions = actions
         self._hands = hands
         self._observe = observe
+        self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions that the store is known to keep
@@ -72,14 +81,15 @@ class EffectLoop:
     def _compile(self, workflow: Workflow) -> Program:
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
+        build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
         if not workflow.model:
-            return Program(workflow, signature=self._actions.signature)
+            return build()
         model = self._model(workflow)
         if model is not None:
-            return Program(workflow, signature=self._actions.signature, model=model_rule(model.model_validate))
+            return build(model=model_rule(model.model_validate))
         note = model_changed(workflow)
         logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
-        return Program(workflow, signature=self._actions.signature, model_note=note)
+        return build(model_note=note)
 
     def _model(self, workflow: Workflow) -> Any:
         """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the

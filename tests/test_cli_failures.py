@@ -43,9 +43,10 @@ def test_the_list_says_it_too(shop: Shop) -> None:
     retrying(shop)
     shop.order("two", item="bomb")
     shop("answer", "two", "--event", "approve")
-    one, two = facts(shop("list").out, "errors")
-    assert re.fullmatch(r"one ConnectionError: no line; attempt 2, in (59 min \d+ s|1 h)", one)
-    assert two == "two ValueError: this may not be sent"
+    heading, one, two = shop("list").out.split("\n\n")[1].splitlines()
+    assert heading.split() == ["ID", "ERROR"]
+    assert re.fullmatch(r"one  ConnectionError: no line; attempt 2, in (59 min \d+ s|1 h)", one)
+    assert two == "two  ValueError: this may not be sent"
     first, second = shop("list", "--json").json["agents"]
     assert (first["error"], first["retry"]["attempt"], second["retry"]) == (None, 2, None)
     assert second["error"]["place"] == f"shop_actions.py:{line_of(shop, 'may not be sent')}"

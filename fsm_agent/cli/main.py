@@ -9,7 +9,7 @@ import importlib
 import sys
 from collections.abc import Mapping
 from io import TextIOWrapper
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
@@ -21,6 +21,9 @@ from fsm_agent.cli.project import DEFAULT_STORE
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED: Final = 130
 
@@ -121,6 +124,15 @@ class CommandLine(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         return name, command and taking_globals(command, self.params), rest
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands are offered without importing them."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found = [(name, entry) for name, entry in _ENTRIES.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=entry.sentence) for name, entry in found]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for heading, entries in COMMANDS.items():
             with formatter.section(heading):
@@ -196,6 +208,7 @@ def exit_code_of(error: Exception) -> int:
     help="The model that is asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--wide", is_flag=True, help="Show ids whole in tables.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 @click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
 @click.pass_context
@@ -208,6 +221,7 @@ def main(
     modules: tuple[str, ...],
     model: str | None,
     as_json: bool,
+    wide: bool,
     debug: bool,
 ) -> None:
     """Agents as explicit state machines: declared, checked, durable, drawn.
@@ -219,4 +233,4 @@ def main(
         ctx.exit(2)
     if debug:
         show_log(ctx)
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model, debug)
+    ctx.obj = Settings(store, namespace, by, modules, as_json, model, wide, debug)

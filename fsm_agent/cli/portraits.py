@@ -105,8 +105,8 @@ def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
     """Agents in a table, and below it why some of them failed, are parked or are tried again."""
     agents = list(agents)
     yield agents_table(agents)
-    if rows := [(agent.id, Ink(text, Tone.BAD)) for agent in agents if (text := trouble(agent))]:
-        yield Facts("errors", rows)
+    if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
+        yield Table(("id", "error"), rows, "", names_agents=True)
 
 
 def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
@@ -124,7 +124,7 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
         for agent in agents
     ]
     columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
-    return _telling(Table(columns, rows, "there are no such agents"), "progress")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
 
 
 def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
@@ -141,7 +141,8 @@ def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
         for agent in agents
         if agent.question is not None
     ]
-    return [Table(("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything")]
+    columns = ("id", "workflow", "question", "asks", "for", "until")
+    return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
 
 
 def short_line(text: str) -> str:

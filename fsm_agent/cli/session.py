@@ -11,6 +11,7 @@ import click
 from fsm_agent import eventloop
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.portraits import agent_blocks, agents_blocks
 from fsm_agent.cli.problems import error_json
@@ -41,6 +42,10 @@ class Session:
         """Await a call of the runner while the live line shows how it goes."""
         with self.progress:
             return await call
+
+    async def whole_id(self, part: str) -> str:
+        """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+        return await whole_id(self.runner.store, part)
 
     async def definition(self, agent_id: str) -> Workflow:
         """The workflow to which an agent is pinned."""

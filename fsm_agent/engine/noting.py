@@ -54,6 +54,7 @@ def remembered(live: Live, notes: Notes) -> UserRecord | None:
         return None
     live.program.user_rules.check(delta, notes.user.plain())
     record = notes.record
+    live.program.data_limit.require({f"user.{name}": value for name, value in notes.user.plain().items()})
     return record._replace(version=record.version + 1, values=_changed(notes, delta), updated_ms=live.now_ms)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fsm_agent.errors.roots import Refused
-from fsm_agent.wording import did_you_mean, listed, shortened
+from fsm_agent.wording import byte_count, did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
     from fsm_agent.question import Asked
@@ -44,6 +44,15 @@ class DataInvalid(Refused):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(f"the data is wrong: {'; '.join(self.problems)}")
+
+
+class DataTooLarge(DataInvalid):
+    """``field`` is the heaviest of what was written. The figures are bytes of JSON; ``limit`` is as it was written."""
+
+    def __init__(self, field: str, weight: int, whole: int, limit: str) -> None:
+        self.field, self.weight = field, weight
+        sum_ = "" if whole == weight else f" of {byte_count(whole)} in all"
+        super().__init__([f"{field} would weigh {byte_count(weight)}{sum_}, and {limit} are allowed (limits.data)"])
 
 
 class ExpressionFailed(Refused):

@@ -190,6 +190,10 @@ class PostgresStore(PostgresTalk):
         heads = tuple(self._seen(found) for found in await self._read(query, row))
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
 
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        row = {"part": kept(part), "limit": limit}
+        return [agent_id for (agent_id,) in await self._read(queries.FIND_IDS, row)]
+
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})
         return steps_of(text)

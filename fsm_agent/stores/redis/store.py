@@ -21,6 +21,8 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.ids import ids_with
+from fsm_agent.stores.paging import PAGE
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -180,6 +182,18 @@ class RedisStore(RedisTalk):
                 return Page(tuple(found), None)
             after = ids[-1]
         return Page(tuple(found[:limit]), found[limit - 1].id)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        ids: list[str] = []
+        while len(found) < limit:
+            after = ids[-1] if ids else None
+            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE)
+            found += ids_with(ids, part)
+            if len(ids) < PAGE:
+                break
+        return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)

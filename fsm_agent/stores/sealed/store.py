@@ -149,6 +149,9 @@ class SealedStore(Store):
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
 
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        return await self._store.find_ids(part, limit=limit)
+
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         kept = await self._store.history(agent_id, after=after, limit=limit)
         return [self._words.open_step(agent_id, step) for step in kept]

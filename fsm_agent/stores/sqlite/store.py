@@ -47,6 +47,11 @@ _LIST: Final = f"""
 WHERE namespace = ?1 AND id > ?2 AND (?3 = 0 OR (?3 >> status) & 1) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
 """
+_FIND_IDS: Final = """
+SELECT id FROM agents
+WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
+ORDER BY id LIMIT ?4
+"""
 
 
 class SqliteStore(Store):
@@ -183,6 +188,10 @@ class SqliteStore(Store):
             found = rows(self._db, _LIST, self._space, after or "", wanted, workflow, limit + 1)
             heads = tuple(self._seen(row) for row in found)
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        with self._translated():
+            return [row[0] for row in rows(self._db, _FIND_IDS, self._space, part, len(part), limit)]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:

@@ -152,6 +152,9 @@ class TieredStore(Store):
         page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(awake(head) for head in page.heads), page.next)
 
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        return await self._warm.find_ids(part, limit=limit)
+
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))
 
