@@ -133,7 +133,7 @@ class Performing:
             if not work.own:
                 await self._cancelled(shift)
         except SystemExit as error:
-            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from None
+            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from error
         except GeneratorExit:
             if shift.is_running:
                 raise RuntimeError(f"action {do!r} raised GeneratorExit") from None

@@ -295,6 +295,16 @@ def test_causes_that_go_round_have_an_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert trace_of(one).count("ValueError") == 2
+    assert place_of(one) == ""
+
+
+@on_loop
+async def test_an_action_that_ends_the_process_is_told_where() -> None:
+    @action(name="work")
+    async def leaving(ctx: Context) -> str:
+        sys.exit(3)  # the exit
+
+    assert (await failed(leaving)).error["place"] == f"{HERE}:{line_of('# the exit')}"  # type: ignore[index]
 
 
 class Shy(Exception):

@@ -13,7 +13,7 @@ from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
-from fsm_agent.cli.portraits import agent_blocks, agents_table
+from fsm_agent.cli.portraits import agent_blocks, agents_blocks
 from fsm_agent.cli.problems import error_json
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
@@ -105,7 +105,7 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
     document: dict[str, Json] = {"agents": [agent.to_json() for agent in agents]}
     if refusals:
         document["errors"] = [error_json(refusal, str(refusal)) for refusal in refusals]
-    output.show(settings, document, lambda: [agents_table(agents)])
+    output.show(settings, document, lambda: agents_blocks(agents))
     for refusal in refusals:
         output.complain(str(refusal))
     codes = [EXIT_CODES[agent.status] for agent in agents if agent.status in EXIT_CODES]
