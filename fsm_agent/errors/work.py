@@ -16,10 +16,13 @@ class ActionError(FsmAgentError):
 
 
 class ActionMissing(ActionError):
-    def __init__(self, name: str, known: Collection[str]) -> None:
+    """``unread`` are sentences that say of allowed modules why they cannot be imported."""
+
+    def __init__(self, name: str, known: Collection[str], unread: Collection[str] = ()) -> None:
         known = sorted(known)
-        have = f"there are {listed(known)}" if known else f"no module is allowed that has one: {_TO_ALLOW}"
-        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
+        have = [f"there are {listed(known)}"] if known else []
+        have = [*have, *unread] or [f"no module is allowed that has one: {_TO_ALLOW}"]
+        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {'; '.join(have)}")
 
 
 class ModuleNotAllowed(ActionError):
