@@ -4,10 +4,11 @@ should be answered."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 from fsm_agent.agent import Head, Status
-from fsm_agent.errors import AgentNotFound
+from fsm_agent.errors import AgentNotFound, KeyMissing
 from fsm_agent.portrait import error_of, question_of, trying
 from fsm_agent.question import Question
 from fsm_agent.reader import numbered, read_workflow
@@ -81,7 +82,9 @@ async def _question(store: Store, head: Head, known: dict[str, Workflow]) -> Que
         return None
     if head.definition not in known:
         known[head.definition] = await read_workflow(store, head.definition)
-    return question_of(known[head.definition], await numbered(store, head))
+    with suppress(KeyMissing):  # one that does not open keeps no other from being listed
+        head = await numbered(store, head)
+    return question_of(known[head.definition], head)
 
 
 def _summary(head: Head, question: Question | None) -> AgentSummary:
