@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 
 from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.stores.urls import TORN, is_torn
 
 #: How long a server may take to accept a connection.
 CONNECT_S: Final = 5.0
@@ -26,13 +27,16 @@ class Address(NamedTuple):
 def address_of(scheme: str, rest: str) -> Address:
     """Raises ``StoreUrlInvalid``. Connects to nothing."""
     try:
+        if is_torn(rest):
+            raise ValueError(TORN)
         options: dict[str, Any] = {**parse_url(f"{scheme.removeprefix('redis+')}://{rest}")}
         shown = _shown(scheme, rest)
         kind = options.pop("connection_class", Connection)
         settled = {**_SETTLED, **options, "decode_responses": True, "encoding_errors": "surrogatepass"}
         kind(**settled)
     except (ValueError, TypeError) as error:
-        raise StoreUrlInvalid(f"a {scheme}:// URL is wrong ({_reason(error)}): {_HOW_TO}") from error
+        how = f"a {scheme}:// URL is wrong ({_reason(error)}): {_HOW_TO}"
+        raise StoreUrlInvalid(how) from None  # the error may show a password
     return Address(shown, lambda: kind(**settled))
 
 
@@ -61,7 +65,7 @@ def _reason(error: Exception) -> str:
         case TypeError():
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             return f"it has the unknown option {unknown[1]!r}" if unknown else "it has an odd option"
-        case _ if str(error).startswith("it"):
+        case _ if str(error).startswith("it") or str(error) == TORN:
             return str(error)
         case _:
             return "it cannot be read"

@@ -62,7 +62,7 @@ class SqliteStore(Store):
         clock: Callable[[], int] | None = None,
         patience_ms: int = 10_000,
     ) -> None:
-        self.url = f"sqlite:///{os.fspath(path)}"
+        self.url = _shown(f"sqlite:///{os.fspath(path)}")
         self.namespace = namespace
         self._space = "" if namespace == units.DEFAULT else namespace
         self._path = os.path.join(os.getcwd(), path)
@@ -81,6 +81,7 @@ class SqliteStore(Store):
             raise StoreUrlInvalid(f"the store {path!r} is a folder, and a database is a file: name one in it")
         folder, name = os.path.split(path)
         if not os.path.isdir(folder or "."):
+            folder, name = os.path.split(_shown(path))
             raise StoreUrlInvalid(f"the folder {folder!r} of the store {name!r} does not exist: make it")
         return cls(path, namespace=namespace, clock=clock)
 
@@ -246,14 +247,14 @@ class SqliteStore(Store):
         try:
             return await self._writer.write(unit)
         except apsw.Error as error:
-            raise store_error(error, self._path) from error
+            raise store_error(error, _shown(self._path)) from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except apsw.Error as error:
-            raise store_error(error, self._path) from error
+            raise store_error(error, _shown(self._path)) from error
 
     @contextmanager
     def _one_view(self) -> Iterator[Connection]:
@@ -267,7 +268,7 @@ class SqliteStore(Store):
                 if db.in_transaction:  # an I/O error may have ended it
                     db.at_hand.execute("COMMIT")
         except apsw.Error as error:
-            raise store_error(error, self._path) from error
+            raise store_error(error, _shown(self._path)) from error
 
     def _definition(self, definition_hash: str) -> str | None:
         with self._translated():
@@ -283,3 +284,12 @@ class SqliteStore(Store):
         head = units.kept_of(row).head
         self._clock.seen(head.updated_ms)
         return head
+
+
+def _shown(path: str) -> str:
+    """A path, or the URL of a file, as it may be shown: somebody may have meant another kind of store."""
+    if "@" not in path:
+        return path
+    from fsm_agent.stores.urls import without_password
+
+    return without_password(path)
