@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreUnavailable
+from fsm_agent.errors import AgentDamaged, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.keeping import Housekeeper
 from fsm_agent.processes import is_alive, this_host
 from fsm_agent.retention import Retention
@@ -40,6 +40,8 @@ class Worker:
         self._driven: dict[str, asyncio.Task[None]] = {}
         #: agents that could not be driven
         self._stuck: set[str] = set()
+        #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
+        self._said: dict[str | None, str] = {}
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
@@ -80,13 +82,24 @@ class Worker:
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def _sweep_safely(self) -> None:
-        """A store that is gone for a while stops no worker; one that is damaged does."""
+        """A store that is gone for a while stops no worker, and neither do agents that are damaged; a store that is
+        damaged as a whole does."""
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
             await self._housekeeper.turn()
-        except StoreUnavailable as error:
-            logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
+        except (StoreUnavailable, AgentDamaged) as error:
+            if self._is_news(None, str(error)):
+                what = "a part was left out" if isinstance(error, AgentDamaged) else "the store does not answer"
+                logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
+        else:
+            self._said.pop(None, None)
+
+    def _is_news(self, agent_id: str | None, sentence: str) -> bool:
+        """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and
+        again."""
+        was, self._said[agent_id] = self._said.get(agent_id), sentence
+        return was != sentence
 
     def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:
         self._driven.pop(agent_id, None)
@@ -95,17 +108,20 @@ class Worker:
         async with self._free:
             try:
                 await self._runner.resume(agent_id, stay=False)
+                self._said.pop(agent_id, None)
             except LeaseHeld:
                 self._stuck.add(agent_id)
                 logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
             except FsmAgentError as error:
                 self._stuck.add(agent_id)
-                facts = {"action": "drive_failed", "agent_id": agent_id}
-                logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
-            except Exception:
+                if self._is_news(agent_id, str(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
+            except Exception as error:
                 self._stuck.add(agent_id)
-                facts = {"action": "drive_failed", "agent_id": agent_id}
-                logger.exception("agent %s could not be driven", agent_id, extra=facts)
+                if self._is_news(agent_id, repr(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.exception("agent %s could not be driven", agent_id, extra=facts)
 
 
 def _is_orphan(head: Head) -> bool:

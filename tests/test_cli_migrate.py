@@ -147,7 +147,7 @@ def test_a_definition_that_the_store_has_lost_is_told_in_one_sentence_and_nothin
     shop: Shop, newer: str
 ) -> None:
     with apsw.Connection(str(shop.folder / "fsm-agent.db")) as db:
-        db.execute("DELETE FROM workflows")
+        db.execute("DELETE FROM definitions")
     db.close()
     before = kept(shop)
     done = shop("migrate", newer, "one", "--apply")

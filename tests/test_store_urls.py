@@ -14,7 +14,6 @@ from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import BACKENDS, Backend, open_store, without_password
 from tests.shop import Shop
 
-
 KNOWN = ", ".join("tiered:" if scheme == "tiered" else f"{scheme}://" for scheme in BACKENDS)
 
 
@@ -188,7 +187,7 @@ def test_a_missing_driver_is_named_by_the_extra_that_installs_it(monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://ana:s3cret@host/name", "postgresql://host?password=s3cret", "redis:/s3cret@h"]
+    "url", ["redis://ana:s3cret@host/name", "postgresql://host?password=s3cret", "redis:/:s3cret@h"]
 )
 def test_the_command_line_shows_no_password_in_any_of_its_outputs(url: str, shop: Shop) -> None:
     for words in (["list"], ["--json", "list"], ["--debug", "list"], ["worker", "--once"]):

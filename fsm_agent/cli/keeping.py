@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from fsm_agent.cli import house, output
+from fsm_agent.cli.looking import say_left_out
 from fsm_agent.cli.settings import Settings
 from fsm_agent.retention import read_history
 from fsm_agent.state import Duration
@@ -48,6 +49,7 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
     most = None if agent_ids else top
     weighed = _with_store(settings, lambda store: weigh(store, agent_ids, workflow=workflow, top=most))
     output.show(settings, weighed.to_json(), lambda: house.weights(weighed))
+    say_left_out(settings, weighed.damaged)
 
 
 @click.command()

@@ -12,10 +12,12 @@ from fsm_agent.cli.children import children_blocks, children_json
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
 from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.sheet import visible
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import Children, read_agent, read_children, read_workflow
+from fsm_agent.record import Damage
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import iso
@@ -35,8 +37,10 @@ def list_agents(settings: Settings, *, status: str | None, workflow: str | None,
     """List agents in order of their ids, which is by age unless you named them."""
     kind = Status(status) if status else None
     page = look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
-    document = {"agents": [_entry(head) for head in page.heads], "next": page.next}
+    damaged = [damage.to_json() for damage in page.damaged]
+    document = {"agents": [_entry(head) for head in page.heads], "next": page.next, "damaged": damaged}
     output.show(settings, document, lambda: [agents_table(page.heads)])
+    say_left_out(settings, page.damaged)
     if page.next and not settings.json:
         output.say(f"there are more: `{settings.command('list', '--after', page.next)}`")
 
@@ -88,6 +92,15 @@ async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Child
     head = await store.head(agent_id)
     workflow = await read_workflow(store, head.definition)
     return await read_agent(store, agent_id), workflow, await read_children(store, head)
+
+
+def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
+    """Name the agents that a list has left out."""
+    if damaged and not settings.json:
+        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        are = "is" if len(damaged) == 1 else "are"
+        count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
+        output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")
 
 
 def _entry(head: Head) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from fsm_agent.cli.portraits import agent_blocks, agents_table
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
 from fsm_agent.driver import run
-from fsm_agent.errors import Refused
+from fsm_agent.errors import AgentDamaged, Refused
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
 from fsm_agent.workflow import Workflow
@@ -88,7 +88,7 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
         for agent_id in agent_ids:
             try:
                 done.append(await work(session, agent_id))
-            except Refused as refusal:
+            except (Refused, AgentDamaged) as refusal:
                 refusals.append(str(refusal))
         return done
 

@@ -53,6 +53,7 @@ FsmAgentError
 │   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
+│   │   ├── AgentDamaged       one agent's rows, in one place
 │   │   └── HistoryBroken      steps that make no sense
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
@@ -102,6 +103,7 @@ from fsm_agent.errors.models import (
 )
 from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
+    AgentDamaged,
     HistoryBroken,
     KeyInvalid,
     KeyMissing,
@@ -131,6 +133,7 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentDamaged",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",

@@ -40,7 +40,7 @@ _START: Final = r"(?i)(?:[a-z]\w*:)?[a-z][\w+.-]*:/+|[a-z][\w+.-]*//+|/+"
 #: A comma that begins the second URL of a tiered store.
 _SECOND: Final = r"(?i),(?=[a-z][\w+.-]*:/)"
 #: An option that holds a secret, whatever a driver calls it; its value is all that stands before the next option.
-_SECRET_OPTION: Final = r"(?i)((?:^|[?&;\s])[^\s?&;=@/]*(?:pass|pwd|secret|token)[^\s?&;=@/,]*=)[^&]*"
+_HIDDEN_OPTION: Final = r"(?i)((?:^|[?&;\s])[^\s?&;=@/]*(?:pass|pwd|secret|token)[^\s?&;=@/,]*=)[^&]*"
 _HOST: Final = r"(?:\[[^\]/@]*\]|[^/?#@:,]*)(?::\d*)?"
 #: A place in which no password can stand: hosts with their ports, a path, options.
 _PLACE: Final = rf"{_HOST}(?:,{_HOST})*(?:/[^?#@]*)?(?:\?[^?&=@]+=[^&]*(?:&[^?&=@]+=[^&]*)*)?"
@@ -91,7 +91,7 @@ def without_password(url: str) -> str:
 
 def _masked(url: str) -> str:
     start = found[0] if (found := re.match(_START, url)) else ""
-    rest = re.sub(_SECRET_OPTION, r"\1***", url[len(start) :])
+    rest = re.sub(_HIDDEN_OPTION, r"\1***", url[len(start) :])
     if re.fullmatch(_PLACE, rest):
         return start + rest
     if found := re.fullmatch(f"([^/?#@:]*):[^/?#@]*@({_PLACE})", rest):

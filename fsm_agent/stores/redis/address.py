@@ -26,9 +26,9 @@ class Address(NamedTuple):
 
 def address_of(scheme: str, rest: str) -> Address:
     """Raises ``StoreUrlInvalid``. Connects to nothing."""
+    if is_torn(rest):
+        raise StoreUrlInvalid(f"a {scheme}:// URL is wrong ({TORN}): {_HOW_TO}")
     try:
-        if is_torn(rest):
-            raise ValueError(TORN)
         options: dict[str, Any] = {**parse_url(f"{scheme.removeprefix('redis+')}://{rest}")}
         shown = _shown(scheme, rest)
         kind = options.pop("connection_class", Connection)
@@ -65,7 +65,7 @@ def _reason(error: Exception) -> str:
         case TypeError():
             unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
             return f"it has the unknown option {unknown[1]!r}" if unknown else "it has an odd option"
-        case _ if str(error).startswith("it") or str(error) == TORN:
+        case _ if str(error).startswith("it"):
             return str(error)
         case _:
             return "it cannot be read"

@@ -135,7 +135,7 @@ class SealedStore(Store):
         after: str | None = None,
     ) -> Page:
         page = await self._store.list(status=status, workflow=workflow, limit=limit, after=after)
-        return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
+        return page._replace(heads=tuple(self._words.open_listed(head) for head in page.heads))
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         kept = await self._store.history(agent_id, after=after, limit=limit)

@@ -12,7 +12,7 @@ from itertools import islice, takewhile
 from typing import Final, TypeVar
 
 from fsm_agent.agent import ENDED, Head, Status
-from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Dossier
 from fsm_agent.stores.base import Store, moved_on
@@ -64,6 +64,8 @@ class Moves:
         self._warm, self._cold = tiers.warm, tiers.cold
         #: who may become ripe, as far as this process has moved them: id -> since when
         self._watched: dict[str, int] = {}
+        #: why agents could not be archived, as it was last said
+        self._told: dict[str, str] = {}
         #: how far the walk through everybody has come
         self._after: str | None = None
 
@@ -81,7 +83,10 @@ class Moves:
         self._after = page.next
         heads = [head for head in page.heads if not is_stub(head)]
         for agent_id in self._watched_since(now_ms - min(self._tiers.idle_ms, self._tiers.ended_ms)):
-            head = await found(self._warm.head(agent_id))
+            try:
+                head = await found(self._warm.head(agent_id))
+            except AgentDamaged:  # the walk finds it, too
+                head = None
             if head is None or is_stub(head):
                 del self._watched[agent_id]
             else:
@@ -120,8 +125,18 @@ class Moves:
             await self._warm.adopt(stub_of(dossier), replaces=dossier.head)
         except (Conflict, AgentNotFound, AgentExists):
             return False
+        except StoreCorrupt as error:  # it is one agent's, and keeps no other from its turn
+            self._complain(agent_id, error)
+            return False
         logger.info("agent archived", extra={"action": "agent_archived", "agent_id": agent_id})
         return True
+
+    def _complain(self, agent_id: str, error: StoreCorrupt) -> None:
+        """Say once for each reason why an agent stays where it is."""
+        if self._told.get(agent_id) != str(error):
+            self._told[agent_id] = str(error)
+            facts = {"action": "archive_failed", "agent_id": agent_id}
+            logger.warning("agent %s is not archived: %s", agent_id, error, extra=facts)
 
     async def _copy(self, dossier: Dossier) -> None:
         """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises

@@ -145,7 +145,7 @@ class TieredStore(Store):
         after: str | None = None,
     ) -> Page:
         page = await self._warm.list(status=status, workflow=workflow, limit=limit, after=after)
-        return Page(tuple(awake(head) for head in page.heads), page.next)
+        return page._replace(heads=tuple(awake(head) for head in page.heads))
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))
