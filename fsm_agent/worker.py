@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from fsm_agent.agent import Head
+from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.errors import AgentDamaged, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.keeping import Housekeeper
 from fsm_agent.processes import is_alive, this_host
@@ -23,6 +23,8 @@ from fsm_agent.runner import Runner
 logger = logging.getLogger("fsm_agent")
 
 _EVERY: Final = timedelta(seconds=1)
+#: how many agents are remembered that were driven lately
+_REMEMBERED: Final = 10_000
 
 
 class Worker:
@@ -42,6 +44,8 @@ class Worker:
         self._stuck: set[str] = set()
         #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
         self._said: dict[str | None, str] = {}
+        #: agents that rested after they were driven, and their versions then
+        self._rested: dict[str, int] = {}
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
@@ -95,6 +99,18 @@ class Worker:
         else:
             self._said.pop(None, None)
 
+    def _note_rest(self, agent: Agent) -> None:
+        """Put an agent off that is due, rests when it has been driven, and has taken no step by that: its row says that
+        it has work, and there is none. It would be driven again and again, at once."""
+        if len(self._rested) > _REMEMBERED:
+            self._rested.clear()
+        if agent.status is Status.RUNNING or self._rested.get(agent.id) != agent.version:
+            self._rested[agent.id] = agent.version
+            return
+        self._stuck.add(agent.id)
+        facts = {"action": "drive_idle", "agent_id": agent.id}
+        logger.debug("agent %s was due, and has nothing to do", agent.id, extra=facts)
+
     def _is_news(self, agent_id: str | None, sentence: str) -> bool:
         """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and
         again."""
@@ -107,8 +123,9 @@ class Worker:
     async def _drive(self, agent_id: str) -> None:
         async with self._free:
             try:
-                await self._runner.resume(agent_id, stay=False)
+                agent = await self._runner.resume(agent_id, stay=False)
                 self._said.pop(agent_id, None)
+                self._note_rest(agent)
             except LeaseHeld:
                 self._stuck.add(agent_id)
                 logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})

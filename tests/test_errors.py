@@ -10,6 +10,7 @@ import pytest
 from fsm_agent import errors
 from fsm_agent.errors import (
     ActionMissing,
+    AgentDamaged,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -207,6 +208,10 @@ SENTENCES = [
     (
         VersionMissing("a-1", 2, 3, 4, is_forgotten=True),
         "version 2 of agent 'a-1' is forgotten, since its history was shortened; there are versions 3 to 4",
+    ),
+    (
+        AgentDamaged("a-1", "steps", "the step of version 3 is missing"),
+        "agent 'a-1' is damaged in steps: the step of version 3 is missing; `fsm-agent doctor` says what to do",
     ),
     (
         HistoryBroken("a-1", 2, KeyError("lost")),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
@@ -18,15 +18,19 @@ from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.user import UserRecord
+
+#: how many heads are read at once where all are looked through
+_PAGE: Final = 500
 
 
 class Store(ABC):
     """Where the agents of one namespace live.
 
-    Driver errors never escape: they become a ``StoreError``. Preconditions that do not hold raise a ``Refused``.
+    Driver errors never escape: they become a ``StoreError``. What is kept of one agent and cannot be read is an
+    ``AgentDamaged``, a history with a step missing included. Preconditions that do not hold raise a ``Refused``.
     After either nothing has changed. Every verb may be called from any task of the loop that opened the store.
     """
 
@@ -145,7 +149,8 @@ class Store(ABC):
 
     @abstractmethod
     async def held_here(self, host: str) -> Sequence[Head]:
-        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives."""
+        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
+        cannot be read are left out; ``due`` names them when their lease has run out."""
 
     @abstractmethod
     async def list(
@@ -156,7 +161,8 @@ class Store(ABC):
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Heads in order of id, after the id ``after``."""
+        """Heads in order of id, after the id ``after``. A head that cannot be read keeps no other from its place: it is
+        named in ``Page.damaged``, and counts for the ``limit``."""
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
@@ -235,6 +241,23 @@ class Store(ABC):
     @abstractmethod
     async def save_user(self, user: UserRecord) -> None:
         """Remember this of a user. Raises ``UserConflict`` unless the stored version is ``user.version - 1``."""
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        """Hashes of the definitions that are kept, in order, after the hash ``after``. A store without a verb of its
+        own names those that its agents are pinned to, for which it looks through all of them."""
+        hashes: set[str] = set()
+        page = await self.list(limit=_PAGE)
+        hashes.update(head.definition for head in page.heads)
+        while page.next is not None:
+            page = await self.list(limit=_PAGE, after=page.next)
+            hashes.update(head.definition for head in page.heads)
+        return sorted(each for each in hashes if after is None or each > after)[:limit]
+
+    async def inspect(self) -> Sequence[Damage]:
+        """What is wrong beneath the agents, where no other verb looks: rows of agents that are gone, indexes that leave
+        somebody out, values of another type than was written. Reads all there is, and changes nothing. A ``Damage`` of
+        no agent has an empty id. A store without a verb of its own finds nothing."""
+        return ()
 
     async def tend(self) -> int:
         """Do some of the work that can wait, if there is any; returns how many agents it was done for. Workers ask

@@ -80,10 +80,12 @@ def readable(rows: Iterable[T], read: Callable[[T], Head], damage: list[Damage])
             damage.append(damage_of(error))
 
 
-def check_record(record: Record, place: str, *, forgotten: int = 0) -> Record:
-    """The record, if its tail has every step after the snapshot. Raises ``AgentDamaged`` otherwise: a shorter tail
-    would be read as a shorter life."""
+def check_record(record: Record, place: str, *, queue: str, forgotten: int = 0) -> Record:
+    """The record, if its tail has every step after the snapshot, and its queue every event; raises ``AgentDamaged``
+    otherwise. A shorter tail would be read as a shorter life, and an event that is missing be waited for."""
     head, tail = record.head, record.tail
+    if head.queued != len(record.queue):
+        raise AgentDamaged(head.id, queue, f"{len(record.queue)} events are kept, and the head says {head.queued}")
     covered = max(record.snapshot.version if record.snapshot else 0, forgotten)
     missing = head.version - covered
     if missing > 0:

@@ -80,6 +80,12 @@ def lease_row(lease: Lease | None) -> LeaseRow:
     return (holder.host, holder.pid, holder.started_ms, lease.until_ms)
 
 
+def _lease_of(host: Any, pid: Any, started_ms: Any, until_ms: Any) -> Lease:
+    if (type(host), type(pid), type(started_ms), type(until_ms)) != (str, int, int, int):
+        raise TypeError("a lease is a host and three numbers")
+    return Lease(Holder(host, pid, started_ms), until_ms)
+
+
 #: of a ``PinRow``, a ``MovingRow`` and what always stands in a ``HeldRow``
 _TYPES: Final = (str, str, int, str, int, str, int, int, int, str, int, int)
 
@@ -101,7 +107,7 @@ def head_of(row: Sequence[Any]) -> Head:
         created_ms=created_ms,
         updated_ms=updated_ms,
         epoch=epoch,
-        lease=None if host is None else Lease(Holder(host, pid, started_ms), until_ms),
+        lease=None if host is pid is started_ms is until_ms is None else _lease_of(host, pid, started_ms, until_ms),
         queued=queued,
         **_of_cold(cold),
     )

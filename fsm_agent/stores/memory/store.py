@@ -97,7 +97,7 @@ class MemoryStore(Store):
                 queue=tuple(codec.queued_of(number, text) for number, text in kept.queue.items()),
                 outcome=KeyOutcome(*outcome) if outcome else None,
             )
-        return check_record(record, PLACE, forgotten=kept.forgotten)
+        return check_record(record, PLACE, queue=PLACE, forgotten=kept.forgotten)
 
     async def head(self, agent_id: str) -> Head:
         return self._readable(agent_id)
@@ -287,6 +287,13 @@ class MemoryStore(Store):
         row = codec.user_row(user)
         self._talks.check_user(user)
         self._talks.keep_user(user.name, row)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return sorted(each for each in self._definitions if each > (after or ""))[:limit]
+
+    async def inspect(self) -> Sequence[Damage]:
+        stray = {agent_id for agent_id, _ in self._starts.values()} - self._agents.keys()
+        return [Damage(each, PLACE, "a key leads to it, and there is no such agent") for each in sorted(stray)]
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""

@@ -47,7 +47,7 @@ def record_of(row: Row) -> Record:
         queue=part_of(head.id, "queue", _queue_of, queue),
         outcome=None if fingerprint is None else KeyOutcome(key_version, told(fingerprint)),
     )
-    return check_record(record, "history")
+    return check_record(record, "history", queue="queue")
 
 
 def dossier_of(row: Row) -> Dossier:

@@ -21,7 +21,7 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.postgres import queries, statements
+from fsm_agent.stores.postgres import inspecting, queries, statements
 from fsm_agent.stores.postgres import values as values_of
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
@@ -218,6 +218,13 @@ class PostgresStore(PostgresTalk):
                 raise definition_missing(self.url, dossier.head.definition)
             case Adoption.MOVED_ON if replaces is not None:
                 await self._refuse(replaces.id, replaces.version)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._names(inspecting.DEFINITIONS, limit, after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        found = [each for query in inspecting.CHECKS for each in await self._read(query, {})]
+        return [Damage(told(agent_id or ""), table, what) for agent_id, table, what in found]
 
     async def close(self) -> None:
         await self._pool.close()

@@ -36,7 +36,7 @@ def record_of(namespace: str, agent_id: str, told: Sequence[Any]) -> Record:
         queue=_part(agent_id, own.queue, rows.queue_of, queue),
         outcome=_part(agent_id, own.keys, rows.outcome_of, outcome) if outcome else None,
     )
-    return check_record(record, own.history)
+    return check_record(record, own.history, queue=own.queue)
 
 
 def head_of(namespace: str, agent_id: str, fields: Sequence[str]) -> Head:

@@ -17,13 +17,13 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.redis import index as redis_index
-from fsm_agent.stores.redis import reading, rows
+from fsm_agent.stores.redis import inspecting, reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
 from fsm_agent.stores.redis.opening import schema
@@ -202,6 +202,13 @@ class RedisStore(RedisTalk):
         expected = replaces.version if replaces else None
         call = self._units.adopting(dossier, replaces)
         await self._write(call, head.id, expected=expected, definition=head.definition)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        (hashes,) = await self._look(("HKEYS", self._units.space.workflows))
+        return sorted(each for each in hashes if each > (after or ""))[:limit]
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await inspecting.inspect(self._look, self.namespace)
 
     async def close(self) -> None:
         await self._server.close()

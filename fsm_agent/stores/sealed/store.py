@@ -15,7 +15,7 @@ from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, own_thread
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Said, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Said, Size
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.seal import Seal
@@ -210,6 +210,12 @@ class SealedStore(Store):
 
     async def save_user(self, user: UserRecord) -> None:
         await self._store.save_user(self._words.seal_user(user))
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._store.definitions(limit=limit, after=after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await self._store.inspect()
 
     async def tend(self) -> int:
         return await self._store.tend()

@@ -64,12 +64,13 @@ def held(db: Connection, namespace: str, seen: Seen, host: str) -> Sequence[Head
 
 
 def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str]:
-    """See ``Store.due``."""
+    """See ``Store.due``. Whoever has an id that is no text is left out: nobody could drive such an agent."""
     wanted = (namespace, now_ms, now_ms, limit)
     try:
         return [agent_id for (agent_id,) in rows(db, _DUE_AS_TEXT, *wanted)]
     except UnicodeDecodeError:
-        return [_text(each) for (each,) in rows(db, _DUE_AS_BYTES, *wanted)]
+        ids = [_text(each) for (each,) in rows(db, _DUE_AS_BYTES, *wanted)]
+        return [agent_id for agent_id in ids if agent_id.isascii() or _is_text(agent_id)]
 
 
 def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, damage: list[Damage]) -> list[Head]:
@@ -81,6 +82,10 @@ def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, 
         except UnicodeDecodeError as error:
             damage.append(damage_of(damaged(agent_id, "agents", error)))
     return heads
+
+
+def _is_text(agent_id: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in agent_id)
 
 
 def _text(kept: bytes) -> str:

@@ -21,9 +21,10 @@ from fsm_agent.stores.sqlite.units import Kept
 def history(db: Connection, known: Kept, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
     """Steps above a version; raises ``AgentDamaged`` where one is missing: the chain would end there."""
     agent, head = known.agent, known.head
-    # Versions follow one another from the origin on, where the history was shortened, else from 1 on.
-    origin = one(db, "SELECT version FROM origin WHERE agent = ?", agent)
-    before = max(after, origin[0] if origin else 0)
+    with reading(head.id, "origin"):
+        # Versions follow one another from the origin on, where the history was shortened, else from 1 on.
+        origin = one(db, "SELECT version FROM origin WHERE agent = ?", agent)
+        before = max(after, checked(int, origin[0]) if origin else 0)
     last = max(head.version if limit is None else min(head.version, before + limit), before)
     try:
         found = steps.page(db, agent, known.last_step, head.created_ms, after=before, upto=last)
@@ -49,7 +50,7 @@ def record(db: Connection, namespace: str, agent_id: str, key: str | None) -> Re
         became = outcome(db, known.agent, key) if key is not None else None
     except UNREADABLE as error:
         raise damaged(agent_id, place, error) from error
-    return check_record(Record(head, kept, steps_after, queued, became), "steps")
+    return check_record(Record(head, kept, steps_after, queued, became), "steps", queue="queue")
 
 
 def tail(db: Connection, known: Kept, snapshot: Snapshot | None) -> tuple[Step, ...]:

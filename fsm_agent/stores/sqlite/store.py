@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import apsw
 
@@ -20,7 +20,7 @@ from fsm_agent.errors import StoreError, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.base import Store, definition_missing
@@ -35,6 +35,11 @@ from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
 from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
+
+
+_DEFINITIONS: Final = """
+SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY hash LIMIT ?
+"""
 
 
 class SqliteStore(Store):
@@ -222,6 +227,16 @@ class SqliteStore(Store):
 
     async def save_user(self, user: UserRecord) -> None:
         await self._write_shared(talk.saving_user(self._space, user))
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        with self._translated():
+            return talk.names_of(self._db, _DEFINITIONS, after or "", limit)
+
+    async def inspect(self) -> Sequence[Damage]:
+        from fsm_agent.stores.sqlite import inspecting  # which nothing else here needs
+
+        with self._one_view() as db:
+            return list(inspecting.inspect(db, self._space))
 
     async def close(self) -> None:
         with self._translated():

@@ -27,6 +27,14 @@ _REVISE: Final = """
 UPDATE messages SET role = ?3, at_ms = ?4, tokens = ?5, covers = ?6, by = ?7, content = ?8, parts = ?9
 WHERE thread = ?1 AND number = ?2
 """
+_THREADS: Final = """
+SELECT CAST(name AS BLOB) FROM thread_names
+WHERE namespace = CAST(? AS TEXT) AND name > CAST(? AS TEXT) AND name NOT LIKE '@%' ORDER BY name LIMIT ?
+"""
+_USERS: Final = """
+SELECT CAST(name AS BLOB) FROM user_records WHERE namespace = CAST(? AS TEXT) AND name > CAST(? AS TEXT)
+ORDER BY name LIMIT ?
+"""
 _THREAD: Final = "SELECT thread FROM thread_names WHERE namespace = ? AND name = ?"
 _RANGE: Final = """
 SELECT number, role, at_ms, tokens, covers, by, content, parts FROM messages
@@ -171,8 +179,13 @@ def user(db: Connection, namespace: str, name: str) -> UserRecord:
 
 
 def users(db: Connection, namespace: str, limit: int, after: str | None) -> list[str]:
-    query = "SELECT name FROM user_records WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"
-    return [name for (name,) in rows(db, query, namespace, after or "", limit)]
+    return names_of(db, _USERS, namespace, after or "", limit)
+
+
+def names_of(db: Connection, query: str, *values: str | int) -> list[str]:
+    """Names in order. One that is no text is told with its bytes escaped, and stands in nobody's way."""
+    told = (value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in values)
+    return [name.decode("utf-8", "surrogateescape") for (name,) in rows(db, query, *told)]
 
 
 def check_user(db: Connection, namespace: str, record: UserRecord) -> None:

@@ -16,6 +16,7 @@ from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict,
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Dossier
 from fsm_agent.stores.base import Store, moved_on
+from fsm_agent.stores.damage import reading
 from fsm_agent.stores.tiered.policy import Tiers
 
 logger = logging.getLogger("fsm_agent")
@@ -125,13 +126,13 @@ class Moves:
             await self._warm.adopt(stub_of(dossier), replaces=dossier.head)
         except (Conflict, AgentNotFound, AgentExists):
             return False
-        except StoreCorrupt as error:  # it is one agent's, and keeps no other from its turn
+        except AgentDamaged as error:  # which keeps no other from its turn
             self._complain(agent_id, error)
             return False
         logger.info("agent archived", extra={"action": "agent_archived", "agent_id": agent_id})
         return True
 
-    def _complain(self, agent_id: str, error: StoreCorrupt) -> None:
+    def _complain(self, agent_id: str, error: AgentDamaged) -> None:
         """Say once for each reason why an agent stays where it is."""
         if self._told.get(agent_id) != str(error):
             self._told[agent_id] = str(error)
@@ -142,7 +143,9 @@ class Moves:
         """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises
         ``Conflict`` if another process is at it."""
         head, definition = dossier.head, dossier.head.definition
-        await self._cold.save_workflow(definition, await self._warm.load_workflow(definition))
+        with reading(head.id, "its definition"):
+            document = await self._warm.load_workflow(definition)
+        await self._cold.save_workflow(definition, document)
         copy = dossier._replace(start=None)
         await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
         kept = await found(self._cold.dump(head.id))

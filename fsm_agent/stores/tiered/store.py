@@ -21,7 +21,7 @@ from fsm_agent.errors import Conflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, owner_of
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store, moved_on
 from fsm_agent.stores.tiered.hot import Hot
@@ -213,6 +213,12 @@ class TieredStore(Store):
 
     async def save_user(self, user: UserRecord) -> None:
         await self._warm.save_user(user)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._warm.definitions(limit=limit, after=after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        return [*await self._warm.inspect(), *await self._cold.inspect()]
 
     async def close(self) -> None:
         await self._warm.close()
