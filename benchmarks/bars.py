@@ -27,5 +27,11 @@ CONVERSATION_BYTES: Final = 2
 CONVERSATION_TIME: Final = 1.5
 LONG_THREAD: Final = 2
 
+#: Seconds at most for a workflow of a thousand states and more than three thousand transitions.
+CHECK_SECONDS: Final = 0.7
+DOT_SECONDS: Final = 0.1
+#: What each state of a larger workflow takes, against each of a smaller one.
+LARGER: Final = 1.3
+
 #: KB at most of an agent that waits; memory and Redis keep everything in RAM, ready to be read.
 WAITING_KB: Final[Mapping[str, float]] = {"SQLite": 0.85}

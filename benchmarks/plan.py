@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from benchmarks import crowds, instructions, processes, steps, turns
+from benchmarks import crowds, instructions, large, processes, steps, turns
 from benchmarks.measure import Row
 from benchmarks.place import Place
 from benchmarks.places import Places
@@ -55,6 +55,11 @@ def all_groups(places: Places, sizes: Sizes) -> list[Group]:
             "Processes",
             "From start to end, against an interpreter that does nothing.",
             [Measure("imports", partial(processes.imports, sizes), is_quick=True), commands],
+        ),
+        (
+            "Large workflows",
+            "A first check and a first drawing in a process that has imported all it needs.",
+            [Measure("large workflow", partial(large.large_workflow_rows, sizes))],
         ),
         ("What costs extra where it is used", "Against a plain step of ours.", _extra(places, sizes)),
     ]

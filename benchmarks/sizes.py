@@ -30,6 +30,7 @@ class Sizes:
     #: a conversation on a server, where a peer that rewrites it would fill the memory
     peer_messages: int = 1_000
     peer_crowd: int = 2_000
+    large_states: int = 1_000
     million: int = 1_000_000
     million_due: int = 100
 
@@ -54,6 +55,7 @@ SMOKE = Sizes(
     peer_steps=4,
     peer_messages=12,
     peer_crowd=8,
+    large_states=40,
     million=60,
     million_due=3,
 )

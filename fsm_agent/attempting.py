@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
+from types import CoroutineType
 from typing import Any, Final
 
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
@@ -34,12 +35,15 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
     )
 
 
-def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
+def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
     context = context_of(effect, action.mode, outside, surroundings)
+    work: Coroutine[Any, Any, Any]
     match action.mode:
         case Mode.ASYNC:
-            work: Awaitable[Any] = action.function(context, **effect.arguments)
+            work = action.function(context, **effect.arguments)
+            if type(work) is not CoroutineType:
+                work = awaited(work)
         case Mode.INLINE:
             work = _inline(action, context, effect.arguments)
         case Mode.THREAD:  # cancelling lets it go on, and nobody will see its result
@@ -73,9 +77,10 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
         raise
 
 
-def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
+def failure_of(error: BaseException, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
     """What the rules are told of an exception that an action raised."""
-    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    types = known or (BaseException.__name__,)
     logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
     is_retryable = not isinstance(error, FsmAgentError) or error.is_retryable
     said = _message(error) or types[0]
@@ -90,13 +95,13 @@ def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: b
     )
 
 
-def _wanted_delay(error: Exception) -> int:
+def _wanted_delay(error: BaseException) -> int:
     """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
 
 
-def _message(error: Exception) -> str:
+def _message(error: BaseException) -> str:
     """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
     try:
         said = str(error)

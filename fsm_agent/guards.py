@@ -73,6 +73,10 @@ class Guards:
             known = self._prompts[text, recalls] = Prompt(tuple(self._pieces(text, recalls=recalls)))
         return known
 
+    def lists(self, event: str | None) -> frozenset[str]:
+        """The names of lists that an expression with the payload of ``event`` may mention."""
+        return self._compiler(event).lists
+
     def _pieces(self, text: str, *, recalls: bool) -> Iterator[str | Expression]:
         for piece, at in template(text):
             if at is None:
@@ -204,6 +208,10 @@ class _Compiler:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._names: Mapping[str, Kind] = {**scope.kinds, **scope.lengths}
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        return frozenset(filter(self._scope.is_list, self._scope.kinds))
 
     @cached_property
     def _checking(self) -> Environment:

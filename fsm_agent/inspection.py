@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from fsm_agent.agent import Head
+from fsm_agent.defect import Defect, Inspection
 from fsm_agent.errors import (
     AgentDamaged,
     AgentNotFound,
@@ -23,7 +23,6 @@ from fsm_agent.errors import (
     StoreUnavailable,
     StoreUrlInvalid,
 )
-from fsm_agent.jsontypes import Json
 from fsm_agent.lease import lease_runs
 from fsm_agent.lookback import replay
 from fsm_agent.message import own_thread
@@ -53,45 +52,6 @@ _RESUME: Final = "`fsm-agent resume {id}` drives it on; if it shows again after 
 
 #: what says nothing of one agent: the whole store cannot be read
 _BEYOND: Final = (StoreUnavailable, StoreTooNew, StoreUrlInvalid)
-
-
-class Defect(NamedTuple):
-    """Something that is wrong: of which agent (``None`` is of none), where, what, and what to do about it."""
-
-    agent: str | None
-    place: str
-    what: str
-    advice: str
-
-    def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
-        return dict(self._asdict())
-
-
-@dataclass(slots=True)
-class Inspection:
-    """How much was looked at, and what is wrong with it."""
-
-    agents: int = 0
-    definitions: int = 0
-    threads: int = 0
-    users: int = 0
-    defects: list[Defect] = field(default_factory=list)
-
-    @property
-    def is_sound(self) -> bool:
-        return not self.defects
-
-    def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
-        return {
-            "sound": self.is_sound,
-            "agents": self.agents,
-            "definitions": self.definitions,
-            "threads": self.threads,
-            "users": self.users,
-            "findings": [defect.to_json() for defect in self.defects],
-        }
 
 
 async def inspect(store: Store) -> Inspection:

@@ -15,7 +15,8 @@ import yaml
 import yamlcore
 
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.compose import QUOTE, TOO_DEEP, Composer, Mark, Token
+from fsm_agent.dialect.compose import QUOTE, TOO_DEEP, Composer
+from fsm_agent.dialect.tokens import Mark, Token
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Place
 from fsm_agent.jsontypes import Json
@@ -72,11 +73,14 @@ def composed(text: str, file: str) -> tuple[Json, Composer]:
 
 def _tokens(text: str) -> Iterator[Token]:
     loader = yamlcore.CCoreLoader(text)
+    plain = _Plain(loader)
     while (event := loader.get_event()) is not None:
         start, end = event.start_mark.index, event.end_mark.index
         match event:
             case yaml.ScalarEvent():
-                yield _scalar(loader, event, start, end)
+                is_plain = not event.style
+                value: Json = plain[event.value] if is_plain and event.tag is None else event.value
+                yield Token(Mark.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
             case yaml.AliasEvent():
                 yield Token(Mark.ALIAS, start, end, anchor=event.anchor)
             case yaml.SequenceStartEvent():
@@ -90,14 +94,20 @@ def _tokens(text: str) -> Iterator[Token]:
                 yield Token(Mark.DOCUMENT, start, end)
 
 
-def _scalar(loader: Any, event: yaml.ScalarEvent, start: int, end: int) -> Token:
-    is_plain = not event.style
-    value: Json = event.value
-    if is_plain and event.tag is None:
-        node = yaml.ScalarNode(loader.resolve(yaml.ScalarNode, event.value, event.implicit), event.value)
+class _Plain(dict[str, Json]):
+    """What each text means that stands without quotes and tag; most of them stand in a file many times."""
+
+    def __init__(self, loader: Any) -> None:
+        super().__init__()
+        self._loader = loader
+
+    def __missing__(self, text: str) -> Json:
+        node = yaml.ScalarNode(self._loader.resolve(yaml.ScalarNode, text, (True, False)), text)
+        value: Json = text
         with suppress(ValueError):  # Python reads no integer of more than 4,300 digits: it stays a text
-            value = loader.construct_object(node)
-    return Token(Mark.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
+            value = self._loader.construct_object(node)
+        self[text] = value
+        return value
 
 
 def _explained(error: yaml.MarkedYAMLError, *, is_tab: bool) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
 from fsm_agent.jsontypes import Json, Schema, without_annotations
@@ -231,6 +231,7 @@ class Workflow:
         return cls(**known)
 
 
+@lru_cache(maxsize=8_192)
 def lineage(path: str) -> tuple[str, ...]:
     """``a.b.c`` -> ``("a", "a.b", "a.b.c")``: the path and its ancestors, outermost first."""
     names = path.split(".")

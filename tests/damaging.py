@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fsm_agent.agent import Status
-from fsm_agent.inspection import Defect, inspect
+from fsm_agent.defect import Defect
+from fsm_agent.inspection import inspect
 from fsm_agent.keeping import purge
 from fsm_agent.loader import loads
 from fsm_agent.message import Message

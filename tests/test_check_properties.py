@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent.check.behaviour import Behaviour
-from fsm_agent.check.events import shadowed_transitions
+from fsm_agent.check.events import impossible_events, shadowed_transitions
 from fsm_agent.check.graph import dead_ends, trapped_states, unbounded_cycles, unreachable_states
 from fsm_agent.check.sites import Site
 from fsm_agent.finding import Finding
 from fsm_agent.signature import Signature
-from fsm_agent.state import Duration, State, Timer, Transition
+from fsm_agent.state import Duration, Handlers, State, Timer, Transition
 from fsm_agent.workflow import Workflow
 
 EVENTS = ("go", "stop", "error", "timeout", "cancel")
@@ -190,3 +190,25 @@ def test_candidates_are_those_of_the_workflow_itself(workflow: Workflow) -> None
     for leaf in LEAVES:
         for event in EVENTS:
             assert transitions(behaviour.candidates(leaf, event)) == workflow.candidates(leaf, event)
+
+
+@given(workflows())
+def test_problems_are_impossible_exactly_where_no_state_below_can_cause_them(workflow: Workflow) -> None:
+    found = {finding.path for finding in impossible_events(Behaviour(workflow))}
+    expected = set()
+    for owner, path in ((workflow, ()), *((state, ("states", state.path)) for state in workflow.states)):
+        inner = [state for state in workflow.states if owner is workflow or state is owner]
+        below = [leaf for state in inner for leaf in (state.states or (state,))]
+        expected |= {(*path, "on", event) for event in impossible(owner.on, below)}
+    for leaf in workflow.states[2].states:
+        path = ("states", "c", "states", leaf.name)
+        expected |= {(*path, "on", event) for event in impossible(leaf.on, (leaf,))}
+    assert found == expected
+
+
+def impossible(on: Handlers, leaves: Iterable[State]) -> Iterator[str]:
+    """Which problems are handled and cannot happen in any of these leaves."""
+    if on.get("error") and not any(leaf.do for leaf in leaves):
+        yield "error"
+    if on.get("timeout") and not any(leaf.do and leaf.timeout for leaf in leaves):
+        yield "timeout"

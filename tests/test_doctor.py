@@ -14,7 +14,8 @@ import apsw
 import pytest
 
 from fsm_agent.errors import StoreError
-from fsm_agent.inspection import Defect, inspect
+from fsm_agent.defect import Defect
+from fsm_agent.inspection import inspect
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.processes import this_host
 from fsm_agent.stores.base import Store

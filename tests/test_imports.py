@@ -24,7 +24,7 @@ print("\\n" + json.dumps(sorted(loaded)))
 DRIVERS = {"redis", "psycopg", "starlette", "uvicorn"}
 #: what only those need whose agents ask models, call tools of servers, send requests or count exactly
 THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "bpe_openai", "litellm"}
-HEAVY = {"pydantic", "networkx", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS
+HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}
@@ -143,7 +143,7 @@ with Runner(open_store({url!r})) as runner:
 
 
 def test_an_event_that_needs_no_cel_imports_none(poking: str) -> None:
-    assert modules_after(poking) & {"cel_expr_python", "networkx", "asyncio", "pathlib", "urllib"} == set()
+    assert modules_after(poking) & {"cel_expr_python", "asyncio", "pathlib", "urllib"} == set()
     assert {
         name for name in ours_after(poking) if name.startswith(("memory", "threads", "check", "dialect.builtins"))
     } == set()

@@ -79,7 +79,7 @@ import sys
 from fsm_agent.render.formats import draw
 from tests.flows import BOOK_FLIGHT
 draw(BOOK_FLIGHT, "dot"), draw(BOOK_FLIGHT, "mermaid")
-print({"graphviz", "pygraphviz", "networkx", "pydantic", "transitions"} & set(sys.modules))
+print({"graphviz", "pygraphviz", "pydantic", "transitions"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
@@ -15,10 +16,12 @@ from typing import Any
 
 from fsm_agent.actions.action import Action, describe
 from fsm_agent.actions.builtin import built_in
-from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
+from fsm_agent.errors import ActionError, ActionMissing, DataModelMissing, ModuleNotAllowed
 from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
 from fsm_agent.wording import listed
+
+logger = logging.getLogger("fsm_agent")
 
 
 class Actions:
@@ -27,6 +30,8 @@ class Actions:
     def __init__(self, functions: Iterable[Callable[..., Any]] = (), *, modules: Iterable[str] = ()) -> None:
         self._given = {known.name: known for known in map(describe, functions)}
         self._allowed = tuple(modules)
+        #: module -> why it cannot be imported, of those that were tried while a name was sought
+        self._unread: dict[str, str] = {}
 
     def add(self, functions: Iterable[Callable[..., Any]]) -> None:
         """Allow these functions too."""
@@ -50,8 +55,13 @@ class Actions:
                 raise ActionMissing(do, self._names_in(module))
             return describe(function)
         if do not in self._found:
-            raise ActionMissing(do, list(self.names()))
+            raise ActionMissing(do, list(self.names()), self.unread)
         return self._found[do]
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """A sentence for each allowed module that cannot be imported, and may have what is not found."""
+        return tuple(self._unread.values())
 
     def signature(self, do: str) -> Signature | None:
         """What is known of an action, or ``None`` where it cannot be found."""
@@ -76,12 +86,13 @@ class Actions:
         module, colon, name = reference.partition(":")
         places = [module] if colon else list(self._allowed)
         for place in places:
-            function = getattr(self._module(place), name if colon else reference, None)
+            function = getattr(self._module(module) if colon else self._readable(place), name or reference, None)
             if not inspect.isfunction(function) or function.__name__.startswith("_"):
                 continue
             if f"{function.__module__}.".startswith(f"{place}."):
                 return function
-        raise ActionError(f"no tool {reference!r} in {listed(places) if places else 'any allowed module'}")
+        where = listed(places) if places else "any allowed module"
+        raise ActionError("; ".join((f"no tool {reference!r} in {where}", *self.unread)))
 
     def names(self) -> Iterator[str]:
         """The names that ``do:`` may use without a module."""
@@ -92,7 +103,7 @@ class Actions:
         module, _, name = reference.partition(":")
         model = getattr(self._module(module), name, None)
         if not hasattr(model, "model_json_schema"):
-            raise ActionError(f"module {module!r} has no pydantic model {name!r}")
+            raise DataModelMissing(module, name)
         return model
 
     def model_schema(self, reference: str) -> Schema:
@@ -109,12 +120,26 @@ class Actions:
         except (Exception, SystemExit) as error:  # a script that was meant to be run, not imported
             raise ActionError(f"module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
+    def _readable(self, name: str) -> ModuleType | None:
+        """An allowed module, or ``None`` if it cannot be imported: that must not keep others from being found. It is
+        said once, and again to whoever misses something."""
+        if name in self._unread:
+            return None
+        try:
+            return self._module(name)
+        except ActionError as error:
+            self._unread[name] = str(error)
+            facts = {"action": "module_not_imported", "module_name": name}
+            logger.warning("%s; its actions and tools are missing", error, extra=facts)
+            return None
+
     @cached_property
     def _found(self) -> dict[str, Action]:
-        """The marked functions of every allowed module; a name that two modules use is an error."""
+        """The marked functions of every allowed module that can be imported; a name that two of them use is an
+        error."""
         found: dict[str, Action] = {}
-        for module in self._allowed:
-            for known in _marked(self._module(module)):
+        for module in filter(None, map(self._readable, self._allowed)):
+            for known in _marked(module):
                 other = found.setdefault(known.name, known)
                 if other.function is not known.function:
                     places = f"{other.function.__module__} and {known.function.__module__}"

@@ -7,8 +7,10 @@ proof or says nothing: what depends on data or on people is taken to be possible
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from fsm_agent.check import actions as fitting
+from fsm_agent.check import events, graph
 from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
@@ -17,11 +19,10 @@ from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.check.merging import merge_findings
 from fsm_agent.check.migrations import migration_findings
 from fsm_agent.finding import Finding
-from fsm_agent.guards import Guards
 from fsm_agent.signature import Signature
 from fsm_agent.workflow import Workflow
 
-__all__ = ["Code", "check_workflow", "expression_findings"]
+__all__ = ["Code", "behaviour_findings", "check_workflow", "declaration_findings", "expression_findings"]
 
 Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
 
@@ -36,40 +37,58 @@ def check_workflow(
     """All findings, in a stable order, those of children included. ``actions`` are those there are, by the names that
     ``do`` uses, and ``tools`` those that models can be given; without it every name is trusted. ``unfound`` says, where
     it is known, why a name leads to nothing."""
-    guards = Guards(workflow)
-    findings = expression_findings(workflow, guards=guards) + list(merge_findings(workflow))
-    if not findings:
-        findings += long_lists(workflow, guards)
+    findings = declaration_findings(workflow)
+    findings += behaviour_findings(workflow, actions=actions, tools=tools, unfound=unfound)
+    return _ordered(findings)
+
+
+def declaration_findings(workflow: Workflow) -> list[Finding]:
+    """What is wrong with the declaration itself. Of what the loader has read nothing is left to be found."""
+    findings = expression_findings(workflow) + list(merge_findings(workflow))
     findings += migration_findings(workflow)
     findings += built_in_findings(workflow)
+    for name, child in workflow.workflows.items():
+        findings += below(("workflows", name), declaration_findings(child))
+    return findings
+
+
+def behaviour_findings(
+    workflow: Workflow,
+    *,
+    actions: Mapping[str, Signature] | None = None,
+    tools: Collection[str] | None = None,
+    unfound: Mapping[str, str] | None = None,
+) -> list[Finding]:
+    """What follows from a declaration for its agents and actions, in a stable order."""
+    findings = list(long_lists(workflow))
     behaviour = Behaviour(workflow, actions, tools, unfound or {})
-    for analysis in _analyses():
+    for analysis in _ANALYSES:
         findings += analysis(behaviour)
     for name, child in workflow.workflows.items():
-        of_child = check_workflow(child, actions=actions, tools=tools, unfound=unfound)
+        of_child = behaviour_findings(child, actions=actions, tools=tools, unfound=unfound)
         findings += below(("workflows", name), of_child)
+    return _ordered(findings)
+
+
+def _ordered(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.code, [str(part) for part in finding.path], finding.message))
 
 
-def _analyses() -> tuple[Analysis, ...]:
-    # The graph library takes a third of a second to import, and expressions alone do not need it.
-    from fsm_agent.check import actions, events, graph
-
-    return (
-        graph.unreachable_states,
-        graph.trapped_states,
-        graph.dead_ends,
-        graph.unbounded_cycles,
-        events.shadowed_transitions,
-        events.unhandled_events,
-        events.impossible_events,
-        events.impossible_timers,
-        events.endless_questions,
-        actions.unknown_actions,
-        actions.unknown_arguments,
-        actions.missing_arguments,
-        actions.undeclared_results,
-        actions.unhandled_results,
-        actions.unknown_upcasts,
-        actions.unknown_tools,
-    )
+_ANALYSES: Final[tuple[Analysis, ...]] = (
+    graph.unreachable_states,
+    graph.trapped_states,
+    graph.dead_ends,
+    graph.unbounded_cycles,
+    events.shadowed_transitions,
+    events.unhandled_events,
+    events.impossible_events,
+    events.impossible_timers,
+    events.endless_questions,
+    fitting.unknown_actions,
+    fitting.unknown_arguments,
+    fitting.missing_arguments,
+    fitting.undeclared_results,
+    fitting.unhandled_results,
+    fitting.unknown_upcasts,
+    fitting.unknown_tools,
+)

@@ -59,7 +59,7 @@ def undeclared_results(behaviour: Behaviour) -> Iterator[Finding]:
 def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
     """Events that the action names and its state does not take: the agent would be parked."""
     for leaf, event in _results(behaviour):
-        if event in behaviour.workflow.events and event not in behaviour.workflow.handled(leaf.path):
+        if event in behaviour.workflow.events and event not in behaviour.handled[leaf.path]:
             message = f"action `{leaf.do}` names the event `{event}`, and nothing in state `{leaf.path}` handles it"
             yield Code.UNHANDLED_RESULT.found(message, (*state_path(leaf.path), "do"))
 

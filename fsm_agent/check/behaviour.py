@@ -6,13 +6,12 @@ the candidates of one event those count that can be chosen: nothing comes after 
 asked already answers the same again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
+from fsm_agent.check.digraph import Digraph, Tree, digraph, search
 from fsm_agent.check.sites import Site, handler_sites, timer_sites
 from fsm_agent.dialect.builtins import BUILT_INS, Ending, answers_of, emitted_by
 from fsm_agent.expressions.text import masked, mentions
@@ -24,8 +23,7 @@ from fsm_agent.workflow import Workflow, lineage
 _EMERGENCIES: Final = frozenset({"cancel", "error", "timeout"})
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """A transition that can be chosen in the leaf ``source`` and comes to rest in the leaf ``target``."""
 
     source: str
@@ -52,7 +50,7 @@ class Way:
         return path not in lineage(self.source) or path == named or path.startswith(f"{named}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Behaviour:
     """All ways of a workflow. ``actions`` says what is known of its actions; ``None`` trusts every name."""
 
@@ -69,12 +67,44 @@ class Behaviour:
         return tuple(leaf for leaf in self.workflow.leaves if not leaf.final)
 
     @cached_property
+    def order(self) -> Mapping[str, int]:
+        """Path of a leaf -> its place among the leaves."""
+        return {leaf.path: place for place, leaf in enumerate(self.leaves)}
+
+    @cached_property
     def ways(self) -> tuple[Way, ...]:
         return tuple(way for leaf in self.leaves for way in self._ways(leaf))
 
     @cached_property
+    def graph(self) -> Digraph[Way]:
+        """Where each leaf leads."""
+        return moves(self.ways)
+
+    @cached_property
+    def reached(self) -> Tree:
+        """The leaves that an agent can come to, each with the one before it on a shortest way from the beginning."""
+        return search(self.graph, [self.workflow.leaf(self.workflow.initial).path])
+
+    @cached_property
     def finals(self) -> frozenset[str]:
         return frozenset(leaf.path for leaf in self.workflow.leaves if leaf.final)
+
+    @cached_property
+    def handled(self) -> Mapping[str, tuple[str, ...]]:
+        """Path of a leaf -> the events that have candidates there."""
+        return {leaf.path: self.workflow.handled(leaf.path) for leaf in self.leaves}
+
+    @cached_property
+    def choices(self) -> Mapping[str, tuple[tuple[str, tuple[Site, ...]], ...]]:
+        """Path of a leaf -> each event or timer there, with those of its candidates that can be chosen."""
+        return {leaf.path: tuple(self._choices(leaf.path)) for leaf in self.leaves}
+
+    def _choices(self, leaf: str) -> Iterator[tuple[str, tuple[Site, ...]]]:
+        for event in self.handled[leaf]:
+            yield event, tuple(choosable(self.candidates(leaf, event)))
+        for timer in self.timers(leaf):
+            if timer:
+                yield timer[0].event, tuple(choosable(timer))
 
     def candidates(self, leaf: str, event: str) -> list[Site]:
         """The transitions of an event in a leaf in the order in which they are tried, wherever they were declared."""
@@ -84,8 +114,20 @@ class Behaviour:
             if event in handlers:
                 if handlers[event] is None:
                     break
-                found += handler_sites(owner, event, handlers[event])
+                found += self._handlers(owner, event)
         return found + (self.candidates(leaf, "error") if event == "timeout" else [])
+
+    def _handlers(self, owner: State | None, event: str) -> tuple[Site, ...]:
+        """Of a state or, ``None``, the workflow: what is inherited is asked for in many leaves."""
+        key = (owner.path if owner else None, event)
+        if key not in self._known_handlers:
+            handlers = self.workflow.on if owner is None else owner.on
+            self._known_handlers[key] = handler_sites(owner, event, handlers[event])
+        return self._known_handlers[key]
+
+    @cached_property
+    def _known_handlers(self) -> dict[tuple[str | None, str], tuple[Site, ...]]:
+        return {}
 
     def timers(self, leaf: str) -> Iterator[tuple[Site, ...]]:
         """The transitions of each timer that runs in a leaf."""
@@ -100,7 +142,7 @@ class Behaviour:
         """
         if leaf.do is None:
             return frozenset()
-        handled = frozenset(self.workflow.handled(leaf.path)) & self.workflow.events.keys()
+        handled = frozenset(self.handled[leaf.path]) & self.workflow.events.keys()
         if leaf.do in BUILT_INS:
             said = emitted_by(self.workflow, leaf)
             return handled if said is None else said
@@ -112,21 +154,25 @@ class Behaviour:
     @cached_property
     def _external(self) -> frozenset[str]:
         waiting = [leaf for leaf in self.leaves if leaf.do is None or is_question(leaf)]
-        taken = {event for leaf in waiting for event in self.workflow.handled(leaf.path)}
+        taken = {event for leaf in waiting for event in self.handled[leaf.path]}
         asked = {event for leaf in waiting if leaf.ask for event in leaf.ask.events}
         return frozenset(taken | asked | {event for leaf in self.leaves for event in answers_of(leaf)})
 
     def _ways(self, leaf: State) -> Iterator[Way]:
-        events = [event for event in self.workflow.handled(leaf.path) if can_happen(event, leaf)]
-        handled = [(event, self.candidates(leaf.path, event)) for event in events]
-        timed = [(timer[0].event, timer) for timer in self.timers(leaf.path) if timer]
-        for event, candidates in (*handled, *timed):
+        for event, candidates in self.choices[leaf.path]:
+            if not can_happen(event, leaf):
+                continue
             is_counted = False
-            for site in choosable(candidates):
+            for site in candidates:
                 is_counted = is_counted or _counts_visits(site)
                 named = site.transition.target
                 target = leaf.path if named is None else self.workflow.leaf(named).path
                 yield Way(leaf.path, target, event, site, is_counted)
+
+
+def moves(ways: Iterable[Way]) -> Digraph[Way]:
+    """The graph of the ways that lead from leaf to leaf, or back into the same."""
+    return digraph((way.source, way.target, way) for way in ways if not way.is_internal)
 
 
 def is_question(leaf: State) -> bool:
@@ -148,7 +194,7 @@ def can_happen(event: str, leaf: State) -> bool:
 
 def _counts_visits(site: Site) -> bool:
     guard = site.transition.when or ""
-    return any(mention.name.partition(".")[0] == "visits" for mention in mentions(masked(guard)))
+    return "visits" in guard and any(mention.name.partition(".")[0] == "visits" for mention in mentions(masked(guard)))
 
 
 def choosable(candidates: Iterable[Site]) -> Iterator[Site]:

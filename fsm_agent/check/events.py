@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import takewhile
 
 from fsm_agent.check.behaviour import Behaviour, can_happen, choosable
 from fsm_agent.check.codes import Code
@@ -16,15 +15,19 @@ from fsm_agent.workflow import lineage
 
 def shadowed_transitions(behaviour: Behaviour) -> Iterator[Finding]:
     """Transitions that are chosen in no leaf, because another one always stands before them."""
-    chosen = {site.path for leaf in behaviour.leaves for site in _chosen(behaviour, leaf)}
+    chosen = {site.path for choices in behaviour.choices.values() for _, candidates in choices for site in candidates}
+    siblings: list[Site] = []
     for site in sites(behaviour.workflow):
+        if siblings and siblings[-1].path[:-1] != site.path[:-1]:
+            siblings = []
         if site.path not in chosen:
-            yield Code.SHADOWED.found(f"this transition is never chosen: {_shadow(behaviour, site)}", site.path)
+            yield Code.SHADOWED.found(f"this transition is never chosen: {_shadow(site, siblings)}", site.path)
+        siblings.append(site)
 
 
 def unhandled_events(behaviour: Behaviour) -> Iterator[Finding]:
     """Declared events that no state takes."""
-    handled = {event for leaf in behaviour.leaves for event in behaviour.workflow.handled(leaf.path)}
+    handled = {event for events in behaviour.handled.values() for event in events}
     for event in behaviour.workflow.events:
         if event not in handled:
             message = f"event `{event}` is declared, and no state handles it"
@@ -33,12 +36,14 @@ def unhandled_events(behaviour: Behaviour) -> Iterator[Finding]:
 
 def impossible_events(behaviour: Behaviour) -> Iterator[Finding]:
     """Handlers of ``error`` and ``timeout`` where no action can cause them."""
-    for owner in (None, *behaviour.workflow.by_path.values()):
-        handlers = behaviour.workflow.on if owner is None else owner.on
-        covered = [leaf for leaf in behaviour.leaves if owner is None or owner.path in lineage(leaf.path)]
-        for event in ("error", "timeout"):
-            if handlers.get(event) and not any(can_happen(event, leaf) for leaf in covered):
-                needed = "`do`" if event == "error" else "`do` and `timeout`"
+    for event, needed in (("error", "`do`"), ("timeout", "`do` and `timeout`")):
+        causes = [leaf.path for leaf in behaviour.leaves if can_happen(event, leaf)]
+        covering = {path for cause in causes for path in lineage(cause)}
+        for owner in (None, *behaviour.workflow.by_path.values()):
+            handlers, is_possible = (
+                (behaviour.workflow.on, bool(causes)) if owner is None else (owner.on, owner.path in covering)
+            )
+            if handlers.get(event) and not is_possible:
                 message = f"event `{event}` never happens here: no state that this covers has {needed}"
                 path = (*(state_path(owner.path) if owner else ()), "on", event)
                 yield Code.IMPOSSIBLE.found(message, path, at_key=True)
@@ -66,26 +71,13 @@ def endless_questions(behaviour: Behaviour) -> Iterator[Finding]:
             yield Code.NO_DEADLINE.found(message, (*state_path(leaf.path), "ask" if leaf.ask else "do"), at_key=True)
 
 
-def _chosen(behaviour: Behaviour, leaf: State) -> Iterator[Site]:
-    for event in behaviour.workflow.handled(leaf.path):
-        yield from choosable(behaviour.candidates(leaf.path, event))
-    for timer in behaviour.timers(leaf.path):
-        yield from choosable(timer)
-
-
-def _shadow(behaviour: Behaviour, site: Site) -> str:
-    """Why a transition is never chosen."""
-    before = list(takewhile(lambda other: other.path != site.path, _siblings(behaviour, site)))
+def _shadow(site: Site, before: list[Site]) -> str:
+    """Why a transition is never chosen; ``before`` stand before it in the same list."""
     if any((other.transition.when or "true").strip() == "true" for other in before):
         return "the one without a guard before it always is"
     if any(other.transition.when == site.transition.when for other in before):
         return f"the guard `{site.transition.when}` stands before it already"
     return f"every state that it covers decides on `{site.event}` itself, or forbids it"
-
-
-def _siblings(behaviour: Behaviour, site: Site) -> list[Site]:
-    """The transitions of one list."""
-    return [other for other in sites(behaviour.workflow) if other.path[:-1] == site.path[:-1]]
 
 
 def _leads_out(state: State, timer: tuple[Site, ...]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from fsm_agent.check.arguments import look_at_arguments
@@ -12,7 +12,7 @@ from fsm_agent.check.sites import Site, sites, state_path
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.expressions.kinds import item_schema, json_types
 from fsm_agent.finding import Finding, Path
-from fsm_agent.guards import Guards
+from fsm_agent.guards import ExpressionInvalid, Guards
 from fsm_agent.state import State
 from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
@@ -29,9 +29,9 @@ _PROGRESS: Final = {
 }
 
 
-def expression_findings(workflow: Workflow, *, guards: Guards | None = None) -> list[Finding]:
+def expression_findings(workflow: Workflow) -> list[Finding]:
     """What is wrong with the expressions and literals of a workflow; works on drafts that have other mistakes."""
-    looking = Looking(guards or Guards(workflow))
+    looking = Looking(Guards(workflow))
     for site in sites(workflow):
         if site.event.startswith("after ") or site.event in workflow.events or site.event in BUILT_IN_PAYLOADS:
             _look_at_transition(looking, workflow, site)
@@ -46,20 +46,30 @@ def expression_findings(workflow: Workflow, *, guards: Guards | None = None) -> 
     return looking.findings
 
 
-def long_lists(workflow: Workflow, guards: Guards) -> Iterator[Finding]:
-    """Guards that convert a list of unknown length at every event. The expressions must be known to compile."""
+def long_lists(workflow: Workflow) -> Iterator[Finding]:
+    """Guards that convert a list of unknown length at every event; those that do not compile are left out."""
+    guards = Guards(workflow)
     for site in sites(workflow):
-        if site.transition.when is None:
-            continue
-        for name in sorted(guards.compile(site.transition.when, event=_event(site)).lists):
+        event = _event(site)
+        for name in sorted(_converted(guards, site.transition.when, event)):
             root, _, field = name.partition(".")
-            fields = workflow.data if root == "data" else workflow.payload_fields(_event(site))
+            fields = workflow.data if root == "data" else workflow.payload_fields(event)
             if fields.get(field, {}).get("maxItems", SHORT_LIST + 1) > SHORT_LIST:
                 why = f"`{name}` is converted whole whenever this guard is asked; "
                 way_out = (
                     f"declare `maxItems` (at most {SHORT_LIST}), count it with size(), or keep the answer in a field"
                 )
                 yield Code.WHOLE_LIST.found(why + way_out, (*site.path, "when"))
+
+
+def _converted(guards: Guards, when: str | None, event: str) -> Collection[str]:
+    """The lists that a guard converts. To compile is dear, so it is done only where the name of a list occurs."""
+    if when is None or not any(name.rpartition(".")[2] in when for name in guards.lists(event)):
+        return ()
+    try:
+        return guards.compile(when, event=event).lists
+    except ExpressionInvalid:
+        return ()
 
 
 def _event(site: Site) -> str:

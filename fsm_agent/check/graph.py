@@ -6,35 +6,52 @@ nothing else, and a dead end counts as an end, because it has a finding of its o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
-from typing import Any, TypeAlias
 
-import networkx as nx
-
-from fsm_agent.check.behaviour import Behaviour, Way
+from fsm_agent.check.behaviour import Behaviour, Way, moves
 from fsm_agent.check.codes import Code
+from fsm_agent.check.digraph import (
+    Digraph,
+    search,
+    shortest_cycle,
+    strong_components,
+    turned,
+    way_to,
+    weak_components,
+    within,
+)
 from fsm_agent.check.sites import state_path
 from fsm_agent.finding import Finding
 from fsm_agent.state import State
 from fsm_agent.wording import listed
 from fsm_agent.workflow import Limits, lineage
 
-#: Leaves; an edge carries the first of its ways as ``way``.
-Graph: TypeAlias = Any
-
 
 def unreachable_states(behaviour: Behaviour) -> Iterator[Finding]:
     """The outermost states that no agent ever enters."""
-    entered = {path for leaf in reached(behaviour) for path in lineage(leaf)}
-    for path, state in behaviour.workflow.by_path.items():
-        if path in entered or not (state.parent is None or state.parent in entered):
-            continue
-        inward = [
-            way.source for way in behaviour.ways if path in lineage(way.target) and path not in lineage(way.source)
-        ]
-        why = f"only {listed(sorted(set(inward)))} leads to it" if inward else "no transition leads to it"
+    entered = {path for leaf in behaviour.reached for path in lineage(leaf)}
+    missed = [
+        path
+        for path, state in behaviour.workflow.by_path.items()
+        if path not in entered and (state.parent is None or state.parent in entered)
+    ]
+    inward = _inward(behaviour, missed) if missed else {}
+    for path in missed:
+        why = f"only {listed(sorted(inward[path]))} leads to it" if inward[path] else "no transition leads to it"
         yield Code.UNREACHABLE.found(f"state `{path}` is never entered: {why}", state_path(path))
+
+
+def _inward(behaviour: Behaviour, paths: list[str]) -> Mapping[str, Collection[str]]:
+    """For each of these states the leaves outside from which something leads into it."""
+    found: dict[str, set[str]] = {path: set() for path in paths}
+    for way in behaviour.ways:
+        around = lineage(way.source)
+        for path in lineage(way.target):
+            if path in found and path not in around:
+                found[path].add(way.source)
+    return found
 
 
 def dead_ends(behaviour: Behaviour) -> Iterator[Finding]:
@@ -49,18 +66,30 @@ def dead_ends(behaviour: Behaviour) -> Iterator[Finding]:
 
 def trapped_states(behaviour: Behaviour) -> Iterator[Finding]:
     """Groups of connected states from which no final state can be reached."""
-    graph = _graph(way for way in behaviour.ways if not way.is_emergency)
+    graph = moves(way for way in behaviour.ways if not way.is_emergency)
     ends = behaviour.finals | set(_dead_ends(behaviour))
-    saved = {leaf for end in ends if end in graph for leaf in nx.ancestors(graph, end)} | ends
-    lost = reached(behaviour) - saved
-    trapped = [leaf.path for leaf in behaviour.leaves if leaf.path in lost]
-    for group in nx.weakly_connected_components(graph.subgraph(trapped)):
-        names = [f"`{path}`" for path in trapped if path in group]
-        inside = graph.subgraph(group)
-        last = next(path for path in trapped if path in group and nx.descendants(inside, path) <= _around(inside, path))
-        witness = _way_to(behaviour, last) + _cycle(inside, last)[1:]
-        message = f"no final state can be reached from {listed(names)}{_but_emergencies(behaviour, group)}"
+    saved = search(turned(graph), sorted(ends))
+    lost = behaviour.reached.keys() - saved.keys()
+    trapped = {leaf.path: None for leaf in behaviour.leaves if leaf.path in lost}
+    for group in weak_components(within(graph, trapped)):
+        inside = within(graph, group)
+        names = [path for path in trapped if path in group]
+        last = _first_at_the_end(inside, names)
+        witness = _way_to(behaviour, last) + _told(inside, shortest_cycle(inside, last))[1:]
+        told = listed(f"`{path}`" for path in names)
+        message = f"no final state can be reached from {told}{_but_emergencies(behaviour, group)}"
         yield Code.TRAPPED.found(f"{message}: {_drawn(witness)}", state_path(last), witness=witness)
+
+
+def _first_at_the_end(graph: Digraph[Way], names: list[str]) -> str:
+    """The first of these from which nothing leads to where there is no way back."""
+    last = {
+        node
+        for group in strong_components(graph)
+        if all(each in group for member in group for each in graph[member])
+        for node in group
+    }
+    return next(name for name in names if name in last)
 
 
 def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
@@ -68,28 +97,45 @@ def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
     limits = behaviour.workflow.limits
     if limits.steps is not None or limits.wall_time is not None:
         return
-    there = reached(behaviour)
-    emits = {
-        leaf.path: ({"error"} if _is_bounded(leaf, limits) else behaviour.emits(leaf) | {"error"})
-        for leaf in behaviour.leaves
-        if leaf.do and leaf.path in there
-    }
-    free = [
-        way
-        for way in behaviour.ways
-        if way.event in emits.get(way.source, ()) and way.target in emits
-        if not (way.is_internal or way.is_counted or any(map(way.enters, limits.visits)))
-    ]
-    graph = _graph(free)
-    for group in nx.strongly_connected_components(graph):
-        first = next(leaf.path for leaf in behaviour.leaves if leaf.path in group)
-        witness = _cycle(graph.subgraph(group), first)
-        inside = [way for way in free if {way.source, way.target} <= group]
-        if len(witness) > 1 and not _is_timed(behaviour, inside):
+    free = list(_unlimited(behaviour, limits))
+    graph = moves(free)
+    groups = [group for group in strong_components(graph) if len(group) > 1 or _leads_to_itself(graph, group)]
+    inside = _ways_inside(groups, free)
+    for at, group in enumerate(groups):
+        first = min(group, key=behaviour.order.__getitem__)
+        if not _is_timed(behaviour, inside[at]):
+            witness = _told(graph, shortest_cycle(within(graph, group), first))
             message = (
                 f"nothing bounds the cycle {_drawn(witness)}: set `limits` (steps, or visits of one of its states)"
             )
             yield Code.UNBOUNDED.found(message, state_path(first), witness=witness)
+
+
+def _unlimited(behaviour: Behaviour, limits: Limits) -> Iterator[Way]:
+    """The ways from action to action that an agent may take as often as it likes."""
+    emits = {
+        leaf.path: ({"error"} if _is_bounded(leaf, limits) else behaviour.emits(leaf) | {"error"})
+        for leaf in behaviour.leaves
+        if leaf.do and leaf.path in behaviour.reached
+    }
+    for way in behaviour.ways:
+        is_limited = way.is_internal or way.is_counted or any(map(way.enters, limits.visits))
+        if not is_limited and way.target in emits and way.event in emits.get(way.source, ()):
+            yield way
+
+
+def _leads_to_itself(graph: Digraph[Way], group: frozenset[str]) -> bool:
+    return any(node in graph[node] for node in group)
+
+
+def _ways_inside(groups: list[frozenset[str]], ways: Iterable[Way]) -> Mapping[int, list[Way]]:
+    """Number of a group -> the ways that stay in it."""
+    number = {node: at for at, group in enumerate(groups) for node in group}
+    found = defaultdict[int, list[Way]](list)
+    for way in ways:
+        if way.source in number and number[way.source] == number.get(way.target):
+            found[number[way.source]].append(way)
+    return found
 
 
 def _is_bounded(leaf: State, limits: Limits) -> bool:
@@ -98,28 +144,20 @@ def _is_bounded(leaf: State, limits: Limits) -> bool:
     return leaf.do == "wait" or is_model
 
 
-def reached(behaviour: Behaviour) -> frozenset[str]:
-    """The leaves that an agent can come to."""
-    start = behaviour.workflow.leaf(behaviour.workflow.initial).path
-    graph = _graph(behaviour.ways)
-    return frozenset({start} | (nx.descendants(graph, start) if start in graph else set()))
-
-
 def _dead_ends(behaviour: Behaviour) -> list[str]:
     leading_out = {way.source for way in behaviour.ways if not (way.is_internal or way.is_emergency)}
-    there = reached(behaviour)
-    return [leaf.path for leaf in behaviour.leaves if leaf.path in there and leaf.path not in leading_out]
+    return [leaf.path for leaf in behaviour.leaves if leaf.path in behaviour.reached and leaf.path not in leading_out]
 
 
-def _but_emergencies(behaviour: Behaviour, group: Iterable[str]) -> str:
-    inside = set(group)
-    events = {way.event for way in behaviour.ways if way.is_emergency and way.source in inside}
+def _but_emergencies(behaviour: Behaviour, group: Collection[str]) -> str:
+    events = {way.event for way in behaviour.ways if way.is_emergency and way.source in group}
     return f" but by the workflow's own {' and '.join(sorted(events))}" if events else ""
 
 
 def _is_timed(behaviour: Behaviour, ways: list[Way]) -> bool:
     """Whether the ways stay inside a state whose timer runs on meanwhile, and leads out in the end."""
-    for path, state in behaviour.workflow.by_path.items():
+    for state in behaviour.workflow.chain(ways[0].source):
+        path = state.path
         exits = [
             each.target and path not in lineage(each.target)[:-1] for timer in state.after for each in timer.transitions
         ]
@@ -128,37 +166,15 @@ def _is_timed(behaviour: Behaviour, ways: list[Way]) -> bool:
     return False
 
 
-def _graph(ways: Iterable[Way]) -> Graph:
-    graph: Graph = nx.DiGraph()
-    for way in ways:
-        if not way.is_internal and not graph.has_edge(way.source, way.target):
-            graph.add_edge(way.source, way.target, way=way)
-    return graph
-
-
-def _around(graph: Graph, node: str) -> set[str]:
-    """The nodes that lie on a common cycle with ``node``, and itself."""
-    around: set[str] = nx.descendants(graph, node) & nx.ancestors(graph, node)
-    return around | {node}
-
-
-def _cycle(graph: Graph, node: str) -> tuple[str, ...]:
-    """A shortest way from ``node`` back to itself, states and events in turn; ``node`` alone if there is none."""
-    ways = [nx.shortest_path(graph, each, node) for each in graph.successors(node) if nx.has_path(graph, each, node)]
-    return _told(graph, [node, *min(ways, key=len)]) if ways else (node,)
-
-
 def _way_to(behaviour: Behaviour, leaf: str) -> tuple[str, ...]:
     """A shortest way from the beginning, states and events in turn."""
-    start = behaviour.workflow.leaf(behaviour.workflow.initial).path
-    graph = _graph(behaviour.ways)
-    return _told(graph, nx.shortest_path(graph, start, leaf)) if start != leaf else (start,)
+    return _told(behaviour.graph, way_to(behaviour.reached, leaf))
 
 
-def _told(graph: Graph, nodes: list[str]) -> tuple[str, ...]:
+def _told(graph: Digraph[Way], nodes: list[str]) -> tuple[str, ...]:
     return (
         nodes[0],
-        *(part for source, target in pairwise(nodes) for part in (graph[source][target]["way"].event, target)),
+        *(part for source, target in pairwise(nodes) for part in (graph[source][target].event, target)),
     )
 
 

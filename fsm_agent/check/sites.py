@@ -4,18 +4,16 @@ Paths are those of a document in which every transition stands in a list, and ch
 ``("states", "a", "states", "b", "on", "paid", 0)``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from fsm_agent.finding import Path
 from fsm_agent.state import Candidates, State, Transition
 from fsm_agent.workflow import Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """One transition where it was declared: under ``event`` of ``owner``, ``None`` being the workflow itself."""
 
     owner: str | None
@@ -25,6 +23,7 @@ class Site:
     transition: Transition
 
 
+@lru_cache(maxsize=8_192)
 def state_path(path: str) -> Path:
     """``a.b`` -> ``("states", "a", "states", "b")``."""
     return tuple(part for name in path.split(".") for part in ("states", name))

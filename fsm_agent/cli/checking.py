@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.check import check_workflow
+from fsm_agent.check import behaviour_findings
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
 from fsm_agent.cli.sheet import visible
@@ -57,7 +57,7 @@ def _inspect(path: Path, actions: Actions) -> list[Finding]:
     def check(workflow: Workflow) -> list[Finding]:
         known, unfound = _looked_up(workflow, actions)
         tools, no_tools = _tools(workflow, actions)
-        return check_workflow(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
+        return behaviour_findings(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
 
     return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
 
@@ -71,7 +71,7 @@ def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signa
     known = {name: actions.signature(name) or Signature() for name in bare}
     unfound: dict[str, str] = {}
     for name in named:
-        if ":" in name:
+        if ":" in name or (actions.unread and name not in known):
             try:
                 known[name] = actions.find(name).signature
             except ActionError as error:

@@ -10,7 +10,8 @@ import click
 from fsm_agent.cli import output
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Ink, Table, Tone, visible
-from fsm_agent.inspection import Inspection, inspect
+from fsm_agent.defect import Inspection
+from fsm_agent.inspection import inspect
 
 
 @click.command()

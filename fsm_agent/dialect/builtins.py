@@ -132,6 +132,7 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
             "at_once": Key(Kind.COUNT, "How many children may work at once. Default: 10."),
             "on_failure": Key(Kind.ON_FAILURE, "What one failure does: fail (default), cancel_rest or continue."),
             "into": _FIELD,
+            "outcomes": Key(Kind.FIELD, "The data field for how each child fared: id, status, output, error, ..."),
             "user": Key(Kind.EXPRESSION, "Whom the children serve, in CEL; without it, the same user."),
             "emit": _EMIT,
         },
@@ -163,6 +164,15 @@ def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
             return frozenset()
         case _:
             return None
+
+
+def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
+    """The events that only the built-in action of ``state`` may name while it works. Of one that chooses these are the
+    events that the state itself handles: what its ancestors handle may be chosen, and sent too."""
+    said = emitted_by(workflow, state)
+    if said is not None:
+        return said
+    return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
 
 
 def answers_of(state: State) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ Mistakes are noted, and the rest is read on, as it was most likely meant.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from enum import StrEnum, auto
+from dataclasses import dataclass, field
 from typing import Final
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST
 from fsm_agent.dialect.positions import Positions, Spot
+from fsm_agent.dialect.tokens import Mark, Token
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json
@@ -27,36 +27,6 @@ TOO_DEEP: Final = f"a file may nest {DEEPEST} levels deep, and here it is deeper
 LONGEST_SPLIT: Final = 1_000
 
 QUOTE: Final = "if it belongs to an expression or a text, quote the expression, as in when: 'size(data.names) > 0'"
-
-
-class Mark(StrEnum):
-    """What a token begins or ends."""
-
-    DOCUMENT = auto()
-    SCALAR = auto()
-    SEQUENCE = auto()
-    MAPPING = auto()
-    ALIAS = auto()
-    END = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    mark: Mark
-    #: character indices into the text
-    start: int
-    end: int
-    #: of a scalar, what it means as JSON
-    value: Json = None
-    #: of a scalar, its text without quotes and escapes
-    written: str | None = None
-    #: the name of its anchor, or of the anchor that it repeats
-    anchor: str | None = None
-    tag: str | None = None
-    #: a scalar without quotes
-    is_plain: bool = False
-    #: a mapping in braces
-    is_flow: bool = False
 
 
 @dataclass(slots=True)
@@ -151,8 +121,8 @@ class Composer:
         if path is not None and (spot := self.spots.get(path)) is not None:
             if path not in self.explained:
                 message = f"{shortened(text)} ends at a comma, because it stands in braces: quote the expression"
-                self._note(Code.SPLIT_EXPRESSION, message, replace(token, start=spot.start), path)
-            self.spots[path] = replace(spot, end=token.end, value=whole)
+                self._note(Code.SPLIT_EXPRESSION, message, token._replace(start=spot.start), path)
+            self.spots[path] = spot._replace(end=token.end, value=whole)
         return whole
 
     def _repeated(self, token: Token, path: Path | None, depth: int) -> Json:

@@ -1,15 +1,13 @@
 """From paths into a document back to lines and columns of the text in which it was written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from fsm_agent.finding import Finding, Path, Place
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """Where one node stands in the text, by character indices."""
 
     start: int

@@ -5,13 +5,15 @@ A refused event leaves nothing behind: no row, no key. What is acknowledged is i
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Generator
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.engine.answering import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
-from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, RecordAttempt
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
 from fsm_agent.engine.reporting import problem_of
@@ -20,28 +22,23 @@ from fsm_agent.engine.session import (
     Flow,
     claim,
     fingerprint_of,
+    give_up_orphan,
     open_agent,
     patiently,
     used_alike,
     write,
 )
 from fsm_agent.errors import (
-    AnswerUnclear,
     Conflict,
     GuardsRefused,
     IllegalEvent,
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
-    NotAsked,
     Refused,
     UnknownEvent,
 )
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
-
-#: Steps in which the answer is looked for that came before a late one.
-_RECENT: Final = 20
+from fsm_agent.step import Event, KeyOutcome, StepKind, Wanted
 
 
 class Delivered(NamedTuple):
@@ -51,15 +48,6 @@ class Delivered(NamedTuple):
     live: Live
     delivery: Delivery | None
     is_current: bool = True
-
-
-class Answer(NamedTuple):
-    """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
-
-    payload: Mapping[str, Json]
-    event: str | None = None
-    by: str | None = None
-    key: str | None = None
 
 
 def send(desk: Desk, agent_id: str, event: Event | Answer, *, expect_version: int | None = None) -> Flow:
@@ -80,6 +68,8 @@ def _leave_note(desk: Desk, agent_id: str, event: Event) -> Flow:
     noted = checked(live, event)
     yield Enqueue(agent_id, None, noted, fingerprint_of(event))
     live, _ = yield from open_agent(desk, agent_id)
+    if live.head.queued and live.head.is_paused:
+        yield from _wake_when_free(live)
     return (yield from _drive_on(desk, live, "queued")) if live.head.queued else Delivered(live, "queued")
 
 
@@ -87,12 +77,15 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
     live, outcome = yield from open_agent(desk, agent_id, said.key)
     if outcome is not None:
         return _repeated(live, said, outcome)
+    if live.head.is_paused:
+        yield from give_up_orphan(live)
     has_moved = yield from _catch_up(desk, live)
     try:
+        yield from refuse_closed(live, said)
         meanwhile = yield from look_back(live, _wanted(said, expect_version))
         event, proposal = _judged(live, said, meanwhile)
     except Refused as error:
-        refusal = (yield from _told_who_was_first(live, error)) if isinstance(error, NotAsked) else error
+        refusal = yield from explained(live, error)
         if has_moved and desk.drives:
             yield from drive(desk, live)
         raise refusal from None
@@ -114,37 +107,8 @@ def _wanted(said: Event | Answer, expect_version: int | None) -> Wanted | None:
 
 def _judged(live: Live, said: Event | Answer, meanwhile: Meanwhile | None) -> tuple[Event, Proposal]:
     """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
-    event = checked(live, _answered(live, said) if isinstance(said, Answer) else said)
+    event = checked(live, meant(live, said) if isinstance(said, Answer) else said)
     return event, decided(live, event, meanwhile)
-
-
-def _answered(live: Live, answer: Answer) -> Event:
-    """The event that an answer means."""
-    head, answers = live.head, live.program.answers(live.head)
-    if not answers or head.status is not Status.WAITING:
-        raise NotAsked(head.id, head.state, str(head.status))
-    name = answer.event or (answers[0] if len(answers) == 1 else None)
-    if name is None:
-        raise AnswerUnclear(head.id, head.state, answers)
-    if name not in answers:
-        raise IllegalEvent(name, head.state, answers, why=" as an answer")
-    return Event(name, dict(answer.payload), answer.by, answer.key)
-
-
-def _told_who_was_first(live: Live, refusal: NotAsked) -> Generator[Effect, Any, NotAsked]:
-    """The refusal of an answer, with the one that was taken if that was not long ago."""
-    head = live.head
-    steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
-    taken, asked = None, ()
-    for step in steps:
-        source = live.program.workflow.by_path.get(step.source)
-        if step.kind is StepKind.ASKED:
-            asked = step.payload["events"]
-        elif step.entered:
-            if step.event in (source.ask.events if source and source.ask else asked):
-                taken = step
-            asked = ()
-    return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(taken)) if taken else refusal
 
 
 def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
@@ -187,9 +151,19 @@ def _apply(
     kind = proposal.step.kind
     if live.head.is_at_work and not is_idle and kind is StepKind.EVENT and _is_internal(live, proposal):
         yield Enqueue(live.head.id, live.head.version, event, what)
+        if live.head.is_paused:
+            yield from _wake_when_free(live)
         return "queued"
     yield from _break_in(desk, live, proposal, key=event.key, fingerprint=what)
     return "queued" if kind is StepKind.PARKED else "applied"
+
+
+def _wake_when_free(live: Live) -> Flow:
+    """Let somebody look at the queue as soon as nobody holds the agent: whoever holds it may have died, or have looked
+    for the last time. Who takes it over meanwhile looks as well."""
+    with suppress(Conflict):
+        yield RecordAttempt(live.head.id, live.head.epoch, 0, live.now_ms)
+        live.head = live.head._replace(retry_ms=live.now_ms)
 
 
 def _is_internal(live: Live, proposal: Proposal) -> bool:
@@ -199,7 +173,6 @@ def _is_internal(live: Live, proposal: Proposal) -> bool:
 def checked(live: Live, event: Event) -> Event:
     """The event with its payload made total; raises what refuses it before the table is asked."""
     program, head = live.program, live.head
-    state = program.state(head.state)
     allowed = ("cancel",) if head.status is Status.PARKED else program.workflow.allowed(head.state)
     if event.name not in program.workflow.events and event.name != "cancel":
         raise UnknownEvent(event.name, [*program.workflow.events, "cancel"])
@@ -207,10 +180,10 @@ def checked(live: Live, event: Event) -> Event:
         raise IllegalEvent(event.name, head.state, (), why=f", because the agent is {head.status}")
     if head.status is Status.PARKED and event.name != "cancel":
         raise IllegalEvent(event.name, head.state, allowed, why=", because the agent is parked and needs `unpark`")
-    signature = program.signature(state.do) if state.do and head.status is Status.RUNNING else None
-    if signature and signature.emits and event.name in signature.emits:
-        others = [name for name in allowed if name not in signature.emits]
-        raise IllegalEvent(event.name, head.state, others, why=f", because action {state.do!r} will say it")
+    if event.name in (claimed := program.claimed(head)):
+        others = [name for name in allowed if name not in claimed]
+        do = program.state(head.state).do
+        raise IllegalEvent(event.name, head.state, others, why=f" from outside, because only action {do!r} may name it")
     if event.name != "cancel" and not program.machine.moves(head.state, event.name):
         raise IllegalEvent(event.name, head.state, allowed)
     return addressed(live, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))
@@ -266,6 +239,7 @@ def _resume(desk: Desk, agent_id: str) -> Flow:
     wake_ms = live.head.wake_ms
     is_due = live.head.status is Status.RUNNING or (wake_ms is not None and wake_ms <= live.now_ms)
     if not is_due and not is_stranded(live):
+        yield from give_up_orphan(live)
         return Delivered(live, None)
     yield from claim(desk, live)
     return Delivered(live, None, (yield from drive(desk, live)))

@@ -3,6 +3,7 @@
 FsmAgentError
 ├── WorkflowInvalid            a declaration has mistakes; carries all of them
 ├── Refused                    nothing happened, and the sender can do something about it
+│   ├── ArgumentInvalid        a value of the wrong type, or half of a character
 │   ├── UnknownEvent           no such event in the workflow
 │   ├── IllegalEvent           the table has no transition for it here
 │   ├── GuardsRefused          it has, and every guard said no
@@ -11,6 +12,7 @@ FsmAgentError
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
+│   ├── QuestionClosed         the question that is answered is not asked any more
 │   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
@@ -29,6 +31,7 @@ FsmAgentError
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
+│   ├── DataModelMissing       an allowed module has no such class for data
 │   ├── HttpFailed             a request was not answered as expected
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
@@ -88,6 +91,7 @@ from fsm_agent.errors.events import (
     NotAddressee,
     NotAsked,
     PayloadInvalid,
+    QuestionClosed,
     UnknownEvent,
 )
 from fsm_agent.errors.models import (
@@ -101,7 +105,7 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     AgentDamaged,
     HistoryBroken,
@@ -117,6 +121,7 @@ from fsm_agent.errors.work import (
     ActionError,
     ActionMissing,
     ChildFailed,
+    DataModelMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectUnclear,
@@ -138,10 +143,12 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "ArgumentInvalid",
     "BudgetExceeded",
     "ChildFailed",
     "Conflict",
     "DataInvalid",
+    "DataModelMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
@@ -176,6 +183,7 @@ __all__ = [
     "NotParked",
     "OtherWorkflow",
     "PayloadInvalid",
+    "QuestionClosed",
     "Refused",
     "RenderFailed",
     "RoundsExceeded",

@@ -9,6 +9,7 @@ from fsm_agent.errors.roots import Refused
 from fsm_agent.wording import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
+    from fsm_agent.question import Asked
     from fsm_agent.step import Happened
 
 
@@ -68,6 +69,38 @@ class NotAsked(Refused):
         super().__init__(what)
 
 
+class QuestionClosed(Refused):
+    """An answer to another question than the present one. ``closed`` is the step that closed it, where that is known,
+    ``is_answered`` whether that was an answer; ``now`` is what is asked instead, if anything."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        question: object,
+        stands: tuple[str, str],
+        *,
+        closed: Happened | None = None,
+        is_answered: bool = False,
+        now: Asked | None = None,
+        was_asked: bool = True,
+    ) -> None:
+        self.agent_id, self.question, self.now = agent_id, question, now
+        self.closed, self.is_answered = closed, is_answered
+        what = f"question {question!r} of agent {agent_id!r} is closed"
+        if not was_asked:
+            what = f"agent {agent_id!r} has asked no question {question!r}"
+        elif closed is not None:
+            how = f"{closed.by or 'somebody'} answered {closed.event!r}" if is_answered else str(closed)
+            what += f": {how} at version {closed.version}"
+        super().__init__(f"{what}; {_asked_now(now, *stands)}")
+
+
+def _asked_now(now: Asked | None, state: str, status: str) -> str:
+    if now is None:
+        return f"it asks nothing now: it is {status} in state {state!r}"
+    return f"it asks question {now.id} now: {shortened(now.prompt)}"
+
+
 class AnswerUnclear(Refused):
     def __init__(self, agent_id: str, state: str, events: Iterable[str]) -> None:
         super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(events)}: say which")
@@ -79,8 +112,10 @@ class LimitExceeded(Refused):
 
 
 class KeyReuse(Refused):
-    def __init__(self, key: str) -> None:
-        super().__init__(f"key {key!r} was used already for another event or payload")
+    """``what`` is all that a repeat must have in common with the first use."""
+
+    def __init__(self, key: str, what: str = "event or payload") -> None:
+        super().__init__(f"key {key!r} was used already for another {what}")
 
 
 class MessagesInvalid(Refused):

@@ -16,15 +16,23 @@ class ActionError(FsmAgentError):
 
 
 class ActionMissing(ActionError):
-    def __init__(self, name: str, known: Collection[str]) -> None:
+    """``unread`` are sentences that say of allowed modules why they cannot be imported."""
+
+    def __init__(self, name: str, known: Collection[str], unread: Collection[str] = ()) -> None:
         known = sorted(known)
-        have = f"there are {listed(known)}" if known else f"no module is allowed that has one: {_TO_ALLOW}"
-        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
+        have = [f"there are {listed(known)}"] if known else []
+        have = [*have, *unread] or [f"no module is allowed that has one: {_TO_ALLOW}"]
+        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {'; '.join(have)}")
 
 
 class ModuleNotAllowed(ActionError):
     def __init__(self, module: str, allowed: Iterable[str]) -> None:
         super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
+
+
+class DataModelMissing(ActionError):
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(f"module {module!r} has no pydantic model {name!r}")
 
 
 class ChildFailed(ActionError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from fsm_agent.expressions.invalid import ExpressionInvalid
@@ -33,6 +34,7 @@ class Mention(NamedTuple):
     end: int
 
 
+@lru_cache(maxsize=64)
 def masked(text: str) -> str:
     """``text`` with every string literal and comment overwritten by quotes; positions stay."""
     return re.sub(_LITERAL, lambda literal: re.sub(r"[^\n]", '"', literal[0]), text)

@@ -6,8 +6,9 @@ Graphviz only lays out. Everything that is seen is said here, and every node, ed
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from textwrap import indent
+from functools import lru_cache
 from typing import Final
 
 from fsm_agent.render import palette
@@ -17,12 +18,14 @@ from fsm_agent.render.overlay import Mark, Overlay
 from fsm_agent.render.palette import Tone, toned
 from fsm_agent.render.text import clean
 from fsm_agent.render.wiring import Wiring
-from fsm_agent.render.wording import ExitKind
+from fsm_agent.render.wording import ExitKind, Label
 
 _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
 #: Graphviz bends the lines of light edges first: what is expected goes straight, start dots stand above their states.
 _WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
+_BREAK: Final = "\n"
+_INDENTED: Final = "\n  "
 #: Dots look thinner than a line of the same width.
 _DOTS: Final = 1.4
 
@@ -40,6 +43,10 @@ class _Page:
         self._overlay = overlay
         wiring = Wiring(graph)
         self._ends = {edge.id: wiring.ends(edge) for edge in graph.edges}
+        self._labelled = defaultdict[str, list[Edge]](list)
+        for edge in graph.edges:
+            if (home := self._ends[edge.id].label_home) is not None:
+                self._labelled[home].append(edge)
 
     def text(self) -> str:
         graph = self._graph
@@ -107,13 +114,12 @@ class _Page:
 
     def _labels(self, home: str) -> Iterator[str]:
         """Labels that are nodes of the cluster ``home``, because their edges cross borders."""
-        for edge in self._graph.edges:
-            if self._ends[edge.id].label_home == home:
-                name, mark = _label_of(edge), self._mark(edge.id)
-                label = edge_label(edge, toned(palette.EDGES[edge.kind], mark), mark)
-                look = _identity(name, f"transition label {edge.kind}", mark)
-                tip = _tip(*map(str, edge.labels))
-                yield _statement(_quoted(name), label, **look, shape="plain", style="", tooltip=tip)
+        for edge in self._labelled[home]:
+            name, mark = _label_of(edge), self._mark(edge.id)
+            label = edge_label(edge, toned(palette.EDGES[edge.kind], mark), mark)
+            look = _identity(name, f"transition label {edge.kind}", mark)
+            tip = _tip_of(edge.labels)
+            yield _statement(_quoted(name), label, **look, shape="plain", style="", tooltip=tip)
 
     def _mark(self, identity: str) -> Mark | None:
         return self._overlay.mark(identity) if self._overlay else None
@@ -131,7 +137,12 @@ def _identity(identity: str, classes: str, mark: Mark | None) -> dict[str, str]:
 
 def _tip(*lines: str) -> str:
     r"""A tooltip; Graphviz reads ``\n`` in it as a line break, and other backslashes as codes of its own."""
-    return r"\n".join(clean(line).replace("\\", "\\\\") for line in lines if line)
+    return r"\n".join([clean(line).replace("\\", "\\\\") for line in lines if line])
+
+
+@lru_cache(maxsize=4_096)
+def _tip_of(labels: tuple[Label, ...]) -> str:
+    return _tip(*map(str, labels))
 
 
 def _label_of(edge: Edge) -> str:
@@ -143,7 +154,7 @@ def _stroke(edge: Edge, tone: Tone) -> dict[str, str]:
     if edge.kind is ExitKind.TIMER:
         stroke["penwidth"] = f"{tone.width * _DOTS:g}"
     if edge.labels:
-        stroke["tooltip"] = stroke["labeltooltip"] = _tip(*map(str, edge.labels))
+        stroke["tooltip"] = stroke["labeltooltip"] = _tip_of(edge.labels)
     return {**stroke, "weight": _WEIGHTS[edge.kind]}
 
 
@@ -152,15 +163,17 @@ def _between(tail: str, head: str) -> str:
 
 
 def _statement(subject: str, label: str | None = None, **attributes: str) -> str:
-    given = [f"{name}={_quoted(value)}" for name, value in attributes.items()]
+    given = [
+        f'{name}="{value}"' if '"' not in value else f"{name}={_quoted(value)}" for name, value in attributes.items()
+    ]
     if label is not None:
         given.append(f"label={label}")
     return f"{subject} [{', '.join(given)}];"
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '\\"') + '"'
+    return f'"{text}"' if '"' not in text else '"' + text.replace('"', '\\"') + '"'
 
 
 def _indented(statements: Iterable[str]) -> str:
-    return indent("".join(f"{each}\n" for each in statements), "  ")
+    return "".join([f"  {each.replace(_BREAK, _INDENTED)}\n" for each in statements])

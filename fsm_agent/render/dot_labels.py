@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node
@@ -43,9 +45,14 @@ def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
 
 def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
     """One cell per transition; in an overlay with the places on the path where the edge was taken."""
-    cells = [_transition(label, tone) for label in edge.labels]
-    if mark and mark.turns:
-        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{mark.order}", Look(_TEXT_SIZE, tone.ink)))
+    return _edge_table(edge.labels, tone, mark.order if mark and mark.turns else "")
+
+
+@lru_cache(maxsize=4_096)  # `error` and `done` lead out of many states
+def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str) -> str:
+    cells = [_transition(label, tone) for label in labels]
+    if order:
+        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", Look(_TEXT_SIZE, tone.ink)))
     return table(cells, padding=4)
 
 
@@ -61,7 +68,8 @@ def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[lis
     return [[line for detail in each for line in _detail(detail, tone)] for each in compartments]
 
 
-def _detail(detail: Detail, tone: Tone) -> list[Line]:
+@lru_cache(maxsize=4_096)
+def _detail(detail: Detail, tone: Tone) -> Sequence[Line]:
     text, muted = Look(_TEXT_SIZE, tone.ink), Look(_TEXT_SIZE, tone.muted)
     if detail.kind in QUOTED:
         quoted = Look(_TEXT_SIZE, tone.ink, italic=True)

@@ -177,6 +177,7 @@ class _Drawing:
         self._workflow = workflow
         self._ids = Identities(workflow)
         self._labels: dict[tuple[str, str, ExitKind | None], list[Label]] = {}
+        self._sources: set[str] = set()
 
     def items(self) -> tuple[Item, ...]:
         workflow = self._workflow
@@ -202,7 +203,8 @@ class _Drawing:
         home, note = self._ids.state(state.path), self._ids.note(state.path)
         ways = list(exits(state.on, state.after))
         inward = [way for way in ways if way.target is None or leads_inward(state.path, way.target)]
-        stays = [*self._stays(note, inward), *self._stays(home, (way for way in ways if way not in inward))]
+        outward = [way for way in ways if way.target is not None and not leads_inward(state.path, way.target)]
+        stays = [*self._stays(note, inward), *self._stays(home, outward)]
         told = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
         first = (self._start(state.path, state.initial),) if state.initial else ()
         return Cluster(home, state.name, state.path, (*first, *told, *map(self._item, state.states)))
@@ -218,7 +220,7 @@ class _Drawing:
         It has a name if it speaks of the states around it, not only of the compound state itself.
         """
         identity = self._ids.note(path)
-        starts = any(source == identity for source, *_ in self._labels)
+        starts = identity in self._sources
         stays = any(detail.kind is DetailKind.STAYS for each in inside for detail in each)
         named = name if starts or stays else ""
         return (
@@ -237,6 +239,7 @@ class _Drawing:
                 yield staying(way.label)
             else:
                 self._labels.setdefault((source, self._ids.state(way.target), way.kind), []).append(way.label)
+                self._sources.add(source)
 
 
 def _kind(state: State) -> NodeKind:

@@ -4,23 +4,20 @@ Graphviz measures text with the fonts of the machine it runs on, and a reader ma
 asks for at least the width that its widest line would take in a wide font.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from math import ceil
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.render.text import width_of, wrap
 
 #: What Graphviz misreads: a backslash and a letter are a code, even written as an entity, and a line that is nothing
 #: but ``]`` is a syntax error. (It drops repeated spaces, too.)
-_MEANT: Final = {"\\": r"\\", "]": "&#93;"}
+_MEANT: Final = str.maketrans({"\\": r"\\", "]": "&#93;"})
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How a stretch of text looks; ``size`` is in points."""
 
     size: float
@@ -29,22 +26,32 @@ class Look:
     italic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     text: str
     look: Look
 
     @property
     def width(self) -> float:
-        return width_of(self.text, self.look.size) * (1.1 if self.look.bold else 1)
+        return _width(self.text, self.look)
 
     def __str__(self) -> str:
-        text = "".join(_MEANT.get(character, character) for character in escape(self.text)).replace("  ", "&#160; ")
-        if self.look.bold:
-            text = f"<B>{text}</B>"
-        if self.look.italic:
-            text = f"<I>{text}</I>"
-        return f'<FONT POINT-SIZE="{self.look.size:g}" COLOR="{self.look.colour}">{text}</FONT>'
+        return _marked_up(self.text, self.look)
+
+
+# The same few words stand all over a large picture.
+@lru_cache(maxsize=16_384)
+def _width(text: str, look: Look) -> float:
+    return width_of(text, look.size) * (1.1 if look.bold else 1)
+
+
+@lru_cache(maxsize=16_384)
+def _marked_up(text: str, look: Look) -> str:
+    text = escape(text).translate(_MEANT).replace("  ", "&#160; ")
+    if look.bold:
+        text = f"<B>{text}</B>"
+    if look.italic:
+        text = f"<I>{text}</I>"
+    return f'<FONT POINT-SIZE="{look.size:g}" COLOR="{look.colour}">{text}</FONT>'
 
 
 Line: TypeAlias = tuple[Run, ...]
@@ -62,13 +69,13 @@ def table(cells: Iterable[Sequence[Line]], *, padding: int = 4, rule: str = "") 
     shown = [cell for cell in cells if cell]
     if not shown:
         return '""'
-    widest = max(sum(run.width for run in line) for cell in shown for line in cell)
-    rows = ("<HR/>" if rule else "").join(_row(cell, ceil(widest) + 2 * padding) for cell in shown)
+    widest = max([sum([_width(*run) for run in line]) for cell in shown for line in cell])
+    rows = ("<HR/>" if rule else "").join([_row(cell, ceil(widest) + 2 * padding) for cell in shown])
     colour = f' COLOR="{rule}"' if rule else ""
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="{padding}"{colour}>{rows}</TABLE>>'
 
 
 def _row(lines: Sequence[Line], width: int) -> str:
     end = '<BR ALIGN="LEFT"/>'
-    text = "".join("".join(map(str, line)) + end for line in lines)
+    text = "".join(["".join([_marked_up(*run) for run in line]) + end for line in lines])
     return f'<TR><TD ALIGN="LEFT" BALIGN="LEFT" WIDTH="{width}">{text}</TD></TR>'

@@ -5,11 +5,9 @@ dash or a double border, so that nothing is told by colour alone. Every colour h
 and one purpose only, so that a style sheet can exchange them in a finished picture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from fsm_agent.render.graph import Cluster, Item, NodeKind
 from fsm_agent.render.overlay import Mark, Role
@@ -37,8 +35,7 @@ _PURPLE: Final = "#cc79a7"
 _GREY: Final = "#7d8590"
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """How a kind of node looks; ``glyph`` says the same as its colour."""
 
     line: str
@@ -82,8 +79,7 @@ DETAIL_GLYPHS: Final[Mapping[DetailKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Tone:
+class Tone(NamedTuple):
     """The colours of one node, cluster or edge, and the width of its lines in points."""
 
     line: str
@@ -100,7 +96,11 @@ def paint_of(item: Item) -> Paint:
 
 def toned(paint: Paint, mark: Mark | None) -> Tone:
     """How something looks under a mark; without an overlay there is none."""
-    role = mark.role if mark else None
+    return _toned(paint, mark.role if mark else None)
+
+
+@lru_cache
+def _toned(paint: Paint, role: Role | None) -> Tone:
     match role:
         case None:
             return Tone(paint.line, paint.fill)

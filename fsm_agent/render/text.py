@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 #: Widths in ems, after DejaVu Sans: the widest of the fonts that browsers and Graphviz fall back to.
@@ -16,42 +17,56 @@ _EMS: Final = (
     ("ABCDEFGHJKLNOPQRSTUVXYZ+=<>", 0.76),
 )
 _ORDINARY: Final = 0.64
-_EM_OF: Final = {character: width for characters, width in _EMS for character in characters}
+_WIDEST: Final = 1.0
 #: what no XML may contain
 _UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 #: a ``{{ expression }}`` of a prompt is read as one word
 _PROMPT_WORD: Final = re.compile(r"(?:\{\{.*?\}\}|\S)+\s*")
 _WORD: Final = re.compile(r"\S+\s*")
 _ATOM: Final = re.compile(r"(?:[^\W_]*(?:_+|[^\w\s]+)|[^\W_]+)\s*")
+_UNITS: Final = (_PROMPT_WORD, _WORD, _ATOM)
+
+
+class _Widths(dict[str, float]):
+    """Character -> its width in ems."""
+
+    def __missing__(self, character: str) -> float:
+        if unicodedata.combining(character):
+            width = 0.0
+        else:
+            width = _WIDEST if unicodedata.east_asian_width(character) in "WF" else _ORDINARY
+        self[character] = width
+        return width
+
+
+_WIDTHS: Final = _Widths({character: width for characters, width in _EMS for character in characters})
 
 
 def width_of(text: str, size: float) -> float:
     """Width in points of a line of text at a font size in points, rather too wide than too narrow."""
-    return size * sum(_em(character) for character in text)
+    return size * sum(map(_WIDTHS.__getitem__, text))
 
 
-def _em(character: str) -> float:
-    if unicodedata.combining(character):
-        return 0.0
-    if unicodedata.east_asian_width(character) in "WF":
-        return 1.0
-    return _EM_OF.get(character, _ORDINARY)
-
-
+@lru_cache(maxsize=16_384)  # what a label wraps, a tooltip shows whole
 def clean(text: str) -> str:
     """One line: runs of white space become one space, and what no picture can hold becomes a replacement mark."""
-    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", line)
 
 
+@lru_cache(maxsize=16_384)  # the same events, guards and actions stand in many places of a large picture
 def wrap(text: str, *, width: float, size: float, most: int | None = None) -> tuple[str, ...]:
     """Lines no wider than ``width`` points; an ellipsis ends the last of ``most`` lines if there is more.
 
     Lines break at spaces. A word that is too wide breaks after its punctuation (``data.`` ``amount``), and failing
     that between characters.
     """
+    text = clean(text)
+    if _fits(text, width, size):
+        return (text,) if text else ()
     lines: list[str] = []
     line = ""
-    for piece in _pieces(clean(text), width, size):
+    for piece in _pieces(text, width, size):
         if line and not _fits(line + piece, width, size):
             lines.append(line.rstrip())
             line = ""
@@ -62,17 +77,21 @@ def wrap(text: str, *, width: float, size: float, most: int | None = None) -> tu
     return (*lines[: most - 1], _ended(lines[most - 1], width, size))
 
 
-def _pieces(text: str, width: float, size: float) -> Iterator[str]:
+def _pieces(text: str, width: float, size: float, units: tuple[re.Pattern[str], ...] = _UNITS) -> Iterator[str]:
     """What may not be broken, with the space behind it if there is one: the longest unit that fits."""
-    pieces = [text]
-    for unit in (_PROMPT_WORD, _WORD, _ATOM):
-        pieces = [part for piece in pieces for part in ([piece] if _fits(piece, width, size) else unit.findall(piece))]
-    for piece in pieces:
-        yield from [piece] if _fits(piece, width, size) else piece
+    if not units:
+        yield from text
+        return
+    for piece in units[0].findall(text):
+        if _fits(piece, width, size):
+            yield piece
+        else:
+            yield from _pieces(piece, width, size, units[1:])
 
 
 def _fits(piece: str, width: float, size: float) -> bool:
-    return width_of(piece.rstrip(), size) <= width
+    piece = piece.rstrip()
+    return len(piece) * _WIDEST * size <= width or width_of(piece, size) <= width
 
 
 def _ended(line: str, width: float, size: float) -> str:

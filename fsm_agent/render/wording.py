@@ -3,13 +3,10 @@
 Neutral text, neither wrapped nor escaped: that is each renderer's own business.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, Self, TypeAlias
 
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.jsontypes import Json
@@ -27,12 +24,11 @@ class ExitKind(StrEnum):
     TIMER = "timer"
 
     @classmethod
-    def of(cls, event: str) -> ExitKind:
+    def of(cls, event: str) -> Self:
         return cls.ERROR if event in _PROBLEMS else cls.EVENT
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(NamedTuple):
     """``event [guard] / assign`` of one transition."""
 
     event: str
@@ -47,8 +43,7 @@ class Label:
         return f"{self.event}{guard}{effects}"
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """One transition as drawn; without ``target`` it is internal."""
 
     kind: ExitKind
@@ -76,8 +71,7 @@ class DetailKind(StrEnum):
     OUTPUT = "output"
 
 
-@dataclass(frozen=True, slots=True)
-class Detail:
+class Detail(NamedTuple):
     """One line inside a state."""
 
     kind: DetailKind

@@ -8,7 +8,7 @@ whose precondition is a compare-and-set, so a verb either happens whole or raise
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,6 +20,7 @@ from fsm_agent.lease import Lease
 from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
+from fsm_agent.stores.listed import in_order, page_of, pinned_to
 from fsm_agent.user import UserRecord
 
 #: how many heads are read at once where all are looked through
@@ -152,7 +153,6 @@ class Store(ABC):
         """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
         cannot be read are left out; ``due`` names them when their lease has run out."""
 
-    @abstractmethod
     async def list(
         self,
         *,
@@ -161,8 +161,28 @@ class Store(ABC):
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Heads in order of id, after the id ``after``. A head that cannot be read keeps no other from its place: it is
-        named in ``Page.damaged``, and counts for the ``limit``."""
+        """Heads in order of id, after the id ``after``. A store has this verb or ``list_in`` of its own. A head that
+        cannot be read keeps no other from its place: it is named in ``Page.damaged``, and counts for the ``limit``."""
+        return await self.list_in(() if status is None else (status,), workflow=workflow, limit=limit, after=after)
+
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
+
+        A store that has only ``list`` looks through all agents for it.
+        """
+        if len(statuses) <= 1:
+            return await self.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
+        found: list[Head | Damage] = []
+        while True:
+            page = await self.list(workflow=workflow, limit=_PAGE, after=after)
+            found += in_order([*(head for head in page.heads if head.status in statuses), *page.damaged])
+            if len(found) > limit:
+                return page_of(found[:limit], is_last=False)
+            if page.next is None:
+                return page_of(found, is_last=True)
+            after = page.next
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
@@ -245,13 +265,8 @@ class Store(ABC):
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         """Hashes of the definitions that are kept, in order, after the hash ``after``. A store without a verb of its
         own names those that its agents are pinned to, for which it looks through all of them."""
-        hashes: set[str] = set()
-        page = await self.list(limit=_PAGE)
-        hashes.update(head.definition for head in page.heads)
-        while page.next is not None:
-            page = await self.list(limit=_PAGE, after=page.next)
-            hashes.update(head.definition for head in page.heads)
-        return sorted(each for each in hashes if after is None or each > after)[:limit]
+        hashes = await pinned_to(lambda last: self.list(limit=_PAGE, after=last))
+        return [each for each in hashes if each > (after or "")][:limit]
 
     async def inspect(self) -> Sequence[Damage]:
         """What is wrong beneath the agents, where no other verb looks: rows of agents that are gone, indexes that leave

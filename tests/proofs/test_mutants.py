@@ -147,6 +147,19 @@ MUTANTS = {
         "            raise\n\n    def _decide",
         "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
     ),
+    "what was queued counts as what the next action names": Mutant(
+        "engine/drive.py",
+        "if event.name in live.program.claimed(live.head):",
+        "if False:",
+        "tests/test_claimed_events.py"
+        "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
+    ),
+    "what an action names can be sent while it works": Mutant(
+        "engine/intake.py",
+        "if event.name in (claimed := program.claimed(head)):",
+        "if event.name in (claimed := frozenset()):",
+        "tests/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
+    ),
     "what was queued outlives a rewind": Mutant(
         "engine/drive.py",
         "live.queue[0].version < live.head.rewound",
@@ -158,6 +171,24 @@ MUTANTS = {
         "visits=dict(then.visits),",
         "",
         "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
+    ),
+    "a lease that was left behind is left": Mutant(
+        "engine/intake.py",
+        "        yield from give_up_orphan(live)\n        return Delivered(live, None)",
+        "        return Delivered(live, None)",
+        "tests/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
+    ),
+    "a pid means the same in every PID namespace": Mutant(
+        "processes.py",
+        "if holder.host != here.host or",
+        'if holder.host.partition("/")[0] != here.host.partition("/")[0] or',
+        "tests/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
+    ),
+    "what is no Exception breaks out of an action": Mutant(
+        "performing.py",
+        "except BaseException as error:  # of a library",
+        "except Exception as error:  # of a library",
+        "tests/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
     ),
     "a parent does not wait for all its children": Mutant(
         "actions/builtin/children.py",
@@ -200,6 +231,18 @@ MUTANTS = {
         "if self.heard > self.counted:",
         "if True:",
         "tests/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
+    ),
+    "an answer falls on another question": Mutant(
+        "engine/answering.py",
+        "if head.asked is not None and head.asked.id == question:",
+        "if True:",
+        "tests/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
+    ),
+    "a question goes stale": Mutant(
+        "engine/live.py",
+        "if moved.asked is not None and delta is not EMPTY_DELTA:",
+        "if False:",
+        "tests/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",
     ),
     "a key is used twice": Mutant(
         "stores/memory/store.py",

@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
-from typing import Final, Self
+from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease, lease_runs
-from fsm_agent.message import Message, own_thread
+from fsm_agent.message import own_thread
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_shared
+from fsm_agent.stores.listed import Listed, page_of
 from fsm_agent.stores.memory.kept import Kept, detached, kept_from
-from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
+from fsm_agent.stores.memory.talk import Talks, said_rows
+from fsm_agent.stores.memory.talking import PLACE, MemoryTalk
 from fsm_agent.tuples import from_fields
-from fsm_agent.user import UserRecord
-
-#: where everything is that this store keeps
-PLACE: Final = "memory"
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryTalk):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
     needs_loop = False
@@ -192,27 +190,22 @@ class MemoryStore(Store):
         held = [each for each, kept in self._agents.items() if kept.lease and kept.lease.holder.host == host]
         return list(readable(held, self._readable, []))
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         ids = sorted(self._agents)
-        found: list[Head] = []
-        damage: list[Damage] = []
-        last: list[str] = []
+        found: list[Listed] = []
         for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
-            these: list[Damage] = []
-            read = [*readable([agent_id], self._readable, these)]
-            if not these and not (status in {None, read[0].status} and workflow in {None, read[0].workflow}):
+            damage: list[Damage] = []
+            read = [*readable([agent_id], self._readable, damage)]
+            if not damage and not (
+                (not statuses or read[0].status in statuses) and workflow in {None, read[0].workflow}
+            ):
                 continue
-            if len(last) == limit:
-                return Page(tuple(found), last[-1], tuple(damage))
-            found, damage, last = found + read, damage + these, [*last, agent_id]
-        return Page(tuple(found), None, tuple(damage))
+            if len(found) == limit:
+                return page_of(found, is_last=False)
+            found += [*read, *damage]
+        return page_of(found, is_last=True)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with reading(agent_id, PLACE):
@@ -257,36 +250,6 @@ class MemoryStore(Store):
         self._talks.adopt(own_thread(head.id), head.talk.last, dossier.messages)
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
-
-    async def messages(
-        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
-    ) -> Sequence[Message]:
-        with reading_shared(f"thread {thread!r}", PLACE):
-            return self._talks.read(thread, after, upto, limit, newest=newest)
-
-    async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        return self._talks.thread(thread).add(rows_of(messages))
-
-    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
-        return self._talks.revise(thread, messages)
-
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return self._talks.retract(thread, after, upto)
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return self._talks.names(limit, after)
-
-    async def user(self, name: str) -> UserRecord:
-        with reading_shared(f"user {name!r}", PLACE):
-            return self._talks.user(name)
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return self._talks.users(limit, after)
-
-    async def save_user(self, user: UserRecord) -> None:
-        row = codec.user_row(user)
-        self._talks.check_user(user)
-        self._talks.keep_user(user.name, row)
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         return sorted(each for each in self._definitions if each > (after or ""))[:limit]

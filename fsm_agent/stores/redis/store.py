@@ -7,7 +7,7 @@ writes is the compare-and-set. How much of what was acknowledged a power loss ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Self
 
 from redis.exceptions import ResponseError
@@ -22,6 +22,7 @@ from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.listed import Listed, page_of
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import inspecting, reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -88,8 +89,8 @@ class RedisStore(RedisTalk):
 
     async def head(self, agent_id: str) -> Head:
         for head in await self._heads([agent_id]):
-            if isinstance(head, AgentDamaged):
-                raise head
+            if isinstance(head, Damage):
+                raise AgentDamaged(*head)
             return head
         raise AgentNotFound(agent_id, self.namespace)
 
@@ -154,26 +155,21 @@ class RedisStore(RedisTalk):
         heads = await self._heads([member.rpartition("\0")[2] for member in members])
         return [head for head in heads if isinstance(head, Head) and head.lease and head.lease.holder.host == host]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        found: list[Head | AgentDamaged] = []
+        wanted = frozenset(statuses or Status)
+        found: list[Listed] = []
         while len(found) <= limit:
             missing = limit + 1 - len(found)
-            commands = redis_index.listings(self._units.space.listed, status, workflow, after, missing)
+            commands = redis_index.listings(self._units.space.listed, wanted, workflow, after, missing)
             ids = redis_index.ids_of(await self._look(*commands), missing)
             heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
-            found += [head for head in heads if _is_meant(head, status, workflow)]
+            found += [head for head in heads if _is_meant(head, wanted, workflow)]
             if len(ids) < missing:
-                return _page(found, None)
+                return page_of(found, is_last=True)
             after = ids[-1]
-        last = found[limit - 1]
-        return _page(found[:limit], last.id if isinstance(last, Head) else last.agent_id)
+        return page_of(found[:limit], is_last=False)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)
@@ -213,7 +209,7 @@ class RedisStore(RedisTalk):
     async def close(self) -> None:
         await self._server.close()
 
-    async def _heads(self, ids: Sequence[str]) -> Sequence[Head | AgentDamaged]:
+    async def _heads(self, ids: Sequence[str]) -> Sequence[Listed]:
         """The heads of those that are still there, and what is wrong with those that cannot be read."""
         if not ids:
             return []
@@ -222,7 +218,7 @@ class RedisStore(RedisTalk):
             answers = await self._look(*commands, but=ResponseError)
         except StoreCorrupt as error:  # one that is no text leaves the others without an answer
             if len(ids) == 1:
-                return [damage.damaged(ids[0], commands[0][1], error)]
+                return [damage.damage_of(damage.damaged(ids[0], commands[0][1], error))]
             return [head for each in ids for head in await self._heads([each])]
         heads = [_head_or_damage(self.namespace, *each) for each in zip(ids, answers, strict=True) if each[1]]
         self._clock.seen(max((head.updated_ms for head in heads if isinstance(head, Head)), default=0))
@@ -233,21 +229,16 @@ class RedisStore(RedisTalk):
         return int(seconds) * 1000 + int(micros) // 1000
 
 
-def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Head | AgentDamaged:
+def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Listed:
     try:
         return reading.head_of(namespace, agent_id, flat)
     except AgentDamaged as error:
-        return error
+        return damage.damage_of(error)
 
 
-def _is_meant(head: Head | AgentDamaged, status: Status | None, workflow: str | None) -> bool:
+def _is_meant(head: Listed, statuses: Collection[Status], workflow: str | None) -> bool:
     """Of what cannot be read, the index said so."""
-    return not isinstance(head, Head) or (status in {None, head.status} and workflow in {None, head.workflow})
-
-
-def _page(found: Sequence[Head | AgentDamaged], following: str | None) -> Page:
-    heads = tuple(head for head in found if isinstance(head, Head))
-    return Page(heads, following, tuple(damage.damage_of(each) for each in found if not isinstance(each, Head)))
+    return not isinstance(head, Head) or (head.status in statuses and workflow in {None, head.workflow})
 
 
 class TlsRedisStore(RedisStore):

@@ -19,7 +19,7 @@ from fsm_agent.stores.sqlite.rows import Row, rows
 #: A status that no fsm-agent knows, and the name of a workflow that is gone, belong to any list.
 _LISTED: Final = """
 FROM agents LEFT JOIN definitions USING (workflow)
-WHERE namespace = ?1 AND id > CAST(?2 AS TEXT) AND (?3 IS NULL OR status = ?3 OR status NOT BETWEEN 1 AND 6)
+WHERE namespace = ?1 AND id > CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1 OR status NOT BETWEEN 1 AND 6)
       AND (?4 IS NULL OR name = ?4 OR name IS NULL)
 ORDER BY id LIMIT ?5
 """
@@ -38,10 +38,10 @@ Seen = Callable[[Row], Head]
 
 
 def page(
-    db: Connection, namespace: str, seen: Seen, *, status: int | None, workflow: str | None, limit: int, after: str
+    db: Connection, namespace: str, seen: Seen, *, statuses: int, workflow: str | None, limit: int, after: str
 ) -> Page:
-    """See ``Store.list``."""
-    wanted = (namespace, _bytes(after), status, workflow, limit + 1)
+    """See ``Store.list_in``; ``statuses`` has a bit for the number of each, or none for all."""
+    wanted = (namespace, _bytes(after), statuses, workflow, limit + 1)
     damage: list[Damage] = []
     try:
         found = rows(db, _LIST, *wanted)

@@ -7,7 +7,7 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, Self, TypeVar
@@ -157,18 +157,13 @@ class SqliteStore(Store):
         with self._translated():
             return pages.held(self._db, self._space, self._seen, host)
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        number = codec.status_number(status) if status else None
+        wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
             return pages.page(
-                self._db, self._space, self._seen, status=number, workflow=workflow, limit=limit, after=after or ""
+                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
             )
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
