@@ -269,9 +269,8 @@ class Store(ABC):
         return [each for each in hashes if each > (after or "")][:limit]
 
     async def inspect(self) -> Sequence[Damage]:
-        """What is wrong beneath the agents, where no other verb looks: rows of agents that are gone, indexes that leave
-        somebody out, values of another type than was written. Reads all there is, and changes nothing. A ``Damage`` of
-        no agent has an empty id. A store without a verb of its own finds nothing."""
+        """What is wrong beneath the agents, where no other verb looks: rows of those that are gone, indexes that leave
+        some out. Changes nothing. A ``Damage`` of no agent has an empty id. A store without it finds nothing."""
         return ()
 
     async def tend(self) -> int:
