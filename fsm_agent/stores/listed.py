@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from fsm_agent.agent import Head
@@ -25,13 +25,3 @@ def page_of(listed: Sequence[Listed], *, is_last: bool) -> Page:
 
 def id_of(listed: Listed) -> str:
     return listed.agent_id if isinstance(listed, Damage) else listed.id
-
-
-async def pinned_to(page_after: Callable[[str | None], Awaitable[Page]]) -> list[str]:
-    """The hashes of the definitions to which the agents of all pages are pinned, in order."""
-    page = await page_after(None)
-    hashes = {head.definition for head in page.heads}
-    while page.next is not None:
-        page = await page_after(page.next)
-        hashes |= {head.definition for head in page.heads}
-    return sorted(hashes)

@@ -17,12 +17,14 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
-from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.ids import ids_with
 from fsm_agent.stores.listed import Listed, page_of
+from fsm_agent.stores.paging import PAGE
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import inspecting, reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -31,11 +33,14 @@ from fsm_agent.stores.redis.opening import schema
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.talking import RedisTalk
 from fsm_agent.stores.redis.units import Units
+from fsm_agent.stores.refusals import definition_missing
 from fsm_agent.stores.server_clock import ServerClock
 
 
 class RedisStore(RedisTalk):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
+
+    keeps_problems = True
 
     scheme: ClassVar = "redis"
 
@@ -120,7 +125,14 @@ class RedisStore(RedisTalk):
         await self._write(self._units.holding(agent_id, epoch, None), agent_id)
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         is_done = False
         while not is_done:  # only what changes the head under the same epoch sends us round again
@@ -128,7 +140,7 @@ class RedisStore(RedisTalk):
             if not flat:
                 raise AgentNotFound(agent_id, self.namespace)
             head, moving = reading.head_of(self.namespace, agent_id, flat), rows.pairs(flat)["moving"]
-            tried = head.tried(attempts, retry_ms, children)
+            tried = head.tried(attempts, retry_ms, children, problem)
             (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
@@ -170,6 +182,18 @@ class RedisStore(RedisTalk):
                 return page_of(found, is_last=True)
             after = ids[-1]
         return page_of(found[:limit], is_last=False)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        ids: list[str] = []
+        while len(found) < limit:
+            after = ids[-1] if ids else None
+            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE)
+            found += ids_with(ids, part)
+            if len(ids) < PAGE:
+                break
+        return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt, UserConflict
 from fsm_agent.message import Message
-from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damaged, reading_shared
 from fsm_agent.stores.redis import errors as redis_errors
 from fsm_agent.stores.redis import rows, talk
@@ -18,6 +18,7 @@ from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.units import Units
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.user import UserRecord
 
 

@@ -34,6 +34,12 @@ ORDER BY wake_ms LIMIT ?
 _DUE_AS_TEXT: Final = _DUE.format(id="id")
 _DUE_AS_BYTES: Final = _DUE.format(id="CAST(id AS BLOB)")
 
+_WITH: Final = """
+SELECT CAST(id AS BLOB) FROM agents
+WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
+ORDER BY id LIMIT ?4
+"""
+
 Seen = Callable[[Row], Head]
 
 
@@ -71,6 +77,11 @@ def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str
     except UnicodeDecodeError:
         ids = [_text(each) for (each,) in rows(db, _DUE_AS_BYTES, *wanted)]
         return [agent_id for agent_id in ids if agent_id.isascii() or _is_text(agent_id)]
+
+
+def ids_with(db: Connection, namespace: str, part: str, limit: int) -> Sequence[str]:
+    """See ``Store.find_ids``. An id that is no text cannot be typed."""
+    return [_text(each) for (each,) in rows(db, _WITH, namespace, part, len(part), limit)]
 
 
 def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, damage: list[Damage]) -> list[Head]:

@@ -7,32 +7,28 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
-import apsw
-
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import StoreError, StoreUrlInvalid
+from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
-from fsm_agent.stores.base import Store, definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.refusals import definition_missing
 from fsm_agent.stores.sqlite import commits, effects, pages, reading, talk, units, whole
-from fsm_agent.stores.sqlite.connection import Connection, connect
-from fsm_agent.stores.sqlite.errors import shown, store_error, upgraded
+from fsm_agent.stores.sqlite.connection import connect
+from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.rows import one
-from fsm_agent.stores.sqlite.schema import is_upgraded, open_file, refuse_upgraded
-from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.schema import open_file
+from fsm_agent.stores.sqlite.talking import SqliteTalk
 from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
-from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
@@ -42,10 +38,11 @@ SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY
 """
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteTalk):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
+    keeps_problems = True
     needs_loop = False
 
     def __init__(
@@ -130,12 +127,17 @@ class SqliteStore(Store):
         await self._write(units.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        noted = units.recording_attempt(
-            self._space, agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
-        )
-        await self._write(noted)
+        note: Callable[[Head], Head] = lambda head: head.tried(attempts, retry_ms, children, problem)  # noqa: E731
+        await self._write(units.recording_attempt(self._space, agent_id, epoch, note))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))
@@ -166,6 +168,10 @@ class SqliteStore(Store):
                 self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
             )
 
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        with self._translated():
+            return pages.ids_with(self._db, self._space, part, limit)
+
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
             return reading.history(db, self._read(agent_id), after=after, limit=limit)
@@ -193,36 +199,6 @@ class SqliteStore(Store):
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(whole.adopting(self._space, dossier, replaces, self.url))
 
-    async def messages(
-        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
-    ) -> Sequence[Message]:
-        with self._one_view() as db, damage.reading_shared(f"thread {thread!r}", "messages"):
-            return talk.read(db, self._space, thread, after=after, upto=upto, limit=limit, newest=newest)
-
-    async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        return await self._write_shared(talk.appending(self._space, thread, messages))
-
-    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
-        return await self._write_shared(talk.revising(self._space, thread, messages))
-
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return await self._write_shared(talk.retracting(self._space, thread, after, upto))
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        with self._translated():
-            return talk.names(self._db, self._space, limit, after)
-
-    async def user(self, name: str) -> UserRecord:
-        with self._translated(), damage.reading_shared(f"user {name!r}", "user_records"):
-            return talk.user(self._db, self._space, name)
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        with self._translated():
-            return talk.users(self._db, self._space, limit, after)
-
-    async def save_user(self, user: UserRecord) -> None:
-        await self._write_shared(talk.saving_user(self._space, user))
-
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         with self._translated():
             return talk.names_of(self._db, _DEFINITIONS, after or "", limit)
@@ -237,50 +213,6 @@ class SqliteStore(Store):
         with self._translated():
             await self._writer.close()
             self._db.close()
-
-    async def _write(self, unit: Unit[T]) -> T:
-        try:
-            return await self._writer.write(unit)
-        except apsw.Error as error:
-            raise self._meaning(error) from error
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            raise self._meaning(error) from error
-
-    @contextmanager
-    def _one_view(self) -> Iterator[Connection]:
-        """A read transaction: several queries see the same commits."""
-        db = self._db
-        try:
-            db.at_hand.execute("BEGIN")
-            try:
-                yield db
-            finally:
-                if db.in_transaction:  # an I/O error may have ended it
-                    db.at_hand.execute("COMMIT")
-        except apsw.Error as error:
-            raise self._meaning(error) from error
-
-    def _meaning(self, error: apsw.Error) -> StoreError:
-        """What an error means; one that finds other tables than it looked for may come of an upgrade."""
-        if isinstance(error, apsw.SQLError):
-            with suppress(AttributeError, apsw.Error):
-                if is_upgraded(self._db):
-                    return upgraded(self._path)
-        return store_error(error, self._path)
-
-    async def _write_shared(self, unit: Unit[T]) -> T:
-        """Write what is no agent's: no step would find out that a newer fsm-agent has upgraded the file."""
-
-        def write(db: Connection) -> T:
-            refuse_upgraded(db)
-            return unit(db)
-
-        return await self._write(write)
 
     def _definition(self, definition_hash: str) -> str | None:
         with self._translated():

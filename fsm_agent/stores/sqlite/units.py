@@ -7,7 +7,7 @@ every transaction takes first, and raises before it has written anything. So a r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Head
@@ -17,8 +17,8 @@ from fsm_agent.lease import Lease
 from fsm_agent.record import Creation, Snapshot
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing, moved_on
 from fsm_agent.stores.damage import UNPINNED, UNREADABLE, checked, damaged
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one
@@ -203,14 +203,12 @@ def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
     return release
 
 
-def recording_attempt(
-    namespace: str, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None
-) -> Unit[None]:
+def recording_attempt(namespace: str, agent_id: str, epoch: int, note: Callable[[Head], Head]) -> Unit[None]:
     def record_attempt(db: Connection) -> None:
         head = read_agent(db, namespace, agent_id).head
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
-        tried = head.tried(attempts, retry_ms, children)
+        tried = note(head)
         db.execute(_ATTEMPT, (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id))
 
     return record_attempt

@@ -12,8 +12,8 @@ from fsm_agent.message import own_thread
 from fsm_agent.record import Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import moved_on
 from fsm_agent.stores.damage import checked, reading
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import steps, talk
 from fsm_agent.stores.sqlite.connection import Connection

@@ -15,8 +15,9 @@ from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Dossier
-from fsm_agent.stores.base import Store, moved_on
+from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import reading
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.policy import Tiers
 
 logger = logging.getLogger("fsm_agent")
