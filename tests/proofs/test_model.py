@@ -17,7 +17,7 @@ from fsm_agent.dialect import read_document
 from fsm_agent.errors import Refused
 from fsm_agent.machine import Machine
 from fsm_agent.step import Event, StepKind
-from fsm_agent.testing.drive import Drive
+from fsm_agent.testing.scripted import Drive
 
 from .documents import DATA, DEEDS, EVENTS, FINALS, OUTCOMES, documents
 from .effort import effort
