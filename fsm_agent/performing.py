@@ -90,12 +90,14 @@ class Performing:
         began = perf_counter()
         try:
             returned = await self._called(action, effect, outside)
-        except OutOfTime:
-            reply = await self._out_of_time(effect, _ms_since(began))
+        except OutOfTime as error:
+            reply = await self._out_of_time(effect, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # of a library that panics, say: it would come back at every attempt
-            reply = failure_of(error, await self._store.now(), _ms_since(began))
+            if isinstance(outside.verdict, Superseded | StoreError):  # the action was only told to stop
+                raise outside.verdict from None
+            reply = await self._failed(effect, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
         return reply if outside.verdict is None else await outside.judged(reply)
@@ -131,7 +133,7 @@ class Performing:
             if not work.own:
                 await self._cancelled(shift)
         except SystemExit as error:
-            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from None
+            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from error
         except GeneratorExit:
             if shift.is_running:
                 raise RuntimeError(f"action {do!r} raised GeneratorExit") from None
@@ -151,11 +153,23 @@ class Performing:
         if shift.is_cancelled or shift.is_interrupted:
             await self._cancelled(shift)
 
-    async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
+    async def _failed(self, effect: Act, error: BaseException, duration_ms: int, *, is_timeout: bool = False) -> Acted:
+        return failure_of(
+            effect,
+            error,
+            await self._store.now(),
+            duration_ms,
+            is_timeout=is_timeout,
+            is_sealed=self._store.is_sealed,
+            variables=self.surroundings.environment,
+        )
+
+    async def _out_of_time(self, effect: Act, duration_ms: int, cause: BaseException | None) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
             return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
         error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
-        return failure_of(error, await self._store.now(), duration_ms, is_timeout=True)
+        error.__cause__ = cause
+        return await self._failed(effect, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""

@@ -304,6 +304,11 @@ def declared(case: Case) -> Any:
     return flow(f"{BEGINNING}{limits}    states:\n{state}{more}{ENDS}")
 
 
+def placeless(said: Any) -> Any:
+    """Without the line where it happened, which is not the same where the action is called from elsewhere."""
+    return {name: value for name, value in said.items() if name != "place"} if said else said
+
+
 def told(agent: Agent, steps: Sequence[Step]) -> list[Any]:
     """What must be the same: the agent as it stands, and its history but for times and its id."""
     question = agent.question and (agent.question.prompt, agent.question.to, sorted(agent.question.events))
@@ -311,14 +316,14 @@ def told(agent: Agent, steps: Sequence[Step]) -> list[Any]:
         agent.state,
         str(agent.status),
         agent.version,
-        agent.error,
+        placeless(agent.error),
         dict(agent.data),
         agent.output,
         agent.allowed,
         question,
     ]
     story = [
-        (step.version, str(step.kind), step.event, dict(step.payload), step.source, step.target, step.delta.to_json(),
+        (step.version, str(step.kind), step.event, placeless(step.payload), step.source, step.target, step.delta.to_json(),
          step.by, step.reason)
         for step in steps
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from fsm_agent.errors import (
     Conflict,
     DataInvalid,
     DataModelMissing,
+    DataTooLarge,
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
@@ -170,6 +171,14 @@ SENTENCES = [
         "70, which stay together; raise `max_tokens`, or say less",
     ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
+    (
+        DataTooLarge("text", 300, 1_200, "1kB"),
+        "the data is wrong: text would weigh 300 B of 1.2 kB in all, and 1kB are allowed (limits.data)",
+    ),
+    (
+        DataTooLarge("text", 60_204_000, 60_204_000, "10MB"),
+        "the data is wrong: text would weigh 60.2 MB, and 10MB are allowed (limits.data)",
+    ),
     (DataModelMissing("shop", "Trip"), "module 'shop' has no pydantic model 'Trip'"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
     (

@@ -10,10 +10,11 @@ import click
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.changes import change_blocks
 from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
-from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table, inbox_table
+from fsm_agent.cli.portraits import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
@@ -47,14 +48,14 @@ def list_agents(
     """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
     from fsm_agent import listing
 
-    pages, table = (listing.list_waiting, inbox_table) if waiting else (listing.list_agents, agents_table)
+    pages, blocks = (listing.list_waiting, inbox_blocks) if waiting else (listing.list_agents, agents_blocks)
     wanted = [Status(status) for status in statuses]
 
     async def read(store: Store) -> AgentPage:
         return await pages(store, wanted, after=await place_in_list(store, after), **order)
 
     page = look(settings, read)
-    output.show(settings, page.to_json(), lambda: [table(page.agents)])
+    output.show(settings, page.to_json(), lambda: blocks(page.agents))
     if page.next and not settings.json:
         words = [word for status in statuses for word in ("--status", status)]
         words += ["--workflow", order["workflow"]] if order["workflow"] else []
@@ -80,14 +81,15 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 
 @click.command()
 @click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
-def history(settings: Settings, agent_id: str) -> None:
+def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
     """Show every step of an agent, the first first."""
     agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
-    output.show(settings, document, lambda: [history_table(steps)])
+    output.show(settings, document, lambda: (change_blocks if changes else history_blocks)(steps))
 
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:

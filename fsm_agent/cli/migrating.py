@@ -85,7 +85,8 @@ def _migrate(settings: Settings, order: Order) -> int:
     counts: Counter[Verdict] = Counter()
 
     async def within() -> None:
-        async with Runner(settings.open_store(), actions=settings.actions) as runner:
+        around = settings.surroundings()
+        async with Runner(settings.open_store(), actions=settings.actions, surroundings=around) as runner:
             async for outcomes in _pages(runner, order, settings.by):
                 counts.update(outcome.verdict for outcome in outcomes)
                 report.add(outcomes)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fsm_agent.agent import Agent, Status
+from fsm_agent.cli.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.next import Next, next_commands
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
@@ -29,6 +30,8 @@ _STATUS: Final = {
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
 _LONGEST_LINE: Final = 60
+#: characters of why a step went as it did, beside the step
+_LONGEST_WHY: Final = 50
 
 
 def agent_blocks(
@@ -36,6 +39,7 @@ def agent_blocks(
 ) -> Iterator[Block]:
     """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next."""
     yield from still_blocks(agent)
+    yield from retry_blocks(agent, workflow)
     yield from more
     if settings.is_lasting:
         yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
@@ -52,7 +56,7 @@ def still_blocks(agent: Agent) -> Iterator[Block]:
     if agent.output:
         yield Facts("output", _fields(agent.output))
     if agent.error:
-        yield Facts("error", [(agent.error["type"], Ink(visible(agent.error["message"]), Tone.BAD))])
+        yield error_block(agent.error)
     if agent.question:
         yield question_block(agent.question)
 
@@ -97,6 +101,14 @@ def until_text(question: Question) -> str:
     return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
 
 
+def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
+    """Agents in a table, and below it why some of them failed, are parked or are tried again."""
+    agents = list(agents)
+    yield agents_table(agents)
+    if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
+        yield Table(("id", "error"), rows, "", names_agents=True)
+
+
 def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
     agents = list(agents)
     rows = [
@@ -115,7 +127,7 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
     return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
 
 
-def inbox_table(agents: Iterable[AgentSummary]) -> Table:
+def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
     """What is asked, of whom, and until when."""
     rows = [
         [
@@ -129,9 +141,8 @@ def inbox_table(agents: Iterable[AgentSummary]) -> Table:
         for agent in agents
         if agent.question is not None
     ]
-    return Table(
-        ("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything", names_agents=True
-    )
+    columns = ("id", "workflow", "question", "asks", "for", "until")
+    return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
 
 
 def short_line(text: str) -> str:
@@ -151,18 +162,26 @@ def _telling(table: Table, *optional: str) -> Table:
     )
 
 
+def history_blocks(steps: Sequence[Step]) -> Iterator[Block]:
+    """Steps in a table, and below it what is too long to stand there."""
+    yield history_table(steps)
+    reasons = [(str(step.version), reason_of(step)) for step in steps]
+    if long := [(version, why) for version, why in reasons if len(why.text) > _LONGEST_WHY]:
+        yield Facts("why", long)
+
+
 def history_table(steps: Sequence[Step]) -> Table:
     rows = [
         [
             Ink(str(step.version), Tone.QUIET),
             Ink(when(moment(step.at_ms)), Tone.QUIET),
             Ink(step.event, Tone.STRONG),
-            Ink(step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"),
+            Ink(way(step)),
             Ink(visible(step.by or "")),
             Ink("" if step.duration_ms is None else lasting(step.duration_ms)),
             Ink(str(step.said or "")),
             Ink(usage_text(step)),
-            _reason(step),
+            _cut(reason_of(step)),
         ]
         for step in steps
     ]
@@ -170,7 +189,17 @@ def history_table(steps: Sequence[Step]) -> Table:
     return _telling(Table(columns, rows, "there are no steps"), "messages", "tokens")
 
 
-def _reason(step: Step) -> Ink:
+def _cut(why: Ink) -> Ink:
+    return why if len(why.text) <= _LONGEST_WHY else why._replace(text=f"{why.text[: _LONGEST_WHY - 1]}…")
+
+
+def way(step: Step) -> str:
+    """From where to where."""
+    return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
+
+
+def reason_of(step: Step) -> Ink:
+    """What kind of step it is, unless that is plain, and why it went so."""
     said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
     match step.kind:
         case StepKind.REWOUND:
@@ -179,8 +208,9 @@ def _reason(step: Step) -> Ink:
             said = f"forked from agent {facts['agent']} at version {facts['version']}"
         case StepKind.MIGRATED:
             said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
-    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said else Tone.QUIET
-    return Ink(visible(": ".join(filter(None, [said, step.reason]))), tone)
+    why = why_of(step)
+    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said or why else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [said, why]))), tone)
 
 
 def status_ink(status: Status) -> Ink:

@@ -46,6 +46,7 @@ class Settings:
     given_model: str | None = None
     #: whether tables show ids whole
     wide: bool = False
+    debug: bool = False
 
     @cached_property
     def project(self) -> Project:
@@ -123,6 +124,7 @@ class Settings:
             listen=listen,
             mcp=project.mcp,
             environment=project.environment,
+            data_limit=project.data_limit,
         )
 
     def command(self, *words: str) -> str:

@@ -9,6 +9,7 @@ FsmAgentError
 │   ├── GuardsRefused          it has, and every guard said no
 │   ├── PayloadInvalid         the payload breaks the event's schema
 │   ├── DataInvalid            the data would break the workflow's schema
+│   │   └── DataTooLarge       the data would weigh more than is allowed
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
@@ -83,6 +84,7 @@ from fsm_agent.errors.agents import (
 from fsm_agent.errors.events import (
     AnswerUnclear,
     DataInvalid,
+    DataTooLarge,
     ExpressionFailed,
     GuardsRefused,
     IllegalEvent,
@@ -149,6 +151,7 @@ __all__ = [
     "Conflict",
     "DataInvalid",
     "DataModelMissing",
+    "DataTooLarge",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",

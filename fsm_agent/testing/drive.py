@@ -195,7 +195,7 @@ class ScriptedHands:
             except BaseException as error:
                 if _is_the_test_s(error):
                     raise
-                return await outside.judged(failure_of(_told(effect.do, error), self._clock.ms, 0))
+                return await outside.judged(failure_of(effect, _told(effect.do, error), self._clock.ms, 0))
             finally:
                 outside.close()
         return await outside.judged(self._acted(effect, outcome, emits))
@@ -204,7 +204,7 @@ class ScriptedHands:
         if isinstance(outcome, TimeoutError) and effect.timeout_ms is not None:
             return self._out_of_time(effect, effect.timeout_ms)
         if isinstance(outcome, Exception):
-            return failure_of(outcome, self._clock.ms, 0)
+            return failure_of(effect, outcome, self._clock.ms, 0)
         if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))
@@ -217,7 +217,7 @@ class ScriptedHands:
             return Overdue(self._clock.ms)
         self._clock.ms += timeout_ms
         error = TimeoutError(f"action {effect.do!r} took longer than {timeout_ms} ms")
-        return failure_of(error, self._clock.ms, timeout_ms, is_timeout=True)
+        return failure_of(effect, error, self._clock.ms, timeout_ms, is_timeout=True)
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)

@@ -20,6 +20,7 @@ from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
@@ -57,6 +58,7 @@ class SqliteStore(Store):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
+    keeps_problems = True
     needs_loop = False
 
     def __init__(
@@ -147,12 +149,17 @@ class SqliteStore(Store):
         await self._write(units.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        noted = units.recording_attempt(
-            self._space, agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
-        )
-        await self._write(noted)
+        note: Callable[[Head], Head] = lambda head: head.tried(attempts, retry_ms, children, problem)  # noqa: E731
+        await self._write(units.recording_attempt(self._space, agent_id, epoch, note))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))

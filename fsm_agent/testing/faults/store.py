@@ -9,10 +9,12 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
+from fsm_agent.engine.session import LEASE_MS
 from fsm_agent.errors import Refused, StoreError
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
@@ -35,7 +37,7 @@ class FaultyStore(Store):
 
     def __init__(self, inner: Store, journal: Journal, failpoints: Failpoints, pulse: Pulse | None = None) -> None:
         self.inner = inner
-        self.url, self.namespace = inner.url, inner.namespace
+        self.url, self.namespace, self.keeps_problems = inner.url, inner.namespace, inner.keeps_problems
         self._journal = journal
         self._failpoints = failpoints
         self._pulse = pulse
@@ -77,7 +79,12 @@ class FaultyStore(Store):
     async def commit(self, commit: Commit) -> Committed:
         step = commit.step
         facts = {"agent": commit.head.id, "version": step.version, "epoch": commit.epoch, "key": commit.key}
-        facts |= {"event": step.event, "kind": str(step.kind), "token": token_of(step)}
+        facts |= {
+            "event": step.event,
+            "kind": str(step.kind),
+            "token": token_of(step),
+            "merged": (step.reason or "").startswith("merged"),
+        }
         return await self._write("commit", facts, lambda: self.inner.commit(commit), Committed._asdict)
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
@@ -90,8 +97,10 @@ class FaultyStore(Store):
         )
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        held_by = str(seen.lease.holder) if seen.lease else None
-        facts = {"agent": agent_id, "epoch": seen.epoch, "held_by": held_by}
+        facts: dict[str, Any] = {"agent": agent_id, "epoch": seen.epoch, "held_by": None}
+        if seen.lease:
+            now_ms = lease.until_ms - LEASE_MS
+            facts |= {"held_by": named(seen.lease.holder), "left_ms": seen.lease.until_ms - now_ms}
         return await self._write(
             "claim", facts, lambda: self.inner.claim(agent_id, seen, lease), lambda epoch: {"epoch": epoch}
         )
@@ -107,11 +116,18 @@ class FaultyStore(Store):
         await self._write("release", facts, lambda: self.inner.release(agent_id, epoch))
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         facts = {"agent": agent_id, "epoch": epoch, "attempts": attempts}
         work = partial(self.inner.record_attempt, agent_id, epoch, attempts=attempts)
-        await self._write("record_attempt", facts, partial(work, retry_ms=retry_ms, children=children))
+        await self._write("record_attempt", facts, partial(work, retry_ms=retry_ms, children=children, problem=problem))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}
@@ -151,10 +167,12 @@ class FaultyStore(Store):
         return await self._read(lambda: self.inner.origin(agent_id))
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
-        return await self._write("shorten", {"agent": seen.id}, lambda: self.inner.shorten(seen, origin))
+        return await self._write(
+            "shorten", {"agent": seen.id, "version": origin.head.version}, lambda: self.inner.shorten(seen, origin)
+        )
 
     async def delete(self, seen: Head) -> None:
-        await self._write("delete", {"agent": seen.id}, lambda: self.inner.delete(seen))
+        await self._write("delete", {"agent": seen.id, "status": str(seen.status)}, lambda: self.inner.delete(seen))
 
     async def size(self, agent_id: str) -> Size:
         return await self._read(lambda: self.inner.size(agent_id))
@@ -236,6 +254,11 @@ class FaultyStore(Store):
     async def _lives(self) -> None:
         if self._pulse is not None:
             await self._pulse.beat()
+
+
+def named(holder: Holder) -> str:
+    """A holder, told from every other one."""
+    return "/".join(map(str, holder))
 
 
 def outcome_of(error: BaseException) -> Outcome:
