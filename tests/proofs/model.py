@@ -15,6 +15,9 @@ from .table import Choice, Table, Values, choose, milliseconds, upward, value
 #: ``data.n`` may not be more.
 MOST_N = 3
 
+#: What an action may take: so short that no timer is due before it, since all others are whole seconds.
+TIMEOUT_MS = 1
+
 
 class No(Exception):
     """Refused; its text is the name of the error that the package raises."""
@@ -171,6 +174,7 @@ class Model:
         outcome = self.script[self.calls % len(self.script)]
         self.calls += 1
         if outcome.fails:
+            self.now_ms += TIMEOUT_MS if outcome.event == "timeout" else 0
             self._fail(outcome.event)
             return
         try:
