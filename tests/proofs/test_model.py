@@ -110,6 +110,7 @@ class Pair:
         assert self.calls == model.calls
         if run.status == "waiting":
             assert run.prompt == model.prompt
+            assert run.agent.question is None or run.agent.question.id == model.question
         assert head.lease is None
 
     def _agree_on_what_may_happen(self) -> None:
