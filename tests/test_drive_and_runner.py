@@ -323,8 +323,8 @@ def told(agent: Agent, steps: Sequence[Step]) -> list[Any]:
         question,
     ]
     story = [
-        (step.version, str(step.kind), step.event, placeless(step.payload), step.source, step.target, step.delta.to_json(),
-         step.by, step.reason)
+        (step.version, str(step.kind), step.event, placeless(step.payload), step.source, step.target,
+         step.delta.to_json(), step.by, step.reason)
         for step in steps
     ]  # fmt: skip
     return [now, story]
