@@ -24,7 +24,7 @@ from fsm_agent.lookback import look_back
 from fsm_agent.loop import EffectLoop
 from fsm_agent.message import Message
 from fsm_agent.reader import read_heads, read_workflow
-from fsm_agent.record import Dossier, Record
+from fsm_agent.record import Damage, Dossier, Record
 from fsm_agent.rewriting import rewrite
 from fsm_agent.step import Event, StepKind
 from fsm_agent.stores.base import Store
@@ -64,6 +64,10 @@ class Forgotten:
     left: dict[str, str] = field(default_factory=dict)
     is_dry: bool = False
 
+    def leave(self, damage: Damage) -> None:
+        """Note an agent whose head cannot be read: nobody knows whom it serves."""
+        self.left[damage.agent_id] = str(damage)
+
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract)."""
         return {
@@ -85,7 +89,7 @@ class Oblivion:
     async def run(self) -> Forgotten:
         """Forget them, as far as nobody stands in the way."""
         forks: dict[str, tuple[str, int]] = {}
-        async for head in read_heads(self._store):
+        async for head in read_heads(self._store, left_out=self._forgotten.leave):
             await self._try(head.id, self._agent)
             if (origin := await self._origin_of(head.id)) is not None:
                 forks[head.id] = origin

@@ -27,7 +27,7 @@ def test_sizes_are_printed_with_exactly_the_fields_of_the_contract(shop: Shop) -
     shop.order("one")
     shop.order("two", item="a" * 100)
     document = shop("--json", "size").json
-    assert list(document) == ["agents", "workflows", "total"]
+    assert list(document) == ["agents", "workflows", "total", "damaged"]
     assert [list(agent) for agent in document["agents"]] == [["id", "workflow", *PARTS]] * 2
     assert [agent["id"] for agent in document["agents"]] == ["two", "one"]
     assert [list(each) for each in document["workflows"]] == [["workflow", "agents", *PARTS]]

@@ -16,9 +16,11 @@ from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
 from fsm_agent.cli.portraits import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.sheet import visible
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.record import Damage
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import Step
@@ -56,6 +58,7 @@ def list_agents(
 
     page = look(settings, read)
     output.show(settings, page.to_json(), lambda: blocks(page.agents))
+    say_left_out(settings, page.damaged)
     if page.next and not settings.json:
         words = [word for status in statuses for word in ("--status", status)]
         words += ["--workflow", order["workflow"]] if order["workflow"] else []
@@ -117,3 +120,12 @@ async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | 
     head = await store.head(await whole_id(store, part))
     workflow = await read_workflow(store, head.definition)
     return await read_agent(store, head.id), workflow, await read_family(store, head)
+
+
+def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
+    """Name the agents that a list has left out."""
+    if damaged and not settings.json:
+        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        are = "is" if len(damaged) == 1 else "are"
+        count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
+        output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

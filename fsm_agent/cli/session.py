@@ -18,7 +18,7 @@ from fsm_agent.cli.problems import error_json
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
 from fsm_agent.driver import run
-from fsm_agent.errors import Refused
+from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
@@ -90,14 +90,14 @@ def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> in
 
 def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]) -> int:
     """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
-    refusals: list[Refused] = []
+    refusals: list[FsmAgentError] = []
 
     async def each(session: Session) -> list[Agent]:
         done: list[Agent] = []
         for agent_id in agent_ids:
             try:
                 done.append(await work(session, agent_id))
-            except Refused as refusal:
+            except (Refused, AgentDamaged) as refusal:
                 refusals.append(refusal)
         return done
 

@@ -15,7 +15,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import Message
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.failpoints import Failpoints
@@ -219,6 +219,12 @@ class FaultyStore(Store):
 
     async def tend(self) -> int:
         return await self._read(self.inner.tend)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._read(lambda: self.inner.definitions(limit=limit, after=after))
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await self._read(self.inner.inspect)
 
     async def close(self) -> None:
         await self.inner.close()
