@@ -415,3 +415,21 @@ async def test_a_rewind_to_a_failure_brings_back_where_it_was() -> None:
         assert (await runner.rewind("a", 1)).agent.error != error
         assert (await runner.rewind("a", 2)).agent.error == error
         assert (await runner.replay("a")).is_verified
+
+
+@on_loop
+async def test_where_the_handler_fails_the_place_of_the_action_is_not_told_of_it() -> None:
+    careless = flow("""
+        data: {secret: {type: string, default: "x"}, n: {type: integer, default: 0}}
+        initial: working
+        states:
+          working: {do: work, on: {error: {target: over, when: "1 / data.n > 0"}}}
+          over: {final: true}
+    """)
+    async with Runner(open_store("memory://"), actions=[work]) as runner:
+        agent = await runner.start(careless, id="a")
+        assert agent.error is not None
+        assert (agent.status, agent.error["type"], "place" in agent.error) == ("parked", "ExpressionFailed", False)
+        told = (await runner.replay("a")).agent
+        assert told is not None
+        assert told.error == agent.error
