@@ -20,6 +20,8 @@ from fsm_agent.step import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.contract.bench import keep_definitions
+from fsm_agent.testing.contract.leases import LeasesContract
 from fsm_agent.tracebacks import place_of, shown_path, trace_of
 from tests.running import flow, on_loop
 
@@ -372,6 +374,15 @@ async def test_a_store_that_knows_nothing_of_it_is_asked_for_nothing_new() -> No
         retry = (await runner.get("a")).retry
         assert retry is not None
         assert (retry.attempt, retry.problem) == (2, None)
+
+
+def test_the_contract_warns_of_such_a_store() -> None:
+    with asyncio.Runner() as loop:
+        contract, store = LeasesContract(), OlderStore()
+        contract.runner = loop
+        loop.run(keep_definitions(store))
+        with pytest.warns(UserWarning, match="OlderStore keeps no reason why an action is tried again"):
+            contract.test_why_the_last_attempt_failed_is_noted_until_it_is_forgiven(store)
 
 
 @on_loop
