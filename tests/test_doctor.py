@@ -307,5 +307,11 @@ def test_lists_sizes_and_purges_name_whom_they_leave_out(shop: Shop) -> None:
     assert (purged.code, [each["id"] for each in purged.json["left"]]) == (0, ["two"])
     forgotten = shop("--json", "forget", "ana", "--yes")
     assert (forgotten.code, [each["id"] for each in forgotten.json["left"]]) == (1, ["two"])
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("INSERT INTO thread_names VALUES (7, '', 'room', 1)")
+    db.execute("INSERT INTO messages VALUES (7, 1, 2, 0, 0, 0, 'ana', '[', NULL)")
+    db.close()
+    forgotten = shop("--json", "forget", "ana", "--yes")
+    assert (forgotten.code, [each["id"] for each in forgotten.json["left"]]) == (1, ["two", "thread room"])
     swept = shop("resume")
     assert swept.code == 0

@@ -40,7 +40,8 @@ def _report(inspection: Inspection) -> Iterator[Block]:
         ]
         for defect in inspection.defects
     ]
-    yield Table(("agent", "place", "what is wrong", "what to do"), rows, "nothing is wrong")
+    columns = ("agent", "place", "what is wrong", "what to do")
+    yield Table(columns, rows, "nothing is wrong", names_agents=True)
 
 
 def _summary(inspection: Inspection) -> str:
