@@ -19,6 +19,15 @@ _MAPS_OF_SCHEMAS: Final = frozenset({"properties", "patternProperties", "$defs",
 _PLAIN_VALUES: Final = frozenset({"default", "enum", "const"})
 
 
+#: up to here every integer is a number of its own
+_EXACT: Final = 2**53
+
+
+def is_inexact(value: Json) -> bool:
+    """Whether ``value`` is an integer to which no number is equal, so that as a number it would be another one."""
+    return type(value) is int and not -_EXACT <= value <= _EXACT and int(float(value)) != value
+
+
 def is_nullable(schema: Schema) -> bool:
     """Whether null satisfies ``schema``, as far as ``const``, ``enum``, ``type`` and unions tell."""
     if "const" in schema:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import ENDED, Agent, Head, Status
+from fsm_agent.agent import ENDED, Agent, Head
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.session import Desk, Flow, open_agent
-from fsm_agent.errors import AgentNotFound, FsmAgentError
+from fsm_agent.errors import AgentNotFound, DataModelMissing, FsmAgentError
 from fsm_agent.hands import Hands
 from fsm_agent.kin import Kin
 from fsm_agent.portrait import portray
@@ -70,11 +70,27 @@ class EffectLoop:
         return program
 
     def _compile(self, workflow: Workflow) -> Program:
-        from fsm_agent.engine.program import Program, model_rule
+        from fsm_agent.engine.program import Program, model_changed, model_rule
 
-        model = workflow.model and (workflow.model_class or self._actions.model(workflow.model))
-        rule = model_rule(model.model_validate) if model else None
-        return Program(workflow, signature=self._actions.signature, model=rule)
+        if not workflow.model:
+            return Program(workflow, signature=self._actions.signature)
+        model = self._model(workflow)
+        if model is not None:
+            return Program(workflow, signature=self._actions.signature, model=model_rule(model.model_validate))
+        note = model_changed(workflow)
+        logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
+        return Program(workflow, signature=self._actions.signature, model_note=note)
+
+    def _model(self, workflow: Workflow) -> Any:
+        """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
+        definition was stored. Raises ``ActionError``."""
+        from fsm_agent.dialect.models import declares
+
+        try:
+            model = workflow.model_class or self._actions.model(workflow.model or "")
+        except DataModelMissing:
+            return None
+        return model if not workflow.data or declares(model, workflow.data) else None
 
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
@@ -88,7 +104,8 @@ class EffectLoop:
         """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
         of the child stands in any case."""
         try:
-            if (await self._store.head(parent_id)).status is Status.RUNNING:
+            wake_ms = (await self._store.head(parent_id)).wake_ms
+            if wake_ms is not None and wake_ms <= await self._store.now():
                 await self.call(intake.resume(self.desk(stays=False), parent_id))
         except FsmAgentError as error:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}

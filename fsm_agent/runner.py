@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Any, Self
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Head
-from fsm_agent.delta import own
-from fsm_agent.effect import EffectEntry
+from fsm_agent.arguments import check, check_optional, strings
 from fsm_agent.engine import beginning, intake
+from fsm_agent.errors import ArgumentInvalid
 from fsm_agent.hands import Hands, HandsOnDemand
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.loop import EffectLoop
-from fsm_agent.reader import read_agent
+from fsm_agent.queries import Queries
 from fsm_agent.spoken import UNSAID, event_of, settlement_of
-from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
     from fsm_agent.keeping import Purged
     from fsm_agent.moving import Moves
     from fsm_agent.retention import Retention
-    from fsm_agent.retrospect import Replayed, Rewound
+    from fsm_agent.retrospect import Rewound
     from fsm_agent.workflow import Workflow
 
 
-class Runner:
+class Runner(Queries):
     """Drives the agents of one store. Use it as ``async with``; it closes the store that it was given."""
 
     def __init__(
@@ -51,8 +50,12 @@ class Runner:
         ``observe`` is called with the head after each commit and before each attempt. ``hands`` call actions and
         wait; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
         """
+        if not isinstance(store, Store):
+            raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
         self.store = store
-        self.actions = actions if isinstance(actions, Actions) else Actions(actions, modules=modules)
+        self.actions = (
+            actions if isinstance(actions, Actions) else Actions(actions, modules=strings("modules", modules))
+        )
         found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
         self._surroundings = found
@@ -84,10 +87,11 @@ class Runner:
         ``user`` is whom it serves: what is remembered of them it shares with other agents. With ``drive=False`` a
         worker takes over. Raises ``Refused``, and then there is no agent.
         """
+        check(workflow=workflow)
+        check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user)
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._loop.pin(workflow)
         first = event_of(event or "created", payload, by, key)
-        own({"user": user})
         desk, serves = self._loop.desk(drives=drive), beginning.Serves(user)
         flow = beginning.start(desk, program, agent_id, first, data or {}, serves=serves)
         return await self._loop.call(flow, drives=drive)
@@ -110,6 +114,8 @@ class Runner:
         an agent that moves on faster than it can be read. With ``expect_version`` it is for the agent as it was at that
         version: raises ``Conflict``, which says what happened since, unless merge policies let both changes stand.
         """
+        check(agent_id=agent_id, event=event)
+        check_optional(payload=payload, key=key, by=by, expect_version=expect_version)
         said = event_of(event, payload, by, key)
         flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
@@ -126,7 +132,8 @@ class Runner:
         drive: bool = True,
     ) -> Agent:
         """Answer the agent's question, and drive on; ``event`` says which answer, where there are several."""
-        own({"by": by, "key": key})
+        check(agent_id=agent_id)
+        check_optional(payload=payload, event=event, key=key, by=by, expect_version=expect_version)
         said = intake.Answer(payload or {}, event, by, key)
         flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
@@ -142,6 +149,7 @@ class Runner:
 
         With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives it.
         """
+        check(agent_id=agent_id)
         return await self._loop.call(intake.resume(self._loop.desk(stays=stay), agent_id))
 
     async def unpark(
@@ -162,6 +170,8 @@ class Runner:
         With ``effect``, the key of one in doubt, say what became of it: its ``result``, which is recorded, or
         ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
         """
+        check(agent_id=agent_id)
+        check_optional(event=event, payload=payload, effect=effect, by=by, expect_version=expect_version)
         from fsm_agent.engine import operator
 
         desk = self._loop.desk(drives=drive)
@@ -189,6 +199,9 @@ class Runner:
         Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
         or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
         """
+        check(workflow=workflow, limit=limit)
+        check_optional(by=by, expect_version=expect_version, after=after)
+        named = () if agent_ids is None else strings("agent_ids", agent_ids)
         from fsm_agent.engine.migrating import Order
         from fsm_agent.moving import Mover
 
@@ -196,7 +209,7 @@ class Runner:
         order = Order(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
             return await mover.page(order, limit=limit, after=after)
-        return await mover.named(agent_ids, order)
+        return await mover.named(named, order)
 
     async def rewind(
         self,
@@ -212,10 +225,11 @@ class Runner:
         A state with an action is left parked until ``unpark``. What was queued is refused on record; ``effects`` of
         the result are those begun since, which stay done. Raises ``VersionMissing``.
         """
+        check(agent_id=agent_id, version=version)
+        check_optional(by=by, expect_version=expect_version)
         from fsm_agent.engine import travel
         from fsm_agent.retrospect import Rewound
 
-        own({"by": by})
         flow = travel.rewind(self._loop.desk(drives=drive), agent_id, version, by=by, expect_version=expect_version)
         back = await self._loop.run(flow)
         return Rewound(await self._loop.portrait(back.delivered), back.effects)
@@ -234,34 +248,13 @@ class Runner:
         A state with an action is left parked until ``unpark``. A repeat with the same ``key`` returns the agent that
         the first call made. Raises ``VersionMissing``.
         """
+        check(agent_id=agent_id)
+        check_optional(version=version, id=id, key=key, by=by)
         from fsm_agent.engine import travel
 
-        own({"by": by, "key": key})
         new = new_id() if id is None else checked_id(id)
         flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
-
-    async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
-        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
-        if at is None:
-            return await read_agent(self.store, agent_id)
-        from fsm_agent.lookback import agent_at
-
-        return (await agent_at(self.store, agent_id, at))[0]
-
-    async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
-        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
-        from fsm_agent.lookback import replay
-
-        return await replay(self.store, agent_id, to)
-
-    async def history(self, agent_id: str) -> Sequence[Step]:
-        """Every step, the first first."""
-        return await self.store.history(agent_id)
-
-    async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
-        """What its actions did to the world outside, in order of activation, name and use."""
-        return await self.store.effects(agent_id)
 
     async def purge(
         self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
@@ -270,9 +263,12 @@ class Runner:
 
         Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
         """
+        named = strings("agent_ids", agent_ids)
+        check(retention=retention)
+        check_optional(workflow_name=workflow)
         from fsm_agent.keeping import purge
 
-        return await purge(self.store, retention, agent_ids=agent_ids, workflow=workflow, is_dry=is_dry)
+        return await purge(self.store, retention, agent_ids=named, workflow=workflow, is_dry=is_dry)
 
     async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
         """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
@@ -280,9 +276,10 @@ class Runner:
         An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
         A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
         """
+        check(user=user)
+        check_optional(by=by)
         from fsm_agent.forgetting import Oblivion
 
-        own({"user": user, "by": by})
         return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()
 
     async def close(self) -> None:

@@ -16,8 +16,7 @@ UNSAID: Final = object()
 
 
 def event_of(name: str, payload: Mapping[str, Json] | None, by: str | None, key: str | None = None) -> Event:
-    """What somebody said; who it was and the key are text that any store can keep."""
-    own({"by": by, "key": key})
+    """What somebody said."""
     return Event(name, payload or {}, by, key)
 
 

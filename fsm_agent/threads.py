@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from fsm_agent.arguments import check, check_optional
 from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import INT64_MAX, Json
 from fsm_agent.memory.conversation import Conversation, said
@@ -27,6 +28,7 @@ class Thread:
     the agent adds to it. What is sealed under a key that is not given raises ``KeyMissing``."""
 
     def __init__(self, store: Store, name: str) -> None:
+        check(thread=name)
         if not is_own(name) and THREAD_NAME.fullmatch(name) is None:
             raise Refused(f"there can be no thread {name!r}: {THREAD_RULE}")
         self._store = store
@@ -40,6 +42,7 @@ class Thread:
 
     async def messages(self, *, last: int | None = None) -> list[Message]:
         """All messages that are kept, or the last ones, in order."""
+        check_optional(last=last)
         if last is None:
             return texts((await self._seen())[1])
         track = self._track(await self._spans())

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from fsm_agent.delta import own, segments
 from fsm_agent.errors import DataInvalid, PayloadInvalid
-from fsm_agent.jsontypes import Json, Schema, is_required, object_schema
+from fsm_agent.expressions.kinds import item_schema, kind_of, property_schema
+from fsm_agent.jsontypes import Json, Schema, is_inexact, is_required, object_schema
 from fsm_agent.step import Delta
 from fsm_agent.wording import did_you_mean, listed
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
@@ -52,11 +53,23 @@ class Shape:
 
     def problems(self, value: Json, where: str) -> list[str]:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
-        if type(value) in self.accepts or self._validator.is_valid(value):
+        if type(value) in self.accepts:
             return []
+        if self._validator.is_valid(value):
+            return self._inexact(value, where) if self._has_numbers else []
         errors = list(self._validator.iter_errors(value))
         places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
         return [f"{place or 'the payload'}: {error.message}" for place, error in zip(places, errors, strict=True)]
+
+    def _inexact(self, value: Json, where: str) -> list[str]:
+        return [
+            f"{place}: {number} cannot be a `number`, which would make {int(float(number))} of it: declare an `integer`"
+            for place, number in inexact_numbers(value, self.schema, where)
+        ]
+
+    @cached_property
+    def _has_numbers(self) -> bool:
+        return "'number'" in repr(self.schema)
 
     def part(self, way: list[str]) -> Schema | None:
         """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
@@ -79,6 +92,23 @@ class Shape:
         return _mentions_ref(self.schema)
 
 
+def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
+    """Integers where ``schema`` declares numbers to which none is equal, each with its place; ``value`` fits it."""
+    top = schema if top is None else top
+    kind = type(value)
+    if kind is int:
+        if is_inexact(value) and kind_of(schema, top).name == "double":
+            yield where, value
+    elif kind is list:
+        items = item_schema(schema, top)
+        for index, item in enumerate(value):
+            yield from inexact_numbers(item, items, f"{where}/{index}", top)
+    elif kind is dict:
+        for name, item in value.items():
+            place = f"{where}/{name}" if where else name
+            yield from inexact_numbers(item, property_schema(name, schema, top), place, top)
+
+
 def _accepted(schema: Schema) -> frozenset[type]:
     """The Python types of a schema that says nothing but ``type``."""
     if not schema.keys() <= _MERE_TYPE:
@@ -92,12 +122,18 @@ class DataRules:
     """What the data of one workflow must be, or what it remembers of users: ``declared`` is field -> JSON Schema."""
 
     def __init__(
-        self, declared: Mapping[str, Schema], *, model: Callable[[Mapping[str, Json]], None] | None = None
+        self,
+        declared: Mapping[str, Schema],
+        *,
+        model: Callable[[Mapping[str, Json]], None] | None = None,
+        note: str | None = None,
     ) -> None:
+        """``model`` judges the whole as well; ``note`` is said with what is wrong."""
         self._fields = {name: Shape(schema) for name, schema in declared.items()}
         #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
         self._parts: dict[int, Shape] = {}
         self._model = model
+        self._note = note
 
     def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
         """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
@@ -146,7 +182,7 @@ class DataRules:
         for pointer, items in delta.append.items():
             problems += self._problems_of_items(pointer, items, view)
         if problems:
-            raise DataInvalid(problems)
+            raise DataInvalid(problems if self._note is None else [*problems, self._note])
         if self._model is not None and delta:
             self._model(dict(view))
 

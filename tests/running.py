@@ -40,16 +40,17 @@ def on_loop(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[Ar
 class Gate:
     """An action that says when it has begun, and goes on when it is told what to return."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "work") -> None:
+        self.name = name
         self.begun = asyncio.Event()
         self.result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.was_cancelled = False
         self.calls = 0
 
     def as_action(self, **known: Any) -> Any:
-        """The action ``work``."""
+        """The action of that name."""
 
-        @action(name="work", **known)
+        @action(name=self.name, **known)
         async def work(ctx: Context) -> Any:
             self.calls += 1
             self.begun.set()

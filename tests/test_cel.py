@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -13,9 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fsm_agent
+from fsm_agent.decision import Scene, Taken
+from fsm_agent.engine.program import Program
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.guards import Expression, Guards
+from fsm_agent.loader import loads
 from fsm_agent.state import State
+from fsm_agent.step import Event
 from fsm_agent.workflow import Workflow
 
 GUARDS = Guards(
@@ -101,6 +107,66 @@ def test_a_million_results_of_every_kind_leave_none_as_it_was() -> None:
     results, drift = map(int, counted.stdout.split())
     assert results >= 1_000_000
     assert abs(drift) < 1_000
+
+
+ROADS = loads("""
+workflow: roads
+version: 1
+data:
+  perhaps: integer?
+  list: {type: array, default: []}
+  any: {default: null}
+events: {go: {note: string?}}
+progress: {goal: "[data.any, 'x', null][0]", done: "[data.perhaps].filter(x, x == null)"}
+initial: asking
+states:
+  asking:
+    ask:
+      prompt: "{{ [data.perhaps] }} and {{ data.perhaps == null ? null : data.perhaps }}"
+      events: [go]
+      to: "[data.perhaps].map(x, x == null ? 'ana' : 'ben')"
+    on:
+      go:
+        target: working
+        when: "[event.note, data.perhaps] == [null, null]"
+        assign: {any: "{'a': event.note, 'b': [data.perhaps]}", perhaps: "event.note == null ? data.perhaps : 1"}
+        append: {list: "[event.note]"}
+  working:
+    do: work
+    with: {plan: "[data.perhaps, null]"}
+    on: {go: done}
+  done: {final: true, output: {all: "[data.perhaps, data.any]"}}
+""")
+
+
+def travel_all_roads(program: Program) -> None:
+    """Every way on which the result of an expression comes into an agent: guard, assign, append, question and whom
+    it asks, progress, ``with``, ``output``."""
+    event, data = Event("go", {"note": None}), {"perhaps": None, "list": [], "any": None}
+    decision = program.decide("asking", event, Scene(data, event, {}))
+    assert isinstance(decision, Taken)
+    written = program.changes(decision.move, event, data, {})
+    assert written == ({"any": {"a": None, "b": [None]}, "perhaps": None}, {"list": [None]})
+    scene = Scene(data, None, {})
+    assert program.asked(program.state("asking"), scene) == ("none and none", ("ana",), ())
+    assert program.progress(data, {}) == (None, 1, None, None)
+    assert program.arguments(program.state("working"), scene) == {"plan": [None, None]}
+    assert program.entry_values(program.state("done").output, scene) == {"all": [None, None]}
+
+
+def test_nulls_leave_none_as_it_was_on_every_road_into_an_agent() -> None:
+    program = Program(ROADS)
+    travel_all_roads(program)
+    before = sys.getrefcount(None)
+    for _ in range(1_000):
+        travel_all_roads(program)
+    assert abs(sys.getrefcount(None) - before) < 500
+
+
+def test_there_is_one_door_to_the_library() -> None:
+    """So no road has been forgotten: whoever evaluates does it through ``Expression``."""
+    sources = {path: path.read_text() for path in Path(fsm_agent.__file__).parent.rglob("*.py")}
+    assert [path.name for path, text in sources.items() if "expressions.cel import" in text] == ["guards.py"]
 
 
 @pytest.mark.parametrize("kept", [True, False, 0, 1, 255, "", "a"])
@@ -203,3 +269,32 @@ def resident_bytes() -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+@pytest.mark.parametrize("value", ["a\0b", ["a\0b"], [[1, {"k": ["\0"]}]], {"a\0": 1}, {"k": {"l": "\0"}}])
+def test_a_text_that_cel_would_cut_is_refused_wherever_it_stands(value: Any) -> None:
+    with pytest.raises(
+        ExpressionFailed, match=r"data.any holds the character U\+0000, at which CEL would cut the text"
+    ):
+        evaluate("data.any == data.any", any=value)
+    assert evaluate("data.any", any=value) == value
+
+
+def test_a_guard_does_not_hold_for_a_text_that_only_begins_as_it_says() -> None:
+    with pytest.raises(ExpressionFailed, match=r"data\.name holds the character"):
+        evaluate("data.name == 'Ana'", name="Ana\0x")
+    with pytest.raises(ExpressionFailed, match=r"data\.name holds the character"):
+        evaluate("data.name != 'Ana'", name="Ana\0x")
+
+
+def test_an_expression_that_needs_more_stack_than_there_is_says_so_in_a_sentence() -> None:
+    deep: Any = 1
+    for _ in range(90):
+        deep = [deep]
+
+    def dig(levels: int) -> Any:
+        return dig(levels - 1) if levels else evaluate("[data.any]", any=deep)
+
+    levels = sys.getrecursionlimit() - len(inspect.stack(0)) - 150
+    with pytest.raises(ExpressionFailed, match=r"its values are nested too deep to be read, on \{'data.any'"):
+        dig(levels)

@@ -432,6 +432,8 @@ def test_the_option_wins_over_the_environment_and_that_over_the_project(
         ("[tool.fsm-agent]\nmodule = []", "unknown key 'module' (did you mean `modules`?)"),
         ("[tool.fsm-agent]\nmodules = 'x'", "modules must be a list"),
         ("[tool.fsm-agent]\nstore = 1", "store must be a URL"),
+        ("[tool.fsm-agent]\nenvironment = 'x'", "environment must be a list of names of environment variables"),
+        ("[tool.fsm-agent]\nenvironment = ['FSM_AGENT_KEYS']", "environment cannot have FSM_AGENT_KEYS"),
         ("[tool.fsm-agent\n", "is not TOML"),
     ],
 )

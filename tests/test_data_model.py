@@ -78,6 +78,10 @@ states:
   done: {final: true, output: {legs: data.legs, travellers: data.travellers}}
   failed: {final: true, outcome: failed}
 """
+CHANGED = (
+    "the class shop_actions:Trip has changed since version 1 of workflow 'trip' was stored, so that schema alone "
+    "judges the data of its agents; `migrate` moves them to the class as it is now"
+)
 
 
 def run(shop: Shop, goal: str) -> tuple[str, ...]:
@@ -115,6 +119,85 @@ def test_a_model_that_is_no_longer_allowed_is_named_and_nothing_is_lost(trips: S
     assert (refused.code, "module 'shop_actions' is not allowed" in refused.err) == (1, True)
     trips.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["shop_actions"]\n')
     assert trips.process("answer", "a", "2").code == 0
+
+
+def change_the_class(shop: Shop, line: str = "    budget: int") -> None:
+    """The trips that were begun before know nothing of the new field."""
+    shop.write("shop_actions.py", MODELS.replace("    seats: int = 4", f"{line}\n    seats: int = 4"))
+
+
+def test_an_agent_goes_on_with_the_fields_that_it_began_with_though_its_class_has_got_another(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    change_the_class(trips)
+    done = trips.process("--json", "answer", "a", "2")
+    assert (done.code, done.json["output"]) == (0, {"legs": [{"place": "NYC"}], "travellers": 2})
+    assert done.err.splitlines().count(CHANGED) == 1
+    assert trips.process("replay", "a").code == 0
+
+
+def test_the_stored_schema_judges_alone_where_the_class_has_changed(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    change_the_class(trips)
+    refused = trips.process("answer", "a", "0")
+    assert (refused.code, refused.err.splitlines()[-1]) == (
+        1, f"error: the data is wrong: travellers: 0 is less than the minimum of 1; {CHANGED}",
+    )  # fmt: skip
+    assert trips.process("--json", "answer", "a", "9").json["output"]["travellers"] == 9  # the validator is the class's
+
+
+def test_an_action_that_needs_the_new_class_fails_and_names_the_way_out(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    trips("rewind", "a", "2")
+    change_the_class(trips)
+    text = (trips.folder / "shop_actions.py").read_text()
+    trips.write("shop_actions.py", text.replace("    ctx.data.day,", "    ctx.data.budget\n    ctx.data.day,"))
+    failed = trips.process("--json", "unpark", "a", "--retry")
+    assert (failed.code, failed.json["error"]["type"]) == (3, "AttributeError")
+    assert failed.json["error"]["message"].startswith("there is no data field 'budget'; declared: goal, legs,")
+    assert failed.json["error"]["message"].endswith(f"; {CHANGED}")
+
+
+def test_migrate_brings_an_agent_to_the_class_as_it_is_now(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    change_the_class(trips)
+    trips.write("trip.yaml", TRIP)
+    asked_for = trips.process("migrate", "trip.yaml", "--all")
+    assert "`data.budget` is new, and has no default" in asked_for.out
+    change_the_class(trips, "    budget: int = 7")
+    assert trips.process("migrate", "trip.yaml", "--all", "--apply").code == 0
+    refused = trips.process("answer", "a", "9")
+    assert (refused.code, refused.err.strip()) == (
+        1,
+        "error: the data is wrong: Value error, 9 travellers have 4 seats",
+    )
+    assert trips.process("--json", "answer", "a", "2").json["data"]["budget"] == 7
+
+
+def test_what_only_explains_a_field_does_not_change_the_class(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    words = MODELS.replace("Field(1, ge=1)", 'Field(1, ge=1, description="who comes")')
+    trips.write("shop_actions.py", words.replace("class Trip(BaseModel):", 'class Trip(BaseModel):\n    """A trip."""'))
+    refused = trips.process("answer", "a", "9")
+    assert (refused.code, refused.err.strip()) == (
+        1,
+        "error: the data is wrong: Value error, 9 travellers have 4 seats",
+    )
+
+
+def test_a_class_that_is_gone_is_one_that_has_changed(trips: Shop) -> None:
+    trips(*run(trips, "NYC"))
+    trips.write("shop_actions.py", MODELS.replace("class Trip(", "class Journey("))
+    done = trips.process("--json", "answer", "a", "2")
+    assert (done.code, done.err.splitlines()) == (0, [CHANGED])
+
+
+def test_the_key_of_a_start_is_not_used_again_for_another_class(trips: Shop) -> None:
+    trips(*run(trips, "NYC"), "--key", "k")
+    assert trips(*run(trips, "NYC"), "--key", "k").json["delivery"] == "duplicate"
+    change_the_class(trips, "    budget: int = 7")
+    refused = trips.process(*run(trips, "NYC"), "--key", "k")
+    why = "error: key 'k' was used already for another definition, event, payload or data"
+    assert (refused.code, refused.err.strip()) == (1, why)
 
 
 class Basket(pydantic.BaseModel):

@@ -18,6 +18,7 @@ from fsm_agent.errors import (
     ChildFailed,
     Conflict,
     DataInvalid,
+    DataModelMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
@@ -152,6 +153,7 @@ SENTENCES = [
         "70, which stay together; raise `max_tokens`, or say less",
     ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
+    (DataModelMissing("shop", "Trip"), "module 'shop' has no pydantic model 'Trip'"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
     (
         Conflict("a-1", 3, 4, ours=Wanted("pay", {}, 3), theirs=[Happened(4, StepKind.REFUSED, "pay", "ana", ())]),

@@ -377,3 +377,11 @@ def test_what_was_compiled_for_a_built_in_action_is_not_lent_to_a_guard() -> Non
         guards.compile("user.name", event=None)
     with pytest.raises(ExpressionInvalid):
         guards.prompt("{{ user.name }}")
+
+
+def test_a_number_that_was_kept_as_an_integer_is_never_read_as_another_one() -> None:
+    assert evaluate("data.price == 9007199254740992.0", price=2**53) is True
+    with pytest.raises(ExpressionFailed, match="9007199254740993 is declared as a number, and a number cannot be"):
+        evaluate("data.price == 9007199254740992.0", price=2**53 + 1)
+    with pytest.raises(ExpressionFailed, match="9007199254740993 is declared as a number, and a number cannot be"):
+        evaluate("data.rate == 9007199254740992.0", rate=2**53 + 1)

@@ -13,13 +13,17 @@ from typing import Any
 
 import pytest
 
-from fsm_agent import Agent, Runner, Status, open_store
+from fsm_agent import Agent, Runner, Status, Surroundings, open_store
+from fsm_agent.dialect.document import to_document
 from fsm_agent.errors import WorkflowInvalid
+from fsm_agent.loader import dump
 from fsm_agent.testing.clock import FakeClock
 from tests.running import flow, on_loop
 from tests.servers.web import Answer, Web
+from tests.shop import Shop
 
 TOKEN = "s3cr3t-token"  # noqa: S105 - of nobody
+ALLOWED = Surroundings(environment=["SHOP_TOKEN"])
 
 
 @pytest.fixture
@@ -198,7 +202,7 @@ async def test_the_token_goes_into_the_request_and_nowhere_else(
     caplog.set_level(logging.DEBUG)
     more = "auth: SHOP_TOKEN, headers: {Authorization: none}"
     path = tmp_path / "agents.db"
-    async with Runner(open_store(f"sqlite:///{path}")) as runner:
+    async with Runner(open_store(f"sqlite:///{path}"), surroundings=ALLOWED) as runner:
         for number, status in enumerate((200, 404, 500)):
             web.answer = lambda _, status=status: Answer(status)  # type: ignore[misc]
             await runner.start(asking(f"{web.url}/a", more), id=str(number))
@@ -211,6 +215,29 @@ async def test_the_token_goes_into_the_request_and_nowhere_else(
 
 def _bytes_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("variable", ["SHOP_TOKEN", "FSM_AGENT_KEYS", "HOME"])
+@on_loop
+async def test_a_variable_that_is_not_allowed_is_neither_read_nor_sent(
+    web: Web, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, TOKEN)
+    agent = await asked(asking(f"{web.url}/a", f"auth: {variable}"))
+    why = (
+        f"`auth: {variable}` names an environment variable that workflows may not read: add it to `environment` under "
+        "[tool.fsm-agent] in pyproject.toml"
+    )
+    assert (agent.error, web.requests) == ({"type": "ActionError", "message": why}, [])
+
+
+def test_the_settings_of_a_project_say_which_variables_may_be_sent(web: Web, shop: Shop) -> None:
+    shop.write("ask.yaml", dump(to_document(asking(f"{web.url}/a", "auth: SHOP_TOKEN"))))
+    assert shop("run", "ask.yaml").code == 3
+    assert web.requests == []
+    shop.write("pyproject.toml", '[tool.fsm-agent]\nenvironment = ["SHOP_TOKEN"]\n')
+    assert shop("run", "ask.yaml").code == 0
+    assert [request.headers["authorization"] for request in web.requests] == [f"Bearer {TOKEN}"]
 
 
 @pytest.mark.parametrize(
@@ -226,7 +253,7 @@ async def test_without_a_token_nothing_is_begun(
     web: Web, monkeypatch: pytest.MonkeyPatch, token: str, why: str
 ) -> None:
     monkeypatch.setenv("SHOP_TOKEN", token)
-    async with Runner(open_store("memory://")) as runner:
+    async with Runner(open_store("memory://"), surroundings=ALLOWED) as runner:
         agent = await runner.start(asking(f"{web.url}/a", "auth: SHOP_TOKEN, mode: at_most_once"), id="a")
         assert agent.error == {"type": "ActionError", "message": why}
         assert (list(await runner.effects("a")), web.requests) == ([], [])

@@ -13,6 +13,7 @@ from fsm_agent.agent import Status
 from fsm_agent.errors import (
     AgentExists,
     AgentNotFound,
+    ArgumentInvalid,
     Conflict,
     DataInvalid,
     GuardsRefused,
@@ -101,7 +102,7 @@ async def test_a_repeated_key_returns_the_agent_that_the_first_call_made(opened:
             again = await runner.start(ORDER, "order", {"item": "tea"}, data=DATA, id=other_id, key="k")
             assert (again.id, again.state, again.delivery) == (first.id, "done", "duplicate")
         for changed in ({"payload": {"item": "milk"}}, {"data": {"must": "not"}}, {"event": None, "payload": None}):
-            with pytest.raises(KeyReuse, match="key 'k' was used already for another event or payload"):
+            with pytest.raises(KeyReuse, match="key 'k' was used already for another definition, "):
                 await runner.start(
                     ORDER, **{"event": "order", "payload": {"item": "tea"}, "data": DATA, **changed}, key="k"
                 )
@@ -257,6 +258,6 @@ async def test_who_speaks_and_the_key_are_text() -> None:
     async with Runner(open_store("memory://")) as runner:
         agent = await runner.start(waiting)
         for said in ({"by": "\ud800"}, {"key": "\ud800"}):
-            with pytest.raises(DataInvalid, match=f"{next(iter(said))} is no Unicode text"):
+            with pytest.raises(ArgumentInvalid, match=f"{next(iter(said))} is no Unicode text"):
                 await runner.send(agent.id, "go", **said)
         assert (await runner.get(agent.id)).version == 1

@@ -136,7 +136,7 @@ async def test_an_internal_event_that_is_illegal_now_is_refused_at_once(opened: 
 async def test_what_the_running_action_will_say_cannot_be_sent_from_outside(opened: Opener) -> None:
     async with Working(opened(), emits=["ok", "stop"]) as it:
         with pytest.raises(
-            IllegalEvent, match="because action 'work' will say it; allowed: note, more, odd, only_here"
+            IllegalEvent, match="because only action 'work' may name it; allowed: note, more, odd, only_here"
         ):
             await it.runner.send("a", "ok")
         assert (await it.runner.send("a", "note", {"text": "x"})).delivery == "queued"

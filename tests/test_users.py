@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fsm_agent import Context, action
 from fsm_agent.agent import Agent, Status
-from fsm_agent.errors import DataInvalid
+from fsm_agent.errors import ArgumentInvalid
 from fsm_agent.record import Commit, Committed
 from fsm_agent.runner import Runner
 from fsm_agent.state import Duration, State
@@ -432,7 +432,7 @@ async def test_whom_an_agent_serves_is_part_of_what_its_key_was_used_for(opened:
         assert (first.user, again.id, again.delivery) == ("ana", "a", "duplicate")
         with pytest.raises(Exception, match="key 'k' was used already for another event or payload"):
             await runner.start(TASTES, key="k", user="bob")
-        with pytest.raises(DataInvalid, match="user is no Unicode text"):
+        with pytest.raises(ArgumentInvalid, match="user is no Unicode text"):
             await runner.start(TASTES, user="\ud800")
 
 

@@ -67,6 +67,55 @@ def test_numbers_are_64_bit_and_finite() -> None:
             rules.initial({"n": odd})
 
 
+ODD = 2**53 + 1
+NUMBER = {"type": "number"}
+AMOUNT = {"type": "object", "properties": {"amount": NUMBER, "id": INTEGER}, "additionalProperties": NUMBER}
+
+
+@pytest.mark.parametrize("schema", [NUMBER, {"type": ["number", "null"]}, {"anyOf": [NUMBER, {"type": "null"}]}])
+@pytest.mark.parametrize("number", [ODD, -ODD, 2**63 - 1])
+def test_an_integer_that_no_number_is_equal_to_is_no_number(schema: dict[str, Any], number: int) -> None:
+    rules = DataRules(declared(n=schema).data)
+    near = int(float(number))
+    why = f"n: {number} cannot be a `number`, which would make {near} of it: declare an `integer`"
+    with pytest.raises(DataInvalid, match=why):
+        rules.initial({"n": number})
+    data = Data(rules.initial({"n": 2**53}))
+    data.n = number
+    with pytest.raises(DataInvalid, match=why):
+        rules.check(changes(data), View(data))
+    with pytest.raises(PayloadInvalid, match=why):
+        PayloadRules(declared(n=schema)).complete("said", {"n": number})
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "change", "place"),
+    [
+        ({"type": "array", "items": NUMBER}, [], lambda items: items.append(ODD), "field/-"),
+        ({"type": "array", "items": AMOUNT}, [{}], lambda items: items[0].update(amount=ODD), "field/0/amount"),
+        ({"type": "array", "items": AMOUNT}, [], lambda items: items.append({"other": ODD}), "field/-/other"),
+        (AMOUNT, {}, lambda trip: trip.update(amount=ODD), "field/amount"),
+        (
+            {"$ref": "#/$defs/A", "$defs": {"A": AMOUNT}},
+            {},
+            lambda trip: trip.update(amount=ODD),
+            "field/amount",
+        ),
+    ],
+)
+def test_such_an_integer_is_found_wherever_it_stands(schema: Any, value: Any, change: Any, place: str) -> None:
+    why = f"{place}: {ODD} cannot be a `number`, which would make {ODD - 1} of it: declare an `integer`"
+    assert changed(schema, value, change) == [why]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [(NUMBER, 2**53), (NUMBER, 2**62), (NUMBER, 1.5), (INTEGER, ODD), ({}, ODD), (AMOUNT, {"id": ODD, "amount": 3})],
+)
+def test_every_other_integer_is_as_good_as_before(schema: dict[str, Any], value: Any) -> None:
+    assert DataRules(declared(n=schema).data).initial({"n": value}) == {"n": value}
+
+
 def test_a_change_deep_inside_is_judged_by_the_schema_of_its_place() -> None:
     leg = {"type": "object", "properties": {"gate": INTEGER}, "additionalProperties": {"type": "string"}}
     schema = {"type": "object", "properties": {"legs": {"type": "array", "items": leg}}}

@@ -14,21 +14,25 @@ _PLANNING: Final = State(
     "planning",
     description="Makes one airport of each place, and a day to come of the date.",
     initial="reading",
-    on={
-        "needs_airport": "waiting_feedback.airport",
-        "needs_date": "waiting_feedback.date",
-        "plan_ready": "executing",
-    },
     states=[
         State("reading", do=read_goal, on={"step_complete": "settling"}),
-        State("settling", do=settle_trip, timeout="30s"),
+        State(
+            "settling",
+            do=settle_trip,
+            timeout="30s",
+            on={
+                "needs_airport": "waiting_feedback.airport",
+                "needs_date": "waiting_feedback.date",
+                "plan_ready": "executing",
+            },
+        ),
     ],
 )
 
 _EXECUTING: Final = State(
     "executing",
+    description="Each state takes only what its own action says, so that nobody books twice.",
     initial="searching",
-    on={"needs_date": "waiting_feedback.date"},
     states=[
         State(
             "searching",
@@ -37,9 +41,9 @@ _EXECUTING: Final = State(
             with_={"origin": "data.origin", "destination": "data.destination", "day": "data.date"},
             timeout="30s",
             retry={"attempts": 3, "backoff": "1s", "max": "10s", "on": ["ConnectionError"]},
-            on={"needs_input": "waiting_feedback.choice"},
+            on={"needs_input": "waiting_feedback.choice", "needs_date": "waiting_feedback.date"},
         ),
-        State("booking", do=book, on={"step_complete": "issuing"}),
+        State("booking", do=book, on={"step_complete": "issuing", "needs_date": "waiting_feedback.date"}),
         State(
             "issuing",
             description="Writes the itinerary.",

@@ -23,8 +23,9 @@ class Order(NamedTuple):
 class Kinship(Protocol):
     """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
 
-    async def look(self, head: Head, count: int) -> Sequence[Head | None]:
-        """The first ``count`` children, as they stand; ``None`` where one is not started."""
+    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+        """The first ``count`` children, as they stand; ``None`` where one is not started. With ``gap``, those that have
+        ended as they did, and none behind so many that are not started."""
 
     async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
         """Start the child of that number, and drive it; as it stands when it can be driven no further here. Raises

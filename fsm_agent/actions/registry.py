@@ -15,7 +15,7 @@ from typing import Any
 
 from fsm_agent.actions.action import Action, describe
 from fsm_agent.actions.builtin import built_in
-from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
+from fsm_agent.errors import ActionError, ActionMissing, DataModelMissing, ModuleNotAllowed
 from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
 from fsm_agent.wording import listed
@@ -92,7 +92,7 @@ class Actions:
         module, _, name = reference.partition(":")
         model = getattr(self._module(module), name, None)
         if not hasattr(model, "model_json_schema"):
-            raise ActionError(f"module {module!r} has no pydantic model {name!r}")
+            raise DataModelMissing(module, name)
         return model
 
     def model_schema(self, reference: str) -> Schema:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from fsm_agent.actions.kinship import Kinship
@@ -18,7 +18,7 @@ Listener: TypeAlias = Callable[[Chunk], None]
 class Surroundings:
     """Of one runner; all its attempts share them."""
 
-    __slots__ = ("default_model", "kinship", "listen", "mcp", "model", "models", "tool")
+    __slots__ = ("default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
 
     def __init__(
         self,
@@ -30,6 +30,7 @@ class Surroundings:
         default_model: str | None = None,
         listen: Listener | None = None,
         mcp: Mapping[str, Mapping[str, Json]] = NOTHING,
+        environment: Collection[str] = (),
     ) -> None:
         #: how agents that are driven here have children
         self.kinship = kinship
@@ -45,3 +46,5 @@ class Surroundings:
         #: name -> how an MCP server is reached: ``{"command": [...]}``, with ``env`` (of the environment it inherits
         #: nothing else that might be secret), or ``{"url": ...}``
         self.mcp = mcp
+        #: the environment variables whose values `auth` of ``http.request`` may send
+        self.environment = frozenset(environment)

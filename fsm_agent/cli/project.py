@@ -14,8 +14,11 @@ from fsm_agent.wording import did_you_mean, listed
 
 DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 
+#: the environment variable that has the keys of sealed agents; they stand nowhere else
+SEALING_KEYS: Final = "FSM_AGENT_KEYS"
+
 #: of ``[tool.fsm-agent]``
-KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp")
+KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment")
 
 #: A file in a URL, which may hold two.
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
@@ -36,6 +39,8 @@ class Project:
     model: str | None = None
     #: MCP servers by name
     mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: the environment variables that workflows may name under ``auth``
+    environment: tuple[str, ...] = ()
 
 
 def find_project(start: Path) -> Project:
@@ -67,6 +72,7 @@ def _read_project(file: Path) -> Project:
         retention=section.get("retention", {}),
         model=section.get("model"),
         mcp=section.get("mcp", {}),
+        environment=tuple(section.get("environment", ())),
     )
 
 
@@ -98,6 +104,14 @@ def _problem_of_servers(servers: Any) -> str | None:
     return None
 
 
+def _problem_of_environment(names: Any) -> str | None:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return 'environment must be a list of names of environment variables, such as ["SHOP_TOKEN"]'
+    if SEALING_KEYS in names:
+        return f"environment cannot have {SEALING_KEYS}: the keys of sealed agents are sent to nobody"
+    return None
+
+
 def _problem_of_retention(retention: Any) -> str | None:
     from fsm_agent.retention import Retention
 
@@ -121,6 +135,7 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "model": _must_be(str, 'model must be the name of a model, such as "openai-chat:gpt-4.1"'),
     "mcp": _problem_of_servers,
     "retention": _problem_of_retention,
+    "environment": _problem_of_environment,
 }
 
 

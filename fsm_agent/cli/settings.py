@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from fsm_agent.cli.project import DEFAULT_STORE, Project, find_project
+from fsm_agent.cli.project import DEFAULT_STORE, SEALING_KEYS, Project, find_project
 
 if TYPE_CHECKING:
     from fsm_agent.actions.registry import Actions
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
 DEFAULT_NAMESPACE: Final = "default"
-
-#: the environment variable that has the keys of sealed agents; they stand nowhere else
-SEALING_KEYS: Final = "FSM_AGENT_KEYS"
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,13 @@ class Settings:
         from fsm_agent.actions.surroundings import Surroundings
 
         project = self.project
-        return Surroundings(model=self.given_model, default_model=project.model, listen=listen, mcp=project.mcp)
+        return Surroundings(
+            model=self.given_model,
+            default_model=project.model,
+            listen=listen,
+            mcp=project.mcp,
+            environment=project.environment,
+        )
 
     def command(self, *words: str) -> str:
         """The same command line for another command, to be typed; a store URL with a secret is left out."""

@@ -165,6 +165,15 @@ def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
             return None
 
 
+def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
+    """The events that only the built-in action of ``state`` may name while it works. Of one that chooses these are the
+    events that the state itself handles: what its ancestors handle may be chosen, and sent too."""
+    said = emitted_by(workflow, state)
+    if said is not None:
+        return said
+    return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
+
+
 def answers_of(state: State) -> tuple[str, ...]:
     """The events that answer what the built-in action of ``state`` asks people."""
     match state.do:

@@ -13,6 +13,7 @@ from typing import Final
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import FIELD, MODEL
 from fsm_agent.dialect.keywords import note_keywords, refers
+from fsm_agent.dialect.models import model_fields
 from fsm_agent.dialect.reading import Reading, described, subject
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.finding import Path
@@ -176,16 +177,10 @@ def _model(reading: Reading, name: str, path: Path) -> Declared | None:
 
 
 def _from_model(reading: Reading, name: str, schema: Schema, path: Path) -> Declared | None:
-    """The fields of a model's JSON Schema, each with the ``$defs`` that it refers to."""
-    definitions = schema.get("$defs", {})
-    root = schema
-    if "$ref" in schema:  # a model that contains itself
-        root = definitions.get(schema["$ref"].removeprefix("#/$defs/"), {})
-    fields = root.get("properties", {})
-    if root.get("type") != "object" or not all(reading.is_name(each, path, FIELD, at_key=False) for each in fields):
+    found = model_fields(schema)
+    if found is None or not all(reading.is_name(each, path, FIELD, at_key=False) for each in found):
         reading.note(Code.MODEL, f"the model {name!r} is not an object with named fields", path)
         return None
-    found = {each: {**field, "$defs": definitions} if refers(field) else field for each, field in fields.items()}
     for each, field in found.items():
         if (problem := schema_problem(dict(field))) is not None:
             reading.note(Code.MODEL, f"field `{each}` of the model {name!r} has no usable JSON Schema: {problem}", path)

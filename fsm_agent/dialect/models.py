@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
-from fsm_agent.jsontypes import Schema
+from fsm_agent.dialect.keywords import refers
+from fsm_agent.jsontypes import Schema, without_annotations
 
 #: Factories whose values are the same every time, and JSON. Others are the model's business, and no default of ours.
 _CONTAINERS: Final = (list, dict)
@@ -27,3 +29,26 @@ def model_schema(model: type[Any]) -> Schema:
         if field.default_factory in _CONTAINERS and field.alias is None and name in fields:
             fields[name]["default"] = field.default_factory()
     return schema
+
+
+def model_fields(schema: Schema) -> dict[str, Schema] | None:
+    """The fields of a model's JSON Schema, each with the ``$defs`` that it refers to; ``None`` if it is no object."""
+    definitions = schema.get("$defs", {})
+    root = schema
+    if "$ref" in schema:  # a model that contains itself
+        root = definitions.get(schema["$ref"].removeprefix("#/$defs/"), {})
+    if root.get("type") != "object":
+        return None
+    fields = root.get("properties", {})
+    return {name: {**field, "$defs": definitions} if refers(field) else field for name, field in fields.items()}
+
+
+def declares(model: type[Any], data: Mapping[str, Schema]) -> bool:
+    """Whether a model still has the fields that a definition says it had when that was stored."""
+    try:
+        fields = model_fields(model_schema(model))
+    except Exception:  # a class that has no schema any more
+        return False
+    return fields is not None and without_annotations({"properties": fields}) == without_annotations(
+        {"properties": dict(data)}
+    )

@@ -165,6 +165,11 @@ def _queued_step(live: Live, event: Event) -> Proposal:
         return refuse(live, event, "the agent was rewound after it had arrived")
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent is {live.head.status}")
+    if event.name in live.program.claimed(live.head):  # it came while another action worked, which does not name it
+        do = live.program.state(live.head.state).do
+        return refuse(
+            live, event, f"it came from outside, and only action {do!r} may name it in state {live.head.state!r}"
+        )
     return _decided_step(live, event)
 
 

@@ -199,7 +199,6 @@ def _is_internal(live: Live, proposal: Proposal) -> bool:
 def checked(live: Live, event: Event) -> Event:
     """The event with its payload made total; raises what refuses it before the table is asked."""
     program, head = live.program, live.head
-    state = program.state(head.state)
     allowed = ("cancel",) if head.status is Status.PARKED else program.workflow.allowed(head.state)
     if event.name not in program.workflow.events and event.name != "cancel":
         raise UnknownEvent(event.name, [*program.workflow.events, "cancel"])
@@ -207,10 +206,10 @@ def checked(live: Live, event: Event) -> Event:
         raise IllegalEvent(event.name, head.state, (), why=f", because the agent is {head.status}")
     if head.status is Status.PARKED and event.name != "cancel":
         raise IllegalEvent(event.name, head.state, allowed, why=", because the agent is parked and needs `unpark`")
-    signature = program.signature(state.do) if state.do and head.status is Status.RUNNING else None
-    if signature and signature.emits and event.name in signature.emits:
-        others = [name for name in allowed if name not in signature.emits]
-        raise IllegalEvent(event.name, head.state, others, why=f", because action {state.do!r} will say it")
+    if event.name in (claimed := program.claimed(head)):
+        others = [name for name in allowed if name not in claimed]
+        do = program.state(head.state).do
+        raise IllegalEvent(event.name, head.state, others, why=f" from outside, because only action {do!r} may name it")
     if event.name != "cancel" and not program.machine.moves(head.state, event.name):
         raise IllegalEvent(event.name, head.state, allowed)
     return addressed(live, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Asked, Head
+from fsm_agent.agent import ArmedTimer, Asked, Head, Status
 from fsm_agent.data import data_type
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
@@ -41,14 +41,17 @@ class Program:
         *,
         signature: Callable[[str], Signature | None] = lambda _: None,
         model: Callable[[Mapping[str, Json]], None] | None = None,
+        model_note: str | None = None,
     ) -> None:
+        """``model_note`` says, where the class of the data has changed since, that the stored schema judges alone."""
         self.workflow = workflow
+        self.model_note = model_note
         self.signature = signature
         self.states = workflow.by_path
         self.machine = Machine(workflow)
         self.guards: Guards = self.machine.guards
         self.data_type = data_type(workflow.data)
-        self.data_rules = DataRules(workflow.data, model=model)
+        self.data_rules = DataRules(workflow.data, model=model, note=model_note)
         self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow)
         self.has_progress = workflow.progress != NO_PROGRESS
@@ -66,6 +69,19 @@ class Program:
 
     def state(self, path: str) -> State:
         return self.states[path]
+
+    def claimed(self, head: Head) -> frozenset[str]:
+        """The events that only the action may name that is at work for an agent, or has asked something: nobody may
+        send them meanwhile, but for the answers."""
+        state = self.state(head.state)
+        if state.do is None or not (head.status is Status.RUNNING or (head.status is Status.WAITING and head.asked)):
+            return frozenset()
+        if state.do in BUILT_IN_NAMES:
+            from fsm_agent.dialect.builtins import claimed_by
+
+            return claimed_by(self.workflow, state).difference(self.answers(head))
+        signature = self.signature(state.do)
+        return ((signature and signature.emits) or frozenset()).difference(self.answers(head))
 
     def decide(self, state: str, event: Event, scene: Scene) -> Decision:
         return self.machine.decide(state, event.name, scene)
@@ -192,6 +208,14 @@ def _count(steps: Json) -> int | None:
     if isinstance(steps, list):
         return len(steps)
     return int(steps) if isinstance(steps, int | float) and not isinstance(steps, bool) else None
+
+
+def model_changed(workflow: Workflow) -> str:
+    """That the class of the data is another one than a definition was stored with, and what can be done."""
+    return (
+        f"the class {workflow.model} has changed since version {workflow.version} of workflow {workflow.name!r} was "
+        "stored, so that schema alone judges the data of its agents; `migrate` moves them to the class as it is now"
+    )
 
 
 def model_rule(validate: Callable[[Mapping[str, Json]], object]) -> Callable[[Mapping[str, Json]], None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fsm_agent.agent import Problem
 from fsm_agent.data import Data, View
@@ -52,8 +52,14 @@ from fsm_agent.tuples import from_fields
 from fsm_agent.user import UserRecord
 from fsm_agent.wording import listed
 
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+
 #: How often a step is tried that others keep from committing by changing the same user.
 _PATIENCE: Final = 200
+
+#: what an action raises that expects other fields than the agent has
+_MISFITS: Final = frozenset({"AttributeError", "KeyError", "ValidationError", "DataInvalid"})
 
 #: with which an agent is parked whose action has named no event
 _ERROR: Final = Event("error")
@@ -234,10 +240,16 @@ def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
         live.head = head._replace(attempts=failures, retry_ms=retry_ms)
         return
-    problem = Problem(reply.types[0], reply.message)
+    problem = Problem(reply.types[0], _explained(live.program, reply))
     event = "timeout" if reply.is_timeout else "error"
     reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
     yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
+
+
+def _explained(program: Program, failure: Failed) -> str:
+    """What a failure says; if it may be that the action was written for another class of the data, that too."""
+    is_likely = program.model_note is not None and not _MISFITS.isdisjoint(failure.types)
+    return f"{failure.message}; {program.model_note}" if is_likely else failure.message
 
 
 def _is_covered(retry: Retry, failure: Failed) -> bool:

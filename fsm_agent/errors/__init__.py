@@ -3,6 +3,7 @@
 FsmAgentError
 ├── WorkflowInvalid            a declaration has mistakes; carries all of them
 ├── Refused                    nothing happened, and the sender can do something about it
+│   ├── ArgumentInvalid        a value of the wrong type, or half of a character
 │   ├── UnknownEvent           no such event in the workflow
 │   ├── IllegalEvent           the table has no transition for it here
 │   ├── GuardsRefused          it has, and every guard said no
@@ -29,6 +30,7 @@ FsmAgentError
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
+│   ├── DataModelMissing       an allowed module has no such class for data
 │   ├── HttpFailed             a request was not answered as expected
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
@@ -100,7 +102,7 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     HistoryBroken,
     KeyInvalid,
@@ -115,6 +117,7 @@ from fsm_agent.errors.work import (
     ActionError,
     ActionMissing,
     ChildFailed,
+    DataModelMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectUnclear,
@@ -135,10 +138,12 @@ __all__ = [
     "AgentExists",
     "AgentNotFound",
     "AnswerUnclear",
+    "ArgumentInvalid",
     "BudgetExceeded",
     "ChildFailed",
     "Conflict",
     "DataInvalid",
+    "DataModelMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",

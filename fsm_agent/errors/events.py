@@ -79,8 +79,10 @@ class LimitExceeded(Refused):
 
 
 class KeyReuse(Refused):
-    def __init__(self, key: str) -> None:
-        super().__init__(f"key {key!r} was used already for another event or payload")
+    """``what`` is all that a repeat must have in common with the first use."""
+
+    def __init__(self, key: str, what: str = "event or payload") -> None:
+        super().__init__(f"key {key!r} was used already for another {what}")
 
 
 class MessagesInvalid(Refused):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from fsm_agent.finding import Finding
@@ -26,6 +26,16 @@ class WorkflowInvalid(FsmAgentError):
 
 class Refused(FsmAgentError):
     """Nothing happened: no row was written, no key was used, the agent is where it was."""
+
+
+class ArgumentInvalid(Refused, TypeError):
+    """A caller gave a value of the wrong type, or a text that is none; also a ``TypeError``."""
+
+    @classmethod
+    def of_type(cls, name: str, allowed: str, value: object, *, hint: str = "") -> Self:
+        """The type is named, and never the value, which may be a secret."""
+        found = "None" if value is None else f"of type {type(value).__name__}"
+        return cls(f"{name} must be {allowed}, and is {found}{hint}")
 
 
 class RenderFailed(FsmAgentError):

@@ -27,6 +27,11 @@ class ModuleNotAllowed(ActionError):
         super().__init__(f"module {module!r} is not allowed: {_TO_ALLOW}; allowed: {listed(allowed)}")
 
 
+class DataModelMissing(ActionError):
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(f"module {module!r} has no pydantic model {name!r}")
+
+
 class ChildFailed(ActionError):
     """``how`` the first of them ended, and ``why`` as far as it is known, with a colon before it."""
 

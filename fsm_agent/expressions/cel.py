@@ -2,12 +2,15 @@
 
 No other module knows the library, and nobody imports this one before the first expression is compiled.
 
-Two things about results (cel-expr-python 0.1.3) decide how they are read here:
+Some things about the library (cel-expr-python 0.1.3) decide how it is used here:
 
 - ``value()`` and ``plain_value()`` give away a reference to ``None`` for each null that they turn into Python. Where
   ``None`` is not immortal (Python 3.11) the process aborts some thousand nulls later. So a null is known by its type,
   and never turned: neither alone nor inside a list or a map.
 - An error is not raised, but is a result whose Python value is a text. So a text is looked at twice.
+- A text that is handed over ends for the library at its first U+0000. So none that has one is handed over.
+- What an expression makes has no bound but the 10,000 items that all its loops may look at. Where there is no room for
+  it the library raises ``MemoryError``.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from cel_expr_python import cel
 
 from fsm_agent.expressions.complaints import explain_failure
 from fsm_agent.expressions.kinds import DYN, Kind
-from fsm_agent.expressions.values import plain_scalar
+from fsm_agent.expressions.values import holds_nul, plain_scalar
 from fsm_agent.jsontypes import Json
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
@@ -79,18 +82,29 @@ class Program:
         self._environment, self._text = environment, text
         self._strict_form = _STRICT.get(kind.name)
         self._is_small = all(environment.kinds[name].name in _SMALL for name in reads)
+        self._texts = tuple(name for name in reads if _may_hold_text(environment.kinds[name]))
 
     def run(self, given: Mapping[str, Json]) -> Json:
         """The result as plain JSON; ``ValueError`` says in our words why there is none."""
+        try:
+            return self._result(given)
+        except RecursionError:
+            raise ValueError("its values are nested too deep to be read") from None
+        except MemoryError:
+            raise ValueError("there is no memory for what it makes") from None
+        except RuntimeError as error:
+            raise ValueError(explain_failure(str(error))) from None
+
+    def _result(self, given: Mapping[str, Json]) -> Json:
+        for name in self._texts:
+            if holds_nul(given[name]):
+                raise ValueError(f"{name} holds the character U+0000, at which CEL would cut the text")
         evaluate_strictly = self._evaluate_strictly
         if evaluate_strictly is not None:
             value = self._expected(evaluate_strictly, given)
             if value is not None:
                 return value
-        try:
-            return _read(self._evaluate(data=given))
-        except RuntimeError as error:
-            raise ValueError(explain_failure(str(error))) from None
+        return _read(self._evaluate(data=given))
 
     def _expected(self, evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
         """A value of the expected kind; ``None`` if there is none, for whatever reason."""
@@ -143,6 +157,15 @@ def _read(result: cel.Value) -> Json:
         case dict():
             raise ValueError("it gives a map with keys that are no strings")
     return plain_scalar(value)
+
+
+def _may_hold_text(kind: Kind) -> bool:
+    """Whether a text can stand in a value that is handed over as of ``kind``; what is declared is seen to later."""
+    match kind:
+        case Kind("list", _, Kind() as item):
+            return _may_hold_text(item)
+        case Kind(name):
+            return name not in _SMALL
 
 
 def _type(kind: Kind, *, evaluates: bool) -> cel.Type:

@@ -105,6 +105,17 @@ def item_schema(schema: Schema, root: Schema | None = None) -> Schema:
     return {}
 
 
+def property_schema(name: str, schema: Schema, root: Schema) -> Schema:
+    """What the property ``name`` of an object must be; anything where ``schema`` does not say."""
+    schema = resolved(schema, root)
+    for branch in (schema, *schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found = resolved(branch, root)
+        declared = found.get("properties", {}).get(name, found.get("additionalProperties"))
+        if isinstance(declared, Mapping):
+            return declared
+    return {}
+
+
 def resolved(schema: Schema, root: Schema) -> Schema:
     """``schema``, or what its local ``$ref`` points to; a reference that leads nowhere allows anything."""
     seen: set[str] = set()

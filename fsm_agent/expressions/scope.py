@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from typing import Final, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from fsm_agent.expressions.kinds import DEEPEST, DYN, Kind, kind_of, resolved
-from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.jsontypes import Json, Schema, is_inexact
 from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
 
 Values: TypeAlias = Mapping[str, Json]
@@ -199,7 +199,12 @@ def _integral(value: Json) -> Json:
 
 
 def _real(value: Json) -> Json:
-    return float(value) if type(value) is int else value
+    """Data that were kept before such integers were refused may still hold one that no number is equal to."""
+    if type(value) is not int:
+        return value
+    if is_inexact(value):
+        raise TypeError(f"{value} is declared as a number, and a number cannot be exactly that")
+    return float(value)
 
 
 _CONVERSIONS: Final[Mapping[str, Callable[[Json], Json]]] = {"int": _integral, "double": _real}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 
@@ -36,3 +37,25 @@ def written(value: Json) -> str:
             return ", ".join(f"{key}: {written(item)}" for key, item in value.items())
         case _:
             return str(value)
+
+
+def holds_nul(value: Json) -> bool:
+    """Whether the character U+0000 stands in a text of ``value``, wherever that is."""
+    kind = type(value)
+    if kind is str:
+        return "\0" in value
+    if kind is dict:
+        return any("\0" in key for key in value) or _any_holds_nul(value.values())
+    return kind is list and _any_holds_nul(value)
+
+
+def _any_holds_nul(items: Iterable[Json]) -> bool:
+    """In one pass, since most items are small: a call for each would take as long as CEL itself."""
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            if "\0" in item:
+                return True
+        elif (kind is dict or kind is list) and holds_nul(item):
+            return True
+    return False

@@ -8,6 +8,7 @@ from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple
 
+from fsm_agent.arguments import check
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
 from fsm_agent.wording import did_you_mean, listed, shortened
@@ -51,6 +52,7 @@ def open_store(
     writes, all read) what agents say is kept sealed. Raises ``StoreUrlInvalid`` for an unknown scheme, a missing folder
     or an odd namespace, and another ``StoreError`` for a file or a key that cannot serve.
     """
+    check(url=url, namespace=namespace)
     scheme, separator, rest = url.partition(":" if url.startswith("tiered:") else "://")
     if not separator or scheme not in BACKENDS:
         known = ["tiered:" if each == "tiered" else f"{each}://" for each in BACKENDS]

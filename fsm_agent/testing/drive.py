@@ -19,6 +19,7 @@ from fsm_agent.actions.action import Emission, describe
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import Situation
 from fsm_agent.actions.outside import Ledger, Outside
+from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.threads import awaited
 from fsm_agent.agent import ENDED, Agent, Head, Status
@@ -28,6 +29,7 @@ from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
 from fsm_agent.runner import Runner
+from fsm_agent.signature import Signature
 from fsm_agent.step import Step
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
@@ -83,7 +85,7 @@ class Drive:
         self.workflow = workflow
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
-        self._runner = Runner(store, hands=ScriptedHands(actions, self.clock, store))
+        self._runner = Runner(store, actions=ScriptedActions(actions), hands=ScriptedHands(actions, self.clock, store))
         if user is not None and remembered:
             _finish(store.save_user(UserRecord(user, 1, remembered, self.clock.ms)))
         self.agent: Agent = _finish(self._runner.start(workflow, data=data, user=user))
@@ -160,6 +162,17 @@ class Drive:
 
     def _next_due_ms(self) -> int | None:
         return None if self.status in ENDED else self.head.wake_ms
+
+
+class ScriptedActions(Actions):
+    """What is known of actions that are functions; of the others their scripts tell nothing."""
+
+    def __init__(self, scripts: Mapping[str, Script]) -> None:
+        super().__init__()
+        self._signatures = {name: describe(script).signature for name, script in scripts.items() if callable(script)}
+
+    def signature(self, do: str) -> Signature | None:
+        return self._signatures.get(do)
 
 
 class ScriptedHands:

@@ -147,6 +147,19 @@ MUTANTS = {
         "            raise\n\n    def _decide",
         "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
     ),
+    "what was queued counts as what the next action names": Mutant(
+        "engine/drive.py",
+        "if event.name in live.program.claimed(live.head):",
+        "if False:",
+        "tests/test_claimed_events.py"
+        "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
+    ),
+    "what an action names can be sent while it works": Mutant(
+        "engine/intake.py",
+        "if event.name in (claimed := program.claimed(head)):",
+        "if event.name in (claimed := frozenset()):",
+        "tests/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
+    ),
     "what was queued outlives a rewind": Mutant(
         "engine/drive.py",
         "live.queue[0].version < live.head.rewound",

@@ -177,7 +177,9 @@ class _Brood:
             await self._work_all()
             if self._is_called_off:
                 await self._cancel_rest()
-            await self._look()
+            await self._look(anew=(is_sure := self.is_grown))
+            if self.is_grown and not is_sure:
+                await self._look(anew=True)
             if not self._can_go_on:
                 return
 
@@ -186,13 +188,13 @@ class _Brood:
         has_place = self.has_more and len(self._working) < self._at_once
         return has_place or (bool(self._due) and not self._is_called_off)
 
-    async def _look(self, *, with_held: bool = False) -> None:
+    async def _look(self, *, with_held: bool = False, anew: bool = False) -> None:
         """Learn how they stand. One that could not begin could not do so later either. With ``with_held``, those that
-        somebody holds are due too: whoever it is may have died."""
-        heads = await self._ctx.kin.look(self._head, len(self._items))
+        somebody holds are due too: whoever it is may have died. With ``anew``, those that have ended are read again."""
+        heads = await self._ctx.kin.look(self._head, len(self._items), gap=None if anew else self._at_once)
         self._known |= {number: head for number, head in enumerate(heads, start=1) if head is not None}
         found = {number: head for number, head in self._known.items() if isinstance(head, Head)}
-        self._working = {number for number, head in found.items() if head.status is Status.RUNNING}
+        self._working = {number for number, head in found.items() if head.is_at_work}
         due = (number for number, head in found.items() if _is_due(head, self._ctx.now_ms))
         self._due = deque(number for number in due if with_held or found[number].lease is None)
         self._fresh = deque(number for number in range(1, len(self._items) + 1) if number not in self._known)
@@ -209,7 +211,7 @@ class _Brood:
         """Look after one after the other, as long as there is a place."""
         while (number := self._next()) is not None:
             known = self._known[number] = await self._driven(number)
-            if not (isinstance(known, Head) and known.status is Status.RUNNING):
+            if not (isinstance(known, Head) and known.is_at_work):
                 self._working.discard(number)
             if self._is_called_off:
                 self._stop_others()

@@ -44,8 +44,9 @@ async def request(
     emit: str | None = None,
 ) -> Emission:
     """The body of the answer, parsed if it is JSON, goes ``into`` the data. ``auth`` names the environment variable
-    that holds a bearer token, which is kept nowhere. Raises ``HttpFailed``; redirects are not followed."""
-    httpx, token = library(), bearer(auth)
+    that holds a bearer token, one of those that the project allows; the token is kept nowhere. Raises ``HttpFailed``;
+    redirects are not followed."""
+    httpx, token = library(), bearer(auth, ctx.surroundings.environment)
     target = await _address(ctx, url)
     given = Given(await _headers(ctx, headers or {}), None if body is None else await rendered(ctx, body))
     given = given._replace(document=await _document(ctx, json))

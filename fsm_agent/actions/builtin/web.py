@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
 from fsm_agent.delta import own
@@ -114,10 +114,16 @@ def _told(error: Exception, call: Call) -> str:
     return f"{type(error).__name__}: {said}" if is_telling else type(error).__name__
 
 
-def bearer(variable: str | None) -> dict[str, str]:
-    """The header with the token that an environment variable holds; raises ``ActionError``, which does not say it."""
+def bearer(variable: str | None, readable: Collection[str]) -> dict[str, str]:
+    """The header with the token that an environment variable holds; raises ``ActionError``, which does not say it.
+    Only ``readable`` variables are looked at: whoever writes a workflow names the variable and the host."""
     if variable is None:
         return {}
+    if variable not in readable:
+        raise ActionError(
+            f"`auth: {variable}` names an environment variable that workflows may not read: add it to `environment` "
+            "under [tool.fsm-agent] in pyproject.toml"
+        )
     token = os.environ.get(variable)
     if not token:
         raise ActionError(f"`auth: {variable}` names an environment variable that is not set: give it the token")

@@ -1,0 +1,50 @@
+"""What a runner is asked without anything happening."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from fsm_agent.agent import Agent
+from fsm_agent.arguments import check, check_optional
+from fsm_agent.effect import EffectEntry
+from fsm_agent.reader import read_agent
+from fsm_agent.step import Step
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.retrospect import Replayed
+
+
+class Queries:
+    """Reads of the agents of one store."""
+
+    store: Store
+
+    async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
+        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
+        check(agent_id=agent_id)
+        check_optional(at=at)
+        if at is None:
+            return await read_agent(self.store, agent_id)
+        from fsm_agent.lookback import agent_at
+
+        return (await agent_at(self.store, agent_id, at))[0]
+
+    async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
+        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        check(agent_id=agent_id)
+        check_optional(to=to)
+        from fsm_agent.lookback import replay
+
+        return await replay(self.store, agent_id, to)
+
+    async def history(self, agent_id: str) -> Sequence[Step]:
+        """Every step, the first first."""
+        check(agent_id=agent_id)
+        return await self.store.history(agent_id)
+
+    async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
+        """What its actions did to the world outside, in order of activation, name and use."""
+        check(agent_id=agent_id)
+        return await self.store.effects(agent_id)
