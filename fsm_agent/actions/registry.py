@@ -50,7 +50,7 @@ class Actions:
                 raise ActionMissing(do, self._names_in(module))
             return describe(function)
         if do not in self._found:
-            raise ActionMissing(do, list(self.names()))
+            raise self._missing(do)
         return self._found[do]
 
     def signature(self, do: str) -> Signature | None:
@@ -120,6 +120,14 @@ class Actions:
                     places = f"{other.function.__module__} and {known.function.__module__}"
                     raise ActionError(f"action {known.name!r} stands in {places}: write `module:{known.name}`")
         return found
+
+    def _missing(self, do: str) -> ActionMissing:
+        """Why there is no action of this name."""
+        for module in self._allowed:
+            function = getattr(self._module(module), do, None)
+            if inspect.isfunction(function) and function.__module__ == module:
+                return ActionMissing(do, list(self.names()), unmarked_in=module)
+        return ActionMissing(do, list(self.names()))
 
     def _names_in(self, module: str) -> list[str]:
         return [f"{module}:{known.name}" for known in _marked(self._module(module))]

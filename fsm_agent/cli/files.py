@@ -32,12 +32,13 @@ def init(settings: Settings, *, folder: Path) -> None:
 @click.pass_obj
 def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None, strict: bool) -> int:
     """Report every mistake in workflow files, and in the *.yaml and *.yml of folders."""
+    from fsm_agent.actions.catalogue import Imported
     from fsm_agent.cli.checking import inspect_files, print_report
 
     files = workflow_files(paths)
     if not settings.modules:
         output.say("note: no module is listed, so the names of actions are trusted; list them under [tool.fsm-agent]")
-    report = inspect_files(files, settings.actions)
+    report = inspect_files(files, Imported(settings.actions))
     print_report(report, format_name or ("json" if settings.json else "text"))
     return 1 if report.errors or (strict and report.warnings) else 0
 

@@ -13,6 +13,8 @@ from fsm_agent.cli.conversation import ask_missing, converse
 from fsm_agent.cli.paths import workflow_file
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.settings import Settings
+from fsm_agent.errors import WorkflowInvalid
+from fsm_agent.finding import Severity
 from fsm_agent.jsontypes import Json, object_schema
 from fsm_agent.wording import listed
 from fsm_agent.workflow import Workflow
@@ -36,6 +38,19 @@ def load_workflow(settings: Settings, path: str) -> Workflow:
     from fsm_agent.loader import load
 
     return load(workflow_file(path), resolve_model=settings.actions.model_schema)
+
+
+def checked_workflow(settings: Settings, path: str) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every error that `check` would find, and with each action
+    that is not there: an agent would come to it, and be parked."""
+    from fsm_agent.actions.catalogue import Imported
+    from fsm_agent.cli.checking import inspect
+
+    workflow, findings = inspect(workflow_file(path), Imported(settings.actions), trusts_names=False)
+    errors = [each for each in findings if each.severity is Severity.ERROR]
+    if workflow is None or errors:
+        raise WorkflowInvalid(errors)
+    return workflow
 
 
 def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:

@@ -16,10 +16,15 @@ class ActionError(FsmAgentError):
 
 
 class ActionMissing(ActionError):
-    def __init__(self, name: str, known: Collection[str]) -> None:
+    """``unmarked_in`` is the allowed module that has a function of this name, which is no action."""
+
+    def __init__(self, name: str, known: Collection[str], *, unmarked_in: str | None = None) -> None:
+        self.unmarked_in = unmarked_in
         known = sorted(known)
         have = f"there are {listed(known)}" if known else f"no module is allowed that has one: {_TO_ALLOW}"
-        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {have}")
+        if unmarked_in is not None:
+            have = f"function {name!r} of module {unmarked_in!r} lacks the decorator: write `@action` before it"
+        super().__init__(f"no action {name!r}{did_you_mean(name, known) if unmarked_in is None else ''}; {have}")
 
 
 class ModuleNotAllowed(ActionError):

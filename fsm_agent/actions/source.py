@@ -1,0 +1,275 @@
+"""A module as its text tells it, without running any of it: its functions, which of them are actions, and what these
+take and may name. What the text leaves open is said to be open.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from fsm_agent.signature import Signature
+
+_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+#: A file that is larger is no module that somebody wrote by hand.
+LARGEST: Final = 4 * 1024 * 1024
+#: What can give a module names that its text does not show.
+_HIDDEN_NAMES: Final = frozenset({"globals", "vars", "exec", "eval", "setattr", "locals", "__getattr__"})
+_OURS: Final = ("fsm_agent", "fsm_agent.actions", "fsm_agent.actions.action")
+#: Names that an annotation may have and that list no events.
+_NO_EVENTS: Final = frozenset({"str", "None", "Emission", "Asking", "Pause", "object", "Any"})
+
+
+class Imported(NamedTuple):
+    """A name that stands for one of another module; ``name`` is ``None`` where it is the module itself."""
+
+    module: str
+    name: str | None
+
+
+@dataclass(slots=True)
+class Source:
+    """What the text of one module says."""
+
+    name: str
+    #: functions at the top level, by their names
+    functions: dict[str, _Function] = field(default_factory=dict)
+    imported: dict[str, Imported] = field(default_factory=dict)
+    #: modules of which everything is imported
+    stars: list[str] = field(default_factory=list)
+    #: other names at the top level, and what they are assigned
+    assigned: dict[str, ast.expr | None] = field(default_factory=dict)
+    #: texts and inner functions: what might be the name of an action that is made while the module runs
+    spoken: set[str] = field(default_factory=set)
+    #: whether there may be names that the text does not show
+    is_open: bool = False
+
+    def has(self, name: str) -> bool:
+        """Whether the text gives a meaning to the name, known or not."""
+        return name in self.functions or name in self.imported or name in self.assigned
+
+    def actions(self) -> Iterator[tuple[str, Signature]]:
+        """The functions that are surely actions, by the names that they have as such."""
+        for function in self.functions.values():
+            mark = self._mark(function)
+            if mark is not None and len(function.decorator_list) == 1 and not _is_spread(mark):
+                name = _keyword(mark, "name")
+                if name is None:
+                    yield function.name, self.signature(function)
+                elif (told := _text(name)) is not None:
+                    yield told, self.signature(function)
+
+    def is_plain(self, function: _Function) -> bool:
+        """Whether the function is what its text says, with no decorator that could make something else of it."""
+        return all(self._is_mark(each) for each in function.decorator_list)
+
+    def is_action(self, function: _Function) -> bool:
+        return self._mark(function) is not None
+
+    def signature(self, function: _Function) -> Signature:
+        """What can be told of a function as an action."""
+        mark = self._mark(function)
+        said = None if mark is None else _keyword(mark, "emits")
+        if isinstance(said, ast.Name):
+            said = self.assigned.get(said.id) or said
+        if said is not None and not (isinstance(said, ast.Constant) and said.value is None):
+            emits = _texts(said)
+            is_known = emits is not None
+        else:
+            emits, is_known = self._returned(function.returns)
+        accepts, requires = _parameters(function.args)
+        doubt = "" if is_known else f"the events that it may name are not written out in line {function.lineno}"
+        return Signature(emits, accepts, requires, doubt)
+
+    def _mark(self, function: _Function) -> ast.expr | None:
+        return next((each for each in function.decorator_list if self._is_mark(each)), None)
+
+    def _is_mark(self, decorator: ast.expr) -> bool:
+        """Whether this is our ``@action``, or ``@action(...)``."""
+        return self._origin(decorator.func if isinstance(decorator, ast.Call) else decorator) in [
+            f"{ours}.action" for ours in _OURS
+        ]
+
+    def _origin(self, expression: ast.expr) -> str:
+        """The dotted name that an expression has where it comes from; empty if that cannot be told."""
+        match expression:
+            case ast.Name(id=name) if name in self.imported:
+                module, inner = self.imported[name]
+                return f"{module}.{inner}" if inner else module
+            case ast.Attribute(value=value, attr=attribute):
+                owner = self._origin(value)
+                return f"{owner}.{attribute}" if owner else ""
+            case _:
+                return ""
+
+    def _returned(self, annotation: ast.expr | None, depth: int = 0) -> tuple[frozenset[str] | None, bool]:
+        """The events of an annotation that consists of ``Literal`` alone, and whether that can be told."""
+        if annotation is None or depth > 4:
+            return None, annotation is None
+        match annotation:
+            case ast.Constant(value=str(text)):
+                try:
+                    return self._returned(ast.parse(text, mode="eval").body, depth + 1)
+                except SyntaxError:
+                    return None, True
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return self._united([left, right], depth)
+            case ast.Subscript(value=value, slice=inner):
+                return self._subscripted(self._origin(value), inner, depth)
+            case ast.Name(id=name) if name in self.assigned:
+                meant = self.assigned[name]
+                return (None, False) if meant is None else self._returned(meant, depth + 1)
+            case ast.Name(id=name) if name in self.imported:
+                return None, name in _NO_EVENTS
+            case _:
+                return None, True
+
+    def _subscripted(self, origin: str, inner: ast.expr, depth: int) -> tuple[frozenset[str] | None, bool]:
+        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        match origin.rpartition(".")[2]:
+            case "Literal":
+                found = _texts(inner) if isinstance(inner, ast.Tuple) else _texts(ast.List(elts=parts))
+                return found, found is not None
+            case "Union":
+                return self._united(parts, depth)
+            case "Annotated":
+                return self._returned(parts[0], depth + 1)
+            case _:
+                return None, True
+
+    def _united(self, parts: list[ast.expr], depth: int) -> tuple[frozenset[str] | None, bool]:
+        each = [self._returned(part, depth + 1) for part in parts]
+        if any(events is None and is_known for events, is_known in each):
+            return None, True  # one of them is no Literal, so nothing is said
+        if any(not is_known for _, is_known in each):
+            return None, False
+        return frozenset(event for events, _ in each for event in events or ()), True
+
+
+def read_source(name: str, file: Path) -> Source:
+    """Raises ``OSError``, or ``ValueError`` that says why the text cannot be understood."""
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST} bytes")
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ValueError(f"it is not Python{line}: {getattr(error, 'msg', error)}") from None
+    source = Source(name)
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for statement in _statements(tree.body):
+        _note(source, statement, package)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)):
+                source.spoken.add(text)
+            case ast.FunctionDef(name=inner) | ast.AsyncFunctionDef(name=inner):
+                source.spoken.add(inner)
+                source.is_open = source.is_open or inner == "__getattr__"
+            case ast.Name(id=called) if called in _HIDDEN_NAMES:
+                source.is_open = True
+            case ast.Attribute(value=ast.Name(id="sys"), attr="modules"):
+                source.is_open = True
+    return source
+
+
+def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those that are run as the module is, those in branches too."""
+    for statement in body:
+        yield statement
+        for field_name in ("body", "orelse", "finalbody", "handlers"):
+            inner = getattr(statement, field_name, [])
+            if isinstance(statement, (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.ExceptHandler)):
+                yield from _statements(inner)
+
+
+def _note(source: Source, statement: ast.stmt, package: str) -> None:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            _forget(source, statement.name)
+            source.functions[statement.name] = statement
+        case ast.ClassDef(name=name):
+            _forget(source, name)
+            source.assigned[name] = None
+        case ast.Import(names=names):
+            for each in names:
+                top = each.name.partition(".")[0]
+                source.imported[each.asname or top] = Imported(each.name if each.asname else top, None)
+        case ast.ImportFrom(names=names):
+            module = _absolute(statement, package)
+            for each in names:
+                if each.name == "*":
+                    source.stars.append(module)
+                else:
+                    _forget(source, each.asname or each.name)
+                    source.imported[each.asname or each.name] = Imported(module, each.name)
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                _assign(source, target, value)
+        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
+            _assign(source, target, statement.value if isinstance(statement, ast.AnnAssign) else None)
+        case ast.For(target=target):
+            _assign(source, target, None)
+        case _:
+            if type(statement).__name__ == "TypeAlias":  # `type X = ...`, of Python 3.12
+                _assign(source, statement.name, statement.value)  # type: ignore[attr-defined]
+
+
+def _forget(source: Source, name: str) -> None:
+    """What is defined again is what counts."""
+    source.functions.pop(name, None)
+    source.imported.pop(name, None)
+    source.assigned.pop(name, None)
+
+
+def _assign(source: Source, target: ast.expr, value: ast.expr | None) -> None:
+    for each in ast.walk(target):
+        if isinstance(each, ast.Name):
+            _forget(source, each.id)
+            source.assigned[each.id] = value if target is each else None
+
+
+def _absolute(statement: ast.ImportFrom, package: str) -> str:
+    if not statement.level:
+        return statement.module or ""
+    parts = package.split(".")
+    above = parts[: len(parts) - statement.level + 1]
+    return ".".join([*above, *([statement.module] if statement.module else [])])
+
+
+def _is_spread(call: ast.expr) -> bool:
+    """Whether its keywords are not all written out."""
+    return isinstance(call, ast.Call) and any(each.arg is None for each in call.keywords)
+
+
+def _keyword(call: ast.expr, name: str) -> ast.expr | None:
+    keywords = call.keywords if isinstance(call, ast.Call) else []
+    return next((each.value for each in keywords if each.arg == name), None)
+
+
+def _text(expression: ast.expr) -> str | None:
+    return expression.value if isinstance(expression, ast.Constant) and isinstance(expression.value, str) else None
+
+
+def _texts(expression: ast.expr) -> frozenset[str] | None:
+    """The texts of a list, tuple or set that is written out; ``None`` if it is anything else."""
+    if not isinstance(expression, (ast.List, ast.Tuple, ast.Set)):
+        return None
+    texts = [_text(each) for each in expression.elts]
+    return None if None in texts else frozenset(each for each in texts if each is not None)
+
+
+def _parameters(given: ast.arguments) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """As ``actions.action`` reads them of the function itself: the first is the context."""
+    positional = [*given.posonlyargs, *given.args]
+    optional = positional[len(positional) - len(given.defaults) :]
+    by_name = [each for each in positional[1:] if each in given.args]
+    keyword_only = given.kwonlyargs if positional or given.vararg else given.kwonlyargs[1:]
+    required = {each.arg for each in by_name if each not in optional}
+    defaults = dict(zip((each.arg for each in given.kwonlyargs), given.kw_defaults, strict=True))
+    required |= {each.arg for each in keyword_only if defaults[each.arg] is None}
+    names = frozenset(each.arg for each in [*by_name, *keyword_only])
+    return None if given.kwarg else names, frozenset(required)
