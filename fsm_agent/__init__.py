@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import BlockingContext, Context
     from fsm_agent.actions.surroundings import Surroundings
-    from fsm_agent.agent import Agent, Question, Status
+    from fsm_agent.agent import Agent, Status
     from fsm_agent.declaration import Migration, State, Transition, Workflow
     from fsm_agent.effect import NOT_DONE, EffectEntry
     from fsm_agent.errors import (
@@ -56,7 +56,7 @@ _HOMES: Final = {
     "LeaseHeld": "errors",
     "Migration": "declaration",
     "NOT_DONE": "effect",
-    "Question": "agent",
+    "Question": "question",
     "Refused": "errors",
     "Replayed": "retrospect",
     "Retention": "retention",

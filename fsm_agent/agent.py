@@ -11,10 +11,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import SILENCE, Talk
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked, Question
 from fsm_agent.step import NOTHING, Event
 from fsm_agent.tuples import from_fields
 from fsm_agent.usage import NO_USAGE, Usage
@@ -44,36 +45,6 @@ ENDED: Final = frozenset({Status.DONE, Status.FAILED, Status.CANCELLED})
 
 #: How an event fared: taken now, kept until the running action ends, or known already by its key.
 Delivery: TypeAlias = Literal["applied", "queued", "duplicate"]
-
-
-class Asked(NamedTuple):
-    """The part of a question that is rendered once, on entry; the rest stands in the definition."""
-
-    prompt: str
-    #: who may answer; empty is anybody
-    to: tuple[str, ...] = ()
-    #: the possible answers, where an action asks; empty is what the state declares
-    events: tuple[str, ...] = ()
-
-
-class Question(NamedTuple):
-    """What a waiting agent asks, complete."""
-
-    prompt: str
-    #: answer event -> JSON Schema of its payload
-    events: Mapping[str, Schema]
-    #: who may answer; empty is anybody
-    to: tuple[str, ...] = ()
-    #: when it lapses: the earliest armed timer
-    deadline: datetime | None = None
-
-    def to_json(self) -> dict[str, Json]:
-        return {
-            "prompt": self.prompt,
-            "to": self.to[0] if len(self.to) == 1 else list(self.to) or None,
-            "deadline": self.deadline.isoformat() if self.deadline else None,
-            "events": {event: dict(schema) for event, schema in self.events.items()},
-        }
 
 
 class ArmedTimer(NamedTuple):

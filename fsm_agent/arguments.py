@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.wording import listed
 
 Check = Callable[[str, Any], None]
 
@@ -47,6 +48,13 @@ def _text(name: str, value: object) -> None:
         raise ArgumentInvalid(f"{name} is no Unicode text: half of a surrogate pair cannot be kept") from None
 
 
+def _name(name: str, value: object) -> None:
+    """A text that tells one from another, which an empty one would not."""
+    _text(name, value)
+    if not value:
+        raise ArgumentInvalid(f"{name} is empty; give it a text, or leave it out")
+
+
 def _integer(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ArgumentInvalid.of_type(name, "an integer", value)
@@ -61,6 +69,13 @@ def _count(name: str, value: object) -> None:
 def _fields(name: str, value: object) -> None:
     if type(value) is not dict and not isinstance(value, Mapping):
         raise ArgumentInvalid.of_type(name, "a mapping of fields to values", value)
+
+
+def _status(name: str, value: object) -> None:
+    from fsm_agent.agent import Status
+
+    if value not in list(Status):
+        raise ArgumentInvalid(f"{name} must be one of {listed(Status)}")
 
 
 def _workflow(name: str, value: object) -> None:
@@ -83,8 +98,8 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "agent_id": _text,
     "id": _text,
     "event": _text,
-    "key": _text,
-    "by": _text,
+    "key": _name,
+    "by": _name,
     "user": _text,
     "effect": _text,
     "after": _text,
@@ -98,6 +113,8 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "at": _integer,
     "to": _integer,
     "last": _integer,
+    "question": _integer,
+    "status": _status,
     "limit": _count,
     "workflow": _workflow,
     "workflow_name": lambda _, value: _text("workflow", value),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from fsm_agent.agent import Asked, Head, Problem
+from fsm_agent.agent import Head, Problem
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Message, Role
@@ -85,7 +85,7 @@ def _head(head: Head, user: str) -> Head:
     asked, problem = head.asked, head.problem
     return head._replace(
         output=None if head.output is None else dict.fromkeys(head.output, ERASED),
-        asked=asked and Asked(ERASED, (), asked.events),
+        asked=asked and asked._replace(prompt=ERASED, to=()),
         problem=problem and Problem(problem.type, ERASED, problem.held and _event(problem.held, user)),
         progress=None,
         user=None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fsm_agent.agent import ENDED, Agent, Delivery, Head, Question, Status
+from fsm_agent.agent import ENDED, Agent, Delivery, Head, Status
 from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.question import Question
 from fsm_agent.step import moment
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         status=head.status,
         version=head.version,
         data=data,
-        question=_question(workflow, head),
+        question=question_of(workflow, head),
         allowed=_allowed(workflow, head),
         output=head.output,
         error={"type": problem.type, "message": problem.message} if problem else None,
@@ -39,7 +40,8 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
     )
 
 
-def _question(workflow: Workflow, head: Head) -> Question | None:
+def question_of(workflow: Workflow, head: Head) -> Question | None:
+    """What a waiting agent asks, complete; ``None`` if it asks nothing."""
     ask = workflow.by_path[head.state].ask
     if head.asked is None or head.status is not Status.WAITING:
         return None
@@ -50,6 +52,7 @@ def _question(workflow: Workflow, head: Head) -> Question | None:
         events={event: object_schema(workflow.payload_fields(event)) for event in answers},
         to=head.asked.to,
         deadline=None if deadline_ms is None else moment(deadline_ms),
+        id=head.asked.id,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from fsm_agent.agent import Agent
+from fsm_agent.agent import Agent, Status
 from fsm_agent.arguments import check, check_optional
 from fsm_agent.effect import EffectEntry
 from fsm_agent.reader import read_agent
@@ -14,6 +14,7 @@ from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.retrospect import Replayed
+    from fsm_agent.summary import AgentPage
 
 
 class Queries:
@@ -30,6 +31,31 @@ class Queries:
         from fsm_agent.lookback import agent_at
 
         return (await agent_at(self.store, agent_id, at))[0]
+
+    async def list(
+        self,
+        *,
+        status: Status | Collection[Status] = (),
+        workflow: str | None = None,
+        waiting: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> AgentPage:
+        """At most ``limit`` agents, with what they ask, in order of id, after the id ``after``: those of a status or of
+        several, and of a workflow, or all.
+
+        With ``waiting`` only those that ask somebody something: the earliest deadline first, then who began first.
+        ``after`` is one of them then; raises ``AgentNotFound`` if it has been answered.
+        """
+        check(limit=limit)
+        check_optional(workflow_name=workflow, after=after)
+        from fsm_agent.listing import list_agents, list_waiting
+
+        wanted = [status] if isinstance(status, str) else list(status)
+        for each in wanted:
+            check(status=each)
+        find = list_waiting if waiting else list_agents
+        return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
 
     async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
         """Hold the history against the agent, and rebuild it at a version, by default the last one."""

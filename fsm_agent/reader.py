@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import CHILDREN, ENDED, Agent, Head, Parent, child_id
+from fsm_agent.agent import CHILDREN, Agent, Head, Parent, child_id
 from fsm_agent.delta import fold
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.portrait import portray
@@ -37,7 +37,17 @@ async def read_agent(store: Store, agent_id: str) -> Agent:
     """The agent as it stands; raises ``AgentNotFound``."""
     record = await store.load(agent_id)
     workflow = await read_workflow(store, record.head.definition)
-    return portray(workflow, record.head, fold(record.snapshot, record.tail).values)
+    return portray(workflow, await numbered(store, record.head), fold(record.snapshot, record.tail).values)
+
+
+async def numbered(store: Store, head: Head) -> Head:
+    """The head with the id of its question, which earlier versions of the package did not keep."""
+    if head.asked is None or head.asked.id:
+        return head
+    from fsm_agent.engine.questions import with_id
+
+    steps, origin = await store.history(head.id), await store.origin(head.id)
+    return with_id(head, [step for step in steps if step.version <= head.version], origin)
 
 
 class Children(NamedTuple):
@@ -45,10 +55,6 @@ class Children(NamedTuple):
 
     heads: Sequence[Head]
     total: int
-
-    @property
-    def ended(self) -> int:
-        return sum(head.status in ENDED for head in self.heads)
 
 
 async def read_children(store: Store, head: Head) -> Children | None:

@@ -14,25 +14,24 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.agent import Agent, Head
 from fsm_agent.arguments import check, check_optional, strings
 from fsm_agent.engine import beginning, intake
+from fsm_agent.engine.answering import Answer
 from fsm_agent.errors import ArgumentInvalid
 from fsm_agent.hands import Hands, HandsOnDemand
 from fsm_agent.identity import checked_id, new_id
 from fsm_agent.jsontypes import Json
 from fsm_agent.loop import EffectLoop
 from fsm_agent.queries import Queries
+from fsm_agent.removal import Removal
 from fsm_agent.spoken import UNSAID, event_of, settlement_of
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
-    from fsm_agent.forgetting import Forgotten
-    from fsm_agent.keeping import Purged
     from fsm_agent.moving import Moves
-    from fsm_agent.retention import Retention
     from fsm_agent.retrospect import Rewound
     from fsm_agent.workflow import Workflow
 
 
-class Runner(Queries):
+class Runner(Queries, Removal):
     """Drives the agents of one store. Use it as ``async with``; it closes the store that it was given."""
 
     def __init__(
@@ -126,15 +125,20 @@ class Runner(Queries):
         payload: Mapping[str, Json] | None = None,
         *,
         event: str | None = None,
+        question: int | None = None,
         key: str | None = None,
         by: str | None = None,
         expect_version: int | None = None,
         drive: bool = True,
     ) -> Agent:
-        """Answer the agent's question, and drive on; ``event`` says which answer, where there are several."""
+        """Answer the agent's question, and drive on; ``event`` says which answer, where there are several.
+
+        ``question`` is the id of the one that is meant: if another is asked by then, or none, raises
+        ``QuestionClosed``, which says what became of it. Without it the answer goes to whichever question is asked.
+        """
         check(agent_id=agent_id)
-        check_optional(payload=payload, event=event, key=key, by=by, expect_version=expect_version)
-        said = intake.Answer(payload or {}, event, by, key)
+        check_optional(payload=payload, event=event, question=question, key=key, by=by, expect_version=expect_version)
+        said = Answer(payload or {}, event, by, key, question)
         flow = intake.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
@@ -255,32 +259,6 @@ class Runner(Queries):
         new = new_id() if id is None else checked_id(id)
         flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
-
-    async def purge(
-        self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
-    ) -> Purged:
-        """Delete agents and shorten histories as ``retention`` says: of these agents, or of all.
-
-        Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
-        """
-        named = strings("agent_ids", agent_ids)
-        check(retention=retention)
-        check_optional(workflow_name=workflow)
-        from fsm_agent.keeping import purge
-
-        return await purge(self.store, retention, agent_ids=named, workflow=workflow, is_dry=is_dry)
-
-    async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
-        """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
-
-        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
-        A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
-        """
-        check(user=user)
-        check_optional(by=by)
-        from fsm_agent.forgetting import Oblivion
-
-        return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()
 
     async def close(self) -> None:
         """Stop what runs here, give its leases up, hang up on models, and close the store."""

@@ -33,6 +33,10 @@ class StepKind(StrEnum):
     ASKED = "asked"
 
 
+#: Steps that put the question of an agent, wherever they lead.
+_ASKING: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED, StepKind.ASKED})
+
+
 class Event(NamedTuple):
     """Something that happened: its payload is validated, ``by`` says who told us."""
 
@@ -102,6 +106,14 @@ class Step(NamedTuple):
     said: int = 0
     #: what models have cost for it
     usage: Usage = NO_USAGE
+    #: whether it stays in its state and renders the question of that state anew, since it changes what that says
+    asks_anew: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether the question that the agent has after it, if it has one, is of this step."""
+        is_move = self.entered or self.source != self.target  # steps of long ago do not say what they entered
+        return bool(is_move) or self.asks_anew or self.kind in _ASKING
 
     def to_json(self) -> dict[str, Json]:
         """The row as the command line prints it."""
@@ -119,6 +131,7 @@ class Step(NamedTuple):
             "reason": self.reason,
             "messages": self.said,
             "usage": self.usage.to_json() if self.usage != NO_USAGE else None,
+            "asks_anew": self.asks_anew,
         }
 
 

@@ -15,9 +15,12 @@ AGENT = [
 ]  # fmt: skip
 STEP = [
     "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason",
-    "messages", "usage",
+    "messages", "usage", "asks_anew",
 ]  # fmt: skip
-ENTRY = ["id", "workflow", "workflow_version", "state", "status", "version", "created_at", "updated_at", "progress"]
+ENTRY = [
+    "id", "workflow", "workflow_version", "state", "status", "version", "question", "created_at", "updated_at", "user",
+    "progress",
+]  # fmt: skip
 
 
 def test_an_agent_is_printed_with_exactly_the_fields_of_the_contract(shop: Shop) -> None:
@@ -26,7 +29,7 @@ def test_an_agent_is_printed_with_exactly_the_fields_of_the_contract(shop: Shop)
     assert list(started.json) == [*AGENT, "delivery"]
     assert list(shop("--json", "show", "one").json) == [*AGENT, "children"]
     question = started.json["question"]
-    assert list(question) == ["prompt", "to", "deadline", "events"]
+    assert list(question) == ["id", "prompt", "to", "deadline", "events"]
     assert (question["prompt"], list(question["events"])) == ("Pack book?", ["approve", "reject"])
     assert started.json["allowed"] == ["approve", "reject", "cancel"]
 

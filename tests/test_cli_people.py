@@ -182,8 +182,8 @@ def test_what_others_may_answer_is_suggested_to_them_and_not_to_who_is_forgotten
     asyncio.run(ask())
     house("forget", "ana", "--yes")
     shown = house("show", "t").out
-    assert "(for (erased) or bob" in shown
-    assert "--by bob answer t --event more" in shown
+    assert ", for (erased) or bob" in shown
+    assert "--by bob answer t --question" in shown
 
 
 def test_on_a_terminal_it_shows_what_goes_and_asks(house: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

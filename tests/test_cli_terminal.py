@@ -156,7 +156,7 @@ def test_an_answer_is_given_to_the_question_that_was_shown(shop: Shop, terminal:
     screen.expect("word")
     shop("answer", "one", "first")
     screen.send("second\r")
-    screen.expect("since then")
+    screen.expect("question 1 of agent 'one' is closed: .* answered 'said' at version 2")
     screen.expect("question 2")
     screen.expect("word")
     screen.send(CTRL_D)

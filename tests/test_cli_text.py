@@ -38,13 +38,13 @@ def test_show_names_every_command_that_takes_the_agent_on(shop: Shop) -> None:
     shop.order()
     shown = shop("show", "one").out
     assert facts(shown, "next") == [
-        "approve fsm-agent answer one --event approve",
-        "reject fsm-agent answer one --event reject REASON",
+        "approve fsm-agent answer one --question 2 --event approve",
+        "reject fsm-agent answer one --question 2 --event reject REASON",
         "reason: text",
         "cancel fsm-agent cancel one",
     ]
     assert facts(shown, "question")[0] == "Pack book?"
-    until = r"\(until \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, in (2 d 23 h|3 d)\)"
+    until = r"\(question 2, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ, in (2 d 23 h|3 d)\)"
     assert re.fullmatch(until, facts(shown, "question")[1])
     assert facts(shown, "data") == ['item "book"', "wrap null"]
 
@@ -67,8 +67,8 @@ def test_a_question_to_somebody_names_who_may_answer(shop: Shop) -> None:
     shop.write("workflows/order.yaml", ORDER.replace("    ask:", "    ask:\n      to: '\"ana\"'"))
     shop.order()
     shown = shop("show", "one").out
-    assert facts(shown, "question")[1].startswith("(for ana, until ")
-    assert "fsm-agent --by ana answer one --event approve" in shown
+    assert facts(shown, "question")[1].startswith("(question 2, for ana, until ")
+    assert "fsm-agent --by ana answer one --question 2 --event approve" in shown
     assert shop("answer", "one", "--event", "approve").code == 1
     assert shop("--by", "ana", "answer", "one", "--event", "approve").code == 0
 

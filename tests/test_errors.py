@@ -51,6 +51,7 @@ from fsm_agent.errors import (
     NotParked,
     OtherWorkflow,
     PayloadInvalid,
+    QuestionClosed,
     RoundsExceeded,
     UnknownEvent,
     UserConflict,
@@ -60,10 +61,12 @@ from fsm_agent.errors import (
 )
 from fsm_agent.finding import Finding, Place
 from fsm_agent.lease import Holder, Lease
+from fsm_agent.question import Asked
 from fsm_agent.step import Happened, StepKind, Wanted
 from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.wording import did_you_mean, listed, shortened
 
+_ANSWER = Happened(7, StepKind.EVENT, "yes", "ana", ())
 SENTENCES = [
     (
         ChildFailed("a.2.1", "failed", ": ValueError: no", 1),
@@ -125,6 +128,19 @@ SENTENCES = [
     (NotAddressee("eve", ["ana", "bob"]), "the question is for ana, bob, and 'eve' may not answer it"),
     (NotAddressee(None, ["ana"]), "the question is for ana, and an unnamed sender may not answer it"),
     (AnswerUnclear("a-1", "asking", ["yes", "no"]), "agent 'a-1' asks in state 'asking' for one of yes, no: say which"),
+    (
+        QuestionClosed("a-1", 4, ("idle", "waiting"), closed=_ANSWER, is_answered=True, now=Asked("Pay 7?", id=8)),
+        "question 4 of agent 'a-1' is closed: ana answered 'yes' at version 7; it asks question 8 now: 'Pay 7?'",
+    ),
+    (
+        QuestionClosed("a-1", 4, ("done", "done"), closed=_ANSWER._replace(event="rename", fields=("item",))),
+        "question 4 of agent 'a-1' is closed: ana sent 'rename' (item) at version 7; "
+        "it asks nothing now: it is done in state 'done'",
+    ),
+    (
+        QuestionClosed("a-1", 99, ("idle", "waiting"), was_asked=False),
+        "agent 'a-1' has asked no question 99; it asks nothing now: it is waiting in state 'idle'",
+    ),
     (NotAsked("a-1", "idle", "waiting"), "agent 'a-1' asks nothing now: it is waiting in state 'idle'"),
     (
         NotAsked("a-1", "idle", "done", answered=Happened(7, StepKind.EVENT, "yes", "ana", ())),

@@ -2,41 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.agent import ENDED, Head, Status
 from fsm_agent.cli.portraits import status_ink
 from fsm_agent.cli.sheet import Block, Facts, Ink, Table, visible
 from fsm_agent.jsontypes import Json
-from fsm_agent.reader import Children
+from fsm_agent.reader import read_children
+from fsm_agent.stores.base import Store
+from fsm_agent.summary import AgentSummary
 
 
-def children_json(children: Children | None) -> Json:
-    """As `show` prints them (a contract); null where no children work."""
+class Family(NamedTuple):
+    """Those who work for an agent now, with what they ask, and how many there are to be."""
+
+    agents: Sequence[AgentSummary]
+    total: int
+
+    @property
+    def ended(self) -> int:
+        return sum(agent.status in ENDED for agent in self.agents)
+
+
+async def read_family(store: Store, head: Head) -> Family | None:
+    """The children of the work that an agent is at; ``None`` if none do it."""
+    children = await read_children(store, head)
     if children is None:
         return None
-    return {"total": children.total, "ended": children.ended, "agents": [_entry(head) for head in children.heads]}
+    from fsm_agent.listing import summaries
+
+    return Family(await summaries(store, children.heads), children.total)
 
 
-def children_blocks(children: Children | None) -> Iterator[Block]:
+def children_json(family: Family | None) -> Json:
+    """As `show` prints them (a contract); null where no children work."""
+    if family is None:
+        return None
+    return {"total": family.total, "ended": family.ended, "agents": [_entry(agent) for agent in family.agents]}
+
+
+def children_blocks(family: Family | None) -> Iterator[Block]:
     """How far they have come; of those that are done nothing else is said."""
-    if children is None:
+    if family is None:
         return
-    waiting = children.total - len(children.heads)
-    ended = f"{children.ended} of {children.total} have ended{f', {waiting} have not begun' if waiting else ''}"
+    waiting = family.total - len(family.agents)
+    ended = f"{family.ended} of {family.total} have ended{f', {waiting} have not begun' if waiting else ''}"
     yield Facts("children", [("", Ink(ended))])
     rows = [
-        [Ink(head.id), status_ink(head.status), Ink(head.state), Ink(visible(_question(head) or ""))]
-        for head in children.heads
-        if head.status is not Status.DONE
+        [Ink(agent.id), status_ink(agent.status), Ink(agent.state), *_asks(agent)]
+        for agent in family.agents
+        if agent.status is not Status.DONE
     ]
     if rows:
-        yield Table(("id", "status", "state", "question"), rows, "")
+        yield Table(("id", "status", "state", "question", "asks"), rows, "")
 
 
-def _entry(head: Head) -> dict[str, Json]:
-    return {"id": head.id, "state": head.state, "status": str(head.status), "question": _question(head)}
+def _asks(agent: AgentSummary) -> tuple[Ink, Ink]:
+    question = agent.question
+    return (Ink(str(question.id)), Ink(visible(question.prompt))) if question else (Ink(""), Ink(""))
 
 
-def _question(head: Head) -> str | None:
-    return head.asked.prompt if head.asked is not None and head.status is Status.WAITING else None
+def _entry(agent: AgentSummary) -> dict[str, Json]:
+    question = agent.question.to_json() if agent.question else None
+    return {"id": agent.id, "state": agent.state, "status": str(agent.status), "question": question}

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.agent import Agent, Question
+from fsm_agent.agent import Agent
 from fsm_agent.cli import output
 from fsm_agent.cli.portraits import question_block
 from fsm_agent.cli.session import Session
-from fsm_agent.errors import Refused
+from fsm_agent.errors import NotAddressee, Refused
 from fsm_agent.jsontypes import Json, Schema
+from fsm_agent.question import Question
 
 
 async def converse(session: Session, agent: Agent) -> Agent:
-    """Ask an agent's questions one after the other; Ctrl-D leaves it waiting."""
+    """Ask an agent's questions one after the other, as far as they are for who sits there; Ctrl-D leaves it waiting."""
     while agent.question is not None:
         output.print_blocks([question_block(agent.question)])
+        if not agent.question.is_for(session.settings.by):
+            output.say(str(NotAddressee(session.settings.by, agent.question.to)))
+            return agent
         try:
             event, payload = await ask_answer(agent.question)
         except EOFError:
@@ -26,7 +30,9 @@ async def converse(session: Session, agent: Agent) -> Agent:
 
 async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[str, Json]) -> Agent:
     """Give an answer to the very question that was shown. One that is refused is told, and asked again."""
-    call = session.runner.answer(agent.id, payload, event=event, by=session.settings.by, expect_version=agent.version)
+    question = agent.question and agent.question.id
+    by, version = session.settings.by, agent.version
+    call = session.runner.answer(agent.id, payload, event=event, question=question, by=by, expect_version=version)
     try:
         return await session.follow(call)
     except Refused as refusal:

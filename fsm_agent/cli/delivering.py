@@ -14,10 +14,11 @@ from fsm_agent.cli.conversation import ask_answer
 from fsm_agent.cli.portraits import question_block, when
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.values import payload_of
-from fsm_agent.errors import LeaseHeld
+from fsm_agent.errors import LeaseHeld, NotAddressee
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.processes import this_host
+from fsm_agent.question import Question
 from fsm_agent.step import moment
 from fsm_agent.wording import listed
 
@@ -26,22 +27,38 @@ _MARGIN_MS: Final = 50
 
 
 async def answer(
-    session: Session, agent_id: str, value: str | None, event: str | None, expect_version: int | None
+    session: Session,
+    agent_id: str,
+    value: str | None,
+    *,
+    event: str | None,
+    question: int | None,
+    expect_version: int | None,
 ) -> Agent:
-    """Answer an agent's question with VALUE; on a terminal, what is missing is asked for."""
+    """Answer an agent's question with VALUE; on a terminal, what is missing is asked for. The answer is for the
+    question by whose form it is read."""
     runner, by = session.runner, session.settings.by
     agent = await runner.get(agent_id)
-    question = agent.question
-    if question is None or event not in (None, *question.events):
-        return await session.follow(runner.answer(agent_id, event=event, by=by, expect_version=expect_version))
-    if value is None and output.is_conversation(session.settings):
-        output.print_blocks([question_block(question)])
-        event, payload = await ask_answer(question, event)
-        expect_version = expect_version or agent.version  # what was shown
-    else:
-        event = event or _only(agent_id, list(question.events))
-        payload = payload_of(value, event, question.events[event])
-    return await session.follow(runner.answer(agent_id, payload, event=event, by=by, expect_version=expect_version))
+    asked, payload = agent.question, None
+    if asked is not None and event in (None, *asked.events) and question in (None, asked.id):
+        question = asked.id
+        if value is None and output.is_conversation(session.settings):
+            event, payload = await _filled_in(asked, event, by)
+            expect_version = expect_version or agent.version  # what was shown
+        else:
+            event = event or _only(agent_id, list(asked.events))
+            payload = payload_of(value, event, asked.events[event])
+    return await session.follow(
+        runner.answer(agent_id, payload, event=event, question=question, by=by, expect_version=expect_version)
+    )
+
+
+async def _filled_in(asked: Question, event: str | None, by: str | None) -> tuple[str, Mapping[str, Json]]:
+    """What somebody answers at the terminal. Raises ``NotAddressee`` before they fill in what they may not answer."""
+    output.print_blocks([question_block(asked)])
+    if not asked.is_for(by):
+        raise NotAddressee(by, asked.to)
+    return await ask_answer(asked, event)
 
 
 def _only(agent_id: str, events: list[str]) -> str:

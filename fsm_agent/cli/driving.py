@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import click
 
 from fsm_agent.cli import delivering, starting
 from fsm_agent.cli.session import drive, drive_all
-from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.settings import Settings, text
 from fsm_agent.cli.values import any_json, json_object
 
 _agent = click.argument("agent_id", metavar="ID")
 _payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
-_key = click.option("--key", metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
+_key = click.option("--key", type=text, metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
 _expect_version = click.option(
     "--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if the agent is as it was at version N."
 )
@@ -38,21 +39,49 @@ def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
     return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
 
 
-@click.command()
+class NumberTaking(click.Command):
+    """A command whose last argument may be a negative number, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_numbers_last(ctx, args))
+
+    def _with_numbers_last(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``args`` with what follows a `--` as it is, and negative numbers before it there as well."""
+        options = {name: option for option in self.get_params(ctx) for name in option.opts if name.startswith("-")}
+        plain: list[str] = []
+        numbers: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                numbers += rest
+            elif _NEGATIVE.fullmatch(arg):
+                numbers.append(arg)
+            else:
+                plain.append(arg)
+                if arg in options and not getattr(options[arg], "is_flag", True):
+                    plain += [value] if (value := next(rest, None)) is not None else []
+        return [*plain, "--", *numbers] if numbers else args
+
+
+_NEGATIVE: Final = re.compile(r"-\.?\d.*")
+
+
+@click.command(cls=NumberTaking)
 @_agent
 @click.argument("value", metavar="[VALUE]", required=False)
 @click.option("--event", metavar="EVENT", help="Which answer it is, where there are several.")
+@click.option(
+    "--question", type=click.IntRange(min=1), metavar="N", help="Which question it is for: refused if another is asked."
+)
 @_expect_version
 @click.pass_obj
-def answer(
-    settings: Settings, *, agent_id: str, value: str | None, event: str | None, expect_version: int | None
-) -> int:
+def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
     """Answer the question of agent ID, and drive it on.
 
     VALUE is the payload if it is a JSON object; any other fills the only required field. Without VALUE the payload
     is empty, or asked for on a terminal.
     """
-    return drive(settings, lambda session: delivering.answer(session, agent_id, value, event, expect_version))
+    return drive(settings, lambda session: delivering.answer(session, agent_id, value, **order))
 
 
 @click.command()

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
-from fsm_agent.cli.children import children_blocks, children_json
+from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
-from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table
+from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table, inbox_table
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
-from fsm_agent.jsontypes import Json
-from fsm_agent.reader import Children, read_agent, read_children, read_workflow
+from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
-from fsm_agent.step import iso
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
@@ -26,19 +25,31 @@ MOST_LISTED = 1_000
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice([str(status) for status in Status]), help="Only those.")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([str(status) for status in Status]),
+    multiple=True,
+    help="Only those; repeatable.",
+)
 @click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
 @click.option("--after", metavar="ID", help="Go on after this agent: `next` of the list before.")
 @click.pass_obj
-def list_agents(settings: Settings, *, status: str | None, workflow: str | None, limit: int, after: str | None) -> None:
-    """List agents in order of their ids, which is by age unless you named them."""
-    kind = Status(status) if status else None
-    page = look(settings, lambda store: store.list(status=kind, workflow=workflow, limit=limit, after=after))
-    document = {"agents": [_entry(head) for head in page.heads], "next": page.next}
-    output.show(settings, document, lambda: [agents_table(page.heads)])
+def list_agents(settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, **order: Any) -> None:
+    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    from fsm_agent import listing
+
+    pages, table = (listing.list_waiting, inbox_table) if waiting else (listing.list_agents, agents_table)
+    wanted = [Status(status) for status in statuses]
+    page = look(settings, lambda store: pages(store, wanted, **order))
+    output.show(settings, page.to_json(), lambda: [table(page.agents)])
     if page.next and not settings.json:
-        output.say(f"there are more: `{settings.command('list', '--after', page.next)}`")
+        words = [word for status in statuses for word in ("--status", status)]
+        words += ["--workflow", order["workflow"]] if order["workflow"] else []
+        words += ["--waiting"] if waiting else []
+        output.say(f"there are more: `{settings.command('list', *words, '--after', page.next)}`")
 
 
 @click.command()
@@ -83,23 +94,8 @@ async def _with_effects(store: Store, agent_id: str) -> tuple[Head, Sequence[Eff
     return await store.head(agent_id), await store.effects(agent_id)
 
 
-async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Children | None]:
+async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Family | None]:
     """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
     head = await store.head(agent_id)
     workflow = await read_workflow(store, head.definition)
-    return await read_agent(store, agent_id), workflow, await read_children(store, head)
-
-
-def _entry(head: Head) -> dict[str, Json]:
-    """An agent in a list: what is known without reading its data."""
-    return {
-        "id": head.id,
-        "workflow": head.workflow,
-        "workflow_version": head.workflow_version,
-        "state": head.state,
-        "status": str(head.status),
-        "version": head.version,
-        "created_at": iso(head.created_ms),
-        "updated_at": iso(head.updated_ms),
-        "progress": head.progress.to_json() if head.progress else None,
-    }
+    return await read_agent(store, agent_id), workflow, await read_family(store, head)

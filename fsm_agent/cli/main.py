@@ -15,7 +15,7 @@ import click
 from fsm_agent import __version__
 from fsm_agent.cli.output import complain, counted, say
 from fsm_agent.cli.project import DEFAULT_STORE
-from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings
+from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
 
@@ -181,7 +181,7 @@ def _global_options() -> list[str]:
     help=f"Where agents live.  [env: FSM_AGENT_STORE; else pyproject.toml, else {DEFAULT_STORE}]",
 )
 @click.option("--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", show_default=True, help="Which agents of it.")
-@click.option("--by", metavar="NAME", help="Who speaks.  [default: your login name]")
+@click.option("--by", type=text, metavar="NAME", help="Who speaks.  [default: your login name]")
 @click.option("--module", "modules", multiple=True, metavar="MODULE", help="Allow the actions of a module; repeatable.")
 @click.option(
     "--model",

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import Agent, Question, Status
+from fsm_agent.agent import Agent, Status
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import kind_of, meaning
 from fsm_agent.erasing import ERASED
 from fsm_agent.errors import EffectInDoubt, EffectMismatch
 from fsm_agent.jsontypes import Json, Schema, object_schema
+from fsm_agent.question import Question
 from fsm_agent.workflow import Workflow
 
 #: what parks an agent for an effect; what became of it is told by its key
@@ -74,7 +75,7 @@ def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[N
         known = [name for name in question.to if name != ERASED]
         settings = replace(settings, given_by=(known or question.to)[0])
     for event, schema in question.events.items():
-        words = ["--event", event] if len(question.events) > 1 else []
+        words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
         match schema["required"]:
             case []:
                 pass

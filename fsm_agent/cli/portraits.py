@@ -7,13 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fsm_agent.agent import Agent, Head, Question, Status
+from fsm_agent.agent import Agent, Status
 from fsm_agent.cli.next import Next, next_commands
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
 from fsm_agent.cli.tallies import lasting, progress_text, span, tally_blocks, usage_text
 from fsm_agent.jsontypes import Json
+from fsm_agent.question import Question
 from fsm_agent.step import Step, StepKind, moment
+from fsm_agent.summary import AgentSummary
 from fsm_agent.workflow import Workflow
 
 _STATUS: Final = {
@@ -26,6 +28,7 @@ _STATUS: Final = {
 }
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
+_LONGEST_LINE: Final = 60
 
 
 def agent_blocks(
@@ -83,14 +86,18 @@ def _fields(output: Json) -> list[tuple[str, Ink]]:
 
 
 def question_block(question: Question) -> Prose:
-    """The prompt, to whom it goes, and until when."""
+    """The prompt, which question it is, to whom it goes, and until when."""
     to = f"for {' or '.join(question.to)}" if question.to else ""
-    until = f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
-    footer = ", ".join(filter(None, [to, until]))
+    footer = ", ".join(filter(None, [f"question {question.id}", to, until_text(question)]))
     return Prose("question", visible(question.prompt, keep="\n"), visible(footer))
 
 
-def agents_table(agents: Iterable[Head | Agent]) -> Table:
+def until_text(question: Question) -> str:
+    """When a question lapses; empty if it does not."""
+    return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
+
+
+def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
     agents = list(agents)
     rows = [
         [
@@ -99,13 +106,36 @@ def agents_table(agents: Iterable[Head | Agent]) -> Table:
             status_ink(agent.status),
             Ink(agent.state),
             Ink(str(agent.version)),
-            Ink(when(moment(agent.updated_ms) if isinstance(agent, Head) else agent.updated_at), Tone.QUIET),
+            Ink(when(agent.updated_at), Tone.QUIET),
             Ink(progress_text(agent.progress)),
         ]
         for agent in agents
     ]
     columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
     return _telling(Table(columns, rows, "there are no such agents"), "progress")
+
+
+def inbox_table(agents: Iterable[AgentSummary]) -> Table:
+    """What is asked, of whom, and until when."""
+    rows = [
+        [
+            Ink(agent.id, Tone.STRONG),
+            Ink(f"{agent.workflow} v{agent.workflow_version}"),
+            Ink(str(agent.question.id)),
+            Ink(short_line(agent.question.prompt)),
+            Ink(visible(" or ".join(agent.question.to))),
+            Ink(until_text(agent.question).removeprefix("until "), Tone.QUIET),
+        ]
+        for agent in agents
+        if agent.question is not None
+    ]
+    return Table(("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything")
+
+
+def short_line(text: str) -> str:
+    """A text on one line, cut to a length that fits a table."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def _telling(table: Table, *optional: str) -> Table:

@@ -63,7 +63,8 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     if seen.status is Status.RUNNING:
         return f"{stands}, and `{settings.command('resume', seen.id)}` goes on"
     if seen.asked is not None:
-        return f"{stands}, and `{settings.command('answer', seen.id)}` answers its question later"
+        question = ["--question", str(seen.asked.id)] if seen.asked.id else []
+        return f"{stands}, and `{settings.command('answer', seen.id, *question)}` answers its question later"
     return f"{stands}, and it is {seen.status}"
 
 

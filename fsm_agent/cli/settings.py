@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 DEFAULT_NAMESPACE: Final = "default"
 
 
+def text(said: str) -> str:
+    """The value of an option that may be left out, and not be empty."""
+    if not said:
+        raise click.BadParameter("it is empty; give it a text, or leave it out")
+    return said
+
+
 @dataclass(frozen=True)
 class Settings:
     """The global options, and what stands behind those that were not given."""

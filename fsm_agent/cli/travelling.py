@@ -11,7 +11,7 @@ from fsm_agent.cli import output
 from fsm_agent.cli.next import Next
 from fsm_agent.cli.portraits import agent_blocks, next_rows, short, still_blocks
 from fsm_agent.cli.session import Session, drive, finish
-from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.settings import Settings, text
 from fsm_agent.cli.sheet import Block, Facts, Ink, Tone, visible
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
@@ -54,7 +54,7 @@ def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: i
 @_agent
 @click.argument("version", type=int, metavar="[VERSION]", required=False)
 @click.option("--id", "new_id", metavar="NEW", help="Id of the new agent.  [default: a new one]")
-@click.option("--key", metavar="KEY", help="Fork once: a repeat under this key gives the same agent.")
+@click.option("--key", type=text, metavar="KEY", help="Fork once: a repeat under this key gives the same agent.")
 @click.pass_obj
 def fork(settings: Settings, *, agent_id: str, version: int | None, new_id: str | None, key: str | None) -> None:
     """Begin another agent as agent ID was at VERSION, or as it is now. Agent ID stays as it is."""

@@ -123,7 +123,11 @@ TRANSITION: Final[Table] = {
 }
 
 ASK: Final[Table] = {
-    "prompt": Key(Kind.PROMPT, "The question, with CEL in {{ }}; rendered once, on entry.", required=True),
+    "prompt": Key(
+        Kind.PROMPT,
+        "The question, with CEL in {{ }}; rendered on entry, and when what it says changes.",
+        required=True,
+    ),
     "events": Key(Kind.ANSWERS, "The possible answers; the payload of each is its form.", required=True),
     "to": Key(Kind.EXPRESSION, "Who may answer, in CEL: a name, or a list of names."),
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.agent import Asked, Head, Status
+from fsm_agent.agent import Head, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import step_weight
 from fsm_agent.engine.effects import Asks
 from fsm_agent.engine.live import Live, Proposal, check_limits, told
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.jsontypes import Json
+from fsm_agent.question import Asked
 from fsm_agent.step import Step, StepKind
 
 
@@ -50,6 +51,6 @@ def waits(head: Head, step: Step) -> Head:
         activation=0,
         attempts=0,
         retry_ms=None,
-        asked=Asked(facts["prompt"], tuple(facts["to"]), tuple(facts["events"])),
+        asked=Asked(facts["prompt"], tuple(facts["to"]), tuple(facts["events"]), step.version),
         is_exempt=False,
     )

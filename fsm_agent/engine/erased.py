@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.agent import Asked
 from fsm_agent.decision import Scene
 from fsm_agent.engine.program import Program
 from fsm_agent.erasing import ERASED, Extent
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 from fsm_agent.jsontypes import Json
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow
 
@@ -37,15 +37,15 @@ class ErasedProgram(Program):
         except _STUMBLES:
             return ERASED
 
-    def asked(self, state: State, scene: Scene) -> Asked | None:
+    def asked(self, state: State, scene: Scene, version: int) -> Asked | None:
         if state.ask is None:
             return None
         if self._is_whole:
-            return Asked(ERASED)
+            return Asked(ERASED, id=version)
         try:
-            return super().asked(state, scene)
+            return super().asked(state, scene, version)
         except _STUMBLES:
-            return Asked(ERASED, (ERASED,) if state.ask.to else ())
+            return Asked(ERASED, (ERASED,) if state.ask.to else (), id=version)
 
     def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
         return None if self._is_whole else super().progress(values, visits)

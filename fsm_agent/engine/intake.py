@@ -5,13 +5,14 @@ A refused event leaves nothing behind: no row, no key. What is acknowledged is i
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Generator
+from typing import Any, NamedTuple
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.engine.answering import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
-from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, ReadHistory
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
 from fsm_agent.engine.reporting import problem_of
@@ -26,22 +27,16 @@ from fsm_agent.engine.session import (
     write,
 )
 from fsm_agent.errors import (
-    AnswerUnclear,
     Conflict,
     GuardsRefused,
     IllegalEvent,
     KeyReuse,
     LeaseHeld,
     LimitExceeded,
-    NotAsked,
     Refused,
     UnknownEvent,
 )
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Event, Happened, KeyOutcome, StepKind, Wanted
-
-#: Steps in which the answer is looked for that came before a late one.
-_RECENT: Final = 20
+from fsm_agent.step import Event, KeyOutcome, StepKind, Wanted
 
 
 class Delivered(NamedTuple):
@@ -51,15 +46,6 @@ class Delivered(NamedTuple):
     live: Live
     delivery: Delivery | None
     is_current: bool = True
-
-
-class Answer(NamedTuple):
-    """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
-
-    payload: Mapping[str, Json]
-    event: str | None = None
-    by: str | None = None
-    key: str | None = None
 
 
 def send(desk: Desk, agent_id: str, event: Event | Answer, *, expect_version: int | None = None) -> Flow:
@@ -89,10 +75,11 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
         return _repeated(live, said, outcome)
     has_moved = yield from _catch_up(desk, live)
     try:
+        yield from refuse_closed(live, said)
         meanwhile = yield from look_back(live, _wanted(said, expect_version))
         event, proposal = _judged(live, said, meanwhile)
     except Refused as error:
-        refusal = (yield from _told_who_was_first(live, error)) if isinstance(error, NotAsked) else error
+        refusal = yield from explained(live, error)
         if has_moved and desk.drives:
             yield from drive(desk, live)
         raise refusal from None
@@ -114,37 +101,8 @@ def _wanted(said: Event | Answer, expect_version: int | None) -> Wanted | None:
 
 def _judged(live: Live, said: Event | Answer, meanwhile: Meanwhile | None) -> tuple[Event, Proposal]:
     """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
-    event = checked(live, _answered(live, said) if isinstance(said, Answer) else said)
+    event = checked(live, meant(live, said) if isinstance(said, Answer) else said)
     return event, decided(live, event, meanwhile)
-
-
-def _answered(live: Live, answer: Answer) -> Event:
-    """The event that an answer means."""
-    head, answers = live.head, live.program.answers(live.head)
-    if not answers or head.status is not Status.WAITING:
-        raise NotAsked(head.id, head.state, str(head.status))
-    name = answer.event or (answers[0] if len(answers) == 1 else None)
-    if name is None:
-        raise AnswerUnclear(head.id, head.state, answers)
-    if name not in answers:
-        raise IllegalEvent(name, head.state, answers, why=" as an answer")
-    return Event(name, dict(answer.payload), answer.by, answer.key)
-
-
-def _told_who_was_first(live: Live, refusal: NotAsked) -> Generator[Effect, Any, NotAsked]:
-    """The refusal of an answer, with the one that was taken if that was not long ago."""
-    head = live.head
-    steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
-    taken, asked = None, ()
-    for step in steps:
-        source = live.program.workflow.by_path.get(step.source)
-        if step.kind is StepKind.ASKED:
-            asked = step.payload["events"]
-        elif step.entered:
-            if step.event in (source.ask.events if source and source.ask else asked):
-                taken = step
-            asked = ()
-    return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(taken)) if taken else refusal
 
 
 def _catch_up(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:

@@ -11,6 +11,7 @@ from fsm_agent.data import Data, View, changes
 from fsm_agent.decision import Changes, Move, Scene
 from fsm_agent.delta import Folded, step_weight
 from fsm_agent.draft import ListDraft
+from fsm_agent.engine.questions import kept_or_renewed
 from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
@@ -89,8 +90,12 @@ def take(
     if delta is not EMPTY_DELTA:
         program.data_rules.check(delta, view)
     unfolded = head.unfolded + step_weight(delta)
+    asks_anew = False
     if not move.entered:
         moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
+        if moved.asked is not None and delta is not EMPTY_DELTA:
+            moved = kept_or_renewed(program, moved, view)
+            asks_anew = moved.asked is not head.asked
     else:
         moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
@@ -99,7 +104,7 @@ def take(
         moved = told(program, moved, view)
     name, payload, by, _ = event
     place = (moved.version, kind, name, payload, head.state, moved.state, live.now_ms)
-    step = from_fields(Step, (*place, delta, by, duration_ms, None, len(move.entered), 0, NO_USAGE))
+    step = from_fields(Step, (*place, delta, by, duration_ms, None, len(move.entered), 0, NO_USAGE, asks_anew))
     return from_fields(Proposal, (moved, step, (), None))
 
 
@@ -156,7 +161,7 @@ def enter(
         at_ms=live.now_ms,
         visits=visits,
         timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(move.entered) else (),
-        asked=program.asked(leaf, scene) if scene and leaf.ask else None,
+        asked=program.asked(leaf, scene, head.version + 1) if scene and leaf.ask else None,
         output=program.entry_values(leaf.output, scene) if scene and leaf.output else None,
         problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
         unfolded=unfolded,

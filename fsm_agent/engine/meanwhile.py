@@ -7,7 +7,7 @@ stood, and people have only edited its data:
 - An event that stays in the state is an edit. It may stand beside others, unless both write a field that has no merge
   policy. Fields that both write are merged: what ours becomes is computed on what was seen.
 - An event that leaves is a decision, on all that was seen. What has changed since must have a merge policy: that says
-  of a field that its changes fight with nobody.
+  of a field that its changes fight with nobody; and the question must be the one that was seen.
 
 ``append:`` of a transition adds to whatever is there, and fights with nothing.
 """
@@ -124,6 +124,8 @@ def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Ch
     writes = (*transition.assign, *transition.append)
     ours = {name: value for name, value in transition.assign.items() if name in changed}
     meanwhile.settle(live, ours if move.is_internal else changed, writes)
+    if not move.is_internal and any(step.asks_anew for step in meanwhile.steps):
+        raise meanwhile.conflict(writes)
     if not ours:
         return program.changes(move, event, values, visits)
     if move.is_internal and live.head.status is Status.RUNNING:  # it would wait, and what it is merged with would not

@@ -154,7 +154,7 @@ def _changes(transfer: Transfer, delta: Delta) -> Iterator[str]:
     for name in delta.remove:
         yield f"data.{name} is removed"
     yield from _timer_changes(transfer)
-    if moved.asked is not None and moved.asked != head.asked:
+    if moved.asked is not None and not moved.asked.says_the_same(head.asked):
         yield f"the question is {_cut(moved.asked.prompt)}"
     if moved.problem is not None and moved.problem is not head.problem:
         yield f"it is parked, since {moved.problem.message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Status
+from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.data import data_type
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
@@ -16,6 +16,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Machine
 from fsm_agent.message import THREAD_NAME, THREAD_RULE
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked
 from fsm_agent.recall import NO_PROGRESS, Recall
 from fsm_agent.signature import Signature
 from fsm_agent.state import State, Timer
@@ -170,12 +171,12 @@ class Program:
         except ExpressionFailed:
             return None
 
-    def asked(self, state: State, scene: Scene) -> Asked | None:
-        """The question of a state, rendered for good; ``None`` if it asks nothing."""
+    def asked(self, state: State, scene: Scene, version: int) -> Asked | None:
+        """The question of a state as the step of ``version`` renders it; ``None`` if it asks nothing."""
         if state.ask is None:
             return None
         prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
-        return Asked(prompt, self._addressees(state.ask.to, scene))
+        return Asked(prompt, self._addressees(state.ask.to, scene), id=version)
 
     def _addressees(self, to: str | None, scene: Scene) -> tuple[str, ...]:
         if to is None:

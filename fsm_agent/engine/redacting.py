@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from fsm_agent.agent import Asked, Head
+from fsm_agent.agent import Head
 from fsm_agent.delta import Folded, own
 from fsm_agent.engine.past import Past
 from fsm_agent.engine.program import Program
@@ -132,9 +132,7 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
     asked, problem = head.asked, head.problem
     if problem and problem.held:
         problem = problem._replace(held=redaction.event(problem.held))
-    return head._replace(
-        asked=asked and Asked(asked.prompt, redaction.nameless(asked.to), asked.events), problem=problem
-    )
+    return head._replace(asked=asked and asked._replace(to=redaction.nameless(asked.to)), problem=problem)
 
 
 def _told_again(dossier: Dossier, programs: Mapping[str, Program], redaction: Redaction) -> Dossier:

@@ -26,6 +26,7 @@ from fsm_agent.engine.live import Live, cancel, enter, park, stay, told, unpark
 from fsm_agent.engine.migrated import migrated
 from fsm_agent.engine.noting import counted
 from fsm_agent.engine.program import Program
+from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
 from fsm_agent.errors import ExpressionFailed
@@ -66,7 +67,7 @@ class Retelling:
         if origin is None:
             head, folded = started(program, agent_id, 0, {}).head, Folded()
         else:
-            head, folded = origin.head, Folded(own(dict(origin.values)))
+            head, folded = with_id(origin.head, (), origin), Folded(own(dict(origin.values)))
         self.live = Live(program, head._replace(definition=definition), folded, head.updated_ms)
         self.is_guessed = is_guessed
         self.is_erased = is_erased
@@ -120,7 +121,8 @@ class Retelling:
     def _moved(self, step: Step, event: Event, fired: ArmedTimer | None) -> Head:
         entered = self.entered(step)
         if not entered:
-            return stay(self.live, fired, unfolded=0, is_done=step.duration_ms is not None)
+            stayed = stay(self.live, fired, unfolded=0, is_done=step.duration_ms is not None)
+            return rendered(self.live.program, stayed, self.values) if step.asks_anew else stayed
         new, old = lineage(step.target), lineage(step.source) if step.source else ()
         shared = len(new) - entered
         move = Move(Transition(step.target), step.target, tuple(reversed(old[shared:])), new[shared:])

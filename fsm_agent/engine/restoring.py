@@ -11,12 +11,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.agent import ENDED, ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.agent import ENDED, ArmedTimer, Head, Problem, Status
 from fsm_agent.decision import Scene
 from fsm_agent.delta import own
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Span, Talk
+from fsm_agent.question import Asked
 from fsm_agent.state import State, compact
 from fsm_agent.step import Delta, Step, StepKind
 
@@ -44,11 +45,11 @@ def _question(then: Head) -> Json:
     return [asked.prompt, list(asked.events), list(asked.to)] if asked and asked.events else None
 
 
-def _asked(program: Program, leaf: State, parts: Mapping[str, Json], scene: Scene) -> Asked | None:
-    if "asked" not in parts:
-        return program.asked(leaf, scene)
-    prompt, events, to = parts["asked"]
-    return Asked(prompt, tuple(to), tuple(events))
+def _asked(program: Program, leaf: State, step: Step, scene: Scene) -> Asked | None:
+    if "asked" not in step.payload:
+        return program.asked(leaf, scene, step.version)
+    prompt, events, to = step.payload["asked"]
+    return Asked(prompt, tuple(to), tuple(events), step.version)
 
 
 def _at_rest(then: Head) -> Status:
@@ -86,7 +87,7 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
         updated_ms=step.at_ms,
         visits=visits,
         timers=_armed(program, parts.get("timers", ()), step.at_ms),
-        asked=_asked(program, leaf, parts, scene) if status is Status.WAITING else None,
+        asked=_asked(program, leaf, step, scene) if status is Status.WAITING else None,
         activation=step.version if status is Status.PARKED else 0,
         attempts=0,
         retry_ms=None,

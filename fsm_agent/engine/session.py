@@ -10,6 +10,7 @@ from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.effect import Settlement
 from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
 from fsm_agent.engine.live import Live, Proposal
+from fsm_agent.engine.questions import numbered
 from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease, lease_runs
@@ -51,6 +52,8 @@ def open_agent(
     """Read an agent as it stands now, and what became of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
+    if record.head.asked is not None:
+        record = record._replace(head=(yield from numbered(record.head)))
     return in_hand(desk, record, now_ms), record.outcome
 
 

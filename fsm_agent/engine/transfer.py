@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Problem, Status
 from fsm_agent.decision import Scene
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
+from fsm_agent.question import Asked
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow, lineage
 
@@ -59,9 +60,12 @@ class Transfer:
         return _ended(moved, leaf) if leaf.final else self._working(moved)
 
     def _asked(self, scene: Scene) -> Asked | None:
-        """What an action has asked stays asked; what the state asks is put anew."""
-        asked = self.before.asked
-        return asked if asked and asked.events and not self.leaf.final else self.program.asked(self.leaf, scene)
+        """What an action has asked stays asked, and what the state asks is put anew. Either is another question now:
+        the newer definition says which answers it takes."""
+        asked, version = self.before.asked, self.before.version + 1
+        if asked and asked.events and not self.leaf.final:
+            return asked._replace(id=version)
+        return self.program.asked(self.leaf, scene, version)
 
     @cached_property
     def armed(self) -> Mapping[tuple[str, int], ArmedTimer]:

@@ -17,6 +17,7 @@ from fsm_agent.engine.replay import Retelling, owned
 from fsm_agent.engine.restoring import alike, parts_of
 from fsm_agent.erasing import ERASED
 from fsm_agent.jsontypes import Json
+from fsm_agent.question import Asked
 from fsm_agent.record import Record
 from fsm_agent.retrospect import Mismatch
 from fsm_agent.sealing import MARK
@@ -147,8 +148,8 @@ class _Audit:
             return
         for name, word in TOLD.items():
             told, kept = _comparable(self.told.head, name), _comparable(record.head, name)
-            if name == "asked" and self.told.is_erased:
-                told = _nameless(told, kept)
+            if name == "asked":
+                told = _as_kept(told, kept, is_erased=self.told.is_erased)
             if told != kept and not (self.told.is_guessed and name in _GUESSED):
                 yield Mismatch(None, f"{word}: the history tells {shortened(told)}, the store says {shortened(kept)}")
         yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
@@ -182,9 +183,14 @@ def _comparable(head: Head, name: str) -> Any:
     return dict(part) if isinstance(part, Mapping) else part
 
 
-def _nameless(told: Any, kept: Any) -> Any:
-    """What is told of a question, without the names that are erased of those whom it is for."""
-    if told is None or kept is None or len(told.to) != len(kept.to):
+def _as_kept(told: Asked | None, kept: Asked | None, *, is_erased: bool) -> Asked | None:
+    """What is told of a question, without an id where none was kept, and without the erased names of those whom it is
+    for."""
+    if told is None or kept is None:
+        return told
+    if not kept.id:
+        told = told._replace(id=0)
+    if not is_erased or len(told.to) != len(kept.to):
         return told
     to = tuple(ERASED if now == ERASED else then for then, now in zip(told.to, kept.to, strict=True))
     return told._replace(to=to)

@@ -12,6 +12,7 @@ FsmAgentError
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
+│   ├── QuestionClosed         the question that is answered is not asked any more
 │   ├── AnswerUnclear          there are several answers, and none was named
 │   ├── LimitExceeded          the transition would exceed a declared limit
 │   ├── KeyReuse               the same key with another payload
@@ -89,6 +90,7 @@ from fsm_agent.errors.events import (
     NotAddressee,
     NotAsked,
     PayloadInvalid,
+    QuestionClosed,
     UnknownEvent,
 )
 from fsm_agent.errors.models import (
@@ -178,6 +180,7 @@ __all__ = [
     "NotParked",
     "OtherWorkflow",
     "PayloadInvalid",
+    "QuestionClosed",
     "Refused",
     "RenderFailed",
     "RoundsExceeded",

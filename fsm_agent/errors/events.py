@@ -9,6 +9,7 @@ from fsm_agent.errors.roots import Refused
 from fsm_agent.wording import did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
+    from fsm_agent.question import Asked
     from fsm_agent.step import Happened
 
 
@@ -66,6 +67,38 @@ class NotAsked(Refused):
         if answered is not None:
             what += f"; {answered.by or 'somebody'} answered {answered.event!r} at version {answered.version}"
         super().__init__(what)
+
+
+class QuestionClosed(Refused):
+    """An answer to another question than the present one. ``closed`` is the step that closed it, where that is known,
+    ``is_answered`` whether that was an answer; ``now`` is what is asked instead, if anything."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        question: object,
+        stands: tuple[str, str],
+        *,
+        closed: Happened | None = None,
+        is_answered: bool = False,
+        now: Asked | None = None,
+        was_asked: bool = True,
+    ) -> None:
+        self.agent_id, self.question, self.now = agent_id, question, now
+        self.closed, self.is_answered = closed, is_answered
+        what = f"question {question!r} of agent {agent_id!r} is closed"
+        if not was_asked:
+            what = f"agent {agent_id!r} has asked no question {question!r}"
+        elif closed is not None:
+            how = f"{closed.by or 'somebody'} answered {closed.event!r}" if is_answered else str(closed)
+            what += f": {how} at version {closed.version}"
+        super().__init__(f"{what}; {_asked_now(now, *stands)}")
+
+
+def _asked_now(now: Asked | None, state: str, status: str) -> str:
+    if now is None:
+        return f"it asks nothing now: it is {status} in state {state!r}"
+    return f"it asks question {now.id} now: {shortened(now.prompt)}"
 
 
 class AnswerUnclear(Refused):

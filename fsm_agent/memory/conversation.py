@@ -246,6 +246,8 @@ def said(
         raise ActionError(
             f"content and `by` of a message are texts, not {shortened(by if isinstance(content, str) else content)}"
         )
+    if by == "":
+        raise ActionError("`by` of a message is empty; give it a text, or leave it out")
     try:
         plain = own([dict(part) for part in parts], "parts")
         own([content, by], "content")

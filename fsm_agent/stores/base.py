@@ -8,9 +8,9 @@ whose precondition is a compare-and-set, so a verb either happens whole or raise
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
@@ -21,6 +21,9 @@ from fsm_agent.message import Message
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.user import UserRecord
+
+#: how many heads are read at once where all are looked through
+_PAGE: Final = 500
 
 
 class Store(ABC):
@@ -147,7 +150,6 @@ class Store(ABC):
     async def held_here(self, host: str) -> Sequence[Head]:
         """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives."""
 
-    @abstractmethod
     async def list(
         self,
         *,
@@ -156,7 +158,27 @@ class Store(ABC):
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Heads in order of id, after the id ``after``."""
+        """Heads in order of id, after the id ``after``. A store has this verb or ``list_in`` of its own."""
+        return await self.list_in(() if status is None else (status,), workflow=workflow, limit=limit, after=after)
+
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
+
+        A store that has only ``list`` looks through all agents for it.
+        """
+        if len(statuses) <= 1:
+            return await self.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
+        found: list[Head] = []
+        while True:
+            page = await self.list(workflow=workflow, limit=_PAGE, after=after)
+            found += [head for head in page.heads if head.status in statuses]
+            if len(found) > limit:
+                return Page(tuple(found[:limit]), found[limit - 1].id)
+            if page.next is None:
+                return Page(tuple(found), None)
+            after = page.next
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-Inner = TypeVar("Inner")
+Inner_co = TypeVar("Inner_co", covariant=True)
 
 
 class Portal:
@@ -88,23 +88,23 @@ def _waited_for(future: Future[Result], interrupts: Interrupts) -> Result:
         raise
 
 
-class Twin(Generic[Inner]):
+class Twin(Generic[Inner_co]):
     """What does its work on the loop of a portal."""
 
-    def __init__(self, inner: Inner, portal: Portal) -> None:
+    def __init__(self, inner: Inner_co, portal: Portal) -> None:
         self._inner = inner
         self._portal = portal
 
 
 def blocking_twin(
-    method: Callable[Concatenate[Inner, Arguments], Coroutine[Any, Any, Result]],
-) -> Callable[Concatenate[Twin[Inner], Arguments], Result]:
+    method: Callable[Concatenate[Inner_co, Arguments], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate[Twin[Inner_co], Arguments], Result]:
     """The blocking twin of a method: same arguments, same result, same documentation."""
 
-    def blocking(self: Twin[Inner], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def blocking(self: Twin[Inner_co], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         return self._portal.call(method(self._inner, *args, **kwargs))
 
-    return cast("Callable[Concatenate[Twin[Inner], Arguments], Result]", functools.wraps(method)(blocking))
+    return cast("Callable[Concatenate[Twin[Inner_co], Arguments], Result]", functools.wraps(method)(blocking))
 
 
 async def _cancel_all() -> None:

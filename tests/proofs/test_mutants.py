@@ -214,6 +214,18 @@ MUTANTS = {
         "if True:",
         "tests/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
     ),
+    "an answer falls on another question": Mutant(
+        "engine/answering.py",
+        "if head.asked is not None and head.asked.id == question:",
+        "if True:",
+        "tests/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
+    ),
+    "a question goes stale": Mutant(
+        "engine/live.py",
+        "if moved.asked is not None and delta is not EMPTY_DELTA:",
+        "if False:",
+        "tests/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",
+    ),
     "a key is used twice": Mutant(
         "stores/memory/store.py",
         " or commit.key in kept.keys",

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Parent, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Problem, Status
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import SILENCE, Span, Talk
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked
 from fsm_agent.step import Event
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.text import decode, encode
@@ -121,6 +122,7 @@ _COLD: Final = (
     "parent",
     "children",
     "progress",
+    "question",
 )
 
 
@@ -157,6 +159,7 @@ def _rare_parts(head: Head) -> list[Json]:
         head.parent,
         head.children or None,
         head.progress,
+        (asked and asked.id) or None,
     ]
 
 
@@ -164,8 +167,9 @@ def _of_cold(text: str) -> dict[str, Any]:
     parts = {name: part for name, part in zip(_COLD, decode(text), strict=False) if part is not None}
     if "timers" in parts:
         parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
+    question = parts.pop("question", 0)
     if "asked" in parts:
-        parts["asked"] = _asked_of(parts["asked"])
+        parts["asked"] = _asked_of(parts["asked"], question)
     if "problem" in parts:
         kind, message, held = parts["problem"]
         parts["problem"] = Problem(kind, message, held and Event(*held))
@@ -193,7 +197,7 @@ def _asked_row(asked: Asked) -> list[Json]:
     return [list(asked.events), *row] if asked.events else row
 
 
-def _asked_of(row: list[Any]) -> Asked:
+def _asked_of(row: list[Any], number: int) -> Asked:
     events: list[str] = row.pop(0) if isinstance(row[0], list) else []
     prompt, *to = row
-    return Asked(prompt, tuple(to), tuple(events))
+    return Asked(prompt, tuple(to), tuple(events), number)

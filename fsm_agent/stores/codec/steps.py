@@ -23,13 +23,15 @@ _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
 }
 _KIND: Final = {number: kind for kind, number in _KIND_NUMBER.items()}
 
-#: A step's kind and how many states it entered are one number: ``kind + _ENTERED * entered``.
+#: A step's kind, how many states it entered and whether it asks anew are one number: ``kind + _ENTERED * entered``, and
+#: ``_ASKS_ANEW`` more.
 _ENTERED: Final = 16
+_ASKS_ANEW: Final = 4096
 
 
 class StepRow(NamedTuple):
-    """``kind`` holds ``Step.entered`` too. ``append`` stands apart from the rest of the delta: appended lists are
-    read without it."""
+    """``kind`` holds ``Step.entered`` and ``Step.asks_anew`` too. ``append`` stands apart from the rest of the delta:
+    appended lists are read without it."""
 
     version: int
     kind: int
@@ -48,16 +50,18 @@ class StepRow(NamedTuple):
 
 
 def step_row(step: Step) -> StepRow:
-    version, kind, event, payload, source, target, at_ms, delta, by, duration_ms, reason, entered, said, usage = step
+    version, kind, event, payload, source, target, at_ms, delta, by, took_ms, reason, entered, said, usage, anew = step
     changed, removed, appended = delta
     if removed or appended:
         append, rest = _split(delta)
     else:
         append, rest = None, encode(changed if type(changed) is dict else dict(changed)) if changed else None
     number = _KIND_NUMBER[kind] + _ENTERED * entered
+    if anew:
+        number += _ASKS_ANEW
     text = encode(dict(payload)) if payload else None
     used = _used(step) if said or usage is not NO_USAGE else None
-    place = (version, number, event, source, target, at_ms, by, duration_ms, reason)
+    place = (version, number, event, source, target, at_ms, by, took_ms, reason)
     return from_fields(StepRow, (*place, append, text, rest, used))
 
 
@@ -70,9 +74,10 @@ def step_of(row: tuple[Any, ...]) -> Step:
     """The step of a ``StepRow``; texts that were not read (``None``) come out empty."""
     version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta, used = row
     said, *usage = decode(used) if used else (0,)
+    asks_anew, number = divmod(kind, _ASKS_ANEW)
     return Step(
         version=version,
-        kind=_KIND[kind % _ENTERED],
+        kind=_KIND[number % _ENTERED],
         event=event,
         payload=decode(payload) if payload else {},
         source=source,
@@ -82,9 +87,10 @@ def step_of(row: tuple[Any, ...]) -> Step:
         by=by,
         duration_ms=duration_ms,
         reason=reason,
-        entered=kind // _ENTERED,
+        entered=number // _ENTERED,
         said=said,
         usage=usage_of(usage) if usage else NO_USAGE,
+        asks_anew=bool(asks_anew),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from operator import itemgetter
 from typing import Self
 
@@ -183,19 +183,14 @@ class MemoryStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return [kept.head for kept in self._agents.values() if kept.lease and kept.lease.holder.host == host]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         ids = sorted(self._agents)
         found: list[Head] = []
         for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
             kept = self._agents[agent_id]
-            is_status = status is None or kept.written.status == status
+            is_status = not statuses or kept.written.status in statuses
             if is_status and workflow in {None, kept.written.workflow}:
                 found.append(kept.head)
             if len(found) > limit:

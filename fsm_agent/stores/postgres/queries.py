@@ -123,11 +123,13 @@ SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
 
 
 @cache
-def list_query(*, by_status: bool, by_workflow: bool) -> bytes:
+def list_query(statuses: tuple[int, ...], *, by_workflow: bool) -> bytes:
     """Each combination is a query of its own, so that each has the plan of its index."""
     conditions = ["head.namespace = %(namespace)s", "head.id > %(after)s"]
-    if by_status:
+    if len(statuses) == 1:
         conditions.append("head.status = %(status)s::smallint")
+    elif statuses:
+        conditions.append(f"head.status IN ({', '.join(map(str, statuses))})")
     if by_workflow:
         conditions.append("head.name = %(workflow)s")
     where = " AND ".join(conditions)

@@ -6,7 +6,7 @@ without a BEGIN; why a compare-and-set found nothing is asked afterwards. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from psycopg.errors import UniqueViolation
@@ -166,17 +166,13 @@ class PostgresStore(PostgresTalk):
     async def held_here(self, host: str) -> Sequence[Head]:
         return [self._seen(row) for row in await self._read(queries.HELD, {"host": kept(host)})]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        query = queries.list_query(by_status=status is not None, by_workflow=workflow is not None)
+        numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
+        query = queries.list_query(numbers, by_workflow=workflow is not None)
         row = {
-            "status": codec.status_number(status) if status else None,
+            "status": numbers[0] if numbers else None,
             "workflow": kept(workflow),
             "after": kept(after or ""),
             "limit": limit + 1,

@@ -7,7 +7,7 @@ writes is the compare-and-set. How much of what was acknowledged a power loss ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Self
 
 from fsm_agent.agent import Head, Status
@@ -155,21 +155,17 @@ class RedisStore(RedisTalk):
         heads = await self._heads([member.rpartition("\0")[2] for member in members])
         return [head for head in heads if head.lease and head.lease.holder.host == host]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
+        wanted = frozenset(statuses or Status)
         found: list[Head] = []
         while len(found) <= limit:
             missing = limit + 1 - len(found)
-            commands = redis_index.listings(self._units.space.listed, status, workflow, after, missing)
+            commands = redis_index.listings(self._units.space.listed, wanted, workflow, after, missing)
             ids = redis_index.ids_of(await self._look(*commands), missing)
             heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
-            found += [head for head in heads if status in {None, head.status} and workflow in {None, head.workflow}]
+            found += [head for head in heads if head.status in wanted and workflow in {None, head.workflow}]
             if len(ids) < missing:
                 return Page(tuple(found), None)
             after = ids[-1]

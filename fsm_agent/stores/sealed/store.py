@@ -6,7 +6,7 @@ whoever reads the database; who can write to it may still take rows away, or put
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Self
 
 from fsm_agent.agent import Head, Status
@@ -126,15 +126,10 @@ class SealedStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return [self._words.open_listed(head) for head in await self._store.held_here(host)]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        page = await self._store.list(status=status, workflow=workflow, limit=limit, after=after)
+        page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

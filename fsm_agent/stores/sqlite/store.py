@@ -7,7 +7,7 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Self, TypeVar
@@ -43,7 +43,7 @@ ORDER BY wake_ms LIMIT ?
 """
 _LIST: Final = f"""
 {units.SELECT_HEAD}
-WHERE namespace = ?1 AND id > ?2 AND (?3 IS NULL OR status = ?3) AND (?4 IS NULL OR name = ?4)
+WHERE namespace = ?1 AND id > ?2 AND (?3 = 0 OR (?3 >> status) & 1) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
 """
 
@@ -168,17 +168,12 @@ class SqliteStore(Store):
             query = f"{units.SELECT_HEAD} WHERE namespace = ? AND host = ?"
             return [self._seen(row) for row in rows(self._db, query, self._space, host)]
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        number = codec.status_number(status) if status else None
+        wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
-            found = rows(self._db, _LIST, self._space, after or "", number, workflow, limit + 1)
+            found = rows(self._db, _LIST, self._space, after or "", wanted, workflow, limit + 1)
             heads = tuple(self._seen(row) for row in found)
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
 

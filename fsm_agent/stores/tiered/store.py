@@ -11,7 +11,7 @@ first write. An agent's own thread goes where it goes; users, and threads that a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
@@ -136,15 +136,10 @@ class TieredStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return await self._warm.held_here(host)
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        page = await self._warm.list(status=status, workflow=workflow, limit=limit, after=after)
+        page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(awake(head) for head in page.heads), page.next)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

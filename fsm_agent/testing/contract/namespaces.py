@@ -35,7 +35,7 @@ Verb: TypeAlias = Callable[[Store], Awaitable[Any]]
 #: of verbs that no namespace bounds: definitions go by their hash
 _BOUNDLESS: Final = {"from_url", "now", "save_workflow", "load_workflow", "close"}
 #: of verbs that make an agent or look for some, and of those that know no agent
-_OF_MANY: Final = {"create", "adopt", "find_key", "due", "held_here", "list"}
+_OF_MANY: Final = {"create", "adopt", "find_key", "due", "held_here"}
 _OF_TALK: Final = {"messages", "append", "revise", "retract", "threads", "user", "users", "save_user"}
 _KEY: Final = "paid"
 SPEECH: Final = Message(Role.USER, "?", at_ms=NEW_YEAR_MS)
@@ -130,7 +130,7 @@ CHANGES: Final[Mapping[str, Verb]] = {
 }
 #: verbs that ``everything`` reads with
 LOOKS: Final = {
-    "find_key", "load", "head", "effects", "due", "held_here", "list", "history", "origin", "size", "dump",
+    "find_key", "load", "head", "effects", "due", "held_here", "history", "origin", "size", "dump",
     "messages", "threads", "user", "users",
 }  # fmt: skip
 #: what is said of one agent by id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from fsm_agent.agent import Status
@@ -9,7 +10,7 @@ from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.contract.bench import ID, REFUND, Bench, a_commit, a_creation, all_of, in_loop
+from fsm_agent.testing.contract.bench import ID, ORDER, REFUND, Bench, a_commit, a_creation, all_of, in_loop
 
 
 class ReadingContract(Bench):
@@ -47,6 +48,27 @@ class ReadingContract(Bench):
         assert await listed(status=Status.PARKED, workflow="order") == ["b"]
         assert await listed(status=Status.DONE) == []
         assert await listed(status=Status.PARKED, limit=1) == ["b"]
+
+    @in_loop
+    async def test_agents_are_listed_by_several_statuses_page_by_page(self, store: Store) -> None:
+        kinds = [Status.PARKED, Status.DONE, Status.WAITING, Status.PARKED, Status.DONE, Status.RUNNING]
+        for name, status in zip("abcdef", kinds, strict=True):
+            await store.create(a_creation(name, status=status, workflow=REFUND if name in "de" else ORDER))
+
+        async def listed(*statuses: Status, **wanted: Any) -> list[str]:
+            return [head.id for head in (await store.list_in(statuses, **wanted)).heads]
+
+        both = (Status.DONE, Status.PARKED)
+        assert await listed(*both) == await listed(*both, *both) == ["a", "b", "d", "e"]
+        assert await listed(*both, workflow="order") == ["a", "b"]
+        assert await listed(*both, after="b") == ["d", "e"]
+        assert await listed(Status.RUNNING) == ["f"]
+        assert await listed() == await listed(*Status) == ["a", "b", "c", "d", "e", "f"]
+        page = await store.list_in(both, limit=3)
+        assert ([head.id for head in page.heads], page.next) == (["a", "b", "d"], "d")
+        assert (await store.list_in(both, limit=3, after="d")).next is None
+        if type(store).list_in is Store.list_in:
+            warnings.warn(f"{type(store).__name__} looks through all agents for `list_in`", stacklevel=2)
 
     @in_loop
     async def test_a_listed_head_is_the_head(self, store: Store) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Asked, Head, Parent, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Problem, Status
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.message import Span, Talk
 from fsm_agent.progress import Progress
+from fsm_agent.question import Asked
 from fsm_agent.record import Commit, Creation, Snapshot
 from fsm_agent.step import Delta, Event, Step, StepKind
 from fsm_agent.stores.base import Store
@@ -28,7 +29,7 @@ FULL_HEAD: Final = Head(
     updated_ms=NEW_YEAR_MS + 1,
     visits={"open": 3, "open.inner": 1},
     timers=(ArmedTimer("open", "3d", NEW_YEAR_MS + 5), ArmedTimer("open", "1h", NEW_YEAR_MS + 5)),
-    asked=Asked("Which?", ("ana", "bob"), ("yes", "no")),
+    asked=Asked("Which?", ("ana", "bob"), ("yes", "no"), 2),
     activation=2,
     attempts=3,
     retry_ms=NEW_YEAR_MS + 9,
@@ -63,6 +64,7 @@ FULL_STEP: Final = Step(
     entered=2,
     said=3,
     usage=Usage(1, 2, 3, 4, 5, 6, 7, 8),
+    asks_anew=True,
 )
 ODD_TEXTS: Final = (
     "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -139,15 +139,10 @@ class FaultyStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return await self._read(lambda: self.inner.held_here(host))
 
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
-        return await self._read(lambda: self.inner.list(status=status, workflow=workflow, limit=limit, after=after))
+        return await self._read(lambda: self.inner.list_in(statuses, workflow=workflow, limit=limit, after=after))
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._read(lambda: self.inner.history(agent_id, after=after, limit=limit))

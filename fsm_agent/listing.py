@@ -1,0 +1,100 @@
+"""Lists of agents with what they ask, and the inbox: the agents that ask somebody something, in the order in which they
+should be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.errors import AgentNotFound
+from fsm_agent.portrait import question_of
+from fsm_agent.question import Question
+from fsm_agent.reader import numbered, read_workflow
+from fsm_agent.step import moment
+from fsm_agent.stores.base import Store
+from fsm_agent.summary import AgentPage, AgentSummary
+from fsm_agent.workflow import Workflow
+
+_PAGE: Final = 500
+_NEVER: Final = float("inf")
+
+
+async def list_agents(
+    store: Store,
+    statuses: Collection[Status] = (),
+    *,
+    workflow: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> AgentPage:
+    """Agents in order of id, after the id ``after``."""
+    page = await store.list_in(statuses, workflow=workflow, limit=limit, after=after)
+    return AgentPage(tuple(await summaries(store, page.heads)), page.next)
+
+
+async def list_waiting(
+    store: Store,
+    statuses: Collection[Status] = (),
+    *,
+    workflow: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> AgentPage:
+    """Agents that ask something: the earliest deadline first, then who began first; after the agent ``after``. Raises
+    ``AgentNotFound`` if that one asks nothing any more."""
+    heads = await _asking(store, workflow) if not statuses or Status.WAITING in statuses else []
+    heads.sort(key=_urgency)
+    if after is not None:
+        places = [place for place, head in enumerate(heads, 1) if head.id == after]
+        if not places:
+            raise AgentNotFound(after)
+        heads = heads[places[0] :]
+    shown = heads[:limit]
+    return AgentPage(tuple(await summaries(store, shown)), shown[-1].id if len(heads) > limit else None)
+
+
+async def _asking(store: Store, workflow: str | None) -> list[Head]:
+    found: list[Head] = []
+    after: str | None = None
+    while True:
+        page = await store.list_in((Status.WAITING,), workflow=workflow, limit=_PAGE, after=after)
+        found += [head for head in page.heads if head.asked is not None]
+        if page.next is None:
+            return found
+        after = page.next
+
+
+def _urgency(head: Head) -> tuple[float, int, str]:
+    """By deadline, then by the time at which the agent began."""
+    return min((timer.due_ms for timer in head.timers), default=_NEVER), head.created_ms, head.id
+
+
+async def summaries(store: Store, heads: Iterable[Head]) -> list[AgentSummary]:
+    """What a list shows of these agents. A definition is read once, and only where something is asked."""
+    known: dict[str, Workflow] = {}
+    return [_summary(head, await _question(store, head, known)) for head in heads]
+
+
+async def _question(store: Store, head: Head, known: dict[str, Workflow]) -> Question | None:
+    if head.asked is None or head.status is not Status.WAITING:
+        return None
+    if head.definition not in known:
+        known[head.definition] = await read_workflow(store, head.definition)
+    return question_of(known[head.definition], await numbered(store, head))
+
+
+def _summary(head: Head, question: Question | None) -> AgentSummary:
+    return AgentSummary(
+        id=head.id,
+        workflow=head.workflow,
+        workflow_version=head.workflow_version,
+        state=head.state,
+        status=head.status,
+        version=head.version,
+        question=question,
+        created_at=moment(head.created_ms),
+        updated_at=moment(head.updated_ms),
+        user=head.user,
+        progress=head.progress,
+    )
