@@ -12,15 +12,17 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.signature import Signature
 
-_Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 #: A file that is larger is no module that somebody wrote by hand.
 LARGEST: Final = 4 * 1024 * 1024
 #: What can give a module names that its text does not show.
 _HIDDEN_NAMES: Final = frozenset({"globals", "vars", "exec", "eval", "setattr", "locals", "__getattr__"})
 _OURS: Final = ("fsm_agent", "fsm_agent.actions", "fsm_agent.actions.action")
+#: So deep an annotation may name others.
+_DEEPEST: Final = 4
 #: Names that an annotation may have and that list no events.
-_NO_EVENTS: Final = frozenset({"str", "None", "Emission", "Asking", "Pause", "object", "Any"})
+_NO_EVENTS: Final = frozenset({"str", "Context", "None", "Emission", "Asking", "Pause", "object", "Any"})
 
 
 class Imported(NamedTuple):
@@ -36,7 +38,7 @@ class Source:
 
     name: str
     #: functions at the top level, by their names
-    functions: dict[str, _Function] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
     imported: dict[str, Imported] = field(default_factory=dict)
     #: modules of which everything is imported
     stars: list[str] = field(default_factory=list)
@@ -51,25 +53,22 @@ class Source:
         """Whether the text gives a meaning to the name, known or not."""
         return name in self.functions or name in self.imported or name in self.assigned
 
-    def actions(self) -> Iterator[tuple[str, Signature]]:
-        """The functions that are surely actions, by the names that they have as such."""
-        for function in self.functions.values():
-            mark = self._mark(function)
-            if mark is not None and len(function.decorator_list) == 1 and not _is_spread(mark):
-                name = _keyword(mark, "name")
-                if name is None:
-                    yield function.name, self.signature(function)
-                elif (told := _text(name)) is not None:
-                    yield told, self.signature(function)
+    def action_name(self, function: Function) -> str | None:
+        """The name by which the function is surely an action; ``None`` for one that is none, or that may be."""
+        mark = self._mark(function)
+        if mark is None or len(function.decorator_list) > 1 or _is_spread(mark):
+            return None
+        name = _keyword(mark, "name")
+        return function.name if name is None else _text(name)
 
-    def is_plain(self, function: _Function) -> bool:
+    def is_plain(self, function: Function) -> bool:
         """Whether the function is what its text says, with no decorator that could make something else of it."""
-        return all(self._is_mark(each) for each in function.decorator_list)
+        return all(self._is_mark(each) and not _is_spread(each) for each in function.decorator_list)
 
-    def is_action(self, function: _Function) -> bool:
+    def is_action(self, function: Function) -> bool:
         return self._mark(function) is not None
 
-    def signature(self, function: _Function) -> Signature:
+    def signature(self, function: Function) -> Signature:
         """What can be told of a function as an action."""
         mark = self._mark(function)
         said = None if mark is None else _keyword(mark, "emits")
@@ -77,14 +76,14 @@ class Source:
             said = self.assigned.get(said.id) or said
         if said is not None and not (isinstance(said, ast.Constant) and said.value is None):
             emits = _texts(said)
-            is_known = emits is not None
+            is_told = emits is not None
         else:
-            emits, is_known = self._returned(function.returns)
+            emits, is_told = self._returned(function.returns)
         accepts, requires = _parameters(function.args)
-        doubt = "" if is_known else f"the events that it may name are not written out in line {function.lineno}"
+        doubt = "" if is_told else f"the events that it may name are not written out in line {function.lineno}"
         return Signature(emits, accepts, requires, doubt)
 
-    def _mark(self, function: _Function) -> ast.expr | None:
+    def _mark(self, function: Function) -> ast.expr | None:
         return next((each for each in function.decorator_list if self._is_mark(each)), None)
 
     def _is_mark(self, decorator: ast.expr) -> bool:
@@ -105,48 +104,60 @@ class Source:
             case _:
                 return ""
 
-    def _returned(self, annotation: ast.expr | None, depth: int = 0) -> tuple[frozenset[str] | None, bool]:
-        """The events of an annotation that consists of ``Literal`` alone, and whether that can be told."""
-        if annotation is None or depth > 4:
-            return None, annotation is None
+    def _returned(self, annotation: ast.expr | None, depth: int = 0) -> Events:
+        if annotation is None:
+            return Events(None, is_told=True)
+        if depth > _DEEPEST:
+            return Events(None, is_told=False)
         match annotation:
             case ast.Constant(value=str(text)):
-                try:
-                    return self._returned(ast.parse(text, mode="eval").body, depth + 1)
-                except SyntaxError:
-                    return None, True
+                parts = [_parsed(text)]
             case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-                return self._united([left, right], depth)
+                parts = [left, right]
             case ast.Subscript(value=value, slice=inner):
                 return self._subscripted(self._origin(value), inner, depth)
-            case ast.Name(id=name) if name in self.assigned:
-                meant = self.assigned[name]
-                return (None, False) if meant is None else self._returned(meant, depth + 1)
-            case ast.Name(id=name) if name in self.imported:
-                return None, name in _NO_EVENTS
+            case ast.Name(id=name) if self.assigned.get(name) is not None:
+                parts = [self.assigned[name]]
+            case ast.Name(id=name):
+                return Events(None, is_told=name in _NO_EVENTS or not self.has(name))
             case _:
-                return None, True
+                return Events(None, is_told=True)
+        return _united([self._returned(part, depth + 1) for part in parts])
 
-    def _subscripted(self, origin: str, inner: ast.expr, depth: int) -> tuple[frozenset[str] | None, bool]:
+    def _subscripted(self, origin: str, inner: ast.expr, depth: int) -> Events:
         parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
         match origin.rpartition(".")[2]:
             case "Literal":
-                found = _texts(inner) if isinstance(inner, ast.Tuple) else _texts(ast.List(elts=parts))
-                return found, found is not None
+                found = _texts(ast.List(elts=parts))
+                return Events(found, is_told=found is not None)
             case "Union":
-                return self._united(parts, depth)
+                return _united([self._returned(part, depth + 1) for part in parts])
             case "Annotated":
                 return self._returned(parts[0], depth + 1)
             case _:
-                return None, True
+                return Events(None, is_told=True)
 
-    def _united(self, parts: list[ast.expr], depth: int) -> tuple[frozenset[str] | None, bool]:
-        each = [self._returned(part, depth + 1) for part in parts]
-        if any(events is None and is_known for events, is_known in each):
-            return None, True  # one of them is no Literal, so nothing is said
-        if any(not is_known for _, is_known in each):
-            return None, False
-        return frozenset(event for events, _ in each for event in events or ()), True
+
+class Events(NamedTuple):
+    """What a function may name, ``None`` where it does not say; and whether that could be told at all."""
+
+    names: frozenset[str] | None
+    is_told: bool
+
+
+def _united(parts: list[Events]) -> Events:
+    if any(each.names is None and each.is_told for each in parts):
+        return Events(None, is_told=True)  # one of them is no Literal, so nothing is said
+    if not all(each.is_told for each in parts):
+        return Events(None, is_told=False)
+    return Events(frozenset(event for each in parts for event in each.names or ()), is_told=True)
+
+
+def _parsed(annotation: str) -> ast.expr | None:
+    try:
+        return ast.parse(annotation, mode="eval").body
+    except SyntaxError:
+        return None
 
 
 def read_source(name: str, file: Path) -> Source:
@@ -191,31 +202,33 @@ def _note(source: Source, statement: ast.stmt, package: str) -> None:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             _forget(source, statement.name)
             source.functions[statement.name] = statement
-        case ast.ClassDef(name=name):
-            _forget(source, name)
-            source.assigned[name] = None
-        case ast.Import(names=names):
-            for each in names:
-                top = each.name.partition(".")[0]
-                source.imported[each.asname or top] = Imported(each.name if each.asname else top, None)
-        case ast.ImportFrom(names=names):
-            module = _absolute(statement, package)
-            for each in names:
-                if each.name == "*":
-                    source.stars.append(module)
-                else:
-                    _forget(source, each.asname or each.name)
-                    source.imported[each.asname or each.name] = Imported(module, each.name)
+        case ast.Import() | ast.ImportFrom():
+            _note_import(source, statement, package)
         case ast.Assign(targets=targets, value=value):
             for target in targets:
                 _assign(source, target, value)
-        case ast.AnnAssign(target=target) | ast.AugAssign(target=target):
-            _assign(source, target, statement.value if isinstance(statement, ast.AnnAssign) else None)
-        case ast.For(target=target):
+        case ast.AnnAssign(target=target, value=value):
+            _assign(source, target, value)
+        case ast.AugAssign(target=target) | ast.For(target=target):
             _assign(source, target, None)
-        case _:
-            if type(statement).__name__ == "TypeAlias":  # `type X = ...`, of Python 3.12
-                _assign(source, statement.name, statement.value)  # type: ignore[attr-defined]
+        case ast.ClassDef(name=name):
+            _assign(source, ast.Name(name), None)
+        case _ if type(statement).__name__ == "TypeAlias":  # `type X = ...`, of Python 3.12
+            _assign(source, statement.name, statement.value)  # type: ignore[attr-defined]
+
+
+def _note_import(source: Source, statement: ast.Import | ast.ImportFrom, package: str) -> None:
+    for each in statement.names:
+        if isinstance(statement, ast.Import):
+            name = each.asname or each.name.partition(".")[0]
+            origin = Imported(each.name if each.asname else name, None)
+        elif each.name == "*":
+            source.stars.append(_absolute(statement, package))
+            continue
+        else:
+            name, origin = each.asname or each.name, Imported(_absolute(statement, package), each.name)
+        _forget(source, name)
+        source.imported[name] = origin
 
 
 def _forget(source: Source, name: str) -> None:

@@ -1,15 +1,16 @@
-"""Names looked up in the text of the allowed modules. Nothing is imported: neither a module nor the packages around it."""
+"""Names looked up in the text of the allowed modules. No module is imported, and no package around one."""
 
 from __future__ import annotations
 
 import sys
+from ast import FunctionDef
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from fsm_agent.actions.catalogue import Catalogue
-from fsm_agent.actions.source import Imported, Source, read_source
+from fsm_agent.actions.source import Function, Source, read_source
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
 from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
@@ -54,15 +55,12 @@ class Sources(Catalogue):
         source = self._allowed_source(module)
         if isinstance(source, str):
             return source
-        if name in source.functions:
-            import ast
-
-            if not isinstance(source.functions[name], ast.AsyncFunctionDef):
-                return ""
-            if source.is_plain(source.functions[name]):
-                raise ActionError(f"module {module!r} has no plain function {name!r}, which a migration calls")
-        if name in source.functions or self._may_have(source, name):
-            return f"what {name!r} is cannot be told from the text of module {module!r}"
+        function = source.functions.get(name)
+        if function is None or not source.is_plain(function):
+            if self._may_have(source, name):
+                return f"what {name!r} is cannot be told from the text of module {module!r}"
+        elif isinstance(function, FunctionDef):
+            return ""
         raise ActionError(f"module {module!r} has no plain function {name!r}, which a migration calls")
 
     def tool(self, reference: str) -> str:
@@ -105,15 +103,16 @@ class Sources(Catalogue):
             return Signature(doubt=source)
         found = self._definition(source, function)
         if found is not None:
-            return found[0].signature(found[0].functions[found[1]])
+            return found[0].signature(found[1])
         if source.has(function) or self._may_have(source, function):
             return Signature(doubt=f"what {function!r} is cannot be told from the text of module {module!r}")
-        raise ActionMissing(name, [f"{module}:{each}" for each, _ in source.actions()])
+        raise ActionMissing(name, [f"{module}:{each}" for each, *_ in self._marked(module)])
 
-    def _definition(self, source: Source, name: str, chain: int = 0) -> tuple[Source, str] | None:
+    def _definition(self, source: Source, name: str, chain: int = 0) -> tuple[Source, Function] | None:
         """Where the text of a function stands, if it is only what it says: here, or in a module that this imports."""
         if name in source.functions:
-            return (source, name) if source.is_plain(source.functions[name]) else None
+            function = source.functions[name]
+            return (source, function) if source.is_plain(function) else None
         imported = source.imported.get(name)
         if imported is None or imported.name is None or chain > _LONGEST_CHAIN:
             return None
@@ -131,22 +130,21 @@ class Sources(Catalogue):
                     raise ActionError(f"action {name!r} stands in {other[0]} and {home}: write `module:{name}`")
         return found
 
-    def _marked(self, module: str) -> Iterator[tuple[str, str, Signature]]:
+    def _marked(self, module: str, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, str, Signature]]:
         """The actions of a module, those included that it imports from another one."""
         source = self._source(module)
         if isinstance(source, str):
             return
-        for name, signature in source.actions():
-            yield name, module, signature
-        for name in source.imported:
+        for name in [*source.functions, *source.imported]:
             definition = self._definition(source, name)
-            if definition is not None and definition[0] is not source:
-                home, inner = definition
-                for told, signature in home.actions():
-                    if home.functions[inner].name == inner and home.names_action(inner, told):
-                        yield told, home.name, signature
+            if definition is not None:
+                home, function = definition
+                told = home.action_name(function)
+                if told is not None:
+                    yield told, home.name, home.signature(function)
         for star in source.stars:
-            yield from self._marked(star) if star != module else ()
+            if star not in seen:
+                yield from self._marked(star, (*seen, star))
 
     def _doubt(self, module: str, name: str) -> str:
         """Why a name may be that of an action of this module all the same; empty if it cannot be."""
@@ -158,11 +156,13 @@ class Sources(Catalogue):
             return ""
         return f"whether module {module!r} has it cannot be told from its text" if self._may_have(source, name) else ""
 
-    def _may_have(self, source: Source, name: str) -> bool:
+    def _may_have(self, source: Source, name: str, seen: tuple[str, ...] = ()) -> bool:
         """Whether the module may get a name while it runs: it mentions it, or imports or makes names unseen."""
         if source.is_open or name in source.spoken or source.has(name):
             return True
-        return any(isinstance(other := self._source(star), str) or self._may_have(other, name) for star in source.stars)
+        further = [self._source(star) for star in source.stars if star not in seen]
+        seen = (*seen, *source.stars)
+        return any(isinstance(other, str) or self._may_have(other, name, seen) for other in further)
 
     def _allowed_source(self, module: str) -> Source | str:
         if module not in self._allowed:
@@ -172,7 +172,6 @@ class Sources(Catalogue):
     def _source(self, module: str) -> Source | str:
         """The text of a module, or why there is none."""
         if module not in self._known:
-            self._known[module] = f"module {module!r} imports itself"
             self._known[module] = self._read(module)
         return self._known[module]
 
@@ -187,8 +186,8 @@ class Sources(Catalogue):
 
 
 def _file_of(module: str, roots: Iterable[Path]) -> Path | None:
-    """The file of a module, as an import would find it: the first root that has its first package decides, unless that is
-    only a folder, which others may add to."""
+    """The file of a module, as an import would find it: the first root that has its first package decides, unless that
+    is only a folder, which others may add to."""
     first, *rest = module.split(".")
     for root in roots:
         place = root / first

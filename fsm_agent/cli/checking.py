@@ -19,7 +19,7 @@ from fsm_agent.finding import Finding, Severity
 from fsm_agent.loader import inspect_file
 from fsm_agent.workflow import Workflow
 
-_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow")}
+_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,17 @@ class Report:
 
     @property
     def warnings(self) -> int:
-        return len(self.findings) - self.errors
+        return sum(finding.severity is Severity.WARNING for finding in self.findings)
+
+    @property
+    def notes(self) -> int:
+        return len(self.findings) - self.errors - self.warnings
 
     def summary(self) -> str:
         found = f"{output.counted(self.errors, 'error')}, {output.counted(self.warnings, 'warning')}"
-        return f"{output.counted(self.files, 'file')}: {found if self.findings else 'no mistakes'}"
+        notes = f", {output.counted(self.notes, 'note')}" if self.notes else ""
+        mistakes = found if self.errors or self.warnings else "no mistakes"
+        return f"{output.counted(self.files, 'file')}: {mistakes}{notes}"
 
 
 def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
@@ -56,7 +62,9 @@ def inspect(path: Path, catalogue: Catalogue, *, trusts_names: bool) -> tuple[Wo
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
-        return behaviour_findings(workflow, actions=known.actions, tools=known.tools, unfound=known.unfound)
+        return behaviour_findings(
+            workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
+        )
 
     return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])
 

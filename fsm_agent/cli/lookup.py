@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.dialect.builtins import BUILT_INS, tools_of
 from fsm_agent.errors import ActionError, ActionMissing
 from fsm_agent.signature import Signature
 from fsm_agent.workflow import Workflow
+
+Found = TypeVar("Found", Signature, str)
 
 
 @dataclass(slots=True)
@@ -20,43 +23,51 @@ class Known:
     tools: set[str] = field(default_factory=set)
     #: name -> the sentence that says why it leads to nothing
     unfound: dict[str, str] = field(default_factory=dict)
+    #: name -> the sentence that says why not all of it can be told
+    doubts: dict[str, str] = field(default_factory=dict)
+    #: whether there is a name of an action that leads to nothing
+    has_missing: bool = False
 
-    def note(self, name: str, look: Callable[[str], object]) -> bool:
-        """Whether there is what ``look`` looks for; notes it if not. Of a misspelt name the checker says more."""
+    def look(self, name: str, way: Callable[[str], Found]) -> Found | None:
+        """What a way to look gives; notes where there is nothing. Of a misspelt name the checker says more."""
         try:
-            look(name)
+            found = way(name)
         except ActionError as error:
             if ":" in name or not isinstance(error, ActionMissing) or error.unmarked_in:
                 self.unfound[name] = str(error)
-            return False
-        return True
+            self.has_missing = self.has_missing or isinstance(error, ActionMissing)
+            return None
+        doubt = found.doubt if isinstance(found, Signature) else str(found)
+        if doubt:
+            self.doubts[name] = doubt
+        return found
 
 
 def look_up(workflow: Workflow, catalogue: Catalogue, *, trusts_names: bool) -> Known:
     """What is known of the actions, upcasts and tools of a workflow and of those that it embeds. With ``trusts_names``
     names without a module are taken to be right."""
     known = Known()
-    if not trusts_names:
-        known.actions |= {name: catalogue.action(name) for name in catalogue.names()}
     for each in _family(workflow):
         for leaf in each.leaves:
             _look_for_action(known, leaf.do, catalogue, trusts_names=trusts_names)
             for tool in tools_of(leaf):
-                if (trusts_names and ":" not in tool) or known.note(tool, catalogue.tool):
+                if (trusts_names and ":" not in tool) or known.look(tool, catalogue.tool) is not None:
                     known.tools.add(tool)
         for upcast in [migration.upcast for migration in each.migrations if migration.upcast]:
-            if known.note(upcast, catalogue.function):
+            if known.look(upcast, catalogue.function) is not None:
                 known.actions.setdefault(upcast, Signature())
+    if known.has_missing:
+        known.actions |= catalogue.actions()  # one of them may have been meant
     return known
 
 
 def _look_for_action(known: Known, name: str | None, catalogue: Catalogue, *, trusts_names: bool) -> None:
-    if name is None or name in known.actions or name in BUILT_INS:
+    if name is None or name in BUILT_INS:
         return
     if trusts_names and ":" not in name:
         known.actions[name] = Signature()
-    elif known.note(name, catalogue.action):
-        known.actions[name] = catalogue.action(name)
+    elif (signature := known.look(name, catalogue.action)) is not None:
+        known.actions[name] = signature
 
 
 def _family(workflow: Workflow) -> Iterator[Workflow]:

@@ -33,20 +33,20 @@ class Order:
     no_input: bool
 
 
-def load_workflow(settings: Settings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake."""
+def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
+    model are unknown."""
     from fsm_agent.loader import load
 
-    return load(workflow_file(path), resolve_model=settings.actions.model_schema)
+    return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
 
 
 def checked_workflow(settings: Settings, path: str) -> Workflow:
     """The workflow in a file; raises ``WorkflowInvalid`` with every error that `check` would find, and with each action
     that is not there: an agent would come to it, and be parked."""
-    from fsm_agent.actions.catalogue import Imported
     from fsm_agent.cli.checking import inspect
 
-    workflow, findings = inspect(workflow_file(path), Imported(settings.actions), trusts_names=False)
+    workflow, findings = inspect(workflow_file(path), settings.catalogue(imports=True), trusts_names=False)
     errors = [each for each in findings if each.severity is Severity.ERROR]
     if workflow is None or errors:
         raise WorkflowInvalid(errors)
