@@ -14,9 +14,10 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import SILENCE, Talk
+from fsm_agent.problem import Problem, Trying
 from fsm_agent.progress import Progress
 from fsm_agent.question import Asked, Question
-from fsm_agent.step import NOTHING, Event
+from fsm_agent.step import NOTHING
 from fsm_agent.tuples import from_fields
 from fsm_agent.usage import NO_USAGE, Usage
 
@@ -53,14 +54,6 @@ class ArmedTimer(NamedTuple):
     state: str
     label: str
     due_ms: int
-
-
-class Problem(NamedTuple):
-    """Why an agent failed or is parked. ``held`` is the event it was parked with, to be retried."""
-
-    type: str
-    message: str
-    held: Event | None = None
 
 
 class Parent(NamedTuple):
@@ -118,6 +111,7 @@ class Head(NamedTuple):
     #: when the next attempt is due, if a backoff runs
     retry_ms: int | None = None
     output: Json = None
+    #: why it failed or is parked; of one that is running, why the last attempt failed
     problem: Problem | None = None
     #: an operator let the next transition exceed the limits
     is_exempt: bool = False
@@ -172,10 +166,18 @@ class Head(NamedTuple):
         """``wake_ms`` as it is while events are queued: to an agent that is held up the queue is no news."""
         return self.own_wake_ms if self.status in (Status.RUNNING, Status.PARKED) else 0
 
-    def tried(self, attempts: int, retry_ms: int | None, children: int | None) -> "Head":
-        """With what is noted of attempts under the present activation; ``children`` as it is if that is ``None``."""
-        noted = self.children if children is None else children
-        return self._replace(attempts=attempts, retry_ms=retry_ms, children=noted)
+    def tried(
+        self, attempts: int, retry_ms: int | None, children: int | None = None, problem: Problem | None = None
+    ) -> "Head":
+        """With what is noted of attempts under the present activation. ``children`` stays if that is ``None``, and so
+        does why the last attempt failed, unless that is forgiven."""
+        is_forgiven = self.status is RUNNING and not attempts
+        return self._replace(
+            attempts=attempts,
+            retry_ms=retry_ms,
+            children=self.children if children is None else children,
+            problem=problem if problem or is_forgiven else self.problem,
+        )
 
     @property
     def is_at_work(self) -> bool:
@@ -234,6 +236,8 @@ class Agent(NamedTuple):
     #: how many messages it has been told and has told, those that a rewind hides not counted
     messages: int = 0
     parent: Parent | None = None
+    #: the next attempt of an action that has failed and is tried again
+    retry: Trying | None = None
 
     @property
     def context_tokens(self) -> int:
@@ -254,6 +258,7 @@ class Agent(NamedTuple):
             "allowed": list(self.allowed),
             "output": self.output,
             "error": self.error,
+            "retry": self.retry.to_json() if self.retry else None,
             "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
             "user": self.user,

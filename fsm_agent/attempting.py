@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
@@ -17,6 +18,9 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import NOTHING
 from fsm_agent.tuples import from_fields
+
+if TYPE_CHECKING:
+    from fsm_agent.tracebacks import Discretion
 
 logger = logging.getLogger("fsm_agent")
 
@@ -34,12 +38,15 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
     )
 
 
-def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Awaitable[Any]:
+def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
     context = context_of(effect, action.mode, outside, surroundings)
+    work: Coroutine[Any, Any, Any]
     match action.mode:
         case Mode.ASYNC:
-            work: Awaitable[Any] = action.function(context, **effect.arguments)
+            work = action.function(context, **effect.arguments)
+            if type(work) is not CoroutineType:
+                work = awaited(work)
         case Mode.INLINE:
             work = _inline(action, context, effect.arguments)
         case Mode.THREAD:  # cancelling lets it go on, and nobody will see its result
@@ -67,42 +74,62 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
     try:
         async with asyncio.timeout(seconds) as timer:
             return await work
-    except TimeoutError:
+    except TimeoutError as error:
         if timer.expired():
-            raise OutOfTime from None
+            raise OutOfTime from error.__cause__  # the cancellation, which knows what the action waited for
         raise
 
 
-def failure_of(error: Exception, now_ms: int, duration_ms: int, *, is_timeout: bool = False) -> Failed:
-    """What the rules are told of an exception that an action raised."""
-    types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
-    logger.info("action failed: %s", types[0], extra={"action": "action_failed"})
-    is_retryable = not isinstance(error, FsmAgentError) or error.is_retryable
-    said = _message(error) or types[0]
-    return Failed(
+def failure_of(
+    effect: Act,
+    error: BaseException,
+    now_ms: int,
+    duration_ms: int,
+    *,
+    is_timeout: bool = False,
+    is_sealed: bool = False,
+    variables: Collection[str] = (),
+) -> Failed:
+    """What the rules are told of an exception that an action raised; the log is told where it was raised. With
+    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told."""
+    from fsm_agent.tracebacks import Discretion, message_of, place_of
+
+    discretion = Discretion(is_sealed, variables)
+    known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    types = known or (BaseException.__name__,)
+    failed = Failed(
         types,
-        said,
+        message_of(error, discretion) or types[0],
         now_ms,
         duration_ms,
-        is_retryable=is_retryable,
+        is_retryable=not isinstance(error, FsmAgentError) or error.is_retryable,
         is_timeout=is_timeout,
         retry_after_ms=_wanted_delay(error),
+        place=place_of(error.__cause__ if is_timeout and error.__cause__ else error),
+    )
+    _log(effect, error, failed.place, discretion)
+    return failed
+
+
+def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) -> None:
+    """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
+    from fsm_agent.tracebacks import said_of, trace_of
+
+    agent_id, state, do, attempt = effect.head.id, effect.head.state, effect.do, effect.attempt
+    logger.error(
+        "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
+        *(do, agent_id, state, attempt),
+        said_of(error, discretion),
+        f" ({place})" if place else "",
+        trace_of(error, discretion),
+        extra={"action": "action_failed", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
     )
 
 
-def _wanted_delay(error: Exception) -> int:
+def _wanted_delay(error: BaseException) -> int:
     """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
-
-
-def _message(error: Exception) -> str:
-    """What an exception says, as text that can be kept: some cannot say it, and some say what is no Unicode."""
-    try:
-        said = str(error)
-    except Exception as failure:
-        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    return said.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:

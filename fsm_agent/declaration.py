@@ -21,7 +21,7 @@ from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.recall import ProgressRule, Recall
-from fsm_agent.state import Ask, Duration, MergePolicy, Retry, Transition, compact
+from fsm_agent.state import Ask, ByteSize, Duration, MergePolicy, Retry, Transition, compact
 from fsm_agent.wording import shortened
 
 __all__ = ["Ask", "Migration", "Retry", "State", "Transition", "Workflow"]
@@ -193,7 +193,7 @@ def _plain(value: Any) -> Json:
     match value:
         case Transition() | Retry() | Ask() | Migration() | words.Limits() | Recall() | ProgressRule():
             return value.to_json()
-        case Duration():
+        case Duration() | ByteSize():
             return value.text
         case Mapping():
             return {key: _plain(each) for key, each in value.items()}

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from fsm_agent.agent import Head, Problem
+from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Message, Role
@@ -30,8 +30,8 @@ Tally: TypeAlias = Counter[str]
 
 #: What ``error`` and ``timeout`` say of themselves, and what timers do: no words of a person.
 _BUILT_IN: Final = {
-    "error": ("type", "attempt", "state"),
-    "timeout": ("type", "attempt", "state"),
+    "error": ("type", "attempt", "state", "place"),
+    "timeout": ("type", "attempt", "state", "place"),
     "after": ("after",),
 }
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
@@ -86,7 +86,7 @@ def _head(head: Head, user: str) -> Head:
     return head._replace(
         output=None if head.output is None else dict.fromkeys(head.output, ERASED),
         asked=asked and asked._replace(prompt=ERASED, to=()),
-        problem=problem and Problem(problem.type, ERASED, problem.held and _event(problem.held, user)),
+        problem=problem and problem._replace(message=ERASED, held=problem.held and _event(problem.held, user)),
         progress=None,
         user=None,
     )

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fsm_agent.agent import Head
+from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentNotFound, KeyMissing, Refused, StoreCorrupt
 from fsm_agent.jsontypes import Json
+from fsm_agent.orphans import without_orphan
 from fsm_agent.reader import read_heads
 from fsm_agent.record import Origin
 from fsm_agent.retention import Retention
@@ -94,6 +95,8 @@ async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, pu
     """What a retention means for one agent; the outcome is noted in ``purged``."""
     facts = {"agent_id": head.id}
     try:
+        if head.status is not Status.RUNNING:
+            head = await without_orphan(store, head, now_ms, is_dry=purged.is_dry)
         if retention.is_over(head, now_ms) and not await _is_awaited(store, head):
             if not purged.is_dry:
                 await store.delete(head)

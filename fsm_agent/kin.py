@@ -20,6 +20,7 @@ from fsm_agent.engine import beginning, intake
 from fsm_agent.engine.effects import ReadWorkflow, Superseded
 from fsm_agent.engine.session import Desk, Flow
 from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
+from fsm_agent.orphans import without_orphan
 from fsm_agent.step import Event
 from fsm_agent.stores.base import Store
 
@@ -131,6 +132,7 @@ class Kin:
             above = await self._store.head(parent.id)
             if above.activation != parent.activation or above.status is not Status.RUNNING:
                 return True
+            above = await without_orphan(self._store, above, await self._store.now())
             if await self._is_left(above, parent):
                 return True
             if above.lease is not None:

@@ -4,14 +4,24 @@ from typing import NamedTuple
 
 
 class Holder(NamedTuple):
-    """The process that drives an agent; ``started_ms`` tells it from a later one with the same pid."""
+    """The process that drives an agent; ``started_ms`` tells it from a later one with the same pid.
+
+    ``host`` is where its pid means something: name of the host, boot id and PID namespace, with ``/`` between them.
+    Containers may share a name, and a name may be that of many machines. It is the name alone where a system has
+    neither of the others, and in leases that were written before they were told.
+    """
 
     host: str
     pid: int
     started_ms: int
 
+    @property
+    def is_located(self) -> bool:
+        """Whether boot id and PID namespace are known."""
+        return "/" in self.host
+
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
+        return f"process {self.pid} on {self.host.partition('/')[0]}"
 
 
 class Lease(NamedTuple):

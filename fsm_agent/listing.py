@@ -8,7 +8,7 @@ from typing import Final
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.errors import AgentNotFound
-from fsm_agent.portrait import question_of
+from fsm_agent.portrait import error_of, question_of, trying
 from fsm_agent.question import Question
 from fsm_agent.reader import numbered, read_workflow
 from fsm_agent.step import moment
@@ -97,4 +97,6 @@ def _summary(head: Head, question: Question | None) -> AgentSummary:
         updated_at=moment(head.updated_ms),
         user=head.user,
         progress=head.progress,
+        error=error_of(head),
+        retry=trying(head),
     )

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from fsm_agent import eventloop
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import ENDED, Agent, Head
+from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.engine import effects as ask
 from fsm_agent.engine import intake
 from fsm_agent.engine.session import Desk, Flow, open_agent
@@ -38,12 +40,19 @@ class EffectLoop:
     """Performs the flows of one runner: store, clock, actions, leases."""
 
     def __init__(
-        self, store: Store, actions: Actions, hands: Hands, *, observe: Callable[[Head], None] | None = None
+        self,
+        store: Store,
+        actions: Actions,
+        hands: Hands,
+        *,
+        observe: Callable[[Head], None] | None = None,
+        data_limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
         self._store = store
         self._actions = actions
         self._hands = hands
         self._observe = observe
+        self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions that the store is known to keep
@@ -72,14 +81,15 @@ class EffectLoop:
     def _compile(self, workflow: Workflow) -> Program:
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
+        build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
         if not workflow.model:
-            return Program(workflow, signature=self._actions.signature)
+            return build()
         model = self._model(workflow)
         if model is not None:
-            return Program(workflow, signature=self._actions.signature, model=model_rule(model.model_validate))
+            return build(model=model_rule(model.model_validate))
         note = model_changed(workflow)
         logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
-        return Program(workflow, signature=self._actions.signature, model_note=note)
+        return build(model_note=note)
 
     def _model(self, workflow: Workflow) -> Any:
         """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
@@ -177,10 +187,8 @@ class EffectLoop:
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
             case ask.Interrupt(agent_id, epoch):
                 return self._hands.interrupt(agent_id, epoch)
-            case ask.RecordAttempt(agent_id, epoch, attempts, retry_ms, children):
-                return await self._store.record_attempt(
-                    agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
-                )
+            case ask.RecordAttempt():
+                return await self._record_attempt(effect)
             case ask.ReadUser(name):
                 return await self._store.user(name)
             case ask.Disband(agent_id, activation):
@@ -206,6 +214,13 @@ class EffectLoop:
                 return head
             case _:
                 assert_never(effect)
+
+    async def _record_attempt(self, noted: ask.RecordAttempt) -> None:
+        agent_id, epoch, attempts, retry_ms, children, problem = noted
+        why: dict[str, Any] = {"problem": problem} if problem and self._store.keeps_problems else {}
+        await self._store.record_attempt(
+            agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children, **why
+        )
 
     async def _commit(self, commit: Commit) -> Any:
         committed = await self._store.commit(commit)

@@ -16,6 +16,7 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.threads import waiting_on
 from fsm_agent.agent import Head
 from fsm_agent.attempting import OutOfTime, attempt, failure_of, returned_from
+from fsm_agent.cancellation import Watched
 from fsm_agent.engine.effects import Act, Acted, Missing, Overdue, Superseded
 from fsm_agent.engine.session import LEASE_MS, RENEW_MS
 from fsm_agent.errors import ActionError, StoreError
@@ -51,6 +52,14 @@ class _Shift:
         return self.ended
 
     @property
+    def is_running(self) -> bool:
+        """Whether it is the task that is asking; where a coroutine is closed nobody runs it."""
+        try:
+            return asyncio.current_task() is self.task
+        except RuntimeError:
+            return False
+
+    @property
     def is_cancelled(self) -> bool:
         """Whether somebody else than us told the task to cancel; if that was earlier, it may strike only now."""
         told = self.task.cancelling()
@@ -81,10 +90,12 @@ class Performing:
         began = perf_counter()
         try:
             returned = await self._called(action, effect, outside)
-        except OutOfTime:
-            reply = await self._out_of_time(effect, _ms_since(began))
-        except Exception as error:
-            reply = failure_of(error, await self._store.now(), _ms_since(began))
+        except OutOfTime as error:
+            reply = await self._out_of_time(effect, _ms_since(began), error.__cause__)
+        except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # of a library that panics, say: it would come back at every attempt
+            reply = await self._failed(effect, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
         return reply if outside.verdict is None else await outside.judged(reply)
@@ -95,21 +106,68 @@ class Performing:
         if self._is_closed:
             await self._turn_away(effect.head)
         shift = self._begun(effect.head)
+        first: Any
         try:
-            return await attempt(action, effect, outside, self.surroundings)
-        except asyncio.CancelledError:
-            return await self._cancelled(shift)
-        except SystemExit as error:
-            raise RuntimeError(f"action {effect.do!r} told the process to exit with {error.code!r}") from None
+            work = attempt(action, effect, outside, self.surroundings)
+            try:
+                first = work.send(None)
+            except StopIteration as stop:
+                if shift.task.cancelling() == shift.cancelling:
+                    return stop.value  # most have nothing to wait for
+                first = stop
+            except BaseException as error:
+                first = error
+            return await self._watched(Watched(work, first, shift.task, shift.cancelling), shift, effect.do)
         finally:
             outside.close()
             self._end(shift)
 
-    async def _out_of_time(self, effect: Act, duration_ms: int) -> Acted:
+    async def _watched(self, work: Watched, shift: _Shift, do: str) -> Any:
+        """What the work of an action returns. What it does to its own task or to the process fails the attempt: it
+        would do so at every other one too."""
+        try:
+            returned = await work
+        except asyncio.CancelledError:
+            if not work.own:
+                await self._cancelled(shift)
+        except SystemExit as error:
+            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from None
+        except GeneratorExit:
+            if shift.is_running:
+                raise RuntimeError(f"action {do!r} raised GeneratorExit") from None
+            work.own = 0
+            raise  # nobody awaits this any more
+        else:
+            if not work.own:
+                return returned
+        finally:
+            if work.own:
+                await self._taken_back(work, shift)
+        raise RuntimeError(f"action {do!r} cancelled its own task")
+
+    async def _taken_back(self, work: Watched, shift: _Shift) -> None:
+        """Undo what the work told its task; somebody else may have told it the same."""
+        await work.take_back()
+        if shift.is_cancelled or shift.is_interrupted:
+            await self._cancelled(shift)
+
+    async def _failed(self, effect: Act, error: BaseException, duration_ms: int, *, is_timeout: bool = False) -> Acted:
+        return failure_of(
+            effect,
+            error,
+            await self._store.now(),
+            duration_ms,
+            is_timeout=is_timeout,
+            is_sealed=self._store.is_sealed,
+            variables=self.surroundings.environment,
+        )
+
+    async def _out_of_time(self, effect: Act, duration_ms: int, cause: BaseException | None) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
             return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
         error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
-        return failure_of(error, await self._store.now(), duration_ms, is_timeout=True)
+        error.__cause__ = cause
+        return await self._failed(effect, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""

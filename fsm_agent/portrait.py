@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fsm_agent.agent import ENDED, Agent, Delivery, Head, Status
 from fsm_agent.jsontypes import Json, object_schema
+from fsm_agent.problem import Trying
 from fsm_agent.question import Question
 from fsm_agent.step import moment
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:
     """The public picture of an agent."""
-    problem = head.problem
     return Agent(
         id=head.id,
         workflow=head.workflow,
@@ -28,7 +28,7 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         question=question_of(workflow, head),
         allowed=_allowed(workflow, head),
         output=head.output,
-        error={"type": problem.type, "message": problem.message} if problem else None,
+        error=error_of(head),
         created_at=moment(head.created_ms),
         updated_at=moment(head.updated_ms),
         delivery=delivery,
@@ -37,7 +37,20 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         usage=head.usage,
         messages=sum(span.upto - span.after for span in head.talk.spans(head.id)),
         parent=head.parent,
+        retry=trying(head),
     )
+
+
+def error_of(head: Head) -> dict[str, Json] | None:
+    """Why an agent failed or is parked."""
+    return head.problem.to_json() if head.problem and head.status is not Status.RUNNING else None
+
+
+def trying(head: Head) -> Trying | None:
+    """The next attempt of an action that has failed, if it is tried again."""
+    if head.status is not Status.RUNNING or not head.attempts:
+        return None
+    return Trying(head.attempts + 1, head.retry_ms, head.problem)
 
 
 def question_of(workflow: Workflow, head: Head) -> Question | None:

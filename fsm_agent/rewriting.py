@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fsm_agent.agent import Head
-from fsm_agent.lease import Lease, lease_runs
-from fsm_agent.processes import is_alive, this_process
+from fsm_agent.lease import Lease
+from fsm_agent.orphans import is_orphaned
+from fsm_agent.processes import this_process
 from fsm_agent.record import Dossier
 from fsm_agent.stores.base import Store
 
@@ -21,7 +22,7 @@ async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitabl
     """Keep what ``change`` makes of an agent, if it makes anything; returns why not, if it cannot be had now. Raises
     ``Conflict`` and ``AgentNotFound`` if it is not as ``head`` shows it any more."""
     now_ms = await store.now()
-    if head.lease is not None and lease_runs(head.lease, now_ms) and is_alive(head.lease.holder) is not False:
+    if head.lease is not None and not is_orphaned(head.lease, now_ms):
         return f"it is driven by {head.lease.holder} now; try again"
     epoch = await store.claim(head.id, head, Lease(this_process(), now_ms + _LEASE_MS))
     try:

@@ -59,7 +59,7 @@ class Runner(Queries, Removal):
         found.tool = found.tool or self.actions.tool
         self._surroundings = found
         self._hands = hands or HandsOnDemand(self._performing)
-        self._loop = EffectLoop(store, self.actions, self._hands, observe=observe)
+        self._loop = EffectLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
         found.kinship = self._loop.kin
 
     def _performing(self) -> Hands:

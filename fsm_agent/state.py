@@ -37,6 +37,33 @@ class Duration(NamedTuple):
         return self.text
 
 
+_BYTES: Final = {"B": 1, "kB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+_BYTE_SIZE: Final = re.compile(r"([0-9]{1,12})(B|kB|MB|GB)")
+
+
+class ByteSize(NamedTuple):
+    """A number of bytes, remembered as it was written (``1MB``)."""
+
+    text: str
+    bytes: int
+
+    @classmethod
+    def parse(cls, text: str) -> "ByteSize":
+        """Read an integer with a unit (B, kB, MB, GB, each a thousand of the one before); raises ``ValueError`` for
+        anything else."""
+        match = _BYTE_SIZE.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a size: write an integer and B, kB, MB or GB, such as 500kB or 1MB")
+        return cls(text, int(match[1]) * _BYTES[match[2]])
+
+    def __str__(self) -> str:
+        return self.text
+
+
+#: More than this no database keeps in one place.
+LARGEST_SIZE: Final = ByteSize.parse("1GB")
+
+
 class Transition(NamedTuple):
     """One way out of a state for one event. Without ``target`` it is internal: nothing is left or entered."""
 

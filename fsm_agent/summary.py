@@ -1,10 +1,12 @@
 """An agent in a list: what is known of it without reading its data, and what it asks."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from fsm_agent.agent import Status
 from fsm_agent.jsontypes import Json
+from fsm_agent.problem import Trying
 from fsm_agent.progress import Progress
 from fsm_agent.question import Question
 
@@ -24,6 +26,10 @@ class AgentSummary(NamedTuple):
     #: whom it serves
     user: str | None = None
     progress: Progress | None = None
+    #: why it failed or is parked
+    error: Mapping[str, Json] | None = None
+    #: the next attempt of an action that has failed and is tried again
+    retry: Trying | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The agent as the command line lists it (a contract)."""
@@ -39,6 +45,8 @@ class AgentSummary(NamedTuple):
             "updated_at": self.updated_at.isoformat(timespec="milliseconds"),
             "user": self.user,
             "progress": self.progress.to_json() if self.progress else None,
+            "error": self.error,
+            "retry": self.retry.to_json() if self.retry else None,
         }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
+from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.delta import own, segments
 from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.expressions.kinds import item_schema, kind_of, property_schema
@@ -127,8 +128,10 @@ class DataRules:
         *,
         model: Callable[[Mapping[str, Json]], None] | None = None,
         note: str | None = None,
+        limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
         """``model`` judges the whole as well; ``note`` is said with what is wrong."""
+        self._limit = limit
         self._fields = {name: Shape(schema) for name, schema in declared.items()}
         #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
         self._parts: dict[int, Shape] = {}
@@ -149,6 +152,7 @@ class DataRules:
                 values[name] = own(shape.schema.get("default"), name, 1)
         if problems:
             raise DataInvalid(problems)
+        self._limit.require(values)
         if self._model is not None:
             self._model(dict(values))
         return values
@@ -209,7 +213,8 @@ class DataRules:
 class PayloadRules:
     """What the payloads of one workflow's events must be."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, limit: DataLimit = DEFAULT_LIMIT) -> None:
+        self._limit = limit
         #: event -> its payload fields
         self._fields = {**BUILT_IN_PAYLOADS, **workflow.events}
         self._shapes: dict[str, Shape] = {}
@@ -226,6 +231,7 @@ class PayloadRules:
             raise PayloadInvalid(event, [f"it is {type(payload).__name__}, and must be an object"])
         try:
             values: dict[str, Json] = own(dict(payload))
+            self._limit.require(values)
         except DataInvalid as error:
             raise PayloadInvalid(event, error.problems) from None
         shape = self._shapes.get(event) or self._shapes.setdefault(event, Shape(object_schema(fields)))

@@ -2,21 +2,26 @@
 
 One sweep finds all of it: due timers, queued events, ended backoffs, interrupted agents whose lease has run out,
 and those whose holder has died on this host. Many workers may share a store; the lease decides who drives.
+
+No agent holds the others up: one that cannot be driven, or that stands after a turn as it stood before, has its next
+turn once all others have had theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Final
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import FsmAgentError, LeaseHeld, StoreUnavailable
+from fsm_agent.cancellation import is_told_to_stop
+from fsm_agent.errors import AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.keeping import Housekeeper
-from fsm_agent.processes import is_alive, this_host
+from fsm_agent.orphans import is_orphaned
+from fsm_agent.processes import this_host
 from fsm_agent.retention import Retention
 from fsm_agent.runner import Runner
 
@@ -38,20 +43,50 @@ class Worker:
         self._at_once = at_once
         self._housekeeper = Housekeeper(runner.store, retention or Retention())
         self._driven: dict[str, asyncio.Task[None]] = {}
-        #: agents that could not be driven
+        #: agents that could not be driven, or for which driving changed nothing
         self._stuck: set[str] = set()
+        #: agents that the last sweep began to drive; how one stood that had been driven by the sweep before, too
+        self._begun: dict[str, Head | None] = {}
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
-        store = self._runner.store
-        await store.tend()
-        due = list(await store.due(await store.now(), self._at_once + len(but)))
-        due += [head.id for head in await store.held_here(this_host()) if _is_orphan(head)]
-        fresh = [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
-        for agent_id in fresh:
+        await self._runner.store.tend()
+        moving: dict[str, Head | None] = {}
+        while not moving and (fresh := await self._fresh(but)):
+            moving, but = await self._moving(fresh), {*but, *fresh}  # behind those that are stuck others may wait
+        self._begun = moving
+        for agent_id in self._begun:
             task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
             task.add_done_callback(partial(self._forget, agent_id))
-        return len(fresh)
+        return len(self._begun)
+
+    async def _fresh(self, but: Collection[str]) -> list[str]:
+        """Who is due or was left behind on this host, and is not driven here yet."""
+        store = self._runner.store
+        now_ms = await store.now()
+        due = list(await store.due(now_ms, self._at_once + len(but)))
+        due += [head.id for head in await store.held_here(this_host()) if is_orphaned(head.lease, now_ms)]
+        return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
+
+    async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
+        """Those of ``due`` that a turn may change. Who is due in every sweep and never stands otherwise is stuck."""
+        moving: dict[str, Head | None] = {}
+        for agent_id in due:
+            stands = await self._standing(agent_id) if agent_id in self._begun else None
+            if stands is not None and stands == self._begun[agent_id]:
+                self._stuck.add(agent_id)
+                facts = {"action": "nothing_changed", "agent_id": agent_id}
+                logger.warning("agent %s is due, and driving it changes nothing", agent_id, extra=facts)
+            else:
+                moving[agent_id] = stands
+        return moving
+
+    async def _standing(self, agent_id: str) -> Head | None:
+        """How an agent stands, whoever drives it."""
+        try:
+            return (await self._runner.store.head(agent_id))._replace(epoch=0, lease=None)
+        except AgentNotFound:
+            return None
 
     async def run_once(self) -> int:
         """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven.
@@ -60,6 +95,7 @@ class Worker:
         """
         total = 0
         self._stuck.clear()
+        self._begun.clear()
         while begun := await self.sweep(but=self._stuck):
             total += begun
             await asyncio.gather(*self._driven.values())
@@ -102,15 +138,12 @@ class Worker:
                 self._stuck.add(agent_id)
                 facts = {"action": "drive_failed", "agent_id": agent_id}
                 logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
-            except Exception:
+            except BaseException as error:
+                if is_told_to_stop(error):
+                    raise
                 self._stuck.add(agent_id)
                 facts = {"action": "drive_failed", "agent_id": agent_id}
                 logger.exception("agent %s could not be driven", agent_id, extra=facts)
-
-
-def _is_orphan(head: Head) -> bool:
-    """Whether the process that drives an agent has died without giving its lease up."""
-    return head.lease is not None and is_alive(head.lease.holder) is False
 
 
 async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:

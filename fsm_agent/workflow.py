@@ -15,6 +15,7 @@ from fsm_agent.jsontypes import Json, Schema, without_annotations
 from fsm_agent.migration import Migration
 from fsm_agent.recall import NO_PROGRESS, PLAIN_RECALL, ProgressRule, Recall
 from fsm_agent.state import (
+    ByteSize,
     Candidates,
     Duration,
     Handlers,
@@ -54,7 +55,7 @@ BUILT_IN_PAYLOADS: Final[Mapping[str, Mapping[str, Schema]]] = {
 
 
 class Limits(NamedTuple):
-    """Bounds on an agent's life; what is undeclared is unlimited."""
+    """Bounds on an agent's life; what is undeclared is unlimited, but for the data (``data_limit.DEFAULT_LIMIT``)."""
 
     steps: int | None = None
     #: state path -> how often it may be entered
@@ -65,11 +66,17 @@ class Limits(NamedTuple):
     cost: float | None = None
     #: since the agent's creation
     wall_time: Duration | None = None
+    #: of the data as JSON
+    data: ByteSize | None = None
 
     def to_json(self) -> dict[str, Json]:
-        wall_time = self.wall_time.text if self.wall_time else None
         return compact(
-            steps=self.steps, visits=dict(self.visits), tokens=self.tokens, cost=self.cost, wall_time=wall_time
+            steps=self.steps,
+            visits=dict(self.visits),
+            tokens=self.tokens,
+            cost=self.cost,
+            wall_time=self.wall_time.text if self.wall_time else None,
+            data=self.data.text if self.data else None,
         )
 
     @classmethod
@@ -77,6 +84,8 @@ class Limits(NamedTuple):
         known = dict(document)
         if "wall_time" in known:
             known["wall_time"] = Duration.parse(known["wall_time"])
+        if "data" in known:
+            known["data"] = ByteSize.parse(known["data"])
         return cls(**known)
 
 

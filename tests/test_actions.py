@@ -114,6 +114,23 @@ def test_a_module_that_cannot_be_imported_says_why(modules: list[str]) -> None:
         Actions(modules=["broken_actions"]).find("anything")
 
 
+def test_one_that_cannot_be_imported_keeps_nothing_else_from_being_found(
+    modules: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    actions = Actions(modules=["broken_actions", "one_actions"])
+    why = "module 'broken_actions' cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'"
+    assert (actions.find("named").name, actions.tool("bare").__name__) == ("named", "bare")
+    assert [record.getMessage() for record in caplog.records] == [f"{why}; its actions and tools are missing"]
+    with pytest.raises(ActionMissing) as missing:
+        actions.find("gone")
+    assert str(missing.value) == f"no action 'gone'; there are named, work; {why}"
+    with pytest.raises(ActionError, match=f"no tool 'gone' in broken_actions, one_actions; {why}"):
+        actions.tool("gone")
+    with pytest.raises(ActionError, match=why):
+        actions.find("broken_actions:gone")
+    assert len(caplog.records) == 1
+
+
 def test_functions_that_were_handed_over_come_first(modules: list[str]) -> None:
     def work(ctx: Context) -> str:
         return "mine"

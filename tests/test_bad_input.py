@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from tests.shop import ORDER, Shop
+from tests.shop import ORDER, Shop, working
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
 
@@ -155,10 +155,22 @@ def test_an_action_that_misbehaves_parks_its_agent_where_it_was(shop: Shop, do: 
     assert (freed.code, freed.json["data"]) == (0, {"boxes": 3})
 
 
-def test_a_module_that_exits_when_it_is_imported_is_named(shop: Shop) -> None:
+def test_a_module_that_cannot_be_imported_is_named_and_keeps_no_other_from_working(shop: Shop) -> None:
     shop.write("script.py", "raise SystemExit(0)\n")
-    refused = shop("--module", "script", "check", "--import", "workflows")
-    assert (refused.code, "FSM401 module 'script' cannot be imported: SystemExit: 0\n" in refused.out) == (1, True)
+    shop.write("wrapping.py", "from fsm_agent import action\n\n\n@action\ndef wrap(ctx): return 'packed'\n")
+    shop.order()
+    shop.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["script", "wrapping"]\n')
+    shop.write("work.yaml", working("wrap"))
+    well = shop.process("--json", "run", "work.yaml", "--id", "well")
+    assert (well.code, well.json["status"]) == (0, "done")
+    assert well.err == "module 'script' cannot be imported: SystemExit: 0; its actions and tools are missing\n"
+    refused = shop("check", "--import", "workflows", "work.yaml")
+    assert refused.code == 1
+    why = "no action 'pack'; there are wrap; module 'script' cannot be imported: SystemExit: 0"
+    assert refused.out.splitlines()[0] == f"workflows/order.yaml:27:9: FSM401 {why}"
+    assert why in shop("run", "workflows/order.yaml", "--payload", '{"item": "x"}').err
+    parked = shop("--json", "answer", "one", "--event", "approve")
+    assert parked.json["error"] == {"type": "ActionMissing", "message": why}
 
 
 def test_a_model_that_its_module_does_not_have_is_named_as_one(shop: Shop) -> None:

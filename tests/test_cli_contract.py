@@ -11,7 +11,7 @@ from tests.shop import ACTIONS, FORM, ORDER, Shop, working
 
 AGENT = [
     "id", "workflow", "workflow_version", "state", "status", "version", "data", "question", "allowed", "output",
-    "error", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
+    "error", "retry", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
 ]  # fmt: skip
 STEP = [
     "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason",
@@ -19,7 +19,7 @@ STEP = [
 ]  # fmt: skip
 ENTRY = [
     "id", "workflow", "workflow_version", "state", "status", "version", "question", "created_at", "updated_at", "user",
-    "progress",
+    "progress", "error", "retry",
 ]  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def test_who_expects_an_earlier_version_is_told_who_was_first(
     shop.order()
     shop("--by", "ana", "answer", "one", "--event", "approve")
     late = shop(*options, *words, "--expect-version", "2")
-    assert (late.code, late.out) == (1, "")
+    assert (late.code, list(late.json) if options else late.out) == (1, ["error"] if options else "")
     assert late.err == (
         "error: agent 'one' is at version 4, and version 2 was expected: "
         "since then ana sent 'approve' and 'packed' happened\n"
@@ -184,7 +184,9 @@ def test_an_action_that_hangs_ends_with_its_time(shop: Shop) -> None:
 def test_what_an_action_prints_does_not_mix_with_the_document(shop: Shop) -> None:
     shop.write("work.yaml", working("dawdle", extra="timeout: 50ms"))
     parked = shop("--json", "run", "work.yaml")
-    assert (parked.json["status"], parked.err) == ("parked", "dawdling\n")
+    said, why, *rest = parked.err.splitlines()
+    assert (parked.json["status"], said, rest) == ("parked", "dawdling", [])
+    assert why.startswith("action 'dawdle' of agent "), "one sentence, and no traceback"
 
 
 def test_a_cancelled_agent_is_a_failure_for_answer_and_none_for_cancel(shop: Shop) -> None:
@@ -252,7 +254,6 @@ def test_wrong_input_is_one_sentence_and_exit_1(shop: Shop, words: list[str]) ->
         ["--frobnicate"],
         ["list", "--frobnicate"],
         ["list", "--limit"],
-        ["list", "--json"],
         ["show"],
         ["show", "a", "b"],
         ["run"],
@@ -273,8 +274,71 @@ def test_a_misspelt_command_is_told_the_right_one(shop: Shop) -> None:
     assert "did you mean `list`?" in shop("lst").err
 
 
-def test_a_global_option_behind_the_command_is_told_where_it_stands(shop: Shop) -> None:
-    assert "--json is a global option and stands before the command" in shop("list", "--json").err
+def test_global_options_are_taken_after_the_command_too(shop: Shop) -> None:
+    shop.order()
+    assert shop("list", "--json").json == shop("--json", "list").json
+    assert shop("list", "--json", "--namespace", "north").json["agents"] == []
+    assert shop("--namespace", "north", "list", "--namespace", "default", "--json").json["agents"] != []
+    answered = shop("answer", "one", "--event", "approve", "--by", "ana", "--json")
+    assert answered.json["status"] == "done"
+    assert shop("history", "one", "--json").json["steps"][2]["by"] == "ana"
+    options = ("--module", "shop_actions", "--store", "sqlite:///b.db")
+    told = shop("--module", "more", "run", "workflows/order.yaml", "--payload", '{"item": "x"}', *options)
+    assert "fsm-agent --store sqlite:///b.db --module more --module shop_actions" in told.out
+    assert "Traceback" in shop("show", "nobody", "--debug").err
+
+
+def test_help_of_a_command_lists_its_own_options_alone(shop: Shop) -> None:
+    assert "--store" not in shop("list", "--help").out
+
+
+NOTHING_GIVEN = "reason must be given: it has no default and may not be null"
+ERRORS = [
+    (("show", "nobody"), 1, {"type": "AgentNotFound", "title": "Agent not found"}),
+    (("send", "one", "packed"), 1, {"type": "IllegalEvent", "allowed": ["approve", "reject", "cancel"]}),
+    (
+        ("answer", "one", "--event", "reject", "{}"),
+        1,
+        {"type": "PayloadInvalid", "problems": [NOTHING_GIVEN]},
+    ),
+    (("run", "nowhere.yaml"), 1, {"type": "InputInvalid"}),
+    (("list", "--limit", "0"), 1, {"type": "BadParameter"}),
+    (("list", "--lmit", "1"), 2, {"type": "UsageError", "title": "Usage error"}),
+    (("lst",), 2, {"type": "UsageError"}),
+    (("show",), 2, {"type": "UsageError"}),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "told"), ERRORS, ids=lambda each: each[0] if isinstance(each, tuple) else "")
+def test_an_error_is_a_document_too_where_json_is_asked_for(
+    shop: Shop, words: tuple[str, ...], code: int, told: dict[str, object]
+) -> None:
+    shop.order()
+    for line in (("--json", *words), (*words, "--json")):
+        refused = shop(*line)
+        error = refused.json["error"]
+        assert (refused.code, list(refused.json)) == (code, ["error"])
+        assert set(error) - {"allowed", "problems"} == {"type", "title", "detail"}
+        assert {name: error[name] for name in told} == told
+        assert refused.err == f"error: {error['detail']}\n"
+
+
+def test_a_workflow_with_mistakes_is_a_document_with_all_of_them(shop: Shop) -> None:
+    shop.write("work.yaml", ORDER.replace("target: asking", "target: askin").replace("sent: {", "sent: {odd: 1, "))
+    error = shop("run", "work.yaml", "--json").json["error"]
+    assert error["type"] == "WorkflowInvalid"
+    assert len(error["problems"]) == 2
+
+
+def test_without_json_nothing_of_an_error_is_on_stdout(shop: Shop) -> None:
+    assert shop("show", "nobody").out == ""
+
+
+def test_who_is_refused_among_others_is_told_in_the_same_document(shop: Shop) -> None:
+    shop.order()
+    both = shop("resume", "one", "nobody", "--json")
+    assert (both.code, [agent["id"] for agent in both.json["agents"]]) == (1, ["one"])
+    assert [error["type"] for error in both.json["errors"]] == ["AgentNotFound"]
 
 
 def test_a_misspelt_file_is_told_the_right_one(shop: Shop) -> None:

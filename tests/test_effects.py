@@ -107,9 +107,11 @@ async def test_an_open_at_most_once_effect_parks_the_agent_and_says_how_it_goes_
         assert agent.error is not None
         assert agent.error["type"] == "EffectInDoubt"
         assert agent.error["message"].startswith("effect 'charge' was begun at 20")
-        assert agent.error["message"].endswith(
-            f"find out, and say `unpark a --effect {entry.key}` with `--result JSON` or with `--not-done`"
-        )
+        assert (
+            f"find out, and say `unpark a --effect {entry.key}` with `--result JSON` or with `--not-done`; the attempt "
+            "before failed at tests/world.py:"
+        ) in agent.error["message"]
+        assert agent.error["message"].endswith(": ConnectionError: no answer")
         assert story(await runner.history("a"))[-1] == "parked error paying>paying"
         assert (await runner.unpark("a")).status is Status.PARKED, "nobody has said what became of it"
         assert world.charged == {entry.key: 1}

@@ -10,6 +10,7 @@ import pytest
 from fsm_agent import errors
 from fsm_agent.errors import (
     ActionMissing,
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -19,6 +20,7 @@ from fsm_agent.errors import (
     Conflict,
     DataInvalid,
     DataModelMissing,
+    DataTooLarge,
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
@@ -169,6 +171,14 @@ SENTENCES = [
         "70, which stay together; raise `max_tokens`, or say less",
     ),
     (KeyReuse("k"), "key 'k' was used already for another event or payload"),
+    (
+        DataTooLarge("text", 300, 1_200, "1kB"),
+        "the data is wrong: text would weigh 300 B of 1.2 kB in all, and 1kB are allowed (limits.data)",
+    ),
+    (
+        DataTooLarge("text", 60_204_000, 60_204_000, "10MB"),
+        "the data is wrong: text would weigh 60.2 MB, and 10MB are allowed (limits.data)",
+    ),
     (DataModelMissing("shop", "Trip"), "module 'shop' has no pydantic model 'Trip'"),
     (Conflict("a-1", 3, 5), "agent 'a-1' is at version 5, and version 3 was expected: somebody else was first"),
     (
@@ -230,6 +240,14 @@ SENTENCES = [
         HistoryBroken("a-1", 2, KeyError("lost")),
         "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
         "with its history",
+    ),
+    (
+        AgentAmbiguous("c5a87f", ["a-c5a87f", "c5a87f-b"]),
+        "several agents have an id that begins or ends with 'c5a87f': a-c5a87f, c5a87f-b; write more of it",
+    ),
+    (
+        AgentAmbiguous("c5a87f", ["a-c5a87f"], are_all=False),
+        "several agents have an id that begins or ends with 'c5a87f': a-c5a87f and others; write more of it",
     ),
     (
         OtherWorkflow("a-1", "trip", "order"),

@@ -113,6 +113,24 @@ def test_research_is_planned_looked_into_written_and_reviewed(tmp_path: Path) ->
     assert command(tmp_path, "replay", "r")["mismatches"] == []
 
 
+@on_loop
+async def test_research_that_finds_nothing_says_so_and_why(stub: OpenAIStub) -> None:
+    def answer(request: Request) -> Any:
+        if "You plan research" not in json.dumps(request.body):
+            return failing(400, "no such account")
+        return calling(request.body["tools"][0]["function"]["name"], {"topics": ["tides", "harbours"]})
+
+    stub.script = answer
+    async with Runner(open_store("memory://"), modules=TOOLS, surroundings=Surroundings(model=MODEL)) as runner:
+        agent = await runner.start(gallery("deep_research"), "research", {"question": "Tides?"})
+        assert (agent.state, agent.status, agent.data["findings"]) == ("failed", "failed", [None, None])
+        reason = agent.output["reason"]
+        assert reason.startswith("0 of 2 topics were looked into; tides was not: ")
+        assert reason.count("no such account") == 2
+        assert str(agent.progress) == "0 of 2: nothing was found"
+        assert [each["error"]["type"] for each in agent.data["outcomes"]] == ["ModelRefused"] * 2
+
+
 def test_a_conversation_of_several_days_remembers_people(capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(chat.main())
     said = capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -49,6 +50,23 @@ def test_every_state_and_edge_keeps_its_id_in_svg(program: bool) -> None:
     graph = graph_of(EXPENSE_APPROVAL)
     ids = {item.id for item in walk(graph.items)} | {edge.id for edge in graph.edges}
     assert ids <= identities(draw(EXPENSE_APPROVAL, "svg"))
+
+
+def test_what_fontconfig_says_of_the_system_is_held_back_and_nothing_else() -> None:
+    program = """
+import os, sys
+from fsm_agent.render.image import render_image
+import pygraphviz
+draw = pygraphviz.AGraph.draw
+def drawn(*given, **named):
+    os.write(2, b"Graphviz says this\\n")
+    return draw(*given, **named)
+pygraphviz.AGraph.draw = drawn
+sys.stdout.write(render_image("digraph {a}", "svg").decode()[:5])
+"""
+    known = {**os.environ, "PATH": "", "FONTCONFIG_FILE": "/nowhere", "HOME": "/nowhere"}
+    done = subprocess.run([sys.executable, "-c", program], env=known, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("<?xml", "Graphviz says this\n")
 
 
 @WAYS

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fsm_agent.migration import Migration
 from fsm_agent.progress import Progress
 from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
@@ -15,7 +18,7 @@ def roles(overlay: Overlay, role: Role) -> set[str]:
     return {identity for identity, mark in overlay.marks.items() if mark.role is role}
 
 
-def test_the_path_counts_visits_and_numbers_the_edges_in_order() -> None:
+def test_the_path_counts_visits_and_its_numbers_are_versions() -> None:
     overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", BOOK_FLIGHT_STEPS)
     assert overlay.path == (
         "event-state-idle-to-state-planning",
@@ -25,9 +28,9 @@ def test_the_path_counts_visits_and_numbers_the_edges_in_order() -> None:
         "event-state-waiting_feedback-to-state-executing",
         "event-state-executing-to-state-waiting_feedback",
     )
-    assert overlay.mark("state-executing") == Mark(Role.VISITED, (2, 3, 5))
-    assert overlay.mark("state-waiting_feedback") == Mark(Role.CURRENT, (4, 6))
-    assert overlay.mark(overlay.path[3]) == Mark(Role.VISITED, (4, 6))
+    assert overlay.mark("state-executing") == Mark(Role.VISITED, (3, 4, 6))
+    assert overlay.mark("state-waiting_feedback") == Mark(Role.CURRENT, (5, 7))
+    assert overlay.mark(overlay.path[3]) == Mark(Role.VISITED, (5, 7))
     assert overlay.mark("state-done") == Mark(Role.FADED)
 
 
@@ -71,7 +74,7 @@ def test_timers_are_told_apart_and_internal_ones_leave_no_trace() -> None:
         "timer-state-review-approval-first-to-state-review-approval-second",
         "timer-state-review-to-state-expired",
     )
-    assert overlay.mark("state-review-approval-first").turns == (0,)
+    assert overlay.mark("state-review-approval-first").turns == (1,)
 
 
 def test_of_two_timers_that_end_in_the_same_state_the_due_one_counts() -> None:
@@ -99,7 +102,7 @@ def test_a_self_target_counts_and_an_internal_transition_does_not() -> None:
     flow = Workflow("w", 1, "a", (State("a", on={"note": (Transition(),), "again": (to("a"),)}),))
     overlay = overlay_from_history(flow, "a", history("a", ("note", "a"), ("again", "a"), ("note", "a")))
     assert overlay.path == ("event-state-a-to-state-a",)
-    assert overlay.mark("state-a") == Mark(Role.CURRENT, (0, 1))
+    assert overlay.mark("state-a") == Mark(Role.CURRENT, (1, 3))
 
 
 def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() -> None:
@@ -109,8 +112,8 @@ def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() 
     overlay = overlay_from_history(BOOK_FLIGHT, "gone", [created, refused, moved])
     assert overlay.path == ()
     assert roles(overlay, Role.CURRENT) == set()
-    assert overlay.mark("state-planning") == Mark(Role.VISITED, (0,))
-    assert overlay.mark("state-idle").turns == (0,)
+    assert overlay.mark("state-planning") == Mark(Role.VISITED, (3,))
+    assert overlay.mark("state-idle").turns == (1,)
 
 
 def test_a_rewind_takes_no_edge_and_the_path_goes_on_from_where_it_led() -> None:
@@ -118,8 +121,8 @@ def test_a_rewind_takes_no_edge_and_the_path_goes_on_from_where_it_led() -> None
     again = Step(9, StepKind.EVENT, "plan_ready", {}, "planning", "executing", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "executing", [*BOOK_FLIGHT_STEPS, back, again])
     assert overlay.path[6:] == ("event-state-planning-to-state-executing",)
-    assert overlay.mark("state-planning") == Mark(Role.VISITED, (1,))
-    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (2, 3, 5, 7))
+    assert overlay.mark("state-planning") == Mark(Role.VISITED, (2,))
+    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (3, 4, 6, 9))
 
 
 def test_the_path_of_a_fork_begins_where_it_was_forked() -> None:
@@ -127,15 +130,41 @@ def test_the_path_of_a_fork_begins_where_it_was_forked() -> None:
     asked = Step(2, StepKind.EVENT, "needs_input", {}, "executing", "waiting_feedback", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", [forked, asked])
     assert overlay.path == ("event-state-executing-to-state-waiting_feedback",)
-    assert overlay.mark("state-executing") == Mark(Role.VISITED, (0,))
+    assert overlay.mark("state-executing") == Mark(Role.VISITED, (1,))
     assert overlay.mark("start") == Mark(Role.FADED)
 
 
-def test_a_migration_leaves_no_trace_but_the_new_name_of_the_state() -> None:
-    moved = Step(2, StepKind.MIGRATED, "migrate", {}, "of_another_name", "planning", 0)
-    overlay = overlay_from_history(BOOK_FLIGHT, "planning", [*history("of_another_name"), moved])
-    assert overlay.path == ()
-    assert overlay.mark("state-planning") == Mark(Role.CURRENT)
+def migrated(version: int, source: str, target: str) -> Step:
+    facts = {"from_version": 1, "to_version": 2}
+    return Step(version, StepKind.MIGRATED, "migrate", facts, source, target, 0)
+
+
+def renamed(**states: str) -> Workflow:
+    """The second version, some of whose states were called otherwise in the first."""
+    return replace(BOOK_FLIGHT, version=2, migrations=(Migration(1, states=states),))
+
+
+def test_states_that_a_migration_has_renamed_are_on_the_path_under_their_new_names() -> None:
+    steps = history("resting", ("new_task", "thinking"))
+    later = Step(4, StepKind.EVENT, "plan_ready", {}, "planning", "executing", 0)
+    workflow = renamed(resting="idle", thinking="planning")
+    overlay = overlay_from_history(workflow, "executing", [*steps, migrated(3, "thinking", "planning"), later])
+    assert overlay.path == ("event-state-idle-to-state-planning", "event-state-planning-to-state-executing")
+    assert overlay.mark("state-idle") == Mark(Role.VISITED, (1,))
+    assert overlay.mark("state-planning") == Mark(Role.VISITED, (2,))
+    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (4,))
+
+
+def test_what_the_step_itself_says_of_its_state_wins() -> None:
+    overlay = overlay_from_history(renamed(), "idle", [*history("odd"), migrated(2, "odd", "idle")])
+    assert overlay.mark("state-idle") == Mark(Role.CURRENT, (1,))
+
+
+def test_a_migration_that_a_rewind_has_undone_renames_nothing() -> None:
+    steps = [*history("idle"), migrated(2, "idle", "odd")]
+    back = Step(3, StepKind.REWOUND, "rewind", {"version": 1}, "odd", "idle", 0)
+    overlay = overlay_from_history(BOOK_FLIGHT, "idle", [*steps, back])
+    assert overlay.mark("state-idle") == Mark(Role.CURRENT, (1,))
 
 
 def test_a_picture_of_an_agent_says_how_far_it_has_come() -> None:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.errors import StoreCorrupt
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
 from fsm_agent.message import Message, Role, Span, Talk
+from fsm_agent.problem import Problem
 from fsm_agent.progress import Progress
 from fsm_agent.question import Asked
 from fsm_agent.record import Snapshot

@@ -12,11 +12,12 @@ from typing import Any, Final
 import apsw
 import pytest
 
-from fsm_agent.agent import Problem, Status
+from fsm_agent.agent import Status
 from fsm_agent.effect import Settlement
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
 from fsm_agent.loop import logger
 from fsm_agent.message import Talk, own_thread
+from fsm_agent.problem import Problem
 from fsm_agent.progress import Progress
 from fsm_agent.question import Asked
 from fsm_agent.record import Origin, Said, Snapshot

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, assert_never
 
 from fsm_agent.actions.threads import Wait, awaited, in_thread
-from fsm_agent.agent import Head, Problem
+from fsm_agent.agent import Head
 from fsm_agent.delta import own
 from fsm_agent.effect import EffectEntry, EffectMode
 from fsm_agent.engine.effects import Acted, Doubtful, Now, Superseded
@@ -19,7 +19,8 @@ from fsm_agent.engine.outside import Begin, Do, End, Probe, Request, once, plann
 from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Message
-from fsm_agent.step import Step
+from fsm_agent.problem import Problem
+from fsm_agent.step import Step, StepKind
 from fsm_agent.wording import listed
 
 
@@ -137,9 +138,24 @@ class Outside:
             case None:
                 return reply
             case EffectUnclear() as unclear:
-                return Doubtful(Problem(type(unclear).__name__, str(unclear)), await self._ledger.now())
+                from fsm_agent.tracebacks import place_of
+
+                message = f"{unclear}{await self._why_before()}"
+                problem = Problem(type(unclear).__name__, message, place=place_of(unclear))
+                return Doubtful(problem, await self._ledger.now())
             case error:
                 raise error
+
+    async def _why_before(self) -> str:
+        """Why the attempt before failed, which may have left the effect open; nothing if its process just ended."""
+        problem, place = self._head.problem, ""
+        if problem is not None:
+            why, place = f"{problem.type}: {problem.message}", problem.place
+        else:
+            steps = await self._ledger.history(self._head.id, after=self._head.activation)
+            failed = [step for step in steps if step.kind is StepKind.PARKED and "attempt" in step.payload]
+            why, place = (failed[-1].reason or "", failed[-1].payload.get("place", "")) if failed else ("", "")
+        return f"; the attempt before failed{f' at {place}' if place else ''}: {why}" if why else ""
 
     async def do(self, deed: Deed) -> Json:
         """On the loop: a coroutine function is awaited, a plain one runs in a thread."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
@@ -20,6 +21,8 @@ from fsm_agent.jsontypes import Schema
 from fsm_agent.signature import Signature
 from fsm_agent.wording import listed
 
+logger = logging.getLogger("fsm_agent")
+
 
 class Actions:
     """All actions that may be called here. Modules are imported when a name is first asked for."""
@@ -27,6 +30,8 @@ class Actions:
     def __init__(self, functions: Iterable[Callable[..., Any]] = (), *, modules: Iterable[str] = ()) -> None:
         self._given = {known.name: known for known in map(describe, functions)}
         self._allowed = tuple(modules)
+        #: module -> why it cannot be imported, of those that were tried while a name was sought
+        self._unread: dict[str, str] = {}
 
     def add(self, functions: Iterable[Callable[..., Any]]) -> None:
         """Allow these functions too."""
@@ -53,6 +58,11 @@ class Actions:
             raise self._missing(do)
         return self._found[do]
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """A sentence for each allowed module that cannot be imported, and may have what is not found."""
+        return tuple(self._unread.values())
+
     def signature(self, do: str) -> Signature | None:
         """What is known of an action, or ``None`` where it cannot be found."""
         try:
@@ -76,12 +86,13 @@ class Actions:
         module, colon, name = reference.partition(":")
         places = [module] if colon else list(self._allowed)
         for place in places:
-            function = getattr(self._module(place), name if colon else reference, None)
+            function = getattr(self._module(module) if colon else self._readable(place), name or reference, None)
             if not inspect.isfunction(function) or function.__name__.startswith("_"):
                 continue
             if f"{function.__module__}.".startswith(f"{place}."):
                 return function
-        raise ActionError(f"no tool {reference!r} in {listed(places) if places else 'any allowed module'}")
+        where = listed(places) if places else "any allowed module"
+        raise ActionError("; ".join((f"no tool {reference!r} in {where}", *self.unread)))
 
     def names(self) -> Iterator[str]:
         """The names that ``do:`` may use without a module."""
@@ -109,12 +120,26 @@ class Actions:
         except (Exception, SystemExit) as error:  # a script that was meant to be run, not imported
             raise ActionError(f"module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
 
+    def _readable(self, name: str) -> ModuleType | None:
+        """An allowed module, or ``None`` if it cannot be imported: that must not keep others from being found. It is
+        said once, and again to whoever misses something."""
+        if name in self._unread:
+            return None
+        try:
+            return self._module(name)
+        except ActionError as error:
+            self._unread[name] = str(error)
+            facts = {"action": "module_not_imported", "module_name": name}
+            logger.warning("%s; its actions and tools are missing", error, extra=facts)
+            return None
+
     @cached_property
     def _found(self) -> dict[str, Action]:
-        """The marked functions of every allowed module; a name that two modules use is an error."""
+        """The marked functions of every allowed module that can be imported; a name that two of them use is an
+        error."""
         found: dict[str, Action] = {}
-        for module in self._allowed:
-            for known in _marked(self._module(module)):
+        for module in filter(None, map(self._readable, self._allowed)):
+            for known in _marked(module):
                 other = found.setdefault(known.name, known)
                 if other.function is not known.function:
                     places = f"{other.function.__module__} and {known.function.__module__}"
@@ -123,11 +148,11 @@ class Actions:
 
     def _missing(self, do: str) -> ActionMissing:
         """Why there is no action of this name."""
-        for module in self._allowed:
-            function = getattr(self._module(module), do, None)
-            if inspect.isfunction(function) and function.__module__ == module:
-                return ActionMissing(do, list(self.names()), unmarked_in=module)
-        return ActionMissing(do, list(self.names()))
+        for module in filter(None, map(self._readable, self._allowed)):
+            function = getattr(module, do, None)
+            if inspect.isfunction(function) and function.__module__ == module.__name__:
+                return ActionMissing(do, (), unmarked_in=module.__name__)
+        return ActionMissing(do, list(self.names()), self.unread)
 
     def _names_in(self, module: str) -> list[str]:
         return [f"{module}:{known.name}" for known in _marked(self._module(module))]

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 from fsm_agent.actions.kinship import Kinship
+from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Chunk
 from fsm_agent.models.opened import Models
+from fsm_agent.state import ByteSize
 from fsm_agent.step import NOTHING
 
 #: who hears what models say while they say it
@@ -18,7 +20,7 @@ Listener: TypeAlias = Callable[[Chunk], None]
 class Surroundings:
     """Of one runner; all its attempts share them."""
 
-    __slots__ = ("default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
+    __slots__ = ("data_limit", "default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
 
     def __init__(
         self,
@@ -31,6 +33,7 @@ class Surroundings:
         listen: Listener | None = None,
         mcp: Mapping[str, Mapping[str, Json]] = NOTHING,
         environment: Collection[str] = (),
+        data_limit: str = DEFAULT_LIMIT.text,
     ) -> None:
         #: how agents that are driven here have children
         self.kinship = kinship
@@ -48,3 +51,5 @@ class Surroundings:
         self.mcp = mcp
         #: the environment variables whose values `auth` of ``http.request`` may send
         self.environment = frozenset(environment)
+        #: how much data may weigh where the workflow does not say, given as text such as ``1MB``
+        self.data_limit = DataLimit.of(ByteSize.parse(data_limit))

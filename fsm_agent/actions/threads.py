@@ -30,7 +30,7 @@ async def in_thread(work: Callable[[], Any], name: str) -> Any:
     def run() -> None:
         try:
             outcome, set_outcome = variables.run(work), future.set_result
-        except StopIteration as error:  # no future can carry it
+        except (StopIteration, GeneratorExit) as error:  # no future can carry them
             outcome, set_outcome = RuntimeError(f"{name} raised {error!r}"), future.set_exception
         except BaseException as error:
             outcome, set_outcome = error, future.set_exception
@@ -46,6 +46,14 @@ async def awaited(returned: Any) -> Any:
     return await returned if inspect.isawaitable(returned) else returned
 
 
+async def _stayed(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a task of its own must not let out: it would end the loop, and with it the work of all others."""
+    try:
+        return await work
+    except SystemExit as error:
+        raise RuntimeError(f"the process was told to exit with {error.code!r}") from None
+
+
 def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
     """For threads beside ``loop``: have a coroutine done there, and wait for it. Cancelled there is cancelled here."""
     at_home = threading.get_ident()
@@ -55,7 +63,7 @@ def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
             work.close()
             raise ActionError("a blocking `effect` would wait for itself here; make the action an `async def`")
         try:
-            future = asyncio.run_coroutine_threadsafe(work, loop)
+            future = asyncio.run_coroutine_threadsafe(_stayed(work), loop)
         except RuntimeError:  # the loop is closed: the process ends, and this thread with it
             work.close()
             raise asyncio.CancelledError from None

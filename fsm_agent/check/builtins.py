@@ -30,15 +30,19 @@ def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Ite
 
 def _goals(workflow: Workflow, state: State) -> Iterator[Finding]:
     """Fields that results go into."""
-    into, path = state.with_.get("into", []), _argument(state, "into")
-    for index, field in enumerate(into if isinstance(into, list) else [into]):
-        where = (*path, index) if isinstance(into, list) else path
-        if field not in workflow.data:
-            near = did_you_mean(field, workflow.data) or f"; there is {listed(workflow.data)}"
-            yield Code.UNKNOWN_FIELD.found(f"there is no data field `{field}` for the result{near}", where)
-        elif "for_each" in state.with_ and "array" not in (types := json_types(workflow.data[field])):
-            kinds = " or ".join(sorted(types))
-            yield Code.MISFIT.found(f"`for_each` gives a list of results, and `{field}` takes {kinds}", where)
+    for argument in ("into", "outcomes"):
+        into, path = state.with_.get(argument, []), _argument(state, argument)
+        for index, field in enumerate(into if isinstance(into, list) else [into]):
+            yield from _goal(workflow, state, field, (*path, index) if isinstance(into, list) else path)
+
+
+def _goal(workflow: Workflow, state: State, field: str, where: Path) -> Iterator[Finding]:
+    if field not in workflow.data:
+        near = did_you_mean(field, workflow.data) or f"; there is {listed(workflow.data)}"
+        yield Code.UNKNOWN_FIELD.found(f"there is no data field `{field}` for the result{near}", where)
+    elif "for_each" in state.with_ and "array" not in (types := json_types(workflow.data[field])):
+        kinds = " or ".join(sorted(types))
+        yield Code.MISFIT.found(f"`for_each` gives a list of results, and `{field}` takes {kinds}", where)
 
 
 def _endings(workflow: Workflow, state: State) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def children_blocks(family: Family | None) -> Iterator[Block]:
         if agent.status is not Status.DONE
     ]
     if rows:
-        yield Table(("id", "status", "state", "question", "asks"), rows, "")
+        yield Table(("id", "status", "state", "question", "asks"), rows, "", names_agents=True)
 
 
 def _asks(agent: AgentSummary) -> tuple[Ink, Ink]:

@@ -17,7 +17,7 @@ from fsm_agent.cli.values import payload_of
 from fsm_agent.errors import LeaseHeld, NotAddressee
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.processes import this_host
+from fsm_agent.processes import is_alive
 from fsm_agent.question import Question
 from fsm_agent.step import moment
 from fsm_agent.wording import listed
@@ -38,6 +38,7 @@ async def answer(
     """Answer an agent's question with VALUE; on a terminal, what is missing is asked for. The answer is for the
     question by whose form it is read."""
     runner, by = session.runner, session.settings.by
+    agent_id = await session.whole_id(agent_id)
     agent = await runner.get(agent_id)
     asked, payload = agent.question, None
     if asked is not None and event in (None, *asked.events) and question in (None, asked.id):
@@ -77,7 +78,7 @@ async def send(
     expect_version: int | None,
 ) -> Agent:
     """Send an event; the engine says what is wrong with it."""
-    by = session.settings.by
+    by, agent_id = session.settings.by, await session.whole_id(agent_id)
     call = session.runner.send(agent_id, event, payload, key=key, by=by, expect_version=expect_version)
     return await session.follow(call)
 
@@ -111,23 +112,29 @@ def way_out(
 
 async def cancel(session: Session, agent_id: str, expect_version: int | None) -> Agent:
     """Cancel an agent."""
+    agent_id = await session.whole_id(agent_id)
     call = session.runner.cancel(agent_id, by=session.settings.by, expect_version=expect_version)
     return await session.follow(call)
 
 
 async def unpark(session: Session, agent_id: str, way: Mapping[str, Any]) -> Agent:
     """Let a parked agent go on as ``way_out`` says."""
+    agent_id = await session.whole_id(agent_id)
     return await session.follow(session.runner.unpark(agent_id, **way, by=session.settings.by))
 
 
 async def resume(session: Session, agent_id: str) -> Agent:
-    """Drive an agent on. Of a process on another host nothing is known but its lease, so that is waited for."""
+    """Drive an agent on. Of a process on another host, or in another container, nothing is known but its lease, so that
+    is waited for."""
+    agent_id = await session.whole_id(agent_id)
     try:
         return await session.follow(session.runner.resume(agent_id))
     except LeaseHeld as held:
-        if held.lease.holder.host == this_host():
+        holder_lives = is_alive(held.lease.holder)
+        if holder_lives:
             raise
-        await _outwait(session, agent_id, held.lease)
+        if holder_lives is None:
+            await _outwait(session, agent_id, held.lease)
     return await session.follow(session.runner.resume(agent_id))
 
 

@@ -12,7 +12,9 @@ from typing import Final
 import click
 
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.imports import imports_option
+from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.starting import load_workflow
@@ -67,11 +69,17 @@ class Picture:
 
 
 @click.command()
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
 @click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write one picture here.")
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Write NAME.* of each workflow here.")
 @click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="[default: by FILE, else svg]")
-@click.option("--agent", "agent_id", metavar="ID", help="Draw the workflow of an agent, with its path and its state.")
+@click.option(
+    "--agent",
+    "agent_id",
+    type=AGENT_ID,
+    metavar="ID",
+    help="Draw the workflow of an agent, with its path and its state.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or stale.")
 @imports_option
 @click.pass_obj
@@ -110,11 +118,11 @@ def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> l
 def _agent(settings: Settings, agent_id: str) -> Subject:
     async def read() -> Subject:
         async with settings.open_store() as store:
-            head = await store.head(agent_id)
+            head = await store.head(await whole_id(store, agent_id))
             workflow = await read_workflow(store, head.definition)
-            steps = await store.history(agent_id)
+            steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
-        return Subject(agent_id, workflow, overlay)
+        return Subject(head.id, workflow, overlay)
 
     return asyncio.run(read())
 

@@ -8,11 +8,12 @@ from typing import Any, Final
 import click
 
 from fsm_agent.cli import delivering, starting
+from fsm_agent.cli.parameters import AGENT_ID, EVENT, WORKFLOW_FILE
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import Settings, text
 from fsm_agent.cli.values import any_json, json_object
 
-_agent = click.argument("agent_id", metavar="ID")
+_agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
 _payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
 _key = click.option("--key", type=text, metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
 _expect_version = click.option(
@@ -21,7 +22,7 @@ _expect_version = click.option(
 
 
 @click.command()
-@click.argument("workflow", metavar="WORKFLOW")
+@click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
 @click.option("--id", "agent_id", metavar="ID", help="Id of the agent.  [default: a new one]")
 @click.option("--data", type=json_object, metavar="JSON|@file", help="Data that the agent begins with.")
 @click.option("--event", metavar="EVENT", help="First event.  [default: the only one that the initial state takes]")
@@ -69,7 +70,7 @@ _NEGATIVE: Final = re.compile(r"-\.?\d.*")
 @click.command(cls=NumberTaking)
 @_agent
 @click.argument("value", metavar="[VALUE]", required=False)
-@click.option("--event", metavar="EVENT", help="Which answer it is, where there are several.")
+@click.option("--event", type=EVENT, metavar="EVENT", help="Which answer it is, where there are several.")
 @click.option(
     "--question", type=click.IntRange(min=1), metavar="N", help="Which question it is for: refused if another is asked."
 )
@@ -86,7 +87,7 @@ def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: 
 
 @click.command()
 @_agent
-@click.argument("event", metavar="EVENT")
+@click.argument("event", type=EVENT, metavar="EVENT")
 @_payload
 @_key
 @_expect_version
@@ -97,7 +98,7 @@ def send(settings: Settings, /, *, agent_id: str, event: str, **order: Any) -> i
 
 
 @click.command()
-@click.argument("agent_ids", metavar="[ID]...", nargs=-1)
+@click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
 @click.pass_obj
 def resume(settings: Settings, *, agent_ids: tuple[str, ...]) -> int | None:
     """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
@@ -136,7 +137,7 @@ def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> 
 @click.command()
 @_agent
 @click.option("--retry", is_flag=True, help="Try again what parked it.")
-@click.option("--event", metavar="EVENT", help="Let this event happen instead.")
+@click.option("--event", type=EVENT, metavar="EVENT", help="Let this event happen instead.")
 @_payload
 @click.option("--effect", metavar="KEY", help="Say what became of this effect, and try again.")
 @click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, and this is its result.")

@@ -8,6 +8,7 @@ import click
 
 from fsm_agent.cli import output
 from fsm_agent.cli.imports import imports_option
+from fsm_agent.cli.parameters import WORKFLOW_FILE
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
 
@@ -27,7 +28,7 @@ def init(settings: Settings, *, folder: Path) -> None:
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", type=WORKFLOW_FILE, metavar="PATH...", nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How to tell.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @imports_option

@@ -42,7 +42,7 @@ def _table(columns: tuple[str, str], weights: Sequence[Weight], naming: Callable
         [*map(Ink, naming(each)), Ink(str(each.size.steps)), *map(_bytes, [*each.size[1:], each.size.total])]
         for each in weights
     ]
-    return Table((*columns, *_PARTS), rows, "there are no such agents")
+    return Table((*columns, *_PARTS), rows, "there are no such agents", names_agents=columns[0] == "id")
 
 
 def _bytes(count: int) -> Ink:
@@ -58,6 +58,7 @@ def human(count: float) -> str:
 
 
 def purged(done: Purged) -> Iterator[Block]:
+    """With whole ids: who is deleted can be looked up nowhere."""
     would = "would be " if done.is_dry else ""
     rows = [
         *((agent_id, Ink(f"{would}deleted")) for agent_id in done.deleted),
@@ -74,10 +75,11 @@ def resealed(done: Resealed) -> Iterator[Block]:
         *((f"user {name}", Ink("sealed afresh")) for name in done.users),
         *((name, Ink(f"left as it is: {why}", Tone.BAD)) for name, why in done.left.items()),
     ]
-    yield from _outcome(rows, "there are no agents")
+    for table in _outcome(rows, "there are no agents"):
+        yield table._replace(names_agents=True)
 
 
-def _outcome(rows: Sequence[tuple[str, Ink]], otherwise: str) -> Iterable[Block]:
+def _outcome(rows: Sequence[tuple[str, Ink]], otherwise: str) -> Iterable[Table]:
     return [Table(("id", "outcome"), [[Ink(agent_id), outcome] for agent_id, outcome in rows], otherwise)]
 
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from fsm_agent.cli import house, output
+from fsm_agent.cli.agent_ids import whole_ids
+from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
 from fsm_agent.cli.settings import Settings
 from fsm_agent.retention import read_history
 from fsm_agent.state import Duration
 from fsm_agent.stores.base import Store
 
+if TYPE_CHECKING:
+    from fsm_agent.keeping import Purged
+    from fsm_agent.resealing import Resealed
+    from fsm_agent.weighing import Weighed
+
 Result = TypeVar("Result")
 
-_agents = click.argument("agent_ids", metavar="[ID]...", nargs=-1)
-_workflow = click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+_agents = click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
+_workflow = click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
 
 
 def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
@@ -46,7 +52,11 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
     from fsm_agent.weighing import weigh
 
     most = None if agent_ids else top
-    weighed = _with_store(settings, lambda store: weigh(store, agent_ids, workflow=workflow, top=most))
+
+    async def work(store: Store) -> Weighed:
+        return await weigh(store, await whole_ids(store, agent_ids), workflow=workflow, top=most)
+
+    weighed = _with_store(settings, work)
     output.show(settings, weighed.to_json(), lambda: house.weights(weighed))
 
 
@@ -65,7 +75,11 @@ def purge(
     from fsm_agent.keeping import purge as apply
 
     wanted = house.retention(settings.retention, **said)
-    work = partial(apply, retention=wanted, agent_ids=agent_ids, workflow=workflow, is_dry=dry_run)
+
+    async def work(store: Store) -> Purged:
+        named = await whole_ids(store, agent_ids)
+        return await apply(store, wanted, agent_ids=named, workflow=workflow, is_dry=dry_run)
+
     purged = _with_store(settings, work)
     output.show(settings, purged.to_json(), lambda: house.purged(purged))
 
@@ -79,7 +93,11 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
 
     if not settings.keys:
         raise click.ClickException("FSM_AGENT_KEYS gives no key to seal with; `fsm-agent keygen` makes one")
-    resealed = _with_store(settings, lambda store: write(store, agent_ids))
+
+    async def work(store: Store) -> Resealed:
+        return await write(store, await whole_ids(store, agent_ids))
+
+    resealed = _with_store(settings, work)
     output.show(settings, resealed.to_json(), lambda: house.resealed(resealed))
     return 1 if resealed.left else 0
 

@@ -9,8 +9,11 @@ import click
 
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.changes import change_blocks
 from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
+from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
 from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table, inbox_table
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
@@ -18,7 +21,9 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
+from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
+from fsm_agent.summary import AgentPage
 from fsm_agent.workflow import Workflow
 
 MOST_LISTED = 1_000
@@ -32,18 +37,24 @@ MOST_LISTED = 1_000
     multiple=True,
     help="Only those; repeatable.",
 )
-@click.option("--workflow", metavar="NAME", help="Only agents of this workflow.")
+@click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
 @click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
-@click.option("--after", metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
 @click.pass_obj
-def list_agents(settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, **order: Any) -> None:
+def list_agents(
+    settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
+) -> None:
     """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
     from fsm_agent import listing
 
     pages, table = (listing.list_waiting, inbox_table) if waiting else (listing.list_agents, agents_table)
     wanted = [Status(status) for status in statuses]
-    page = look(settings, lambda store: pages(store, wanted, **order))
+
+    async def read(store: Store) -> AgentPage:
+        return await pages(store, wanted, after=await place_in_list(store, after), **order)
+
+    page = look(settings, read)
     output.show(settings, page.to_json(), lambda: [table(page.agents)])
     if page.next and not settings.json:
         words = [word for status in statuses for word in ("--status", status)]
@@ -53,7 +64,7 @@ def list_agents(settings: Settings, /, *, statuses: tuple[str, ...], waiting: bo
 
 
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
 @click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
 @click.pass_obj
 def show(settings: Settings, agent_id: str, at: int | None) -> None:
@@ -69,33 +80,40 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 
 
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
-def history(settings: Settings, agent_id: str) -> None:
+def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
     """Show every step of an agent, the first first."""
-    steps = look(settings, lambda store: store.history(agent_id))
+    agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
-    output.show(settings, document, lambda: [history_table(steps)])
+    output.show(settings, document, lambda: change_blocks(steps) if changes else [history_table(steps)])
+
+
+async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
+    agent_id = await whole_id(store, part)
+    return agent_id, await store.history(agent_id)
 
 
 @click.command()
-@click.argument("agent_id", metavar="ID")
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
 @click.pass_obj
 def effects(settings: Settings, agent_id: str) -> None:
     """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
     head, entries = look(settings, lambda store: _with_effects(store, agent_id))
-    document = {"id": agent_id, "effects": [effect_json(entry) for entry in entries]}
+    document = {"id": head.id, "effects": [effect_json(entry) for entry in entries]}
     output.show(settings, document, lambda: effects_blocks(settings, head, entries))
 
 
-async def _with_effects(store: Store, agent_id: str) -> tuple[Head, Sequence[EffectEntry]]:
+async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectEntry]]:
+    agent_id = await whole_id(store, part)
     return await store.head(agent_id), await store.effects(agent_id)
 
 
-async def described(store: Store, agent_id: str) -> tuple[Agent, Workflow, Family | None]:
+async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | None]:
     """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
-    head = await store.head(agent_id)
+    head = await store.head(await whole_id(store, part))
     workflow = await read_workflow(store, head.definition)
-    return await read_agent(store, agent_id), workflow, await read_family(store, head)
+    return await read_agent(store, head.id), workflow, await read_family(store, head)

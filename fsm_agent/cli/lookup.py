@@ -33,7 +33,7 @@ class Known:
         try:
             found = way(name)
         except ActionError as error:
-            if ":" in name or not isinstance(error, ActionMissing) or error.unmarked_in:
+            if ":" in name or not isinstance(error, ActionMissing) or error.unmarked_in or error.unread:
                 self.unfound[name] = str(error)
             self.has_missing = self.has_missing or isinstance(error, ActionMissing)
             return None

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from io import TextIOWrapper
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from fsm_agent import __version__
-from fsm_agent.cli.output import complain, counted, say
+from fsm_agent.cli.anywhere import is_debugging, show_log, taking_globals
+from fsm_agent.cli.output import complain, counted, print_json, say
+from fsm_agent.cli.problems import error_document, is_json_wanted
 from fsm_agent.cli.project import DEFAULT_STORE
 from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
 from fsm_agent.wording import did_you_mean, shortened
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 INTERRUPTED: Final = 130
 
@@ -79,20 +85,22 @@ class CommandLine(click.Group):
         _never_fail_to_print()
         try:
             code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
-        except (click.Abort, KeyboardInterrupt):
-            say("interrupted: nothing was changed")
-            code = INTERRUPTED
+        except (click.Abort, KeyboardInterrupt) as error:
+            code, sentence = INTERRUPTED, "interrupted: nothing was changed"
+            say(sentence)
+            _tell_programs(error, sentence, args, extra)
         except Exception as error:
-            code = exit_code_of(error)
+            code, sentence = exit_code_of(error), sentence_of(error)
             tell = say if code == INTERRUPTED else complain
-            tell(sentence_of(error))
+            tell(sentence)
+            _tell_programs(error, sentence, args, extra)
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Exception:
-            if ctx.params["debug"]:
+            if is_debugging(ctx):
                 import traceback
 
                 traceback.print_exc()
@@ -113,12 +121,29 @@ class CommandLine(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _ENTRIES:
             raise click.UsageError(f"there is no command {args[0]!r}{did_you_mean(args[0], _ENTRIES)}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and taking_globals(command, self.params), rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands are offered without importing them."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        found = [(name, entry) for name, entry in _ENTRIES.items() if name.startswith(incomplete)]
+        return [CompletionItem(name, help=entry.sentence) for name, entry in found]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         for heading, entries in COMMANDS.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(12), entry.sentence) for name, entry in entries.items()])
+
+
+def _tell_programs(error: BaseException, sentence: str, args: tuple[Any, ...], extra: Mapping[str, Any]) -> None:
+    """With ``--json`` stdout has a document in any case."""
+    words = extra.get("args", args[0] if args else None)
+    if is_json_wanted(sys.argv[1:] if words is None else words):
+        print_json(error_document(error, sentence))
 
 
 def _never_fail_to_print() -> None:
@@ -148,8 +173,6 @@ def sentence_of(error: Exception) -> str:
 def _usage_sentence(error: click.ClickException) -> str:
     said = error.format_message().rstrip(".")
     match error:
-        case click.NoSuchOption(option_name=option) if option in _global_options():
-            return f"{option} is a global option and stands before the command, as in `fsm-agent {option} ... COMMAND`"
         case click.UsageError(ctx=click.Context(command_path=path)) if exit_code_of(error) == 2:
             return f"{said}{' ' if said.endswith('?') else '; '}`{path} --help` shows what there is"
         case _:
@@ -169,10 +192,6 @@ def exit_code_of(error: Exception) -> int:
             return 1
 
 
-def _global_options() -> list[str]:
-    return [option for parameter in main.params for option in parameter.opts]
-
-
 @click.group(cls=CommandLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--store",
@@ -189,6 +208,7 @@ def _global_options() -> list[str]:
     help="The model that is asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--wide", is_flag=True, help="Show ids whole in tables.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 @click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
 @click.pass_context
@@ -201,17 +221,16 @@ def main(
     modules: tuple[str, ...],
     model: str | None,
     as_json: bool,
+    wide: bool,
     debug: bool,
 ) -> None:
     """Agents as explicit state machines: declared, checked, durable, drawn.
 
-    Global options stand before the command.
+    These options may stand before the command or after it.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
     if debug:
-        import logging
-
-        logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model)
+        show_log(ctx)
+    ctx.obj = Settings(store, namespace, by, modules, as_json, model, wide, debug)

@@ -14,6 +14,8 @@ from typing import IO, Final, NamedTuple
 import click
 
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_ids
+from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Ink, Table, Tone, visible
 from fsm_agent.cli.starting import load_workflow
@@ -46,8 +48,8 @@ class Order(NamedTuple):
 
 
 @click.command()
-@click.argument("workflow", metavar="WORKFLOW")
-@click.argument("agent_ids", metavar="[ID]...", nargs=-1)
+@click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
+@click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All agents of the workflow.")
 @click.option("--apply", is_flag=True, help="Move those that can be moved.  [default: only say what would happen]")
 @click.option("--expect-version", type=click.IntRange(1), metavar="N", help="Refuse an agent at any other version.")
@@ -83,13 +85,14 @@ def _migrate(settings: Settings, order: Order) -> int:
     counts: Counter[Verdict] = Counter()
 
     async def within() -> None:
-        async with Runner(settings.open_store(), actions=settings.actions) as runner:
+        around = settings.surroundings()
+        async with Runner(settings.open_store(), actions=settings.actions, surroundings=around) as runner:
             async for outcomes in _pages(runner, order, settings.by):
                 counts.update(outcome.verdict for outcome in outcomes)
                 report.add(outcomes)
 
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
-        report = _JsonReport(order, kept) if settings.json else _TextReport(order)
+        report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
         try:
             with output.kept_clean(settings):
                 asyncio.run(within())
@@ -106,7 +109,7 @@ def _left(order: Order) -> list[Verdict]:
 
 async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[tuple[Outcome, ...]]:
     if order.agent_ids:
-        named = order.agent_ids
+        named = await whole_ids(runner.store, order.agent_ids)
         moves = await runner.migrate(
             order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version
         )
@@ -132,15 +135,17 @@ class _Stopped(click.ClickException):
 class _TextReport:
     """A table a page, and the sum of it beside."""
 
-    def __init__(self, order: Order) -> None:
-        self._order = order
+    def __init__(self, order: Order, *, is_wide: bool) -> None:
+        self._order, self._is_wide = order, is_wide
         self._is_empty = True
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         version = self._order.workflow.version
         rows = [_row(outcome, version) for outcome in outcomes]
         if rows or self._is_empty:
-            output.print_blocks([Table(("id", "version", "state", "verdict", "why"), rows, "there are no such agents")])
+            columns = ("id", "version", "state", "verdict", "why")
+            table = Table(columns, rows, "there are no such agents", names_agents=True)
+            output.print_blocks([table], is_wide=self._is_wide)
         self._is_empty = False
 
     def end(self, counts: Counter[Verdict]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from typing import Final
+from typing import Final, TypeGuard
 
 import click
 
+from fsm_agent.cli.agent_ids import short_ids
 from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.sheet import Block, visible
+from fsm_agent.cli.sheet import Block, Table, visible
 from fsm_agent.jsontypes import Json
 
 _LINES: Final = "\n"
@@ -22,14 +23,17 @@ def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block
     if settings.json:
         print_json(document)
     else:
-        print_blocks(blocks())
+        print_blocks(blocks(), is_wide=settings.wide)
 
 
 def print_json(document: Json) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def print_blocks(blocks: Iterable[Block]) -> None:
+def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
+    """Print for a person. Unless ``is_wide``, tables tell agents by the shortest ends of their ids."""
+    if not is_wide:
+        blocks = with_short_ids(list(blocks))
     if sys.stdout.isatty():
         from fsm_agent.cli import terminal
 
@@ -38,6 +42,20 @@ def print_blocks(blocks: Iterable[Block]) -> None:
         from fsm_agent.cli.plain import plain_text
 
         click.echo(plain_text(blocks))
+
+
+def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
+    """The same blocks; an id is told from all others that are printed with it."""
+    short = short_ids([row[0].text for block in blocks if _names_agents(block) for row in block.rows])
+    return [_shortened(block, short) if _names_agents(block) else block for block in blocks]
+
+
+def _names_agents(block: Block) -> TypeGuard[Table]:
+    return isinstance(block, Table) and block.names_agents
+
+
+def _shortened(table: Table, short: Mapping[str, str]) -> Table:
+    return table._replace(rows=[[row[0]._replace(text=short[row[0].text]), *row[1:]] for row in table.rows])
 
 
 @contextmanager

@@ -99,4 +99,4 @@ def _erased(forgotten: Forgotten) -> Iterator[Block]:
     yield Facts(title, rows or [("", Ink(f"nothing: there is nothing of {visible(forgotten.user)}", Tone.QUIET))])
     if forgotten.left:
         left = [[Ink(agent_id), Ink(f"left as it is: {why}", Tone.BAD)] for agent_id, why in forgotten.left.items()]
-        yield Table(("id", "outcome"), left, "")
+        yield Table(("id", "outcome"), left, "", names_agents=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fsm_agent.agent import Agent, Status
+from fsm_agent.cli.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.next import Next, next_commands
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Prose, Table, Tone, visible
@@ -36,6 +37,7 @@ def agent_blocks(
 ) -> Iterator[Block]:
     """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next."""
     yield from still_blocks(agent)
+    yield from retry_blocks(agent, workflow)
     yield from more
     if settings.is_lasting:
         yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
@@ -52,7 +54,7 @@ def still_blocks(agent: Agent) -> Iterator[Block]:
     if agent.output:
         yield Facts("output", _fields(agent.output))
     if agent.error:
-        yield Facts("error", [(agent.error["type"], Ink(visible(agent.error["message"]), Tone.BAD))])
+        yield error_block(agent.error)
     if agent.question:
         yield question_block(agent.question)
 
@@ -108,11 +110,12 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
             Ink(str(agent.version)),
             Ink(when(agent.updated_at), Tone.QUIET),
             Ink(progress_text(agent.progress)),
+            Ink(trouble(agent), Tone.BAD),
         ]
         for agent in agents
     ]
-    columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
-    return _telling(Table(columns, rows, "there are no such agents"), "progress")
+    columns = ("id", "workflow", "status", "state", "version", "updated", "progress", "error")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress", "error")
 
 
 def inbox_table(agents: Iterable[AgentSummary]) -> Table:
@@ -129,7 +132,9 @@ def inbox_table(agents: Iterable[AgentSummary]) -> Table:
         for agent in agents
         if agent.question is not None
     ]
-    return Table(("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything")
+    return Table(
+        ("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything", names_agents=True
+    )
 
 
 def short_line(text: str) -> str:
@@ -155,12 +160,12 @@ def history_table(steps: Sequence[Step]) -> Table:
             Ink(str(step.version), Tone.QUIET),
             Ink(when(moment(step.at_ms)), Tone.QUIET),
             Ink(step.event, Tone.STRONG),
-            Ink(step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"),
+            Ink(way(step)),
             Ink(visible(step.by or "")),
             Ink("" if step.duration_ms is None else lasting(step.duration_ms)),
             Ink(str(step.said or "")),
             Ink(usage_text(step)),
-            _reason(step),
+            reason_of(step),
         ]
         for step in steps
     ]
@@ -168,7 +173,13 @@ def history_table(steps: Sequence[Step]) -> Table:
     return _telling(Table(columns, rows, "there are no steps"), "messages", "tokens")
 
 
-def _reason(step: Step) -> Ink:
+def way(step: Step) -> str:
+    """From where to where."""
+    return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
+
+
+def reason_of(step: Step) -> Ink:
+    """What kind of step it is, unless that is plain, and why it went so."""
     said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
     match step.kind:
         case StepKind.REWOUND:
@@ -177,8 +188,9 @@ def _reason(step: Step) -> Ink:
             said = f"forked from agent {facts['agent']} at version {facts['version']}"
         case StepKind.MIGRATED:
             said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
-    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said else Tone.QUIET
-    return Ink(visible(": ".join(filter(None, [said, step.reason]))), tone)
+    why = why_of(step)
+    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said or why else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [said, why]))), tone)
 
 
 def status_ink(status: Status) -> Ink:

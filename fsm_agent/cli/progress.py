@@ -78,4 +78,5 @@ def _said(head: Head | None) -> str:
     if head.attempts:
         pause = (head.retry_ms or 0) / 1_000 - time()
         parts.append(f"attempt {head.attempts + 1}" + (f" in {pause:.1f} s" if pause > 0 else ""))
+        parts += [f"after {head.problem.type}"] if head.problem else []
     return " · ".join(parts)

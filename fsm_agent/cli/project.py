@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import click
 
+from fsm_agent.data_limit import DEFAULT_LIMIT
+from fsm_agent.state import LARGEST_SIZE, ByteSize
 from fsm_agent.wording import did_you_mean, listed
 
 DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
@@ -18,7 +20,7 @@ DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 SEALING_KEYS: Final = "FSM_AGENT_KEYS"
 
 #: of ``[tool.fsm-agent]``
-KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment")
+KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")
 
 #: A file in a URL, which may hold two.
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
@@ -41,6 +43,8 @@ class Project:
     mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: the environment variables that workflows may name under ``auth``
     environment: tuple[str, ...] = ()
+    #: how much data may weigh where a workflow does not say
+    data_limit: str = DEFAULT_LIMIT.text
 
 
 def find_project(start: Path) -> Project:
@@ -73,6 +77,7 @@ def _read_project(file: Path) -> Project:
         model=section.get("model"),
         mcp=section.get("mcp", {}),
         environment=tuple(section.get("environment", ())),
+        data_limit=section.get("limits", {}).get("data", DEFAULT_LIMIT.text),
     )
 
 
@@ -112,6 +117,21 @@ def _problem_of_environment(names: Any) -> str | None:
     return None
 
 
+def _problem_of_limits(limits: Any) -> str | None:
+    how = 'limits must be a table of one size, such as {data = "10MB"}'
+    if not isinstance(limits, dict) or limits.keys() != {"data"} or not isinstance(limits["data"], str):
+        return how
+    try:
+        size = ByteSize.parse(limits["data"])
+    except ValueError as error:
+        return f"limits.data: {error}"
+    return (
+        None
+        if 0 < size.bytes <= LARGEST_SIZE.bytes
+        else f"limits.data must be more than 0B, and at most {LARGEST_SIZE}"
+    )
+
+
 def _problem_of_retention(retention: Any) -> str | None:
     from fsm_agent.retention import Retention
 
@@ -136,6 +156,7 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
     "mcp": _problem_of_servers,
     "retention": _problem_of_retention,
     "environment": _problem_of_environment,
+    "limits": _problem_of_limits,
 }
 
 

@@ -11,11 +11,15 @@ import click
 from fsm_agent import eventloop
 from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.portraits import agent_blocks, agents_table
+from fsm_agent.cli.problems import error_json
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
 from fsm_agent.driver import run
 from fsm_agent.errors import Refused
+from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
 from fsm_agent.workflow import Workflow
@@ -38,6 +42,10 @@ class Session:
         """Await a call of the runner while the live line shows how it goes."""
         with self.progress:
             return await call
+
+    async def whole_id(self, part: str) -> str:
+        """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+        return await whole_id(self.runner.store, part)
 
     async def definition(self, agent_id: str) -> Workflow:
         """The workflow to which an agent is pinned."""
@@ -82,7 +90,7 @@ def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> in
 
 def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]) -> int:
     """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
-    refusals: list[str] = []
+    refusals: list[Refused] = []
 
     async def each(session: Session) -> list[Agent]:
         done: list[Agent] = []
@@ -90,13 +98,16 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
             try:
                 done.append(await work(session, agent_id))
             except Refused as refusal:
-                refusals.append(str(refusal))
+                refusals.append(refusal)
         return done
 
     agents = finish(settings, each)
-    output.show(settings, {"agents": [agent.to_json() for agent in agents]}, lambda: [agents_table(agents)])
+    document: dict[str, Json] = {"agents": [agent.to_json() for agent in agents]}
+    if refusals:
+        document["errors"] = [error_json(refusal, str(refusal)) for refusal in refusals]
+    output.show(settings, document, lambda: [agents_table(agents)])
     for refusal in refusals:
-        output.complain(refusal)
+        output.complain(str(refusal))
     codes = [EXIT_CODES[agent.status] for agent in agents if agent.status in EXIT_CODES]
     return 1 if refusals else min(codes, default=0)
 
@@ -114,7 +125,7 @@ def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> 
             return await work(Session(settings, runner, progress))
 
     try:
-        with output.kept_clean(settings):
+        with output.kept_clean(settings), in_sentences(settings):
             return run(within())
     except KeyboardInterrupt:
         raise Interrupted(settings, progress.seen) from None

@@ -45,6 +45,9 @@ class Settings:
     given_modules: tuple[str, ...] = ()
     json: bool = False
     given_model: str | None = None
+    #: whether tables show ids whole
+    wide: bool = False
+    debug: bool = False
 
     @cached_property
     def project(self) -> Project:
@@ -129,6 +132,7 @@ class Settings:
             listen=listen,
             mcp=project.mcp,
             environment=project.environment,
+            data_limit=project.data_limit,
         )
 
     def command(self, *words: str) -> str:

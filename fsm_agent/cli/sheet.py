@@ -37,11 +37,13 @@ class Facts(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Rows under columns; ``empty`` is said where there are none."""
+    """Rows under columns; ``empty`` is said where there are none. ``names_agents`` is whether the first column holds
+    ids of agents, which may be shortened."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Ink]]
     empty: str
+    names_agents: bool = False
 
 
 class Prose(NamedTuple):

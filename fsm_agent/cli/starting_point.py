@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,7 @@ def _is_kept(source: Path, target: Path) -> bool:
 def starter_blocks(folder: Path, written: list[str], kept: list[str]) -> list[Facts]:
     """What was done, and what to type next."""
     files = [("wrote", Ink(name, Tone.GOOD)) for name in written] + [("kept", Ink(name, Tone.QUIET)) for name in kept]
-    go = [] if folder == Path() else [("", Ink(f"cd {folder}", Tone.COMMAND))]
+    go = [] if folder == Path() else [("", Ink(shlex.join(["cd", str(folder)]), Tone.COMMAND))]
     commands = ["fsm-agent check workflows", "fsm-agent run workflows/hello.yaml", "pytest"]
     blocks = [Facts("", files), Facts("next", [*go, *(("", Ink(line, Tone.COMMAND)) for line in commands)])]
     if str(folder / _PROJECT) in kept:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
+from fsm_agent.cli.parameters import AGENT_ID
 from fsm_agent.cli.portraits import short, when
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.store import look
 from fsm_agent.jsontypes import Json
-from fsm_agent.message import PRIVATE_PARTS, Message, own_thread
+from fsm_agent.message import PRIVATE_PARTS, Message, own_thread, owner_of
 from fsm_agent.step import iso, moment
 from fsm_agent.stores.base import Store
 
@@ -29,7 +31,9 @@ _STREAM: Final = "-"
 
 @click.command()
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--agent", "agent_id", metavar="ID", help="The conversation of an agent, instead of a NAME.")
+@click.option(
+    "--agent", "agent_id", type=AGENT_ID, metavar="ID", help="The conversation of an agent, instead of a NAME."
+)
 @click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="Show so many.")
 @click.option("--export", "to", metavar="FILE", help="Write all of it as chat completions do; - is stdout.")
 @click.option("--import", "source", metavar="FILE", help="Add the messages of such a file; - is stdin.")
@@ -56,7 +60,12 @@ def thread(
 
 def _show(settings: Settings, name: str, last: int) -> None:
     """One more than is wanted is read, so that it can be said whether there are earlier ones."""
-    messages = look(settings, lambda store: _thread(store, name).messages(last=last + 1))
+
+    async def read(store: Store) -> tuple[str, list[Message]]:
+        thread = await _thread(store, name)
+        return thread.name, await thread.messages(last=last + 1)
+
+    name, messages = look(settings, read)
     shown, earlier = messages[-last:], len(messages) > last
     document = {"thread": name, "messages": [_entry(message) for message in shown], "earlier": earlier}
     output.show(settings, document, lambda: [_table(shown)])
@@ -65,7 +74,12 @@ def _show(settings: Settings, name: str, last: int) -> None:
 
 
 def _export(settings: Settings, name: str | None, file: str) -> None:
-    items = look(settings, lambda store: _thread(store, name).exported())
+
+    async def read(store: Store) -> tuple[str, list[dict[str, Json]]]:
+        thread = await _thread(store, name)
+        return thread.name, await thread.exported()
+
+    name, items = look(settings, read)
     text = json.dumps(items, ensure_ascii=False, indent=2)
     if file == _STREAM:
         click.echo(text)
@@ -77,7 +91,11 @@ def _export(settings: Settings, name: str | None, file: str) -> None:
 
 def _import(settings: Settings, name: str | None, file: str) -> None:
     items = _items(file)
-    count = look(settings, lambda store: _thread(store, name).imported(items))
+
+    async def write(store: Store) -> int:
+        return await (await _thread(store, name)).imported(items)
+
+    count = look(settings, write)
     output.show(settings, {"thread": name, "imported": count}, lambda: _outcome("imported", count, name))
 
 
@@ -92,12 +110,14 @@ async def _names(store: Store) -> list[str]:
     return names
 
 
-def _thread(store: Store, name: str | None) -> Thread:
+async def _thread(store: Store, name: str | None) -> Thread:
+    """A thread by its name; that of an agent may be named by a part of its id."""
     from fsm_agent.threads import Thread
 
     if name is None:
         raise click.ClickException("which thread is meant? Give its NAME, or --agent ID")
-    return Thread(store, name)
+    owner = owner_of(name)
+    return Thread(store, own_thread(await whole_id(store, owner)) if owner else name)
 
 
 def _items(file: str) -> list[Json]:

@@ -8,7 +8,9 @@ import click
 
 from fsm_agent.agent import Agent
 from fsm_agent.cli import output
+from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.next import Next
+from fsm_agent.cli.parameters import AGENT_ID
 from fsm_agent.cli.portraits import agent_blocks, next_rows, short, still_blocks
 from fsm_agent.cli.session import Session, drive, finish
 from fsm_agent.cli.settings import Settings, text
@@ -16,9 +18,10 @@ from fsm_agent.cli.sheet import Block, Facts, Ink, Tone, visible
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.retrospect import Replayed, Rewound
+from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
-_agent = click.argument("agent_id", metavar="ID")
+_agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
 
 
 @click.command()
@@ -29,7 +32,10 @@ def replay(settings: Settings, *, agent_id: str, to: int | None) -> int:
     """Hold the history of agent ID against what the store says of it, and rebuild one version from the steps."""
     from fsm_agent import lookback
 
-    replayed = look(settings, lambda store: lookback.replay(store, agent_id, to))
+    async def read(store: Store) -> Replayed:
+        return await lookback.replay(store, await whole_id(store, agent_id), to)
+
+    replayed = look(settings, read)
     output.show(settings, replayed.to_json(), lambda: _replay_blocks(replayed, is_shown=to is not None))
     return 0 if replayed.is_verified else 1
 
@@ -43,8 +49,9 @@ def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: i
     """Bring state and data of VERSION back, as a new step of agent ID; what its actions did since stays done."""
 
     async def work(session: Session) -> tuple[Rewound, Workflow]:
-        call = session.runner.rewind(agent_id, version, by=settings.by, expect_version=expect_version)
-        return await session.follow(call), await session.definition(agent_id)
+        whole = await session.whole_id(agent_id)
+        call = session.runner.rewind(whole, version, by=settings.by, expect_version=expect_version)
+        return await session.follow(call), await session.definition(whole)
 
     rewound, workflow = finish(settings, work)
     output.show(settings, rewound.to_json(), lambda: _rewound_blocks(settings, rewound, workflow, version))
@@ -58,17 +65,22 @@ def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: i
 @click.pass_obj
 def fork(settings: Settings, *, agent_id: str, version: int | None, new_id: str | None, key: str | None) -> None:
     """Begin another agent as agent ID was at VERSION, or as it is now. Agent ID stays as it is."""
-    drive(
-        settings,
-        lambda session: session.follow(session.runner.fork(agent_id, version, id=new_id, key=key, by=settings.by)),
-    )
+
+    async def work(session: Session) -> Agent:
+        whole = await session.whole_id(agent_id)
+        return await session.follow(session.runner.fork(whole, version, id=new_id, key=key, by=settings.by))
+
+    drive(settings, work)
 
 
 def show_past(settings: Settings, agent_id: str, version: int) -> None:
     """``show --at``."""
     from fsm_agent import lookback
 
-    agent, _ = look(settings, lambda store: lookback.agent_at(store, agent_id, version))
+    async def read(store: Store) -> Agent:
+        return (await lookback.agent_at(store, await whole_id(store, agent_id), version))[0]
+
+    agent = look(settings, read)
     output.show(settings, agent.to_json(), lambda: _past_blocks(settings, agent))
 
 

@@ -132,6 +132,7 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
             "at_once": Key(Kind.COUNT, "How many children may work at once. Default: 10."),
             "on_failure": Key(Kind.ON_FAILURE, "What one failure does: fail (default), cancel_rest or continue."),
             "into": _FIELD,
+            "outcomes": Key(Kind.FIELD, "The data field for how each child fared: id, status, output, error, ..."),
             "user": Key(Kind.EXPRESSION, "Whom the children serve, in CEL; without it, the same user."),
             "emit": _EMIT,
         },

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     EXPRESSION = auto()
     ACTION = auto()
     DURATION = auto()
+    BYTE_SIZE = auto()
     DELAY = auto()
     OUTCOME = auto()
     VALUES = auto()
@@ -145,6 +146,9 @@ LIMITS: Final[Table] = {
     "tokens": Key(Kind.COUNT, "How many tokens models may read and write for an agent, in all."),
     "cost": Key(Kind.AMOUNT, "What models may cost for an agent, in US dollars, in all."),
     "wall_time": Key(Kind.DURATION, "How long an agent may work, counted from its creation, such as 2d."),
+    "data": Key(
+        Kind.BYTE_SIZE, "How much the data may weigh as JSON, such as 1MB; 10MB unless settings say otherwise."
+    ),
 }
 
 CONVERSATION: Final[Table] = {

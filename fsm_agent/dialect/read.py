@@ -27,6 +27,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.EXPRESSION: scalars.expression,
     Kind.ACTION: scalars.action,
     Kind.DURATION: scalars.duration,
+    Kind.BYTE_SIZE: scalars.byte_size,
     Kind.DELAY: scalars.delay,
     Kind.OUTCOME: scalars.word(*scalars.OUTCOMES),
     Kind.VALUES: scalars.values,

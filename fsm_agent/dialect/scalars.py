@@ -13,7 +13,7 @@ from fsm_agent.dialect.reading import Reader, Reading, described, some, subject
 from fsm_agent.finding import Path
 from fsm_agent.jsontypes import Json
 from fsm_agent.recall import Strategy
-from fsm_agent.state import Duration, MergePolicy
+from fsm_agent.state import LARGEST_SIZE, ByteSize, Duration, MergePolicy
 from fsm_agent.wording import listed, shortened
 from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
 
@@ -125,6 +125,21 @@ def action(reading: Reading, value: Json, path: Path) -> str | None:
         reading.note(Code.BAD_NAME, message, path)
         return None
     return str(value)
+
+
+def byte_size(reading: Reading, value: Json, path: Path) -> ByteSize | None:
+    if not reading.is_a(str, value, path, "a size such as 500kB or 1MB"):
+        return None
+    try:
+        read = ByteSize.parse(value if value.isascii() else "")
+    except ValueError:
+        message = f"{shortened(value)} is not a size: write an integer and B, kB, MB or GB, such as 500kB or 1MB"
+        reading.note(Code.NOT_ALLOWED, message, path)
+        return None
+    if not 0 < read.bytes <= LARGEST_SIZE.bytes:
+        reading.note(Code.NOT_ALLOWED, f"{subject(path)} must be more than 0B and at most {LARGEST_SIZE}", path)
+        return None
+    return read
 
 
 def delay(reading: Reading, value: Json, path: Path, *, at_key: bool = False) -> Duration | None:

@@ -118,6 +118,7 @@ def _whole(pattern: str) -> str:
 _NAME_LIST: Final[Schema] = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
 _TEXT: Final[Schema] = {"type": "string"}
 _WRITTEN: Final[Schema] = {"type": "string", "pattern": r"\S"}
+_BYTE_SIZE: Final[Schema] = {"type": "string", "pattern": r"^[0-9]{1,12}(B|kB|MB|GB)$"}
 _LENGTH: Final[Schema] = {"type": "string", "pattern": _DURATION}
 _POSITIVE: Final[Schema] = {"type": "integer", "minimum": 1}
 _FIELD: Final[Schema] = {"type": "string", "pattern": _whole(keys.FIELD)}
@@ -136,6 +137,7 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.EXPRESSION: _WRITTEN,
     Kind.ACTION: {"anyOf": [{"enum": list(BUILT_INS)}, {"type": "string", "pattern": _whole(keys.ACTION)}]},
     Kind.DURATION: _LENGTH,
+    Kind.BYTE_SIZE: _BYTE_SIZE,
     Kind.DELAY: _LENGTH,
     Kind.OUTCOME: {"enum": list(scalars.OUTCOMES)},
     Kind.VALUES: _mapping(keys.FIELD, {}),

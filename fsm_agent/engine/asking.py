@@ -8,7 +8,7 @@ from fsm_agent.agent import Head, Status
 from fsm_agent.data import Data, View, changes
 from fsm_agent.delta import step_weight
 from fsm_agent.engine.effects import Asks
-from fsm_agent.engine.live import Live, Proposal, check_limits, told
+from fsm_agent.engine.live import Live, Proposal, admit, check_limits, require_room, told
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.jsontypes import Json
 from fsm_agent.question import Asked
@@ -24,7 +24,7 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
         if event not in program.workflow.events or event not in sendable:
             raise IllegalEvent(event, head.state, sendable, why=" as an answer to what its action asks")
     delta, view = changes(data), View(data)
-    program.data_rules.check(delta, view)
+    admit(live, delta, view)
     step = Step(
         version=head.version + 1,
         kind=StepKind.ASKED,
@@ -37,6 +37,7 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
         duration_ms=reply.duration_ms,
     )
     moved = waits(head, step)._replace(unfolded=head.unfolded + step_weight(delta))
+    require_room(program, moved)
     check_limits(live, moved)
     return Proposal(told(program, moved, view), step)
 
@@ -51,6 +52,7 @@ def waits(head: Head, step: Step) -> Head:
         activation=0,
         attempts=0,
         retry_ms=None,
+        problem=None,
         asked=Asked(facts["prompt"], tuple(facts["to"]), tuple(facts["events"]), step.version),
         is_exempt=False,
     )

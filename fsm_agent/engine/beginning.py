@@ -80,7 +80,7 @@ def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Deliv
         return None
     agent_id, used_for = found
     if used_for != what:
-        raise KeyReuse(key, "definition, event, payload or data")
+        raise KeyReuse(key, "definition, event, payload, data or user")
     live, _ = yield from open_agent(desk, agent_id)
     return Delivered(live, "duplicate")
 

@@ -92,7 +92,7 @@ def _settled_with_kin(live: Live) -> Flow:
         is_told = yield Tell(head.parent)
     children, retry_ms = (0, head.retry_ms) if is_told else (head.children, live.now_ms + _TELL_AGAIN_MS)
     yield RecordAttempt(head.id, head.epoch, head.attempts, retry_ms, children)
-    live.head = head._replace(children=children, retry_ms=retry_ms)
+    live.head = head.tried(head.attempts, retry_ms, children)
     live.is_idle = not is_told
 
 

@@ -8,11 +8,12 @@ reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from fsm_agent.agent import Head, Parent, Problem
+from fsm_agent.agent import Head, Parent
 from fsm_agent.data import Data
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.notes import Notes
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Creation
 from fsm_agent.step import Event
 
@@ -116,6 +117,8 @@ class RecordAttempt(NamedTuple):
     retry_ms: int | None
     #: what is to be settled with parent and children, 0 for nothing; ``None`` leaves it as it is
     children: int | None = None
+    #: why the last attempt failed; ``None`` leaves it as it is, unless all is forgiven
+    problem: Problem | None = None
 
 
 class IsAlive(NamedTuple):
@@ -234,6 +237,8 @@ class Failed(NamedTuple):
     is_timeout: bool = False
     #: not to be tried again before this has passed, whatever is declared
     retry_after_ms: int = 0
+    #: ``file:line`` of the user's code, if it is known
+    place: str = ""
 
 
 class Asks(NamedTuple):

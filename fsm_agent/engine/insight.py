@@ -159,10 +159,10 @@ class Insight:
     def _spoilt(self, event: Event, move: Move) -> str | None:
         """Why the data would be wrong after a move."""
         program, view = self._live.program, View(self._data)
-        written = program.changes(move, event, view, self._live.head.visits)
-        delta = Delta(written.assign, append={name: [item] for name, item in written.append.items()})
-        lists = {name: [*(view[name] or ()), item] for name, item in written.append.items()}
         try:
+            written = program.changes(move, event, view, self._live.head.visits)
+            delta = Delta(written.assign, append={name: [item] for name, item in written.append.items()})
+            lists = {name: [*(view[name] or ()), item] for name, item in written.append.items()}
             program.data_rules.check(delta, {**view, **written.assign, **lists})
         except DataInvalid as error:
             return f"event {event.name!r} is refused with this payload: {error}"

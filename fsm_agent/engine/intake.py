@@ -6,13 +6,14 @@ A refused event leaves nothing behind: no row, no key. What is acknowledged is i
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from fsm_agent.agent import ENDED, Delivery, Status
 from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.engine.answering import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
-from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive
+from fsm_agent.engine.effects import Effect, Enqueue, Interrupt, IsAlive, RecordAttempt
 from fsm_agent.engine.live import Live, Proposal, cancel, park, take
 from fsm_agent.engine.meanwhile import Meanwhile, annotated, look_back, reconciled
 from fsm_agent.engine.reporting import problem_of
@@ -21,6 +22,7 @@ from fsm_agent.engine.session import (
     Flow,
     claim,
     fingerprint_of,
+    give_up_orphan,
     open_agent,
     patiently,
     used_alike,
@@ -66,6 +68,8 @@ def _leave_note(desk: Desk, agent_id: str, event: Event) -> Flow:
     noted = checked(live, event)
     yield Enqueue(agent_id, None, noted, fingerprint_of(event))
     live, _ = yield from open_agent(desk, agent_id)
+    if live.head.queued and live.head.is_paused:
+        yield from _wake_when_free(live)
     return (yield from _drive_on(desk, live, "queued")) if live.head.queued else Delivered(live, "queued")
 
 
@@ -73,6 +77,8 @@ def _deliver(desk: Desk, agent_id: str, said: Event | Answer, expect_version: in
     live, outcome = yield from open_agent(desk, agent_id, said.key)
     if outcome is not None:
         return _repeated(live, said, outcome)
+    if live.head.is_paused:
+        yield from give_up_orphan(live)
     has_moved = yield from _catch_up(desk, live)
     try:
         yield from refuse_closed(live, said)
@@ -145,9 +151,19 @@ def _apply(
     kind = proposal.step.kind
     if live.head.is_at_work and not is_idle and kind is StepKind.EVENT and _is_internal(live, proposal):
         yield Enqueue(live.head.id, live.head.version, event, what)
+        if live.head.is_paused:
+            yield from _wake_when_free(live)
         return "queued"
     yield from _break_in(desk, live, proposal, key=event.key, fingerprint=what)
     return "queued" if kind is StepKind.PARKED else "applied"
+
+
+def _wake_when_free(live: Live) -> Flow:
+    """Let somebody look at the queue as soon as nobody holds the agent: whoever holds it may have died, or have looked
+    for the last time. Who takes it over meanwhile looks as well."""
+    with suppress(Conflict):
+        yield RecordAttempt(live.head.id, live.head.epoch, 0, live.now_ms)
+        live.head = live.head._replace(retry_ms=live.now_ms)
 
 
 def _is_internal(live: Live, proposal: Proposal) -> bool:
@@ -223,6 +239,7 @@ def _resume(desk: Desk, agent_id: str) -> Flow:
     wake_ms = live.head.wake_ms
     is_due = live.head.status is Status.RUNNING or (wake_ms is not None and wake_ms <= live.now_ms)
     if not is_due and not is_stranded(live):
+        yield from give_up_orphan(live)
         return Delivered(live, None)
     yield from claim(desk, live)
     return Delivered(live, None, (yield from drive(desk, live)))

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import RUNNING, WAITING, ArmedTimer, Head, Status
 from fsm_agent.data import Data, View, changes
+from fsm_agent.data_limit import UNWEIGHED
 from fsm_agent.decision import Changes, Move, Scene
 from fsm_agent.delta import Folded, step_weight
 from fsm_agent.draft import ListDraft
@@ -15,6 +16,7 @@ from fsm_agent.engine.questions import kept_or_renewed
 from fsm_agent.errors import DataInvalid, LimitExceeded
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.problem import Problem
 from fsm_agent.record import Said
 from fsm_agent.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 from fsm_agent.tuples import from_fields
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 class Live:
     """One agent between two steps. ``now_ms`` is the last time the engine was told."""
 
-    __slots__ = ("folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
+    __slots__ = ("data_bytes", "folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
 
     def __init__(self, program: Program, head: Head, folded: Folded, now_ms: int, queue: Iterable[Queued] = ()) -> None:
         self.program = program
@@ -39,6 +41,8 @@ class Live:
         self.queue = deque(queue)
         #: the lease that this process holds under ``head.epoch``, if it does
         self.lease: Lease | None = None
+        #: what the data weigh at most
+        self.data_bytes = UNWEIGHED
         #: nothing is to be done here before some time has passed
         self.is_idle = False
 
@@ -88,7 +92,7 @@ def take(
         _write(data, written)
     delta = changes(data)
     if delta is not EMPTY_DELTA:
-        program.data_rules.check(delta, view)
+        admit(live, delta, view)
     unfolded = head.unfolded + step_weight(delta)
     asks_anew = False
     if not move.entered:
@@ -98,6 +102,8 @@ def take(
             asks_anew = moved.asked is not head.asked
     else:
         moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
+    if moved.asked is not None or moved.output is not None:
+        require_room(program, moved)
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(live, moved)
     if program.has_progress:
@@ -106,6 +112,25 @@ def take(
     place = (moved.version, kind, name, payload, head.state, moved.state, live.now_ms)
     step = from_fields(Step, (*place, delta, by, duration_ms, None, len(move.entered), 0, NO_USAGE, asks_anew))
     return from_fields(Proposal, (moved, step, (), None))
+
+
+def admit(live: Live, delta: Delta, view: Mapping[str, Json]) -> None:
+    """Judge what a step changes in the data; ``view`` is the data with it. Raises ``DataInvalid``.
+
+    That ``live`` knows its weight with the change is right also if the step comes to nothing: it is what it weighs at
+    most."""
+    program = live.program
+    live.data_bytes = program.data_limit.admitted(live.data_bytes, delta, live.folded.values, view)
+    program.data_rules.check(delta, view)
+
+
+def require_room(program: Program, moved: Head) -> None:
+    """Raises ``DataTooLarge`` if what a head keeps besides the data is too heavy. A history is told again without this:
+    the settings may have said something else then."""
+    if moved.asked is not None:
+        program.data_limit.require_of("the question", moved.asked.prompt)
+    if moved.output:
+        program.data_limit.require(moved.output)
 
 
 def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
@@ -141,7 +166,7 @@ def stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool =
         is_exempt=False,
         unfolded=unfolded,
     )
-    return head._replace(status=Status.WAITING, activation=0, attempts=0, retry_ms=None) if is_done else head
+    return head._replace(status=WAITING, activation=0, attempts=0, retry_ms=None, problem=None) if is_done else head
 
 
 def enter(
@@ -178,7 +203,7 @@ def _rearmed(live: Live, move: Move, fired: ArmedTimer | None) -> tuple[ArmedTim
 
 def _why_failed(event: Event) -> Problem | None:
     if event.name in ("error", "timeout"):
-        return Problem(event.payload["type"], event.payload["message"])
+        return Problem(event.payload["type"], event.payload["message"], place=event.payload.get("place", ""))
     return None
 
 

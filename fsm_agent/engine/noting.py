@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.agent import Head, Problem
+from fsm_agent.agent import Head
 from fsm_agent.data import changes
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.merging import Unmergeable, merged
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import own_thread
 from fsm_agent.notes import Notes
+from fsm_agent.problem import Problem
 from fsm_agent.record import Said
 from fsm_agent.step import Delta, Step
 from fsm_agent.usage import NO_USAGE
@@ -53,6 +54,7 @@ def remembered(live: Live, notes: Notes) -> UserRecord | None:
         return None
     live.program.user_rules.check(delta, notes.user.plain())
     record = notes.record
+    live.program.data_limit.require({f"user.{name}": value for name, value in notes.user.plain().items()})
     return record._replace(version=record.version + 1, values=_changed(notes, delta), updated_ms=live.now_ms)
 
 

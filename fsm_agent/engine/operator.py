@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from fsm_agent.agent import ENDED, Problem, Status
+from fsm_agent.agent import ENDED, Status
 from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.engine.drive import drive
@@ -16,6 +16,7 @@ from fsm_agent.engine.live import Live, Proposal, cancel, take, unpark
 from fsm_agent.engine.meanwhile import insist
 from fsm_agent.engine.session import Desk, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
+from fsm_agent.problem import Problem
 from fsm_agent.step import Event, StepKind
 
 

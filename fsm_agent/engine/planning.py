@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from fsm_agent.agent import ENDED
 from fsm_agent.delta import step_weight
 from fsm_agent.engine.fitting import Gaps, fit_data, fit_state
-from fsm_agent.engine.live import Live, Proposal
+from fsm_agent.engine.live import Live, Proposal, require_room
 from fsm_agent.engine.route import Route, Stranding
 from fsm_agent.engine.transfer import Transfer, places_of
 from fsm_agent.errors import DataInvalid, ExpressionFailed
@@ -105,6 +105,7 @@ def _moving(transfer: Transfer, route: Route, live: Live, event: Event) -> Plan:
     head, delta = live.head, _difference(live.folded.values, transfer.values)
     try:
         moved = transfer.head._replace(unfolded=head.unfolded + step_weight(delta))
+        require_room(route.program, moved)
     except (ExpressionFailed, DataInvalid) as error:
         raise Stranding(f"state `{transfer.leaf.path}` cannot be entered: {error}") from None
     step = Step(

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.data import data_type
+from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, HAS_CHILDREN, PAUSING
-from fsm_agent.errors import DataInvalid, ExpressionFailed
+from fsm_agent.errors import DataInvalid, DataTooLarge, ExpressionFailed
 from fsm_agent.guards import Guards
 from fsm_agent.jsontypes import Json
 from fsm_agent.machine import Machine
@@ -43,8 +44,10 @@ class Program:
         signature: Callable[[str], Signature | None] = lambda _: None,
         model: Callable[[Mapping[str, Json]], None] | None = None,
         model_note: str | None = None,
+        data_limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
-        """``model_note`` says, where the class of the data has changed since, that the stored schema judges alone."""
+        """``model_note`` says, where the class of the data has changed since, that the stored schema judges alone;
+        ``data_limit`` holds where the workflow declares none."""
         self.workflow = workflow
         self.model_note = model_note
         self.signature = signature
@@ -52,11 +55,12 @@ class Program:
         self.machine = Machine(workflow)
         self.guards: Guards = self.machine.guards
         self.data_type = data_type(workflow.data)
-        self.data_rules = DataRules(workflow.data, model=model, note=model_note)
-        self.user_rules = DataRules(workflow.user)
-        self.payload_rules = PayloadRules(workflow)
-        self.has_progress = workflow.progress != NO_PROGRESS
         limits = workflow.limits
+        self.data_limit = DataLimit.of(limits.data) if limits.data else data_limit
+        self.data_rules = DataRules(workflow.data, model=model, note=model_note, limit=self.data_limit)
+        self.user_rules = DataRules(workflow.user)
+        self.payload_rules = PayloadRules(workflow, self.data_limit)
+        self.has_progress = workflow.progress != NO_PROGRESS
         self.is_limited = limits.steps is not None or limits.wall_time is not None or bool(limits.visits)
         #: whether agents of it may start others as part of their work
         self.has_families = any(state.do == HAS_CHILDREN for state in workflow.by_path.values())
@@ -100,12 +104,15 @@ class Program:
 
     def changes(self, move: Move, event: Event, data: Mapping[str, Json], visits: Mapping[str, int]) -> Changes:
         """The values a transition writes; all see the same data."""
-        transition = move.transition
-        scene = Scene(data, event, visits)
+        transition, scene = move.transition, Scene(data, event, visits)
         return Changes(
-            {field: self._value(value, event.name, scene) for field, value in transition.assign.items()},
-            {field: self._value(value, event.name, scene) for field, value in transition.append.items()},
+            {field: self._result(field, value, event.name, scene) for field, value in transition.assign.items()},
+            {field: self._result(field, value, event.name, scene) for field, value in transition.append.items()},
         )
+
+    def _result(self, name: str, value: Json, event: str | None, scene: Scene) -> Json:
+        """What is kept as ``name``; raises ``DataTooLarge`` before anything is made of it."""
+        return self.data_limit.require_of(name, self._value(value, event, scene))
 
     def _value(self, value: Json, event: str | None, scene: Scene) -> Json:
         """A string is CEL, anything else is itself."""
@@ -123,7 +130,9 @@ class Program:
         if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
             return written
-        return self.entry_values(state.with_, scene) if state.with_ else {}
+        arguments = self.entry_values(state.with_, scene) if state.with_ else {}
+        self.data_limit.require(arguments)
+        return arguments
 
     def has_children(self, state: str) -> bool:
         """Whether child agents do the work of a state."""
@@ -165,10 +174,10 @@ class Program:
         )
 
     def _told(self, text: str | None, scene: Scene) -> Json:
-        """A value for people to look at: where it cannot be computed there is none."""
+        """A value for people to look at: where it cannot be computed, or be kept, there is none."""
         try:
-            return self._value(text, None, scene)
-        except ExpressionFailed:
+            return DEFAULT_LIMIT.require_of("progress", self._value(text, None, scene))
+        except (ExpressionFailed, DataTooLarge):
             return None
 
     def asked(self, state: State, scene: Scene, version: int) -> Asked | None:

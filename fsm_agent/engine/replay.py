@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, assert_never
 
-from fsm_agent.agent import ArmedTimer, Head, Problem
+from fsm_agent.agent import ArmedTimer, Head
 from fsm_agent.decision import Move, Taken, timer_event
 from fsm_agent.delta import Folded, own
 from fsm_agent.engine.asking import waits
@@ -31,6 +31,7 @@ from fsm_agent.engine.restoring import restored
 from fsm_agent.engine.session import started
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.jsontypes import Json
+from fsm_agent.problem import why_parked
 from fsm_agent.record import Origin
 from fsm_agent.state import Transition
 from fsm_agent.step import Delta, Event, Step, StepKind
@@ -103,8 +104,7 @@ class Retelling:
             case StepKind.REFUSED:
                 return stay(live, fired, unfolded=0)
             case StepKind.PARKED:
-                kind, _, message = (step.reason or "").partition(": ")
-                return park(live, event, Problem(kind, message)).head
+                return park(live, event, why_parked(step)).head
             case StepKind.CANCELLED:
                 return cancel(live, event).head
             case StepKind.ASKED:

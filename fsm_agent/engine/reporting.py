@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import Problem
 from fsm_agent.decision import Taken
+from fsm_agent.engine.effects import Failed
 from fsm_agent.engine.live import Live, Proposal, park, take
 from fsm_agent.errors import Refused
+from fsm_agent.problem import Problem
 from fsm_agent.step import Event
 
 _LONGEST_MESSAGE: Final = 2_000
@@ -17,17 +18,19 @@ def problem_of(error: Refused) -> Problem:
     return Problem(type(error).__name__, str(error)[:_LONGEST_MESSAGE])
 
 
+def problem_of_attempt(failed: Failed) -> Problem:
+    return Problem(failed.types[0], failed.message[:_LONGEST_MESSAGE], place=failed.place)
+
+
 def report(live: Live, problem: Problem, *, event: str = "error", duration_ms: int) -> Proposal:
     """The step of ``error`` or ``timeout``; what nothing handles parks the agent."""
-    happened = Event(
-        event,
-        {
-            "type": problem.type,
-            "message": problem.message[:_LONGEST_MESSAGE],
-            "attempt": live.head.attempts + 1,
-            "state": live.head.state,
-        },
-    )
+    facts = {
+        "type": problem.type,
+        "message": problem.message[:_LONGEST_MESSAGE],
+        "attempt": live.head.attempts + 1,
+        "state": live.head.state,
+    }
+    happened = Event(event, {**facts, "place": problem.place} if problem.place else facts)
     try:
         decision = live.program.decide(live.head.state, happened, live.scene(happened))
         if isinstance(decision, Taken):

@@ -11,12 +11,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.agent import ENDED, ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import ENDED, ArmedTimer, Head, Status
 from fsm_agent.decision import Scene
 from fsm_agent.delta import own
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Span, Talk
+from fsm_agent.problem import Problem
 from fsm_agent.question import Asked
 from fsm_agent.state import State, compact
 from fsm_agent.step import Delta, Step, StepKind
@@ -33,7 +34,7 @@ def parts_of(then: Head) -> dict[str, Json]:
         status=str(_at_rest(then)),
         visits=dict(then.visits),
         timers=[[timer.state, timer.label] for timer in then.timers],
-        error=failure and {"type": failure.type, "message": failure.message},
+        error=failure and failure.to_json(),
         talk=[list(span) for span in then.talk.spans(then.id)],
         asked=_question(then),
     )
@@ -109,4 +110,4 @@ def _problem(step: Step, status: Status) -> Problem | None:
         begins = f"`unpark --retry` begins the work of state {step.target!r}"
         return Problem(_PROBLEMS[step.kind], f"{back} version {step.payload['version']}, and {begins}")
     error = step.payload.get("error")
-    return Problem(error["type"], error["message"]) if error else None
+    return Problem(error["type"], error["message"], place=error.get("place", "")) if error else None

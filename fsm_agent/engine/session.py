@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from fsm_agent.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.effect import Settlement
-from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now
+from fsm_agent.engine.effects import Claim, Effect, Interrupt, IsAlive, Load, Now, Release
 from fsm_agent.engine.live import Live, Proposal
 from fsm_agent.engine.questions import numbered
 from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
@@ -152,6 +152,15 @@ def claim(desk: Desk, live: Live) -> Flow:
     epoch: int = yield Claim(live.head, taken)
     live.head, live.lease = live.head._replace(epoch=epoch), taken
     yield Interrupt(live.head.id, epoch)  # what goes on here under a lease that ran out
+
+
+def give_up_orphan(live: Live) -> Flow:
+    """Give up a lease that was left behind: it has run out, or its holder has died."""
+    lease = live.head.lease
+    if lease is None or (lease_runs(lease, live.now_ms) and (yield IsAlive(lease.holder)) is not False):
+        return
+    yield Release(live.head.id, live.head.epoch)
+    live.head = live.head._replace(lease=None)
 
 
 def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:

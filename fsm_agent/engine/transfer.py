@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Head, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Status
 from fsm_agent.decision import Scene
 from fsm_agent.engine.program import Program
 from fsm_agent.jsontypes import Json
+from fsm_agent.problem import Problem
 from fsm_agent.question import Asked
 from fsm_agent.state import State
 from fsm_agent.workflow import Workflow, lineage
@@ -101,7 +102,8 @@ class Transfer:
         is_parked = moved.status is Status.PARKED
         if leaf.do is None:
             status = Status.PARKED if is_parked else Status.WAITING
-            return moved._replace(status=status, activation=0, attempts=0, retry_ms=None)
+            problem = moved.problem if is_parked else None
+            return moved._replace(status=status, activation=0, attempts=0, retry_ms=None, problem=problem)
         if _work(before) == _work(leaf):
             return moved
         keeps = is_parked and moved.problem is not None and moved.problem.type != ACTION_CHANGED

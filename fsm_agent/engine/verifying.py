@@ -176,10 +176,10 @@ def _way(step: Step) -> str:
 
 
 def _comparable(head: Head, name: str) -> Any:
-    """A part of a head; of a problem what is asked of it was the history's to tell."""
+    """A part of a head; of a problem what the history can tell: not why an attempt failed that is made again."""
     part = getattr(head, name)
     if name == "problem" and part is not None:
-        return part.type, part.message
+        return None if head.status is Status.RUNNING else (part.type, part.message)
     return dict(part) if isinstance(part, Mapping) else part
 
 

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from fsm_agent.agent import Problem
 from fsm_agent.data import Data, View
 from fsm_agent.decision import GuardsRefuse, Scene, Taken
 from fsm_agent.engine.asking import asked
@@ -33,7 +32,7 @@ from fsm_agent.engine.effects import (
 from fsm_agent.engine.insight import Insight
 from fsm_agent.engine.live import Live, Proposal, park, take
 from fsm_agent.engine.noting import noted, reconcile, spent
-from fsm_agent.engine.reporting import problem_of, report
+from fsm_agent.engine.reporting import problem_of, problem_of_attempt, report
 from fsm_agent.engine.session import Desk, Flow, write
 from fsm_agent.errors import (
     DataInvalid,
@@ -45,6 +44,7 @@ from fsm_agent.errors import (
     UserConflict,
 )
 from fsm_agent.notes import Notes
+from fsm_agent.problem import Problem
 from fsm_agent.record import Record
 from fsm_agent.state import Retry, State
 from fsm_agent.step import Event, Step, StepKind
@@ -156,7 +156,8 @@ def concluded(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) ->
         case Missing():
             yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
         case Doubtful():
-            yield from write(desk, live, spent(park(live, Event("error"), reply.problem), notes))
+            unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
+            yield from write(desk, live, spent(park(live, unclear, reply.problem), notes))
         case Paused(until_ms):
             yield from _paused(live, until_ms)
         case Overdue():
@@ -167,7 +168,7 @@ def _paused(live: Live, until_ms: int) -> Flow:
     """The action goes on then, in whatever process; attempts that failed before are forgiven."""
     head = live.head
     yield RecordAttempt(head.id, head.epoch, 0, until_ms)
-    live.head, live.is_idle = head._replace(attempts=0, retry_ms=until_ms), True
+    live.head, live.is_idle = head.tried(0, until_ms), True
     record: Record = yield Load(head.id)  # what arrived meanwhile need not wait any longer
     live.queue = deque(record.queue)
 
@@ -234,13 +235,12 @@ def _emittable(live: Live) -> list[str]:
 def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
     head, retry = live.head, live.program.state(live.head.state).retry
-    failures = head.attempts + 1
+    failures, problem = head.attempts + 1, problem_of_attempt(reply._replace(message=_explained(live.program, reply)))
     if retry and failures < retry.attempts and _is_covered(retry, reply):
         retry_ms = live.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
-        yield RecordAttempt(head.id, head.epoch, failures, retry_ms)
-        live.head = head._replace(attempts=failures, retry_ms=retry_ms)
+        yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
+        live.head = head.tried(failures, retry_ms, problem=problem)
         return
-    problem = Problem(reply.types[0], _explained(live.program, reply))
     event = "timeout" if reply.is_timeout else "error"
     reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
     yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)

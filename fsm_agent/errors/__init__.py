@@ -9,6 +9,7 @@ FsmAgentError
 │   ├── GuardsRefused          it has, and every guard said no
 │   ├── PayloadInvalid         the payload breaks the event's schema
 │   ├── DataInvalid            the data would break the workflow's schema
+│   │   └── DataTooLarge       the data would weigh more than is allowed
 │   ├── ExpressionFailed       a CEL expression failed on these values
 │   ├── NotAddressee           the question is for somebody else
 │   ├── NotAsked               there is no question to answer
@@ -20,6 +21,7 @@ FsmAgentError
 │   ├── Conflict               somebody else was first
 │   ├── UserConflict           somebody else was first to change what is remembered of a user
 │   ├── LeaseHeld              somebody else drives the agent now
+│   ├── AgentAmbiguous         a part of an id that several agents have
 │   ├── AgentErased            it served somebody who is forgotten
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
@@ -66,6 +68,7 @@ Each message is one sentence that says what happened, where, and what is allowed
 """
 
 from fsm_agent.errors.agents import (
+    AgentAmbiguous,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -81,6 +84,7 @@ from fsm_agent.errors.agents import (
 from fsm_agent.errors.events import (
     AnswerUnclear,
     DataInvalid,
+    DataTooLarge,
     ExpressionFailed,
     GuardsRefused,
     IllegalEvent,
@@ -136,6 +140,7 @@ from fsm_agent.errors.work import (
 __all__ = [
     "ActionError",
     "ActionMissing",
+    "AgentAmbiguous",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",
@@ -146,6 +151,7 @@ __all__ = [
     "Conflict",
     "DataInvalid",
     "DataModelMissing",
+    "DataTooLarge",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",

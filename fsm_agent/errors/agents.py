@@ -74,6 +74,17 @@ class AgentNotFound(Refused):
         super().__init__(f"no agent {shortened(agent_id)} {where}; `fsm-agent list` shows those there are")
 
 
+class AgentAmbiguous(Refused):
+    """A part of an id that several agents have; ``candidates`` are those, or the first of them."""
+
+    def __init__(self, text: str, candidates: Sequence[str], *, are_all: bool = True) -> None:
+        self.candidates = tuple(candidates)
+        more = "" if are_all else " and others"
+        super().__init__(
+            f"several agents have an id that begins or ends with {text!r}: {listed(candidates)}{more}; write more of it"
+        )
+
+
 class IdInvalid(Refused):
     def __init__(self, text: str) -> None:
         super().__init__(

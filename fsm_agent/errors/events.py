@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from fsm_agent.errors.roots import Refused
-from fsm_agent.wording import did_you_mean, listed, shortened
+from fsm_agent.wording import byte_count, did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
     from fsm_agent.question import Asked
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 class UnknownEvent(Refused):
     def __init__(self, event: str, known: Collection[str]) -> None:
+        self.event, self.allowed = event, tuple(known)
         super().__init__(f"unknown event {event!r}{did_you_mean(event, known)}; this workflow has {listed(known)}")
 
 
@@ -35,13 +36,23 @@ class GuardsRefused(Refused):
 
 class PayloadInvalid(Refused):
     def __init__(self, event: str, problems: Iterable[str]) -> None:
-        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(problems)}")
+        self.event, self.problems = event, tuple(problems)
+        super().__init__(f"the payload of event {event!r} is wrong: {'; '.join(self.problems)}")
 
 
 class DataInvalid(Refused):
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__(f"the data is wrong: {'; '.join(self.problems)}")
+
+
+class DataTooLarge(DataInvalid):
+    """``field`` is the heaviest of what was written. The figures are bytes of JSON; ``limit`` is as it was written."""
+
+    def __init__(self, field: str, weight: int, whole: int, limit: str) -> None:
+        self.field, self.weight = field, weight
+        sum_ = "" if whole == weight else f" of {byte_count(whole)} in all"
+        super().__init__([f"{field} would weigh {byte_count(weight)}{sum_}, and {limit} are allowed (limits.data)"])
 
 
 class ExpressionFailed(Refused):
@@ -103,7 +114,8 @@ def _asked_now(now: Asked | None, state: str, status: str) -> str:
 
 class AnswerUnclear(Refused):
     def __init__(self, agent_id: str, state: str, events: Iterable[str]) -> None:
-        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(events)}: say which")
+        self.allowed = tuple(events)
+        super().__init__(f"agent {agent_id!r} asks in state {state!r} for one of {listed(self.allowed)}: say which")
 
 
 class LimitExceeded(Refused):

@@ -5,9 +5,7 @@ Nothing that a provider says is shown before all that looks like a key is taken 
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from pydantic_ai.exceptions import (
@@ -34,16 +32,9 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
 )
+from fsm_agent.masking import without_likely_secrets
 from fsm_agent.models.names import key_variables
 from fsm_agent.wording import shortened
-
-_SECRET_NAME: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
-_SHORTEST_SECRET: Final = 6
-_LOOKS_SECRET: Final = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf|AIza|ghp)[-_*][\w*.-]{4,}|\bAIza[\w-]{8,}|\b(?i:bearer|basic)\s+[\w+/=.~*-]{6,}"
-    r"|(?i:(?<=//)[^/@\s]+(?=@))|(?i:(?<=key=)|(?<=key: )|(?<=provided: ))[^\s\"',}]+"
-)
-_HIDDEN: Final = "***"
 
 
 def translated(error: Exception, model: str) -> FsmAgentError:
@@ -108,21 +99,8 @@ def _said(error: ModelAPIError) -> str:
     if isinstance(body, Mapping):
         inner = body.get("error", body)
         body = inner.get("message", inner) if isinstance(inner, Mapping) else inner
-    said = without_secrets(str(body if body is not None else error.message)).strip().rstrip(".")
+    said = without_likely_secrets(str(body if body is not None else error.message)).strip().rstrip(".")
     return shortened(said or "no reason", 200)
-
-
-def without_secrets(text: str) -> str:
-    """``text`` without what is a key, or looks like one."""
-    for secret in _secrets():
-        text = text.replace(secret, _HIDDEN)
-    return _LOOKS_SECRET.sub(_HIDDEN, text)
-
-
-def _secrets() -> Iterator[str]:
-    for name, value in os.environ.items():
-        if _SECRET_NAME.search(name) and len(value) >= _SHORTEST_SECRET:
-            yield value
 
 
 _Meaning: TypeAlias = Callable[[Any, str], ModelError]
@@ -140,5 +118,5 @@ _MEANINGS: Final[Sequence[tuple[type[Exception], _Meaning]]] = (
     (ModelAPIError, _of_a_provider),
     (ContentFilterError, lambda _, model: ModelRefused(model, "a content filter does not let the answer through")),
     (AgentRunError, lambda _, model: ModelReplyInvalid(model, "what its provider sent is no answer")),
-    (UserError, lambda error, model: ModelRefused(model, without_secrets(error.message.rstrip(".")))),
+    (UserError, lambda error, model: ModelRefused(model, without_likely_secrets(error.message.rstrip(".")))),
 )

@@ -160,7 +160,13 @@ def graph_of(workflow: Workflow) -> Graph:
 
 def _remarks(workflow: Workflow) -> Iterator[str]:
     limits = workflow.limits
-    bounds = {" steps": limits.steps, " tokens": limits.tokens, " USD": limits.cost, "": limits.wall_time}
+    bounds = {
+        " steps": limits.steps,
+        " tokens": limits.tokens,
+        " USD": limits.cost,
+        "": limits.wall_time,
+        " of data": limits.data,
+    }
     told = [
         f"{bound:g}{unit}" if isinstance(bound, float) else f"{bound}{unit}" for unit, bound in bounds.items() if bound
     ]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
 
 from fsm_agent.errors import RenderFailed
@@ -13,6 +18,7 @@ ImageFormat: TypeAlias = Literal["svg", "png", "pdf"]
 
 #: Graphviz draws at 96 dots per inch, which is blurred on most screens.
 _PNG_DPI: Final = 144
+_STDERR: Final = 2
 _SVG_TAG: Final = re.compile(rb"<svg\b[^>]*>")
 
 
@@ -46,10 +52,34 @@ def _by_library(dot: str, format_name: str) -> bytes:
             "or `pip install 'fsm-agent[diagrams]'`; the formats dot and mermaid need neither"
         ) from error
     try:
-        drawn: bytes = pygraphviz.AGraph(string=dot).draw(format=format_name, prog="dot")
+        with _without_noise():
+            drawn: bytes = pygraphviz.AGraph(string=dot).draw(format=format_name, prog="dot")
     except (ValueError, OSError) as error:
         raise RenderFailed(f"pygraphviz could not draw the picture: {error}") from error
     return drawn
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Of what a C library writes to stderr meanwhile, hold back what Fontconfig says of the system's own settings: the
+    picture is drawn all the same, and nobody who draws one can help it."""
+    sys.stderr.flush()
+    try:
+        stderr = os.dup(_STDERR)
+    except OSError:  # there is none
+        yield
+        return
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), _STDERR)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, _STDERR)
+            os.close(stderr)
+            said.seek(0)
+            for line in said:
+                if not line.startswith(b"Fontconfig "):
+                    os.write(_STDERR, line)
 
 
 def _adaptive(svg: bytes) -> bytes:

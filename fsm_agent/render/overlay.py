@@ -5,13 +5,14 @@ Renderers know marks, not where they come from. An overlay of another kind is an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from fsm_agent.progress import Progress
 from fsm_agent.render.graph import graph_of
+from fsm_agent.render.renaming import named_as_now
 from fsm_agent.render.wording import ExitKind
 from fsm_agent.state import Candidates
 from fsm_agent.step import Step, StepKind
@@ -30,7 +31,7 @@ class Role(StrEnum):
 class Mark:
     """How something is marked, and when the path touched it.
 
-    ``turns`` are numbers of edges on the path, from 1: where an edge was taken, or after which a state was entered.
+    ``turns`` are versions: of the steps that took an edge, or entered a state.
     """
 
     role: Role
@@ -44,7 +45,7 @@ class Mark:
 
     @property
     def order(self) -> str:
-        """What is said of an edge, ``#2 #5``: its places on the path; of many, the outer ones."""
+        """What is said of an edge, ``#2 #5``: the versions of the steps that took it; of many, the outer ones."""
         shown = [f"#{turn}" for turn in self.turns]
         return (
             " ".join(shown)
@@ -71,34 +72,39 @@ class Overlay:
 
 
 def overlay_from_history(
-    workflow: Workflow, head_state: str, steps: Iterable[Step], *, progress: Progress | None = None
+    workflow: Workflow, head_state: str, steps: Sequence[Step], *, progress: Progress | None = None
 ) -> Overlay:
     """Where an agent is, where it was and how often, and the path that led there.
 
-    ``steps`` are the agent's history, in order. What the workflow cannot explain, such as a step under an older
-    version of it, is left out. A rewind takes no edge and enters nothing: the path stays what it was, and goes on from
-    where the agent was put. The path of a fork begins where it was forked.
+    ``steps`` are the agent's history, in order. States that a migration has renamed are called as they are now. What
+    the workflow cannot explain, such as a step that only an older version of it had, is left out. A rewind takes no
+    edge and enters nothing: the path stays what it was, and goes on from where the agent was put. The path of a fork
+    begins where it was forked.
     """
     track = _Track(workflow)
-    for step in steps:
+    for step in named_as_now(workflow, steps):
         track.follow(step)
     return replace(track.overlay(head_state), remark=str(progress or ""))
 
 
 class _Track:
-    """The path so far, and for each id where on the path it was touched."""
+    """The path so far, and for each id the versions under which it was touched."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
         self._graph = graph_of(workflow)
         self._path: list[str] = []
+        #: of the step that is followed
+        self._version = 0
         self._turns: dict[str, list[int]] = {}
 
     def follow(self, step: Step) -> None:
+        self._version = step.version
         if step.kind in (StepKind.REWOUND, StepKind.MIGRATED):
             return
         if step.kind is StepKind.CREATED:
-            self._descend(self._workflow.initial)
+            if step.target == self._workflow.leaf(self._workflow.initial).path:
+                self._descend(self._workflow.initial)
         elif step.kind is not StepKind.FORKED and (taken := _taken(self._workflow, step)) is not None:
             if taken.target is None:
                 return
@@ -139,7 +145,7 @@ class _Track:
 
     def _touch(self, identity: str | None) -> None:
         if identity is not None:
-            self._turns.setdefault(identity, []).append(len(self._path))
+            self._turns.setdefault(identity, []).append(self._version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
@@ -18,12 +18,11 @@ from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
+from fsm_agent.stores import paging
 from fsm_agent.user import UserRecord
-
-#: how many heads are read at once where all are looked through
-_PAGE: Final = 500
 
 
 class Store(ABC):
@@ -39,6 +38,11 @@ class Store(ABC):
     #: Whether an event loop must run wherever a verb is called. A store that says no has verbs that come back without
     #: one, and that call ``eventloop.reach`` before they have to wait.
     needs_loop: bool = True
+    #: Whether ``record_attempt`` takes a ``problem``. A store that was written before there was one is not given any:
+    #: then nobody can look up why an action is tried again.
+    keeps_problems: bool = False
+    #: Whether what agents say is sealed, so that it belongs into no log either.
+    is_sealed: bool = False
 
     @classmethod
     @abstractmethod
@@ -116,10 +120,19 @@ class Store(ABC):
 
     @abstractmethod
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         """Note failed attempts and the time of the next under the present activation; the version stays. With
-        ``children``, note that as well: the activation that has children who are not joined, 0 for none.
+        ``children``, note that as well: the activation that has children who are not joined, 0 for none. With
+        ``problem``, note as well why the last attempt failed; without, what is noted of that stays, and is forgiven
+        where a running agent has no failed ``attempts``. ``Head.tried`` is the head after it.
 
         Raises ``Conflict`` if the epoch is no longer this one.
         """
@@ -165,20 +178,13 @@ class Store(ABC):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
+        A store that has only ``list`` looks through all agents for it."""
+        return await paging.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
 
-        A store that has only ``list`` looks through all agents for it.
-        """
-        if len(statuses) <= 1:
-            return await self.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
-        found: list[Head] = []
-        while True:
-            page = await self.list(workflow=workflow, limit=_PAGE, after=after)
-            found += [head for head in page.heads if head.status in statuses]
-            if len(found) > limit:
-                return Page(tuple(found[:limit]), found[limit - 1].id)
-            if page.next is None:
-                return Page(tuple(found), None)
-            after = page.next
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a
+        store that need not read heads for that does it in its own way."""
+        return await paging.find_ids(self, part, limit=limit)
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

@@ -194,11 +194,11 @@ class ScriptedHands:
             except Exception as error:
                 outcome = error
             outside.close()
-        return await outside.judged(self._acted(outcome))
+        return await outside.judged(self._acted(effect, outcome))
 
-    def _acted(self, outcome: Any) -> Acted:
+    def _acted(self, effect: Act, outcome: Any) -> Acted:
         if isinstance(outcome, Exception):
-            return failure_of(outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
+            return failure_of(effect, outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
         if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import ENDED, Head
+from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.dialect import read_document
 from fsm_agent.engine.effects import Effect
 from fsm_agent.engine.verifying import TOLD
@@ -32,9 +32,16 @@ class Portrait(NamedTuple):
 
 
 def parts(head: Head) -> dict[str, Any]:
-    """The parts of a head that have versions; of a problem without the event that it holds."""
+    """The parts of a head that have versions: of a problem not the event that it holds, nor that of an attempt that is
+    made again."""
     told = {name: getattr(head, name) for name in TOLD}
-    return {**told, "visits": dict(head.visits), "problem": head.problem and (head.problem.type, head.problem.message)}
+    problem = head.problem if head.status is not Status.RUNNING else None
+    return {**told, "visits": dict(head.visits), "problem": problem and problem._replace(held=None)}
+
+
+def portrait(agent: Agent, head: Head) -> Portrait:
+    """Attempts change without a version."""
+    return Portrait(agent._replace(retry=None).to_json(), parts(head))
 
 
 class Chronicler(EffectLoop):
@@ -49,8 +56,7 @@ class Chronicler(EffectLoop):
         reply = await super().perform(effect)
         if isinstance(effect, Commit | Creation):
             head = await self._runner.store.head(effect.head.id)
-            document = (await self._runner.get(head.id)).to_json()
-            self.seen[head.id, head.version] = Portrait(document, parts(head))
+            self.seen[head.id, head.version] = portrait(await self._runner.get(head.id), head)
         return reply
 
 

@@ -9,7 +9,7 @@ from fsm_agent import Runner
 from fsm_agent.actions.registry import Actions
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry
-from fsm_agent.engine.effects import Effect, IsAlive
+from fsm_agent.engine.effects import Act, Acted, Effect, IsAlive
 from fsm_agent.engine.outside import Begin, End
 from fsm_agent.hands import Hands
 from fsm_agent.loop import EffectLoop
@@ -67,8 +67,16 @@ class Timeless(Performing):
 
     def __init__(self, store: Store, actions: Actions, clock: FakeClock, fuse: Fuse) -> None:
         super().__init__(store, actions)
-        self._clock = clock
+        self._clock, self._fuse = clock, fuse
         self._ledger = MortalLedger(store, fuse)
+
+    async def act(self, effect: Act) -> Acted:
+        """Whoever has died in an action does not go on with what the action made of that."""
+        blown = len(self._fuse.blown)
+        reply = await super().act(effect)
+        if len(self._fuse.blown) > blown:
+            raise Crash
+        return reply
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         self._clock.ms = max(self._clock.ms, until_ms)

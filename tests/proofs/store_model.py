@@ -7,11 +7,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsm_agent.agent import Head
+from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, UserConflict
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.user import UserRecord
@@ -202,10 +203,18 @@ class Space:
             agent.head = agent.head._replace(lease=None)
 
     def record_attempt(
-        self, agent_id: str, epoch: int, attempts: int, retry_ms: int | None, children: int | None
+        self,
+        agent_id: str,
+        epoch: int,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None,
+        problem: Problem | None,
     ) -> None:
         agent = self.fenced(agent_id, epoch)
         agent.head = agent.head._replace(attempts=attempts, retry_ms=retry_ms)
+        if problem is not None or (agent.head.status is Status.RUNNING and attempts == 0):
+            agent.head = agent.head._replace(problem=problem)
         if children is not None:
             agent.head = agent.head._replace(children=children)
 

@@ -172,6 +172,24 @@ MUTANTS = {
         "",
         "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
     ),
+    "a lease that was left behind is left": Mutant(
+        "engine/intake.py",
+        "        yield from give_up_orphan(live)\n        return Delivered(live, None)",
+        "        return Delivered(live, None)",
+        "tests/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
+    ),
+    "a pid means the same in every PID namespace": Mutant(
+        "processes.py",
+        "if holder.host != here.host or",
+        'if holder.host.partition("/")[0] != here.host.partition("/")[0] or',
+        "tests/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
+    ),
+    "what is no Exception breaks out of an action": Mutant(
+        "performing.py",
+        "except BaseException as error:  # of a library",
+        "except Exception as error:  # of a library",
+        "tests/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
+    ),
     "a parent does not wait for all its children": Mutant(
         "actions/builtin/children.py",
         "return not self.has_more and all(map(_is_over, self._known.values()))",

@@ -19,7 +19,7 @@ from fsm_agent.lookback import look_back
 from fsm_agent.portrait import portray
 from fsm_agent.step import Delta, Step, StepKind
 
-from .chronicle import Chronicle, Portrait, parts
+from .chronicle import Chronicle, portrait
 from .documents import DEEDS, OUTCOMES, documents
 from .effort import effort
 
@@ -38,8 +38,8 @@ async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]
         for version in range(past.first, past.last + 1):
             if (agent_id, version) in chronicle.seen:
                 then = past.at(version)
-                told = portray(then.program.workflow, then.head, then.folded.values).to_json()
-                assert Portrait(told, parts(then.head)) == chronicle.seen[agent_id, version]
+                told = portray(then.program.workflow, then.head, then.folded.values)
+                assert portrait(told, then.head) == chronicle.seen[agent_id, version]
         assert list(verify(past).mismatches) == []
         for kind in {step.kind for step in past.steps}:
             note(str(kind))

@@ -23,6 +23,7 @@ from fsm_agent.effect import EffectEntry, EffectMode, Settlement
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import Message, Role, own_thread
+from fsm_agent.problem import Problem
 from fsm_agent.progress import Progress
 from fsm_agent.record import Commit, Creation, Dossier, Origin, Said, Snapshot
 from fsm_agent.step import Delta, Event
@@ -47,6 +48,7 @@ LEASES = st.builds(
     st.integers(NEW_YEAR_MS, NEW_YEAR_MS + 40),
 )
 DUE = st.integers(NEW_YEAR_MS, NEW_YEAR_MS + 40)
+PROBLEM = Problem("OSError", "no route", place="shop.py:1")
 TEXTS = st.text("aé\0\u2028", max_size=3)
 HEADS = st.fixed_dictionaries(
     {
@@ -261,15 +263,21 @@ class StoreMachine(RuleBasedStateMachine):
         space=SPACES,
         agent=IDS,
         near=NEAR,
-        noted=st.tuples(st.integers(0, 9), st.none() | DUE, st.none() | st.integers(0, 2)),
+        noted=st.tuples(
+            st.integers(0, 9), st.none() | DUE, st.none() | st.integers(0, 2), st.none() | st.just(PROBLEM)
+        ),
     )
-    def record_attempt(self, space: int, agent: str, near: int, noted: tuple[int, int | None, int | None]) -> None:
+    def record_attempt(
+        self, space: int, agent: str, near: int, noted: tuple[int, int | None, int | None, Problem | None]
+    ) -> None:
         epoch, model = self.head_of(space, agent).epoch + near, self.models[space]
-        attempts, retry_ms, children = noted
+        attempts, retry_ms, children, problem = noted
         self.both(
             space,
             agent,
-            lambda store: store.record_attempt(agent, epoch, attempts=attempts, retry_ms=retry_ms, children=children),
+            lambda store: store.record_attempt(
+                agent, epoch, attempts=attempts, retry_ms=retry_ms, children=children, problem=problem
+            ),
             lambda: model.record_attempt(agent, epoch, *noted),
         )
 

@@ -12,14 +12,15 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from fsm_agent.actions.action import Emission, Pause
 from fsm_agent.actions.builtin.ending import ended, put
+from fsm_agent.actions.builtin.outcomes import Known, failure_of, has_failed, is_over, outcome_of, output_of
 from fsm_agent.actions.builtin.recalled import recalled
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.actions.kinship import Order
-from fsm_agent.agent import CHILDREN, ENDED, Head, Status, child_id
+from fsm_agent.agent import CHILDREN, ENDED, Head, child_id
 from fsm_agent.delta import own
 from fsm_agent.dialect.builtins import first_event
 from fsm_agent.engine.effects import Superseded
@@ -35,9 +36,6 @@ _REST_MS: Final = 3_600_000
 _REST_WITH_MORE_MS: Final = 10_000
 #: How often children are looked at anew that have moved meanwhile, before the parent rests.
 _ROUNDS: Final = 5
-
-#: a child as it stands, or why it could not begin
-Known: TypeAlias = Head | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +73,13 @@ async def run(
     at_once: int = 10,
     on_failure: str = "fail",
     into: str | None = None,
+    outcomes: str | None = None,
     user: str | None = None,
     emit: str | None = None,
 ) -> Emission | Pause:
     """The outputs of the children, in the order of the items, go ``into`` the data; of one that has failed it is null
-    (``on_failure: continue``). Raises ``ChildFailed`` otherwise, when the rest has ended (``fail``) or was cancelled
-    (``cancel_rest``)."""
+    (``on_failure: continue``). How each has fared goes into ``outcomes``. Raises ``ChildFailed`` otherwise, when the
+    rest has ended (``fail``) or was cancelled (``cancel_rest``)."""
     child = insight_of(ctx).workflow.workflows[workflow]
     plan = Plan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
@@ -97,7 +96,9 @@ async def run(
     ctx.notes.spend(brood.usage)
     if on_failure != "continue" and brood.has_failed:
         raise brood.failure()
-    put(ctx, into, brood.outputs if for_each is not None else brood.outputs[0])
+    is_one = for_each is None
+    put(ctx, into, brood.outputs[0] if is_one else brood.outputs)
+    put(ctx, outcomes, brood.outcomes[0] if is_one else brood.outcomes)
     return ended(ctx, emit)
 
 
@@ -141,7 +142,7 @@ class _Brood:
 
     @property
     def has_failed(self) -> bool:
-        return any(map(_is_failure, self._known.values()))
+        return any(map(has_failed, self._known.values()))
 
     @property
     def has_more(self) -> bool:
@@ -151,12 +152,24 @@ class _Brood:
     @property
     def is_grown(self) -> bool:
         """Whether nobody needs to be waited for any more."""
-        return not self.has_more and all(map(_is_over, self._known.values()))
+        return not self.has_more and all(map(is_over, self._known.values()))
 
     @property
     def outputs(self) -> list[Json]:
         """Of all, in their order; null of those that have failed."""
-        return [_output(self._known[number]) for number in range(1, len(self._items) + 1)]
+        return [output_of(known) for known in self._by_id.values()]
+
+    @property
+    def outcomes(self) -> list[Json]:
+        """How each has fared, in their order."""
+        told = zip(self._by_id.items(), self._items, strict=True)
+        return [outcome_of(ident, item, known) for (ident, known), item in told]
+
+    @property
+    def _by_id(self) -> dict[str, Known]:
+        """Those that are known, in their order."""
+        numbered = sorted(self._known.items())
+        return {child_id(self._head.id, self._head.activation, number): known for number, known in numbered}
 
     @property
     def usage(self) -> Usage:
@@ -248,17 +261,7 @@ class _Brood:
                 await self._ctx.kin.cancel(head)
 
     def failure(self) -> ChildFailed:
-        """The first that has failed, how and why, and how many have; rather than one that was cancelled."""
-        failed = {number: known for number, known in self._known.items() if _is_failure(known)}
-        by_itself = {n: known for n, known in failed.items() if not _is_cancelled(known)} or failed
-        number = min(by_itself)
-        known = by_itself[number]
-        ident = child_id(self._head.id, self._head.activation, number)
-        if isinstance(known, Refused):
-            return ChildFailed(ident, "failed", f": {type(known).__name__}: {known}", len(by_itself))
-        problem = known.problem
-        why = f": {problem.type}: {problem.message}" if problem else ""
-        return ChildFailed(ident, str(known.status), why, len(by_itself))
+        return failure_of(self._by_id)
 
 
 def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -269,19 +272,3 @@ def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 def _is_due(head: Head, now_ms: int) -> bool:
     """Whether there is something to do for a child that nobody does now."""
     return head.status not in ENDED and head.wake_ms is not None and head.wake_ms <= now_ms
-
-
-def _is_over(known: Known) -> bool:
-    return isinstance(known, Refused) or known.status in ENDED
-
-
-def _is_failure(known: Known) -> bool:
-    return _is_over(known) and not (isinstance(known, Head) and known.status is Status.DONE)
-
-
-def _is_cancelled(known: Known) -> bool:
-    return isinstance(known, Head) and known.status is Status.CANCELLED
-
-
-def _output(known: Known) -> Json:
-    return known.output if isinstance(known, Head) and known.status is Status.DONE else None

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import SILENCE, Span, Talk
+from fsm_agent.problem import Problem
 from fsm_agent.progress import Progress
 from fsm_agent.question import Asked
 from fsm_agent.step import Event
@@ -123,6 +124,7 @@ _COLD: Final = (
     "children",
     "progress",
     "question",
+    "place",
 )
 
 
@@ -160,6 +162,7 @@ def _rare_parts(head: Head) -> list[Json]:
         head.children or None,
         head.progress,
         (asked and asked.id) or None,
+        (problem and problem.place) or None,  # apart from the problem, so that older processes go on reading it
     ]
 
 
@@ -172,7 +175,7 @@ def _of_cold(text: str) -> dict[str, Any]:
         parts["asked"] = _asked_of(parts["asked"], question)
     if "problem" in parts:
         kind, message, held = parts["problem"]
-        parts["problem"] = Problem(kind, message, held and Event(*held))
+        parts["problem"] = Problem(kind, message, held and Event(*held), parts.pop("place", ""))
     for name in _READ.keys() & parts.keys():
         parts[name] = _READ[name](parts[name])
     return parts

@@ -10,7 +10,7 @@ from typing import Final
 from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Dossier, Origin, Size
+from fsm_agent.record import Commit, Creation, Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
 
@@ -160,6 +160,18 @@ def detached(head: Head) -> Head:
     if head.output is None and head.problem is None:
         return head
     return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))
+
+
+def kept_of(creation: Creation) -> Kept:
+    """The rows of a new agent."""
+    head, key = creation.head, creation.key
+    return Kept(
+        written=detached(head),
+        wake_ms=head.own_wake_ms,
+        lease=creation.lease,
+        steps=[codec.step_row(step) for step in creation.steps],
+        start=None if key is None else (key, creation.fingerprint),
+    )
 
 
 def kept_from(dossier: Dossier) -> Kept:

@@ -6,24 +6,24 @@ Every verb runs to its end without an ``await``: what one loop runs is atomic.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from operator import itemgetter
 from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease, lease_runs
+from fsm_agent.lease import Lease
 from fsm_agent.message import Message, own_thread
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.memory.kept import Kept, detached, kept_from
+from fsm_agent.stores.memory.due import longest_due
+from fsm_agent.stores.memory.kept import Kept, kept_from, kept_of
 from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
 from fsm_agent.tuples import from_fields
 from fsm_agent.user import UserRecord
@@ -32,6 +32,7 @@ from fsm_agent.user import UserRecord
 class MemoryStore(Store):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
+    keeps_problems = True
     needs_loop = False
 
     def __init__(self, *, namespace: str = "default", clock: Callable[[], int] | None = None) -> None:
@@ -67,14 +68,7 @@ class MemoryStore(Store):
         if head.id in self._agents or key in self._starts:
             raise AgentExists(head.id)
         self._pinned(head)
-        kept = Kept(
-            written=detached(head),
-            wake_ms=head.own_wake_ms,
-            lease=creation.lease,
-            steps=[codec.step_row(step) for step in creation.steps],
-            start=None if key is None else (key, creation.fingerprint),
-        )
-        self._agents[head.id] = kept
+        kept = self._agents[head.id] = kept_of(creation)
         if key is not None:
             self._starts[key] = (head.id, creation.fingerprint)
         return kept.head
@@ -153,12 +147,19 @@ class MemoryStore(Store):
             kept.lease = None
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         kept = self._kept(agent_id)
         if kept.epoch != epoch:
             raise moved_on(agent_id, kept.written.version, kept.written.version)
-        head = kept.head.tried(attempts, retry_ms, children)
+        head = kept.head.tried(attempts, retry_ms, children, problem)
         kept.written, kept.wake_ms = head, head.wake_ms
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
@@ -174,11 +175,7 @@ class MemoryStore(Store):
         return self._kept(agent_id).effects_since(activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        waking = (
-            (kept.wake_ms, agent_id) for agent_id, kept in self._agents.items() if not lease_runs(kept.lease, now_ms)
-        )
-        due = ((wake_ms, agent_id) for wake_ms, agent_id in waking if wake_ms is not None and wake_ms <= now_ms)
-        return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]
+        return longest_due(self._agents, now_ms, limit)
 
     async def held_here(self, host: str) -> Sequence[Head]:
         return [kept.head for kept in self._agents.values() if kept.lease and kept.lease.holder.host == host]

@@ -77,6 +77,11 @@ SELECT (SELECT json_agg(json_build_array({_STEP}) ORDER BY s.version)::text FROM
     ORDER BY h.version LIMIT %(limit)s::bigint) AS s)
 FROM fsm_agent.head WHERE {_ONE}
 """.encode()
+FIND_IDS: Final = b"""
+SELECT head.id FROM fsm_agent.head WHERE head.namespace = %(namespace)s
+    AND %(part)s::text IN (left(head.id, length(%(part)s::text)), right(head.id, length(%(part)s::text)))
+ORDER BY head.id LIMIT %(limit)s::bigint
+"""
 EFFECTS: Final = f"SELECT {_EFFECTS} FROM fsm_agent.head WHERE {_ONE}".encode()
 EFFECT: Final = f"""
 SELECT {_EFFECT} FROM fsm_agent.head JOIN fsm_agent.effects AS e USING (agent) WHERE {_ONE} AND e.key = %(key)s

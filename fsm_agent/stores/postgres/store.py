@@ -16,6 +16,7 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
@@ -34,6 +35,8 @@ from fsm_agent.stores.server_clock import ServerClock
 
 class PostgresStore(PostgresTalk):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
+
+    keeps_problems = True
 
     def __init__(
         self,
@@ -121,13 +124,20 @@ class PostgresStore(PostgresTalk):
         await self._is_done(statements.RELEASE, {"id": kept(agent_id), "epoch": epoch})
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         while True:
             head = await self.head(agent_id)
             if head.epoch != epoch:
                 raise moved_on(agent_id, head.version, head.version)
-            tried = head.tried(attempts, retry_ms, children)
+            tried = head.tried(attempts, retry_ms, children, problem)
             row = {"id": kept(agent_id), "version": head.version, "epoch": epoch} | values_of.waking(tried)
             if await self._write(statements.RECORD_ATTEMPT, row | {"cold": codec.moving_row(tried).cold}):
                 return
@@ -179,6 +189,10 @@ class PostgresStore(PostgresTalk):
         }
         heads = tuple(self._seen(found) for found in await self._read(query, row))
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        row = {"part": kept(part), "limit": limit}
+        return [agent_id for (agent_id,) in await self._read(queries.FIND_IDS, row)]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})

@@ -15,11 +15,14 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.base import definition_missing
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.ids import ids_with
+from fsm_agent.stores.paging import PAGE
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis import reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
@@ -33,6 +36,8 @@ from fsm_agent.stores.server_clock import ServerClock
 
 class RedisStore(RedisTalk):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
+
+    keeps_problems = True
 
     scheme: ClassVar = "redis"
 
@@ -118,7 +123,14 @@ class RedisStore(RedisTalk):
         await self._write(self._units.holding(agent_id, epoch, None), agent_id)
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         is_done = False
         while not is_done:  # only what changes the head under the same epoch sends us round again
@@ -127,7 +139,7 @@ class RedisStore(RedisTalk):
                 raise AgentNotFound(agent_id, self.namespace)
             with self._readable():
                 moving = rows.pairs(flat)["moving"]
-                tried = rows.head_of(agent_id, rows.pairs(flat)).tried(attempts, retry_ms, children)
+                tried = rows.head_of(agent_id, rows.pairs(flat)).tried(attempts, retry_ms, children, problem)
             (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
@@ -170,6 +182,18 @@ class RedisStore(RedisTalk):
                 return Page(tuple(found), None)
             after = ids[-1]
         return Page(tuple(found[:limit]), found[limit - 1].id)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        found: list[str] = []
+        ids: list[str] = []
+        while len(found) < limit:
+            after = ids[-1] if ids else None
+            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE)
+            ids = redis_index.ids_of(await self._look(*commands), PAGE)
+            found += ids_with(ids, part)
+            if len(ids) < PAGE:
+                break
+        return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)

@@ -7,6 +7,7 @@ whoever reads the database; who can write to it may still take rows away, or put
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Self
 
 from fsm_agent.agent import Head, Status
@@ -15,6 +16,7 @@ from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, own_thread
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Said, Size
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
@@ -26,12 +28,15 @@ from fsm_agent.user import UserRecord
 class SealedStore(Store):
     """``store`` with its words under ``seal``; closing it closes that."""
 
+    is_sealed = True
+
     def __init__(self, store: Store, seal: Seal) -> None:
         self._store = store
         self._words = SealedWords(seal)
         self.url = store.url
         self.namespace = store.namespace
         self.needs_loop = store.needs_loop
+        self.keeps_problems = store.keeps_problems
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -105,9 +110,21 @@ class SealedStore(Store):
         await self._store.release(agent_id, epoch)
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        await self._store.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children)
+        noted = partial(self._store.record_attempt, agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+        if problem is None:
+            await noted(children=children)
+        else:
+            version = (await self._store.head(agent_id)).version  # it stays under this epoch
+            await noted(children=children, problem=self._words.seal_problem(agent_id, version, problem))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = await self._store.begin_effect(agent_id, self._words.seal_effect(agent_id, entry), again=again)
@@ -131,6 +148,9 @@ class SealedStore(Store):
     ) -> Page:
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        return await self._store.find_ids(part, limit=limit)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         kept = await self._store.history(agent_id, after=after, limit=limit)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.agent import Head, Problem
+from fsm_agent.agent import Head
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.errors import KeyMissing, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Origin, Snapshot
 from fsm_agent.sealing import MARK, key_id_of, sealed_text
 from fsm_agent.step import Delta, Event, KeyOutcome, Step
@@ -42,11 +43,23 @@ class SealedWords:
         return head._replace(
             output=self._sealed(hidden, head.id, place, head.version),
             asked=asked and asked._replace(prompt=""),
-            problem=problem and Problem(problem.type, "", held and held._replace(payload={})),
+            problem=problem and problem._replace(message="", held=held and held._replace(payload={})),
             progress=progress and progress._replace(goal=None, current=None),
         )
 
+    def seal_problem(self, agent_id: str, version: int, problem: Problem) -> Problem:
+        """Why an attempt failed: it is noted without a step, and so under a seal of its own."""
+        return problem._replace(message=self._seal.close(problem.message, agent_id, "attempt", version))
+
     def open_head(self, head: Head, place: str = "head") -> Head:
+        problem = head.problem
+        if problem is None or key_id_of(problem.message) is None:
+            return self._open_stepped(head, place)
+        message = self._seal.open(problem.message, head.id, "attempt", head.version)
+        return self._open_stepped(head, place)._replace(problem=problem._replace(message=message))
+
+    def _open_stepped(self, head: Head, place: str) -> Head:
+        """A head whose words were sealed by a step."""
         if sealed_text(head.output) is None:
             return head
         output, prompt, message, payload, *task = self._opened(head.output, head.id, place, head.version)
@@ -55,7 +68,7 @@ class SealedWords:
         return head._replace(
             output=output,
             asked=head.asked and head.asked._replace(prompt=prompt),
-            problem=problem and Problem(problem.type, message, held),
+            problem=problem and problem._replace(message=message, held=held),
             progress=head.progress and head.progress._replace(**dict(zip(("goal", "current"), task, strict=False))),
         )
 
@@ -64,7 +77,7 @@ class SealedWords:
         try:
             return self.open_head(head)
         except (KeyMissing, StoreCorrupt):
-            return head
+            return head._replace(problem=head.problem and head.problem._replace(message=""))
 
     def seal_step(self, agent_id: str, step: Step) -> Step:
         """All but appended items under one seal. Those have their own: they are read without the rest."""

@@ -20,6 +20,7 @@ from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec
@@ -46,12 +47,18 @@ _LIST: Final = f"""
 WHERE namespace = ?1 AND id > ?2 AND (?3 = 0 OR (?3 >> status) & 1) AND (?4 IS NULL OR name = ?4)
 ORDER BY id LIMIT ?5
 """
+_FIND_IDS: Final = """
+SELECT id FROM agents
+WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
+ORDER BY id LIMIT ?4
+"""
 
 
 class SqliteStore(Store):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
+    keeps_problems = True
     needs_loop = False
 
     def __init__(
@@ -142,12 +149,17 @@ class SqliteStore(Store):
         await self._write(units.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        noted = units.recording_attempt(
-            self._space, agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children
-        )
-        await self._write(noted)
+        note: Callable[[Head], Head] = lambda head: head.tried(attempts, retry_ms, children, problem)  # noqa: E731
+        await self._write(units.recording_attempt(self._space, agent_id, epoch, note))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))
@@ -176,6 +188,10 @@ class SqliteStore(Store):
             found = rows(self._db, _LIST, self._space, after or "", wanted, workflow, limit + 1)
             heads = tuple(self._seen(row) for row in found)
         return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        with self._translated():
+            return [row[0] for row in rows(self._db, _FIND_IDS, self._space, part, len(part), limit)]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:

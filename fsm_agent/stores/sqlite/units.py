@@ -7,7 +7,7 @@ every transaction takes first, and raises before it has written anything. So a r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Head
@@ -182,14 +182,12 @@ def releasing(namespace: str, agent_id: str, epoch: int) -> Unit[None]:
     return release
 
 
-def recording_attempt(
-    namespace: str, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None
-) -> Unit[None]:
+def recording_attempt(namespace: str, agent_id: str, epoch: int, note: Callable[[Head], Head]) -> Unit[None]:
     def record_attempt(db: Connection) -> None:
         head = read_agent(db, namespace, agent_id).head
         if head.epoch != epoch:
             raise moved_on(agent_id, head.version, head.version)
-        tried = head.tried(attempts, retry_ms, children)
+        tried = note(head)
         db.execute(_ATTEMPT, (codec.moving_row(tried).cold, tried.wake_ms, namespace, agent_id))
 
     return record_attempt

@@ -21,6 +21,7 @@ from fsm_agent.errors import Conflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, owner_of
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store, moved_on
@@ -38,6 +39,7 @@ class TieredStore(Store):
     def __init__(self, tiers: Tiers) -> None:
         self.url = f"tiered:{tiers.warm.url},{tiers.cold.url}"
         self.namespace = tiers.warm.namespace
+        self.keeps_problems = tiers.warm.keeps_problems
         self._warm, self._cold = tiers.warm, tiers.cold
         self._moves = Moves(tiers)
         self._hot = Hot(tiers.hot)
@@ -117,9 +119,17 @@ class TieredStore(Store):
         await self._warm.release(agent_id, epoch)
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
-        await self._warm.record_attempt(agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children)
+        noted = partial(self._warm.record_attempt, agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
+        await (noted(children=children, problem=problem) if self.keeps_problems else noted(children=children))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         return await self._warm.begin_effect(agent_id, entry, again=again)
@@ -141,6 +151,9 @@ class TieredStore(Store):
     ) -> Page:
         page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return Page(tuple(awake(head) for head in page.heads), page.next)
+
+    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
+        return await self._warm.find_ids(part, limit=limit)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))

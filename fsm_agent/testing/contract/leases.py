@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 
 import pytest
 
 from fsm_agent.agent import ArmedTimer, Status
 from fsm_agent.errors import Conflict
 from fsm_agent.lease import Holder, Lease
+from fsm_agent.problem import Problem
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.bench import ID, LEASE, PING, Bench, a_commit, a_creation, all_of, in_loop
@@ -85,6 +87,31 @@ class LeasesContract(Bench):
         assert (head.attempts, head.retry_ms, head.version, head.lease) == (2, NEW_YEAR_MS + 500, 1, LEASE)
         assert (head.activation, head.visits) == (1, {"open": 1})
         assert len(await store.history(ID)) == 1
+
+    @in_loop
+    async def test_why_the_last_attempt_failed_is_noted_until_it_is_forgiven(self, store: Store) -> None:
+        await store.create(a_creation(lease=LEASE, status=Status.RUNNING, activation=1))
+        if not store.keeps_problems:
+            why = "keeps no reason why an action is tried again: `record_attempt` takes no `problem`"
+            warnings.warn(f"{type(store).__name__} {why}", stacklevel=1)
+            return
+        first, second = Problem("OSError", "no route", place="a.py:1"), Problem("KeyError", "'x'")
+        await store.record_attempt(ID, 1, attempts=1, retry_ms=NEW_YEAR_MS + 500, problem=first)
+        assert (await store.head(ID)).problem == (await store.load(ID)).head.problem == first
+        assert [head.problem for head in (await store.list()).heads] == [first]
+        await store.record_attempt(ID, 1, attempts=1, retry_ms=None)
+        assert (await store.head(ID)).problem == first
+        await store.record_attempt(ID, 1, attempts=2, retry_ms=None, problem=second)
+        assert ((await store.head(ID)).problem, (await store.head(ID)).version) == (second, 1)
+        await store.record_attempt(ID, 1, attempts=0, retry_ms=None)
+        assert (await store.head(ID)).problem is None
+
+    @in_loop
+    async def test_why_an_agent_failed_stays_whatever_is_noted_of_attempts(self, store: Store) -> None:
+        problem = Problem("OSError", "no route")
+        await store.create(a_creation(status=Status.FAILED, problem=problem, children=1))
+        await store.record_attempt(ID, 1, attempts=0, retry_ms=None, children=0)
+        assert (await store.head(ID)).problem == problem
 
     @in_loop
     async def test_an_attempt_under_a_stale_epoch_is_refused(self, store: Store) -> None:

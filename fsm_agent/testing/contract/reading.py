@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from fsm_agent.agent import Status
@@ -10,7 +11,17 @@ from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.contract.bench import ID, ORDER, REFUND, Bench, a_commit, a_creation, all_of, in_loop
+from fsm_agent.testing.contract.bench import (
+    ID,
+    ORDER,
+    REFUND,
+    Bench,
+    a_commit,
+    a_creation,
+    all_of,
+    in_loop,
+    keep_definitions,
+)
 
 
 class ReadingContract(Bench):
@@ -48,6 +59,21 @@ class ReadingContract(Bench):
         assert await listed(status=Status.PARKED, workflow="order") == ["b"]
         assert await listed(status=Status.DONE) == []
         assert await listed(status=Status.PARKED, limit=1) == ["b"]
+
+    @in_loop
+    async def test_ids_are_found_by_how_they_begin_or_end(self, store: Store, open_again: Callable[..., Store]) -> None:
+        other = open_again("other")
+        await keep_definitions(other)
+        await other.create(a_creation("one-apple-elsewhere"))
+        for name in ("one-apple", "two-apple", "One-apple", "apple-pie", "one_apple.1", "apple"):
+            await store.create(a_creation(name))
+        assert await store.find_ids("one-ap", limit=9) == ["one-apple"]
+        assert await store.find_ids("-apple", limit=9) == ["One-apple", "one-apple", "two-apple"]
+        assert await store.find_ids("apple", limit=9) == ["One-apple", "apple", "apple-pie", "one-apple", "two-apple"]
+        assert await store.find_ids("-apple", limit=2) == ["One-apple", "one-apple"]
+        assert await store.find_ids("one.ap", limit=9) == []
+        assert await store.find_ids("one_ap", limit=9) == ["one_apple.1"]
+        assert await store.find_ids("much-longer-than-any-id-that-there-is", limit=9) == []
 
     @in_loop
     async def test_agents_are_listed_by_several_statuses_page_by_page(self, store: Store) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Problem, Status
+from fsm_agent.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
 from fsm_agent.message import Span, Talk
+from fsm_agent.problem import Problem
 from fsm_agent.progress import Progress
 from fsm_agent.question import Asked
 from fsm_agent.record import Commit, Creation, Snapshot
@@ -34,7 +35,7 @@ FULL_HEAD: Final = Head(
     attempts=3,
     retry_ms=NEW_YEAR_MS + 9,
     output={"total": 1.5},
-    problem=Problem("TypeError", "it broke", PING),
+    problem=Problem("TypeError", "it broke", PING, "shop.py:12"),
     is_exempt=True,
     unfolded=77,
     fold_at=99,

@@ -13,6 +13,7 @@ from fsm_agent.errors import Refused, StoreError
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
+from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
@@ -35,7 +36,7 @@ class FaultyStore(Store):
 
     def __init__(self, inner: Store, journal: Journal, failpoints: Failpoints, pulse: Pulse | None = None) -> None:
         self.inner = inner
-        self.url, self.namespace = inner.url, inner.namespace
+        self.url, self.namespace, self.keeps_problems = inner.url, inner.namespace, inner.keeps_problems
         self._journal = journal
         self._failpoints = failpoints
         self._pulse = pulse
@@ -107,11 +108,18 @@ class FaultyStore(Store):
         await self._write("release", facts, lambda: self.inner.release(agent_id, epoch))
 
     async def record_attempt(
-        self, agent_id: str, epoch: int, *, attempts: int, retry_ms: int | None, children: int | None = None
+        self,
+        agent_id: str,
+        epoch: int,
+        *,
+        attempts: int,
+        retry_ms: int | None,
+        children: int | None = None,
+        problem: Problem | None = None,
     ) -> None:
         facts = {"agent": agent_id, "epoch": epoch, "attempts": attempts}
         work = partial(self.inner.record_attempt, agent_id, epoch, attempts=attempts)
-        await self._write("record_attempt", facts, partial(work, retry_ms=retry_ms, children=children))
+        await self._write("record_attempt", facts, partial(work, retry_ms=retry_ms, children=children, problem=problem))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}

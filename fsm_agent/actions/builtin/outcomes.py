@@ -1,0 +1,57 @@
+"""How child agents have fared, as their parent is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from fsm_agent.agent import ENDED, Head, Status
+from fsm_agent.delta import own
+from fsm_agent.errors import ChildFailed, Refused
+from fsm_agent.jsontypes import Json
+
+#: a child as it stands, or why it could not begin
+Known: TypeAlias = Head | Refused
+
+
+def is_over(known: Known) -> bool:
+    return isinstance(known, Refused) or known.status in ENDED
+
+
+def has_failed(known: Known) -> bool:
+    return is_over(known) and not _is(Status.DONE, known)
+
+
+def output_of(known: Known) -> Json:
+    """Null of one that has failed."""
+    return known.output if isinstance(known, Head) and known.status is Status.DONE else None
+
+
+def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
+    """What a workflow is told of one child. One that could not begin has failed, and was in no state."""
+    error: Json = None
+    if isinstance(known, Refused):
+        state, status = None, Status.FAILED
+        error = {"type": type(known).__name__, "message": str(known)}
+    else:
+        state, status = known.state, known.status
+        if known.problem is not None:
+            error = {"type": known.problem.type, "message": known.problem.message}
+    told = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
+    return {"id": ident, "item": own(item), **told}
+
+
+def failure_of(children: Mapping[str, Known]) -> ChildFailed:
+    """The first that has failed, how and why, and how many have; rather than one that was cancelled."""
+    failed = {ident: known for ident, known in children.items() if has_failed(known)}
+    by_itself = {ident: known for ident, known in failed.items() if not _is(Status.CANCELLED, known)} or failed
+    ident, known = next(iter(by_itself.items()))
+    if isinstance(known, Refused):
+        return ChildFailed(ident, "failed", f": {type(known).__name__}: {known}", len(by_itself))
+    problem = known.problem
+    why = f": {problem.type}: {problem.message}" if problem else ""
+    return ChildFailed(ident, str(known.status), why, len(by_itself))
+
+
+def _is(status: Status, known: Known) -> bool:
+    return isinstance(known, Head) and known.status is status

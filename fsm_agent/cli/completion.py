@@ -1,0 +1,109 @@
+"""What a shell is told when somebody presses TAB: ids, workflows, events. Commands and choices click knows by itself.
+
+Nothing here may fail or say anything: whoever types is told what is wrong when the command runs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from fsm_agent.agent import Head
+from fsm_agent.cli.agent_ids import SHORTEST, whole_id
+from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.store import look
+from fsm_agent.reader import read_workflow
+from fsm_agent.stores.base import Store
+
+Result = TypeVar("Result")
+Items: TypeAlias = "list[CompletionItem[str]]"
+
+#: ids that are offered at once
+_MOST: Final = 100
+#: agents that are looked at for the names of their workflows
+_SEEN: Final = 1_000
+_NAME: Final = re.compile(r"^workflow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+
+
+def agent_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Ids that begin as what is typed, or, once that is long enough, end so."""
+    none: list[Head] = []
+    heads = _read(ctx, lambda store: _heads(store, incomplete), otherwise=none)
+    return [CompletionItem(head.id, help=f"{head.workflow}, {head.status} in {head.state}") for head in heads]
+
+
+async def _heads(store: Store, part: str) -> list[Head]:
+    if len(part) >= SHORTEST:
+        return [await store.head(agent_id) for agent_id in await store.find_ids(part, limit=_MOST)]
+    page = await store.list(limit=_MOST, after=_just_before(part))
+    return [head for head in page.heads if head.id.startswith(part)]
+
+
+def _just_before(part: str) -> str | None:
+    """A text that sorts before every id which begins with ``part``, and after those that sort before it."""
+    return f"{part[:-1]}{chr(ord(part[-1]) - 1)}~" if part else None
+
+
+def workflow_files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Workflow files in the folder that is typed, and in those right below it; without any, what the shell finds."""
+    before = incomplete[: incomplete.rfind("/") + 1]
+    folder = Path(before)
+    files = sorted(file.relative_to(folder) for depth in ("", "*/") for file in folder.glob(f"{depth}*.y*ml"))
+    names = [f"{before}{file}" for file in files if not str(file).startswith(".")]
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return found or [CompletionItem(incomplete, type="file")]
+
+
+def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Names of workflows: those of the project's files, and those of agents."""
+    none: list[str] = []
+    names = {*_declared(_settings(ctx)), *_read(ctx, _of_agents, otherwise=none)}
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def _declared(settings: Settings) -> Iterator[str]:
+    for file in (settings.project.folder / "workflows").glob("*.y*ml"):
+        yield from _NAME.findall(file.read_text(encoding="utf-8", errors="replace"))
+
+
+async def _of_agents(store: Store) -> list[str]:
+    return [head.workflow for head in (await store.list(limit=_SEEN)).heads]
+
+
+def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Events that the agent's state takes."""
+    part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option that has no value yet
+
+    async def allowed(store: Store) -> list[str]:
+        head = await store.head(await whole_id(store, part))
+        return list((await read_workflow(store, head.definition)).allowed(head.state))
+
+    return _starting(incomplete, _read(ctx, allowed, otherwise=[]))
+
+
+def _starting(incomplete: str, names: Iterable[str]) -> Items:
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
+
+
+def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, otherwise: Result) -> Result:
+    """What ``read`` finds in the store that the line names; ``otherwise`` where that cannot be had. A database that
+    is not there is not made."""
+    try:
+        settings = _settings(ctx)
+        file = settings.store.removeprefix("sqlite:///")
+        if file != settings.store and not Path(file).is_file():
+            return otherwise
+        return look(settings, read)
+    except Exception:
+        return otherwise
+
+
+def _settings(ctx: click.Context) -> Settings:
+    """The global options of the line that is being typed; of those that are left out the environment is asked."""
+    given: dict[str, Any] = ctx.find_root().params
+    return Settings(given.get("store"), given.get("namespace") or "default")

@@ -1,0 +1,31 @@
+"""What is logged while a command drives an agent, for a person: a sentence each. ``--debug`` shows the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fsm_agent.cli import output
+from fsm_agent.cli.settings import Settings
+
+
+class Sentences(logging.Handler):
+    """The first line of each entry, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        output.say(record.getMessage().partition("\n")[0])
+
+
+@contextmanager
+def in_sentences(settings: Settings) -> Iterator[None]:
+    """Meanwhile, log sentences instead of tracebacks, unless ``--debug`` asks for them."""
+    if settings.debug:
+        yield
+        return
+    logger, handler = logging.getLogger("fsm_agent"), Sentences(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -1,0 +1,44 @@
+"""What a store that has only ``list`` does to answer other questions: it looks at every agent, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
+
+from fsm_agent.agent import Head, Status
+from fsm_agent.record import Page
+from fsm_agent.stores.ids import ids_with
+
+if TYPE_CHECKING:
+    from fsm_agent.stores.base import Store
+
+#: how many are read at once
+PAGE: Final = 1_000
+
+
+async def list_in(
+    store: Store, statuses: Collection[Status], *, workflow: str | None, limit: int, after: str | None
+) -> Page:
+    """``Store.list_in``: one status is a question for ``list``, several are looked for."""
+    if len(statuses) <= 1:
+        return await store.list(status=next(iter(statuses), None), workflow=workflow, limit=limit, after=after)
+    found: list[Head] = []
+    while True:
+        page = await store.list(workflow=workflow, limit=PAGE, after=after)
+        found += [head for head in page.heads if head.status in statuses]
+        if len(found) > limit:
+            return Page(tuple(found[:limit]), found[limit - 1].id)
+        if page.next is None:
+            return Page(tuple(found), None)
+        after = page.next
+
+
+async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
+    """``Store.find_ids``."""
+    found: list[str] = []
+    after, is_more = None, True
+    while is_more and len(found) < limit:
+        page = await store.list(limit=PAGE, after=after)
+        found += ids_with([head.id for head in page.heads], part)
+        after, is_more = page.next, page.next is not None
+    return found[:limit]
