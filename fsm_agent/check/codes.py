@@ -76,3 +76,8 @@ class Code(StrEnum):
     ) -> Finding:
         """One finding of this kind at ``path``."""
         return Finding(self.value, message, path, self.severity, witness=witness, offset=offset, at_key=at_key)
+
+
+def concerns_actions(finding: Finding) -> bool:
+    """Whether it is about an action, a tool or a function, and not about where agents get to."""
+    return finding.code.startswith("FSM4")

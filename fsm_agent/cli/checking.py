@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +57,18 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     return Report(len(paths), tuple(found))
 
 
-def inspect(path: Path, catalogue: Catalogue, *, trusts_names: bool) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow of a file, ``None`` if there are errors, and all findings."""
+def inspect(
+    path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
+) -> tuple[Workflow | None, list[Finding]]:
+    """The workflow of a file, ``None`` if there are errors, and all findings; of those that concern what a valid
+    declaration leads to, ``only`` these."""
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
-        return behaviour_findings(
+        found = behaviour_findings(
             workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
         )
+        return list(filter(only, found))
 
     return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])
 

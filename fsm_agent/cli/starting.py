@@ -42,14 +42,15 @@ def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Wor
 
 
 def checked_workflow(settings: Settings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every error that `check` would find, and with each action
-    that is not there: an agent would come to it, and be parked."""
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that is
+    not there or does not fit: an agent that comes to it would be parked. Where agents may get to is for `check` to say."""
+    from fsm_agent.check.codes import concerns_actions
     from fsm_agent.cli.checking import inspect
 
-    workflow, findings = inspect(workflow_file(path), settings.catalogue(imports=True), trusts_names=False)
-    errors = [each for each in findings if each.severity is Severity.ERROR]
-    if workflow is None or errors:
-        raise WorkflowInvalid(errors)
+    catalogue = settings.catalogue(imports=True)
+    workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
+    if workflow is None:
+        raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
     return workflow
 
 
