@@ -7,8 +7,8 @@ off anywhere has done whole agents and left whole agents, and the next run finds
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -18,13 +18,22 @@ from fsm_agent.engine.past import definitions
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.redacting import faded, redacted, speaks_to
 from fsm_agent.erasing import Tally, erased_messages, erased_whole
-from fsm_agent.errors import AgentNotFound, Conflict, HistoryBroken, Refused, StoreError, UserConflict, VersionMissing
+from fsm_agent.errors import (
+    AgentNotFound,
+    Conflict,
+    HistoryBroken,
+    Refused,
+    StoreCorrupt,
+    StoreError,
+    UserConflict,
+    VersionMissing,
+)
 from fsm_agent.jsontypes import Json
 from fsm_agent.lookback import look_back
 from fsm_agent.loop import EffectLoop
 from fsm_agent.message import Message
 from fsm_agent.reader import read_heads, read_workflow
-from fsm_agent.record import Dossier, Record
+from fsm_agent.record import Damage, Dossier, Record
 from fsm_agent.rewriting import rewrite
 from fsm_agent.step import Event, StepKind
 from fsm_agent.stores.base import Store
@@ -60,9 +69,13 @@ class Forgotten:
 
     user: str
     erased: Tally = field(default_factory=Tally)
-    #: agent -> why it could not be erased now
+    #: agent, or ``thread NAME`` or ``user NAME``, which no id can be -> why it could not be erased now
     left: dict[str, str] = field(default_factory=dict)
     is_dry: bool = False
+
+    def leave(self, damage: Damage) -> None:
+        """Note an agent whose head cannot be read: nobody knows whom it serves."""
+        self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract)."""
@@ -85,14 +98,15 @@ class Oblivion:
     async def run(self) -> Forgotten:
         """Forget them, as far as nobody stands in the way."""
         forks: dict[str, tuple[str, int]] = {}
-        async for head in read_heads(self._store):
+        async for head in read_heads(self._store, left_out=self._forgotten.leave):
             await self._try(head.id, self._agent)
             if (origin := await self._origin_of(head.id)) is not None:
                 forks[head.id] = origin
         for agent_id in _elders_first(forks):
             await self._try(agent_id, lambda head: self._fade(head, *forks[head.id]))
         await self._threads()
-        await self._memory()
+        with self._leaving(f"user {self._forgotten.user}"):
+            await self._memory()
         if not self._forgotten.is_dry:
             logger.info("a user was forgotten", extra={"action": "user_forgotten"})
         return self._forgotten
@@ -205,11 +219,23 @@ class Oblivion:
         after: str | None = None
         while names := await self._store.threads(limit=_PAGE, after=after):
             for name in names:
-                revised = erased_messages(await self._all(name), self._forgotten.user, self._forgotten.erased)
-                while revised and not self._forgotten.is_dry:
-                    await self._store.revise(name, revised[:_PAGE])
-                    revised = revised[_PAGE:]
+                with self._leaving(f"thread {name}"):
+                    await self._thread(name)
             after = names[-1]
+
+    @contextmanager
+    def _leaving(self, what: str) -> Iterator[None]:
+        """What cannot be read is left, and keeps nothing else from being erased."""
+        try:
+            yield
+        except StoreCorrupt as error:
+            self._forgotten.left[what] = str(error)
+
+    async def _thread(self, name: str) -> None:
+        revised = erased_messages(await self._all(name), self._forgotten.user, self._forgotten.erased)
+        while revised and not self._forgotten.is_dry:
+            await self._store.revise(name, revised[:_PAGE])
+            revised = revised[_PAGE:]
 
     async def _all(self, thread: str) -> list[Message]:
         messages: list[Message] = []

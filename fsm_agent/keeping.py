@@ -17,7 +17,7 @@ from fsm_agent.errors import AgentNotFound, KeyMissing, Refused, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.orphans import without_orphan
 from fsm_agent.reader import read_heads
-from fsm_agent.record import Origin
+from fsm_agent.record import Damage, Origin
 from fsm_agent.retention import Retention
 from fsm_agent.stores.base import Store
 
@@ -35,9 +35,13 @@ class Purged:
     deleted: list[str] = field(default_factory=list)
     #: agent -> steps
     shortened: dict[str, int] = field(default_factory=dict)
-    #: agent -> why its history could not be shortened
+    #: agent -> why its history could not be shortened, or why it could not be looked at
     left: dict[str, str] = field(default_factory=dict)
     is_dry: bool = False
+
+    def leave(self, damage: Damage) -> None:
+        """Note an agent whose head cannot be read."""
+        self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract)."""
@@ -59,7 +63,7 @@ async def purge(
 ) -> Purged:
     """Apply a retention to these agents, or to all; raises ``AgentNotFound`` before anything is forgotten."""
     purged, now_ms = Purged(is_dry=is_dry), await store.now()
-    async for head in read_heads(store, agent_ids, workflow=workflow):
+    async for head in read_heads(store, agent_ids, workflow=workflow, left_out=purged.leave):
         await _apply(store, retention, head, now_ms, purged)
     return purged
 
@@ -72,6 +76,8 @@ class Housekeeper:
         self._retention = retention
         self._after: str | None = None
         self._next_ms = 0
+        #: what was said already of heads that cannot be read
+        self._told: set[Damage] = set()
 
     async def turn(self) -> Purged:
         """Look at the next agents, if it is time."""
@@ -85,6 +91,12 @@ class Housekeeper:
             self._next_ms = now_ms + _REST_MS
         page = await self._store.list(limit=_PER_TURN, after=self._after)
         self._after = page.next
+        for damage in page.damaged:
+            purged.leave(damage)
+            if damage not in self._told:
+                self._told.add(damage)
+                facts = {"action": "purge_failed", "agent_id": damage.agent_id}
+                logger.warning("agent %s is left out: %s", damage.agent_id, damage, extra=facts)
         for head in page.heads:
             await _apply(self._store, self._retention, head, now_ms, purged)
             await asyncio.sleep(0)  # leases are renewed meanwhile, however long histories are

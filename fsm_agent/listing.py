@@ -4,15 +4,18 @@ should be answered."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final
 
 from fsm_agent.agent import Head, Status
-from fsm_agent.errors import AgentNotFound
+from fsm_agent.errors import AgentDamaged, AgentNotFound, KeyMissing, StoreCorrupt
 from fsm_agent.portrait import error_of, question_of, trying
 from fsm_agent.question import Question
 from fsm_agent.reader import numbered, read_workflow
+from fsm_agent.record import Damage
 from fsm_agent.step import moment
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import damage_of
 from fsm_agent.summary import AgentPage, AgentSummary
 from fsm_agent.workflow import Workflow
 
@@ -30,7 +33,8 @@ async def list_agents(
 ) -> AgentPage:
     """Agents in order of id, after the id ``after``."""
     page = await store.list_in(statuses, workflow=workflow, limit=limit, after=after)
-    return AgentPage(tuple(await summaries(store, page.heads)), page.next)
+    damaged = [*page.damaged]
+    return AgentPage(tuple(await summaries(store, page.heads, damaged)), page.next, tuple(damaged))
 
 
 async def list_waiting(
@@ -43,7 +47,8 @@ async def list_waiting(
 ) -> AgentPage:
     """Agents that ask something: the earliest deadline first, then who began first; after the agent ``after``. Raises
     ``AgentNotFound`` if that one asks nothing any more."""
-    heads = await _asking(store, workflow) if not statuses or Status.WAITING in statuses else []
+    damaged: list[Damage] = []
+    heads = await _asking(store, workflow, damaged) if not statuses or Status.WAITING in statuses else []
     heads.sort(key=_urgency)
     if after is not None:
         places = [place for place, head in enumerate(heads, 1) if head.id == after]
@@ -51,15 +56,17 @@ async def list_waiting(
             raise AgentNotFound(after)
         heads = heads[places[0] :]
     shown = heads[:limit]
-    return AgentPage(tuple(await summaries(store, shown)), shown[-1].id if len(heads) > limit else None)
+    following = shown[-1].id if len(heads) > limit else None
+    return AgentPage(tuple(await summaries(store, shown, damaged)), following, tuple(damaged))
 
 
-async def _asking(store: Store, workflow: str | None) -> list[Head]:
+async def _asking(store: Store, workflow: str | None, damaged: list[Damage]) -> list[Head]:
     found: list[Head] = []
     after: str | None = None
     while True:
         page = await store.list_in((Status.WAITING,), workflow=workflow, limit=_PAGE, after=after)
         found += [head for head in page.heads if head.asked is not None]
+        damaged += page.damaged
         if page.next is None:
             return found
         after = page.next
@@ -70,10 +77,19 @@ def _urgency(head: Head) -> tuple[float, int, str]:
     return min((timer.due_ms for timer in head.timers), default=_NEVER), head.created_ms, head.id
 
 
-async def summaries(store: Store, heads: Iterable[Head]) -> list[AgentSummary]:
-    """What a list shows of these agents. A definition is read once, and only where something is asked."""
+async def summaries(store: Store, heads: Iterable[Head], damaged: list[Damage]) -> list[AgentSummary]:
+    """What a list shows of these agents. A definition is read once, and only where something is asked. An agent whose
+    question cannot be read is noted in ``damaged`` instead."""
     known: dict[str, Workflow] = {}
-    return [_summary(head, await _question(store, head, known)) for head in heads]
+    found: list[AgentSummary] = []
+    for head in heads:
+        try:
+            found.append(_summary(head, await _question(store, head, known)))
+        except AgentDamaged as error:
+            damaged.append(damage_of(error))
+        except StoreCorrupt as error:
+            damaged.append(Damage(head.id, "its definition", str(error)))
+    return found
 
 
 async def _question(store: Store, head: Head, known: dict[str, Workflow]) -> Question | None:
@@ -81,7 +97,9 @@ async def _question(store: Store, head: Head, known: dict[str, Workflow]) -> Que
         return None
     if head.definition not in known:
         known[head.definition] = await read_workflow(store, head.definition)
-    return question_of(known[head.definition], await numbered(store, head))
+    with suppress(KeyMissing):  # one that does not open keeps no other from being listed
+        head = await numbered(store, head)
+    return question_of(known[head.definition], head)
 
 
 def _summary(head: Head, question: Question | None) -> AgentSummary:

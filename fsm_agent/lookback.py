@@ -11,7 +11,7 @@ from fsm_agent.engine.past import Past, read_past
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.verifying import verify
 from fsm_agent.erasing import extent_of
-from fsm_agent.errors import HistoryBroken
+from fsm_agent.errors import HistoryBroken, StoreCorrupt
 from fsm_agent.portrait import portray
 from fsm_agent.reader import read_workflow
 from fsm_agent.retrospect import Replayed
@@ -68,6 +68,11 @@ async def _read(store: Store, effect: Any) -> Any:
         case ReadOrigin(agent_id):
             return await store.origin(agent_id)
         case ReadProgram(definition):
-            return Program(await read_workflow(store, definition))
+            workflow = await read_workflow(store, definition)
+            try:
+                return Program(workflow)
+            except Exception as error:  # whatever a damaged definition makes go wrong
+                what = f"definition {definition!r} is damaged ({type(error).__name__})"
+                raise StoreCorrupt(f"{what}; `fsm-agent doctor` says what to do") from error
         case _:
             raise TypeError(f"{effect!r} is no look at the past")

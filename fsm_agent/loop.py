@@ -250,8 +250,8 @@ class EffectLoop:
         return self._programs[definition]
 
     async def _workflow(self, definition: str) -> Workflow:
-        from fsm_agent.workflow import Workflow
-
         if definition not in self._workflows:
-            self._workflows[definition] = Workflow.from_json(await self._store.load_workflow(definition))
+            from fsm_agent.reader import read_workflow
+
+            self._workflows[definition] = await read_workflow(self._store, definition)
         return self._workflows[definition]

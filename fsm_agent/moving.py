@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head
 from fsm_agent.engine.migrating import Order, Outcome, migrate
 from fsm_agent.engine.route import Route
-from fsm_agent.errors import OtherWorkflow
+from fsm_agent.errors import AgentDamaged, OtherWorkflow, StoreCorrupt
 from fsm_agent.loop import EffectLoop
+from fsm_agent.record import Damage
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import damage_of
 from fsm_agent.workflow import Workflow
 
 
@@ -20,6 +21,8 @@ class Moves(NamedTuple):
 
     outcomes: tuple[Outcome, ...]
     next: str | None = None
+    #: agents that are left out, since something of them cannot be read
+    damaged: tuple[Damage, ...] = ()
 
 
 class Mover:
@@ -38,13 +41,18 @@ class Mover:
         for head in heads:
             if head.workflow != self._workflow.name:
                 raise OtherWorkflow(head.id, head.workflow, self._workflow.name)
-        return Moves(await self._moved(heads, order))
+        desk = self._loop.desk(drives=False)
+        return Moves(tuple([await self._loop.run(migrate(desk, self._route, head, order)) for head in heads]))
 
     async def page(self, order: Order, *, limit: int, after: str | None) -> Moves:
         """Agents of the workflow in order of their ids, after ``after``."""
         page = await self._store.list(workflow=self._workflow.name, limit=limit, after=after)
-        return Moves(await self._moved(page.heads, order), page.next)
-
-    async def _moved(self, heads: Sequence[Head], order: Order) -> tuple[Outcome, ...]:
-        desk = self._loop.desk(drives=False)
-        return tuple([await self._loop.run(migrate(desk, self._route, head, order)) for head in heads])
+        desk, outcomes, damaged = self._loop.desk(drives=False), [], [*page.damaged]
+        for head in page.heads:
+            try:
+                outcomes.append(await self._loop.run(migrate(desk, self._route, head, order)))
+            except AgentDamaged as error:
+                damaged.append(damage_of(error))
+            except StoreCorrupt as error:
+                damaged.append(Damage(head.id, "its definition", str(error)))
+        return Moves(tuple(outcomes), page.next, tuple(damaged))

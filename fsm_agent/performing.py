@@ -95,6 +95,8 @@ class Performing:
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # of a library that panics, say: it would come back at every attempt
+            if isinstance(outside.verdict, Superseded | StoreError):  # the action was only told to stop
+                raise outside.verdict from None
             reply = await self._failed(effect, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
@@ -131,7 +133,7 @@ class Performing:
             if not work.own:
                 await self._cancelled(shift)
         except SystemExit as error:
-            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from None
+            raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from error
         except GeneratorExit:
             if shift.is_running:
                 raise RuntimeError(f"action {do!r} raised GeneratorExit") from None

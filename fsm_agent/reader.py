@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import CHILDREN, Agent, Head, Parent, child_id
 from fsm_agent.delta import fold
-from fsm_agent.errors import AgentNotFound
+from fsm_agent.errors import AgentNotFound, StoreCorrupt
 from fsm_agent.portrait import portray
+from fsm_agent.record import Damage
 from fsm_agent.stores.base import Store
 from fsm_agent.workflow import Workflow
 
@@ -17,10 +18,14 @@ _PAGE: Final = 500
 
 
 async def read_heads(
-    store: Store, agent_ids: Iterable[str] = (), *, workflow: str | None = None
+    store: Store,
+    agent_ids: Iterable[str] = (),
+    *,
+    workflow: str | None = None,
+    left_out: Callable[[Damage], object],
 ) -> AsyncIterator[Head]:
-    """The heads of these agents, or of all; only those of ``workflow``, if one is named. Raises ``AgentNotFound``
-    before the first, if one of these is unknown."""
+    """The heads of these agents, or of all; only those of ``workflow``, if one is named. Of all, those that cannot be
+    read are told to ``left_out``. Raises ``AgentNotFound`` before the first, if one of these is unknown."""
     named = [await store.head(agent_id) for agent_id in dict.fromkeys(agent_ids)]
     for head in named:
         if workflow in (None, head.workflow):
@@ -28,6 +33,8 @@ async def read_heads(
     after, is_more = None, not named
     while is_more:
         page = await store.list(workflow=workflow, limit=_PAGE, after=after)
+        for damage in page.damaged:
+            left_out(damage)
         for head in page.heads:
             yield head
         after, is_more = page.next, page.next is not None
@@ -75,5 +82,11 @@ async def read_children(store: Store, head: Head) -> Children | None:
 
 
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:
-    """A definition as its agents are pinned to it."""
-    return Workflow.from_json(await store.load_workflow(definition_hash))
+    """A definition as its agents are pinned to it; raises ``StoreCorrupt`` if it is none any more."""
+    document = await store.load_workflow(definition_hash)
+    try:
+        return Workflow.from_json(document)
+    except Exception as error:  # whatever a damaged document makes go wrong
+        raise StoreCorrupt(
+            f"definition {definition_hash!r} is damaged ({type(error).__name__}); `fsm-agent doctor` says what to do"
+        ) from error

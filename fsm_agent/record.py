@@ -99,11 +99,28 @@ class Record(NamedTuple):
     outcome: KeyOutcome | None = None
 
 
+class Damage(NamedTuple):
+    """Something of an agent that cannot be read: in which table or under which key, and what is wrong with it."""
+
+    agent_id: str
+    place: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"it is damaged in {self.place}: {self.what}; `fsm-agent doctor` says what to do"
+
+    def to_json(self) -> dict[str, Json]:
+        """As the command line prints it (a contract)."""
+        return {"id": self.agent_id, "place": self.place, "what": self.what}
+
+
 class Page(NamedTuple):
     """Some heads, in order of id, and the id to go on after, if there are more."""
 
     heads: tuple[Head, ...]
     next: str | None
+    #: agents that would stand among these heads, and whose own cannot be read
+    damaged: tuple[Damage, ...] = ()
 
 
 class Origin(NamedTuple):

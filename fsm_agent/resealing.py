@@ -11,7 +11,7 @@ from typing import Final
 from fsm_agent.errors import AgentNotFound, Conflict, StoreError, UserConflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_heads
-from fsm_agent.record import Dossier
+from fsm_agent.record import Damage, Dossier
 from fsm_agent.rewriting import rewrite
 from fsm_agent.stores.base import Store
 
@@ -30,6 +30,10 @@ class Resealed:
     #: agents by their ids, the rest as ``thread NAME`` and ``user NAME``, which no id can be
     left: dict[str, str] = field(default_factory=dict)
 
+    def leave(self, damage: Damage) -> None:
+        """Note an agent whose head cannot be read."""
+        self.left[damage.agent_id] = str(damage)
+
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract)."""
         left = [{"id": name, "why": why} for name, why in self.left.items()]
@@ -41,7 +45,7 @@ async def reseal(store: Store, agent_ids: Iterable[str] = ()) -> Resealed:
     """Write these agents, or all and what they share, afresh; raises ``AgentNotFound`` before the first. What cannot be
     is left as it is."""
     resealed, named = Resealed(), list(agent_ids)
-    async for head in read_heads(store, named):
+    async for head in read_heads(store, named, left_out=resealed.leave):
         try:
             why = await rewrite(store, head, _as_it_is)
         except (Conflict, AgentNotFound):

@@ -9,6 +9,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.problem import Trying
 from fsm_agent.progress import Progress
 from fsm_agent.question import Question
+from fsm_agent.record import Damage
 
 
 class AgentSummary(NamedTuple):
@@ -55,6 +56,9 @@ class AgentPage(NamedTuple):
 
     agents: tuple[AgentSummary, ...]
     next: str | None
+    #: agents that would stand among these, and of which something cannot be read
+    damaged: tuple[Damage, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
-        return {"agents": [agent.to_json() for agent in self.agents], "next": self.next}
+        agents: list[Json] = [agent.to_json() for agent in self.agents]
+        return {"agents": agents, "next": self.next, "damaged": [damage.to_json() for damage in self.damaged]}

@@ -12,7 +12,7 @@ import sys
 import sysconfig
 import traceback
 from asyncio import CancelledError
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.masking import without_secrets
 
 _OURS: Final = str(Path(__file__).parent) + os.sep
-_PASSAGES: Final = frozenset({"performing.py", "attempting.py", "threads.py"})
+_PASSAGES: Final = frozenset({"performing.py", "attempting.py", "cancellation.py", "threads.py"})
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 _PROJECT_FILE: Final = "pyproject.toml"
 _LONGEST_MESSAGE: Final = 2_000
@@ -48,14 +48,19 @@ OPEN: Final = Discretion()
 
 def place_of(error: BaseException) -> str:
     """``file:line`` where it happened: of the frames the innermost that is the user's, else a library's, else ours.
-    Empty where none is: an error of ours says itself what is wrong, and our line would say nothing more."""
-    frames = [(file, line) for file, line in _frames(error.__traceback__) if not file.startswith("<")]
+    Of what it comes from, if it has none. Empty where nobody knows: an error of ours says itself what is wrong, and our
+    line would say nothing more."""
     is_told = isinstance(error, FsmAgentError | CancelledError)
-    for is_near in (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work):
-        for file, line in reversed(frames):
-            if is_near(file):
-                return f"{shown_path(file)}:{line}"
-    return ""
+    ways = (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work)
+    causes = [error] if is_told else [each for each, _ in _chain(error)]
+    return next((place for each in causes if (place := _nearest(each, ways))), "")
+
+
+def _nearest(error: BaseException, ways: Sequence[Callable[[str], bool]]) -> str:
+    """The innermost frame in a file that is near, in the first of these ways in which one is."""
+    frames = [(file, line) for file, line in _frames(error.__traceback__) if not file.startswith("<")]
+    near = ((file, line) for is_near in ways for file, line in reversed(frames) if is_near(file))
+    return next((f"{shown_path(file)}:{line}" for file, line in near), "")
 
 
 def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fsm_agent.errors import AgentNotFound
+from fsm_agent.errors import AgentDamaged, AgentNotFound
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_heads
-from fsm_agent.record import Size
+from fsm_agent.record import Damage, Size
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import damage_of
 
 _NOTHING = Size(0, 0, 0, 0, 0)
 
@@ -35,6 +36,8 @@ class Weighed:
     agents: Sequence[Weight]
     workflows: Sequence[Weight]
     total: Weight
+    #: those that are left out
+    damaged: Sequence[Damage] = ()
 
     def to_json(self) -> dict[str, Json]:
         """As the command line prints it (a contract)."""
@@ -44,6 +47,7 @@ class Weighed:
                 {"workflow": each.workflow, "agents": each.agents, **each.parts()} for each in self.workflows
             ],
             "total": {"agents": self.total.agents, **self.total.parts()},
+            "damaged": [damage.to_json() for damage in self.damaged],
         }
 
 
@@ -52,16 +56,21 @@ async def weigh(
 ) -> Weighed:
     """Weigh these agents, or all; ``top`` is how many of them are told one by one. Raises ``AgentNotFound``."""
     agents: list[Weight] = []
-    async for head in read_heads(store, agent_ids, workflow=workflow):
+    damaged: list[Damage] = []
+    async for head in read_heads(store, agent_ids, workflow=workflow, left_out=damaged.append):
         try:
             agents.append(Weight(head.id, head.workflow, 1, await store.size(head.id)))
         except AgentNotFound:  # deleted since it was listed
             continue
+        except AgentDamaged as error:
+            if agent_ids:
+                raise
+            damaged.append(damage_of(error))
     by_workflow: dict[str, list[Weight]] = defaultdict(list)
     for agent in agents:
         by_workflow[agent.workflow].append(agent)
     workflows = [_together(name, each) for name, each in by_workflow.items()]
-    return Weighed(_heaviest(agents)[:top], _heaviest(workflows), _together("", agents))
+    return Weighed(_heaviest(agents)[:top], _heaviest(workflows), _together("", agents), damaged)
 
 
 def _together(workflow: str, weights: Sequence[Weight]) -> Weight:

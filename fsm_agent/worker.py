@@ -18,7 +18,7 @@ from typing import Final
 
 from fsm_agent.agent import Head
 from fsm_agent.cancellation import is_told_to_stop
-from fsm_agent.errors import AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
+from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.keeping import Housekeeper
 from fsm_agent.orphans import is_orphaned
 from fsm_agent.processes import this_host
@@ -28,6 +28,7 @@ from fsm_agent.runner import Runner
 logger = logging.getLogger("fsm_agent")
 
 _EVERY: Final = timedelta(seconds=1)
+_NOTHING_CHANGED: Final = "driving it changes nothing"
 
 
 class Worker:
@@ -47,6 +48,8 @@ class Worker:
         self._stuck: set[str] = set()
         #: agents that the last sweep began to drive; how one stood that had been driven by the sweep before, too
         self._begun: dict[str, Head | None] = {}
+        #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
+        self._said: dict[str | None, str] = {}
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
@@ -76,7 +79,8 @@ class Worker:
             if stands is not None and stands == self._begun[agent_id]:
                 self._stuck.add(agent_id)
                 facts = {"action": "nothing_changed", "agent_id": agent_id}
-                logger.warning("agent %s is due, and driving it changes nothing", agent_id, extra=facts)
+                if self._is_news(agent_id, _NOTHING_CHANGED):
+                    logger.warning("agent %s is due, and %s", agent_id, _NOTHING_CHANGED, extra=facts)
             else:
                 moving[agent_id] = stands
         return moving
@@ -85,7 +89,7 @@ class Worker:
         """How an agent stands, whoever drives it."""
         try:
             return (await self._runner.store.head(agent_id))._replace(epoch=0, lease=None)
-        except AgentNotFound:
+        except (AgentNotFound, AgentDamaged):
             return None
 
     async def run_once(self) -> int:
@@ -116,13 +120,24 @@ class Worker:
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def _sweep_safely(self) -> None:
-        """A store that is gone for a while stops no worker; one that is damaged does."""
+        """A store that is gone for a while stops no worker, and neither do agents that are damaged; a store that is
+        damaged as a whole does."""
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
             await self._housekeeper.turn()
-        except StoreUnavailable as error:
-            logger.warning("the store does not answer: %s", error, extra={"action": "sweep_failed"})
+        except (StoreUnavailable, AgentDamaged) as error:
+            if self._is_news(None, str(error)):
+                what = "a part was left out" if isinstance(error, AgentDamaged) else "the store does not answer"
+                logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
+        else:
+            self._said.pop(None, None)
+
+    def _is_news(self, agent_id: str | None, sentence: str) -> bool:
+        """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and
+        again."""
+        was, self._said[agent_id] = self._said.get(agent_id), sentence
+        return was != sentence
 
     def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:
         self._driven.pop(agent_id, None)
@@ -131,19 +146,23 @@ class Worker:
         async with self._free:
             try:
                 await self._runner.resume(agent_id, stay=False)
+                if self._said.get(agent_id) != _NOTHING_CHANGED:
+                    self._said.pop(agent_id, None)
             except LeaseHeld:
                 self._stuck.add(agent_id)
                 logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
             except FsmAgentError as error:
                 self._stuck.add(agent_id)
-                facts = {"action": "drive_failed", "agent_id": agent_id}
-                logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
+                if self._is_news(agent_id, str(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
             except BaseException as error:
                 if is_told_to_stop(error):
                     raise
                 self._stuck.add(agent_id)
-                facts = {"action": "drive_failed", "agent_id": agent_id}
-                logger.exception("agent %s could not be driven", agent_id, extra=facts)
+                if self._is_news(agent_id, repr(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.exception("agent %s could not be driven", agent_id, extra=facts)
 
 
 async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:

@@ -81,6 +81,13 @@ def test_answers_to_children_take_the_parent_on(house: Shop) -> None:
     assert done["output"] == {"found": [{"found": "fine 1"}, None, {"found": "fine 3"}]}
 
 
+def test_an_answer_to_a_child_is_for_the_question_that_it_names(house: Shop) -> None:
+    house("run", "team.yaml", "--id", "t")
+    late = house("answer", "t.1.1", "fine", "--question", "1")
+    assert (late.code, "it asks question 2 now: 'What of tents?'" in late.err) == (1, True)
+    assert house("--json", "answer", "t.1.1", "fine", "--question", "2").json["status"] == "done"
+
+
 def test_whoever_cancels_a_parent_cancels_its_children(house: Shop) -> None:
     house("run", "team.yaml", "--id", "t")
     assert house("cancel", "t").code == 0

@@ -76,6 +76,7 @@ def test_an_option_that_the_line_gives_is_heeded(stocked: Shop) -> None:
         '{"item": "x"}',
     )
     assert offered(stocked, "--store", "sqlite:///other.db", "show", "") == ["elsewhere"]
+    assert offered(stocked, "show", "--store", "sqlite:///other.db", "") == ["elsewhere"]
 
 
 def test_a_workflow_file_is_one_in_any_folder_of_the_project(shop: Shop) -> None:

@@ -49,7 +49,7 @@ def test_a_list_goes_on_where_the_last_one_ended(shop: Shop) -> None:
     for agent_id in ("a", "b", "c"):
         shop.order(agent_id)
     first = shop("--json", "list", "--limit", "2").json
-    assert list(first) == ["agents", "next"]
+    assert list(first) == ["agents", "next", "damaged"]
     assert [list(entry) for entry in first["agents"]] == [ENTRY, ENTRY]
     rest = shop("--json", "list", "--after", first["next"]).json
     assert [entry["id"] for entry in rest["agents"]] == ["c"]

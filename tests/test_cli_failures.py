@@ -43,9 +43,10 @@ def test_the_list_says_it_too(shop: Shop) -> None:
     retrying(shop)
     shop.order("two", item="bomb")
     shop("answer", "two", "--event", "approve")
-    one, two = shop("list").out.splitlines()[1:]
-    assert re.search(r"ConnectionError: no line; attempt 2, in (59 min \d+ s|1 h)$", one)
-    assert two.endswith("ValueError: this may not be sent")
+    heading, one, two = shop("list").out.split("\n\n")[1].splitlines()
+    assert heading.split() == ["ID", "ERROR"]
+    assert re.fullmatch(r"one  ConnectionError: no line; attempt 2, in (59 min \d+ s|1 h)", one)
+    assert two == "two  ValueError: this may not be sent"
     first, second = shop("list", "--json").json["agents"]
     assert (first["error"], first["retry"]["attempt"], second["retry"]) == (None, 2, None)
     assert second["error"]["place"] == f"shop_actions.py:{line_of(shop, 'may not be sent')}"
@@ -56,8 +57,9 @@ def test_an_error_is_shown_with_its_place_and_the_history_says_why(shop: Shop) -
     failed = shop("answer", "one", "--event", "approve")
     place = f"shop_actions.py:{line_of(shop, 'may not be sent')}"
     assert facts(failed.out, "error") == ["ValueError this may not be sent", f"at {place}"]
-    *_, last = shop("history", "one").out.splitlines()
-    assert last.endswith(f"ValueError: this may not be sent ({place})")
+    shown = shop("history", "one").out
+    assert "ValueError: this may not be sent (shop_actions.py…" in shown
+    assert facts(shown, "why") == [f"4 ValueError: this may not be sent ({place})"]
 
 
 def test_stderr_has_one_sentence_for_each_attempt_and_debug_the_traceback(shop: Shop) -> None:

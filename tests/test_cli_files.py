@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
+import yaml
 
 from fsm_agent.cli import starting_point
 from tests.shop import ACTIONS, ORDER, Shop, working
@@ -233,6 +237,37 @@ def test_init_keeps_every_file_that_is_there(shop: Shop) -> None:
 
 def test_init_says_what_a_kept_project_needs(shop: Shop) -> None:
     assert 'modules = ["greetings"]' in shop("init").out
+
+
+def test_init_notices_that_it_has_been_run(begun: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(begun.folder)
+    again = begun("init")
+    assert again.out.splitlines()[0] == "wrote  nothing: this was done before, and every file is there"
+    assert "add to" not in again.out
+    (begun.folder / "README.md").unlink()
+    assert begun("--json", "init").json["written"] == ["README.md"]
+
+
+def test_the_schema_that_a_new_workflow_names_is_there_and_is_ours(begun: Shop) -> None:
+    workflow = begun.folder / "workflows" / "hello.yaml"
+    named = re.match(r"# yaml-language-server: \$schema=(.*)\n", workflow.read_text())
+    assert named is not None
+    schema = workflow.parent / named[1]
+    assert schema.read_text() == begun("schema").out
+    validator = jsonschema_rs.validator_for(json.loads(schema.read_text()))
+    assert validator.is_valid(yaml.safe_load(workflow.read_text().replace("\n    on:", '\n    "on":')))
+    assert not validator.is_valid({"workflow": "hello", "versoin": 1})
+
+
+def test_pip_installs_a_new_project(begun: Shop, tmp_path: Path) -> None:
+    flags = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(tmp_path / "site")]
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *flags, "."], cwd=begun.folder, capture_output=True, check=False
+    )
+    assert pip.returncode == 0, pip.stderr
+    assert {each.name for each in (tmp_path / "site").iterdir()} >= {"greetings.py", "hello_agent-0.1.0.dist-info"}
+    [facts] = (tmp_path / "site").glob("*.dist-info/METADATA")
+    assert "Requires-Dist: fsm-agent\n" in facts.read_text()
 
 
 def test_every_command_of_the_new_readme_exists() -> None:

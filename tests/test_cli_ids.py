@@ -133,7 +133,7 @@ def test_what_a_table_prints_is_taken_back_and_wide_shows_the_whole(shop: Shop) 
     printed = [line.split()[0] for line in shop("list").out.splitlines()[1:]]
     assert printed == ["3456789ab", "c456789ab", "a-name-that-somebody-gave"]
     assert [shop("--json", "show", each).json["id"] for each in printed] == [MADE, TWIN, "a-name-that-somebody-gave"]
-    assert shop("--wide", "list").out.splitlines()[1].split()[0] == MADE
+    assert shop("list", "--wide").out.splitlines()[1].split()[0] == MADE
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_apply_moves_and_the_agent_goes_on_as_the_newer_file_says(shop: Shop, ne
     done = shop("--json", "--by", "ann", "migrate", newer, "one", "--apply", "--expect-version", "2")
     document = done.json
     assert (done.code, done.err) == (0, "")
-    assert list(document) == ["workflow", "version", "hash", "applied", "agents", "counts"]
+    assert list(document) == ["workflow", "version", "hash", "applied", "agents", "counts", "damaged"]
     assert (document["workflow"], document["version"], document["applied"]) == ("order", 2, True)
     assert document["agents"] == [
         {
@@ -147,12 +147,14 @@ def test_a_definition_that_the_store_has_lost_is_told_in_one_sentence_and_nothin
     shop: Shop, newer: str
 ) -> None:
     with apsw.Connection(str(shop.folder / "fsm-agent.db")) as db:
-        db.execute("DELETE FROM workflows")
+        db.execute("DELETE FROM definitions")
     db.close()
     before = kept(shop)
     done = shop("migrate", newer, "one", "--apply")
     assert (done.code, done.out, done.err) == (
-        1, "", "error: agent 'one' is pinned to a definition that the database does not keep any more\n",
+        1, "",
+        "error: agent 'one' is damaged in definitions: the definition that it is pinned to is not kept any more; "
+        "`fsm-agent doctor` says what to do\n",
     )  # fmt: skip
     assert kept(shop) == before
 

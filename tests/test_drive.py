@@ -24,6 +24,7 @@ states:
   working:
     do: work
     with: {depth: 2}
+    timeout: 1h
     retry: {attempts: 2, backoff: 1h}
     on: {ok: {target: asking, assign: {n: event.n}}, error: idle, timeout: done}
   asking: {ask: {prompt: "Is it {{ data.n }}?", events: [yes]}, after: {3d: idle}, on: {yes: done}}

@@ -239,7 +239,7 @@ def test_a_timeout_handled_further_out_comes_before_an_error_handled_nearer() ->
         states:
           outer:
             initial: working
-            states: {working: {do: work, on: {ok: done, error: failed}}}
+            states: {working: {do: work, timeout: 1h, on: {ok: done, error: failed}}}
           late: {final: true}
           failed: {final: true, outcome: failed}
           done: {final: true}

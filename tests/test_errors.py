@@ -11,6 +11,7 @@ from fsm_agent import errors
 from fsm_agent.errors import (
     ActionMissing,
     AgentAmbiguous,
+    AgentDamaged,
     AgentErased,
     AgentExists,
     AgentNotFound,
@@ -235,6 +236,10 @@ SENTENCES = [
     (
         VersionMissing("a-1", 2, 3, 4, is_forgotten=True),
         "version 2 of agent 'a-1' is forgotten, since its history was shortened; there are versions 3 to 4",
+    ),
+    (
+        AgentDamaged("a-1", "steps", "the step of version 3 is missing"),
+        "agent 'a-1' is damaged in steps: the step of version 3 is missing; `fsm-agent doctor` says what to do",
     ),
     (
         HistoryBroken("a-1", 2, KeyError("lost")),

@@ -22,7 +22,7 @@ from fsm_agent.loader import inspect_file
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.drive import Drive, drive
+from fsm_agent.testing.scripted import Drive, drive
 
 ROOT = Path(__file__).parents[1]
 GALLERY = {path.stem: path for path in sorted((ROOT / "workflows").glob("*.yaml"))}

@@ -167,6 +167,21 @@ async def test_every_attempt_is_logged(told: Callable[[], list[logging.LogRecord
 
 
 @on_loop
+async def test_an_action_that_is_stopped_since_somebody_else_drives_the_agent_has_not_failed(
+    told: Callable[[], list[logging.LogRecord]],
+) -> None:
+    store = open_store("memory://")
+
+    @action(name="work")
+    async def overtaken(ctx: Context) -> str:
+        await Runner(store).cancel(ctx.agent_id)
+        return await ctx.effect("late", asyncio.sleep, 0, "ok")  # type: ignore[no-any-return]
+
+    agent = await failed(overtaken, store=store)
+    assert (agent.status, told()) == ("cancelled", [])
+
+
+@on_loop
 async def test_what_is_sealed_is_in_no_log(tmp_path: Path, told: Callable[[], list[logging.LogRecord]]) -> None:
     @action(name="work")
     async def chained(ctx: Context) -> str:
@@ -280,6 +295,16 @@ def test_causes_that_go_round_have_an_end() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__cause__ = other, one
     assert trace_of(one).count("ValueError") == 2
+    assert place_of(one) == ""
+
+
+@on_loop
+async def test_an_action_that_ends_the_process_is_told_where() -> None:
+    @action(name="work")
+    async def leaving(ctx: Context) -> str:
+        sys.exit(3)  # the exit
+
+    assert (await failed(leaving)).error["place"] == f"{HERE}:{line_of('# the exit')}"  # type: ignore[index]
 
 
 class Shy(Exception):

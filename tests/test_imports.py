@@ -173,3 +173,14 @@ print(*{each.__name__ for each in ours
 def test_a_blocking_thread_is_there_when_it_is_asked_for() -> None:
     assert "threads" not in ours_after("from fsm_agent.sync import Runner")
     assert "threads" in ours_after("from fsm_agent.sync import Thread")
+
+
+def test_the_pytest_plugin_imports_nothing_of_the_engine_until_a_fixture_is_used() -> None:
+    assert ours_after("import fsm_agent.testing.plugin") == {"testing", "testing.plugin"}
+
+
+def test_what_tests_import_by_name_is_the_function_whatever_was_imported_before() -> None:
+    said = (
+        "from fsm_agent.testing.scripted import Drive\nfrom fsm_agent.testing import drive\nprint(type(drive).__name__)"
+    )
+    assert printed_by(said) == {"function"}

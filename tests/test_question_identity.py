@@ -176,7 +176,7 @@ def test_a_repeat_under_the_same_key_is_a_duplicate_also_when_the_question_is_cl
 
 
 @on_loop
-async def test_a_question_of_an_action_and_of_a_child_has_an_identity_too() -> None:
+async def test_a_question_of_an_action_has_an_identity_too() -> None:
     asks = flow("""
         events: {yes: {}}
         initial: desk

@@ -12,7 +12,7 @@ import redis
 
 from fsm_agent.agent import Status
 from fsm_agent.effect import Settlement
-from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from fsm_agent.errors import AgentDamaged, StoreCorrupt, StoreTooNew, StoreUnavailable
 from fsm_agent.message import own_thread
 from fsm_agent.record import Origin, Said, Snapshot
 from fsm_agent.step import Delta
@@ -130,9 +130,11 @@ class TestRedisStore(DurableStoreContract):
         await store.create(a_creation())
         for gibberish in ("words", b"\xff no text"):
             redis_server.execute("HSET", agent_keys("default", ID).head, "moving", gibberish)
-            for verb in (store.load(ID), store.head(ID), store.dump(ID), store.list()):
-                with pytest.raises(StoreCorrupt, match="keeps something that is not of fsm-agent"):
+            for verb in (store.load(ID), store.head(ID), store.dump(ID)):
+                with pytest.raises(AgentDamaged, match=f"agent '{ID}' is damaged in fsm-agent:.default.:"):
                     await verb
+            page = await store.list()
+            assert (page.heads, [each.agent_id for each in page.damaged]) == ((), [ID])
 
     @in_loop
     async def test_pages_leave_out_who_is_gone_by_the_time_they_are_read(

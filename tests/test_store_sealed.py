@@ -214,8 +214,8 @@ async def test_what_was_moved_or_changed_does_not_open(tmp_path: Path, statement
         ),
         ("UPDATE messages SET role = 3", r"thread 'room' \(message assistant 5 ana\)"),
         ("UPDATE messages SET by = 'bob'", r"thread 'room' \(message user 5 bob\)"),
-        ("UPDATE users SET data = (SELECT data FROM users WHERE name = 'bob')", r"user 'ana' \(user 1\)"),
-        ("UPDATE users SET version = 2", r"user 'ana' \(user 2\)"),
+        ("UPDATE user_records SET data = (SELECT data FROM user_records WHERE name = 'bob')", r"user 'ana' \(user 1\)"),
+        ("UPDATE user_records SET version = 2", r"user 'ana' \(user 2\)"),
     ],
 )
 @on_loop

@@ -12,7 +12,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.errors import IllegalEvent, NotAddressee
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
-from fsm_agent.testing.drive import ScriptEnded
+from fsm_agent.testing.scripted import ScriptEnded
 from tests.running import flow, on_loop, story
 
 HOUR_MS = 3_600_000

@@ -59,7 +59,8 @@ async def _talk(runner: Runner, who: str, texts: Sequence[str], *, is_last: bool
         agent = await runner.start(Workflow.load(ROOT / "workflows" / "chat.yaml"), user=who)
     print(f"chat: {agent.data['reply']}")
     for text in texts:
-        agent = await runner.answer(agent.id, {"text": text}, event="said", by=who)
+        asked = agent.question and agent.question.id
+        agent = await runner.answer(agent.id, {"text": text}, event="said", question=asked, by=who)
         print(f"{who}: {text if len(text) < 80 else text[:77] + '...'}\nchat: {agent.data['reply']}")
     said = await Thread.of_agent(runner.store, agent.id).messages()
     summary = next((message.content for message in reversed(said) if message.role is Role.SUMMARY), None)

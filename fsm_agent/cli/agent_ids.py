@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.arguments import check
-from fsm_agent.errors import AgentAmbiguous, AgentNotFound
+from fsm_agent.errors import AgentAmbiguous, AgentDamaged, AgentNotFound
 
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
@@ -50,10 +50,10 @@ async def whole_ids(store: Store, texts: Iterable[str]) -> list[str]:
 
 
 async def place_in_list(store: Store, text: str | None) -> str | None:
-    """The id after which a list goes on. It may be that of an agent that has gone, or of none."""
+    """The id after which a list goes on. It may be that of an agent that has gone or is damaged, or of none."""
     try:
         return text and await whole_id(store, text)
-    except AgentNotFound:
+    except (AgentNotFound, AgentDamaged):
         return text
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings
 
 #: name of a parameter of the group -> field of ``Settings``
 _FIELDS: Final = {
@@ -23,6 +23,7 @@ _FIELDS: Final = {
     "modules": "given_modules",
     "model": "given_model",
     "as_json": "json",
+    "wide": "wide",
     "debug": "debug",
 }
 _BEFORE: Final = "global_"
@@ -50,14 +51,28 @@ def _hidden(option: click.Parameter) -> click.Parameter:
 
 def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     """Note what was given after the command."""
-    if ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE and isinstance(ctx.obj, Settings):
-        field = _FIELDS[(option.name or "").removeprefix(_BEFORE)]
+    if ctx.get_parameter_source(option.name or "") is not ParameterSource.COMMANDLINE:
+        return value
+    field = _FIELDS[(option.name or "").removeprefix(_BEFORE)]
+    if isinstance(ctx.obj, Settings):
         before = getattr(ctx.obj, field)
         changed: dict[str, Any] = {field: (*before, *value) if isinstance(before, tuple) else value}
         ctx.obj = replace(ctx.obj, **changed)
         if field == "debug":
             show_log(ctx)
+    elif ctx.resilient_parsing:
+        ctx.meta[f"{__name__}.{field}"] = value
     return value
+
+
+def settings_of_unfinished(ctx: click.Context) -> Settings:
+    """The global options of a line that is still being typed, wherever they stand."""
+    before = ctx.find_root().params
+
+    def said(field: str, name: str) -> Any:
+        return ctx.meta.get(f"{__name__}.{field}") or before.get(name)
+
+    return Settings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
 
 
 def show_log(ctx: click.Context) -> None:

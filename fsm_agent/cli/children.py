@@ -32,7 +32,7 @@ async def read_family(store: Store, head: Head) -> Family | None:
         return None
     from fsm_agent.listing import summaries
 
-    return Family(await summaries(store, children.heads), children.total)
+    return Family(await summaries(store, children.heads, []), children.total)
 
 
 def children_json(family: Family | None) -> Json:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from fsm_agent.agent import Head
 from fsm_agent.cli.agent_ids import SHORTEST, whole_id
+from fsm_agent.cli.anywhere import settings_of_unfinished
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.store import look
 from fsm_agent.reader import read_workflow
@@ -62,7 +63,7 @@ def workflow_files(_ctx: click.Context, _param: click.Parameter, incomplete: str
 def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Names of workflows: those of the project's files, and those of agents."""
     none: list[str] = []
-    names = {*_declared(_settings(ctx)), *_read(ctx, _of_agents, otherwise=none)}
+    names = {*_declared(settings_of_unfinished(ctx)), *_read(ctx, _of_agents, otherwise=none)}
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
@@ -94,16 +95,10 @@ def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, oth
     """What ``read`` finds in the store that the line names; ``otherwise`` where that cannot be had. A database that
     is not there is not made."""
     try:
-        settings = _settings(ctx)
+        settings = settings_of_unfinished(ctx)
         file = settings.store.removeprefix("sqlite:///")
         if file != settings.store and not Path(file).is_file():
             return otherwise
         return look(settings, read)
     except Exception:
         return otherwise
-
-
-def _settings(ctx: click.Context) -> Settings:
-    """The global options of the line that is being typed; of those that are left out the environment is asked."""
-    given: dict[str, Any] = ctx.find_root().params
-    return Settings(given.get("store"), given.get("namespace") or "default")

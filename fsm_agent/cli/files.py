@@ -11,17 +11,14 @@ from fsm_agent.cli.imports import imports_option
 from fsm_agent.cli.parameters import WORKFLOW_FILE
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
-
-_PACKAGE = Path(__file__).parent.parent
+from fsm_agent.cli.starting_point import SCHEMA, starter_blocks, write_starter
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
 def init(settings: Settings, *, folder: Path) -> None:
-    """Begin a project in DIR: a workflow, its action, a test and a README. Files that are there already are kept."""
-    from fsm_agent.cli.starting_point import starter_blocks, write_starter
-
+    """Begin a project in DIR: a workflow, its schema, its action, a test, a README. What is there is kept."""
     written, kept = write_starter(folder)
     document = {"folder": str(folder), "written": written, "kept": kept}
     output.show(settings, document, lambda: starter_blocks(folder, written, kept))
@@ -51,4 +48,4 @@ def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of workflow files, for editors."""
-    click.echo((_PACKAGE / "schema" / "workflow.schema.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(SCHEMA.read_text(encoding="utf-8"), nl=False)

@@ -10,6 +10,7 @@ import click
 
 from fsm_agent.cli import house, output
 from fsm_agent.cli.agent_ids import whole_ids
+from fsm_agent.cli.looking import say_left_out
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
 from fsm_agent.cli.settings import Settings
 from fsm_agent.retention import read_history
@@ -58,6 +59,7 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
 
     weighed = _with_store(settings, work)
     output.show(settings, weighed.to_json(), lambda: house.weights(weighed))
+    say_left_out(settings, weighed.damaged)
 
 
 @click.command()

@@ -14,11 +14,13 @@ from fsm_agent.cli.changes import change_blocks
 from fsm_agent.cli.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.doubts import effects_blocks
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_NAME
-from fsm_agent.cli.portraits import agent_blocks, agents_table, history_table, inbox_table
+from fsm_agent.cli.portraits import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.sheet import visible
 from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.reader import read_agent, read_workflow
+from fsm_agent.record import Damage
 from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import Step
@@ -48,14 +50,15 @@ def list_agents(
     """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
     from fsm_agent import listing
 
-    pages, table = (listing.list_waiting, inbox_table) if waiting else (listing.list_agents, agents_table)
+    pages, blocks = (listing.list_waiting, inbox_blocks) if waiting else (listing.list_agents, agents_blocks)
     wanted = [Status(status) for status in statuses]
 
     async def read(store: Store) -> AgentPage:
         return await pages(store, wanted, after=await place_in_list(store, after), **order)
 
     page = look(settings, read)
-    output.show(settings, page.to_json(), lambda: [table(page.agents)])
+    output.show(settings, page.to_json(), lambda: blocks(page.agents))
+    say_left_out(settings, page.damaged)
     if page.next and not settings.json:
         words = [word for status in statuses for word in ("--status", status)]
         words += ["--workflow", order["workflow"]] if order["workflow"] else []
@@ -89,7 +92,7 @@ def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
     for step in steps:
         refuse_sealed(step.payload)
     document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
-    output.show(settings, document, lambda: change_blocks(steps) if changes else [history_table(steps)])
+    output.show(settings, document, lambda: (change_blocks if changes else history_blocks)(steps))
 
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
@@ -117,3 +120,12 @@ async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | 
     head = await store.head(await whole_id(store, part))
     workflow = await read_workflow(store, head.definition)
     return await read_agent(store, head.id), workflow, await read_family(store, head)
+
+
+def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
+    """Name the agents that a list has left out."""
+    if damaged and not settings.json:
+        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        are = "is" if len(damaged) == 1 else "are"
+        count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
+        output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

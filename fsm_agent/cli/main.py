@@ -70,6 +70,7 @@ COMMANDS: Final = {
         "size": Entry("keeping:size", "Show what agents weigh."),
         "purge": Entry("keeping:purge", "Delete old agents, and shorten histories."),
         "forget": Entry("people:forget", "Erase a person everywhere."),
+        "doctor": Entry("doctor:doctor", "Say all that is wrong with the store, and what to do."),
         "keygen": Entry("keeping:keygen", "Make a key for sealing agents."),
         "reseal": Entry("keeping:reseal", "Seal agents afresh, under the key that writes."),
     },

@@ -8,13 +8,14 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import IO, Final, NamedTuple
 
 import click
 
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import whole_ids
+from fsm_agent.cli.looking import say_left_out
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Ink, Table, Tone, visible
@@ -22,6 +23,8 @@ from fsm_agent.cli.starting import load_workflow
 from fsm_agent.engine.migrating import Outcome
 from fsm_agent.engine.planning import Verdict
 from fsm_agent.jsontypes import Json
+from fsm_agent.moving import Moves
+from fsm_agent.record import Damage
 from fsm_agent.runner import Runner
 from fsm_agent.workflow import Workflow
 
@@ -83,13 +86,15 @@ def _check(agent_ids: tuple[str, ...], *, every: bool, expect_version: int | Non
 
 def _migrate(settings: Settings, order: Order) -> int:
     counts: Counter[Verdict] = Counter()
+    damaged: list[Damage] = []
 
     async def within() -> None:
         around = settings.surroundings()
         async with Runner(settings.open_store(), actions=settings.actions, surroundings=around) as runner:
-            async for outcomes in _pages(runner, order, settings.by):
-                counts.update(outcome.verdict for outcome in outcomes)
-                report.add(outcomes)
+            async for moves in _pages(runner, order, settings.by):
+                counts.update(outcome.verdict for outcome in moves.outcomes)
+                damaged.extend(moves.damaged)
+                report.add(moves.outcomes)
 
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
         report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
@@ -98,8 +103,9 @@ def _migrate(settings: Settings, order: Order) -> int:
                 asyncio.run(within())
         except KeyboardInterrupt:
             raise _Stopped from None
-        report.end(counts)
-    return 1 if any(counts[verdict] for verdict in _left(order)) else 0
+        report.end(counts, damaged)
+    say_left_out(settings, damaged)
+    return 1 if damaged or any(counts[verdict] for verdict in _left(order)) else 0
 
 
 def _left(order: Order) -> list[Verdict]:
@@ -107,18 +113,15 @@ def _left(order: Order) -> list[Verdict]:
     return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
 
 
-async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[tuple[Outcome, ...]]:
+async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[Moves]:
     if order.agent_ids:
         named = await whole_ids(runner.store, order.agent_ids)
-        moves = await runner.migrate(
-            order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version
-        )
-        yield moves.outcomes
+        yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)
         return
     after: str | None = None
     while True:
         moves = await runner.migrate(order.workflow, apply=order.apply, by=by, limit=_PAGE, after=after)
-        yield moves.outcomes
+        yield moves
         if (after := moves.next) is None:
             return
 
@@ -148,7 +151,8 @@ class _TextReport:
             output.print_blocks([table], is_wide=self._is_wide)
         self._is_empty = False
 
-    def end(self, counts: Counter[Verdict]) -> None:
+    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
+        del damaged  # they are named beside
         if not counts:
             return
         said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
@@ -182,7 +186,7 @@ class _JsonReport:
             self._kept.write(_indented(outcome.to_json(), 4))
             self._is_empty = False
 
-    def end(self, counts: Counter[Verdict]) -> None:
+    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
         workflow = self._order.workflow
         facts = {"workflow": workflow.name, "version": workflow.version, "hash": workflow.hash}
         first = _indented({**facts, "applied": self._order.apply}, 0).removesuffix("\n}")
@@ -191,7 +195,9 @@ class _JsonReport:
         self._kept.seek(0)
         shutil.copyfileobj(self._kept, sys.stdout)
         close = "]" if self._is_empty else "\n  ]"
-        click.echo(f'{close},\n  "counts": {_indented(counted, 2).lstrip()}\n}}')
+        left_out: list[Json] = [each.to_json() for each in damaged]
+        click.echo(f'{close},\n  "counts": {_indented(counted, 2).lstrip()},', nl=False)
+        click.echo(f'\n  "damaged": {_indented(left_out, 2).lstrip()}\n}}')
 
 
 def _indented(document: Json, depth: int) -> str:

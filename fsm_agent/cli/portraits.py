@@ -30,6 +30,8 @@ _STATUS: Final = {
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
 _LONGEST_LINE: Final = 60
+#: characters of why a step went as it did, beside the step
+_LONGEST_WHY: Final = 50
 
 
 def agent_blocks(
@@ -99,6 +101,14 @@ def until_text(question: Question) -> str:
     return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
 
 
+def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
+    """Agents in a table, and below it why some of them failed, are parked or are tried again."""
+    agents = list(agents)
+    yield agents_table(agents)
+    if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
+        yield Table(("id", "error"), rows, "", names_agents=True)
+
+
 def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
     agents = list(agents)
     rows = [
@@ -110,15 +120,14 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
             Ink(str(agent.version)),
             Ink(when(agent.updated_at), Tone.QUIET),
             Ink(progress_text(agent.progress)),
-            Ink(trouble(agent), Tone.BAD),
         ]
         for agent in agents
     ]
-    columns = ("id", "workflow", "status", "state", "version", "updated", "progress", "error")
-    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress", "error")
+    columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
 
 
-def inbox_table(agents: Iterable[AgentSummary]) -> Table:
+def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
     """What is asked, of whom, and until when."""
     rows = [
         [
@@ -132,9 +141,8 @@ def inbox_table(agents: Iterable[AgentSummary]) -> Table:
         for agent in agents
         if agent.question is not None
     ]
-    return Table(
-        ("id", "workflow", "question", "asks", "for", "until"), rows, "nobody is asked anything", names_agents=True
-    )
+    columns = ("id", "workflow", "question", "asks", "for", "until")
+    return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
 
 
 def short_line(text: str) -> str:
@@ -154,6 +162,14 @@ def _telling(table: Table, *optional: str) -> Table:
     )
 
 
+def history_blocks(steps: Sequence[Step]) -> Iterator[Block]:
+    """Steps in a table, and below it what is too long to stand there."""
+    yield history_table(steps)
+    reasons = [(str(step.version), reason_of(step)) for step in steps]
+    if long := [(version, why) for version, why in reasons if len(why.text) > _LONGEST_WHY]:
+        yield Facts("why", long)
+
+
 def history_table(steps: Sequence[Step]) -> Table:
     rows = [
         [
@@ -165,12 +181,16 @@ def history_table(steps: Sequence[Step]) -> Table:
             Ink("" if step.duration_ms is None else lasting(step.duration_ms)),
             Ink(str(step.said or "")),
             Ink(usage_text(step)),
-            reason_of(step),
+            _cut(reason_of(step)),
         ]
         for step in steps
     ]
     columns = ("version", "time", "event", "from → to", "by", "took", "messages", "tokens", "why")
     return _telling(Table(columns, rows, "there are no steps"), "messages", "tokens")
+
+
+def _cut(why: Ink) -> Ink:
+    return why if len(why.text) <= _LONGEST_WHY else why._replace(text=f"{why.text[: _LONGEST_WHY - 1]}…")
 
 
 def way(step: Step) -> str:

@@ -13,12 +13,12 @@ from fsm_agent.agent import Agent, Head, Status
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
-from fsm_agent.cli.portraits import agent_blocks, agents_table
+from fsm_agent.cli.portraits import agent_blocks, agents_blocks
 from fsm_agent.cli.problems import error_json
 from fsm_agent.cli.progress import Progress
 from fsm_agent.cli.settings import Settings
 from fsm_agent.driver import run
-from fsm_agent.errors import Refused
+from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
@@ -90,14 +90,14 @@ def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> in
 
 def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]) -> int:
     """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
-    refusals: list[Refused] = []
+    refusals: list[FsmAgentError] = []
 
     async def each(session: Session) -> list[Agent]:
         done: list[Agent] = []
         for agent_id in agent_ids:
             try:
                 done.append(await work(session, agent_id))
-            except Refused as refusal:
+            except (Refused, AgentDamaged) as refusal:
                 refusals.append(refusal)
         return done
 
@@ -105,7 +105,7 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
     document: dict[str, Json] = {"agents": [agent.to_json() for agent in agents]}
     if refusals:
         document["errors"] = [error_json(refusal, str(refusal)) for refusal in refusals]
-    output.show(settings, document, lambda: [agents_table(agents)])
+    output.show(settings, document, lambda: agents_blocks(agents))
     for refusal in refusals:
         output.complain(str(refusal))
     codes = [EXIT_CODES[agent.status] for agent in agents if agent.status in EXIT_CODES]

@@ -137,9 +137,16 @@ class Settings:
 
     def command(self, *words: str) -> str:
         """The same command line for another command, to be typed; a store URL with a secret is left out."""
-        options = ["--store", self.given_store] if self.given_store and "@" not in self.given_store else []
+        options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
         options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []
         options += ["--model", self.given_model] if self.given_model else []
         options += [word for module in self.given_modules for word in ("--module", module)]
         return shlex.join(["fsm-agent", *options, *words])
+
+    @staticmethod
+    def _is_secret(url: str) -> bool:
+        """Whether a store URL may hold a password."""
+        from fsm_agent.stores.urls import without_password
+
+        return "@" in url or without_password(url) != url

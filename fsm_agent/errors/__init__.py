@@ -58,6 +58,7 @@ FsmAgentError
 │   ├── StoreUrlInvalid        unknown scheme, missing folder, missing driver
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
+│   │   ├── AgentDamaged       one agent's rows, in one place
 │   │   └── HistoryBroken      steps that make no sense
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
@@ -110,6 +111,7 @@ from fsm_agent.errors.models import (
 )
 from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
+    AgentDamaged,
     HistoryBroken,
     KeyInvalid,
     KeyMissing,
@@ -141,6 +143,7 @@ __all__ = [
     "ActionError",
     "ActionMissing",
     "AgentAmbiguous",
+    "AgentDamaged",
     "AgentErased",
     "AgentExists",
     "AgentNotFound",

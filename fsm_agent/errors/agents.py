@@ -75,10 +75,10 @@ class AgentNotFound(Refused):
 
 
 class AgentAmbiguous(Refused):
-    """A part of an id that several agents have; ``candidates`` are those, or the first of them."""
+    """A part of an id that several agents have; ``allowed`` are theirs, or the first of them."""
 
     def __init__(self, text: str, candidates: Sequence[str], *, are_all: bool = True) -> None:
-        self.candidates = tuple(candidates)
+        self.allowed = tuple(candidates)
         more = "" if are_all else " and others"
         super().__init__(
             f"several agents have an id that begins or ends with {text!r}: {listed(candidates)}{more}; write more of it"

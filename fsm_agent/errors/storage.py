@@ -24,6 +24,14 @@ class StoreCorrupt(StoreError):
     """The file or database is damaged, or is not a store of fsm-agent."""
 
 
+class AgentDamaged(StoreCorrupt):
+    """What is kept of one agent in one place cannot be read; all other agents can be used."""
+
+    def __init__(self, agent_id: str, place: str, what: str) -> None:
+        self.agent_id, self.place, self.what = agent_id, place, what
+        super().__init__(f"agent {agent_id!r} is damaged in {place}: {what}; `fsm-agent doctor` says what to do")
+
+
 class HistoryBroken(StoreCorrupt):
     def __init__(self, agent_id: str, version: int, why: Exception) -> None:
         super().__init__(

@@ -14,12 +14,11 @@ from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import Conflict, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores import paging
 from fsm_agent.user import UserRecord
@@ -28,7 +27,8 @@ from fsm_agent.user import UserRecord
 class Store(ABC):
     """Where the agents of one namespace live.
 
-    Driver errors never escape: they become a ``StoreError``. Preconditions that do not hold raise a ``Refused``.
+    Driver errors never escape: they become a ``StoreError``. What is kept of one agent and cannot be read is an
+    ``AgentDamaged``, a history with a step missing included. Preconditions that do not hold raise a ``Refused``.
     After either nothing has changed. Every verb may be called from any task of the loop that opened the store.
     """
 
@@ -161,7 +161,8 @@ class Store(ABC):
 
     @abstractmethod
     async def held_here(self, host: str) -> Sequence[Head]:
-        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives."""
+        """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
+        cannot be read are left out; ``due`` names them when their lease has run out."""
 
     async def list(
         self,
@@ -171,7 +172,8 @@ class Store(ABC):
         limit: int = 50,
         after: str | None = None,
     ) -> Page:
-        """Heads in order of id, after the id ``after``. A store has this verb or ``list_in`` of its own."""
+        """Heads in order of id, after the id ``after``. A store has this verb or ``list_in`` of its own. A head that
+        cannot be read keeps no other from its place: it is named in ``Page.damaged``, and counts for the ``limit``."""
         return await self.list_in(() if status is None else (status,), workflow=workflow, limit=limit, after=after)
 
     async def list_in(
@@ -264,6 +266,16 @@ class Store(ABC):
     async def save_user(self, user: UserRecord) -> None:
         """Remember this of a user. Raises ``UserConflict`` unless the stored version is ``user.version - 1``."""
 
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        """Hashes of the definitions that are kept, in order, after the hash ``after``. A store without a verb of its
+        own names those that its agents are pinned to, for which it looks through all of them."""
+        return await paging.definitions(self, limit=limit, after=after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        """What is wrong beneath the agents, where no other verb looks: rows of those that are gone, indexes that leave
+        some out. Changes nothing. A ``Damage`` of no agent has an empty id. A store without it finds nothing."""
+        return ()
+
     async def tend(self) -> int:
         """Do some of the work that can wait, if there is any; returns how many agents it was done for. Workers ask
         for it at every sweep."""
@@ -280,12 +292,3 @@ class Store(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
-    """The refusal of a compare-and-set; with equal versions it was the epoch, the lease, a key or the queue."""
-    return Conflict(agent_id, expected, actual if actual != expected else None)
-
-
-def definition_missing(url: str, definition_hash: str) -> StoreCorrupt:
-    return StoreCorrupt(f"{url} keeps no workflow under the hash {definition_hash!r}; `save_workflow` comes first")

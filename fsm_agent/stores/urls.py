@@ -35,7 +35,17 @@ BACKENDS: Final[dict[str, Backend]] = {
 }
 
 _NAMESPACE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
-_SECRETS: Final = r"(//[^/@:]*):[^/]*@|([?&](?:ssl)?password=)[^&]*"
+
+#: What stands before the place in a URL, also in one that is mistyped.
+_START: Final = r"(?i)(?:[a-z]\w*:)?[a-z][\w+.-]*:/+|[a-z][\w+.-]*//+|/+"
+#: A comma that begins the second URL of a tiered store.
+_SECOND: Final = r"(?i),(?=[a-z][\w+.-]*:/)"
+#: An option that holds a secret, whatever a driver calls it; its value is all that stands before the next option.
+_HIDDEN_OPTION: Final = r"(?i)((?:^|[?&;\s])[^\s?&;=@/]*(?:pass|pwd|secret|token)[^\s?&;=@/,]*=)[^&]*"
+_HOST: Final = r"(?:\[[^\]/@]*\]|[^/?#@:,]*)(?::\d*)?"
+#: A place in which no password can stand: hosts with their ports, a path, options.
+_PLACE: Final = rf"{_HOST}(?:,{_HOST})*(?:/[^?#@]*)?(?:\?[^?&=@]+=[^&]*(?:&[^?&=@]+=[^&]*)*)?"
+_COLON: Final = "(?i):|%3a"
 
 
 def open_store(
@@ -77,8 +87,33 @@ def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Sto
 
 
 def without_password(url: str) -> str:
-    """``url`` as it may be shown."""
-    return re.sub(_SECRETS, lambda found: f"{found[1]}:***@" if found[2] is None else f"{found[2]}***", url)
+    """``url`` as it may be shown, also where it cannot be parsed: what may be a password in it is masked."""
+    return ",".join(map(_masked, re.split(_SECOND, url)))
+
+
+def _masked(url: str) -> str:
+    start = found[0] if (found := re.match(_START, url)) else ""
+    rest = re.sub(_HIDDEN_OPTION, r"\1***", url[len(start) :])
+    if re.fullmatch(_PLACE, rest):
+        return start + rest
+    if found := re.fullmatch(f"([^/?#@:]*):[^/?#@]*@({_PLACE})", rest):
+        return f"{start}{found[1]}:***@{found[2]}"
+    who, at, place = rest.rpartition("@")
+    if not at and start.endswith("///"):  # a file
+        return start + rest
+    user, *password = re.split(_COLON, who if at else rest, maxsplit=1)
+    return f"{start}{user}{':***' if password else ''}{at}{place if at else ''}"
+
+
+def is_torn(rest: str) -> bool:
+    """Whether what follows ``://`` has an '@' behind its host and none before it: then a driver takes a part of the
+    password for the host, and would show it."""
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    return "@" in rest and "@" not in authority and re.fullmatch(_PLACE, rest) is None
+
+
+#: what ``is_torn`` is said to be
+TORN: Final = "an '@' stands behind its host: in a password write '/' as %2F, '?' as %3F, '#' as %23"
 
 
 def _store_class(scheme: str) -> type[Store]:

@@ -15,7 +15,7 @@ from fsm_agent.errors import Refused
 from fsm_agent.loop import EffectLoop
 from fsm_agent.record import Commit, Creation
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.drive import ScriptedHands
+from fsm_agent.testing.scripted import ScriptedHands
 from fsm_agent.workflow import Workflow
 
 from .documents import EVENTS

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .model import MOST_N
+from .model import MOST_N, TIMEOUT_MS
 from .outcomes import Outcome
 from .table import meanings, upward, walk
 
@@ -109,13 +109,13 @@ def _furnish(draw: Draw, path: str, body: Body, places: Mapping[str, Body], work
             body["ask"] = {"prompt": "n is {{ data.n }}", "events": ["go"]}
             body["on"]["go"] = _candidates(draw, path, "go", places)
         case "do":
-            body["do"] = "work"
+            body |= {"do": "work", "timeout": f"{TIMEOUT_MS}ms"}
         case "decide":
             body |= {"do": "llm.decide", "description": TEMPTING, "with": {"prompt": TEMPTING}}
             if draw(st.booleans()):
                 body["with"]["conversation"] = True
         case "retry":
-            body["do"] = "work"
+            body |= {"do": "work", "timeout": f"{TIMEOUT_MS}ms"}
             body["retry"] = {"attempts": draw(st.integers(2, 3)), "backoff": draw(st.sampled_from(DURATIONS))}
 
 

@@ -15,6 +15,9 @@ from .table import Choice, Table, Values, choose, milliseconds, upward, value
 #: ``data.n`` may not be more.
 MOST_N = 3
 
+#: What an action may take: so short that no timer is due before it, since all others are whole seconds.
+TIMEOUT_MS = 1
+
 
 class No(Exception):
     """Refused; its text is the name of the error that the package raises."""
@@ -47,6 +50,8 @@ class Model:
     visits: dict[str, int] = field(default_factory=dict)
     timers: list[Armed] = field(default_factory=list)
     prompt: str | None = None
+    #: the version that put it
+    question: int = 0
     #: whether the action of the leaf has not named its event yet
     is_at_work: bool = False
     calls: int = 0
@@ -169,6 +174,7 @@ class Model:
         outcome = self.script[self.calls % len(self.script)]
         self.calls += 1
         if outcome.fails:
+            self.now_ms += TIMEOUT_MS if outcome.event == "timeout" else 0
             self._fail(outcome.event)
             return
         try:
@@ -234,6 +240,9 @@ class Model:
             self._check_limits(visits)
         if choice.is_internal:
             self._mark(data=written, held=self.held, is_limited=self.is_limited)
+            prompt = None if self.prompt is None else f"n is {written['n']}"
+            if prompt != self.prompt:
+                self.prompt, self.question = prompt, self.version
             return
         self.timers = [timer for timer in self.timers if timer.state not in way.left]
         self._enter(way.leaf, way.entered, visits, written)
@@ -256,6 +265,7 @@ class Model:
         self.leaf, self.is_at_work = leaf, "do" in body
         status = body.get("outcome", "done") if body.get("final") else self._awake()
         self._mark(visits=visits, data=data, status=status, prompt=prompt, attempts=0, retry_ms=None)
+        self.question = self.version
 
     def _awake(self) -> str:
         return "running" if self.is_at_work else "waiting"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fsm_agent.agent import ArmedTimer, Status
+from fsm_agent.question import Asked
 from fsm_agent.step import Delta, Event, KeyOutcome, Queued
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
@@ -29,6 +30,7 @@ from .evidence import (
     keys,
     steps,
 )
+from .visits import BROKEN_VISITS, a_child, claimed, forgotten, of_visits, shortened, sound_visits, two_holders
 
 QUEUED = Queued(1, Event("note", {"token": "q"}, key="q"), 2)
 
@@ -62,7 +64,8 @@ def timer(at_ms: int, *, again: bool = False) -> Evidence:
     history = [*steps(1), entered, fired]
     if again:
         history.append(fired._replace(version=4))
-    return evidence(kept=an_agent(history))
+    asked = Asked(f"Go on after {len(history) - 1}?", id=len(history))  # since each of these steps notes something
+    return evidence(kept=an_agent(history, head={"asked": asked}))
 
 
 def moved_on() -> list[object]:
@@ -77,10 +80,24 @@ def moved_on() -> list[object]:
         a_commit(2, at=10),
         a_claim(2, at=20, writer="v"),
         a_commit(3, at=30, epoch=2, given=2, writer="v"),
-        an_entry("get", at=40, reply={"version": 3, "state": "idle", "workflow_version": 1, "digest": DATA_AT_3}),
+        an_entry(
+            "get",
+            at=40,
+            reply={"version": 3, "state": "idle", "workflow_version": 1, "digest": DATA_AT_3, "asked": None},
+        ),
         an_entry("history", at=40, reply={"version": 4, "digest": digest_of_steps(steps())[3]}),
         an_end(at=5),
     ]
+
+
+def answered(question: int, asked: object = (3, "Go on after 2?")) -> Evidence:
+    """An agent asks from version 2 on, and anew from version 3 on, since the data changed; the answer is version 4."""
+    asking = a_step(2, "ask", to="asking", source="idle", entered=1)
+    history = [*steps(1), asking, a_step(3, to="asking"), a_step(4, "reply", source="asking", entered=1)]
+    facts = {"event": "reply", "token": "t4", "key": None, "drive": True, "question": question}
+    answer = an_entry("answer", facts=facts, reply={"delivery": "applied", "version": 4})
+    seen = {"version": 3, "state": "asking", "workflow_version": 1, "digest": DATA_AT_3, "asked": asked and list(asked)}  # type: ignore[call-overload]
+    return evidence(answer, an_entry("get", reply=seen), kept=an_agent(history))
 
 
 DATA_AT_3 = digest_of_values({"log": ["t2", "t3"], "worked": 0, "sums": {}, "receipt": None})
@@ -136,6 +153,9 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "agents_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
     "definitions_stay": lambda: evidence(an_entry("create", facts={"definition": errand(2).hash}, reply={"epoch": 1})),
     "errors_are_ours": lambda: evidence(an_entry("get", "broken", reply={"type": "KeyError", "why": "'x'"})),
+    "answers_reach_their_question": lambda: answered(2),
+    "questions_are_asked_as_things_stand": lambda: answered(3, (2, "Go on after 1?")),
+    **BROKEN_VISITS,
 }
 
 
@@ -183,6 +203,32 @@ def test_a_history_that_makes_no_sense_breaks_a_rule_and_no_program() -> None:
     senseless = replace(kept, dossier=kept.dossier._replace(steps=history))
     [sentence] = broken(evidence(kept=senseless))["history_folds_to_the_data"]
     assert sentence == "what is there makes no sense: KeyError('nowhere')"
+
+
+def test_sound_visits_break_no_rule_and_are_seen_to_hold() -> None:
+    assert broken(sound_visits()) == {}
+    assert broken(of_visits(kept=shortened())) == {}
+
+
+def test_an_answer_to_what_is_asked_is_sound() -> None:
+    assert broken(answered(3)) == {}
+
+
+def test_the_dead_and_the_lapsed_may_be_taken_from() -> None:
+    assert broken(two_holders(last_ns=4)) == {}
+    assert broken(of_visits(claimed(5, left_ms=-1))) == {}
+
+
+def test_a_child_is_over_in_the_end() -> None:
+    assert broken(of_visits(kept=a_child(Status.DONE))) == {}
+    assert set(broken(of_visits(kept=a_child(Status.WAITING)))) == {"children_are_joined_whole"}
+
+
+def test_a_forgetting_that_left_somebody_promises_nothing_yet() -> None:
+    left = forgotten()._replace(reply={"erased": 1, "left": ["visit-w-2"]})
+    said = BROKEN_VISITS["what_was_forgotten_is_nowhere"]()
+    entries = [left if entry.verb == "forget" else entry for entry in said.lives[0].entries]
+    assert broken(replace(said, lives=(said.lives[0]._replace(entries=tuple(entries)),))) == {}
 
 
 def test_a_verdict_says_who_and_where() -> None:

@@ -17,7 +17,7 @@ from fsm_agent.dialect import read_document
 from fsm_agent.errors import Refused
 from fsm_agent.machine import Machine
 from fsm_agent.step import Event, StepKind
-from fsm_agent.testing.drive import Drive
+from fsm_agent.testing.scripted import Drive
 
 from .documents import DATA, DEEDS, EVENTS, FINALS, OUTCOMES, documents
 from .effort import effort
@@ -110,6 +110,7 @@ class Pair:
         assert self.calls == model.calls
         if run.status == "waiting":
             assert run.prompt == model.prompt
+            assert run.agent.question is None or run.agent.question.id == model.question
         assert head.lease is None
 
     def _agree_on_what_may_happen(self) -> None:

@@ -82,10 +82,22 @@ def lease_row(lease: Lease | None) -> LeaseRow:
     return (holder.host, holder.pid, holder.started_ms, lease.until_ms)
 
 
+def _lease_of(host: Any, pid: Any, started_ms: Any, until_ms: Any) -> Lease:
+    if (type(host), type(pid), type(started_ms), type(until_ms)) != (str, int, int, int):
+        raise TypeError("a lease is a host and three numbers")
+    return Lease(Holder(host, pid, started_ms), until_ms)
+
+
+#: of a ``PinRow``, a ``MovingRow`` and what always stands in a ``HeldRow``
+_TYPES: Final = (str, str, int, str, int, str, int, int, int, str, int, int)
+
+
 def head_of(row: Sequence[Any]) -> Head:
     """The head of a ``PinRow``, a ``MovingRow`` and a ``HeldRow``, one after the other."""
     ident, workflow, workflow_version, definition, created_ms, state, status, version, updated_ms, cold = row[:10]
     epoch, queued, host, pid, started_ms, until_ms = row[10:]
+    if tuple(map(type, row[:12])) != _TYPES:
+        raise TypeError("a head of other types than it was written with")
     return Head(
         id=ident,
         workflow=workflow,
@@ -97,7 +109,7 @@ def head_of(row: Sequence[Any]) -> Head:
         created_ms=created_ms,
         updated_ms=updated_ms,
         epoch=epoch,
-        lease=None if host is None else Lease(Holder(host, pid, started_ms), until_ms),
+        lease=None if host is pid is started_ms is until_ms is None else _lease_of(host, pid, started_ms, until_ms),
         queued=queued,
         **_of_cold(cold),
     )
@@ -126,6 +138,15 @@ _COLD: Final = (
     "question",
     "place",
 )
+
+#: what they are in JSON, as far as that can be said: an output is anything
+_COLD_TYPES: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("unfolded", "activation", "fold_at", "attempts", "retry_ms", "rewound", "children"), int),
+    **dict.fromkeys(("timers", "asked", "problem", "talk", "usage", "parent", "progress"), list),
+    "visits": dict,
+    "is_exempt": bool,
+    "user": str,
+}
 
 
 def _cold(head: Head) -> str:
@@ -167,7 +188,12 @@ def _rare_parts(head: Head) -> list[Json]:
 
 
 def _of_cold(text: str) -> dict[str, Any]:
-    parts = {name: part for name, part in zip(_COLD, decode(text), strict=False) if part is not None}
+    kept = decode(text)
+    if type(kept) is not list:
+        raise TypeError("the rest of a head is a list")
+    parts = {name: part for name, part in zip(_COLD, kept, strict=False) if part is not None}
+    if any(type(part) is not _COLD_TYPES.get(name, type(part)) for name, part in parts.items()):
+        raise TypeError("a part of a head of another type than it was written with")
     if "timers" in parts:
         parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
     question = parts.pop("question", 0)

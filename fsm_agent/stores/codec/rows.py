@@ -30,7 +30,10 @@ def snapshot_row(snapshot: Snapshot) -> tuple[int, str, str]:
 
 def snapshot_of(row: Iterable[Any]) -> Snapshot:
     version, appended_since, values = row
-    return Snapshot(version, decode(values), decode(appended_since))
+    snapshot = Snapshot(version, decode(values), decode(appended_since))
+    if tuple(map(type, snapshot)) != (int, dict, dict):
+        raise TypeError("a snapshot is a version and two objects")
+    return snapshot
 
 
 def origin_row(origin: Origin) -> tuple[int, str, str]:
@@ -40,7 +43,10 @@ def origin_row(origin: Origin) -> tuple[int, str, str]:
 
 def origin_of(row: Iterable[Any]) -> Origin:
     _, head, values = row
-    return Origin(head_of([*decode(head), *HeldRow(epoch=0, queued=0)]), decode(values))
+    origin = Origin(head_of([*decode(head), *HeldRow(epoch=0, queued=0)]), decode(values))
+    if type(origin.values) is not dict:
+        raise TypeError("the values of an origin are an object")
+    return origin
 
 
 def effect_row(entry: EffectEntry) -> EffectRow:

@@ -44,6 +44,8 @@ def message_row(message: Message) -> MessageRow:
 def message_of(number: int, row: Sequence[Any]) -> Message:
     """The message of a ``MessageRow``."""
     role, at_ms, tokens, covers, by, content, parts = row
+    if not (type(at_ms) is type(tokens) is type(covers) is int):
+        raise TypeError("a message has three numbers")
     return Message(
         role=_ROLE[role],
         content=decode(content),
@@ -63,4 +65,7 @@ def user_row(user: UserRecord) -> tuple[int, int, str]:
 
 def user_of(name: str, row: Sequence[Any]) -> UserRecord:
     version, updated_ms, values = row
-    return UserRecord(name, version, decode(values), updated_ms)
+    user = UserRecord(name, version, decode(values), updated_ms)
+    if (type(version), type(user.values), type(updated_ms)) != (int, dict, int):
+        raise TypeError("what is remembered of a user is two numbers and an object")
+    return user

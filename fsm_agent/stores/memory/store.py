@@ -15,21 +15,23 @@ from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.message import Message, own_thread
+from fsm_agent.message import own_thread
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import Store, definition_missing, moved_on
 from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_shared
+from fsm_agent.stores.listed import Listed, page_of
 from fsm_agent.stores.memory.due import longest_due
 from fsm_agent.stores.memory.kept import Kept, kept_from, kept_of
-from fsm_agent.stores.memory.talk import Talks, rows_of, said_rows
+from fsm_agent.stores.memory.talk import Talks, said_rows
+from fsm_agent.stores.memory.talking import PLACE, MemoryTalk
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.tuples import from_fields
-from fsm_agent.user import UserRecord
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryTalk):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
     keeps_problems = True
@@ -60,8 +62,8 @@ class MemoryStore(Store):
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         if definition_hash not in self._definitions:
             raise definition_missing(self.url, definition_hash)
-        definition: Mapping[str, Json] = codec.decode(self._definitions[definition_hash])
-        return definition
+        with reading_shared(f"definition {definition_hash!r}", PLACE):
+            return checked(dict, codec.decode(self._definitions[definition_hash]))
 
     async def create(self, creation: Creation) -> Head:
         head, key = creation.head, creation.key
@@ -78,17 +80,19 @@ class MemoryStore(Store):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         kept = self._kept(agent_id)
-        outcome = kept.keys.get(key) if key is not None else None
-        return Record(
-            head=kept.head,
-            snapshot=codec.snapshot_of(kept.snapshot) if kept.snapshot else None,
-            tail=tuple(codec.step_of(step) for step in kept.tail()),
-            queue=tuple(codec.queued_of(number, text) for number, text in kept.queue.items()),
-            outcome=KeyOutcome(*outcome) if outcome else None,
-        )
+        with reading(agent_id, PLACE):
+            outcome = kept.keys.get(key) if key is not None else None
+            record = Record(
+                head=kept.head,
+                snapshot=codec.snapshot_of(kept.snapshot) if kept.snapshot else None,
+                tail=tuple(codec.step_of(step) for step in kept.tail()),
+                queue=tuple(codec.queued_of(number, text) for number, text in kept.queue.items()),
+                outcome=KeyOutcome(*outcome) if outcome else None,
+            )
+        return check_record(record, PLACE, queue=PLACE, forgotten=kept.forgotten)
 
     async def head(self, agent_id: str) -> Head:
-        return self._kept(agent_id).head
+        return self._readable(agent_id)
 
     async def commit(self, commit: Commit) -> Committed:
         head, kept = commit.head, self._kept(commit.head.id)
@@ -172,34 +176,42 @@ class MemoryStore(Store):
         return self._kept(agent_id).end(entry)
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
-        return self._kept(agent_id).effects_since(activation)
+        kept = self._kept(agent_id)
+        with reading(agent_id, PLACE):
+            return kept.effects_since(activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         return longest_due(self._agents, now_ms, limit)
 
     async def held_here(self, host: str) -> Sequence[Head]:
-        return [kept.head for kept in self._agents.values() if kept.lease and kept.lease.holder.host == host]
+        held = [each for each, kept in self._agents.items() if kept.lease and kept.lease.holder.host == host]
+        return list(readable(held, self._readable, []))
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         ids = sorted(self._agents)
-        found: list[Head] = []
+        found: list[Listed] = []
         for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
-            kept = self._agents[agent_id]
-            is_status = not statuses or kept.written.status in statuses
-            if is_status and workflow in {None, kept.written.workflow}:
-                found.append(kept.head)
-            if len(found) > limit:
-                return Page(tuple(found[:limit]), found[limit - 1].id)
-        return Page(tuple(found), None)
+            damage: list[Damage] = []
+            read = [*readable([agent_id], self._readable, damage)]
+            if not damage and not (
+                (not statuses or read[0].status in statuses) and workflow in {None, read[0].workflow}
+            ):
+                continue
+            if len(found) == limit:
+                return page_of(found, is_last=False)
+            found += [*read, *damage]
+        return page_of(found, is_last=True)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
-        return [codec.step_of(step) for step in self._kept(agent_id).after(after, limit)]
+        with reading(agent_id, PLACE):
+            return [codec.step_of(step) for step in self._kept(agent_id).after(after, limit)]
 
     async def origin(self, agent_id: str) -> Origin | None:
         row = self._kept(agent_id).origin
-        return codec.origin_of(row) if row else None
+        with reading(agent_id, PLACE):
+            return codec.origin_of(row) if row else None
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         return self._unmoved(seen.id, seen).shorten(origin)
@@ -212,11 +224,14 @@ class MemoryStore(Store):
         self._talks.forget(own_thread(seen.id))
 
     async def size(self, agent_id: str) -> Size:
-        return self._kept(agent_id).size()._replace(thread=self._talks.weight(own_thread(agent_id)))
+        kept = self._kept(agent_id)
+        with reading(agent_id, PLACE):
+            return kept.size()._replace(thread=self._talks.weight(own_thread(agent_id)))
 
     async def dump(self, agent_id: str) -> Dossier:
         kept = self._kept(agent_id)
-        return kept.dossier()._replace(messages=tuple(await self.messages(own_thread(agent_id))))
+        with reading(agent_id, PLACE):
+            return kept.dossier()._replace(messages=tuple(await self.messages(own_thread(agent_id))))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head, kept = dossier.head, kept_from(dossier)
@@ -233,36 +248,20 @@ class MemoryStore(Store):
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
 
-    async def messages(
-        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
-    ) -> Sequence[Message]:
-        return self._talks.read(thread, after, upto, limit, newest=newest)
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return sorted(each for each in self._definitions if each > (after or ""))[:limit]
 
-    async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        return self._talks.thread(thread).add(rows_of(messages))
-
-    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
-        return self._talks.revise(thread, messages)
-
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return self._talks.retract(thread, after, upto)
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return self._talks.names(limit, after)
-
-    async def user(self, name: str) -> UserRecord:
-        return self._talks.user(name)
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return self._talks.users(limit, after)
-
-    async def save_user(self, user: UserRecord) -> None:
-        row = codec.user_row(user)
-        self._talks.check_user(user)
-        self._talks.keep_user(user.name, row)
+    async def inspect(self) -> Sequence[Damage]:
+        stray = {agent_id for agent_id, _ in self._starts.values()} - self._agents.keys()
+        return [Damage(each, PLACE, "a key leads to it, and there is no such agent") for each in sorted(stray)]
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""
+
+    def _readable(self, agent_id: str) -> Head:
+        kept = self._kept(agent_id)
+        with reading(agent_id, PLACE):
+            return kept.head
 
     def _kept(self, agent_id: str) -> Kept:
         try:

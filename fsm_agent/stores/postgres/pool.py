@@ -22,7 +22,7 @@ from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.postgres.errors import Silent, connecting_error, is_lost, statement_error
 from fsm_agent.stores.postgres.schema import bring_up
 from fsm_agent.stores.postgres.session import Connection, Row, Session
-from fsm_agent.stores.urls import without_password
+from fsm_agent.stores.urls import TORN, is_torn, without_password
 
 POOL_SIZE: Final = 10
 _CONNECT_S: Final = 5
@@ -56,6 +56,8 @@ class Address(NamedTuple):
 def address_of(rest: str) -> Address:
     """The address in the part of a URL after ``postgresql://``."""
     shown = without_password(f"postgresql://{rest}")
+    if is_torn(rest):
+        raise StoreUrlInvalid(f"store URL {shown!r} is wrong: {TORN}")
     place, _, options = rest.partition("?")
     sizes = [option for option in options.split("&") if option.startswith("pool_size=")]
     others = "&".join(option for option in options.split("&") if option and option not in sizes)

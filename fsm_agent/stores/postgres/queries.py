@@ -15,7 +15,8 @@ _HEAD: Final = """head.id, head.name, workflows.version, workflows.hash, head.cr
     head.until_ms"""
 #: How many those are.
 HEAD_WIDTH: Final = 16
-_FROM_HEAD: Final = "FROM fsm_agent.head JOIN fsm_agent.workflows USING (workflow)"
+#: An agent whose definition is gone is found all the same: it must not look as if it were gone, too.
+_FROM_HEAD: Final = "FROM fsm_agent.head LEFT JOIN fsm_agent.workflows USING (workflow)"
 _SELECT_HEAD: Final = f"SELECT {_HEAD} {_FROM_HEAD}"
 
 
@@ -116,8 +117,8 @@ _HISTORY_TEXTS: Final = ("event", "source", "target", "by", "reason", "append", 
 #: The fields of ``Size``.
 SIZE: Final = f"""
 SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
-    octet_length(head.id) + octet_length(head.name) + octet_length(workflows.hash) + octet_length(head.state)
-        + octet_length(head.cold) + 5 * 8,
+    octet_length(head.id) + octet_length(head.name) + coalesce(octet_length(workflows.hash), 0)
+        + octet_length(head.state) + octet_length(head.cold) + 5 * 8,
     {_weight("history", *_HISTORY_TEXTS, numbers=4)},
     {_weight("snapshot", "appended_since", "data", numbers=1)} + {_weight("origin", "head", "data", numbers=1)},
     {_weight("queue", "event", numbers=1)} + {_weight("keys", "key", "fingerprint", numbers=1)}

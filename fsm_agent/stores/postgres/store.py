@@ -17,19 +17,19 @@ from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
-from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing, moved_on
+from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.postgres import queries, statements
+from fsm_agent.stores.postgres import inspecting, queries, statements
 from fsm_agent.stores.postgres import values as values_of
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
-from fsm_agent.stores.postgres.rows import dossier_of, head_of, record_of, steps_of
+from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
 from fsm_agent.stores.postgres.session import Row
 from fsm_agent.stores.postgres.talking import PostgresTalk
-from fsm_agent.stores.postgres.text import kept, told, told_rows
+from fsm_agent.stores.postgres.text import kept, told
 from fsm_agent.stores.postgres.whole import Adoption, adopt
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.stores.server_clock import ServerClock
 
 
@@ -70,8 +70,8 @@ class PostgresStore(PostgresTalk):
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
             raise definition_missing(self.url, definition_hash)
-        definition: Mapping[str, Json] = codec.decode(found[0][0])
-        return definition
+        with damage.reading_shared(f"definition {definition_hash!r}", "workflows"):
+            return damage.checked(dict, codec.decode(found[0][0]))
 
     async def create(self, creation: Creation) -> Head:
         head = creation.head
@@ -151,7 +151,8 @@ class PostgresStore(PostgresTalk):
             if held[0][0]:
                 return None
             found = await self._read(queries.EFFECT, row)
-            known = codec.effect_of([told(value) for value in found[0]]) if found else None
+            with damage.reading(agent_id, "effects"):
+                known = codec.effect_of([told(value) for value in found[0]]) if found else None
             if known is not None and not (again and known.is_open):
                 return known
             if known is not None:
@@ -168,13 +169,13 @@ class PostgresStore(PostgresTalk):
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         (text,) = await self._one(queries.EFFECTS, agent_id, {"activation": activation})
-        return [codec.effect_of(row) for row in told_rows(text)]
+        return part_of(agent_id, "effects", effects_of, text)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         return [told(row[0]) for row in await self._read(queries.DUE, {"now_ms": now_ms, "limit": limit})]
 
     async def held_here(self, host: str) -> Sequence[Head]:
-        return [self._seen(row) for row in await self._read(queries.HELD, {"host": kept(host)})]
+        return list(damage.readable(await self._read(queries.HELD, {"host": kept(host)}), self._seen, []))
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
@@ -187,8 +188,10 @@ class PostgresStore(PostgresTalk):
             "after": kept(after or ""),
             "limit": limit + 1,
         }
-        heads = tuple(self._seen(found) for found in await self._read(query, row))
-        return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+        found = await self._read(query, row)
+        damaged: list[Damage] = []
+        heads = tuple(damage.readable(found[:limit], self._seen, damaged))
+        return Page(heads, told(found[limit - 1][0]) if len(found) > limit else None, tuple(damaged))
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         row = {"part": kept(part), "limit": limit}
@@ -196,11 +199,11 @@ class PostgresStore(PostgresTalk):
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})
-        return steps_of(text)
+        return part_of(agent_id, "history", steps_of, text)
 
     async def origin(self, agent_id: str) -> Origin | None:
         row = await self._one(queries.ORIGIN, agent_id)
-        return None if row[0] is None else codec.origin_of(row)
+        return None if row[0] is None else part_of(agent_id, "origin", codec.origin_of, row)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         version, head, data = codec.origin_row(origin)
@@ -225,6 +228,13 @@ class PostgresStore(PostgresTalk):
                 raise definition_missing(self.url, dossier.head.definition)
             case Adoption.MOVED_ON if replaces is not None:
                 await self._refuse(replaces.id, replaces.version)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._names(inspecting.DEFINITIONS, limit, after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        found = [each for query in inspecting.CHECKS for each in await self._read(query, {})]
+        return [Damage(told(agent_id or ""), table, what) for agent_id, table, what in found]
 
     async def close(self) -> None:
         await self._pool.close()

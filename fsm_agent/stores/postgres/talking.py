@@ -8,7 +8,7 @@ from typing import Any
 from fsm_agent.errors import UserConflict
 from fsm_agent.message import Message
 from fsm_agent.record import Said
-from fsm_agent.stores import codec
+from fsm_agent.stores import codec, damage
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres import talk
 from fsm_agent.stores.postgres import values as values_of
@@ -29,7 +29,8 @@ class PostgresTalk(Store):
     ) -> Sequence[Message]:
         row = {"thread": kept(thread), "after": after, "upto": upto, "limit": limit}
         found = await self._read(talk.NEWEST if newest else talk.OLDEST, row)
-        messages = [message_of(each) for each in found]
+        with damage.reading_shared(f"thread {thread!r}", "messages"):
+            messages = [message_of(each) for each in found]
         return messages[::-1] if newest else messages
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
@@ -52,7 +53,8 @@ class PostgresTalk(Store):
 
     async def user(self, name: str) -> UserRecord:
         found = await self._read(talk.USER, {"user": kept(name)})
-        return codec.user_of(name, found[0]) if found else UserRecord(name)
+        with damage.reading_shared(f"user {name!r}", "users"):
+            return codec.user_of(name, found[0]) if found else UserRecord(name)
 
     async def save_user(self, user: UserRecord) -> None:
         statement = talk.SAVE_NEW_USER if user.version == 1 else talk.SAVE_USER

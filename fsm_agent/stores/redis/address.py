@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 
 from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.stores.urls import TORN, is_torn
 
 #: How long a server may take to accept a connection.
 CONNECT_S: Final = 5.0
@@ -25,6 +26,8 @@ class Address(NamedTuple):
 
 def address_of(scheme: str, rest: str) -> Address:
     """Raises ``StoreUrlInvalid``. Connects to nothing."""
+    if is_torn(rest):
+        raise StoreUrlInvalid(f"a {scheme}:// URL is wrong ({TORN}): {_HOW_TO}")
     try:
         options: dict[str, Any] = {**parse_url(f"{scheme.removeprefix('redis+')}://{rest}")}
         shown = _shown(scheme, rest)
@@ -32,7 +35,8 @@ def address_of(scheme: str, rest: str) -> Address:
         settled = {**_SETTLED, **options, "decode_responses": True, "encoding_errors": "surrogatepass"}
         kind(**settled)
     except (ValueError, TypeError) as error:
-        raise StoreUrlInvalid(f"a {scheme}:// URL is wrong ({_reason(error)}): {_HOW_TO}") from error
+        how = f"a {scheme}:// URL is wrong ({_reason(error)}): {_HOW_TO}"
+        raise StoreUrlInvalid(how) from None  # the error may show a password
     return Address(shown, lambda: kind(**settled))
 
 

@@ -148,6 +148,16 @@ def outcome_of(text: str) -> KeyOutcome:
     return KeyOutcome(int(version) if version else None, fingerprint)
 
 
+def outcomes_of(flat: Sequence[str]) -> dict[str, KeyOutcome]:
+    return {key_of(key): outcome_of(text) for key, text in pairs(flat).items()}
+
+
+def start_of(told: tuple[str, str]) -> tuple[str, str]:
+    """The key of a creation and its fingerprint; what is kept of it begins with the id."""
+    key, start = told
+    return key_of(key), start.split(" ", 1)[1]
+
+
 def queued_text(queued: Queued) -> str:
     return f"{key_text(queued.event.key)}\n{codec.queued_row(queued)}"
 

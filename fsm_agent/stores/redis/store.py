@@ -10,27 +10,30 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ClassVar, Self
 
+from redis.exceptions import ResponseError
+
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import AgentNotFound
+from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
-from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing
+from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.ids import ids_with
+from fsm_agent.stores.listed import Listed, page_of
 from fsm_agent.stores.paging import PAGE
 from fsm_agent.stores.redis import index as redis_index
-from fsm_agent.stores.redis import reading, rows
+from fsm_agent.stores.redis import inspecting, reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
 from fsm_agent.stores.redis.opening import schema
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.talking import RedisTalk
 from fsm_agent.stores.redis.units import Units
+from fsm_agent.stores.refusals import definition_missing
 from fsm_agent.stores.server_clock import ServerClock
 
 
@@ -67,9 +70,8 @@ class RedisStore(RedisTalk):
         (text,) = await self._look(("HGET", self._units.space.workflows, definition_hash))
         if text is None:
             raise definition_missing(self.url, definition_hash)
-        with self._readable():
-            definition: Mapping[str, Json] = codec.decode(text)
-        return definition
+        with damage.reading_shared(f"definition {definition_hash!r}", self._units.space.workflows):
+            return damage.checked(dict, codec.decode(text))
 
     async def create(self, creation: Creation) -> Head:
         head = creation.head
@@ -86,16 +88,16 @@ class RedisStore(RedisTalk):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         told = await self._read(reading.loading(self.namespace, agent_id, key), agent_id)
-        with self._readable():
-            record = reading.record_of(agent_id, told)
+        record = reading.record_of(self.namespace, agent_id, told)
         self._clock.seen(record.head.updated_ms)
         return record
 
     async def head(self, agent_id: str) -> Head:
-        heads = await self._heads([agent_id])
-        if not heads:
-            raise AgentNotFound(agent_id, self.namespace)
-        return heads[0]
+        for head in await self._heads([agent_id]):
+            if isinstance(head, Damage):
+                raise AgentDamaged(*head)
+            return head
+        raise AgentNotFound(agent_id, self.namespace)
 
     async def commit(self, commit: Commit) -> Committed:
         head = commit.head
@@ -137,14 +139,13 @@ class RedisStore(RedisTalk):
             (flat,) = await self._look(("HGETALL", agent_keys(self.namespace, agent_id).head))
             if not flat:
                 raise AgentNotFound(agent_id, self.namespace)
-            with self._readable():
-                moving = rows.pairs(flat)["moving"]
-                tried = rows.head_of(agent_id, rows.pairs(flat)).tried(attempts, retry_ms, children, problem)
+            head, moving = reading.head_of(self.namespace, agent_id, flat), rows.pairs(flat)["moving"]
+            tried = head.tried(attempts, retry_ms, children, problem)
             (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         (kept,) = await self._write(self._units.beginning_effect(agent_id, entry, again=again), agent_id)
-        with self._readable():
+        with damage.reading(agent_id, agent_keys(self.namespace, agent_id).effects):
             return rows.effect_of(entry.key, kept) if kept else None
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
@@ -153,8 +154,7 @@ class RedisStore(RedisTalk):
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         (found,) = await self._read(reading.reading_effects(self.namespace, agent_id, activation), agent_id)
-        with self._readable():
-            return rows.effects_of(found)
+        return reading.effects_of(self.namespace, agent_id, found)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         command = ("ZRANGEBYSCORE", self._units.space.due, "-inf", now_ms, "LIMIT", 0, limit)
@@ -165,23 +165,23 @@ class RedisStore(RedisTalk):
     async def held_here(self, host: str) -> Sequence[Head]:
         (members,) = await self._look(redis_index.held_by(self._units.space.held, host))
         heads = await self._heads([member.rpartition("\0")[2] for member in members])
-        return [head for head in heads if head.lease and head.lease.holder.host == host]
+        return [head for head in heads if isinstance(head, Head) and head.lease and head.lease.holder.host == host]
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         wanted = frozenset(statuses or Status)
-        found: list[Head] = []
+        found: list[Listed] = []
         while len(found) <= limit:
             missing = limit + 1 - len(found)
             commands = redis_index.listings(self._units.space.listed, wanted, workflow, after, missing)
             ids = redis_index.ids_of(await self._look(*commands), missing)
             heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
-            found += [head for head in heads if head.status in wanted and workflow in {None, head.workflow}]
+            found += [head for head in heads if _is_meant(head, wanted, workflow)]
             if len(ids) < missing:
-                return Page(tuple(found), None)
+                return page_of(found, is_last=True)
             after = ids[-1]
-        return Page(tuple(found[:limit]), found[limit - 1].id)
+        return page_of(found[:limit], is_last=False)
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         found: list[str] = []
@@ -197,13 +197,11 @@ class RedisStore(RedisTalk):
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)
-        with self._readable():
-            return rows.steps_of(steps)
+        return reading.steps_of(self.namespace, agent_id, steps)
 
     async def origin(self, agent_id: str) -> Origin | None:
         (text,) = await self._read(reading.reading_origin(self.namespace, agent_id), agent_id)
-        with self._readable():
-            return rows.origin_of(text) if text else None
+        return reading.origin_of(self.namespace, agent_id, text) if text else None
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         (forgotten,) = await self._write(self._units.shortening(seen, origin), seen.id, expected=seen.version)
@@ -217,8 +215,7 @@ class RedisStore(RedisTalk):
 
     async def dump(self, agent_id: str) -> Dossier:
         told = await self._read(reading.dumping(self.namespace, agent_id, self._units.space), agent_id)
-        with self._readable():
-            return reading.dossier_of(agent_id, told)
+        return reading.dossier_of(self.namespace, agent_id, told)
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head = dossier.head
@@ -226,22 +223,46 @@ class RedisStore(RedisTalk):
         call = self._units.adopting(dossier, replaces)
         await self._write(call, head.id, expected=expected, definition=head.definition)
 
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        (hashes,) = await self._look(("HKEYS", self._units.space.workflows))
+        return sorted(each for each in hashes if each > (after or ""))[:limit]
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await inspecting.inspect(self._look, self.namespace)
+
     async def close(self) -> None:
         await self._server.close()
 
-    async def _heads(self, ids: Sequence[str]) -> Sequence[Head]:
-        """The heads of those that are still there."""
+    async def _heads(self, ids: Sequence[str]) -> Sequence[Listed]:
+        """The heads of those that are still there, and what is wrong with those that cannot be read."""
         if not ids:
             return []
-        answers = await self._look(*(("HGETALL", agent_keys(self.namespace, each).head) for each in ids))
-        with self._readable():
-            heads = reading.heads_of(ids, answers)
-        self._clock.seen(max((head.updated_ms for head in heads), default=0))
+        commands = [("HGETALL", agent_keys(self.namespace, each).head) for each in ids]
+        try:
+            answers = await self._look(*commands, but=ResponseError)
+        except StoreCorrupt as error:  # one that is no text leaves the others without an answer
+            if len(ids) == 1:
+                return [damage.damage_of(damage.damaged(ids[0], commands[0][1], error))]
+            return [head for each in ids for head in await self._heads([each])]
+        heads = [_head_or_damage(self.namespace, *each) for each in zip(ids, answers, strict=True) if each[1]]
+        self._clock.seen(max((head.updated_ms for head in heads if isinstance(head, Head)), default=0))
         return heads
 
     async def _server_ms(self) -> int:
         ((seconds, micros),) = await self._look(("TIME",))
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Listed:
+    try:
+        return reading.head_of(namespace, agent_id, flat)
+    except AgentDamaged as error:
+        return damage.damage_of(error)
+
+
+def _is_meant(head: Listed, statuses: Collection[Status], workflow: str | None) -> bool:
+    """Of what cannot be read, the index said so."""
+    return not isinstance(head, Head) or (head.status in statuses and workflow in {None, head.workflow})
 
 
 class TlsRedisStore(RedisStore):

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
+from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt, UserConflict
 from fsm_agent.message import Message
-from fsm_agent.stores.base import Store, definition_missing, moved_on
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import damaged, reading_shared
 from fsm_agent.stores.redis import errors as redis_errors
 from fsm_agent.stores.redis import rows, talk
+from fsm_agent.stores.redis.keys import agent_keys, thread_key
 from fsm_agent.stores.redis.opening import introduce, schema
 from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.units import Units
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.user import UserRecord
 
 
@@ -32,7 +34,7 @@ class RedisTalk(Store):
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
     ) -> Sequence[Message]:
         (said,) = await self._read(talk.reading(self.namespace, thread, after, upto, limit, newest=newest))
-        with self._readable():
+        with reading_shared(f"thread {thread!r}", thread_key(self.namespace, thread)):
             return rows.messages_of(said)
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
@@ -55,7 +57,7 @@ class RedisTalk(Store):
 
     async def user(self, name: str) -> UserRecord:
         (text,) = await self._look(("HGET", self._units.space.users, name))
-        with self._readable():
+        with reading_shared(f"user {name!r}", self._units.space.users):
             return rows.user_of(name, text) if text else UserRecord(name)
 
     async def save_user(self, user: UserRecord) -> None:
@@ -93,12 +95,19 @@ class RedisTalk(Store):
 
     async def _read(self, call: Call, agent_id: str = "") -> Sequence[Any]:
         await self._introduced()
-        word, *told = _words(await self._server.read(call))
+        try:
+            word, *told = _words(await self._server.read(call))
+        except StoreCorrupt as error:
+            if not agent_id:
+                raise
+            raise damaged(
+                agent_id, agent_keys(self.namespace, agent_id).head.replace(":head:", ":*:"), error
+            ) from error
         return self._told(word, told, agent_id)
 
-    async def _look(self, *commands: Sequence[str | int]) -> Sequence[Any]:
+    async def _look(self, *commands: Sequence[str | int], but: type[Exception] | tuple[()] = ()) -> Sequence[Any]:
         await self._introduced()
-        return await self._server.look(*commands)
+        return await self._server.look(*commands, but=but)
 
     def _told(self, word: str, told: Sequence[Any], agent_id: str) -> Sequence[Any]:
         """What stands behind the first word of a script's answer, if that is a good one."""
@@ -112,14 +121,6 @@ class RedisTalk(Store):
                 if not self._is_introduced:
                     await introduce(self._server, self._units.space)
                     self._is_introduced = True
-
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """What cannot be read is not of ours."""
-        try:
-            yield
-        except (KeyError, ValueError, TypeError) as error:
-            raise redis_errors.unreadable(self.url) from error
 
 
 def _words(answer: Any) -> Sequence[Any]:

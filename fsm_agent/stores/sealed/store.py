@@ -17,7 +17,7 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, own_thread
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Said, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Said, Size
 from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.seal import Seal
@@ -147,7 +147,7 @@ class SealedStore(Store):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
-        return Page(tuple(self._words.open_listed(head) for head in page.heads), page.next)
+        return page._replace(heads=tuple(self._words.open_listed(head) for head in page.heads))
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         return await self._store.find_ids(part, limit=limit)
@@ -225,6 +225,12 @@ class SealedStore(Store):
 
     async def save_user(self, user: UserRecord) -> None:
         await self._store.save_user(self._words.seal_user(user))
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._store.definitions(limit=limit, after=after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await self._store.inspect()
 
     async def tend(self) -> int:
         return await self._store.tend()

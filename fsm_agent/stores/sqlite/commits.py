@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from fsm_agent.agent import Head
 from fsm_agent.record import Commit, Committed
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import moved_on
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import talk
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.effects import is_open, settle

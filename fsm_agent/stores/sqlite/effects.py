@@ -6,6 +6,7 @@ from typing import Final
 
 from fsm_agent.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
+from fsm_agent.stores.damage import reading
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one, rows
 
@@ -19,10 +20,11 @@ _ONE: Final = f"{_SELECT} WHERE agent = ? AND key = ?"
 _SINCE: Final = f"{_SELECT} WHERE agent = ? AND activation >= ? ORDER BY activation, name, use"
 
 
-def begin(db: Connection, agent: int, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
+def begin(db: Connection, agent_id: str, agent: int, entry: EffectEntry, *, again: bool) -> EffectEntry | None:
     """See ``Store.begin_effect``; the caller has compared the epoch."""
-    row = one(db, _ONE, agent, entry.key)
-    kept = codec.effect_of(row) if row else None
+    with reading(agent_id, "effects"):
+        row = one(db, _ONE, agent, entry.key)
+        kept = codec.effect_of(row) if row else None
     if kept is None or (again and kept.is_open):
         db.execute(KEEP, (agent, *codec.effect_row(entry)))
     return kept

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import apsw
 
-from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable
+from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+
+
+def upgraded(path: str) -> StoreTooNew:
+    return StoreTooNew(
+        f"database {shown(path)} was upgraded by a newer fsm-agent while this process had it open, and nothing was "
+        "changed: restart with that one"
+    )
+
+
+def shown(path: str) -> str:
+    """A path, or the URL of a file, as it may be shown: somebody may have meant another kind of store."""
+    if "@" not in str(path):
+        return path
+    from fsm_agent.stores.urls import without_password
+
+    return without_password(path)
 
 
 def store_error(error: apsw.Error, path: str) -> StoreError:
@@ -29,7 +45,7 @@ def store_error(error: apsw.Error, path: str) -> StoreError:
             kind, what = StoreCorrupt, f"is damaged ({error}); restore it from a backup"
         case _:
             what = f"failed: {type(error).__name__} {error}"
-    return kind(f"database {path} {what}")
+    return kind(f"database {shown(path)} {what}")
 
 
 def _lacks_space(error: apsw.Error) -> bool:

@@ -13,6 +13,7 @@ import apsw
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
 from fsm_agent.stores.sqlite.connection import Connection, connect
+from fsm_agent.stores.sqlite.errors import upgraded
 
 #: "FSMA"
 APPLICATION_ID: Final = 0x46534D41
@@ -208,8 +209,24 @@ CREATE VIEW head AS SELECT * FROM "a newer fsm-agent has upgraded this file: res
 CREATE VIEW history AS SELECT * FROM "a newer fsm-agent has upgraded this file: restart with that one";
 """
 
+#: The names under which an earlier process knows the rest of what it could still write. What it asks for is gone, and
+#: its error says why.
+_UPGRADED: Final = "a newer fsm-agent has upgraded this file: restart with that one"
+_RENAMED: Final = f"""
+DROP VIEW head;
+DROP VIEW history;
+ALTER TABLE workflows RENAME TO definitions;
+ALTER TABLE threads RENAME TO thread_names;
+ALTER TABLE users RENAME TO user_records;
+CREATE VIEW head AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW history AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW workflows AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW threads AS SELECT * FROM "{_UPGRADED}";
+CREATE VIEW users AS SELECT * FROM "{_UPGRADED}";
+"""  # noqa: S608 - no value is part of it
+
 #: the n-th brings a file from ``user_version`` n to n + 1
-MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS)
+MIGRATIONS: Final = (_FIRST, _EFFECTS_AND_ORIGINS, _THREADS_AND_USERS, _CHAINS, _RENAMED)
 
 
 def open_file(path: str, *, busy_ms: int) -> Connection:
@@ -226,6 +243,17 @@ def open_file(path: str, *, busy_ms: int) -> Connection:
         db.close()
         raise
     return db
+
+
+def is_upgraded(db: apsw.Connection) -> bool:
+    """Whether a newer fsm-agent has upgraded the file since it was opened here."""
+    return int(db.execute("PRAGMA user_version").get) > len(MIGRATIONS)
+
+
+def refuse_upgraded(db: apsw.Connection) -> None:
+    """Raises ``StoreTooNew`` if it has: what that one made of the tables is not known here."""
+    if is_upgraded(db):
+        raise upgraded(db.filename)
 
 
 def _use_wal(db: apsw.Connection, *, until_s: float) -> None:

@@ -48,7 +48,7 @@ _TAIL: Final = f"""
 {_CHAIN}
 SELECT version, kind, event, source, target, ?4 + after_ms, by, duration_ms, reason, append,
        iif(version > ?5, payload, NULL), iif(version > ?5, delta, NULL), iif(version > ?5, used, NULL)
-FROM chain JOIN steps USING (step, version) WHERE version > ?5 OR append IS NOT NULL
+FROM chain JOIN steps USING (step, version) WHERE version > ?5 OR append IS NOT NULL OR version = ?3 + 1
 """  # noqa: S608 - no value is part of it
 #: The first step of the index at or after version ?2 of agent ?1.
 _MILESTONE: Final = """
@@ -88,22 +88,15 @@ def append(db: Connection, agent: int, created_ms: int, added: Sequence[codec.St
     return previous
 
 
-def page(
-    db: Connection, agent: int, last: int, created_ms: int, *, after: int = 0, limit: int | None = None
-) -> list[Step]:
-    """Steps with a version above ``after``, in order; ``last`` is the agent's last step."""
-    start, upto = last, _EVERY
-    if limit is not None:
-        # Versions follow one another from the origin on, where the history was shortened, else from 1 on.
-        origin = one(db, "SELECT version FROM origin WHERE agent = ?", agent)
-        upto = max(after, origin[0] if origin else 0) + limit
-        milestone = one(db, _MILESTONE, agent, upto)
-        start = milestone[0] if milestone else last
-    return _in_order(rows(db, _READ, agent, start, after, created_ms, upto))
+def page(db: Connection, agent: int, last: int, created_ms: int, *, after: int, upto: int) -> list[Step]:
+    """Steps with a version above ``after``, up to ``upto``, in order; ``last`` is the agent's last step."""
+    milestone = one(db, _MILESTONE, agent, upto)
+    return _in_order(rows(db, _READ, agent, milestone[0] if milestone else last, after, created_ms, upto))
 
 
 def tail(db: Connection, agent: int, last: int, created_ms: int, *, since: int, covered: int) -> list[Step]:
-    """Steps above ``since``; of those up to ``covered`` what they append, and only if they do."""
+    """Steps above ``since``; of those up to ``covered`` what they append, and only if they do. The first above
+    ``since`` is among them in any case: it shows that the chain reaches so far."""
     return _in_order(rows(db, _TAIL, agent, last, since, created_ms, covered))
 
 

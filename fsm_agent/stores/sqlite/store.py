@@ -7,54 +7,38 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self, TypeVar
-
-import apsw
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
-from fsm_agent.message import Message
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
-from fsm_agent.stores import codec
-from fsm_agent.stores.base import Store, definition_missing
+from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import commits, effects, reading, talk, units, whole
-from fsm_agent.stores.sqlite.connection import Connection, connect
-from fsm_agent.stores.sqlite.errors import store_error
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.refusals import definition_missing
+from fsm_agent.stores.sqlite import commits, effects, pages, reading, talk, units, whole
+from fsm_agent.stores.sqlite.connection import connect
+from fsm_agent.stores.sqlite.errors import shown
+from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.schema import open_file
-from fsm_agent.stores.sqlite.transaction import Unit
+from fsm_agent.stores.sqlite.talking import SqliteTalk
 from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
-from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 
-_DUE: Final = """
-SELECT id FROM agents
-WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
-ORDER BY wake_ms LIMIT ?
-"""
-_LIST: Final = f"""
-{units.SELECT_HEAD}
-WHERE namespace = ?1 AND id > ?2 AND (?3 = 0 OR (?3 >> status) & 1) AND (?4 IS NULL OR name = ?4)
-ORDER BY id LIMIT ?5
-"""
-_FIND_IDS: Final = """
-SELECT id FROM agents
-WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
-ORDER BY id LIMIT ?4
+
+_DEFINITIONS: Final = """
+SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY hash LIMIT ?
 """
 
 
-class SqliteStore(Store):
+class SqliteStore(SqliteTalk):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
@@ -69,7 +53,7 @@ class SqliteStore(Store):
         clock: Callable[[], int] | None = None,
         patience_ms: int = 10_000,
     ) -> None:
-        self.url = f"sqlite:///{os.fspath(path)}"
+        self.url = shown(f"sqlite:///{os.fspath(path)}")
         self.namespace = namespace
         self._space = "" if namespace == units.DEFAULT else namespace
         self._path = os.path.join(os.getcwd(), path)
@@ -88,6 +72,7 @@ class SqliteStore(Store):
             raise StoreUrlInvalid(f"the store {path!r} is a folder, and a database is a file: name one in it")
         folder, name = os.path.split(path)
         if not os.path.isdir(folder or "."):
+            folder, name = os.path.split(shown(path))
             raise StoreUrlInvalid(f"the folder {folder!r} of the store {name!r} does not exist: make it")
         return cls(path, namespace=namespace, clock=clock)
 
@@ -96,14 +81,13 @@ class SqliteStore(Store):
 
     async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
         if self._definition(definition_hash) is None:
-            await self._write(units.saving_workflow(definition_hash, definition))
+            await self._write_shared(units.saving_workflow(definition_hash, definition))
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        text = self._definition(definition_hash)
-        if text is None:
-            raise definition_missing(self.url, definition_hash)
-        definition: Mapping[str, Json] = codec.decode(text)
-        return definition
+        with damage.reading_shared(f"definition {definition_hash!r}", "definitions"):
+            if (text := self._definition(definition_hash)) is not None:
+                return damage.checked(dict, codec.decode(text))
+        raise definition_missing(self.url, definition_hash)
 
     async def create(self, creation: Creation) -> Head:
         return await self._write(units.creating(self._space, creation, self.url))
@@ -111,21 +95,15 @@ class SqliteStore(Store):
     async def find_key(self, key: str) -> tuple[str, str] | None:
         with self._translated():
             query = "SELECT id, fingerprint FROM starts WHERE namespace = ? AND key = ?"
-            found = one(self._db, query, self._space, key)
+            with damage.reading_shared(f"the key {key!r} of a creation", "starts"):
+                found = one(self._db, query, self._space, key)
         return (found[0], found[1]) if found else None
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            known, snapshot = units.read_with_snapshot(db, self._space, agent_id)
-            agent, head = known.agent, known.head
-            self._clock.seen(head.updated_ms)
-            return Record(
-                head=head,
-                snapshot=snapshot,
-                tail=reading.tail(db, known, snapshot),
-                queue=reading.queue(db, agent) if head.queued else (),
-                outcome=reading.outcome(db, agent, key) if key is not None else None,
-            )
+            record = reading.record(db, self._space, agent_id, key)
+        self._clock.seen(record.head.updated_ms)
+        return record
 
     async def head(self, agent_id: str) -> Head:
         with self._translated():
@@ -169,29 +147,30 @@ class SqliteStore(Store):
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         with self._one_view() as db:
-            return effects.since(db, self._read(agent_id).agent, activation)
+            known = self._read(agent_id)
+            with damage.reading(agent_id, "effects"):
+                return effects.since(db, known.agent, activation)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         with self._translated():
-            return [agent_id for (agent_id,) in rows(self._db, _DUE, self._space, now_ms, now_ms, limit)]
+            return pages.due(self._db, self._space, now_ms, limit)
 
     async def held_here(self, host: str) -> Sequence[Head]:
         with self._translated():
-            query = f"{units.SELECT_HEAD} WHERE namespace = ? AND host = ?"
-            return [self._seen(row) for row in rows(self._db, query, self._space, host)]
+            return pages.held(self._db, self._space, self._seen, host)
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
-            found = rows(self._db, _LIST, self._space, after or "", wanted, workflow, limit + 1)
-            heads = tuple(self._seen(row) for row in found)
-        return Page(heads[:limit], heads[limit - 1].id if len(heads) > limit else None)
+            return pages.page(
+                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
+            )
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         with self._translated():
-            return [row[0] for row in rows(self._db, _FIND_IDS, self._space, part, len(part), limit)]
+            return pages.ids_with(self._db, self._space, part, limit)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
@@ -199,7 +178,9 @@ class SqliteStore(Store):
 
     async def origin(self, agent_id: str) -> Origin | None:
         with self._one_view() as db:
-            return whole.origin_of(db, self._read(agent_id).agent)
+            known = self._read(agent_id)
+            with damage.reading(agent_id, "origin"):
+                return whole.origin_of(db, known.agent)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         return await self._write(whole.shortening(self._space, seen, origin))
@@ -218,71 +199,24 @@ class SqliteStore(Store):
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         await self._write(whole.adopting(self._space, dossier, replaces, self.url))
 
-    async def messages(
-        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
-    ) -> Sequence[Message]:
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        with self._translated():
+            return talk.names_of(self._db, _DEFINITIONS, after or "", limit)
+
+    async def inspect(self) -> Sequence[Damage]:
+        from fsm_agent.stores.sqlite import inspecting  # which nothing else here needs
+
         with self._one_view() as db:
-            return talk.read(db, self._space, thread, after=after, upto=upto, limit=limit, newest=newest)
-
-    async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        return await self._write(talk.appending(self._space, thread, messages))
-
-    async def revise(self, thread: str, messages: Sequence[Message]) -> int:
-        return await self._write(talk.revising(self._space, thread, messages))
-
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return await self._write(talk.retracting(self._space, thread, after, upto))
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        with self._translated():
-            return talk.names(self._db, self._space, limit, after)
-
-    async def user(self, name: str) -> UserRecord:
-        with self._translated():
-            return talk.user(self._db, self._space, name)
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        with self._translated():
-            return talk.users(self._db, self._space, limit, after)
-
-    async def save_user(self, user: UserRecord) -> None:
-        await self._write(talk.saving_user(self._space, user))
+            return list(inspecting.inspect(db, self._space))
 
     async def close(self) -> None:
         with self._translated():
             await self._writer.close()
             self._db.close()
 
-    async def _write(self, unit: Unit[T]) -> T:
-        try:
-            return await self._writer.write(unit)
-        except apsw.Error as error:
-            raise store_error(error, self._path) from error
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            raise store_error(error, self._path) from error
-
-    @contextmanager
-    def _one_view(self) -> Iterator[Connection]:
-        """A read transaction: several queries see the same commits."""
-        db = self._db
-        try:
-            db.at_hand.execute("BEGIN")
-            try:
-                yield db
-            finally:
-                if db.in_transaction:  # an I/O error may have ended it
-                    db.at_hand.execute("COMMIT")
-        except apsw.Error as error:
-            raise store_error(error, self._path) from error
-
     def _definition(self, definition_hash: str) -> str | None:
         with self._translated():
-            found = one(self._db, "SELECT definition FROM workflows WHERE hash = ?", definition_hash)
+            found = one(self._db, "SELECT definition FROM definitions WHERE hash = ?", definition_hash)
         return found[0] if found else None
 
     def _read(self, agent_id: str) -> units.Kept:

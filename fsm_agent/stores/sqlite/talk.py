@@ -11,6 +11,7 @@ from fsm_agent.record import Commit
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.schema import refuse_upgraded
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.user import UserRecord
 
@@ -18,7 +19,7 @@ from fsm_agent.user import UserRecord
 Numbered = Iterable[tuple[int, codec.MessageRow]]
 
 _NUMBER: Final = """
-INSERT INTO threads (namespace, name, last) VALUES (?1, ?2, ?3)
+INSERT INTO thread_names (namespace, name, last) VALUES (?1, ?2, ?3)
 ON CONFLICT DO UPDATE SET last = last + ?3 RETURNING thread, last
 """
 _KEEP: Final = "INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -26,7 +27,15 @@ _REVISE: Final = """
 UPDATE messages SET role = ?3, at_ms = ?4, tokens = ?5, covers = ?6, by = ?7, content = ?8, parts = ?9
 WHERE thread = ?1 AND number = ?2
 """
-_THREAD: Final = "SELECT thread FROM threads WHERE namespace = ? AND name = ?"
+_THREADS: Final = """
+SELECT CAST(name AS BLOB) FROM thread_names
+WHERE namespace = CAST(? AS TEXT) AND name > CAST(? AS TEXT) AND name NOT LIKE '@%' ORDER BY name LIMIT ?
+"""
+_USERS: Final = """
+SELECT CAST(name AS BLOB) FROM user_records WHERE namespace = CAST(? AS TEXT) AND name > CAST(? AS TEXT)
+ORDER BY name LIMIT ?
+"""
+_THREAD: Final = "SELECT thread FROM thread_names WHERE namespace = ? AND name = ?"
 _RANGE: Final = """
 SELECT number, role, at_ms, tokens, covers, by, content, parts FROM messages
 WHERE thread = ? AND number > ? AND number <= ? ORDER BY number {order} LIMIT ?
@@ -69,6 +78,8 @@ class Words:
 
     def check(self, db: Connection) -> None:
         """Raises ``UserConflict`` if the user is not as the step has seen it."""
+        if self._said or self._user is not None:
+            refuse_upgraded(db)
         if self._user is not None:
             check_user(db, self._namespace, self._user)
 
@@ -122,7 +133,7 @@ def forget(db: Connection, namespace: str, name: str) -> None:
     """Forget a thread, its numbers included."""
     thread = thread_of(db, namespace, name)
     db.execute("DELETE FROM messages WHERE thread = ?", (thread,))
-    db.execute("DELETE FROM threads WHERE thread = ?", (thread,))
+    db.execute("DELETE FROM thread_names WHERE thread = ?", (thread,))
 
 
 def read(
@@ -154,30 +165,39 @@ def weight_of(db: Connection, namespace: str, name: str) -> int:
 
 def names(db: Connection, namespace: str, limit: int, after: str | None) -> list[str]:
     """Threads that are no agent's own."""
-    query = "SELECT name FROM threads WHERE namespace = ? AND name > ? AND name NOT LIKE '@%' ORDER BY name LIMIT ?"
+    query = (
+        "SELECT name FROM thread_names WHERE namespace = ? AND name > ? AND name NOT LIKE '@%' ORDER BY name LIMIT ?"
+    )
     return [name for (name,) in rows(db, query, namespace, after or "", limit)]
 
 
 def user(db: Connection, namespace: str, name: str) -> UserRecord:
-    row = one(db, "SELECT version, updated_ms, data FROM users WHERE namespace = ? AND name = ?", namespace, name)
+    row = one(
+        db, "SELECT version, updated_ms, data FROM user_records WHERE namespace = ? AND name = ?", namespace, name
+    )
     return codec.user_of(name, row) if row else UserRecord(name)
 
 
 def users(db: Connection, namespace: str, limit: int, after: str | None) -> list[str]:
-    query = "SELECT name FROM users WHERE namespace = ? AND name > ? ORDER BY name LIMIT ?"
-    return [name for (name,) in rows(db, query, namespace, after or "", limit)]
+    return names_of(db, _USERS, namespace, after or "", limit)
+
+
+def names_of(db: Connection, query: str, *values: str | int) -> list[str]:
+    """Names in order. One that is no text is told with its bytes escaped, and stands in nobody's way."""
+    told = (value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in values)
+    return [name.decode("utf-8", "surrogateescape") for (name,) in rows(db, query, *told)]
 
 
 def check_user(db: Connection, namespace: str, record: UserRecord) -> None:
     """Raises ``UserConflict`` unless a user is at the version before this one."""
-    row = one(db, "SELECT version FROM users WHERE namespace = ? AND name = ?", namespace, record.name)
+    row = one(db, "SELECT version FROM user_records WHERE namespace = ? AND name = ?", namespace, record.name)
     version = row[0] if row else 0
     if version != record.version - 1:
         raise UserConflict(record.name, record.version - 1, version)
 
 
 def keep_user(db: Connection, namespace: str, name: str, row: tuple[int, int, str]) -> None:
-    db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?)", (namespace, name, *row))
+    db.execute("INSERT OR REPLACE INTO user_records VALUES (?, ?, ?, ?, ?)", (namespace, name, *row))
 
 
 def saving_user(namespace: str, record: UserRecord) -> Unit[None]:

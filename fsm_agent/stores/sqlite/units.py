@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import Head
-from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound
 from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.record import Creation, Snapshot
 from fsm_agent.step import Event
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import definition_missing, moved_on
+from fsm_agent.stores.damage import UNPINNED, UNREADABLE, checked, damaged
+from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import one
@@ -27,22 +28,24 @@ from fsm_agent.stores.sqlite.transaction import Unit
 DEFAULT: Final = "default"
 
 #: The number of an agent, that of its last step, and the columns of ``codec.head_of``.
-_KEPT: Final = """
-agent, last_step, id, name, workflows.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
+KEPT: Final = """
+agent, last_step, id, name, definitions.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
 epoch, queued, host, pid, started_ms, until_ms
 """
-SELECT_HEAD: Final = f"SELECT {_KEPT} FROM agents JOIN workflows USING (workflow)"  # noqa: S608 - no value is part of it
+ID: Final = 2
+#: An agent whose definition is gone is found all the same: it must not look as if it were gone, too.
+SELECT_HEAD: Final = f"SELECT {KEPT} FROM agents LEFT JOIN definitions USING (workflow)"  # noqa: S608 - no value in it
 #: And its snapshot, where there is one: one query for what every event begins with.
 _HEAD_AND_SNAPSHOT: Final = f"""
-SELECT {_KEPT}, snapshot.version, appended_since, data
-FROM agents JOIN workflows USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
+SELECT {KEPT}, snapshot.version, appended_since, data
+FROM agents LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
 """  # noqa: S608 - no value is part of it
 _STANDING: Final = """
 SELECT agent, last_step, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM agents
 WHERE namespace = ? AND id = ?
 """
 _SAVE_WORKFLOW: Final = """
-INSERT INTO workflows (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO definitions (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _CREATE: Final = """
 INSERT INTO agents (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
@@ -79,23 +82,41 @@ class Kept(NamedTuple):
 
 
 def kept_of(row: Sequence[Any]) -> Kept:
-    """Of a row of ``SELECT_HEAD``."""
-    return Kept(row[0], row[1], codec.head_of(row[2:]))
+    """Of a row of ``SELECT_HEAD``; raises ``AgentDamaged``."""
+    try:
+        return Kept(checked(int, row[0]), checked(int, row[1]), codec.head_of(row[2:]))
+    except UNREADABLE as error:
+        if row[5] is None:
+            raise AgentDamaged(str(row[2]), "definitions", UNPINNED) from error
+        raise damaged(str(row[2]), "agents", error) from error
 
 
 def read_agent(db: Connection, namespace: str, agent_id: str) -> Kept:
-    row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
+    try:
+        row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
+    except UnicodeDecodeError as error:
+        raise damaged(agent_id, "agents", error) from error
     if row is None:
-        raise _unread(db, namespace, agent_id)
+        raise _unknown(namespace, agent_id)
     return kept_of(row)
 
 
 def read_with_snapshot(db: Connection, namespace: str, agent_id: str) -> tuple[Kept, Snapshot | None]:
-    row = one(db, _HEAD_AND_SNAPSHOT, namespace, agent_id)
+    try:
+        row = one(db, _HEAD_AND_SNAPSHOT, namespace, agent_id)
+    except UnicodeDecodeError as error:
+        read_agent(db, namespace, agent_id)  # says so, if it is that one
+        raise damaged(agent_id, "snapshot", error) from error
     if row is None:
-        raise _unread(db, namespace, agent_id)
+        raise _unknown(namespace, agent_id)
     *kept, version, appended_since, data = row
-    return kept_of(kept), None if data is None else codec.snapshot_of((version, appended_since, data))
+    known = kept_of(kept)
+    if version is data is appended_since is None:
+        return known, None
+    try:
+        return known, codec.snapshot_of((version, appended_since, data))
+    except UNREADABLE as error:
+        raise damaged(agent_id, "snapshot", error) from error
 
 
 def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Unit[None]:
@@ -211,7 +232,7 @@ def unmoved(db: Connection, namespace: str, agent_id: str, seen: Head) -> Standi
 
 def pinned(db: Connection, head: Head, url: str) -> int:
     """The number of the definition of ``head``; raises ``StoreCorrupt`` if it is not kept."""
-    row = one(db, "SELECT workflow FROM workflows WHERE hash = ?", head.definition)
+    row = one(db, "SELECT workflow FROM definitions WHERE hash = ?", head.definition)
     if row is None:
         raise definition_missing(url, head.definition)
     return int(row[0])
@@ -230,13 +251,6 @@ def is_used(db: Connection, agent: int, key: str | None) -> bool:
 def use_key(db: Connection, agent: int, key: str, version: int | None, fingerprint: str) -> None:
     """Keep where a key led: ``None`` while its event is queued."""
     db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (agent, key, version, fingerprint))
-
-
-def _unread(db: Connection, namespace: str, agent_id: str) -> AgentNotFound | StoreCorrupt:
-    """Why a head cannot be read: there is none, or it points at a definition that is gone."""
-    if one(db, "SELECT 1 FROM agents WHERE namespace = ? AND id = ?", namespace, agent_id):
-        return StoreCorrupt(f"agent {agent_id!r} is pinned to a definition that the database does not keep any more")
-    return _unknown(namespace, agent_id)
 
 
 def _unknown(namespace: str, agent_id: str) -> AgentNotFound:

@@ -12,7 +12,8 @@ from fsm_agent.message import own_thread
 from fsm_agent.record import Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.stores.base import moved_on
+from fsm_agent.stores.damage import checked, reading
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import steps, talk
 from fsm_agent.stores.sqlite.connection import Connection
@@ -58,7 +59,7 @@ def beginning_effect(namespace: str, agent_id: str, entry: EffectEntry, *, again
         now = standing(db, namespace, agent_id)
         if now.epoch != entry.epoch:
             raise moved_on(agent_id, now.version, now.version)
-        return sqlite_effects.begin(db, now.agent, entry, again=again)
+        return sqlite_effects.begin(db, agent_id, now.agent, entry, again=again)
 
     return begin_effect
 
@@ -161,13 +162,14 @@ def _rows_of(dossier: Dossier) -> Iterator[tuple[str, Sequence[Any]]]:
 
 def keys_of(db: Connection, agent: int) -> dict[str, KeyOutcome]:
     """What became of every key that an event used."""
-    return {key: KeyOutcome(version, fingerprint) for key, version, fingerprint in rows(db, _KEYS, agent)}
+    found = rows(db, _KEYS, agent)
+    return {key: KeyOutcome(version, checked(str, fingerprint)) for key, version, fingerprint in found}
 
 
 def start_of(db: Connection, namespace: str, agent_id: str) -> tuple[str, str] | None:
     """The key under which an agent was created, and its fingerprint."""
     row = one(db, _START, namespace, agent_id)
-    return (row[0], row[1]) if row else None
+    return (checked(str, row[0]), checked(str, row[1])) if row else None
 
 
 def origin_of(db: Connection, agent: int) -> Origin | None:
@@ -180,5 +182,6 @@ def size_of(db: Connection, namespace: str, known: Kept) -> Size:
     row = one(db, _WEIGHTS, known.agent, namespace, agent_id)
     assert row is not None  # noqa: S101 - sums have a row, whatever is kept
     head, snapshot, rest = map(int, row)
-    count, history = steps.weight(db, known.agent, known.last_step)
+    with reading(agent_id, "steps"):
+        count, history = steps.weight(db, known.agent, known.last_step)
     return Size(count, head, history, snapshot, rest, talk.weight_of(db, namespace, own_thread(agent_id)))

@@ -12,10 +12,12 @@ from itertools import islice, takewhile
 from typing import Final, TypeVar
 
 from fsm_agent.agent import ENDED, Head, Status
-from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.lease import Holder, Lease
 from fsm_agent.record import Dossier
-from fsm_agent.stores.base import Store, moved_on
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import reading
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.policy import Tiers
 
 logger = logging.getLogger("fsm_agent")
@@ -64,6 +66,8 @@ class Moves:
         self._warm, self._cold = tiers.warm, tiers.cold
         #: who may become ripe, as far as this process has moved them: id -> since when
         self._watched: dict[str, int] = {}
+        #: why agents could not be archived, as it was last said
+        self._told: dict[str, str] = {}
         #: how far the walk through everybody has come
         self._after: str | None = None
 
@@ -81,7 +85,10 @@ class Moves:
         self._after = page.next
         heads = [head for head in page.heads if not is_stub(head)]
         for agent_id in self._watched_since(now_ms - min(self._tiers.idle_ms, self._tiers.ended_ms)):
-            head = await found(self._warm.head(agent_id))
+            try:
+                head = await found(self._warm.head(agent_id))
+            except AgentDamaged:  # the walk finds it, too
+                head = None
             if head is None or is_stub(head):
                 del self._watched[agent_id]
             else:
@@ -120,14 +127,26 @@ class Moves:
             await self._warm.adopt(stub_of(dossier), replaces=dossier.head)
         except (Conflict, AgentNotFound, AgentExists):
             return False
+        except AgentDamaged as error:  # which keeps no other from its turn
+            self._complain(agent_id, error)
+            return False
         logger.info("agent archived", extra={"action": "agent_archived", "agent_id": agent_id})
         return True
+
+    def _complain(self, agent_id: str, error: AgentDamaged) -> None:
+        """Say once for each reason why an agent stays where it is."""
+        if self._told.get(agent_id) != str(error):
+            self._told[agent_id] = str(error)
+            facts = {"action": "archive_failed", "agent_id": agent_id}
+            logger.warning("agent %s is not archived: %s", agent_id, error, extra=facts)
 
     async def _copy(self, dossier: Dossier) -> None:
         """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises
         ``Conflict`` if another process is at it."""
         head, definition = dossier.head, dossier.head.definition
-        await self._cold.save_workflow(definition, await self._warm.load_workflow(definition))
+        with reading(head.id, "its definition"):
+            document = await self._warm.load_workflow(definition)
+        await self._cold.save_workflow(definition, document)
         copy = dossier._replace(start=None)
         await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
         kept = await found(self._cold.dump(head.id))

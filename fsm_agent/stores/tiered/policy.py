@@ -54,5 +54,7 @@ def _option(part: str) -> tuple[str, Any]:
     except ValueError as error:
         raise StoreUrlInvalid(f"option {name!r} of a tiered store: {error}") from None
     known = ["idle", "ended", "hot"]
+    if "@" in part:  # a part of a password
+        raise StoreUrlInvalid(f"a password in a tiered: URL has a comma: write it as %2C; {_FORM}")
     near = did_you_mean(name, known)
     raise StoreUrlInvalid(f"a tiered store has no option {name!r}{near}; known: {listed(known)}")

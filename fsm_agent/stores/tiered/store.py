@@ -22,9 +22,10 @@ from fsm_agent.jsontypes import Json
 from fsm_agent.lease import Lease
 from fsm_agent.message import Message, owner_of
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
-from fsm_agent.stores.base import Store, moved_on
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.hot import Hot
 from fsm_agent.stores.tiered.moves import PATIENCE, Moves, awake, found, is_stub, roused
 from fsm_agent.stores.tiered.policy import Tiers, read_tiers
@@ -150,7 +151,7 @@ class TieredStore(Store):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
-        return Page(tuple(awake(head) for head in page.heads), page.next)
+        return page._replace(heads=tuple(awake(head) for head in page.heads))
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         return await self._warm.find_ids(part, limit=limit)
@@ -221,6 +222,12 @@ class TieredStore(Store):
 
     async def save_user(self, user: UserRecord) -> None:
         await self._warm.save_user(user)
+
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._warm.definitions(limit=limit, after=after)
+
+    async def inspect(self) -> Sequence[Damage]:
+        return [*await self._warm.inspect(), *await self._cold.inspect()]
 
     async def close(self) -> None:
         await self._warm.close()

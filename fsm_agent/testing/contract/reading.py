@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fsm_agent.agent import Status
+from fsm_agent.message import Message
 from fsm_agent.record import Snapshot
 from fsm_agent.step import Delta, Event, Step
 from fsm_agent.stores.base import Store
@@ -22,6 +23,7 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
+from fsm_agent.user import UserRecord
 
 
 class ReadingContract(Bench):
@@ -95,6 +97,29 @@ class ReadingContract(Bench):
         assert (await store.list_in(both, limit=3, after="d")).next is None
         if type(store).list_in is Store.list_in:
             warnings.warn(f"{type(store).__name__} looks through all agents for `list_in`", stacklevel=2)
+
+    @in_loop
+    async def test_the_definitions_that_are_kept_are_named_in_order(self, store: Store) -> None:
+        await store.create(a_creation("a"))
+        await store.create(a_creation("b", workflow=REFUND))
+        kept = sorted([ORDER.hash, REFUND.hash])
+        assert [*await store.definitions()] == kept
+        assert [*await store.definitions(limit=1)] == kept[:1]
+        assert [*await store.definitions(after=kept[0])] == kept[1:]
+        if type(store).definitions is Store.definitions:
+            warnings.warn(f"{type(store).__name__} looks through all agents for `definitions`", stacklevel=2)
+
+    @in_loop
+    async def test_a_store_that_nobody_has_damaged_has_nothing_to_complain_of(self, store: Store) -> None:
+        await store.create(a_creation("a")._replace(key="start", fingerprint="f"))
+        await store.commit(a_commit(2, head={"id": "a"}, snapshot=Snapshot(2, {})))
+        await store.enqueue("a", 2, Event("ping", {}, key="k"), "k")
+        await store.append("room", [Message.user("hello", by="ana")])
+        await store.save_user(UserRecord("ana", 1, {}, 1))
+        assert [*await store.inspect()] == []
+        assert ((await store.list()).damaged, (await store.list_in(tuple(Status))).damaged) == ((), ())
+        if type(store).inspect is Store.inspect:
+            warnings.warn(f"{type(store).__name__} has no `inspect`: `doctor` does not look beneath it", stacklevel=2)
 
     @in_loop
     async def test_a_listed_head_is_the_head(self, store: Store) -> None:

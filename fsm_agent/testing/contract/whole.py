@@ -220,7 +220,9 @@ class WholeContract(Bench):
     async def test_who_is_adopted_may_take_the_place_of_who_was_there(self, store: Store) -> None:
         await a_long_life(store)
         there, whole = await store.head(ID), await store.dump(ID)
-        stub = Dossier(head=there._replace(version=60, queued=0), steps=(), numbered=1, start=("start", "s"))
+        later = there._replace(version=60, queued=0)
+        origin, covered = Origin(later._replace(epoch=0, lease=None), {"n": 1}), Snapshot(60, {"n": 1})
+        stub = Dossier(later, steps=(), snapshot=covered, origin=origin, numbered=1, start=("start", "s"))
         await store.adopt(stub, replaces=there)
         assert await store.dump(ID) == stub
         assert await store.find_key("start") == (ID, "s")

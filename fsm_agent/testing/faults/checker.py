@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from fsm_agent.testing.faults import rules_answers as answers
+from fsm_agent.testing.faults import rules_driving as driving
 from fsm_agent.testing.faults import rules_events as events
 from fsm_agent.testing.faults import rules_history as history
 from fsm_agent.testing.faults import rules_holding as holding
+from fsm_agent.testing.faults import rules_upkeep as upkeep
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.rules_history import Verdicts
 
@@ -16,7 +19,11 @@ _TOLD: Final = 5
 
 #: promise -> the rules that it consists of
 RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
-    "atomic step": (history.the_head_is_the_last_step, history.keys_lie_with_their_steps),
+    "atomic step": (
+        history.the_head_is_the_last_step,
+        history.keys_lie_with_their_steps,
+        upkeep.what_was_said_is_in_the_room_once,
+    ),
     "linear history": (
         history.versions_have_no_gap,
         history.each_step_stands_on_the_last,
@@ -25,6 +32,8 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         history.acknowledged_steps_stand,
         history.reads_are_prefixes,
         history.reads_are_not_late,
+        upkeep.what_is_kept_adds_up,
+        upkeep.each_step_of_them_stands_on_the_last,
     ),
     "intake": (
         events.no_event_happens_twice,
@@ -32,8 +41,21 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         events.refused_events_leave_nothing,
         events.unknown_outcomes_are_told_by_key,
         events.repeats_get_the_first_outcome,
+        upkeep.nothing_happens_twice_to_them,
+        upkeep.acknowledged_keys_lead_there,
     ),
-    "no silent loss": (events.acknowledged_events_are_there, events.nothing_stays_queued),
+    "an answer belongs to the question it was given to": (
+        answers.answers_reach_their_question,
+        answers.questions_are_asked_as_things_stand,
+    ),
+    "no silent loss": (
+        events.acknowledged_events_are_there,
+        events.nothing_stays_queued,
+        upkeep.what_is_missing_was_deleted,
+        upkeep.what_was_remembered_is_known,
+        upkeep.what_was_forgotten_is_nowhere,
+        upkeep.children_are_joined_whole,
+    ),
     "effects": (
         holding.results_are_recorded_once,
         holding.recorded_results_are_not_done_again,
@@ -50,7 +72,12 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         holding.stale_epochs_are_refused,
         holding.epochs_only_rise,
     ),
-    "resume anywhere": (history.agents_are_at_rest,),
+    "nobody is driven twice at once, nobody starves": (
+        driving.leases_that_run_are_not_taken,
+        driving.nobody_is_held_in_the_end,
+        driving.sweeps_end,
+    ),
+    "resume anywhere": (history.agents_are_at_rest, upkeep.visits_are_at_rest),
     "pinned definition": (history.definitions_stay,),
     "errors in our words": (events.errors_are_ours,),
 }

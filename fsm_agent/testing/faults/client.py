@@ -12,18 +12,15 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.agent import ENDED, Agent, Status
 from fsm_agent.effect import EffectEntry
-from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.runner import Runner
 from fsm_agent.step import Step
+from fsm_agent.testing.faults.caller import Caller
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.errand import VERSIONS, World, errand
 from fsm_agent.testing.faults.journal import Journal
-from fsm_agent.testing.faults.store import outcome_of
 
 #: After so many steps an agent is stopped, and another takes its place.
 _LONGEST: Final = 250
-#: How long nobody tries again who was told that the store does not answer.
-_BREATH_S: Final = 0.05
 
 
 class Said(NamedTuple):
@@ -42,13 +39,15 @@ class Place:
     number: int
     generation: int = 0
     version: int = 0
+    #: the id of the last question that was read
+    question: int | None = None
 
     @property
     def agent(self) -> str:
         return f"agent-{self.number}-{self.generation}"
 
     def next(self) -> None:
-        self.generation, self.version = self.generation + 1, 0
+        self.generation, self.version, self.question = self.generation + 1, 0, None
 
 
 @dataclass
@@ -64,6 +63,9 @@ class Client:
     doubtful: deque[Said] = field(default_factory=deque)
     _said: deque[Said] = field(default_factory=lambda: deque(maxlen=30))
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self._caller = Caller(self.journal)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Until it is stopped, or ended."""
@@ -127,9 +129,13 @@ class Client:
         return bool(facts["drive"])
 
     async def _answer(self, place: Place) -> None:
+        """The question that was read last, which others may have answered meanwhile; or whatever is asked."""
+        if self.chance.random() < 0.5:
+            await self._look(place)
         token = self._token()
-        facts = {"agent": place.agent, "event": "reply", "token": token, "key": token}
-        work = partial(self.runner.answer, place.agent, {"token": token}, key=token)
+        question = place.question if self.chance.random() < 0.8 else None
+        facts = {"agent": place.agent, "event": "reply", "token": token, "key": token, "question": question}
+        work = partial(self.runner.answer, place.agent, {"token": token}, key=token, question=question)
         self._follow(place, await self._called("answer", facts, work))
 
     async def _share(self, place: Place) -> None:
@@ -187,6 +193,8 @@ class Client:
         if agent is None or agent.id != place.agent:
             return
         place.version = agent.version
+        if agent.question is not None:
+            place.question = agent.question.id
         if agent.status in ENDED:
             place.next()
 
@@ -197,20 +205,7 @@ class Client:
         work: Callable[[], Awaitable[Any]],
         told: Callable[[Any], dict[str, Any]] | None = None,
     ) -> Any:
-        """Await a call, noted before and after; ``None`` if it was refused or failed."""
-        number = self.journal.invoked(verb, facts)
-        try:
-            reply = await work()
-        except Exception as error:
-            why = {"type": type(error).__name__, "why": str(error)}
-            self.journal.returned(number, verb, outcome_of(error), why)
-            if not isinstance(error, FsmAgentError):
-                raise
-            if isinstance(error, StoreError):
-                await asyncio.sleep(_BREATH_S)
-            return None
-        self.journal.returned(number, verb, "ok", (told or _told)(reply))
-        return reply
+        return await self._caller.called(verb, facts, work, told or _told)
 
 
 def _told(agent: Agent) -> dict[str, Any]:
@@ -219,7 +214,8 @@ def _told(agent: Agent) -> dict[str, Any]:
 
 def _seen(agent: Agent) -> dict[str, Any]:
     seen = {"version": agent.version, "state": agent.state, "workflow_version": agent.workflow_version}
-    return {**seen, "digest": digest_of_values(agent.data)}
+    asked = agent.question and [agent.question.id, agent.question.prompt]
+    return {**seen, "digest": digest_of_values(agent.data), "asked": asked}
 
 
 def _read(steps: list[Step]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -78,6 +78,11 @@ states:
       reply: {target: idle, append: {log: event.token}}
   done: {final: true, output: {worked: data.worked}}
 """
+
+
+def prompt(values: Mapping[str, Any]) -> str:
+    """What it asks, as its data stands."""
+    return f"Go on after {len(values['log'])}?"
 
 
 @cache

@@ -8,9 +8,12 @@ from functools import cached_property
 
 from fsm_agent.delta import Folded, own
 from fsm_agent.jsontypes import Json
+from fsm_agent.message import Message
 from fsm_agent.record import Dossier
 from fsm_agent.step import Delta, KeyOutcome, Step
 from fsm_agent.testing.faults.journal import Entry, Life
+from fsm_agent.testing.faults.visit import is_visit
+from fsm_agent.user import UserRecord
 from fsm_agent.workflow import Workflow
 
 
@@ -31,7 +34,8 @@ class Kept:
 
     def folded(self) -> Iterator[tuple[int, dict[str, Json]]]:
         """Each version, and the data as of then, which the next one changes in place."""
-        folded = Folded()
+        origin = self.dossier.origin
+        folded = Folded(own(dict(origin.values)) if origin else {})
         for step in self.steps:
             folded.take(step.version, Delta.from_json(own(step.delta.to_json())))  # or the step would change too
             yield step.version, folded.values
@@ -46,10 +50,16 @@ class Evidence:
     """``deeds`` is what was done to the world: key -> the mode of each time. ``troubles`` is what went wrong while a
     process without faults went on with everything."""
 
+    #: those of the errand, of which nothing is ever forgotten
     agents: Mapping[str, Kept]
     lives: tuple[Life, ...] = ()
     deeds: Mapping[str, list[str]] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
+    #: those that operators look after, and their children
+    visits: Mapping[str, Kept] = field(default_factory=dict)
+    #: what was said in the thread that they share
+    room: tuple[Message, ...] = ()
+    users: Mapping[str, UserRecord] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -59,8 +69,13 @@ class Evidence:
     def with_trouble(self, trouble: str) -> Evidence:
         return replace(self, troubles=(*self.troubles, trouble))
 
-    def said(self, *verbs: str) -> Iterator[Entry]:
+    def done(self, *verbs: str) -> Iterator[Entry]:
+        """With these verbs, to any agent."""
         return (entry for entry in self.entries if entry.verb in verbs)
+
+    def said(self, *verbs: str) -> Iterator[Entry]:
+        """With these verbs, to agents of the errand."""
+        return (entry for entry in self.done(*verbs) if not is_visit(entry.facts.get("agent", "")))
 
     def notes(self, name: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
         """Writer and facts of every note of that name."""

@@ -6,10 +6,12 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
 from fsm_agent.stores.base import Store
+from fsm_agent.testing.faults.apart import entering
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Gone, Journal
 from fsm_agent.testing.faults.orders import Orders
@@ -34,52 +36,72 @@ class Herd(Protocol):
 
 
 class ProcessHerd:
-    """Each writer is a process, forked by a nursery that dies with this one."""
+    """Each writer is a process, forked by a nursery that dies with this one. There are two of them, where the system
+    allows it in namespaces of pids of their own, as two containers are that share the name of a host."""
 
     def __init__(self) -> None:
         self.living: set[str] = set()
         self.failed: dict[str, int] = {}
-        self._nursery: asyncio.subprocess.Process | None = None
-        self._listening: asyncio.Task[None] | None = None
+        self._nurseries: list[_Nursery] = []
+        #: writer -> who forked it
+        self._of: dict[str, _Nursery] = {}
 
     async def start(self, orders: Orders) -> None:
-        if self._nursery is None:
-            self._nursery = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "fsm_agent.testing.faults.nursery"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                start_new_session=True,  # Ctrl-C is for us alone
-            )
-            self._listening = asyncio.create_task(self._listen(self._nursery))
+        if not self._nurseries:
+            self._nurseries = [await _Nursery.opened(before, self._ended) for before in ((), entering())]
         self.living.add(orders.name)
-        await self._tell({"start": asdict(orders)})
+        nursery = self._of[orders.name] = self._nurseries[len(self._of) % len(self._nurseries)]
+        await nursery.tell({"start": asdict(orders)})
 
     async def signal(self, name: str, number: signal.Signals) -> None:
         if name in self.living:
-            await self._tell({"signal": [name, int(number)]})
+            await self._of[name].tell({"signal": [name, int(number)]})
 
     async def close(self) -> None:
-        if self._nursery is None or self._listening is None:
-            return
-        assert self._nursery.stdin is not None  # noqa: S101 - it is a pipe
-        self._nursery.stdin.close()
-        await self._nursery.wait()
-        await self._listening
+        for nursery in self._nurseries:
+            await nursery.close()
         self.living.clear()
 
-    async def _tell(self, order: dict[str, object]) -> None:
-        assert self._nursery is not None  # noqa: S101 - somebody was started
-        assert self._nursery.stdin is not None  # noqa: S101 - it is a pipe
-        self._nursery.stdin.write((json.dumps(order) + "\n").encode())
-        await self._nursery.stdin.drain()
+    def _ended(self, name: str, status: int) -> None:
+        self.living.discard(name)
+        if status > 0:
+            self.failed[name] = status
 
-    async def _listen(self, nursery: asyncio.subprocess.Process) -> None:
-        assert nursery.stdout is not None  # noqa: S101 - it is a pipe
-        async for line in nursery.stdout:
+
+class _Nursery:
+    """A process that forks writers, and tells how they ended."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ended: Callable[[str, int], None]) -> None:
+        assert process.stdin is not None  # noqa: S101 - it is a pipe
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        self._process, self._ended = process, ended
+        self._orders, self._reports = process.stdin, process.stdout
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def opened(cls, before: Sequence[str], ended: Callable[[str, int], None]) -> Self:
+        process = await asyncio.create_subprocess_exec(
+            *(*before, sys.executable, "-m", "fsm_agent.testing.faults.nursery"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us alone
+        )
+        return cls(process, ended)
+
+    async def tell(self, order: dict[str, object]) -> None:
+        self._orders.write((json.dumps(order) + "\n").encode())
+        await self._orders.drain()
+
+    async def close(self) -> None:
+        """It ends when nobody can tell it anything any more."""
+        self._orders.close()
+        await self._process.wait()
+        await self._listening
+
+    async def _listen(self) -> None:
+        async for line in self._reports:
             report = json.loads(line)
-            self.living.discard(report["ended"])
-            if report["status"] > 0:
-                self.failed[report["ended"]] = report["status"]
+            self._ended(report["ended"], report["status"])
 
 
 class TaskHerd:

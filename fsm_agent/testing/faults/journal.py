@@ -18,7 +18,9 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 Outcome: TypeAlias = Literal["ok", "refused", "failed", "broken", "lost"]
 
 #: Verbs with lines that are on the disk before anything else happens.
-SYNCED: Final = frozenset({"start", "send", "answer", "unpark", "execute"})
+SYNCED: Final = frozenset(
+    {"start", "send", "answer", "unpark", "execute", "begin", "say", "speak", "remember", "forget"}
+)
 
 
 class Entry(NamedTuple):
@@ -99,6 +101,8 @@ class Life(NamedTuple):
     notes: tuple[tuple[str, Mapping[str, Any]], ...]
     #: the failpoint that ended it, if one did
     ended_at: Mapping[str, Any] | None
+    #: when it noted its last line
+    last_ns: int = 0
 
     @property
     def open_verbs(self) -> frozenset[str]:
@@ -120,7 +124,7 @@ def read_life(path: Path) -> Life:
         else:
             notes.append((line["note"], line["facts"]))
     ended_at = line["facts"] if line.get("note") == "failpoint" else None
-    return Life(path.stem, tuple(entries.values()), tuple(notes), ended_at)
+    return Life(path.stem, tuple(entries.values()), tuple(notes), ended_at, line.get("t", 0))
 
 
 def read_lives(folder: Path) -> list[Life]:

@@ -14,6 +14,12 @@ PLACES: Final = {
     "record_attempt": ("before", "during", "after"),
     "begin_effect": ("before", "during", "after"),
     "end_effect": ("before", "during", "after"),
+    "append": ("before", "during", "after"),
+    "save_user": ("before", "during", "after"),
+    "revise": ("before", "during", "after"),
+    "shorten": ("before", "during", "after"),
+    "delete": ("before", "during", "after"),
+    "adopt": ("before", "during", "after"),
     "action": ("before", "after"),
     "execute": ("before", "after"),
 }
@@ -24,4 +30,5 @@ KINDS: Final = {
     "effects": frozenset({"execute", "begin_effect", "end_effect"}),
     "commits": frozenset({"commit"}),
     "other writes": frozenset({"create", "enqueue", "claim", "release", "renew", "record_attempt"}),
+    "upkeep": frozenset({"append", "save_user", "revise", "shorten", "delete", "adopt", "retract"}),
 }

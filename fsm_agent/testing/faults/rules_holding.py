@@ -11,6 +11,7 @@ from fsm_agent.testing.faults.errand import GIVEN_UP, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts
+from fsm_agent.testing.faults.visit import is_visit
 
 #: The verbs that an epoch fences. The end of an effect is none: what was begun in time may be told late.
 _FENCED = ("commit", "begin_effect", "record_attempt", "renew")
@@ -18,7 +19,7 @@ _FENCED = ("commit", "begin_effect", "record_attempt", "renew")
 
 def one_commit_a_version(evidence: Evidence) -> Verdicts:
     commits: Counter[tuple[str, int]] = Counter()
-    for entry in evidence.said("commit"):
+    for entry in evidence.done("commit"):
         if entry.is_ok:
             commits[entry.facts["agent"], entry.facts["version"]] += 1
     for (agent, version), times in commits.items():
@@ -26,7 +27,7 @@ def one_commit_a_version(evidence: Evidence) -> Verdicts:
 
 
 def one_holder_an_epoch(evidence: Evidence) -> Verdicts:
-    """Each epoch is given to one writer, and nobody else writes under it."""
+    """Each epoch is given to one writer, and nobody else writes under it, but to wake the parent of a child."""
     givings = _givings(evidence)
     givens: dict[tuple[str, int], set[str]] = defaultdict(set)
     for agent, entries in givings.items():
@@ -34,8 +35,8 @@ def one_holder_an_epoch(evidence: Evidence) -> Verdicts:
             givens[agent, entry.reply["epoch"]].add(entry.writer)
     for (agent, epoch), writers in givens.items():
         yield None if len(writers) == 1 else f"epoch {epoch} of {agent} was given to {sorted(writers)}"
-    for entry in evidence.said(*_FENCED):
-        if _is_held(entry):
+    for entry in evidence.done(*_FENCED):
+        if _is_held(entry) and not _wakes(entry):
             holders = givens.get((entry.facts["agent"], entry.facts["epoch"]), {entry.writer})
             is_holder = entry.writer in holders
             yield None if is_holder else f"{entry.writer} wrote under an epoch of {sorted(holders)}: {_told(entry)}"
@@ -45,7 +46,7 @@ def stale_epochs_are_refused(evidence: Evidence) -> Verdicts:
     """Once a later epoch was given, nothing that begins after that is done under an earlier one."""
     givings = _givings(evidence)
     newest = {agent: _newest(entries) for agent, entries in givings.items()}
-    for entry in evidence.said(*_FENCED):
+    for entry in evidence.done(*_FENCED):
         if _is_held(entry) and entry.facts["agent"] in newest:
             times, epochs = newest[entry.facts["agent"]]
             before = bisect_left(times, entry.invoked_ns)
@@ -57,7 +58,7 @@ def stale_epochs_are_refused(evidence: Evidence) -> Verdicts:
 
 def epochs_only_rise(evidence: Evidence) -> Verdicts:
     commits: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for entry in evidence.said("commit"):
+    for entry in evidence.done("commit"):
         if entry.is_ok:
             commits[entry.facts["agent"]].append((entry.facts["version"], entry.reply["epoch"]))
     for agent, taken in commits.items():
@@ -88,10 +89,10 @@ def results_are_recorded_once(evidence: Evidence) -> Verdicts:
 def recorded_results_are_not_done_again(evidence: Evidence) -> Verdicts:
     """Once a result is acknowledged, nobody is allowed to do it again."""
     ended: dict[tuple[str, str], int] = {}
-    for entry in evidence.said("end_effect"):
+    for entry in evidence.done("end_effect"):
         if entry.is_ok and entry.reply["is"] and entry.returned_ns is not None:
             ended.setdefault((entry.facts["agent"], entry.facts["key"]), entry.returned_ns)
-    for entry in evidence.said("begin_effect"):
+    for entry in evidence.done("begin_effect"):
         end_ns = ended.get((entry.facts["agent"], entry.facts["key"]))
         if entry.is_ok and end_ns is not None and end_ns < entry.invoked_ns:
             yield f"effect {entry.facts['key']} was begun after its end" if entry.reply["granted"] else None
@@ -106,7 +107,7 @@ def at_most_once_is_never_twice(evidence: Evidence) -> Verdicts:
 def _givings(evidence: Evidence) -> Mapping[str, list[Entry]]:
     """What gave a new epoch to who asked, by agent."""
     found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in evidence.said("create", "claim", "commit"):
+    for entry in evidence.done("create", "claim", "commit"):
         if entry.is_ok and (entry.verb != "commit" or entry.facts["epoch"] is None):
             found[entry.facts["agent"]].append(entry)
     return found
@@ -121,6 +122,11 @@ def _newest(entries: list[Entry]) -> tuple[list[int], list[int]]:
 def _is_held(entry: Entry) -> bool:
     """Whether it was done under an epoch, and the store said yes."""
     return entry.is_ok and entry.facts["epoch"] is not None and entry.reply.get("held", True)
+
+
+def _wakes(entry: Entry) -> bool:
+    """Whether it may be what wakes a parent: whoever ends the last child does it, if nobody holds the parent."""
+    return entry.verb == "record_attempt" and is_visit(entry.facts["agent"])
 
 
 def _told(entry: Entry) -> str:

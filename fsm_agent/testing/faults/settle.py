@@ -15,13 +15,16 @@ from fsm_agent.reader import read_workflow
 from fsm_agent.runner import Runner
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
+from fsm_agent.testing.faults import errand, visit
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.errand import World, actions_in, deeds_in
+from fsm_agent.testing.faults.errand import World, deeds_in
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Life, read_lives
 from fsm_agent.testing.faults.orders import Orders
+from fsm_agent.testing.faults.rules_driving import FINISHER
 from fsm_agent.testing.faults.store import FaultyStore
+from fsm_agent.testing.faults.visit import ROOM, is_visit
 from fsm_agent.testing.faults.writer import watching
 from fsm_agent.worker import Worker
 
@@ -32,7 +35,7 @@ _ROUNDS: Final = 6
 
 async def settle(orders: Orders, store: Store, clock: SharedClock) -> Evidence:
     """``store`` is open and without faults; it stays open. All leases have run out when this begins."""
-    journal = Journal(orders.journals, "z-finisher")
+    journal = Journal(orders.journals, FINISHER)
     troubles: list[str] = []
     with watching(journal):
         try:
@@ -44,13 +47,19 @@ async def settle(orders: Orders, store: Store, clock: SharedClock) -> Evidence:
             troubles.append(f"going on failed: {error!r}")
     journal.close()
     lives = tuple(read_lives(orders.journals))
-    agents = await _read_all(store, lives, troubles)
-    return Evidence(agents, lives, deeds_in(orders.world), tuple(troubles))
+    kept = await _read_all(store, lives, troubles)
+    agents = {agent_id: each for agent_id, each in kept.items() if not is_visit(agent_id)}
+    visits = {agent_id: each for agent_id, each in kept.items() if is_visit(agent_id)}
+    room = tuple(await store.messages(ROOM))
+    users = {name: await store.user(name) for name in await store.users()}
+    return Evidence(agents, lives, deeds_in(orders.world), tuple(troubles), visits, room, users)
 
 
 async def _finish(orders: Orders, store: Store, clock: SharedClock, journal: Journal) -> None:
     world = World(orders.world, journal, Failpoints(journal), random.Random(orders.seed), is_calm=True)
-    runner = Runner(FaultyStore(store, journal, Failpoints(journal)), actions=actions_in(world))
+    runner = Runner(
+        FaultyStore(store, journal, Failpoints(journal)), actions=[*errand.actions_in(world), *visit.actions_in(world)]
+    )
     worker = Worker(runner)
     for _ in range(_ROUNDS):
         clock.jump(_HOUR_MS)

@@ -9,12 +9,13 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
+from fsm_agent.engine.session import LEASE_MS
 from fsm_agent.errors import Refused, StoreError
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
+from fsm_agent.lease import Holder, Lease
 from fsm_agent.message import Message
 from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin, Page, Record, Size
+from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.failpoints import Failpoints
@@ -78,7 +79,12 @@ class FaultyStore(Store):
     async def commit(self, commit: Commit) -> Committed:
         step = commit.step
         facts = {"agent": commit.head.id, "version": step.version, "epoch": commit.epoch, "key": commit.key}
-        facts |= {"event": step.event, "kind": str(step.kind), "token": token_of(step)}
+        facts |= {
+            "event": step.event,
+            "kind": str(step.kind),
+            "token": token_of(step),
+            "merged": (step.reason or "").startswith("merged"),
+        }
         return await self._write("commit", facts, lambda: self.inner.commit(commit), Committed._asdict)
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
@@ -91,8 +97,10 @@ class FaultyStore(Store):
         )
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        held_by = str(seen.lease.holder) if seen.lease else None
-        facts = {"agent": agent_id, "epoch": seen.epoch, "held_by": held_by}
+        facts: dict[str, Any] = {"agent": agent_id, "epoch": seen.epoch, "held_by": None}
+        if seen.lease:
+            now_ms = lease.until_ms - LEASE_MS
+            facts |= {"held_by": named(seen.lease.holder), "left_ms": seen.lease.until_ms - now_ms}
         return await self._write(
             "claim", facts, lambda: self.inner.claim(agent_id, seen, lease), lambda epoch: {"epoch": epoch}
         )
@@ -159,10 +167,12 @@ class FaultyStore(Store):
         return await self._read(lambda: self.inner.origin(agent_id))
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
-        return await self._write("shorten", {"agent": seen.id}, lambda: self.inner.shorten(seen, origin))
+        return await self._write(
+            "shorten", {"agent": seen.id, "version": origin.head.version}, lambda: self.inner.shorten(seen, origin)
+        )
 
     async def delete(self, seen: Head) -> None:
-        await self._write("delete", {"agent": seen.id}, lambda: self.inner.delete(seen))
+        await self._write("delete", {"agent": seen.id, "status": str(seen.status)}, lambda: self.inner.delete(seen))
 
     async def size(self, agent_id: str) -> Size:
         return await self._read(lambda: self.inner.size(agent_id))
@@ -210,6 +220,12 @@ class FaultyStore(Store):
     async def tend(self) -> int:
         return await self._read(self.inner.tend)
 
+    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
+        return await self._read(lambda: self.inner.definitions(limit=limit, after=after))
+
+    async def inspect(self) -> Sequence[Damage]:
+        return await self._read(self.inner.inspect)
+
     async def close(self) -> None:
         await self.inner.close()
 
@@ -244,6 +260,11 @@ class FaultyStore(Store):
     async def _lives(self) -> None:
         if self._pulse is not None:
             await self._pulse.beat()
+
+
+def named(holder: Holder) -> str:
+    """A holder, told from every other one."""
+    return "/".join(map(str, holder))
 
 
 def outcome_of(error: BaseException) -> Outcome:

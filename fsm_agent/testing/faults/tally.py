@@ -11,7 +11,7 @@ from fsm_agent.testing.faults.journal import Entry, Life
 from fsm_agent.testing.faults.places import KINDS
 
 #: Told besides.
-TOLD: Final = ("lives", "agents", *(f"kills inside {kind}" for kind in KINDS))
+TOLD: Final = ("lives", "agents", "namespaces of pids", *(f"kills inside {kind}" for kind in KINDS))
 #: What must have happened, in the order in which it is told.
 REQUIRED: Final = (
     "calls",
@@ -30,6 +30,14 @@ REQUIRED: Final = (
     "duplicates refused",
     "conflicts",
     "effects recorded",
+    "questions closed",
+    "children joined",
+    "merges",
+    "rewinds",
+    "migrations",
+    "users forgotten",
+    "agents resealed",
+    "agents purged",
 )
 
 
@@ -37,6 +45,7 @@ def tallied(evidence: Evidence, done: Counter[str], killed: Collection[str]) -> 
     """``done`` is what the nemesis did, ``killed`` whom it killed."""
     total = Counter(done)
     total["agents"] = len(evidence.agents)
+    total["namespaces of pids"] = len({facts["namespace"] for _, facts in evidence.notes("holder")})
     total["times without disk"] = sum(1 for _ in evidence.notes("disk full"))
     for life in evidence.lives:
         _tally_the_end(total, life, is_killed=life.writer in killed)
@@ -76,13 +85,32 @@ def _tally_calls(total: Counter[str], life: Life) -> None:
                 total["unknown outcomes asked again"] += _is_asked_again(entry)
                 total["duplicates refused"] += entry.is_ok and entry.reply["delivery"] == "duplicate"
                 total["duplicates refused"] += entry.reply.get("type") == "KeyReuse"
+                total["questions closed"] += entry.reply.get("type") == "QuestionClosed"
             case "commit":
                 total["steps"] += entry.is_ok
                 total["conflicts"] += entry.reply.get("type") == "Conflict"
+                total["children joined"] += entry.is_ok and entry.facts["event"] == "joined"
+                total["merges"] += entry.is_ok and entry.facts["merged"]
             case "claim":
                 total["handovers"] += entry.is_ok and entry.facts["held_by"] is not None
+            case "rewind" | "migrate" | "forget" | "reseal" | "purge" if entry.is_ok:
+                _tally_upkeep(total, entry)
             case "end_effect":
                 total["effects recorded"] += entry.is_ok and entry.reply["is"]
+
+
+def _tally_upkeep(total: Counter[str], entry: Entry) -> None:
+    match entry.verb:
+        case "rewind":
+            total["rewinds"] += 1
+        case "migrate":
+            total["migrations"] += "moved" in entry.reply["verdicts"]
+        case "forget":
+            total["users forgotten"] += entry.reply["erased"] > 0
+        case "reseal":
+            total["agents resealed"] += len(entry.reply["agents"])
+        case _:
+            total["agents purged"] += len(entry.reply["deleted"]) + len(entry.reply["shortened"])
 
 
 def _is_asked_again(entry: Entry) -> bool:

@@ -15,17 +15,20 @@ from pathlib import Path
 from typing import Final
 
 from fsm_agent.errors import StoreUnavailable
+from fsm_agent.processes import this_process
 from fsm_agent.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.faults import mutants
+from fsm_agent.testing.faults import errand, mutants, visit
+from fsm_agent.testing.faults.apart import namespace_here
 from fsm_agent.testing.faults.client import Client, Place, Said
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.errand import World, actions_in
+from fsm_agent.testing.faults.errand import World
 from fsm_agent.testing.faults.failpoints import Failpoints, hear_statements_of_sqlite
 from fsm_agent.testing.faults.journal import Gone, Journal, read_life
 from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.store import FaultyStore, Pulse
+from fsm_agent.testing.faults.store import FaultyStore, Pulse, named
+from fsm_agent.testing.faults.upkeep import Upkeep
 from fsm_agent.worker import Worker
 
 _CLIENTS: Final = 3
@@ -70,18 +73,21 @@ async def live(
     pulse: Pulse | None = None,
 ) -> None:
     """Write until ``stopped`` is set, or a failpoint ends this writer."""
+    journal.noted("holder", {"name": named(this_process()), "namespace": namespace_here()})
     chance = random.Random(f"{orders.seed} {orders.name}")
     world = World(orders.world, journal, failpoints, chance)
     places = [Place(number) for number in range(orders.places)]
     doubtful = _doubtful(orders)
+    actions = [*errand.actions_in(world), *visit.actions_in(world)]
     async with (
-        Runner(FaultyStore(store, journal, failpoints, pulse), actions=actions_in(world)) as runner,
+        Runner(FaultyStore(store, journal, failpoints, pulse), actions=actions) as runner,
         asyncio.TaskGroup() as tasks,
     ):
         tasks.create_task(Worker(runner, every=_SWEEP, at_once=_AT_ONCE).run(stopped))
         for number in range(_CLIENTS):
             client = Client(f"{orders.name}-{number}", runner, world, journal, chance, places, doubtful)
             tasks.create_task(client.run(stopped))
+        tasks.create_task(Upkeep(f"{orders.name}-u", runner, journal, chance).run(stopped))
         if orders.is_short_of_disk:
             tasks.create_task(_run_out_of_disk(Path(orders.url.removeprefix("sqlite:///")), journal, stopped))
 
@@ -117,6 +123,8 @@ class _Watch(logging.Handler):
         self._journal = journal
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "action", "") == "action_failed":  # as its world has it
+            return
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, Gone):
             self._journal.noted("broken", {"why": f"{record.getMessage()}: {error!r}"})

@@ -11,6 +11,7 @@ Built-in actions have scripts like any other, by their names; ``wait`` and ``hum
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
@@ -24,7 +25,7 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.threads import awaited
 from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.attempting import context_of, failure_of, returned_from
-from fsm_agent.engine.effects import Act, Acted
+from fsm_agent.engine.effects import Act, Acted, Overdue, Superseded
 from fsm_agent.errors import Refused
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import load
@@ -39,7 +40,8 @@ from fsm_agent.workflow import Workflow
 Result = TypeVar("Result")
 
 #: One outcome of an action: an event, an event with its payload, an exception to raise, or a function of the context
-#: that gives one of these; a real action is such a function.
+#: that gives one of these; a real action is such a function. ``TimeoutError()`` says that the time is out, in a state
+#: that declares a ``timeout``; a function that raises it fails like any other.
 Outcome: TypeAlias = str | Emission | tuple[str, Mapping[str, Json]] | Exception | Callable[..., Any]
 #: The outcomes of one action in order, or a function for every call.
 Script: TypeAlias = Iterable[Outcome] | Callable[..., Any]
@@ -185,24 +187,37 @@ class ScriptedHands:
 
     async def act(self, effect: Act) -> Acted:
         outside = Outside(self._ledger, effect.head, wait=_finish, thread=_at_once)
-        outcome = self._next(effect.do, effect.head.state)
+        outcome, emits = self._next(effect.do, effect.head.state), None
         if callable(outcome):
+            emits = describe(outcome).signature.emits
             try:
                 outcome = await _called(outcome, effect, outside)
-            except AssertionError:
-                raise  # it is the test's
-            except Exception as error:
-                outcome = error
-            outside.close()
-        return await outside.judged(self._acted(effect, outcome))
+            except BaseException as error:
+                if _is_the_test_s(error):
+                    raise
+                return await outside.judged(failure_of(effect, _told(effect.do, error), self._clock.ms, 0))
+            finally:
+                outside.close()
+        return await outside.judged(self._acted(effect, outcome, emits))
 
-    def _acted(self, effect: Act, outcome: Any) -> Acted:
+    def _acted(self, effect: Act, outcome: Any, emits: frozenset[str] | None) -> Acted:
+        if isinstance(outcome, TimeoutError) and effect.timeout_ms is not None:
+            return self._out_of_time(effect, effect.timeout_ms)
         if isinstance(outcome, Exception):
-            return failure_of(effect, outcome, self._clock.ms, 0, is_timeout=isinstance(outcome, TimeoutError))
+            return failure_of(effect, outcome, self._clock.ms, 0)
         if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))
-        return returned_from(outcome, None, self._clock.ms, 0)
+        return returned_from(outcome, emits, self._clock.ms, 0)
+
+    def _out_of_time(self, effect: Act, timeout_ms: int) -> Acted:
+        """The action works until its time is out, or until a timer takes the agent out of its work."""
+        if effect.until_ms is not None and effect.until_ms - effect.now_ms <= timeout_ms:
+            self._clock.ms = max(self._clock.ms, effect.until_ms)
+            return Overdue(self._clock.ms)
+        self._clock.ms += timeout_ms
+        error = TimeoutError(f"action {effect.do!r} took longer than {timeout_ms} ms")
+        return failure_of(effect, error, self._clock.ms, timeout_ms, is_timeout=True)
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)
@@ -232,13 +247,32 @@ class ScriptedHands:
 
 
 async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -> Any:
-    """What a function of the context gives; a real action gets what ``with`` gives it, and may be a coroutine."""
+    """What a function of the context gives; it may be a coroutine. An action gets all that ``with`` gives it, any other
+    function what it takes of that."""
     known = describe(function)
-    accepts = known.signature.accepts
+    accepts = None if hasattr(function, "action") else known.signature.accepts
     taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
     context: Situation = context_of(effect, known.mode, outside, Surroundings())
     returned = function(context, **taken)
     return await awaited(returned)
+
+
+def _is_the_test_s(error: BaseException) -> bool:
+    """Whether it ends the test, and is nothing that an action has failed of: an assertion, what pytest raises to fail
+    or to skip, and Ctrl-C."""
+    is_pytest_s = type(error).__module__.startswith("_pytest.")
+    return is_pytest_s or isinstance(error, AssertionError | Superseded | KeyboardInterrupt | GeneratorExit)
+
+
+def _told(do: str, error: BaseException) -> BaseException:
+    """An exception of an action as a runner tells of it."""
+    match error:
+        case SystemExit():
+            return RuntimeError(f"action {do!r} told the process to exit with {error.code!r}")
+        case CancelledError():
+            return RuntimeError("what the action awaited was cancelled")
+        case _:
+            return error
 
 
 async def _at_once(work: Callable[[], Any], _: str) -> Any:

@@ -1,0 +1,122 @@
+"""What a damaged row does to the verb that reads it: it fails for one agent, and says for which and where.
+
+Every store reads pages past such rows, and its other verbs raise ``AgentDamaged`` instead of whatever went wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from json import JSONDecodeError
+from typing import Any, Final, TypeVar
+
+from fsm_agent.agent import Head
+from fsm_agent.errors import AgentDamaged, StoreCorrupt
+from fsm_agent.record import Damage, Record
+from fsm_agent.step import Step
+
+T = TypeVar("T")
+
+#: whatever a row that is not as it was written makes go wrong where it is read
+UNREADABLE: Final = (
+    StoreCorrupt, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError
+)  # fmt: skip
+
+#: of a head whose definition is gone
+UNPINNED: Final = "the definition that it is pinned to is not kept any more"
+
+
+def damaged(agent_id: str, place: str, error: Exception) -> AgentDamaged:
+    """That something of an agent cannot be read there; an error that says so already is kept."""
+    return error if isinstance(error, AgentDamaged) else AgentDamaged(agent_id, place, why(error))
+
+
+def unreadable(what: str, place: str, error: Exception) -> StoreCorrupt:
+    """The same of what is no agent's, such as ``thread 'news'``."""
+    return StoreCorrupt(f"{what} is damaged in {place}: {why(error)}; `fsm-agent doctor` says what to do")
+
+
+@contextmanager
+def reading(agent_id: str, place: str) -> Iterator[None]:
+    """Whatever goes wrong inside is damage of an agent in that place."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise damaged(agent_id, place, error) from error
+
+
+@contextmanager
+def reading_shared(what: str, place: str) -> Iterator[None]:
+    """Whatever goes wrong inside is damage there of what is no agent's."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise unreadable(what, place, error) from error
+
+
+def why(error: Exception) -> str:
+    """What is wrong with a row, without its content: that may be private."""
+    match error.__cause__ if isinstance(error.__cause__, JSONDecodeError) else error:
+        case JSONDecodeError() as wrong:
+            return f"it is no JSON from character {wrong.pos + 1} on"
+        case UnicodeDecodeError():
+            return "it is no UTF-8 text"
+        case StoreCorrupt() as told:
+            return str(told)
+        case other:
+            return f"it is not as fsm-agent writes it ({type(other).__name__})"
+
+
+def damage_of(error: AgentDamaged) -> Damage:
+    return Damage(error.agent_id, error.place, error.what)
+
+
+def readable(rows: Iterable[T], read: Callable[[T], Head], damage: list[Damage]) -> Iterator[Head]:
+    """The heads of those rows that can be read; the others are noted."""
+    for row in rows:
+        try:
+            yield read(row)
+        except AgentDamaged as error:
+            damage.append(damage_of(error))
+
+
+def check_record(record: Record, place: str, *, queue: str, forgotten: int = 0) -> Record:
+    """The record, if its tail has every step after the snapshot, and its queue every event; raises ``AgentDamaged``
+    otherwise. A shorter tail would be read as a shorter life, and an event that is missing be waited for."""
+    head, tail = record.head, record.tail
+    if head.queued != len(record.queue):
+        raise AgentDamaged(head.id, queue, f"{len(record.queue)} events are kept, and the head says {head.queued}")
+    covered = max(record.snapshot.version if record.snapshot else 0, forgotten)
+    missing = head.version - covered
+    if missing > 0:
+        has_all = len(tail) >= missing and (tail[-1].version, tail[-missing].version) == (head.version, covered + 1)
+        if not has_all:
+            raise AgentDamaged(head.id, place, _gap(tail, covered + 1, head.version))
+    elif missing < 0 <= head.version:
+        raise AgentDamaged(
+            head.id, place, f"the data is kept as of version {covered}, and the head is at {head.version}"
+        )
+    return record
+
+
+def check_steps(agent_id: str, steps: Sequence[Step], first: int, last: int, place: str) -> Sequence[Step]:
+    """These steps, if they are all from version ``first`` to ``last``; raises ``AgentDamaged`` otherwise."""
+    if [step.version for step in steps] != list(range(first, last + 1)):
+        raise AgentDamaged(agent_id, place, _gap(steps, first, last))
+    return steps
+
+
+def _gap(steps: Iterable[Step], first: int, last: int) -> str:
+    known = {step.version for step in steps}
+    missing = [version for version in range(first, last + 1) if version not in known]
+    if not missing:
+        return f"a step between versions {first} and {last} is double"
+    shown = f"version {missing[0]}" if len(missing) == 1 else f"versions {missing[0]} to {missing[-1]}"
+    return f"the step of {shown} is missing" if len(missing) == 1 else f"{len(missing)} steps of {shown} are missing"
+
+
+def checked(kind: type[T], value: Any) -> T:
+    """A value of this very type; raises ``TypeError`` otherwise."""
+    if type(value) is not kind:
+        raise TypeError(f"a {type(value).__name__} where a {kind.__name__} should be")
+    return value

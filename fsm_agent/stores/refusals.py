@@ -1,0 +1,14 @@
+"""What stores refuse with, alike in all of them."""
+
+from __future__ import annotations
+
+from fsm_agent.errors import Conflict, StoreCorrupt
+
+
+def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
+    """The refusal of a compare-and-set; with equal versions it was the epoch, the lease, a key or the queue."""
+    return Conflict(agent_id, expected, actual if actual != expected else None)
+
+
+def definition_missing(url: str, definition_hash: str) -> StoreCorrupt:
+    return StoreCorrupt(f"{url} keeps no workflow under the hash {definition_hash!r}; `save_workflow` comes first")

@@ -1,0 +1,107 @@
+"""Heads of many agents, read past those that are damaged.
+
+An id that is no text is told with its bytes escaped, as Python escapes them, and a page goes on after it like after any
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from fsm_agent.agent import Head
+from fsm_agent.record import Damage, Page
+from fsm_agent.stores.damage import damage_of, damaged, readable
+from fsm_agent.stores.sqlite import units
+from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.rows import Row, rows
+
+#: A status that no fsm-agent knows, and the name of a workflow that is gone, belong to any list.
+_LISTED: Final = """
+FROM agents LEFT JOIN definitions USING (workflow)
+WHERE namespace = ?1 AND id > CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1 OR status NOT BETWEEN 1 AND 6)
+      AND (?4 IS NULL OR name = ?4 OR name IS NULL)
+ORDER BY id LIMIT ?5
+"""
+_LIST: Final = f"SELECT {units.KEPT} {_LISTED}"
+_IDS: Final = f"SELECT CAST(id AS BLOB) {_LISTED}"
+_HELD: Final = "FROM agents LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
+_DUE: Final = """
+SELECT {id} FROM agents
+WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
+ORDER BY wake_ms LIMIT ?
+"""
+_DUE_AS_TEXT: Final = _DUE.format(id="id")
+_DUE_AS_BYTES: Final = _DUE.format(id="CAST(id AS BLOB)")
+
+_WITH: Final = """
+SELECT CAST(id AS BLOB) FROM agents
+WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
+ORDER BY id LIMIT ?4
+"""
+
+Seen = Callable[[Row], Head]
+
+
+def page(
+    db: Connection, namespace: str, seen: Seen, *, statuses: int, workflow: str | None, limit: int, after: str
+) -> Page:
+    """See ``Store.list_in``; ``statuses`` has a bit for the number of each, or none for all."""
+    wanted = (namespace, _bytes(after), statuses, workflow, limit + 1)
+    damage: list[Damage] = []
+    try:
+        found = rows(db, _LIST, *wanted)
+        ids = [str(row[units.ID]) for row in found]
+        heads = tuple(readable(found[:limit], seen, damage))
+    except UnicodeDecodeError:
+        damage.clear()
+        ids = [_text(each) for (each,) in rows(db, _IDS, *wanted)]
+        heads = tuple(_one_by_one(db, namespace, ids[:limit], seen, damage))
+    return Page(heads, ids[limit - 1] if len(ids) > limit else None, tuple(damage))
+
+
+def held(db: Connection, namespace: str, seen: Seen, host: str) -> Sequence[Head]:
+    """See ``Store.held_here``."""
+    try:
+        return list(readable(rows(db, f"SELECT {units.KEPT} {_HELD}", namespace, host), seen, []))
+    except UnicodeDecodeError:
+        ids = [_text(each) for (each,) in rows(db, f"SELECT CAST(id AS BLOB) {_HELD}", namespace, host)]
+        return _one_by_one(db, namespace, ids, seen, [])
+
+
+def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str]:
+    """See ``Store.due``. Whoever has an id that is no text is left out: nobody could drive such an agent."""
+    wanted = (namespace, now_ms, now_ms, limit)
+    try:
+        return [agent_id for (agent_id,) in rows(db, _DUE_AS_TEXT, *wanted)]
+    except UnicodeDecodeError:
+        ids = [_text(each) for (each,) in rows(db, _DUE_AS_BYTES, *wanted)]
+        return [agent_id for agent_id in ids if agent_id.isascii() or _is_text(agent_id)]
+
+
+def ids_with(db: Connection, namespace: str, part: str, limit: int) -> Sequence[str]:
+    """See ``Store.find_ids``. An id that is no text cannot be typed."""
+    return [_text(each) for (each,) in rows(db, _WITH, namespace, part, len(part), limit)]
+
+
+def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, damage: list[Damage]) -> list[Head]:
+    heads: list[Head] = []
+    for agent_id in ids:
+        try:
+            query = f"{units.SELECT_HEAD} WHERE namespace = ? AND id = CAST(? AS TEXT)"
+            heads += readable(rows(db, query, namespace, _bytes(agent_id)), seen, damage)
+        except UnicodeDecodeError as error:
+            damage.append(damage_of(damaged(agent_id, "agents", error)))
+    return heads
+
+
+def _is_text(agent_id: str) -> bool:
+    return not any("\ud800" <= each <= "\udfff" for each in agent_id)
+
+
+def _text(kept: bytes) -> str:
+    return kept.decode("utf-8", "surrogateescape")
+
+
+def _bytes(agent_id: str) -> bytes:
+    return agent_id.encode("utf-8", "surrogateescape")

@@ -1,0 +1,82 @@
+"""A store with two agents that have lived, of which one is then damaged, and what must go on all the same."""
+
+from __future__ import annotations
+
+from fsm_agent.agent import Status
+from fsm_agent.defect import Defect
+from fsm_agent.inspection import inspect
+from fsm_agent.keeping import purge
+from fsm_agent.loader import loads
+from fsm_agent.message import Message
+from fsm_agent.retention import Retention
+from fsm_agent.runner import Runner
+from fsm_agent.step import Event
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.contract.bench import an_effect
+from fsm_agent.user import UserRecord
+from fsm_agent.weighing import weigh
+from fsm_agent.worker import Worker
+from fsm_agent.workflow import Workflow
+
+BAD, GOOD = "bad", "good"
+_LIFE = """
+workflow: {name}
+version: 1
+data: {{n: {{type: integer, default: 0}}}}
+events: {{note: {{}}}}
+initial: resting
+on: {{note: {{assign: {{n: data.n + 1}}}}}}
+states:
+  resting: {{after: {{{name}: done}}}}
+  done: {{final: true}}
+"""
+SHORT = loads(_LIFE.format(name="1h").replace("workflow: 1h", "workflow: short"))
+LONG = loads(_LIFE.format(name="99h").replace("workflow: 99h", "workflow: long"))
+
+
+async def live(at: str | Store, clock: FakeClock | None = None) -> FakeClock:
+    """Two agents of different definitions, of which everything is kept that a store can keep of one; then two hours
+    pass."""
+    clock = clock or FakeClock()
+    async with Runner(open_store(at, clock=clock) if isinstance(at, str) else at) as runner:
+        store = runner.store
+        await _begin(runner, BAD, LONG)
+        await _begin(runner, GOOD, SHORT)
+        await purge(store, Retention(history=5))
+        for agent_id in (BAD, GOOD):
+            for _ in range(3):
+                await runner.send(agent_id, "note", by="ana")
+            head = await store.head(agent_id)
+            await store.begin_effect(agent_id, an_effect()._replace(epoch=head.epoch))
+        await store.enqueue(BAD, None, Event("note", {}, by="ana", key="late"), "late")
+        await store.append("room", [Message.user("hello", by="ana")])
+        await store.save_user(UserRecord("ana", 1, {"likes": "tea"}, clock.ms))
+        assert (await inspect(store)).defects == []
+    clock.advance(hours=2)
+    return clock
+
+
+async def _begin(runner: Runner, agent_id: str, workflow: Workflow) -> None:
+    await runner.start(workflow, id=agent_id, key=f"start-{agent_id}")
+    for number in range(9):
+        await runner.send(agent_id, "note", key=f"key-{number}")
+
+
+async def defects_of(store: Store) -> list[Defect]:
+    return (await inspect(store)).defects
+
+
+async def others_go_on(store: Store, clock: FakeClock) -> None:
+    """List, size, purge and a worker: whatever is wrong with one agent, they serve the other."""
+    page = await store.list()
+    assert GOOD in [head.id for head in page.heads]
+    assert GOOD in [head.id for head in (await store.list(status=Status.WAITING)).heads]
+    assert GOOD in [head.id for head in (await store.list(workflow=SHORT.name)).heads]
+    assert GOOD in await store.due(clock.ms, 9)
+    assert GOOD in [each.name for each in (await weigh(store)).agents]
+    assert GOOD in (await purge(store, Retention(history=2), is_dry=True)).shortened
+    runner = Runner(store)
+    await Worker(runner).run_once()
+    assert (await runner.get(GOOD)).state == "done"
