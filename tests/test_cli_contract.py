@@ -104,7 +104,9 @@ def test_run_checks_first_and_begins_nothing_that_would_be_parked(
 
 
 def test_run_minds_only_what_would_park_an_agent(shop: Shop) -> None:
-    lost = working("pack").replace("done: {final: true}", "done: {final: true}\n  lost: {final: true}")
+    lost = working("fail_once", extra="retry: {attempts: 2, backoff: 1ms}").replace(
+        "done: {final: true}", "done: {final: true}\n  lost: {final: true}"
+    )
     shop.write("work.yaml", lost)
     assert "FSM301 state `lost` is never entered" in shop("check", "work.yaml").out
     assert shop("run", "work.yaml").code == 0

@@ -42,8 +42,9 @@ def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Wor
 
 
 def checked_workflow(settings: Settings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that is
-    not there or does not fit: an agent that comes to it would be parked. Where agents may get to is for `check` to say."""
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
+    is not there or does not fit: an agent that comes to it would be parked. Where agents get to is for `check` to say.
+    """
     from fsm_agent.check.codes import concerns_actions
     from fsm_agent.cli.checking import inspect
 
