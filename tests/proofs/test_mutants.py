@@ -192,7 +192,7 @@ MUTANTS = {
     ),
     "a parent does not wait for all its children": Mutant(
         "actions/builtin/children.py",
-        "return not self.has_more and all(map(_is_over, self._known.values()))",
+        "return not self.has_more and all(map(is_over, self._known.values()))",
         "return not self.has_more",
         f"{_CHILDREN}::test_children_that_ask_need_no_process_and_whoever_is_answered_drives_the_parent_on[memory]",
     ),
