@@ -20,6 +20,8 @@ from fsm_agent.step import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.contract.bench import keep_definitions
+from fsm_agent.testing.contract.leases import LeasesContract
 from fsm_agent.tracebacks import place_of, shown_path, trace_of
 from tests.running import flow, on_loop
 
@@ -374,6 +376,15 @@ async def test_a_store_that_knows_nothing_of_it_is_asked_for_nothing_new() -> No
         assert (retry.attempt, retry.problem) == (2, None)
 
 
+def test_the_contract_warns_of_such_a_store() -> None:
+    with asyncio.Runner() as loop:
+        contract, store = LeasesContract(), OlderStore()
+        contract.runner = loop
+        loop.run(keep_definitions(store))
+        with pytest.warns(UserWarning, match="OlderStore keeps no reason why an action is tried again"):
+            contract.test_why_the_last_attempt_failed_is_noted_until_it_is_forgiven(store)
+
+
 @on_loop
 async def test_a_doubt_says_why_the_attempt_before_failed() -> None:
     def charge() -> None:
@@ -415,3 +426,21 @@ async def test_a_rewind_to_a_failure_brings_back_where_it_was() -> None:
         assert (await runner.rewind("a", 1)).agent.error != error
         assert (await runner.rewind("a", 2)).agent.error == error
         assert (await runner.replay("a")).is_verified
+
+
+@on_loop
+async def test_where_the_handler_fails_the_place_of_the_action_is_not_told_of_it() -> None:
+    careless = flow("""
+        data: {secret: {type: string, default: "x"}, n: {type: integer, default: 0}}
+        initial: working
+        states:
+          working: {do: work, on: {error: {target: over, when: "1 / data.n > 0"}}}
+          over: {final: true}
+    """)
+    async with Runner(open_store("memory://"), actions=[work]) as runner:
+        agent = await runner.start(careless, id="a")
+        assert agent.error is not None
+        assert (agent.status, agent.error["type"], "place" in agent.error) == ("parked", "ExpressionFailed", False)
+        told = (await runner.replay("a")).agent
+        assert told is not None
+        assert told.error == agent.error

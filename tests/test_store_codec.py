@@ -18,6 +18,7 @@ from fsm_agent.step import Delta, Event, Queued, Step, StepKind
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.redis import rows
+from fsm_agent.testing.contract.bench import PING, a_head
 from fsm_agent.usage import NO_USAGE, Usage
 from fsm_agent.user import UserRecord
 
@@ -170,3 +171,12 @@ def test_a_steady_clock_never_goes_back_nor_before_what_it_has_seen(read: list[i
     assert shown == sorted(shown)
     assert all(now >= each for now, each in zip(shown, read, strict=True))
     assert len(shown) == 1 or shown[-1] >= max(stored, default=0)
+
+
+def test_a_problem_that_was_written_before_places_were_noted_is_read_and_older_processes_read_those_of_today() -> None:
+    problem = Problem("OSError", "no route", PING, "shop.py:12")
+    row = (*codec.pin_row(a_head()), *codec.moving_row(a_head(problem=problem)), *codec.HeldRow(1, 0))
+    parts = codec.decode(row[9])
+    assert len(parts[9]) == 3, "an older process takes it apart"
+    older = codec.encode(parts[:10])
+    assert codec.head_of((*row[:9], older, *row[10:])).problem == problem._replace(place="")
