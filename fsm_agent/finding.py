@@ -16,6 +16,8 @@ Path: TypeAlias = tuple[str | int, ...]
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
+    #: no mistake: what could not be told
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,3 +12,5 @@ class Signature(NamedTuple):
     accepts: frozenset[str] | None = None
     #: those of them that have no default
     requires: frozenset[str] = frozenset()
+    #: why not all of it could be told without running the action's module; empty where it could
+    doubt: str = ""

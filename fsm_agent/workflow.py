@@ -127,6 +127,11 @@ class Workflow:
     #: ``upcast`` -> the function itself, where Python code has handed it over
     upcasters: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
+    @property
+    def knows_data(self) -> bool:
+        """Whether the fields of the data are known: those of a model are not, where it was not imported."""
+        return self.model is None or bool(self.data)
+
     @cached_property
     def by_path(self) -> Mapping[str, State]:
         """Every state by its dotted path, parents before children, in declaration order."""

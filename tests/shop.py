@@ -165,6 +165,12 @@ class Shop:
     def order(self, agent_id: str = "one", *, item: str = "book") -> Outcome:
         return self("--json", "run", "workflows/order.yaml", "--id", agent_id, "--payload", json.dumps({"item": item}))
 
+    def strand(self) -> Outcome:
+        """Park an agent in a state whose action is gone."""
+        self.order()
+        self.write("shop_actions.py", "gone = True\n")
+        return self("--json", "answer", "one", "--event", "approve")
+
     def command(self, *words: str) -> list[str]:
         """A command line for a process of its own."""
         return [sys.executable, "-c", "from fsm_agent.cli.main import main; main()", *words]

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from fsm_agent import __version__
-from tests.shop import FORM, ORDER, Shop, working
+from tests.shop import ACTIONS, FORM, ORDER, Shop, working
 
 AGENT = [
     "id", "workflow", "workflow_version", "state", "status", "version", "data", "question", "allowed", "output",
@@ -74,18 +74,54 @@ def test_the_exit_code_says_how_the_agent_ended(shop: Shop, item: str, status: s
 
 
 def test_an_agent_whose_action_is_missing_is_parked_and_goes_on_when_it_is_there(shop: Shop) -> None:
-    shop.write("work.yaml", working("deliver"))
-    parked = shop("--json", "run", "work.yaml", "--id", "one")
+    parked = shop.strand()
     assert (parked.json["status"], parked.code) == ("parked", 4)
-    assert "no action 'deliver'" in parked.json["error"]["message"]
-    shop.write("shop_actions.py", "from fsm_agent import action\n\n@action\ndef deliver(ctx):\n    return 'packed'\n")
+    assert "no action 'pack'" in parked.json["error"]["message"]
+    shop.write("shop_actions.py", "from fsm_agent import action\n\n@action\ndef pack(ctx):\n    return 'packed'\n")
     freed = shop("--json", "unpark", "one", "--retry")
     assert (freed.json["status"], freed.code) == ("done", 0)
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("do", "said"),
+    [
+        ("pck", "work.yaml:9:9: FSM401 there is no action `pck` (did you mean `pack`?)"),
+        ("shop_actions:pck", "work.yaml:9:9: FSM401 no action 'shop_actions:pck' (did you mean `shop_actions:pack`?)"),
+        ("os:getcwd", "work.yaml:9:9: FSM401 module 'os' is not allowed"),
+        ("helper", "work.yaml:9:9: FSM401 no action 'helper'; function 'helper' of module 'shop_actions' lacks the"),
+    ],
+)
+def test_run_checks_first_and_begins_nothing_that_would_be_parked(
+    shop: Shop, options: tuple[str, ...], do: str, said: str
+) -> None:
+    shop.write("shop_actions.py", f"{ACTIONS}\n\ndef helper(ctx): ...\n")
+    shop.write("work.yaml", working(do))
+    refused = shop(*options, "run", "work.yaml", "--id", "one")
+    assert refused.code == 1
+    assert said in (refused.json["error"]["detail"] if options else refused.err)
+    assert shop("--json", "list").json["agents"] == []
+
+
+def test_run_minds_only_what_would_park_an_agent(shop: Shop) -> None:
+    lost = working("fail_once", extra="retry: {attempts: 2, backoff: 1ms}").replace(
+        "done: {final: true}", "done: {final: true}\n  lost: {final: true}"
+    )
+    shop.write("work.yaml", lost)
+    assert "FSM301 state `lost` is never entered" in shop("check", "work.yaml").out
+    assert shop("run", "work.yaml").code == 0
+
+
+def test_without_any_module_run_needs_the_action_that_check_trusts(shop: Shop) -> None:
+    shop.write("pyproject.toml", "")
+    shop.write("work.yaml", working("pack"))
+    assert shop("check", "work.yaml").code == 0
+    refused = shop("run", "work.yaml")
+    assert (refused.code, "FSM401 there is no action `pack`" in refused.err) == (1, True)
+
+
 def test_an_operator_may_let_an_event_happen_to_a_parked_agent(shop: Shop) -> None:
-    shop.write("work.yaml", working("deliver"))
-    shop("run", "work.yaml", "--id", "one")
+    shop.strand()
     freed = shop("--json", "--by", "ana", "unpark", "one", "--event", "packed")
     assert freed.json["status"] == "done"
     assert shop("--json", "history", "one").json["steps"][-1]["by"] == "ana"
@@ -123,12 +159,14 @@ def test_who_expects_the_present_version_is_heard_and_a_version_is_a_number_from
     assert (refused.code, "0 is not in the range x>=1" in refused.err) == (1, True)
 
 
-def test_a_module_that_is_not_listed_parks_the_agent_and_says_what_is_allowed(shop: Shop) -> None:
-    shop.write("work.yaml", working("os:getcwd"))
-    parked = shop("--json", "run", "work.yaml")
+def test_a_module_that_is_no_longer_listed_parks_the_agent_and_says_what_is_allowed(shop: Shop) -> None:
+    shop.write("workflows/order.yaml", ORDER.replace("do: pack", "do: absent:pack"))
+    shop.write("absent.py", ACTIONS)
+    shop("--module", "absent", "run", "workflows/order.yaml", "--id", "one", "--payload", '{"item": "book"}')
+    parked = shop("--json", "answer", "one", "--event", "approve")
     assert parked.code == 4
     assert parked.json["error"]["type"] == "ActionMissing"
-    assert "module 'os' is not allowed" in parked.json["error"]["message"]
+    assert "module 'absent' is not allowed" in parked.json["error"]["message"]
     assert "allowed: shop_actions" in parked.json["error"]["message"]
 
 
@@ -522,6 +560,6 @@ def test_a_namespace_keeps_its_agents_to_itself(shop: Shop) -> None:
 def test_modules_on_the_command_line_join_those_of_the_project(shop: Shop) -> None:
     shop.write("more.py", "from fsm_agent import action\n\n@action\ndef deliver(ctx):\n    return 'packed'\n")
     shop.write("work.yaml", working("deliver"))
-    assert shop("run", "work.yaml").code == 4
+    assert shop("run", "work.yaml").code == 1
     assert shop("--module", "more", "run", "work.yaml").code == 0
-    assert shop("--module", "nowhere", "run", "work.yaml").code == 4
+    assert shop("--module", "nowhere", "run", "work.yaml").code == 1

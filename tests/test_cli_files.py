@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from fsm_agent.cli import starting_point
-from tests.shop import ORDER, Shop, working
+from tests.shop import ACTIONS, ORDER, Shop, working
 
 BAD = working("pck")
 ENDLESS = ORDER.replace("    after: {3d: lapsed}\n", "").replace("  lapsed: {final: true, outcome: cancelled}\n", "")
@@ -75,6 +75,72 @@ def test_check_takes_files_and_folders_each_once(shop: Shop) -> None:
     shop.write("workflows/notes.txt", "no workflow")
     assert shop("check", "workflows", "workflows/order.yaml").out == "2 files: no mistakes\n"
     assert shop("check", ".").code == 1
+
+
+MARK = "open('ran', 'w').close()\n"
+MODEL = """
+from pydantic import BaseModel
+
+class Order(BaseModel):
+    item: str | None = None
+    wrap: str | None = None
+"""
+
+
+def modelled(module: str) -> str:
+    """The order with a model of that module for its data."""
+    return ORDER.replace("data:\n  item: string?\n  wrap: string?\n", f"data: {module}:Order\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--no-import",), ("--import",)])
+@pytest.mark.parametrize(
+    "words", [("check", "workflows"), ("check", "--format", "github", "workflows"), ("diagram", "workflows/order.yaml")]
+)
+def test_modules_are_run_only_where_that_is_said(shop: Shop, words: tuple[str, ...], options: tuple[str, ...]) -> None:
+    shop.write("far/__init__.py", MARK)
+    shop.write(
+        "far/away.py",
+        MARK + ACTIONS + MODEL,
+    )
+    shop.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["far.away"]\n')
+    shop.write("workflows/order.yaml", modelled("far.away"))
+    looked = shop.process(words[0], *options, *words[1:])
+    assert looked.code == 0
+    assert (shop.folder / "ran").exists() is ("--import" in options)
+
+
+def test_what_cannot_be_told_without_an_import_is_noted_and_fails_nothing(shop: Shop) -> None:
+    shop.write("shop_actions.py", "from elsewhere import action\n\n@action\ndef pack(ctx): ...\n")
+    shop.write("workflows/order.yaml", modelled("shop_actions"))
+    looked = shop("check", "--strict", "workflows")
+    assert looked.code == 0
+    assert looked.out == (
+        "workflows/order.yaml:5:7: FSM119 the fields of the model 'shop_actions:Order' are unknown without importing "
+        "it: --import looks at them\n"
+        "workflows/order.yaml:25:9: FSM413 not all is known of `pack`: whether module 'shop_actions' has it cannot be "
+        "told from its text; --import looks, and runs its module\n"
+        "1 file: no mistakes, 2 notes\n"
+    )
+    assert [each["severity"] for each in shop("--json", "check", "workflows").json] == ["note", "note"]
+    assert shop("check", "--format", "github", "workflows").out.startswith("::notice file=workflows/order.yaml,line=5")
+
+
+def test_what_does_not_need_the_unknown_is_judged_as_strictly_as_ever(shop: Shop) -> None:
+    model = modelled("shop_actions")
+    shop.write("workflows/order.yaml", model.replace("assign: {wrap: event.reason}", "assign: {wrap: event.raeson}"))
+    looked = shop("check", "workflows")
+    assert (looked.code, "(did you mean `event.reason`?)" in looked.out) == (1, True)
+
+
+def test_a_picture_is_the_same_whether_a_data_model_is_known(shop: Shop) -> None:
+    shop.write(
+        "shop_actions.py",
+        ACTIONS + MODEL,
+    )
+    shop.write("workflows/order.yaml", modelled("shop_actions"))
+    for name in ("dot", "mermaid"):
+        words = ("diagram", "workflows/order.yaml", "--format", name)
+        assert shop(*words).out == shop(*words, "--import").out != ""
 
 
 def test_the_schema_is_json_schema(shop: Shop) -> None:

@@ -14,6 +14,7 @@ from fsm_agent.progress import Progress
 from fsm_agent.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.people import TRIP, plan
+from tests.shop import ACTIONS as PACKING
 from tests.shop import Shop
 
 ACTIONS = """
@@ -48,7 +49,7 @@ ERASED_KINDS = [
 @pytest.fixture
 def house(shop: Shop) -> Shop:
     """A project whose agents remember whom they serve."""
-    shop.write("shop_actions.py", ACTIONS)
+    shop.write("shop_actions.py", f"{PACKING}\n{ACTIONS}")
     shop.write("greeting.yaml", GREETING)
     return shop
 

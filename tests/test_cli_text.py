@@ -57,6 +57,7 @@ def test_the_next_commands_really_work(shop: Shop) -> None:
 
 def test_the_next_command_repeats_the_options_that_led_here(shop: Shop) -> None:
     options = ("--store", "sqlite:///a b.db", "--namespace", "north", "--module", "more", "--by", "ana")
+    shop.write("more.py", "")
     shop(*options, "run", "workflows/order.yaml", "--id", "one", "--payload", '{"item": "x"}')
     shown = shop(*options, "show", "one").out
     common = "fsm-agent --store 'sqlite:///a b.db' --namespace north --by ana --module more"
@@ -82,15 +83,33 @@ def test_an_agent_that_has_ended_is_looked_back_at(shop: Shop, item: str, line: 
 
 
 def test_a_parked_agent_says_why_and_how_it_goes_on(shop: Shop) -> None:
-    shop.write("work.yaml", working("deliver"))
+    shop.write("work.yaml", working("fail_once"))
     parked = shop("run", "work.yaml", "--id", "one").out
-    assert facts(parked, "error")[0].startswith("ActionMissing no action 'deliver'")
+    assert facts(parked, "error")[0].startswith("ConnectionError no line")
     assert facts(parked, "next") == [
         "try again fsm-agent unpark one --retry",
         "packed fsm-agent unpark one --event packed",
         "cancel fsm-agent cancel one",
     ]
     assert shop("unpark", "one", "--event", "packed").code == 0
+
+
+def test_what_only_a_mended_definition_can_help_is_migrated_and_not_tried_again(shop: Shop) -> None:
+    shop.strand()
+    lines = facts(shop("show", "one").out, "next")
+    assert lines[:2] == [
+        "migrate fsm-agent migrate WORKFLOW one --apply",
+        "WORKFLOW: its file, mended, with a higher version",
+    ]
+    assert not any("--retry" in line for line in lines)
+    shop.write("shop_actions.py", "def pack(ctx): ...\n")  # a decorator helps, and then to try again does
+    assert facts(shop("show", "one").out, "next")[0] == "try again fsm-agent unpark one --retry"
+    mended = ORDER.replace("version: 1", "version: 2").replace("do: pack", "do: send")
+    shop.write("workflows/order.yaml", mended)
+    shop.write("shop_actions.py", "from fsm_agent import action\n\n@action\ndef send(ctx): return 'packed'\n")
+    assert shop("migrate", "workflows/order.yaml", "one", "--apply").code == 0
+    assert facts(shop("show", "one").out, "next")[0] == "try again fsm-agent unpark one --retry"
+    assert shop("unpark", "one", "--retry").code == 0
 
 
 def test_nothing_is_promised_of_an_agent_in_memory(shop: Shop) -> None:

@@ -360,7 +360,7 @@ async def crashed(hands: Runner, workflow: Workflow, at: str) -> Agent:
 
     async def gone(agent_id: str, entry: Any) -> bool:
         if entry.name == at:
-            driving.cancel()
+            asyncio.get_running_loop().call_soon(driving.cancel)  # by somebody else than the action itself
             await asyncio.sleep(0)
         return await end(agent_id, entry)
 

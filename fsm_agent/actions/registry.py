@@ -55,7 +55,7 @@ class Actions:
                 raise ActionMissing(do, self._names_in(module))
             return describe(function)
         if do not in self._found:
-            raise ActionMissing(do, list(self.names()), self.unread)
+            raise self._missing(do)
         return self._found[do]
 
     @property
@@ -145,6 +145,14 @@ class Actions:
                     places = f"{other.function.__module__} and {known.function.__module__}"
                     raise ActionError(f"action {known.name!r} stands in {places}: write `module:{known.name}`")
         return found
+
+    def _missing(self, do: str) -> ActionMissing:
+        """Why there is no action of this name."""
+        for module in filter(None, map(self._readable, self._allowed)):
+            function = getattr(module, do, None)
+            if inspect.isfunction(function) and function.__module__ == module.__name__:
+                return ActionMissing(do, (), unmarked_in=module.__name__)
+        return ActionMissing(do, list(self.names()), self.unread)
 
     def _names_in(self, module: str) -> list[str]:
         return [f"{module}:{known.name}" for known in _marked(self._module(module))]

@@ -33,12 +33,13 @@ def check_workflow(
     actions: Mapping[str, Signature] | None = None,
     tools: Collection[str] | None = None,
     unfound: Mapping[str, str] | None = None,
+    doubts: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """All findings, in a stable order, those of children included. ``actions`` are those there are, by the names that
     ``do`` uses, and ``tools`` those that models can be given; without it every name is trusted. ``unfound`` says, where
-    it is known, why a name leads to nothing."""
+    it is known, why a name leads to nothing, and ``doubts`` why not all of what it leads to is known."""
     findings = declaration_findings(workflow)
-    findings += behaviour_findings(workflow, actions=actions, tools=tools, unfound=unfound)
+    findings += behaviour_findings(workflow, actions=actions, tools=tools, unfound=unfound, doubts=doubts)
     return _ordered(findings)
 
 
@@ -58,14 +59,15 @@ def behaviour_findings(
     actions: Mapping[str, Signature] | None = None,
     tools: Collection[str] | None = None,
     unfound: Mapping[str, str] | None = None,
+    doubts: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """What follows from a declaration for its agents and actions, in a stable order."""
     findings = list(long_lists(workflow))
-    behaviour = Behaviour(workflow, actions, tools, unfound or {})
+    behaviour = Behaviour(workflow, actions, tools, unfound or {}, doubts or {})
     for analysis in _ANALYSES:
         findings += analysis(behaviour)
     for name, child in workflow.workflows.items():
-        of_child = behaviour_findings(child, actions=actions, tools=tools, unfound=unfound)
+        of_child = behaviour_findings(child, actions=actions, tools=tools, unfound=unfound, doubts=doubts)
         findings += below(("workflows", name), of_child)
     return _ordered(findings)
 
@@ -91,4 +93,5 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.unhandled_results,
     fitting.unknown_upcasts,
     fitting.unknown_tools,
+    fitting.doubts,
 )

@@ -11,7 +11,7 @@ from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, tools_of
-from fsm_agent.finding import Finding
+from fsm_agent.finding import Finding, Path
 from fsm_agent.signature import Signature
 from fsm_agent.state import State
 from fsm_agent.wording import did_you_mean, listed
@@ -82,6 +82,23 @@ def unknown_tools(behaviour: Behaviour) -> Iterator[Finding]:
                 near = did_you_mean(name, known) or f"; there is {listed(sorted(known))}"
                 message = behaviour.unfound.get(name, f"there is no tool `{name}`{near}")
                 yield Code.UNKNOWN_TOOL.found(message, (*state_path(leaf.path), "with", "tools", *way))
+
+
+def doubts(behaviour: Behaviour) -> Iterator[Finding]:
+    """Names of which not everything could be told, each where it first stands."""
+    places: dict[str, Path] = {}
+    for leaf in behaviour.leaves:
+        if leaf.do is not None:
+            places.setdefault(leaf.do, (*state_path(leaf.path), "do"))
+        for tool, way in tools_of(leaf).items():
+            places.setdefault(tool, (*state_path(leaf.path), "with", "tools", *way))
+    for index, migration in enumerate(behaviour.workflow.migrations):
+        if migration.upcast is not None:
+            places.setdefault(migration.upcast, ("migrations", index, "upcast"))
+    for name, path in places.items():
+        if name in behaviour.doubts:
+            message = f"not all is known of `{name}`: {behaviour.doubts[name]}; --import looks, and runs its module"
+            yield Code.UNTOLD.found(message, path)
 
 
 def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:

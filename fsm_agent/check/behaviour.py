@@ -60,6 +60,8 @@ class Behaviour:
     tools: Collection[str] | None = None
     #: name of an action or a tool -> the sentence that says why there is none
     unfound: Mapping[str, str] = field(default_factory=dict)
+    #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:
@@ -139,6 +141,7 @@ class Behaviour:
 
         Where it does not say, every event counts that is handled there, but for those that come from outside: a
         question offers them, or a state without an action takes them too. A model that chooses may choose those too.
+        Where that cannot be told, none counts, since only what is sure is reported.
         """
         if leaf.do is None:
             return frozenset()
@@ -147,8 +150,8 @@ class Behaviour:
             said = emitted_by(self.workflow, leaf)
             return handled if said is None else said
         known = self.actions.get(leaf.do) if self.actions else None
-        if known is not None and known.emits is not None:
-            return known.emits
+        if known is not None and (known.emits is not None or known.doubt):
+            return known.emits or frozenset()
         return handled - self._external
 
     @cached_property

@@ -20,7 +20,8 @@ def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Ite
     said of how children are started."""
     for state in workflow.by_path.values():
         if state.do in BUILT_INS:
-            yield from _goals(workflow, state)
+            if workflow.knows_data:
+                yield from _goals(workflow, state)
             yield from _endings(workflow, state)
             yield from _approvals(workflow, state)
             if "workflow" in state.with_ and knows_children:
@@ -86,7 +87,8 @@ def _children(workflow: Workflow, state: State) -> Iterator[Finding]:
         near = did_you_mean(name, workflow.workflows) or f"; there is {listed(workflow.workflows)}"
         yield Code.UNKNOWN_CHILD.found(f"`workflows` has no `{name}`{near}", _argument(state, "workflow"))
         return
-    yield from _given(state, "data", child.data, f"workflow `{name}`")
+    if child.knows_data:
+        yield from _given(state, "data", child.data, f"workflow `{name}`")
     event = state.with_.get("event") or first_event(child)
     sendable = [each for each in child.allowed(child.leaf(child.initial).path) if each in child.events]
     if event is None:

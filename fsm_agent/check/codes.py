@@ -7,7 +7,7 @@ from typing import Self
 
 from fsm_agent.finding import Finding, Path, Severity
 
-_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+_ERROR, _WARNING, _NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
 
 class Code(StrEnum):
@@ -58,6 +58,7 @@ class Code(StrEnum):
     UNKNOWN_TOOL = "FSM410", _ERROR, "a tool is missing"
     UNKNOWN_CHILD = "FSM411", _ERROR, "the workflow of a child is unknown"
     NO_START = "FSM412", _ERROR, "a child cannot be started like this"
+    UNTOLD = "FSM413", _NOTE, "what a name leads to cannot be told without importing it"
 
     NOT_OLDER = "FSM501", _ERROR, "a migration does not come from an older version"
     UNKNOWN_PLACE = "FSM502", _ERROR, "a migration leads to an unknown state"
@@ -75,3 +76,8 @@ class Code(StrEnum):
     ) -> Finding:
         """One finding of this kind at ``path``."""
         return Finding(self.value, message, path, self.severity, witness=witness, offset=offset, at_key=at_key)
+
+
+def concerns_actions(finding: Finding) -> bool:
+    """Whether it is about an action, a tool or a function, and not about where agents get to."""
+    return finding.code.startswith("FSM4")

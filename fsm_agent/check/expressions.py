@@ -31,7 +31,7 @@ _PROGRESS: Final = {
 
 def expression_findings(workflow: Workflow) -> list[Finding]:
     """What is wrong with the expressions and literals of a workflow; works on drafts that have other mistakes."""
-    looking = Looking(Guards(workflow))
+    looking = Looking(Guards(workflow), knows_data=workflow.knows_data)
     for site in sites(workflow):
         if site.event.startswith("after ") or site.event in workflow.events or site.event in BUILT_IN_PAYLOADS:
             _look_at_transition(looking, workflow, site)
@@ -78,6 +78,9 @@ def _event(site: Site) -> str:
 
 def _look_at_transition(looking: Looking, workflow: Workflow, site: Site) -> None:
     transition, reach, data = site.transition, Reach(_event(site)), workflow.data
+    if not workflow.knows_data:
+        _look_at_values(looking, site, reach)
+        return
     if transition.when is not None:
         looking.guard(transition.when, (*site.path, "when"), reach)
     for field, value in transition.assign.items():
@@ -88,6 +91,15 @@ def _look_at_transition(looking: Looking, workflow: Workflow, site: Site) -> Non
         path = (*site.path, "append", field)
         if _is_field(looking, workflow, field, path) and _is_list(looking, workflow, field, path):
             looking.value(value, item_schema(data[field]), f"an item of {field}", path, reach)
+
+
+def _look_at_values(looking: Looking, site: Site, reach: Reach) -> None:
+    """What is left to look at where no data field is known."""
+    if site.transition.when is not None:
+        looking.guard(site.transition.when, (*site.path, "when"), reach)
+    for key, values in (("assign", site.transition.assign), ("append", site.transition.append)):
+        for field, value in values.items():
+            looking.json(value, (*site.path, key, field), reach)
 
 
 def _look_at_state(looking: Looking, workflow: Workflow, state: State) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from fsm_agent.finding import Finding
+from fsm_agent.finding import Finding, Severity
 
 
 def as_text(findings: Iterable[Finding]) -> str:
@@ -32,11 +32,15 @@ FORMATS: Final[Mapping[str, Callable[[Iterable[Finding]], str]]] = {
 }
 
 
+#: severities that the page calls otherwise
+_LEVELS: Final = {Severity.NOTE: "notice"}
+
+
 def _command(finding: Finding) -> str:
     place = finding.place
     where = {"file": place.file, "line": place.line, "col": place.column} if place else {}
     shown = ",".join(f"{key}={_property(str(value))}" for key, value in {**where, "title": finding.code}.items())
-    return f"::{finding.severity} {shown}::{_escaped(finding.message)}"
+    return f"::{_LEVELS.get(finding.severity, finding.severity)} {shown}::{_escaped(finding.message)}"
 
 
 def _escaped(text: str) -> str:

@@ -32,9 +32,10 @@ DATA_ALONE: Final = Reach()
 class Looking:
     """One look at a workflow; gathers what it finds."""
 
-    def __init__(self, guards: Guards) -> None:
+    def __init__(self, guards: Guards, *, knows_data: bool = True) -> None:
         self.findings: list[Finding] = []
         self._guards = guards
+        self._knows_data = knows_data
 
     def guard(self, text: str, path: Path, reach: Reach) -> None:
         guard = self.expression(text, path, reach)
@@ -75,6 +76,9 @@ class Looking:
             self.note(Code.NO_ADDRESSEE, message, path)
 
     def expression(self, text: str, path: Path, reach: Reach) -> Expression | None:
+        """``None`` for one that is wrong, and for one that mentions data of which nothing is known."""
+        if self._is_beyond(text):
+            return None
         try:
             return self._guards.compile(text, event=reach.event, recalls=reach.recalls, items=reach.items)
         except ExpressionInvalid as invalid:
@@ -82,10 +86,15 @@ class Looking:
             return None
 
     def prompt(self, text: str, path: Path, reach: Reach) -> None:
+        if self._is_beyond(text):
+            return
         try:
             self._guards.prompt(text, recalls=reach.recalls)
         except ExpressionInvalid as invalid:
             self._note_invalid(invalid, path)
+
+    def _is_beyond(self, text: str) -> bool:
+        return not self._knows_data and "data" in text
 
     def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
         self.findings.append(code.found(message, path, at_key=at_key))

@@ -22,6 +22,8 @@ def merge_findings(workflow: Workflow) -> Iterator[Finding]:
     for field, policy in workflow.merge.items():
         path = ("merge", field)
         what, fields = ("user field", user) if field.startswith("user.") else ("data field", workflow.data)
+        if fields is workflow.data and not workflow.knows_data:
+            continue
         if field not in fields:
             near = did_you_mean(field, fields) or f"; there is {listed(fields)}"
             yield Code.UNKNOWN_FIELD.found(f"there is no {what} `{field}` to merge{near}", path, at_key=True)

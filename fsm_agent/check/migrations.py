@@ -61,7 +61,7 @@ def _placed(place: str, later: list[Migration]) -> str | None:
 
 def _unknown_fields(workflow: Workflow, migration: Migration, later: list[Migration], path: Path) -> Iterator[Finding]:
     """Fields that are filled here, and in the end are neither there, nor dropped, nor given to a function."""
-    if any(each.upcast for each in [migration, *later]):
+    if not workflow.knows_data or any(each.upcast for each in [migration, *later]):
         return
     renamed = [(new, ("rename", old)) for old, new in migration.rename.items()]
     for name, where in [*renamed, *((name, ("default", name)) for name in migration.default)]:

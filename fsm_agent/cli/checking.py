@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.check import behaviour_findings
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
+from fsm_agent.cli.lookup import look_up
 from fsm_agent.cli.sheet import visible
-from fsm_agent.dialect.builtins import BUILT_INS, tools_of
-from fsm_agent.errors import ActionError
 from fsm_agent.finding import Finding, Severity
 from fsm_agent.loader import inspect_file
-from fsm_agent.signature import Signature
 from fsm_agent.workflow import Workflow
 
-_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow")}
+_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,73 +35,42 @@ class Report:
 
     @property
     def warnings(self) -> int:
-        return len(self.findings) - self.errors
+        return sum(finding.severity is Severity.WARNING for finding in self.findings)
+
+    @property
+    def notes(self) -> int:
+        return len(self.findings) - self.errors - self.warnings
 
     def summary(self) -> str:
         found = f"{output.counted(self.errors, 'error')}, {output.counted(self.warnings, 'warning')}"
-        return f"{output.counted(self.files, 'file')}: {found if self.findings else 'no mistakes'}"
+        notes = f", {output.counted(self.notes, 'note')}" if self.notes else ""
+        mistakes = found if self.errors or self.warnings else "no mistakes"
+        return f"{output.counted(self.files, 'file')}: {mistakes}{notes}"
 
 
-def inspect_files(files: Iterable[Path], actions: Actions) -> Report:
-    """Everything that can be said of workflow files before they run."""
+def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
+    """Everything that can be said of workflow files before they run. Where no module is allowed, names are trusted."""
     paths = list(files)
     found: list[Finding] = []
     for path in paths:
-        found += _inspect(path, actions)
+        found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
     return Report(len(paths), tuple(found))
 
 
-def _inspect(path: Path, actions: Actions) -> list[Finding]:
+def inspect(
+    path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
+) -> tuple[Workflow | None, list[Finding]]:
+    """The workflow of a file, ``None`` if there are errors, and all findings; of those that concern what a valid
+    declaration leads to, ``only`` these."""
+
     def check(workflow: Workflow) -> list[Finding]:
-        known, unfound = _looked_up(workflow, actions)
-        tools, no_tools = _tools(workflow, actions)
-        return behaviour_findings(workflow, actions=known, tools=tools, unfound={**no_tools, **unfound})
+        known = look_up(workflow, catalogue, trusts_names=trusts_names)
+        found = behaviour_findings(
+            workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
+        )
+        return list(filter(only, found))
 
-    return inspect_file(path, resolve_model=actions.model_schema, checks=[check])[1]
-
-
-def _looked_up(workflow: Workflow, actions: Actions) -> tuple[Mapping[str, Signature], Mapping[str, str]]:
-    """What is known of the actions and upcasts of a workflow, and why those with a module are not found. Where no
-    module is allowed, bare names are trusted."""
-    every = list(_family(workflow))
-    named = sorted({leaf.do for each in every for leaf in each.leaves if leaf.do and leaf.do not in BUILT_INS})
-    bare = actions.names() if actions.are_listed else (name for name in named if ":" not in name)
-    known = {name: actions.signature(name) or Signature() for name in bare}
-    unfound: dict[str, str] = {}
-    for name in named:
-        if ":" in name or (actions.unread and name not in known):
-            try:
-                known[name] = actions.find(name).signature
-            except ActionError as error:
-                unfound[name] = str(error)
-    for name in filter(None, [migration.upcast for each in every for migration in each.migrations]):
-        try:
-            actions.function(name)
-            known.setdefault(name, Signature())
-        except ActionError as error:
-            unfound[name] = str(error)
-    return known, unfound
-
-
-def _tools(workflow: Workflow, actions: Actions) -> tuple[set[str], Mapping[str, str]]:
-    """The tools of a workflow that are found or, where no module is allowed, trusted; and why the others are not."""
-    found: set[str] = set()
-    unfound: dict[str, str] = {}
-    for name in {name for each in _family(workflow) for leaf in each.leaves for name in tools_of(leaf)}:
-        try:
-            if actions.are_listed or ":" in name:
-                actions.tool(name)
-            found.add(name)
-        except ActionError as error:
-            unfound[name] = str(error)
-    return found, unfound
-
-
-def _family(workflow: Workflow) -> Iterator[Workflow]:
-    """A workflow and those that it embeds."""
-    yield workflow
-    for child in workflow.workflows.values():
-        yield from _family(child)
+    return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])
 
 
 def print_report(report: Report, format_name: str) -> None:

@@ -13,6 +13,7 @@ import click
 
 from fsm_agent.cli import output
 from fsm_agent.cli.agent_ids import whole_id
+from fsm_agent.cli.imports import imports_option
 from fsm_agent.cli.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
@@ -80,6 +81,7 @@ class Picture:
     help="Draw the workflow of an agent, with its path and its state.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or stale.")
+@imports_option
 @click.pass_obj
 def diagram(
     settings: Settings,
@@ -90,13 +92,14 @@ def diagram(
     format_name: str | None,
     agent_id: str | None,
     check: bool,
+    imports: bool,
 ) -> int:
     """Draw the workflow in each PATH, a file or a folder.
 
     One picture goes to stdout, or to FILE. --out-dir without --format writes NAME.dot, NAME.mmd and NAME.svg. With
     --agent, the agent's own definition is drawn, whatever PATH holds by now.
     """
-    subjects = [_agent(settings, agent_id)] if agent_id else _declared(settings, paths)
+    subjects = [_agent(settings, agent_id)] if agent_id else _declared(settings, paths, imports=imports)
     pictures = list(_pictures(subjects, file, out_dir, format_name))
     if check:
         return _verify(pictures)
@@ -105,11 +108,11 @@ def diagram(
     return _print(settings, subjects, format_name or "svg")
 
 
-def _declared(settings: Settings, paths: tuple[str, ...]) -> list[Subject]:
+def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
     if not paths:
         said = "name workflow files or folders, or an agent with --agent ID"
         raise click.UsageError(said, click.get_current_context())
-    return [Subject(path.stem, load_workflow(settings, str(path))) for path in workflow_files(paths)]
+    return [Subject(path.stem, load_workflow(settings, str(path), imports=imports)) for path in workflow_files(paths)]
 
 
 def _agent(settings: Settings, agent_id: str) -> Subject:

@@ -36,7 +36,7 @@ def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
 
     On a terminal it asks its questions in place; Ctrl-C and Ctrl-D leave it waiting.
     """
-    declared = starting.load_workflow(settings, workflow)
+    declared = starting.checked_workflow(settings, workflow)
     return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
 
 

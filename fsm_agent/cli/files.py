@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fsm_agent.cli import output
+from fsm_agent.cli.imports import imports_option
 from fsm_agent.cli.parameters import WORKFLOW_FILE
 from fsm_agent.cli.paths import workflow_files
 from fsm_agent.cli.settings import Settings
@@ -27,15 +28,19 @@ def init(settings: Settings, *, folder: Path) -> None:
 @click.argument("paths", type=WORKFLOW_FILE, metavar="PATH...", nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How to tell.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@imports_option
 @click.pass_obj
-def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None, strict: bool) -> int:
-    """Report every mistake in workflow files, and in the *.yaml and *.yml of folders."""
+def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None, strict: bool, imports: bool) -> int:
+    """Report every mistake in workflow files, and in the *.yaml and *.yml of folders.
+
+    Actions are read from the text of the allowed modules, and nothing of it is run, unless --import is given.
+    """
     from fsm_agent.cli.checking import inspect_files, print_report
 
     files = workflow_files(paths)
     if not settings.modules:
         output.say("note: no module is listed, so the names of actions are trusted; list them under [tool.fsm-agent]")
-    report = inspect_files(files, settings.actions)
+    report = inspect_files(files, settings.catalogue(imports=imports))
     print_report(report, format_name or ("json" if settings.json else "text"))
     return 1 if report.errors or (strict and report.warnings) else 0
 

@@ -11,7 +11,7 @@ from fsm_agent.agent import Agent, Status
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import kind_of, meaning
 from fsm_agent.erasing import ERASED
-from fsm_agent.errors import EffectInDoubt, EffectMismatch
+from fsm_agent.errors import ActionError, ActionMissing, EffectInDoubt, EffectMismatch, ExpressionFailed
 from fsm_agent.jsontypes import Json, Schema, object_schema
 from fsm_agent.question import Question
 from fsm_agent.workflow import Workflow
@@ -36,7 +36,7 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
         case Status.PARKED:
             if agent.error and agent.error["type"] in _UNCLEAR:
                 yield Next("see effects", settings.command("effects", agent.id))
-            yield Next("try again", settings.command("unpark", agent.id, "--retry"))
+            yield from _mended(settings, agent, workflow)
             yield from _instead(settings, agent, workflow)
         case Status.WAITING:
             yield from _waiting(settings, agent, workflow)
@@ -44,6 +44,29 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
             yield Next("look back", settings.command("history", agent.id))
     if "cancel" in agent.allowed:
         yield Next("cancel", settings.command("cancel", agent.id))
+
+
+def _mended(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """What helps once somebody has mended what was wrong: the definition, the code, or the world."""
+    kind = agent.error["type"] if agent.error else ""
+    is_missing = kind == ActionMissing.__name__ and _is_nowhere(settings, workflow.by_path[agent.state].do)
+    if is_missing or kind == ExpressionFailed.__name__:
+        command = settings.command("migrate", "WORKFLOW", agent.id, "--apply")
+        yield Next("migrate", command, "WORKFLOW: its file, mended, with a higher version")
+    if not is_missing:
+        yield Next("try again", settings.command("unpark", agent.id, "--retry"))
+
+
+def _is_nowhere(settings: Settings, name: str | None) -> bool:
+    """Whether the allowed modules surely have no such function: then the definition names the wrong one."""
+    catalogue = settings.catalogue(imports=False)
+    try:
+        catalogue.action(name or "")
+    except ActionMissing as missing:
+        return catalogue.are_listed and missing.unmarked_in is None
+    except ActionError:
+        return False
+    return False
 
 
 def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:

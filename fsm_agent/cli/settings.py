@@ -19,6 +19,7 @@ import click
 from fsm_agent.cli.project import DEFAULT_STORE, SEALING_KEYS, Project, find_project
 
 if TYPE_CHECKING:
+    from fsm_agent.actions.catalogue import Catalogue
     from fsm_agent.actions.registry import Actions
     from fsm_agent.actions.surroundings import Listener, Surroundings
     from fsm_agent.retention import Retention
@@ -112,6 +113,13 @@ class Settings:
         if self.modules and folder not in sys.path:
             sys.path.insert(0, folder)
         return Actions(modules=self.modules)
+
+    def catalogue(self, *, imports: bool) -> Catalogue:
+        """What may be known of actions: from the allowed modules themselves, which runs them, or from their text."""
+        from fsm_agent.actions.catalogue import Imported
+        from fsm_agent.actions.sources import Sources
+
+        return Imported(self.actions) if imports else Sources(self.modules, folder=self.project.folder)
 
     def surroundings(self, listen: Listener | None = None) -> Surroundings:
         """Which models and servers actions find, and who listens to them."""

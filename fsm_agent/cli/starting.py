@@ -13,6 +13,8 @@ from fsm_agent.cli.conversation import ask_missing, converse
 from fsm_agent.cli.paths import workflow_file
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.settings import Settings
+from fsm_agent.errors import WorkflowInvalid
+from fsm_agent.finding import Severity
 from fsm_agent.jsontypes import Json, object_schema
 from fsm_agent.wording import listed
 from fsm_agent.workflow import Workflow
@@ -31,11 +33,26 @@ class Order:
     no_input: bool
 
 
-def load_workflow(settings: Settings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake."""
+def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
+    model are unknown."""
     from fsm_agent.loader import load
 
-    return load(workflow_file(path), resolve_model=settings.actions.model_schema)
+    return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
+
+
+def checked_workflow(settings: Settings, path: str) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
+    is not there or does not fit: an agent that comes to it would be parked. Where agents get to is for `check` to say.
+    """
+    from fsm_agent.check.codes import concerns_actions
+    from fsm_agent.cli.checking import inspect
+
+    catalogue = settings.catalogue(imports=True)
+    workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
+    if workflow is None:
+        raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
+    return workflow
 
 
 def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:

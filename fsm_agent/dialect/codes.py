@@ -47,3 +47,4 @@ class Code(StrEnum):
     MODEL = "FSM116", "a data model cannot be used"
     NOT_JSON = "FSM117", "a value is not JSON"
     CHILD = "FSM118", "the workflow of a child cannot stand here"
+    UNKNOWN_MODEL = "FSM119", "the fields of a data model are unknown"

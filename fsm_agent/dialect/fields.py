@@ -170,10 +170,15 @@ def _model(reading: Reading, name: str, path: Path) -> Declared | None:
         reading.note(Code.MODEL, message, path)
         return None
     try:
-        return _from_model(reading, name, reading.resolve_model(name), path)
+        schema = reading.resolve_model(name)
     except FsmAgentError as error:
         reading.note(Code.MODEL, f"the model {name!r} cannot be used: {error}", path)
         return None
+    if schema is None:
+        message = f"the fields of the model {name!r} are unknown without importing it: --import looks at them"
+        reading.remark(Code.UNKNOWN_MODEL, message, path)
+        return Declared({}, name)
+    return _from_model(reading, name, schema, path)
 
 
 def _from_model(reading: Reading, name: str, schema: Schema, path: Path) -> Declared | None:

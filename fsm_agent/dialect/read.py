@@ -80,7 +80,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
 #: RFC 8785, and so the hash, knows integers only as far as a double is exact.
 _LARGEST: Final = 2**53 - 1
 
-ResolveModel: TypeAlias = Callable[[str], Schema]
+ResolveModel: TypeAlias = Callable[[str], Schema | None]
 ResolveWorkflow: TypeAlias = Callable[[str], Workflow | None]
 
 
@@ -89,9 +89,9 @@ def read_document(
 ) -> tuple[Workflow | None, list[Finding]]:
     """The workflow that a document declares, and everything that is wrong with it; not both.
 
-    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, or raises ``FsmAgentError``. ``resolve_workflow``
-    gives the workflow of a file that ``workflows`` names, or ``None`` where that has been found invalid, or raises
-    ``ValueError``.
+    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, ``None`` where it is unknown, or raises
+    ``FsmAgentError``. ``resolve_workflow`` gives the workflow of a file that ``workflows`` names, or ``None`` where
+    that has been found invalid, or raises ``ValueError``.
     """
     draft, findings = read_draft(document, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
     return None if is_invalid(findings) else draft, findings

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import NAME, Kind, Table
 from fsm_agent.dialect.places import Places
-from fsm_agent.finding import Finding, Path
+from fsm_agent.finding import Finding, Path, Severity
 from fsm_agent.jsontypes import Json, Schema
 from fsm_agent.wording import did_you_mean, listed, shortened
 from fsm_agent.workflow import Workflow
@@ -39,8 +39,9 @@ class Reading:
     #: declared, and not built in
     events: Collection[str]
     readers: Mapping[Kind, Reader]
-    #: ``module:Model`` -> JSON Schema of its object; raises ``FsmAgentError`` where it may not
-    resolve_model: Callable[[str], Schema] | None = None
+    #: ``module:Model`` -> JSON Schema of its object, ``None`` where that is unknown; raises ``FsmAgentError`` where it
+    #: may not
+    resolve_model: Callable[[str], Schema | None] | None = None
     #: the name of a file -> the workflow in it, or ``None`` where its own findings say why not; raises ``ValueError``
     #: that says why it cannot be one
     resolve_workflow: Callable[[str], Workflow | None] | None = None
@@ -52,6 +53,10 @@ class Reading:
 
     def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
         self.findings.append(Finding(code.value, message, path, at_key=at_key))
+
+    def remark(self, code: Code, message: str, path: Path) -> None:
+        """Note what is no mistake, and what a reader should know."""
+        self.findings.append(Finding(code.value, message, path, Severity.NOTE))
 
     @property
     def suggests(self) -> bool:

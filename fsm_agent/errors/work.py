@@ -16,9 +16,17 @@ class ActionError(FsmAgentError):
 
 
 class ActionMissing(ActionError):
-    """``unread`` are sentences that say of allowed modules why they cannot be imported."""
+    """``unread`` are sentences that say of allowed modules why they cannot be imported; ``unmarked_in`` is the one that
+    has a function of this name, which is no action."""
 
-    def __init__(self, name: str, known: Collection[str], unread: Collection[str] = ()) -> None:
+    def __init__(
+        self, name: str, known: Collection[str], unread: Collection[str] = (), *, unmarked_in: str | None = None
+    ) -> None:
+        self.unread, self.unmarked_in = tuple(unread), unmarked_in
+        if unmarked_in is not None:
+            lacks = f"function {name!r} of module {unmarked_in!r} lacks the decorator: write `@action` before it"
+            super().__init__(f"no action {name!r}; {lacks}")
+            return
         known = sorted(known)
         have = [f"there are {listed(known)}"] if known else []
         have = [*have, *unread] or [f"no module is allowed that has one: {_TO_ALLOW}"]
