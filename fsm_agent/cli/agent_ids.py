@@ -23,9 +23,10 @@ SHORTEST: Final = 6
 _MOST_NAMED: Final = 5
 #: what tables leave of an id: one in four thousand million others ends alike
 _PRINTED: Final = 8
-_PART: Final = re.compile(rf"[A-Za-z0-9._-]{{{SHORTEST},128}}")
+#: compiled where it is needed first, which in most processes is nowhere
+_PART: Final = rf"[A-Za-z0-9._-]{{{SHORTEST},128}}"
 #: an id that was made for an agent, or for a child of one: its time, its random end, which child it is
-_MADE: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}([0-9a-f]{12})((?:\.\d+)*)")
+_MADE: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}([0-9a-f]{12})((?:\.\d+)*)"
 
 
 async def whole_id(store: Store, text: str) -> str:
@@ -34,7 +35,7 @@ async def whole_id(store: Store, text: str) -> str:
     try:
         return (await store.head(text)).id
     except AgentNotFound:
-        if _PART.fullmatch(text) is None:
+        if re.fullmatch(_PART, text) is None:
             raise
         found = await store.find_ids(text, limit=_MOST_NAMED + 1)
         if not found:
@@ -68,7 +69,7 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
         return Counter(part for each in all_ids for part in {each[:length], each[-length:]})
 
     def short(agent_id: str) -> str:
-        made = _MADE.fullmatch(agent_id)
+        made = re.fullmatch(_MADE, agent_id)
         if made is None:
             return agent_id
         random, which = made.groups()

@@ -10,7 +10,6 @@ from typing import Final, TypeGuard
 
 import click
 
-from fsm_agent.cli.agent_ids import short_ids
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.sheet import Block, Table, visible
 from fsm_agent.jsontypes import Json
@@ -46,6 +45,10 @@ def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
 
 def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
     """The same blocks; an id is told from all others that are printed with it."""
+    if not any(map(_names_agents, blocks)):
+        return list(blocks)
+    from fsm_agent.cli.agent_ids import short_ids
+
     short = short_ids([row[0].text for block in blocks if _names_agents(block) for row in block.rows])
     return [_shortened(block, short) if _names_agents(block) else block for block in blocks]
 
