@@ -50,10 +50,9 @@ def own(value: Json, where: str = "", depth: int = 0) -> Json:  # noqa: PLR0911 
     if depth >= MAX_DEPTH:
         raise DataInvalid([f"{where or 'the value'} is nested deeper than {MAX_DEPTH} levels"])
     if kind is dict:
-        prefix = f"{where}/" if where else ""
-        return {_own_key(key, where): own(item, f"{prefix}{key}", depth + 1) for key, item in value.items()}
+        return {_own_key(key, where): own(item, inside(where, key), depth + 1) for key, item in value.items()}
     if kind is list or kind is tuple:
-        return [own(item, f"{where}/{index}", depth + 1) for index, item in enumerate(value)]
+        return [own(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     return _own_odd(value, where, depth)
 
 
@@ -89,9 +88,25 @@ def _own_odd(value: Json, where: str, depth: int) -> Json:
     if isinstance(value, float):
         raise DataInvalid([f"{where} is {value}, and a number must be finite"])
     raise DataInvalid(
-        [f"{where} is {shortened(value)} of type {type(value).__name__}, and only JSON can be kept: "
+        [f"{where} is {_told(value)} of type {type(value).__name__}, and only JSON can be kept: "
          "none, booleans, numbers, strings, lists, dicts"]
     )  # fmt: skip
+
+
+def _told(value: object) -> str:
+    """The value, unless all that is known of it is where it lies in memory."""
+    return "an object" if type(value).__repr__ is object.__repr__ else shortened(value)
+
+
+def inside(where: str, key: str) -> str:
+    """What a value is called in a sentence that stands under ``key`` of what is called ``where``."""
+    return f"{where}.{key}" if where else key
+
+
+def place(pointer: str) -> str:
+    """A pointer as a person writes it: ``items/0/name`` -> ``items[0].name``."""
+    first, *rest = segments(pointer)
+    return first + "".join(f"[{part}]" if part.isdigit() else "[]" if part == "-" else f".{part}" for part in rest)
 
 
 def escape(key: str | int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, MutableSequence
 from typing import Any, Final, NamedTuple, SupportsIndex, TypeAlias, overload
 
-from fsm_agent.delta import escape, own
+from fsm_agent.delta import escape, inside, own
 from fsm_agent.errors import DataInvalid
 from fsm_agent.jsontypes import Json
 from fsm_agent.step import EMPTY_DELTA, NOTHING, Delta
@@ -31,10 +31,10 @@ class _Collected(NamedTuple):
 class DictDraft(MutableMapping[str, Json]):
     """A dict whose changes are recorded key by key."""
 
-    __slots__ = ("_base", "_changed", "_depth", "_opened", "_removed")
+    __slots__ = ("_base", "_changed", "_depth", "_opened", "_removed", "_where")
 
-    def __init__(self, base: Mapping[str, Json], depth: int = 1) -> None:
-        self._base, self._depth = base, depth
+    def __init__(self, base: Mapping[str, Json], depth: int = 1, where: str = "") -> None:
+        self._base, self._depth, self._where = base, depth, where
         self._changed: dict[str, Json] = {}
         self._removed = _NONE_REMOVED
         self._opened: dict[str, Node] = {}
@@ -48,7 +48,7 @@ class DictDraft(MutableMapping[str, Json]):
                 raise KeyError(key)
             value = self._base[key]
         if isinstance(value, (dict, list)):
-            value = self._opened[key] = _draft(value, self._depth + 1)
+            value = self._opened[key] = _draft(value, self._depth + 1, inside(self._where, key))
         return value
 
     def peek(self, key: str) -> Json:
@@ -62,7 +62,7 @@ class DictDraft(MutableMapping[str, Json]):
             raise DataInvalid([f"the key {key!r} is not a string"])
         if self._opened and value is not None and self._opened.get(key) is value:
             return  # `data["list"] += [...]` ends with assigning the draft to its own place
-        self._changed[key] = own(value, key, self._depth)
+        self._changed[key] = own(value, inside(self._where, key), self._depth)
         if self._opened:
             self._opened.pop(key, None)
         if self._removed:
@@ -138,10 +138,10 @@ class DictDraft(MutableMapping[str, Json]):
 class ListDraft(MutableSequence[Json]):
     """A list that records items added at its end, and items replaced; any other change rewrites it."""
 
-    __slots__ = ("_base", "_depth", "_extra", "_opened", "_replaced", "_rewritten")
+    __slots__ = ("_base", "_depth", "_extra", "_opened", "_replaced", "_rewritten", "_where")
 
-    def __init__(self, base: list[Json], depth: int = 1) -> None:
-        self._base, self._depth = base, depth
+    def __init__(self, base: list[Json], depth: int = 1, where: str = "") -> None:
+        self._base, self._depth, self._where = base, depth, where
         self._extra: list[Json] = []
         self._replaced: dict[int, Json] = {}
         self._opened: dict[int, Node] = {}
@@ -157,7 +157,7 @@ class ListDraft(MutableSequence[Json]):
         at = self._index(index)
         value = self._held(at)
         if isinstance(value, (dict, list)):
-            value = self._opened[at] = _draft(value, self._depth + 1)
+            value = self._opened[at] = _draft(value, self._depth + 1, f"{self._where}[{at}]")
         return value
 
     def _held(self, at: int) -> Json:
@@ -175,12 +175,12 @@ class ListDraft(MutableSequence[Json]):
 
     def __setitem__(self, index: SupportsIndex | slice, value: Any) -> None:
         if isinstance(index, slice):
-            self._rewrite()[index] = own(list(value), depth=self._depth - 1)
+            self._rewrite()[index] = own(list(value), self._where, self._depth - 1)
             return
         at = self._index(index)
         if self._held(at) is value:
             return  # `items[0] += [...]` ends with assigning the draft to its own place
-        value = own(value, str(at), self._depth)
+        value = own(value, f"{self._where}[{at}]", self._depth)
         self._opened.pop(at, None)
         if at < len(self._base):
             self._replaced[at] = value
@@ -197,12 +197,12 @@ class ListDraft(MutableSequence[Json]):
 
     def insert(self, index: SupportsIndex, value: Json) -> None:
         if index.__index__() >= len(self):
-            self._extra.append(own(value, str(len(self)), self._depth))
+            self._extra.append(own(value, f"{self._where}[{len(self)}]", self._depth))
         else:
-            self._rewrite().insert(index, own(value, depth=self._depth))
+            self._rewrite().insert(index, own(value, f"{self._where}[{index}]", self._depth))
 
     def extend(self, values: Iterable[Json]) -> None:
-        self._extra.extend(own(value, str(len(self)), self._depth) for value in list(values))
+        self._extra.extend(own(value, f"{self._where}[{len(self)}]", self._depth) for value in list(values))
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
         if key is not None:
@@ -280,9 +280,9 @@ class ListDraft(MutableSequence[Json]):
 Node: TypeAlias = DictDraft | ListDraft
 
 
-def _draft(value: dict[str, Json] | list[Json], depth: int) -> Node:
+def _draft(value: dict[str, Json] | list[Json], depth: int, where: str) -> Node:
     """``value`` under record; what is put into it stands ``depth`` levels deep in the data."""
-    return DictDraft(value, depth) if isinstance(value, dict) else ListDraft(value, depth)
+    return DictDraft(value, depth, where) if isinstance(value, dict) else ListDraft(value, depth, where)
 
 
 def current(value: Json) -> Json:

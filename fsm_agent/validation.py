@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
-from fsm_agent.delta import own, segments
+from fsm_agent.delta import own, place, segments
 from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.expressions.kinds import item_schema, kind_of, property_schema
 from fsm_agent.jsontypes import Json, Schema, is_inexact, is_required, object_schema
@@ -59,13 +59,14 @@ class Shape:
         if self._validator.is_valid(value):
             return self._inexact(value, where) if self._has_numbers else []
         errors = list(self._validator.iter_errors(value))
-        places = ["/".join(filter(None, (where, *map(str, error.instance_path)))) for error in errors]
-        return [f"{place or 'the payload'}: {error.message}" for place, error in zip(places, errors, strict=True)]
+        places = [place("/".join(filter(None, (where, *map(str, error.instance_path))))) for error in errors]
+        return [f"{at or 'the payload'}: {error.message}" for at, error in zip(places, errors, strict=True)]
 
     def _inexact(self, value: Json, where: str) -> list[str]:
         return [
-            f"{place}: {number} cannot be a `number`, which would make {int(float(number))} of it: declare an `integer`"
-            for place, number in inexact_numbers(value, self.schema, where)
+            f"{place(at)}: {number} cannot be a `number`, which would make {int(float(number))} of it: "
+            "declare an `integer`"
+            for at, number in inexact_numbers(value, self.schema, where)
         ]
 
     @cached_property
@@ -106,8 +107,8 @@ def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None 
             yield from inexact_numbers(item, items, f"{where}/{index}", top)
     elif kind is dict:
         for name, item in value.items():
-            place = f"{where}/{name}" if where else name
-            yield from inexact_numbers(item, property_schema(name, schema, top), place, top)
+            at = f"{where}/{name}" if where else name
+            yield from inexact_numbers(item, property_schema(name, schema, top), at, top)
 
 
 def _accepted(schema: Schema) -> frozenset[type]:

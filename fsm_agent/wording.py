@@ -10,17 +10,17 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
-    close = nearest(name, known)
+def did_you_mean(name: str, known: Collection[str], *, alike: float = 0.6) -> str:
+    """`` (did you mean `x`?)`` when a known name is near, else nothing; ``alike`` is from 0 to 1."""
+    close = nearest(name, known, alike=alike)
     return f" (did you mean `{close}`?)" if close else ""
 
 
-def nearest(name: str, known: Collection[str]) -> str | None:
+def nearest(name: str, known: Collection[str], *, alike: float = 0.6) -> str | None:
     """The known name that looks most alike, if any does."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    close = get_close_matches(name, list(known), n=1, cutoff=alike)
     return close[0] if close else None
 
 

@@ -50,7 +50,10 @@ def test_check_names_a_module_outside_the_list_and_what_is_allowed(shop: Shop) -
     assert checked.code == 1
     assert checked.out == (
         "bad.yaml:9:9: FSM401 module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml "
-        "or name it with --module; allowed: shop_actions\n1 file: 1 error, 0 warnings\n"
+        "or name it with --module; allowed: shop_actions\n"
+        "        do: os:getcwd\n"
+        "            ^\n"
+        "1 file: 1 error, 0 warnings\n"
     )
     assert checked.err == ""
 
@@ -68,6 +71,35 @@ def test_check_tells_programs_in_json_and_pull_requests_in_annotations(shop: Sho
     assert shop("--json", "check", "bad.yaml").json == [finding]
     assert shop("--json", "check", "workflows").json == []
     assert shop("check", "--format", "github", "bad.yaml").out.startswith("::error file=bad.yaml,line=9,col=9,")
+
+
+def test_the_line_is_shown_with_a_caret_under_the_place(shop: Shop) -> None:
+    shop.write(
+        "wide.yaml", working("pack").replace("packed: done", """packed: {target: done, when: "'旅' == data.no"}""")
+    )
+    [line, caret] = shop("check", "wide.yaml").out.splitlines()[1:3]
+    assert line.strip() == """packed: {target: done, when: "'旅' == data.no"}"""
+    assert len(caret) == line.index("data.no") + len("旅") + 1
+    shop.write("long.yaml", working("pack").replace("do: pack", f"do: pack  # {'x' * 300}\n    description: 3"))
+    assert all(len(line) < 140 for line in shop("check", "long.yaml").out.splitlines())
+    shop.write("far.yaml", f"{working('pack')}limits: {{{'steps: 1, ' * 1}visits: {{working: {' ' * 200}none}}}}\n")
+    [line, caret] = shop("check", "far.yaml").out.splitlines()[1:3]
+    assert line[caret.index("^") :].startswith("none")
+    shop.write("escape.yaml", working("pack").replace("version: 1", 'version: "\x1b[31m"'))
+    assert "\x1b" not in shop("check", "escape.yaml").out
+
+
+def test_a_code_is_explained_as_the_page_does_it(shop: Shop) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "checks.md").read_text(encoding="utf-8")
+    told = shop("check", "--explain", "fsm110").out
+    assert told.startswith("FSM110: a state is unknown\n\n")
+    assert told.strip() in page
+    assert "Fails:" in told
+    assert "### " not in told
+    assert shop("--json", "check", "--explain", "FSM110").json == {"code": "FSM110", "entry": f"### {told.rstrip()}"}
+    unknown = shop("check", "--explain", "FSM11")
+    assert (unknown.code, "there is no code 'FSM11' (did you mean" in unknown.err) == (1, True)
+    assert shop("check").code == 2
 
 
 def test_check_takes_files_and_folders_each_once(shop: Shop) -> None:
@@ -117,8 +149,12 @@ def test_what_cannot_be_told_without_an_import_is_noted_and_fails_nothing(shop: 
     assert looked.out == (
         "workflows/order.yaml:5:7: FSM119 the fields of the model 'shop_actions:Order' are unknown without importing "
         "it: --import looks at them\n"
+        "    data: shop_actions:Order\n"
+        "          ^\n"
         "workflows/order.yaml:25:9: FSM413 not all is known of `pack`: whether module 'shop_actions' has it cannot be "
         "told from its text; --import looks, and runs its module\n"
+        "        do: pack\n"
+        "            ^\n"
         "1 file: no mistakes, 2 notes\n"
     )
     assert [each["severity"] for each in shop("--json", "check", "workflows").json] == ["note", "note"]

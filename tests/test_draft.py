@@ -224,7 +224,7 @@ def test_subclasses_of_json_types_are_kept_as_what_they_stand_for() -> None:
     [
         (float("nan"), "field is nan, and a number must be finite"),
         (2**63, "field is 9223372036854775808, and an integer must fit 64 bits"),
-        ({"a": [object]}, "field/a/0 is <class 'object'> of type type, and only JSON can be kept"),
+        ({"a": [object]}, "field.a[0] is <class 'object'> of type type, and only JSON can be kept"),
         ({1: 2}, "field has the key 1, and a key must be a string"),
         (b"x", "field is b'x' of type bytes"),
     ],

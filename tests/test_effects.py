@@ -224,8 +224,8 @@ async def test_a_function_gets_plain_copies_and_so_does_the_action(opened: Opene
 @pytest.mark.parametrize(
     ("args", "options", "sentence"),
     [
-        ((object(),), {}, "effect 'x' cannot be kept: arguments/0 is <object"),
-        ((), {"amount": {1, 2}}, "effect 'x' cannot be kept: arguments/amount is {1, 2} of type set"),
+        ((object(),), {}, "effect 'x' cannot be kept: arguments[0] is an object of type object"),
+        ((), {"amount": {1, 2}}, "effect 'x' cannot be kept: arguments.amount is {1, 2} of type set"),
         ((), {"mode": "once"}, "effect 'x' cannot be done in mode 'once'; there are idempotent, at_most_once, check"),
         ((), {"mode": "check"}, "effect 'x': mode 'check' needs a `probe`"),
         ((), {"probe": print}, "effect 'x': mode 'check' needs a `probe`, which is a function, and no other does"),
@@ -257,7 +257,7 @@ def test_a_result_that_is_no_json_is_an_error_and_stays_open() -> None:
         async with Runner(open_store("memory://"), actions=[pay]) as runner:
             agent = await runner.start(PAYING, id="a")
             assert agent.error is not None
-            assert "the result of effect 'charge' is <object" in agent.error["message"]
+            assert "the result of effect 'charge' is an object of type object" in agent.error["message"]
             assert agent.error["message"].endswith("it was done, and no result is recorded")
             assert [entry.is_open for entry in await runner.effects("a")] == [True]
 

@@ -133,7 +133,7 @@ def called(**function: Any) -> dict[str, Any]:
         ),
         (called(name="f"), "[1].tool_calls[0].arguments must be a string, not None"),
         (called(name=1, arguments="{}"), "[1].tool_calls[0].name must be a string, not 1"),
-        ({"role": "user", "content": "\ud800"}, "[1] cannot be kept: content/0 is no Unicode text"),
+        ({"role": "user", "content": "\ud800"}, "[1] cannot be kept: content[0] is no Unicode text"),
         (
             {"role": "user", "audio": {"id": "a"}},
             "[1] has audio, for which there is no place; there are content, fsm_agent, name, role, tool_call_id,",

@@ -91,15 +91,15 @@ def test_an_integer_that_no_number_is_equal_to_is_no_number(schema: dict[str, An
 @pytest.mark.parametrize(
     ("schema", "value", "change", "place"),
     [
-        ({"type": "array", "items": NUMBER}, [], lambda items: items.append(ODD), "field/-"),
-        ({"type": "array", "items": AMOUNT}, [{}], lambda items: items[0].update(amount=ODD), "field/0/amount"),
-        ({"type": "array", "items": AMOUNT}, [], lambda items: items.append({"other": ODD}), "field/-/other"),
-        (AMOUNT, {}, lambda trip: trip.update(amount=ODD), "field/amount"),
+        ({"type": "array", "items": NUMBER}, [], lambda items: items.append(ODD), "field[]"),
+        ({"type": "array", "items": AMOUNT}, [{}], lambda items: items[0].update(amount=ODD), "field[0].amount"),
+        ({"type": "array", "items": AMOUNT}, [], lambda items: items.append({"other": ODD}), "field[].other"),
+        (AMOUNT, {}, lambda trip: trip.update(amount=ODD), "field.amount"),
         (
             {"$ref": "#/$defs/A", "$defs": {"A": AMOUNT}},
             {},
             lambda trip: trip.update(amount=ODD),
-            "field/amount",
+            "field.amount",
         ),
     ],
 )
@@ -126,20 +126,20 @@ def test_a_change_deep_inside_is_judged_by_the_schema_of_its_place() -> None:
 
     assert changed(schema, value, lambda trip: first(trip).update(gate=2, note="x")) == []
     assert changed(schema, value, lambda trip: first(trip).update(gate="2")) == [
-        'field/legs/0/gate: "2" is not of type "integer"'
+        'field.legs[0].gate: "2" is not of type "integer"'
     ]
     assert changed(schema, value, lambda trip: first(trip).update(note=1)) == [
-        'field/legs/0/note: 1 is not of type "string"'
+        'field.legs[0].note: 1 is not of type "string"'
     ]
     assert changed(schema, value, lambda trip: trip["legs"].append({"gate": None})) == [
-        'field/legs/-/gate: null is not of type "integer"'
+        'field.legs[].gate: null is not of type "integer"'
     ]
 
 
 def test_what_a_removal_breaks_is_seen() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "object", "required": ["b"]}}}
     assert changed(schema, {"a": {"b": 1}}, lambda field: field["a"].pop("b")) == [
-        'field/a: "b" is a required property'
+        'field.a: "b" is a required property'
     ]
 
 
@@ -147,7 +147,7 @@ def test_a_key_that_looks_like_a_number_is_a_key() -> None:
     schema = {"type": "object", "properties": {"1": INTEGER}, "additionalProperties": False}
     assert changed(schema, {"1": 1}, lambda field: field.update({"1": 2})) == []
     assert changed(schema, {"1": 1}, lambda field: field.update({"1": "x"})) == [
-        'field/1: "x" is not of type "integer"'
+        'field[1]: "x" is not of type "integer"'
     ]
 
 
@@ -160,10 +160,10 @@ def test_a_place_that_refers_to_definitions_of_the_whole_is_judged_by_the_whole(
     value: dict[str, Any] = {"legs": []}
     assert changed(schema, value, lambda trip: trip.update(leg={"gate": 1})) == []
     assert changed(schema, value, lambda trip: trip.update(leg={"gate": "A"})) == [
-        'field/leg/gate: "A" is not of type "integer"'
+        'field.leg.gate: "A" is not of type "integer"'
     ]
     assert changed(schema, value, lambda trip: trip["legs"].append({"gate": "A"})) == [
-        'field/legs/0/gate: "A" is not of type "integer"'
+        'field.legs[0].gate: "A" is not of type "integer"'
     ]
 
 

@@ -14,6 +14,7 @@ from fsm_agent.check import events, graph
 from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
+from fsm_agent.check.consequences import without_follow_ups
 from fsm_agent.check.examine import below
 from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.check.merging import merge_findings
@@ -66,6 +67,7 @@ def behaviour_findings(
     behaviour = Behaviour(workflow, actions, tools, unfound or {}, doubts or {})
     for analysis in _ANALYSES:
         findings += analysis(behaviour)
+    findings = without_follow_ups(behaviour, findings)
     for name, child in workflow.workflows.items():
         of_child = behaviour_findings(child, actions=actions, tools=tools, unfound=unfound, doubts=doubts)
         findings += below(("workflows", name), of_child)

@@ -14,7 +14,7 @@ from fsm_agent.dialect.builtins import BUILT_INS, tools_of
 from fsm_agent.finding import Finding, Path
 from fsm_agent.signature import Signature
 from fsm_agent.state import State
-from fsm_agent.wording import did_you_mean, listed
+from fsm_agent.wording import did_you_mean, listed, nearest
 
 
 def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
@@ -40,7 +40,9 @@ def unknown_arguments(behaviour: Behaviour) -> Iterator[Finding]:
 def missing_arguments(behaviour: Behaviour) -> Iterator[Finding]:
     """Arguments that the action needs and ``with`` does not give."""
     for leaf, signature in _known(behaviour):
-        for name in sorted(signature.requires - leaf.with_.keys()):
+        unknown = [name for name in leaf.with_ if name not in (signature.accepts or leaf.with_)]
+        meant = {nearest(name, signature.accepts or ()) for name in unknown}  # which is told already
+        for name in sorted(signature.requires - leaf.with_.keys() - meant):
             message = f"action `{leaf.do}` needs the argument `{name}`: give it under `with`"
             yield Code.MISSING_ARGUMENT.found(message, (*state_path(leaf.path), "with" if leaf.with_ else "do"))
 

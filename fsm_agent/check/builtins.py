@@ -11,7 +11,7 @@ from fsm_agent.expressions.kinds import json_types
 from fsm_agent.finding import Finding, Path
 from fsm_agent.jsontypes import Json, Schema, is_required
 from fsm_agent.state import State
-from fsm_agent.wording import did_you_mean, listed
+from fsm_agent.wording import did_you_mean, listed, nearest
 from fsm_agent.workflow import Workflow
 
 
@@ -111,8 +111,9 @@ def _given(state: State, argument: str, fields: Mapping[str, Schema], whose: str
             near = did_you_mean(field, fields) or f"; it has {listed(fields)}"
             where = (*_argument(state, argument), field)
             yield Code.NO_START.found(f"{whose} has no field `{field}`{near}", where, at_key=True)
+    meant = {nearest(field, fields) for field in given if field not in fields}  # which is told already
     for field, schema in fields.items():
-        if is_required(schema) and field not in given:
+        if is_required(schema) and field not in given and field not in meant:
             where = _argument(state, argument if argument in state.with_ else "workflow")
             yield Code.NO_START.found(f"{whose} needs `{field}`: give it under `{argument}`", where)
 

@@ -13,6 +13,7 @@ from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.check import behaviour_findings
 from fsm_agent.check.formats import FORMATS
 from fsm_agent.cli import output
+from fsm_agent.cli.excerpts import with_excerpts
 from fsm_agent.cli.lookup import look_up
 from fsm_agent.cli.sheet import visible
 from fsm_agent.finding import Finding, Severity
@@ -76,10 +77,16 @@ def inspect(
 def print_report(report: Report, format_name: str) -> None:
     """The findings on stdout; the sum of them beside it, where a program reads."""
     is_text = format_name == "text"
-    if is_text and sys.stdout.isatty():
-        for finding in report.findings:
-            glyph, colour = _MARKS[finding.severity]
-            click.echo(f"{click.style(glyph, fg=colour, bold=True)} {visible(str(finding))}")
+    if is_text:
+        for finding, lines in with_excerpts(report.findings):
+            click.echo(f"{_marked(finding)}\n{lines}", nl=False)
     elif report.findings or format_name == "json":
         click.echo(FORMATS[format_name](report.findings))
     click.echo(report.summary(), err=not is_text)
+
+
+def _marked(finding: Finding) -> str:
+    if not sys.stdout.isatty():
+        return str(finding)
+    glyph, colour = _MARKS[finding.severity]
+    return f"{click.style(glyph, fg=colour, bold=True)} {visible(str(finding))}"

@@ -25,18 +25,33 @@ def init(settings: Settings, *, folder: Path) -> None:
 
 
 @click.command()
-@click.argument("paths", type=WORKFLOW_FILE, metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", type=WORKFLOW_FILE, metavar="PATH...", nargs=-1)
 @click.option("--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How to tell.")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
+@click.option("--explain", metavar="CODE", help="Say what a code means, as in FSM110, and how to mend it.")
 @imports_option
 @click.pass_obj
-def check(settings: Settings, *, paths: tuple[str, ...], format_name: str | None, strict: bool, imports: bool) -> int:
+def check(
+    settings: Settings,
+    *,
+    paths: tuple[str, ...],
+    format_name: str | None,
+    strict: bool,
+    explain: str | None,
+    imports: bool,
+) -> int:
     """Report every mistake in workflow files, and in the *.yaml and *.yml of folders.
 
     Actions are read from the text of the allowed modules, and nothing of it is run, unless --import is given.
     """
+    from fsm_agent.cli import explaining
     from fsm_agent.cli.checking import inspect_files, print_report
 
+    if explain is not None:
+        explaining.explain(settings, explain)
+        return 0
+    if not paths:
+        raise click.UsageError("name workflow files or folders, or a code with --explain", click.get_current_context())
     files = workflow_files(paths)
     if not settings.modules:
         output.say("note: no module is listed, so the names of actions are trusted; list them under [tool.fsm-agent]")

@@ -60,6 +60,7 @@ def fields(reading: Reading, value: Json, path: Path) -> dict[str, Schema] | Non
 
 def events(reading: Reading, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
     if not reading.is_a(dict, value, path):
+        reading.misspelt.add("events")  # none is known now, and each use would look like a mistake
         return None
     found: dict[str, dict[str, Schema]] = {}
     for event, fields in value.items():

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.habits import KEYS, WRITTEN, example
 from fsm_agent.dialect.keys import NAME, Kind, Table
 from fsm_agent.dialect.places import Places
 from fsm_agent.finding import Finding, Path, Severity
@@ -86,7 +87,7 @@ class Reading:
         return found
 
     def _note_unknown_key(self, key: str, table: Table, path: Path) -> None:
-        guess = self.guess(key, table)
+        guess = self._habit(key, table) or self.guess(key, table)
         self.misspelt |= {known for known in table if f"`{known}`" in guess}
         allowed = (
             ": merge keys are not YAML 1.2; repeat what you need" if key == "<<" else f"; allowed: {listed(table)}"
@@ -94,11 +95,19 @@ class Reading:
         message = f"{subject(path)} has no key {shortened(key)}{guess}{allowed}"
         self.note(Code.UNKNOWN_KEY, message, (*path, key), at_key=True)
 
+    def _habit(self, key: str, table: Table) -> str:
+        """What says here what the key says in other dialects."""
+        meant = next((each for each in KEYS.get(key, ()) if each in table), None)
+        if meant is None:
+            return ""
+        return f" (did you mean `{WRITTEN.get((key, meant), meant)}`?)"
+
     def is_a(self, kind: type, value: Json, path: Path, noun: str = "") -> bool:
         """Whether ``value`` is of exactly this type, so that ``true`` is no integer; notes it if not."""
         if type(value) is kind:
             return True
-        what = f"{subject(path)} must be {noun or _NOUNS[kind]}, and is {described(value)}"
+        shown = example(str(path[-1]), value) if kind is dict and path else ""
+        what = f"{subject(path)} must be {noun or _NOUNS[kind]}, and is {described(value)}{shown}"
         self.note(Code.WRONG_TYPE, what, path)
         return False
 

@@ -44,6 +44,9 @@ def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
     found = re.match(_COMPLAINT, complaint.removeprefix("INVALID_ARGUMENT: ").removeprefix("CANCELLED: "))
     line, column, raw = (found[1], found[2], found[3]) if found else ("1", "1", complaint)
     place = (int(line), int(column)) if line and int(line) > 0 else (1, 1)
+    if filtered := _filter(text):
+        at = position(text, masked(text).index("|"))
+        return ExpressionInvalid(filtered, line=at[0], column=at[1])
     for pattern, sentence in _SENTENCES:
         if said := re.search(pattern, raw):
             name = said[1] if said.re.groups else ""
@@ -75,6 +78,28 @@ def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
             return line, column
     return place
 
+
+_ROOTS: Final = frozenset({"data", "event", "visits", "user", "conversation", "item", "index", "true", "false"})
+
+#: filter of Jinja -> what it is in CEL
+_FILTERS: Final = {
+    "upper": "{x}.upperAscii()",
+    "lower": "{x}.lowerAscii()",
+    "trim": "{x}.trim()",
+    "length": "size({x})",
+    "count": "size({x})",
+    "join": "{x}.join(', ')",
+    "replace": "{x}.replace('old', 'new')",
+    "default": "{x} == null ? 'other' : {x}",
+    "d": "{x} == null ? 'other' : {x}",
+    "int": "int({x})",
+    "float": "double({x})",
+    "string": "string({x})",
+    "first": "{x}[0]",
+    "last": "{x}[size({x}) - 1]",
+    "sum": "a field that an action has summed up",
+    "tojson": "{x}, which is written as JSON where it is no text",
+}
 
 _OTHER_LANGUAGES: Final = {
     "True": "write true",
@@ -157,6 +182,17 @@ def _overload(said: re.Match[str], _: Scope) -> str:
 
 def _readable(types: str) -> str:
     return re.sub(r"wrapper\((\w+)\)", r"\1?", types).replace("null_type", "null").replace(",dyn", ", dyn")
+
+
+def _filter(text: str) -> str:
+    """What a filter of a template language is here; empty if the text has none."""
+    bare = masked(text)
+    found = re.search(r"(?<!\|)\|(?!\|)\s*([a-zA-Z_]\w*)", bare)
+    if found is None or found[1] in _ROOTS:
+        return ""
+    before = text[: found.start()].strip() or "x"
+    way = _FILTERS.get(found[1], "{x}.{name}() or {name}({x})").format(x=before, name=found[1])
+    return f"`| {found[1]}` is a filter of another language: write {way}"
 
 
 def _token(said: re.Match[str], _: Scope) -> str:

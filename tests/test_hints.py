@@ -1,0 +1,163 @@
+"""What a message knows of what was most likely meant, and what it does not tell twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm_agent.check import check_workflow
+from fsm_agent.draft import DictDraft
+from fsm_agent.errors import DataInvalid, IllegalEvent
+from fsm_agent.loader import inspect_text
+from fsm_agent.signature import Signature
+from fsm_agent.workflow import Workflow
+
+WORKFLOW = """
+workflow: w
+version: 1
+data: {amount: integer, name: string?}
+events: {go: {count: integer}, stop: {}}
+initial: idle
+states:
+  idle: {on: {go: busy, stop: done}}
+  busy: {do: work, on: {go: done, error: done}}
+  done: {final: true}
+"""
+ASKING = "idle: {ask: {prompt: PROMPT, events: [go]}, after: {1d: done}, on"
+
+
+def found(text: str, actions: dict[str, Signature] | None = None) -> list[str]:
+    def check(workflow: Workflow) -> list[object]:
+        return check_workflow(workflow, actions=actions)
+
+    return [f"{each.code} {each.message}" for each in inspect_text(text, checks=[check])[1]]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "said"),
+    [
+        ("go: busy", "go: {target: busy, guard: 'data.amount > 1'}", "`go` has no key 'guard' (did you mean `when`?)"),
+        ("go: busy", "go: {target: busy, if: 'data.amount > 1'}", "`go` has no key 'if' (did you mean `when`?)"),
+        ("go: busy", "go: {target: busy, cond: 'data.amount > 1'}", "`go` has no key 'cond' (did you mean `when`?)"),
+        ("go: busy", "go: {to: busy}", "`go` has no key 'to' (did you mean `target`?)"),
+        ("{final: true}", "{type: final}", "state `done` has no key 'type' (did you mean `final: true`?)"),
+        ("do: work", "do: work, on_error: done", "has no key 'on_error' (did you mean `on: {error: STATE}`?)"),
+        ("do: work", "do: work, on_timeout: done", "has no key 'on_timeout' (did you mean `on: {timeout: STATE}`?)"),
+    ],
+)
+def test_a_key_of_another_dialect_is_translated(written: str, meant: str, said: str) -> None:
+    [message] = found(WORKFLOW.replace(written, meant, 1))
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "said"),
+    [
+        (
+            "idle: {on",
+            "idle: {ask: 'Are you sure?', on",
+            "`ask` must be a mapping, and is 'Are you sure?': "
+            "write `ask: {prompt: 'Are you sure?', events: [yes, no]}`",
+        ),
+        ("do: work", "do: work, retry: 5", "and is 5: write `retry: {attempts: 5, backoff: 1s}`"),
+        ("do: work", "do: work, after: 2h", "and is '2h': write `after: {2h: STATE}`"),
+        ("on: {go: busy, stop: done}", "on: go", "and is 'go': write `on: {EVENT: STATE}`"),
+    ],
+)
+def test_a_form_that_is_too_short_is_written_out(written: str, meant: str, said: str) -> None:
+    assert said in found(WORKFLOW.replace(written, meant, 1))[0]
+
+
+def test_an_example_that_is_shown_can_be_read() -> None:
+    from fsm_agent.dialect.habits import EXAMPLES
+
+    words = {"STATE": "done", "EVENT": "go", "FIELD": "amount", "ARGUMENT": "x", "data.field": "data.amount"}
+    words |= {"event.field": "event.count", "[yes, no]": "[go]"}
+    for key, example in EXAMPLES.items():
+        for word, meant in words.items():
+            example = example.replace(word, meant)  # noqa: PLW2901
+        text = {
+            "ask": WORKFLOW.replace("idle: {", f"idle: {{ask: {example}, "),
+            "assign": WORKFLOW.replace("go: busy", f"go: {{target: busy, assign: {example}}}"),
+            "append": "",
+            "events": "",
+            "data": "",
+            "states": "",
+            "output": WORKFLOW.replace("{final: true}", f"{{final: true, output: {example}}}"),
+            "limits": f"{WORKFLOW}limits: {example}\n",
+            "on": WORKFLOW.replace("{go: busy, stop: done}", example),
+        }.get(key, WORKFLOW.replace("do: work", f"do: work, {key}: {example}"))
+        assert [each for each in found(text) if text and each.startswith(("FSM0", "FSM1"))] == [], key
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("{{ data.name | upper }}", "`| upper` is a filter of another language: write data.name.upperAscii()"),
+        ("{{ data.name|default('x') }}", "write data.name == null ? 'other' : data.name"),
+        ("{{ data.name | title }}", "write data.name.title() or title(data.name)"),
+        ("{{ data.amount > 1 | data.amount < 0 }}", "`|` is not understood here: write ||"),
+    ],
+)
+def test_a_filter_of_a_template_is_told_in_cel(prompt: str, said: str) -> None:
+    [message] = found(WORKFLOW.replace("idle: {on", ASKING.replace("PROMPT", f'"{prompt}"')))
+    assert said in message
+
+
+def test_a_bar_in_a_text_is_no_filter() -> None:
+    text = ASKING.replace("PROMPT", "\"{{ data.name + ' | upper' }} {{ data.nmae }}\"")
+    [message] = found(WORKFLOW.replace("idle: {on", text))
+    assert "did you mean `data.name`?" in message
+
+
+def test_a_misspelt_event_is_recognised() -> None:
+    said = str(IllegalEvent("aprove", "asking", ["approve", "reject"]))
+    assert said == (
+        "event 'aprove' is not allowed in state 'asking' (did you mean `approve`?); allowed: approve, reject"
+    )
+
+
+def test_a_place_in_data_is_named_as_it_is_written() -> None:
+    data = DictDraft({"items": [], "trip": {"legs": [{"gates": []}]}, "list": [1]})
+    for change, place in (
+        (lambda: data["items"].append(object()), "items[0] is an object of type object"),
+        (lambda: data["trip"]["legs"][0]["gates"].extend([1, object()]), "trip.legs[0].gates[1] is an object"),
+        (lambda: data["trip"]["legs"].append({"at": [object()]}), "trip.legs[1].at[0] is an object"),
+        (lambda: data["list"].insert(0, object()), "list[0] is an object"),
+        (lambda: data["list"].__setitem__(0, object()), "list[0] is an object"),
+    ):
+        with pytest.raises(DataInvalid) as refused:
+            change()
+        assert place in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant", "said"),
+    [
+        # what is used is not undeclared as long as nobody can read what is declared
+        ("events: {go: {count: integer}, stop: {}}", "events: [go, stop]", ["FSM103"]),
+        # the state behind a transition that is never taken, and all that only follow from there
+        (
+            "go: busy, stop: done}}",
+            "go: [done, busy], stop: done}}",
+            ["FSM304"],
+        ),
+        ("idle: {on: {go: busy, stop: done}}", "idle: {on: {error: busy, go: done, stop: done}}", ["FSM306"]),
+        # a state that only a lost one leads to
+        ("idle: {on: {go: busy,", "lost: {on: {go: busy}}\n  idle: {on: {", ["FSM301"]),
+        # those that only lead to each other are one mistake
+        ("idle: {on", "lost: {on: {go: gone}}\n  gone: {on: {go: lost, stop: done}}\n  idle: {on", ["FSM301"]),
+    ],
+)
+def test_what_follows_from_a_mistake_is_not_told_as_another(written: str, meant: str, said: list[str]) -> None:
+    text = WORKFLOW.replace(written, meant, 1).replace("on: {go: done, error", "on: {go: done, stop: last, error")
+    text += "  last: {final: true}\n"
+    assert [each.partition(" ")[0] for each in found(text)] == said
+
+
+def test_a_misspelt_argument_is_not_missing_as_well() -> None:
+    signature = Signature(None, frozenset({"topic", "depth"}), frozenset({"topic", "depth"}))
+    text = WORKFLOW.replace("do: work", "do: work, with: {topc: data.name}")
+    assert found(text, {"work": signature}) == [
+        "FSM403 action `work` needs the argument `depth`: give it under `with`",
+        "FSM402 action `work` takes no argument `topc` (did you mean `topic`?)",
+    ]
