@@ -93,4 +93,4 @@ def test_a_command_under_next_can_be_copied_into_a_shell(shop: Shop, monkeypatch
     copied = re.search(r"fsm-agent answer .*\\\n(.*\\\n)*.*reject.*", text)
     assert copied is not None, text
     read = subprocess.run(["sh", "-c", f"printf '%s\\n' {copied[0]}"], capture_output=True, text=True, check=True)
-    assert read.stdout.splitlines()[:5] == ["fsm-agent", "answer", MADE, "--event", "reject"]
+    assert read.stdout.splitlines()[:7] == ["fsm-agent", "answer", MADE, "--question", "2", "--event", "reject"]
