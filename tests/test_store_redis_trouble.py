@@ -70,7 +70,7 @@ def configured(server: RedisServer, **settings: str) -> Iterator[None]:
         ("redis://localhost/agents", "its path is no number"),
         ("redis://localhost/0/1", "its path is no number"),
         ("redis://ana:secret@localhost:port/0", "it cannot be read"),
-        ("redis://ana:sec/ret@localhost/0", "it cannot be read"),
+        ("redis://ana:sec/ret@localhost/0", "in a password write '/' as %2F"),
         ("redis://localhost:99999/0", "it cannot be read"),
         ("redis://localhost/0?patience=3", "it has the unknown option 'patience'"),
         ("redis://localhost/0?socket_timeout=long", "it cannot be read"),

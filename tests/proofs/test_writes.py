@@ -26,6 +26,7 @@ from .perilous import WRITES, Killed, Perilous
 READS = {
     *(
         "close",
+        "definitions",
         "dump",
         "due",
         "effects",
@@ -35,6 +36,7 @@ READS = {
         "head",
         "held_here",
         "history",
+        "inspect",
         "list",
         "list_in",
     ),

@@ -93,7 +93,9 @@ def _tally_calls(total: Counter[str], life: Life) -> None:
                 total["merges"] += entry.is_ok and entry.facts["merged"]
             case "claim":
                 total["handovers"] += entry.is_ok and entry.facts["held_by"] is not None
-            case "rewind" | "migrate" | "forget" | "reseal" | "purge" if entry.is_ok:
+            case "forget":
+                total["users forgotten"] += entry.reply["erased"] > 0 if entry.is_ok else entry.is_unknown
+            case "rewind" | "migrate" | "reseal" | "purge" if entry.is_ok:
                 _tally_upkeep(total, entry)
             case "end_effect":
                 total["effects recorded"] += entry.is_ok and entry.reply["is"]
@@ -105,8 +107,6 @@ def _tally_upkeep(total: Counter[str], entry: Entry) -> None:
             total["rewinds"] += 1
         case "migrate":
             total["migrations"] += "moved" in entry.reply["verdicts"]
-        case "forget":
-            total["users forgotten"] += entry.reply["erased"] > 0
         case "reseal":
             total["agents resealed"] += len(entry.reply["agents"])
         case _:

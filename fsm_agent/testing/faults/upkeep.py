@@ -64,7 +64,7 @@ class Upkeep:
         yield self._unpark, 20
         yield self._rewind, 10
         yield self._migrate, 8
-        yield self._forget, 3
+        yield self._forget, 6
         yield self._reseal, 8
         yield self._purge, 10
 
