@@ -558,8 +558,8 @@ def test_a_namespace_keeps_its_agents_to_itself(shop: Shop) -> None:
 
 
 def test_modules_on_the_command_line_join_those_of_the_project(shop: Shop) -> None:
-    shop.write("more.py", "from fsm_agent import action\n\n@action\ndef deliver(ctx):\n    return 'packed'\n")
+    shop.write("deliveries.py", "from fsm_agent import action\n\n@action\ndef deliver(ctx):\n    return 'packed'\n")
     shop.write("work.yaml", working("deliver"))
     assert shop("run", "work.yaml").code == 1
-    assert shop("--module", "more", "run", "work.yaml").code == 0
+    assert shop("--module", "deliveries", "run", "work.yaml").code == 0
     assert shop("--module", "nowhere", "run", "work.yaml").code == 1
