@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 
 from fsm_agent.lease import Holder
@@ -67,11 +68,10 @@ def _is_running(holder: Holder) -> bool | None:
     import psutil
 
     try:
-        os.kill(holder.pid, 0)  # which sees those too that are hidden from a process of another user
+        with suppress(PermissionError):  # it lives, and is another user's
+            os.kill(holder.pid, 0)  # which sees those too that are hidden from a process of another user
     except ProcessLookupError:
         return False
-    except PermissionError:
-        pass
     try:
         other = psutil.Process(holder.pid)
         born_ms = other.create_time() * 1000

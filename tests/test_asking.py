@@ -160,9 +160,12 @@ def test_an_answer_that_the_state_does_not_take_is_an_error_that_says_what_it_ta
     ("prompt", "events", "to"), [("", ["yes"], ()), ("  ", ["yes"], ()), ("Well?", [], ()), ("Well?", "yes", ())]
 )
 def test_a_question_without_text_or_answers_is_an_error_of_the_action(prompt: str, events: Any, to: Any) -> None:
-    run = at_desk(lambda ctx: ctx.ask(prompt, events, to=to))
-    why = "a question needs a text and the events that answer it: `ctx.ask('Go on?', ['yes'])`"
-    assert (run.agent.error["type"], run.agent.error["message"]) == ("ActionError", why)
+    ask = lambda ctx: ctx.ask(prompt, events, to=to)  # noqa: E731 - it says where it stands
+    assert at_desk(ask).agent.error == {
+        "type": "ActionError",
+        "message": "a question needs a text and the events that answer it: `ctx.ask('Go on?', ['yes'])`",
+        "place": f"tests/test_asking.py:{ask.__code__.co_firstlineno}",
+    }
 
 
 def test_bad_data_beside_a_question_are_an_error() -> None:

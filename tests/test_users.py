@@ -122,8 +122,9 @@ def _spend(user: Any) -> None:
 def test_an_agent_that_serves_nobody_or_declares_nothing_is_told_so(workflow: Workflow, user: str | None) -> None:
     run = drive(workflow, user=user, actions=learning(lambda known: known.name)).send("go")
     why = "its workflow declares no `user`, or it was started without one: `start(..., user='ana')`"
-    assert run.agent.error["type"] == "ActionError"
-    assert run.agent.error["message"] == f"agent {run.agent.id!r} remembers nobody: {why}"
+    message, place = f"agent {run.agent.id!r} remembers nobody: {why}", run.agent.error["place"]
+    assert run.agent.error == {"type": "ActionError", "message": message, "place": place}
+    assert place.startswith("tests/test_users.py:")
 
 
 # --- with the step, or not at all
