@@ -251,7 +251,9 @@ def said(
     try:
         plain = own([dict(part) for part in parts], "parts")
         own([content, by], "content")
-    except (DataInvalid, TypeError, ValueError) as error:
+    except DataInvalid as error:
+        raise ActionError(f"a message cannot be kept: {'; '.join(error.problems)}") from None
+    except (TypeError, ValueError) as error:
         raise ActionError(f"a message cannot be kept: {error}") from None
     for part in plain:
         if not isinstance(part.get("type"), str):
