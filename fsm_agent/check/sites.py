@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fsm_agent.finding import Path
-from fsm_agent.state import Candidates, State, Transition
+from fsm_agent.state import Candidates, State, Timer, Transition
 from fsm_agent.workflow import Workflow
 
 
@@ -42,18 +42,19 @@ def sites(workflow: Workflow) -> Iterator[Site]:
 
 def handler_sites(owner: State | None, event: str, chosen: Candidates | None) -> tuple[Site, ...]:
     """The transitions that stand under one event; none where it is forbidden."""
+    if not chosen:
+        return ()
     path = (*(state_path(owner.path) if owner else ()), "on", event)
     name = owner.path if owner else None
-    return tuple(Site(name, event, (*path, index), each) for index, each in enumerate(chosen or ()))
+    return tuple([Site(name, event, (*path, index), each) for index, each in enumerate(chosen)])
 
 
 def timer_sites(state: State) -> Mapping[str, tuple[Site, ...]]:
     """Duration as written -> the transitions of that timer."""
-    path = (*state_path(state.path), "after")
-    return {
-        timer.duration.text: tuple(
-            Site(state.path, f"after {timer.duration}", (*path, timer.duration.text, index), each)
-            for index, each in enumerate(timer.transitions)
-        )
-        for timer in state.after
-    }
+    return {timer.duration.text: _timer_sites(state, timer) for timer in state.after}
+
+
+def _timer_sites(state: State, timer: Timer) -> tuple[Site, ...]:
+    path = (*state_path(state.path), "after", timer.duration.text)
+    event = f"after {timer.duration}"
+    return tuple([Site(state.path, event, (*path, index), each) for index, each in enumerate(timer.transitions)])

@@ -14,8 +14,8 @@ from typing import Final
 from fsm_agent.render import palette
 from fsm_agent.render.dot_labels import cluster_label, edge_label, node_label, title
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind
-from fsm_agent.render.overlay import Mark, Overlay
-from fsm_agent.render.palette import Tone, toned
+from fsm_agent.render.overlay import Mark, Overlay, Role
+from fsm_agent.render.palette import toned
 from fsm_agent.render.text import clean
 from fsm_agent.render.wiring import Wiring
 from fsm_agent.render.wording import ExitKind, Label
@@ -24,8 +24,7 @@ _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
 #: Graphviz bends the lines of light edges first: what is expected goes straight, start dots stand above their states.
 _WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
-_BREAK: Final = "\n"
-_INDENTED: Final = "\n  "
+_INDENT: Final = "  "
 #: Dots look thinner than a line of the same width.
 _DOTS: Final = 1.4
 
@@ -36,7 +35,7 @@ def to_dot(graph: Graph, overlay: Overlay | None = None) -> str:
 
 
 class _Page:
-    """One picture: a graph, and what is laid over it."""
+    """One picture: a graph, and what is laid over it. Its parts are lines of DOT."""
 
     def __init__(self, graph: Graph, overlay: Overlay | None) -> None:
         self._graph = graph
@@ -49,90 +48,121 @@ class _Page:
                 self._labelled[home].append(edge)
 
     def text(self) -> str:
-        graph = self._graph
-        body = [*self._settings(), *map(self._item, graph.items), *self._labels(""), *map(self._edge, graph.edges)]
-        return f"digraph workflow {{\n{_indented(body)}}}\n"
+        return "\n".join(["digraph workflow {", *_indented(self._body()), "}", ""])
+
+    def _body(self) -> Iterator[str]:
+        yield from self._settings()
+        yield from self._items(self._graph.items)
+        yield from self._labels("")
+        for edge in self._graph.edges:
+            yield from self._edge(edge)
 
     def _settings(self) -> Iterator[str]:
         fonts = {"fontname": _FONTS, "fontcolor": palette.INK}
         identity = {"id": "workflow", "class": "workflow", "tooltip": _tip(self._graph.name)}
         place = {"labelloc": "t", "labeljust": "l"}
-        yield _statement("graph", title(self._graph), **identity, bgcolor=palette.PAPER, **_PLAN, **place, **fonts)
-        yield _statement("node", shape="box", style="rounded,filled", margin="0.03", width="0.2", height="0.2", **fonts)
-        yield _statement("edge", arrowsize="0.75", **fonts)
+        page = _attributes(**identity, bgcolor=palette.PAPER, **_PLAN, **place, **fonts)
+        box = _attributes(shape="box", style="rounded,filled", margin="0.03", width="0.2", height="0.2", **fonts)
+        yield _statement("graph", page, _label(title(self._graph)))
+        yield _statement("node", box)
+        yield _statement("edge", _attributes(arrowsize="0.75", **fonts))
 
-    def _item(self, item: Item) -> str:
-        return self._cluster(item) if isinstance(item, Cluster) else self._node(item)
+    def _items(self, items: Iterable[Item]) -> Iterator[str]:
+        for item in items:
+            if isinstance(item, Cluster):
+                yield f'subgraph "cluster_{item.id}" {{'
+                yield from _indented(self._cluster(item))
+                yield "}"
+            else:
+                yield self._node(item)
 
     def _node(self, node: Node) -> str:
         mark = self._mark(node.id)
-        tone = toned(palette.paint_of(node), mark)
-        look = {**_identity(node.id, _classes(node), mark), "color": tone.line, "fillcolor": tone.fill}
+        look = f'id="{node.id}", {_node_look(node.kind, _role(mark))}'
         if node.kind is NodeKind.START:
-            dot = {"shape": "circle", "width": "0.17", "fixedsize": "true", "style": "filled"}
-            return _statement(_quoted(node.id), '""', **look, **dot)
-        if node.kind is NodeKind.NOTE:
-            look |= {"shape": "note", "style": "filled"}
-        elif node.kind.is_final:
-            look["peripheries"] = "2"
+            return _statement(f'"{node.id}"', look, _label('""'))
         tip = _tip(node.path, node.description, *(str(detail) for each in node.compartments for detail in each))
-        return _statement(_quoted(node.id), node_label(node, tone, mark), **look, penwidth=f"{tone.width}", tooltip=tip)
+        label = node_label(node, toned(palette.paint_of(node), _role(mark)), mark)
+        return _statement(f'"{node.id}"', look, f"tooltip={_quoted(tip)}", _label(label))
 
-    def _cluster(self, cluster: Cluster) -> str:
+    def _cluster(self, cluster: Cluster) -> Iterator[str]:
         mark = self._mark(cluster.id)
-        tone = toned(palette.paint_of(cluster), mark)
-        settings = _statement(
-            "graph",
-            cluster_label(cluster, tone, mark),
-            **_identity(cluster.id, "state compound", mark),
-            style="rounded,filled",
-            color=tone.line,
-            fillcolor=tone.fill,
-            penwidth=f"{tone.width}",
-            labeljust="l",
-            margin="14",
-            tooltip=_tip(cluster.path),
+        tone = toned(palette.paint_of(cluster), _role(mark))
+        look = _attributes(
+            **{"id": cluster.id, "class": _class("state compound", _role(mark)), "style": "rounded,filled"},
+            color=tone.line, fillcolor=tone.fill, penwidth=f"{tone.width}",
+            labeljust="l", margin="14", tooltip=_tip(cluster.path),
         )
-        body = [settings, *map(self._item, cluster.items), *self._labels(cluster.id)]
-        return f"subgraph {_quoted(f'cluster_{cluster.id}')} {{\n{_indented(body)}}}"
+        yield _statement("graph", look, _label(cluster_label(cluster, tone, mark)))
+        yield from self._items(cluster.items)
+        yield from self._labels(cluster.id)
 
-    def _edge(self, edge: Edge) -> str:
+    def _edge(self, edge: Edge) -> Iterator[str]:
         mark, ends = self._mark(edge.id), self._ends[edge.id]
-        tone = toned(palette.EDGES[edge.kind], mark)
-        look = {**_identity(edge.id, f"transition {edge.kind or 'first'}", mark), **_stroke(edge, tone)}
-        upper = {"ltail": f"cluster_{ends.upper_border}"} if ends.upper_border else {}
-        lower = {"lhead": f"cluster_{ends.lower_border}"} if ends.lower_border else {}
+        tip = _tips(edge.labels) if edge.labels else ""
+        look = f'{_stroke(edge.kind, _role(mark))}{tip}, weight="{_WEIGHTS[edge.kind]}"'
+        upper = f', ltail="cluster_{ends.upper_border}"' if ends.upper_border else ""
+        lower = f', lhead="cluster_{ends.lower_border}"' if ends.lower_border else ""
         if ends.label_home is None:
-            label = edge_label(edge, tone, mark) if edge.labels else None
-            arrow = {"dir": "back"} if ends.back else {}
-            return _statement(_between(ends.upper, ends.lower), label, **look, **arrow, **upper, **lower)
+            arrow = ', dir="back"' if ends.back else ""
+            label = f", {_label(self._edge_label(edge, mark))}" if edge.labels else ""
+            yield f'"{ends.upper}" -> "{ends.lower}" [id="{edge.id}", {look}{arrow}{upper}{lower}{label}];'
+            return
         first, second = ("back", "none") if ends.back else ("none", "forward")
         middle = _label_of(edge)
-        above = _statement(_between(ends.upper, middle), **look, **upper, dir=first)
-        below = _statement(_between(middle, ends.lower), **{**look, "id": f"{edge.id}--on"}, **lower, dir=second)
-        return f"{above}\n{below}"
+        yield f'"{ends.upper}" -> "{middle}" [id="{edge.id}", {look}{upper}, dir="{first}"];'
+        yield f'"{middle}" -> "{ends.lower}" [id="{edge.id}--on", {look}{lower}, dir="{second}"];'
 
     def _labels(self, home: str) -> Iterator[str]:
         """Labels that are nodes of the cluster ``home``, because their edges cross borders."""
         for edge in self._labelled[home]:
             name, mark = _label_of(edge), self._mark(edge.id)
-            label = edge_label(edge, toned(palette.EDGES[edge.kind], mark), mark)
-            look = _identity(name, f"transition label {edge.kind}", mark)
-            tip = _tip_of(edge.labels)
-            yield _statement(_quoted(name), label, **look, shape="plain", style="", tooltip=tip)
+            look = _attributes(**{"id": name, "class": _class(f"transition label {edge.kind}", _role(mark))})
+            tip = f'shape="plain", style="", tooltip={_tip_of(edge.labels)}'
+            yield _statement(f'"{name}"', look, tip, _label(self._edge_label(edge, mark)))
+
+    def _edge_label(self, edge: Edge, mark: Mark | None) -> str:
+        return edge_label(edge, toned(palette.EDGES[edge.kind], _role(mark)), mark)
 
     def _mark(self, identity: str) -> Mark | None:
         return self._overlay.mark(identity) if self._overlay else None
 
 
-def _classes(node: Node) -> str:
-    if node.kind in (NodeKind.START, NodeKind.NOTE):
-        return str(node.kind)
-    return f"state final {node.kind}" if node.kind.is_final else f"state {node.kind}"
+def _role(mark: Mark | None) -> Role | None:
+    return mark.role if mark else None
 
 
-def _identity(identity: str, classes: str, mark: Mark | None) -> dict[str, str]:
-    return {"id": identity, "class": f"{classes} {mark.role}" if mark else classes}
+def _class(words: str, role: Role | None) -> str:
+    return f"{words} {role}" if role else words
+
+
+def _classes(kind: NodeKind) -> str:
+    if not kind.is_state:
+        return str(kind)
+    return f"state final {kind}" if kind.is_final else f"state {kind}"
+
+
+@lru_cache
+def _node_look(kind: NodeKind, role: Role | None) -> str:
+    """What all nodes of a kind have in common."""
+    tone = toned(palette.NODES[kind], role)
+    look = {"class": _class(_classes(kind), role), "color": tone.line, "fillcolor": tone.fill}
+    if kind is NodeKind.START:
+        return _attributes(**look, shape="circle", width="0.17", fixedsize="true", style="filled")
+    if kind is NodeKind.NOTE:
+        look |= {"shape": "note", "style": "filled"}
+    elif kind.is_final:
+        look["peripheries"] = "2"
+    return _attributes(**look, penwidth=f"{tone.width}")
+
+
+@lru_cache
+def _stroke(kind: ExitKind | None, role: Role | None) -> str:
+    """What all edges of a kind have in common."""
+    tone = toned(palette.EDGES[kind], role)
+    width = tone.width if kind is not ExitKind.TIMER else tone.width * _DOTS
+    look = {"class": _class(f"transition {kind or 'first'}", role), "color": tone.line}
+    return _attributes(**look, style=palette.DASHES[kind], penwidth=f"{width:g}")
 
 
 def _tip(*lines: str) -> str:
@@ -142,38 +172,33 @@ def _tip(*lines: str) -> str:
 
 @lru_cache(maxsize=4_096)
 def _tip_of(labels: tuple[Label, ...]) -> str:
-    return _tip(*map(str, labels))
+    return _quoted(_tip(*map(str, labels)))
+
+
+def _tips(labels: tuple[Label, ...]) -> str:
+    return f", tooltip={_tip_of(labels)}, labeltooltip={_tip_of(labels)}"
 
 
 def _label_of(edge: Edge) -> str:
     return f"{edge.id}--label"
 
 
-def _stroke(edge: Edge, tone: Tone) -> dict[str, str]:
-    stroke = {"color": tone.line, "style": palette.DASHES[edge.kind], "penwidth": f"{tone.width}"}
-    if edge.kind is ExitKind.TIMER:
-        stroke["penwidth"] = f"{tone.width * _DOTS:g}"
-    if edge.labels:
-        stroke["tooltip"] = stroke["labeltooltip"] = _tip_of(edge.labels)
-    return {**stroke, "weight": _WEIGHTS[edge.kind]}
+def _statement(subject: str, *attributes: str) -> str:
+    return f"{subject} [{', '.join(attributes)}];"
 
 
-def _between(tail: str, head: str) -> str:
-    return f"{_quoted(tail)} -> {_quoted(head)}"
+def _attributes(**named: str) -> str:
+    return ", ".join([f"{name}={_quoted(value)}" for name, value in named.items()])
 
 
-def _statement(subject: str, label: str | None = None, **attributes: str) -> str:
-    given = [
-        f'{name}="{value}"' if '"' not in value else f"{name}={_quoted(value)}" for name, value in attributes.items()
-    ]
-    if label is not None:
-        given.append(f"label={label}")
-    return f"{subject} [{', '.join(given)}];"
+def _label(text: str) -> str:
+    """A label is quoted already, or HTML-like."""
+    return f"label={text}"
 
 
 def _quoted(text: str) -> str:
     return f'"{text}"' if '"' not in text else '"' + text.replace('"', '\\"') + '"'
 
 
-def _indented(statements: Iterable[str]) -> str:
-    return "".join([f"  {each.replace(_BREAK, _INDENTED)}\n" for each in statements])
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (_INDENT + line for line in lines)

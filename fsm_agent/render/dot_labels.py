@@ -60,7 +60,8 @@ def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[
     look = Look(_NAME_SIZE, tone.ink, bold=True)
     lines = paragraph(name, look, width=_NODE_WIDTH)
     if lines and mark and mark.badge:
-        lines[-1] = (*lines[-1], Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True)))
+        badge = Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True))
+        lines = (*lines[:-1], (*lines[-1], badge))
     return [*lines, *paragraph(description, Look(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
 
 
@@ -80,7 +81,7 @@ def _detail(detail: Detail, tone: Tone) -> Sequence[Line]:
 
 def _transition(label: Label, tone: Tone) -> list[Line]:
     muted = Look(_TEXT_SIZE, tone.muted)
-    lines = paragraph(label.event, Look(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH)
+    lines = list(paragraph(label.event, Look(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
     if label.guard:
         lines += paragraph(f"[{label.guard}]", muted, width=_EDGE_WIDTH, most=_MOST_LINES)
     for effect in label.effects:

@@ -9,13 +9,11 @@ Pure, and in declaration order throughout. Five rules keep the picture small eno
 - The workflow's own transitions start at such a note too: once, not once for every state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from fsm_agent.render import deeds
 from fsm_agent.render.identity import Identities
@@ -56,8 +54,7 @@ class NodeKind(StrEnum):
         return self in (NodeKind.DONE, NodeKind.FAILED, NodeKind.CANCELLED)
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A leaf, a start dot or a note. The path of the latter two is that of the state around them, empty at the top."""
 
     id: str
@@ -68,21 +65,19 @@ class Node:
     compartments: tuple[Compartment, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(NamedTuple):
     """A compound state; ``items`` begins with its start dot and, where there is something to tell, its note."""
 
     id: str
     name: str
     path: str
-    items: tuple[Item, ...]
+    items: tuple["Item", ...]
 
 
 Item: TypeAlias = Node | Cluster
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """All transitions of one kind from one node or cluster to another, by id.
 
     ``kind`` is ``None`` for the way out of a start dot.

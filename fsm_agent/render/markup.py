@@ -57,11 +57,14 @@ def _marked_up(text: str, look: Look) -> str:
 Line: TypeAlias = tuple[Run, ...]
 
 
-def paragraph(text: str, look: Look, *, width: float, most: int | None = None, lead: Run | None = None) -> list[Line]:
+@lru_cache(maxsize=16_384)
+def paragraph(
+    text: str, look: Look, *, width: float, most: int | None = None, lead: Run | None = None
+) -> tuple[Line, ...]:
     """``text`` wrapped to ``width``; the first line begins with ``lead``."""
     room = width - (lead.width if lead else 0)
-    lines: list[Line] = [(Run(each, look),) for each in wrap(text, width=room, size=look.size, most=most)]
-    return [(lead, *lines[0]), *lines[1:]] if lead and lines else lines
+    lines = tuple([(Run(each, look),) for each in wrap(text, width=room, size=look.size, most=most)])
+    return ((lead, *lines[0]), *lines[1:]) if lead and lines else lines
 
 
 def table(cells: Iterable[Sequence[Line]], *, padding: int = 4, rule: str = "") -> str:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from fsm_agent.render.graph import Cluster, Item, NodeKind
-from fsm_agent.render.overlay import Mark, Role
+from fsm_agent.render.overlay import Role
 from fsm_agent.render.wording import DetailKind, ExitKind
 
 PAPER: Final = "#ffffff"
@@ -94,13 +94,9 @@ def paint_of(item: Item) -> Paint:
     return COMPOUND if isinstance(item, Cluster) else NODES[item.kind]
 
 
-def toned(paint: Paint, mark: Mark | None) -> Tone:
-    """How something looks under a mark; without an overlay there is none."""
-    return _toned(paint, mark.role if mark else None)
-
-
 @lru_cache
-def _toned(paint: Paint, role: Role | None) -> Tone:
+def toned(paint: Paint, role: Role | None) -> Tone:
+    """How something looks in its role; without an overlay it has none."""
     match role:
         case None:
             return Tone(paint.line, paint.fill)

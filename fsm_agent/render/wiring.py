@@ -5,16 +5,13 @@ So a cluster is represented by one of its nodes, a way back is told from its hea
 edge that crosses a border becomes a node.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fsm_agent.render.flow import forward_order
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, walk
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(NamedTuple):
     """How an edge is told to Graphviz: from its upper node to its lower one."""
 
     upper: str

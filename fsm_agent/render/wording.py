@@ -105,8 +105,8 @@ def _exits(kind: ExitKind, name: str, candidates: Candidates) -> Iterator[Exit]:
 
 
 def _effects(transition: Transition) -> tuple[str, ...]:
-    assigned = (f"{field} = {_value(value)}" for field, value in transition.assign.items())
-    appended = (f"{field} += {item}" for field, item in transition.append.items())
+    assigned = [f"{field} = {_value(value)}" for field, value in transition.assign.items()]
+    appended = [f"{field} += {item}" for field, item in transition.append.items()]
     return (*assigned, *appended)
 
 
