@@ -34,3 +34,8 @@ class Lease(NamedTuple):
 def lease_runs(lease: Lease | None, now_ms: int) -> bool:
     """Whether somebody holds a lease at ``now_ms``."""
     return lease is not None and lease.until_ms > now_ms
+
+
+def is_lapsed(lease: Lease | None, now_ms: int) -> bool:
+    """Whether there is a lease that has run out by ``now_ms``."""
+    return lease is not None and lease.until_ms <= now_ms

@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 import yaml
 import yamlcore
 
+from fsm_agent.check.codes import concerns_states
 from fsm_agent.check.examine import examine
 from fsm_agent.dialect.children import DEEPEST_CHILD
-from fsm_agent.dialect.positions import locate
+from fsm_agent.dialect.positions import locate, told_once
 from fsm_agent.dialect.read import ResolveModel, is_invalid
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Path
@@ -89,13 +90,15 @@ class _Files:
         below: list[Finding] = []
         resolve = partial(self._child, folder, below) if folder else None
         workflow, mistakes = examine(document, resolve_model=self.resolve_model, resolve_workflow=resolve)
-        findings = composer.findings + [each for each in mistakes if each.path not in composer.explained]
+        positions = composer.positions
+        findings = composer.findings + [each for each in mistakes if not composer.is_explained(each.path)]
         if workflow is not None and not is_invalid(findings + below):
             elsewhere = tuple(_embedded(document))  # what is found there has been told by those files themselves
             for check in self.checks:
                 findings += [each for each in check(workflow) if not any(map(partial(_is_in, each.path), elsewhere))]
         is_right = workflow is not None and not is_invalid(findings + below)
-        return workflow if is_right else None, locate(findings, composer.positions) + below
+        findings = told_once(findings, positions, but=concerns_states)
+        return workflow if is_right else None, locate(findings, positions) + below
 
     def _child(self, folder: FilePath, below: list[Finding], name: str) -> Workflow | None:
         """The workflow of a file that another one names; raises ``ValueError`` if it may not, and leaves what is wrong

@@ -23,7 +23,11 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.masking import without_secrets
 
 _OURS: Final = str(Path(__file__).parent) + os.sep
-_PASSAGES: Final = frozenset({"performing.py", "attempting.py", "cancellation.py", "threads.py"})
+#: modules whose frames only say how an action came to be called
+_PASSAGES: Final = frozenset(
+    os.path.join(_OURS, *path.split("/"))  # noqa: PTH118 - frames name files by text
+    for path in ("performing.py", "attempting.py", "cancellation.py", "actions/threads.py", "testing/scripted.py")
+)
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 _PROJECT_FILE: Final = "pyproject.toml"
 _LONGEST_MESSAGE: Final = 2_000
@@ -168,7 +172,7 @@ def _is_foreign(file: str) -> bool:
 
 def _is_at_work(file: str) -> bool:
     """Whether a frame is more than how we came to call the action."""
-    return not (file.startswith(_OURS) and Path(file).name in _PASSAGES)
+    return file not in _PASSAGES
 
 
 def _is_library(file: str) -> bool:

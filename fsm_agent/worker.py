@@ -1,7 +1,8 @@
 """The worker: claims and drives whatever is due, until it is stopped.
 
 One sweep finds all of it: due timers, queued events, ended backoffs, interrupted agents whose lease has run out,
-and those whose holder has died on this host. Many workers may share a store; the lease decides who drives.
+and those whose holder has died on this host. Many workers may share a store; the lease decides who drives. A lease that
+has run out is given up even where there is nothing to drive: an agent that is held is neither archived nor purged.
 
 No agent holds the others up: one that cannot be driven, or that stands after a turn as it stood before, has its next
 turn once all others have had theirs.
@@ -18,9 +19,10 @@ from typing import Final
 
 from fsm_agent.agent import Head
 from fsm_agent.cancellation import is_told_to_stop
+from fsm_agent.engine.session import LEASE_MS
 from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.keeping import Housekeeper
-from fsm_agent.orphans import is_orphaned
+from fsm_agent.orphans import give_up_lapsed, is_orphaned
 from fsm_agent.processes import this_host
 from fsm_agent.retention import Retention
 from fsm_agent.runner import Runner
@@ -50,6 +52,8 @@ class Worker:
         self._begun: dict[str, Head | None] = {}
         #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
         self._said: dict[str | None, str] = {}
+        #: when leases that have run out are looked for next, by the store's clock: as often as they can have run out
+        self._lapsed_ms = 0
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
@@ -103,6 +107,9 @@ class Worker:
         while begun := await self.sweep(but=self._stuck):
             total += begun
             await asyncio.gather(*self._driven.values())
+        given_up: set[str] = set()
+        while left := await give_up_lapsed(self._runner.store, self._at_once, but=given_up):
+            given_up.update(left)
         return total
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -125,6 +132,7 @@ class Worker:
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
+            await self._give_up_lapsed()
             await self._housekeeper.turn()
         except (StoreUnavailable, AgentDamaged) as error:
             if self._is_news(None, str(error)):
@@ -132,6 +140,13 @@ class Worker:
                 logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
         else:
             self._said.pop(None, None)
+
+    async def _give_up_lapsed(self) -> None:
+        """Some at a time, now and then; nobody waits for it."""
+        now_ms = await self._runner.store.now()
+        if now_ms >= self._lapsed_ms:
+            given_up = await give_up_lapsed(self._runner.store, self._at_once, but=self._driven)
+            self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < self._at_once else 0)
 
     def _is_news(self, agent_id: str | None, sentence: str) -> bool:
         """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and

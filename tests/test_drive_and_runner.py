@@ -304,26 +304,26 @@ def declared(case: Case) -> Any:
     return flow(f"{BEGINNING}{limits}    states:\n{state}{more}{ENDS}")
 
 
-def placeless(said: Any) -> Any:
-    """Without the line where it happened, which is not the same where the action is called from elsewhere."""
-    return {name: value for name, value in said.items() if name != "place"} if said else said
-
-
-def told(agent: Agent, steps: Sequence[Step]) -> list[Any]:
+def told(case: Case, agent: Agent, steps: Sequence[Step]) -> list[Any]:
     """What must be the same: the agent as it stands, and its history but for times and its id."""
+
+    def said(of: Mapping[str, Any] | None) -> Any:
+        # A script that says that the time is out has no line that waited; the action in the open has.
+        return {name: value for name, value in of.items() if name != "place"} if of and case.script else of
+
     question = agent.question and (agent.question.prompt, agent.question.to, sorted(agent.question.events))
     now = [
         agent.state,
         str(agent.status),
         agent.version,
-        placeless(agent.error),
+        said(agent.error),
         dict(agent.data),
         agent.output,
         agent.allowed,
         question,
     ]
     story = [
-        (step.version, str(step.kind), step.event, placeless(step.payload), step.source, step.target,
+        (step.version, str(step.kind), step.event, said(step.payload), step.source, step.target,
          step.delta.to_json(), step.by, step.reason)
         for step in steps
     ]  # fmt: skip
@@ -335,13 +335,13 @@ async def in_the_open(case: Case) -> list[Any]:
     found: list[Any] = []
     async with Runner(open_store("memory://", clock=clock), actions=[case.work] if case.work else []) as runner:
         agent = await runner.start(declared(case), id="a")
-        found.append(told(agent, await runner.history("a")))
+        found.append(told(case, agent, await runner.history("a")))
         for verb, given in case.acts:
             try:
                 await _act(runner, clock, verb, dict(given))
             except Refused as refused:
                 found.append((type(refused).__name__, str(refused)))
-            found.append(told(await runner.get("a"), await runner.history("a")))
+            found.append(told(case, await runner.get("a"), await runner.history("a")))
     return found
 
 
@@ -361,14 +361,14 @@ async def _act(runner: Runner, clock: Clock, verb: str, given: dict[str, Any]) -
 def under_test(case: Case) -> list[Any]:
     script = case.script if case.script is not None else case.work
     run = drive(declared(case), actions={"work": script} if script is not None else {})
-    found: list[Any] = [told(run.agent, run.history)]
+    found: list[Any] = [told(case, run.agent, run.history)]
     for verb, given in case.acts:
         try:
             payload = given.get("payload", {})
             getattr(run, verb)(**{name: value for name, value in given.items() if name != "payload"}, **payload)
         except Refused as refused:
             found.append((type(refused).__name__, str(refused).replace(run.agent.id, "a")))
-        found.append(told(run.agent, run.history))
+        found.append(told(case, run.agent, run.history))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import yamlcore
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fsm_agent.check import behaviour_findings
 from fsm_agent.dialect import read_document, to_document
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.finding import Finding, Severity
 from fsm_agent.jsontypes import Json
 from fsm_agent.loader import LARGEST, dump, inspect_file, inspect_text, load, loads
+from fsm_agent.signature import Signature
 from fsm_agent.workflow import Workflow
 from tests.documents import BOOK_FLIGHT, TEXTS, Document, documents
 
@@ -167,6 +170,57 @@ def test_an_alias_repeats_what_its_anchor_names() -> None:
     assert workflow.by_path["executing"].retry == workflow.by_path["planning"].retry
 
 
+ALIASED = """\
+workflow: orders
+version: 1
+data: {note: string?}
+events: {go: {text: string}, stop: {text: string}, wait: {}}
+initial: open
+states:
+  open:
+    on: &ways
+      go: &way
+        target: closed
+        assign: &noted {note: event.text}
+      stop: {target: closed, assign: *noted}
+      wait: {target: again}
+  again: {on: *ways}
+  closed: {final: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("target: closed\n", "target: closd\n", ["10:17: FSM110 there is no state 'closd'"]),
+        ("event.text}", "event.txt}", ["11:31: FSM201 event 'go' has no field `txt`"]),
+        ("{note: event", "{nte: event", ["11:25: FSM203 there is no data field `nte`"]),
+        ("{note: event.text}", "{note: f(a, b)}", ["11:31: FSM011 'f(a' ends at a comma", "11:33: FSM201"]),
+        ("go: &way\n        target: closed", "go: &way\n        taget: closed", ["10:9: FSM101 `go` has no key"]),
+        ("{target: again}", "{target: again, assgn: *noted}", ["13:29: FSM101 `wait` has no key 'assgn'"]),
+        # what is right at the anchor is told where the alias stands
+        ("stop: {text: string}", "stop: {}", ["12:30: FSM201 event 'stop' has no field `text`"]),
+        ("wait: {target: again}", "wait: *way", ["13:7: FSM201 event 'wait' has no field `text`"]),
+    ],
+)
+def test_a_mistake_in_what_an_alias_repeats_is_told_once_where_its_text_stands(
+    old: str, new: str, told: list[str]
+) -> None:
+    assert ALIASED.count(old) == 1
+    loads(ALIASED)
+    found = findings(ALIASED.replace(old, new))
+    assert [each[: len(text)] for each, text in zip(found, told, strict=True)] == told
+
+
+def test_of_states_that_one_text_declares_each_is_told_where_it_gets_to_and_its_action_once() -> None:
+    text = (
+        "workflow: twins\nversion: 1\ninitial: one\nstates:\n  one: {final: true}\n"
+        "  two: &lost {do: wrk, on: {done: one}}\n  three: *lost\nevents: {done: {}}\n"
+    )
+    _, found = inspect_text(text, file="", checks=[partial(behaviour_findings, actions={"work": Signature()})])
+    assert [str(each)[: len(":6:19: FSM401")] for each in found] == [":6:3: FSM301 ", ":6:19: FSM401", ":7:3: FSM301 "]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -269,8 +323,7 @@ def test_a_misspelt_word_is_found_in_its_line_or_where_it_is_mentioned(path: Pat
     mutations = list(misspelt(text))
     found = 0
     for mutated, word, line in mutations[:: max(1, len(mutations) // 200)]:
-        mentioned = rf"\b{word}\b|\*\w+"  # an alias mentions all that its anchor does
-        mentions = {number for number, each in enumerate(text.split("\n"), 1) if re.search(mentioned, each)}
+        mentions = {number for number, each in enumerate(text.split("\n"), 1) if re.search(rf"\b{word}\b", each)}
         lines = lines_of_mistakes(mutated)
         assert lines <= mentions, f"{word!r} in line {line}: {inspect_text(mutated)[1]}"
         found += bool(lines)

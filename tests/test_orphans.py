@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,71 @@ async def test_a_round_ends_though_a_dead_process_holds_agents_that_have_nothing
         for name, head in before.items():
             assert await runner.store.head(name) == head._replace(lease=None)
         assert await Worker(runner).run_once() == 0
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+@on_loop
+async def test_a_round_gives_up_every_lease_that_has_run_out_wherever_its_holder_lived(
+    kind: str, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path / 'agents.db'}"
+    async with at_rest(url, clock) as runner:
+        held = {name: await leave(runner.store, name, ELSEWHERE) for name in ("waits", "parked", "ended")}
+        assert await Worker(runner, at_once=2).run_once() == 0
+        assert [await runner.store.head(name) for name in held] == list(held.values()), "it may live"
+        clock.advance(milliseconds=LEASE_MS)
+        assert await Worker(runner, at_once=2).run_once() == 0
+        for name, head in held.items():
+            assert await runner.store.head(name) == head._replace(lease=None)
+
+
+@on_loop
+async def test_so_does_a_worker_that_goes_on() -> None:
+    clock = FakeClock()
+    async with at_rest("memory://", clock) as runner:
+        stopped, names = asyncio.Event(), ("waits", "parked", "ended")
+        work = asyncio.create_task(Worker(runner, every=timedelta(0), at_once=2).run(stopped))
+        for _ in range(2):
+            for name in names:
+                await leave(runner.store, name, ELSEWHERE)
+            clock.advance(milliseconds=LEASE_MS)
+            while any([(await runner.store.head(name)).lease for name in names]):
+                await asyncio.sleep(0)
+        stopped.set()
+        await work
+
+
+@on_loop
+async def test_a_lease_that_has_run_out_is_given_up_where_the_agent_cannot_be_driven() -> None:
+    class Deaf(MemoryStore):
+        async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
+            if lease.holder != ELSEWHERE:
+                raise Conflict(agent_id, seen.version, None)
+            return await super().claim(agent_id, seen, lease)
+
+    clock = FakeClock()
+    async with Runner(Deaf(clock=clock), actions=[break_]) as runner:
+        await runner.start(ALL, "fail", id="works", drive=False)
+        held = await leave(runner.store, "works", ELSEWHERE)
+        clock.advance(milliseconds=LEASE_MS)
+        await Worker(runner).run_once()
+        assert await runner.store.head("works") == held._replace(lease=None)
+
+
+@on_loop
+async def test_a_round_ends_though_a_store_gives_up_no_lease() -> None:
+    class Deaf(MemoryStore):
+        async def release(self, agent_id: str, epoch: int) -> None:
+            """Does not hear."""
+
+    clock = FakeClock()
+    async with Runner(Deaf(clock=clock), actions=[break_]) as runner:
+        await runner.start(ALL, id="waits")
+        held = await leave(runner.store, "waits", ELSEWHERE)
+        clock.advance(milliseconds=LEASE_MS)
+        assert await Worker(runner).run_once() == 0
+        assert await runner.store.head("waits") == held
 
 
 @on_loop

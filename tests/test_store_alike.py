@@ -154,6 +154,7 @@ def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
 async def look(store: Store) -> list[Any]:
     page = await store.list()
     due = [sorted(await store.due(now_ms, 9)) for now_ms in (0, 15, 30)]
+    due += [sorted(head.id for head in await store.lapsed(now_ms, 9)) for now_ms in (0, 15, 30)]
     told: list[Any] = [page, due, await store.find_key("k1"), sorted(await store.held_here("here"))]
     told += [list(await store.messages(name)) for name in await store.threads()]
     told += [await store.user(name) for name in await store.users()]

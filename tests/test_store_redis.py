@@ -228,6 +228,7 @@ async def say_every_verb(store: Store) -> None:
     await store.list(status=Status.WAITING, workflow="order")
     await store.due(0, 9)
     await store.held_here("here")
+    await store.lapsed(0, 9)
     dossier = await store.dump(ID)
     await store.delete(dossier.head)
     await store.adopt(dossier)

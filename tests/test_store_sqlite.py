@@ -57,6 +57,7 @@ async def _say_every_verb(store: Store) -> None:
     await store.list(status=Status.WAITING, workflow="order")
     await store.due(0, 9)
     await store.held_here("here")
+    await store.lapsed(0, 9)
     await store.find_key("start")
     await store.begin_effect(ID, an_effect(epoch=2))
     await store.end_effect(ID, an_effect(epoch=2, ended_ms=1))

@@ -78,6 +78,12 @@ class Code(StrEnum):
         return Finding(self.value, message, path, self.severity, witness=witness, offset=offset, at_key=at_key)
 
 
+def concerns_states(finding: Finding) -> bool:
+    """Whether it is about where agents get to: something about each place for itself, though one text declares
+    several."""
+    return finding.code.startswith("FSM3")
+
+
 def concerns_actions(finding: Finding) -> bool:
     """Whether it is about an action, a tool or a function, and not about where agents get to."""
     return finding.code.startswith("FSM4")

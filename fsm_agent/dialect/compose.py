@@ -38,13 +38,20 @@ class Composer:
     findings: list[Finding] = field(default_factory=list)
     #: paths whose values are not what they look like, so that nothing more should be said of them
     explained: set[Path] = field(default_factory=set)
+    #: path of an alias -> path of what its anchor names
+    aliases: dict[Path, Path] = field(default_factory=dict)
     _values: int = 0
-    #: anchor -> its value, and how many values it holds
-    _anchors: dict[str, tuple[Json, int]] = field(default_factory=dict)
+    #: anchor -> its value, how many values it holds, and its path
+    _anchors: dict[str, tuple[Json, int, Path | None]] = field(default_factory=dict)
 
     @property
     def positions(self) -> Positions:
-        return Positions(self.text, self.file, self.spots)
+        return Positions(self.text, self.file, self.spots, self.aliases)
+
+    def is_explained(self, path: Path) -> bool:
+        """Whether nothing more should be said of what stands there, or in the text that an alias repeats there."""
+        _, *repeated = self.positions.texts(path)
+        return path in self.explained or not self.explained.isdisjoint(repeated)
 
     def document(self) -> Json:
         """The only document of the text; raises ``WorkflowInvalid`` where reading on would make no sense."""
@@ -75,7 +82,7 @@ class Composer:
             tag = shortened(token.tag)
             self._note(Code.TAG, f"{tag} is read as a YAML tag, and a workflow has none: {QUOTE}", token, path)
         if token.anchor is not None and token.mark is not Mark.ALIAS:
-            self._anchors[token.anchor] = value, self._values - before
+            self._anchors[token.anchor] = value, self._values - before, path
         return value
 
     def _sequence(self, path: Path | None, depth: int) -> list[Json]:
@@ -130,7 +137,9 @@ class Composer:
             message = f"`*{token.anchor}` is read as an alias, and no anchor has that name: {QUOTE}"
             self._note(Code.ALIAS, message, token, path)
             return None
-        value, values = self._anchors[token.anchor]
+        value, values, anchored = self._anchors[token.anchor]
+        if path is not None and anchored is not None:
+            self.aliases[path] = anchored
         self._count(values, token, depth)
         return value
 

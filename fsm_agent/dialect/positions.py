@@ -1,8 +1,8 @@
 """From paths into a document back to lines and columns of the text in which it was written."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
 
 from fsm_agent.finding import Finding, Path, Place
 
@@ -18,11 +18,17 @@ class Spot(NamedTuple):
     value: str | None = None
 
 
+#: What two findings have in common that are about one mistake in one text: code, path of the text, offset, at the key.
+_Mistake: TypeAlias = tuple[str, Path, tuple[int, int] | None, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Positions:
     text: str
     file: str
     spots: Mapping[Path, Spot]
+    #: path of an alias -> path of what its anchor names
+    aliases: Mapping[Path, Path] = field(default_factory=dict)
 
     def at(self, index: int) -> Place:
         return Place(self.file, self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index))
@@ -38,6 +44,25 @@ class Positions:
         if spot.key is not None and (finding.at_key or not is_exact or spot.value is None):
             return self.at(spot.key)
         return self.at(spot.start if finding.offset is None else self._inside(spot, *finding.offset))
+
+    def texts(self, path: Path) -> Iterator[Path]:
+        """The path of a node as it is written, and of what it repeats: through one alias after another."""
+        rest: Path | None = path
+        while rest is not None:
+            here, rest = self._up_to_alias(rest)
+            yield here
+
+    def _up_to_alias(self, path: Path) -> tuple[Path, Path | None]:
+        """The path as it is written, and the one that stands behind its first alias."""
+        here: Path = ()
+        behind: Path | None = None
+        for number, part in enumerate(path, 1):
+            below = (*here, part)
+            if below in self.spots or part != 0:  # one transition may be written without a list
+                here = below
+            if behind is None and here in self.aliases:
+                behind = (*self.aliases[here], *path[number:])
+        return here, behind
 
     def _nearest(self, path: Path) -> tuple[Spot | None, bool]:
         """The first of several transitions is also found where it was written alone, without a list."""
@@ -66,6 +91,25 @@ class Positions:
             elif (found := self.text.find(character, index, spot.end)) >= 0:
                 index = found + (position < wanted)
         return index
+
+
+def told_once(findings: Sequence[Finding], positions: Positions, *, but: Callable[[Finding], bool]) -> list[Finding]:
+    """The findings without those that are made at an alias, too, of what is wrong in the text of its anchor. What is
+    wrong only where the alias stands is told there, and so is what ``but`` says."""
+    if not positions.aliases:
+        return list(findings)
+    mistakes = [list(_mistakes(each, positions)) for each in findings]
+    told = {first for first, *_ in mistakes}
+    return [
+        each for each, (_, *repeated) in zip(findings, mistakes, strict=True) if but(each) or told.isdisjoint(repeated)
+    ]
+
+
+def _mistakes(finding: Finding, positions: Positions) -> Iterator[_Mistake]:
+    """What a finding tells, and what it repeats by that."""
+    path, key = (finding.path[:-1], finding.path[-1:]) if finding.at_key else (finding.path, ())
+    for text in positions.texts(path):
+        yield finding.code, (*text, *key), finding.offset, finding.at_key
 
 
 def locate(findings: Iterable[Finding], positions: Positions) -> list[Finding]:

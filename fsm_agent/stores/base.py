@@ -164,6 +164,11 @@ class Store(ABC):
         """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
         cannot be read are left out; ``due`` names them when their lease has run out."""
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        """Heads under a lease that ran out by ``now_ms``, at most ``limit``, wherever the holder was and whatever there
+        is to do; those that cannot be read are left out. A store without it looks through all agents for them."""
+        return await paging.lapsed(self, now_ms, limit)
+
     async def list(
         self,
         *,

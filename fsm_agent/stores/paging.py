@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.agent import Status
+from fsm_agent.agent import Head, Status
+from fsm_agent.lease import is_lapsed
 from fsm_agent.record import Page
 from fsm_agent.stores.ids import ids_with
 from fsm_agent.stores.listed import Listed, in_order, page_of
@@ -41,6 +42,17 @@ async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
     while is_more and len(found) < limit:
         page = await store.list(limit=PAGE, after=after)
         found += ids_with(sorted([*(head.id for head in page.heads), *(each.agent_id for each in page.damaged)]), part)
+        after, is_more = page.next, page.next is not None
+    return found[:limit]
+
+
+async def lapsed(store: Store, now_ms: int, limit: int) -> Sequence[Head]:
+    """``Store.lapsed``."""
+    found: list[Head] = []
+    after, is_more = None, True
+    while is_more and len(found) < limit:
+        page = await store.list(limit=PAGE, after=after)
+        found += [head for head in page.heads if is_lapsed(head.lease, now_ms)]
         after, is_more = page.next, page.next is not None
     return found[:limit]
 

@@ -268,7 +268,9 @@ def _told(do: str, error: BaseException) -> BaseException:
     """An exception of an action as a runner tells of it."""
     match error:
         case SystemExit():
-            return RuntimeError(f"action {do!r} told the process to exit with {error.code!r}")
+            told = RuntimeError(f"action {do!r} told the process to exit with {error.code!r}")
+            told.__cause__ = error  # which knows where that was
+            return told
         case CancelledError():
             return RuntimeError("what the action awaited was cancelled")
         case _:

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import psutil
@@ -20,11 +21,13 @@ from fsm_agent.testing.faults.__main__ import seconds_of
 from fsm_agent.testing.faults.catching import Catch, catch
 from fsm_agent.testing.faults.failpoints import Failpoint
 from fsm_agent.testing.faults.mutants import MUTANTS
+from fsm_agent.testing.faults.journal import Outcome
 from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
-from fsm_agent.testing.faults.tally import REQUIRED, missing
+from fsm_agent.testing.faults.tally import REQUIRED, missing, tallied
 
 from .effort import IS_LONG
+from .evidence import an_entry, evidence
 from .prove import BACKENDS
 from .trip import ROOT
 
@@ -67,6 +70,30 @@ def test_what_hit_nothing_proves_nothing() -> None:
     verdict = Verdict(SQLITE, 1, {}, Counter(dict.fromkeys(REQUIRED, 1)), Counter())
     assert verdict.is_proven
     assert not Verdict(SQLITE, 1, {}, Counter({"kills": 1}), Counter()).is_proven
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reply", "written_at", "hits"),
+    [
+        ("ok", {"erased": 1, "left": []}, None, 1),
+        ("ok", {"erased": 0, "left": []}, 15, 0),
+        ("lost", {}, None, 0),
+        ("lost", {}, 15, 1),
+        ("lost", {}, 25, 0),
+        ("failed", {}, 15, 1),
+        ("refused", {}, None, 0),
+    ],
+)
+def test_a_forgetting_that_was_cut_off_hit_somebody_if_an_agent_was_written_anew_meanwhile(
+    outcome: Outcome, reply: dict[str, Any], written_at: int | None, hits: int
+) -> None:
+    forgetting = an_entry("forget", at=10, facts={"user": "ana"})._replace(
+        returned_ns=20, outcome=outcome, reply=reply
+    )
+    written = [] if written_at is None else [an_entry("adopt", at=written_at, facts={"agent": "a"})]
+    lost = an_entry("adopt", at=15, facts={"agent": "b"})._replace(outcome="lost", returned_ns=None)
+    total = tallied(evidence(forgetting, *written, lost), Counter(), ())
+    assert total["users forgotten"] == hits
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3_600), ("5", 5)])

@@ -406,6 +406,14 @@ class StoreMachine(RuleBasedStateMachine):
             head.id for head in heads if head.lease and head.lease.holder.host == "here"
         }
 
+    @rule(space=SPACES, now_ms=DUE, limit=st.integers(1, 4))
+    def lapsed(self, space: int, now_ms: int, limit: int) -> None:
+        heads = [known.now for known in self.models[space].agents.values()]
+        wanted = [head for head in heads if head.lease and head.lease.until_ms <= now_ms]
+        found = self.loop.run(self.stores[space].lapsed(now_ms, limit))
+        assert len({head.id for head in found}) == len(found) == min(limit, len(wanted))
+        assert all(head in wanted for head in found)
+
     @rule(space=SPACES, key=KEYS.filter(bool))
     def find_key(self, space: int, key: str) -> None:
         assert self.loop.run(self.stores[space].find_key(key)) == self.models[space].find_key(key)

@@ -37,6 +37,7 @@ READS = {
         "held_here",
         "history",
         "inspect",
+        "lapsed",
         "list",
         "list_in",
     ),

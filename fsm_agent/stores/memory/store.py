@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 from typing import Self
 
 from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
+from fsm_agent.lease import Lease, is_lapsed
 from fsm_agent.message import own_thread
 from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
@@ -186,6 +187,10 @@ class MemoryStore(MemoryTalk):
     async def held_here(self, host: str) -> Sequence[Head]:
         held = [each for each, kept in self._agents.items() if kept.lease and kept.lease.holder.host == host]
         return list(readable(held, self._readable, []))
+
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        gone = (each for each, kept in self._agents.items() if is_lapsed(kept.lease, now_ms))
+        return list(islice(readable(gone, self._readable, []), limit))
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None

@@ -104,6 +104,12 @@ WHERE namespace = %(namespace)s AND wake_ms <= %(now_ms)s::bigint
 ORDER BY wake_ms LIMIT %(limit)s::bigint
 """
 HELD: Final = f"{_SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.host = %(host)s".encode()
+#: in the order of the index of those that are held, which are few: no other index, of all agents, would do as well
+LAPSED: Final = f"""
+{_SELECT_HEAD}
+WHERE head.namespace = %(namespace)s AND head.host >= '' AND head.until_ms <= %(now_ms)s::bigint
+ORDER BY head.host LIMIT %(limit)s::bigint
+""".encode()
 NOW: Final = b"SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 

@@ -177,6 +177,10 @@ class PostgresStore(PostgresTalk):
     async def held_here(self, host: str) -> Sequence[Head]:
         return list(damage.readable(await self._read(queries.HELD, {"host": kept(host)}), self._seen, []))
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        rows = await self._read(queries.LAPSED, {"now_ms": now_ms, "limit": limit})
+        return list(damage.readable(rows, self._seen, []))
+
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:

@@ -23,6 +23,14 @@ def held_by(held: str, host: str) -> Command:
     return ("ZRANGEBYLEX", held, f"[{host}\0", f"({host}\1")
 
 
+def held(held: str) -> Command:
+    return ("ZRANGEBYLEX", held, "-", "+")
+
+
+def held_ids(members: Sequence[str]) -> list[str]:
+    return [member.rpartition("\0")[2] for member in members]
+
+
 def ids_of(answers: Sequence[Sequence[str]], limit: int) -> list[str]:
     """The first ids, in order, of several lists of members that are in order; the last part of a member is its id.
     One may have moved from one list to another while they were read."""

@@ -16,7 +16,7 @@ from fsm_agent.agent import Head, Status
 from fsm_agent.effect import EffectEntry
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
 from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
+from fsm_agent.lease import Lease, is_lapsed
 from fsm_agent.problem import Problem
 from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.step import Event, Step
@@ -164,8 +164,17 @@ class RedisStore(RedisTalk):
 
     async def held_here(self, host: str) -> Sequence[Head]:
         (members,) = await self._look(redis_index.held_by(self._units.space.held, host))
-        heads = await self._heads([member.rpartition("\0")[2] for member in members])
+        heads = await self._heads(redis_index.held_ids(members))
         return [head for head in heads if isinstance(head, Head) and head.lease and head.lease.holder.host == host]
+
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        (members,) = await self._look(redis_index.held(self._units.space.held))
+        found: list[Head] = []
+        ids = redis_index.held_ids(members)
+        while ids and len(found) < limit:
+            heads, ids = await self._heads(ids[:PAGE]), ids[PAGE:]
+            found += [head for head in heads if isinstance(head, Head) and is_lapsed(head.lease, now_ms)]
+        return found[:limit]
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None

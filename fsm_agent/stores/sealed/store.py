@@ -143,6 +143,9 @@ class SealedStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return [self._words.open_listed(head) for head in await self._store.held_here(host)]
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        return [self._words.open_listed(head) for head in await self._store.lapsed(now_ms, limit)]
+
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:

@@ -26,6 +26,11 @@ ORDER BY id LIMIT ?5
 _LIST: Final = f"SELECT {units.KEPT} {_LISTED}"
 _IDS: Final = f"SELECT CAST(id AS BLOB) {_LISTED}"
 _HELD: Final = "FROM agents LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
+#: by the index of those that are held, which are few, and not by namespace, which all are in
+_LAPSED: Final = """
+FROM agents INDEXED BY held LEFT JOIN definitions USING (workflow)
+WHERE namespace = ? AND host >= '' AND until_ms <= ? LIMIT ?
+"""
 _DUE: Final = """
 SELECT {id} FROM agents
 WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
@@ -62,11 +67,12 @@ def page(
 
 def held(db: Connection, namespace: str, seen: Seen, host: str) -> Sequence[Head]:
     """See ``Store.held_here``."""
-    try:
-        return list(readable(rows(db, f"SELECT {units.KEPT} {_HELD}", namespace, host), seen, []))
-    except UnicodeDecodeError:
-        ids = [_text(each) for (each,) in rows(db, f"SELECT CAST(id AS BLOB) {_HELD}", namespace, host)]
-        return _one_by_one(db, namespace, ids, seen, [])
+    return _readable(db, namespace, seen, _HELD, host)
+
+
+def lapsed(db: Connection, namespace: str, seen: Seen, now_ms: int, limit: int) -> Sequence[Head]:
+    """See ``Store.lapsed``."""
+    return _readable(db, namespace, seen, _LAPSED, now_ms, limit)
 
 
 def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str]:
@@ -82,6 +88,14 @@ def due(db: Connection, namespace: str, now_ms: int, limit: int) -> Sequence[str
 def ids_with(db: Connection, namespace: str, part: str, limit: int) -> Sequence[str]:
     """See ``Store.find_ids``. An id that is no text cannot be typed."""
     return [_text(each) for (each,) in rows(db, _WITH, namespace, part, len(part), limit)]
+
+
+def _readable(db: Connection, namespace: str, seen: Seen, of: str, *wanted: str | int) -> Sequence[Head]:
+    try:
+        return list(readable(rows(db, f"SELECT {units.KEPT} {of}", namespace, *wanted), seen, []))
+    except UnicodeDecodeError:
+        ids = [_text(each) for (each,) in rows(db, f"SELECT CAST(id AS BLOB) {of}", namespace, *wanted)]
+        return _one_by_one(db, namespace, ids, seen, [])
 
 
 def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, damage: list[Damage]) -> list[Head]:

@@ -159,6 +159,10 @@ class SqliteStore(SqliteTalk):
         with self._translated():
             return pages.held(self._db, self._space, self._seen, host)
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        with self._translated():
+            return pages.lapsed(self._db, self._space, self._seen, now_ms, limit)
+
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:

@@ -147,6 +147,9 @@ class TieredStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return await self._warm.held_here(host)
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        return await self._warm.lapsed(now_ms, limit)
+
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:

@@ -185,3 +185,24 @@ class LeasesContract(Bench):
         assert [head.id for head in await store.held_here("here")] == ["mine"]
         await store.release("mine", 1)
         assert await store.held_here("here") == []
+
+    @in_loop
+    async def test_leases_that_ran_out_are_found_wherever_their_holder_was_and_whatever_is_to_do(
+        self, store: Store
+    ) -> None:
+        if type(store).lapsed is Store.lapsed:
+            warnings.warn(f"{type(store).__name__} looks through all agents for `lapsed`", stacklevel=2)
+        later = Lease(THERE.holder, THERE.until_ms + 1)
+        await store.create(a_creation("mine", lease=LEASE, status=Status.RUNNING))
+        await store.create(a_creation("theirs", lease=THERE))
+        await store.create(a_creation("ended", lease=THERE, status=Status.DONE))
+        await store.create(a_creation("renewed", lease=later))
+        await store.create(a_creation("free", status=Status.RUNNING))
+        assert await store.lapsed(LEASE.until_ms - 1, 9) == []
+        found = await store.lapsed(LEASE.until_ms, 9)
+        assert sorted(head.id for head in found) == ["ended", "mine", "theirs"]
+        assert all([head == await store.head(head.id) for head in found])
+        assert len(await store.lapsed(LEASE.until_ms, 2)) == 2
+        await store.renew("theirs", 1, later)
+        await store.release("ended", 1)
+        assert [head.id for head in await store.lapsed(LEASE.until_ms, 9)] == ["mine"]

@@ -65,6 +65,7 @@ async def everything(store: Store) -> Mapping[str, Any]:
         "orders": await store.list(workflow="order"),
         "due": sorted(await store.due(LEASE.until_ms, 99)),
         "held": {head.id: head for head in await store.held_here(LEASE.holder.host)},
+        "lapsed": {head.id: head for head in await store.lapsed(LEASE.until_ms, 99)},
         "starts": [await store.find_key(key) for key in ("start", _KEY, "other")],
         "threads": {name: list(await store.messages(name)) for name in await store.threads()},
         "own": list(await store.messages(own_thread(ID))),

@@ -66,9 +66,6 @@ async def _finish(orders: Orders, store: Store, clock: SharedClock, journal: Jou
         await worker.run_once()
         if not [agent_id async for agent_id in _ids(store, Status.RUNNING)]:
             break
-    for agent_id in [each async for each in _ids(store)]:
-        if (await store.head(agent_id)).lease is not None:  # a sweep looks at nobody who has nothing to do
-            await runner.resume(agent_id)
 
 
 async def _ids(store: Store, status: Status | None = None) -> AsyncIterator[str]:

@@ -155,6 +155,9 @@ class FaultyStore(Store):
     async def held_here(self, host: str) -> Sequence[Head]:
         return await self._read(lambda: self.inner.held_here(host))
 
+    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
+        return await self._read(lambda: self.inner.lapsed(now_ms, limit))
+
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:

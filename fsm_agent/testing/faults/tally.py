@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -94,7 +95,7 @@ def _tally_calls(total: Counter[str], life: Life) -> None:
             case "claim":
                 total["handovers"] += entry.is_ok and entry.facts["held_by"] is not None
             case "forget":
-                total["users forgotten"] += entry.reply["erased"] > 0 if entry.is_ok else entry.is_unknown
+                total["users forgotten"] += _has_erased(life, entry)
             case "rewind" | "migrate" | "reseal" | "purge" if entry.is_ok:
                 _tally_upkeep(total, entry)
             case "end_effect":
@@ -111,6 +112,18 @@ def _tally_upkeep(total: Counter[str], entry: Entry) -> None:
             total["agents resealed"] += len(entry.reply["agents"])
         case _:
             total["agents purged"] += len(entry.reply["deleted"]) + len(entry.reply["shortened"])
+
+
+def _has_erased(life: Life, forgetting: Entry) -> bool:
+    """Whether it hit something, as far as is known. Of one that was cut off nobody learnt it; but an agent that was
+    written anew meanwhile was erased, since a writer has one operator, who does one thing at a time."""
+    if forgetting.is_ok:
+        return bool(forgetting.reply["erased"])
+    ended_ns = math.inf if forgetting.returned_ns is None else forgetting.returned_ns
+    return any(
+        each.verb == "adopt" and each.is_ok and forgetting.invoked_ns < each.invoked_ns < ended_ns
+        for each in life.entries
+    )
 
 
 def _is_asked_again(entry: Entry) -> bool:
