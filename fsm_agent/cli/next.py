@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import Agent, Status
@@ -96,7 +95,7 @@ def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[N
     """One command line for each answer that a question allows, by somebody who may give it."""
     if question.to and settings.by not in question.to:
         known = [name for name in question.to if name != ERASED]
-        settings = replace(settings, given_by=(known or question.to)[0])
+        settings = settings._replace(given_by=(known or question.to)[0])
     for event, schema in question.events.items():
         words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
         match schema["required"]:

@@ -1,20 +1,17 @@
 """What a project says of itself: ``[tool.fsm-agent]`` of the nearest pyproject.toml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
+from fsm_agent.cli.options import DEFAULT_STORE
 from fsm_agent.data_limit import DEFAULT_LIMIT
 from fsm_agent.state import LARGEST_SIZE, ByteSize
+from fsm_agent.step import NOTHING
 from fsm_agent.wording import did_you_mean, listed
-
-DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 
 #: the environment variable that has the keys of sealed agents; they stand nowhere else
 SEALING_KEYS: Final = "FSM_AGENT_KEYS"
@@ -26,8 +23,7 @@ KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "envir
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """The settings of a folder: its pyproject.toml, as far as it speaks to us."""
 
     folder: Path
@@ -36,11 +32,11 @@ class Project:
     store: str | None = None
     #: nothing is kept in clear
     sealed: bool = False
-    retention: Mapping[str, Any] = field(default_factory=dict)
+    retention: Mapping[str, Any] = NOTHING
     #: the model that is asked where nothing else says which
     model: str | None = None
     #: MCP servers by name
-    mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mcp: Mapping[str, Mapping[str, Any]] = NOTHING
     #: the environment variables that workflows may name under ``auth``
     environment: tuple[str, ...] = ()
     #: how much data may weigh where a workflow does not say

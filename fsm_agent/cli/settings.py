@@ -7,25 +7,21 @@ pyproject.toml upward from the working directory.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from fsm_agent.cli.project import DEFAULT_STORE, SEALING_KEYS, Project, find_project
+from fsm_agent.cli.options import DEFAULT_NAMESPACE, DEFAULT_STORE, Options
 
 if TYPE_CHECKING:
     from fsm_agent.actions.catalogue import Catalogue
     from fsm_agent.actions.registry import Actions
     from fsm_agent.actions.surroundings import Listener, Surroundings
+    from fsm_agent.cli.project import Project
     from fsm_agent.retention import Retention
     from fsm_agent.stores.base import Store
-
-DEFAULT_NAMESPACE: Final = "default"
 
 
 def text(said: str) -> str:
@@ -35,22 +31,15 @@ def text(said: str) -> str:
     return said
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     """The global options, and what stands behind those that were not given."""
-
-    given_store: str | None = None
-    namespace: str = DEFAULT_NAMESPACE
-    given_by: str | None = None
-    given_modules: tuple[str, ...] = ()
-    json: bool = False
-    given_model: str | None = None
-    #: whether tables show ids whole
-    wide: bool = False
-    debug: bool = False
 
     @cached_property
     def project(self) -> Project:
+        from pathlib import Path
+
+        from fsm_agent.cli.project import find_project
+
         return find_project(Path.cwd())
 
     @property
@@ -79,6 +68,8 @@ class Settings:
     @property
     def keys(self) -> dict[str, bytes]:
         """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
+        from fsm_agent.cli.project import SEALING_KEYS
+
         text = os.environ.get(SEALING_KEYS)
         if not text:
             return {}
@@ -94,6 +85,7 @@ class Settings:
         return Retention.read(self.project.retention)
 
     def open_store(self) -> Store:
+        from fsm_agent.cli.project import SEALING_KEYS
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys
@@ -137,6 +129,8 @@ class Settings:
 
     def command(self, *words: str) -> str:
         """The same command line for another command, to be typed; a store URL with a secret is left out."""
+        import shlex
+
         options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
         options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []
