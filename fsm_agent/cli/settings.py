@@ -36,11 +36,9 @@ class Settings(Options):
 
     @cached_property
     def project(self) -> Project:
-        from pathlib import Path
+        from fsm_agent.cli.project import project_here
 
-        from fsm_agent.cli.project import find_project
-
-        return find_project(Path.cwd())
+        return project_here()
 
     @property
     def store(self) -> str:
@@ -101,17 +99,19 @@ class Settings(Options):
         """The actions of the allowed modules, which may stand in the project's folder."""
         from fsm_agent.actions.registry import Actions
 
-        folder = str(self.project.folder)
+        folder = self.project.folder
         if self.modules and folder not in sys.path:
             sys.path.insert(0, folder)
         return Actions(modules=self.modules)
 
     def catalogue(self, *, imports: bool) -> Catalogue:
         """What may be known of actions: from the allowed modules themselves, which runs them, or from their text."""
+        from pathlib import Path
+
         from fsm_agent.actions.catalogue import Imported
         from fsm_agent.actions.sources import Sources
 
-        return Imported(self.actions) if imports else Sources(self.modules, folder=self.project.folder)
+        return Imported(self.actions) if imports else Sources(self.modules, folder=Path(self.project.folder))
 
     def surroundings(self, listen: Listener | None = None) -> Surroundings:
         """Which models and servers actions find, and who listens to them."""
