@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Collection, Coroutine, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
-from fsm_agent.actions.action import Action, Asking, Emission, Mode, Pause
+from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
 from fsm_agent.actions.outside import Outside
 from fsm_agent.actions.surroundings import Surroundings
@@ -40,17 +40,17 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
 
 def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
-    context = context_of(effect, action.mode, outside, surroundings)
+    mode, arguments = action.mode, effect.arguments
+    context = context_of(effect, mode, outside, surroundings)
     work: Coroutine[Any, Any, Any]
-    match action.mode:
-        case Mode.ASYNC:
-            work = action.function(context, **effect.arguments)
-            if type(work) is not CoroutineType:
-                work = awaited(work)
-        case Mode.INLINE:
-            work = _inline(action, context, effect.arguments)
-        case Mode.THREAD:  # cancelling lets it go on, and nobody will see its result
-            work = in_thread(lambda: action.function(context, **effect.arguments), f"action {action.name!r}")
+    if mode is ASYNC:
+        work = action.function(context, **arguments)
+        if type(work) is not CoroutineType:
+            work = awaited(work)
+    elif mode is THREAD:  # cancelling lets it go on, and nobody will see its result
+        work = in_thread(lambda: action.function(context, **arguments), f"action {action.name!r}")
+    else:
+        work = _inline(action, context, arguments)
     if effect.timeout_ms is None and effect.until_ms is None:
         return work
     return _in_time(work, _allowance(effect))

@@ -69,6 +69,8 @@ class Data:
         return value.plain() if hasattr(value, "plain") else value
 
 
+_CONTAINERS: Final = frozenset({dict, list})
+
 #: past ``__setattr__``, which is for fields
 _set_root: Final = Data.__dict__["_root"].__set__
 
@@ -84,7 +86,7 @@ def _field(name: str) -> property:
         root = data._root
         if not root._opened and not root._removed:  # nearly always, and then a plain value is found without a call
             value = root._changed[name] if name in root._changed else root._base[name]
-            if type(value) is not dict and type(value) is not list:
+            if type(value) not in _CONTAINERS:
                 return value
         return root[name]
 

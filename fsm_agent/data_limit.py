@@ -17,12 +17,11 @@ from fsm_agent.step import Delta
 
 #: of data that nobody has weighed yet
 UNWEIGHED: Final = sys.maxsize
-#: what a number, a truth value or null takes at most
-_LONGEST_SCALAR: Final = 26
 #: what a character takes at most, written as an escape
 _LONGEST_CHARACTER: Final = 6
-#: characters up to which a text is not looked at
-_SHORT: Final = 100
+#: Up to this ``step_weight`` the values that are set are not looked at: six times the weight is a bound. An integer
+#: counts for nothing there, and takes less than six times the eight that its place counts for.
+_LIGHT: Final = 200
 
 #: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan
 _chunks: Final = c_make_encoder(None, None, encode_basestring, None, ":", ",", False, False, True)  # noqa: FBT003
@@ -38,10 +37,14 @@ class DataLimit(NamedTuple):
     def of(cls, size: ByteSize) -> "DataLimit":
         return cls(size.text, size.bytes)
 
-    def admitted(self, known: int, delta: Delta, before: Mapping[str, Json], after: Mapping[str, Json]) -> int:
-        """What the data weigh at most after ``delta``, where ``known`` is that of ``before``. Raises ``DataTooLarge``
-        if they are too heavy and heavier than before; so agents that were too heavy already can go on."""
-        added = added_bytes(delta)
+    def admitted(
+        self, known: int, delta: Delta, weight: int, before: Mapping[str, Json], after: Mapping[str, Json]
+    ) -> int:
+        """What the data weigh at most after ``delta``, whose ``step_weight`` is ``weight``, where ``known`` is that of
+        ``before``. Raises ``DataTooLarge`` if they are too heavy and heavier than before; so agents that were too heavy
+        already can go on."""
+        is_light = weight < _LIGHT and not delta.append
+        added = _LONGEST_CHARACTER * weight if is_light else added_bytes(delta)
         if known + added > self.bytes:
             known = json_bytes(before)
             if known + added > self.bytes:
@@ -83,19 +86,5 @@ def json_bytes(value: Json) -> int:
 
 def added_bytes(delta: Delta) -> int:
     """What ``delta`` adds at most to the bytes of the data; what it takes away is not counted."""
-    added = 0
-    for pointer, value in delta.set.items():
-        kind = type(value)
-        if kind is str:
-            long = len(value) > _SHORT
-            added += json_bytes(value) if long else _LONGEST_CHARACTER * len(value) + 2
-        elif kind is dict or kind is list:
-            added += json_bytes(value)
-        else:
-            added += _LONGEST_SCALAR
-        # names of fields are ASCII; keys further inside may be anything
-        added += len(pointer) + 4 if "/" not in pointer else _LONGEST_CHARACTER * len(pointer)
-    if delta.append:
-        for items in delta.append.values():
-            added += json_bytes(items)
-    return added
+    places = sum(_LONGEST_CHARACTER * len(pointer) + 4 for pointer in delta.set)
+    return places + sum(map(json_bytes, delta.set.values())) + sum(map(json_bytes, delta.append.values()))

@@ -9,6 +9,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator
 from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 def is_running() -> bool:
@@ -18,6 +22,16 @@ def is_running() -> bool:
     import asyncio
 
     return asyncio._get_running_loop() is not None
+
+
+def current_task() -> asyncio.Task[Any] | None:
+    """The task that asks; ``None`` where no event loop runs in this thread."""
+    if "asyncio" not in sys.modules:
+        return None
+    import asyncio
+
+    loop = asyncio._get_running_loop()
+    return None if loop is None else asyncio.current_task(loop)
 
 
 @coroutine

@@ -151,15 +151,13 @@ class EffectLoop:
 
     def perform(self, effect: ask.Effect) -> Awaitable[Any]:
         """Do what an effect asks for; to be awaited for the reply."""
-        match effect:
-            case Commit():
-                return self._commit(effect)
-            case ask.Act():
-                if self._observe is not None:
-                    self._observe(effect.head)
-                return self._hands.act(effect)
-            case _:
-                return self._perform_other(effect)
+        if isinstance(effect, Commit):
+            return self._commit(effect)
+        if isinstance(effect, ask.Act):
+            if self._observe is not None:
+                self._observe(effect.head)
+            return self._hands.act(effect)
+        return self._perform_other(effect)
 
     async def _perform_other(self, effect: ask.OtherEffect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
         match effect:

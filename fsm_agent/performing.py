@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NoReturn
 
-from fsm_agent.actions.action import Action, Mode
+from fsm_agent.actions.action import THREAD, Action
 from fsm_agent.actions.outside import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
@@ -85,7 +85,7 @@ class Performing:
             action = self._actions.find(effect.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
-        wait = waiting_on(asyncio.get_running_loop()) if action.mode is Mode.THREAD else None
+        wait = waiting_on(asyncio.get_running_loop()) if action.mode is THREAD else None
         outside = Outside(self._ledger, effect.head, wait)
         began = perf_counter()
         try:
@@ -197,8 +197,9 @@ class Performing:
     def _end(self, shift: _Shift) -> None:
         if shift.is_interrupted:
             shift.task.uncancel()
-        if self._shifts.get(shift.head.id) is shift:
-            del self._shifts[shift.head.id]
+        agent_id = shift.head.id
+        if self._shifts.get(agent_id) is shift:
+            del self._shifts[agent_id]
         if shift.ended is not None:
             shift.ended.set()
 
@@ -209,14 +210,15 @@ class Performing:
 
     def _begun(self, head: Head) -> _Shift:
         """A new shift of the present task; raises ``Superseded`` if a later epoch is at work here already."""
-        known = self._shifts.get(head.id)
+        shifts, agent_id = self._shifts, head.id
+        known = shifts.get(agent_id)
         if known is not None and known.head.epoch > head.epoch:
             raise Superseded
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
         if self._beat is None:
             self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
-        shift = self._shifts[head.id] = _Shift(head, task, task.cancelling())
+        shift = shifts[agent_id] = _Shift(head, task, task.cancelling())
         return shift
 
     async def _give_up(self, head: Head) -> None:

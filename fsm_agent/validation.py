@@ -181,15 +181,20 @@ class DataRules:
             field = self._fields.get(pointer)
             if field is None or type(value) not in field.accepts:
                 problems += self._problems(pointer, value, view)
-        for pointer in delta.remove:
-            name = segments(pointer)[0]
-            problems += self._fields[name].problems(view[name], name)
-        for pointer, items in delta.append.items():
-            problems += self._problems_of_items(pointer, items, view)
+        if delta.remove or delta.append:
+            problems += self._problems_beside_set(delta, view)
         if problems:
             raise DataInvalid(problems if self._note is None else [*problems, self._note])
         if self._model is not None and delta:
             self._model(dict(view))
+
+    def _problems_beside_set(self, delta: Delta, view: Mapping[str, Json]) -> Iterator[str]:
+        """What is wrong after what ``delta`` removes and appends."""
+        for pointer in delta.remove:
+            name = segments(pointer)[0]
+            yield from self._fields[name].problems(view[name], name)
+        for pointer, items in delta.append.items():
+            yield from self._problems_of_items(pointer, items, view)
 
     def _problems(self, pointer: str, value: Json, view: Mapping[str, Json]) -> list[str]:
         if "/" not in pointer:

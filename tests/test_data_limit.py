@@ -13,8 +13,8 @@ from fsm_agent import Agent, Runner, Status, Surroundings, open_store
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.data import Data, View, changes
-from fsm_agent.data_limit import UNWEIGHED, DataLimit, added_bytes, json_bytes
-from fsm_agent.delta import apply, own
+from fsm_agent.data_limit import UNWEIGHED, DataLimit, json_bytes
+from fsm_agent.delta import apply, own, step_weight
 from fsm_agent.errors import DataInvalid, DataTooLarge, PayloadInvalid, Refused, WorkflowInvalid
 from fsm_agent.state import ByteSize
 from tests.running import flow, on_loop
@@ -295,6 +295,9 @@ _STEP = some.tuples(some.sampled_from(["set", "append", "inside", "drop", "item"
 
 @example(before={"a": None, "list": [], "map": {}}, steps=[("set", "", "\0" * 100)])
 @example(before={"a": None, "list": [], "map": {}}, steps=[("inside", "\0" * 100, 1)])
+@example(before={"a": None, "list": [0], "map": {}}, steps=[("set", "", -(2**63)), ("item", "", -(2**63))])
+@example(before={"a": None, "list": [], "map": {}}, steps=[("inside", "", -1.7976931348623157e308)])
+@example(before={"a": None, "list": [], "map": {}}, steps=[("inside", "\0", ["\0", {"\0": None}, True])])
 @given(before=some.fixed_dictionaries(_DATA), steps=some.lists(_STEP, max_size=5))
 def test_what_data_weigh_at_most_is_never_less_than_they_weigh(
     before: dict[str, Any], steps: list[tuple[str, str, Any]]
@@ -315,7 +318,7 @@ def test_what_data_weigh_at_most_is_never_less_than_they_weigh(
             case "item" if len(data.list):
                 data.list[0] = value
         delta = changes(data)
-        known = limit.admitted(known, delta, values, View(data))
+        known = limit.admitted(known, delta, step_weight(delta), values, View(data))
         apply(values, delta)
         assert len(json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()) == json_bytes(values)
         assert json_bytes(values) <= known
@@ -327,9 +330,10 @@ def test_a_step_does_not_weigh_the_whole() -> None:
     data.n = 2
     delta = changes(data)
     whole: Any = object()
-    assert DataLimit("1kB", 1_000).admitted(500, delta, whole, whole) == 500 + added_bytes(delta)
+    weight = step_weight(delta)
+    assert 500 + json_bytes({"n": 2}) < DataLimit("1kB", 1_000).admitted(500, delta, weight, whole, whole) < 1_000
     with pytest.raises(TypeError):
-        DataLimit("1kB", 1_000).admitted(UNWEIGHED, delta, whole, whole)
+        DataLimit("1kB", 1_000).admitted(UNWEIGHED, delta, weight, whole, whole)
 
 
 def test_the_error_is_one_of_wrong_data() -> None:

@@ -18,9 +18,9 @@ try:
     main()
 except SystemExit:
     pass
-loaded = {name.partition(".")[0] for name in sys.modules}
-print("\\n" + json.dumps(sorted(loaded)))
+print("\\n" + json.dumps(sorted(sys.modules)))
 """
+OURS = "fsm_agent."
 DRIVERS = {"redis", "psycopg", "starlette", "uvicorn"}
 #: what only those need whose agents ask models, call tools of servers, send requests or count exactly
 THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "bpe_openai", "litellm"}
@@ -31,6 +31,16 @@ SCREENS = {"rich", "questionary", "prompt_toolkit"}
 
 
 def imported(shop: Shop, *words: str) -> set[str]:
+    """Packages, and modules that stand alone."""
+    return {name.partition(".")[0] for name in all_imported(shop, *words)}
+
+
+def ours_imported(shop: Shop, *words: str) -> set[str]:
+    """Our own modules, by their names within the package."""
+    return {name.removeprefix(OURS) for name in all_imported(shop, *words) if name.startswith(OURS)}
+
+
+def all_imported(shop: Shop, *words: str) -> set[str]:
     probe = [sys.executable, "-c", PROBE, *words]
     done = subprocess.run(probe, cwd=shop.folder, capture_output=True, text=True, check=True, timeout=60)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -81,6 +91,18 @@ def test_running_an_agent_without_a_model_imports_nothing_that_thinks(shop: Shop
 
 def test_help_imports_no_event_loop_and_no_store(shop: Shop) -> None:
     assert imported(shop, "--help") & {"asyncio", "apsw"} == set()
+
+
+def test_help_imports_of_ours_only_what_names_commands_and_options(shop: Shop) -> None:
+    needed = {"cli", "cli.main", "cli.anywhere", "cli.options", "cli.settings", "wording"}
+    assert ours_imported(shop, "--help") == needed
+    assert imported(shop, "--help") & {"pathlib", "dataclasses", "shlex"} == set()
+
+
+def test_to_show_an_agent_imports_nothing_that_only_other_commands_need(shop: Shop) -> None:
+    shop.order()
+    assert ours_imported(shop, "show", "one") & {"retrospect", "erasing", "cli.reporting", "cli.problems"} == set()
+    assert imported(shop, "show", "one") & {"pathlib", "urllib"} == set()
 
 
 #: of the standard library, what only those need that wait for an action or a server

@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, TypeVar, Union, overload
+from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, overload
 
 from fsm_agent.jsontypes import Json
 from fsm_agent.signature import Signature
@@ -20,6 +20,11 @@ class Mode(StrEnum):
     ASYNC = "async"
     THREAD = "thread"
     INLINE = "inline"
+
+
+#: for what every step asks, as ``agent.RUNNING`` is
+ASYNC: Final = Mode.ASYNC
+THREAD: Final = Mode.THREAD
 
 
 class Emission(NamedTuple):

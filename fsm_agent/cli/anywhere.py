@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import replace
 from typing import Any, Final
 
 import click
 from click.core import ParameterSource
 
-from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings
+from fsm_agent.cli.options import DEFAULT_NAMESPACE
+from fsm_agent.cli.settings import Settings
 
 #: name of a parameter of the group -> field of ``Settings``
 _FIELDS: Final = {
@@ -57,7 +57,7 @@ def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     if isinstance(ctx.obj, Settings):
         before = getattr(ctx.obj, field)
         changed: dict[str, Any] = {field: (*before, *value) if isinstance(before, tuple) else value}
-        ctx.obj = replace(ctx.obj, **changed)
+        ctx.obj = ctx.obj._replace(**changed)
         if field == "debug":
             show_log(ctx)
     elif ctx.resilient_parsing:

@@ -68,7 +68,7 @@ def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 
 def _declared(settings: Settings) -> Iterator[str]:
-    for file in (settings.project.folder / "workflows").glob("*.y*ml"):
+    for file in Path(settings.project.folder, "workflows").glob("*.y*ml"):
         yield from _NAME.findall(file.read_text(encoding="utf-8", errors="replace"))
 
 

@@ -21,7 +21,6 @@ from fsm_agent.cli.store import look
 from fsm_agent.effect import EffectEntry
 from fsm_agent.reader import read_agent, read_workflow
 from fsm_agent.record import Damage
-from fsm_agent.retrospect import effect_json
 from fsm_agent.sealing import refuse_sealed
 from fsm_agent.step import Step
 from fsm_agent.stores.base import Store
@@ -106,6 +105,8 @@ async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
 def effects(settings: Settings, agent_id: str) -> None:
     """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
     head, entries = look(settings, lambda store: _with_effects(store, agent_id))
+    from fsm_agent.retrospect import effect_json
+
     document = {"id": head.id, "effects": [effect_json(entry) for entry in entries]}
     output.show(settings, document, lambda: effects_blocks(settings, head, entries))
 

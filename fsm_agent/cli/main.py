@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -15,17 +14,12 @@ import click
 
 from fsm_agent import __version__
 from fsm_agent.cli.anywhere import is_debugging, show_log, taking_globals
-from fsm_agent.cli.output import complain, counted, print_json, say
-from fsm_agent.cli.problems import error_document, is_json_wanted
-from fsm_agent.cli.project import DEFAULT_STORE
-from fsm_agent.cli.settings import DEFAULT_NAMESPACE, Settings, text
-from fsm_agent.errors import FsmAgentError, WorkflowInvalid
-from fsm_agent.wording import did_you_mean, shortened
+from fsm_agent.cli.options import DEFAULT_NAMESPACE, DEFAULT_STORE
+from fsm_agent.cli.settings import Settings, text
+from fsm_agent.wording import did_you_mean
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-
-INTERRUPTED: Final = 130
 
 
 class Entry(NamedTuple):
@@ -86,15 +80,10 @@ class CommandLine(click.Group):
         _never_fail_to_print()
         try:
             code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
-        except (click.Abort, KeyboardInterrupt) as error:
-            code, sentence = INTERRUPTED, "interrupted: nothing was changed"
-            say(sentence)
-            _tell_programs(error, sentence, args, extra)
-        except Exception as error:
-            code, sentence = exit_code_of(error), sentence_of(error)
-            tell = say if code == INTERRUPTED else complain
-            tell(sentence)
-            _tell_programs(error, sentence, args, extra)
+        except (Exception, KeyboardInterrupt) as error:
+            from fsm_agent.cli.reporting import report
+
+            code = report(error, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -140,57 +129,11 @@ class CommandLine(click.Group):
                 formatter.write_dl([(name.ljust(12), entry.sentence) for name, entry in entries.items()])
 
 
-def _tell_programs(error: BaseException, sentence: str, args: tuple[Any, ...], extra: Mapping[str, Any]) -> None:
-    """With ``--json`` stdout has a document in any case."""
-    words = extra.get("args", args[0] if args else None)
-    if is_json_wanted(sys.argv[1:] if words is None else words):
-        print_json(error_document(error, sentence))
-
-
 def _never_fail_to_print() -> None:
     """A terminal that lacks a character shows its code instead of a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def sentence_of(error: Exception) -> str:
-    """What happened, where, and what is allowed."""
-    match error:
-        case click.ClickException():
-            return _usage_sentence(error)
-        case WorkflowInvalid(findings=findings):
-            return f"nothing was done, since the workflow has {counted(len(findings), 'mistake')}:\n{error}"
-        case FsmAgentError():
-            return str(error)
-        case OSError(filename=file, strerror=str(why)):
-            return f"{file or 'the output'}: {why}"
-        case UnicodeEncodeError(object=text):
-            return f"{shortened(text)} is no Unicode text, and only that can be kept; nothing was changed"
-        case _:
-            return f"unexpected {type(error).__name__}: {error}; `fsm-agent --debug ...` shows where"
-
-
-def _usage_sentence(error: click.ClickException) -> str:
-    said = error.format_message().rstrip(".")
-    match error:
-        case click.UsageError(ctx=click.Context(command_path=path)) if exit_code_of(error) == 2:
-            return f"{said}{' ' if said.endswith('?') else '; '}`{path} --help` shows what there is"
-        case _:
-            return said
-
-
-def exit_code_of(error: Exception) -> int:
-    """2 for a command line that cannot be understood, else 1 or what the error says itself."""
-    match error:
-        case click.MissingParameter():
-            return 2
-        case click.BadParameter():
-            return 1
-        case click.ClickException():
-            return error.exit_code
-        case _:
-            return 1
 
 
 @click.group(cls=CommandLine, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from fsm_agent.agent import Agent, Status
 from fsm_agent.cli.settings import Settings
 from fsm_agent.cli.values import kind_of, meaning
-from fsm_agent.erasing import ERASED
 from fsm_agent.errors import ActionError, ActionMissing, EffectInDoubt, EffectMismatch, ExpressionFailed
 from fsm_agent.jsontypes import Json, Schema, object_schema
 from fsm_agent.question import Question
@@ -95,8 +93,10 @@ def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> N
 def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
     """One command line for each answer that a question allows, by somebody who may give it."""
     if question.to and settings.by not in question.to:
+        from fsm_agent.erasing import ERASED
+
         known = [name for name in question.to if name != ERASED]
-        settings = replace(settings, given_by=(known or question.to)[0])
+        settings = settings._replace(given_by=(known or question.to)[0])
     for event, schema in question.events.items():
         words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
         match schema["required"]:

@@ -1,20 +1,17 @@
 """What a project says of itself: ``[tool.fsm-agent]`` of the nearest pyproject.toml."""
 
-from __future__ import annotations
-
+import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
+from fsm_agent.cli.options import DEFAULT_STORE
 from fsm_agent.data_limit import DEFAULT_LIMIT
 from fsm_agent.state import LARGEST_SIZE, ByteSize
+from fsm_agent.step import NOTHING
 from fsm_agent.wording import did_you_mean, listed
-
-DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 
 #: the environment variable that has the keys of sealed agents; they stand nowhere else
 SEALING_KEYS: Final = "FSM_AGENT_KEYS"
@@ -22,44 +19,53 @@ SEALING_KEYS: Final = "FSM_AGENT_KEYS"
 #: of ``[tool.fsm-agent]``
 KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")
 
+_SETTINGS: Final = "pyproject.toml"
+
 #: A file in a URL, which may hold two.
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """The settings of a folder: its pyproject.toml, as far as it speaks to us."""
 
-    folder: Path
+    folder: str
     modules: tuple[str, ...] = ()
     #: a relative SQLite file is meant from the folder, wherever the command runs
     store: str | None = None
     #: nothing is kept in clear
     sealed: bool = False
-    retention: Mapping[str, Any] = field(default_factory=dict)
+    retention: Mapping[str, Any] = NOTHING
     #: the model that is asked where nothing else says which
     model: str | None = None
     #: MCP servers by name
-    mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mcp: Mapping[str, Mapping[str, Any]] = NOTHING
     #: the environment variables that workflows may name under ``auth``
     environment: tuple[str, ...] = ()
     #: how much data may weigh where a workflow does not say
     data_limit: str = DEFAULT_LIMIT.text
 
 
-def find_project(start: Path) -> Project:
+def project_here() -> Project:
+    """The project around the working directory."""
+    return find_project(os.getcwd())
+
+
+def find_project(start: str) -> Project:
     """The project around a folder; without any pyproject.toml it is the folder itself."""
-    for folder in (start, *start.parents):
-        file = folder / "pyproject.toml"
-        if file.is_file():
-            return _read_project(file)
-    return Project(start)
+    folder = start
+    while not os.path.isfile(os.path.join(folder, _SETTINGS)):
+        if os.path.dirname(folder) == folder:
+            return Project(start)
+        folder = os.path.dirname(folder)
+    return _read_project(folder)
 
 
-def _read_project(file: Path) -> Project:
-    text = file.read_text(encoding="utf-8", errors="replace")
+def _read_project(folder: str) -> Project:
+    file = os.path.join(folder, _SETTINGS)
+    with open(file, encoding="utf-8", errors="replace") as opened:
+        text = opened.read()
     if "fsm-agent" not in text:
-        return Project(file.parent)
+        return Project(folder)
     import tomllib
 
     try:
@@ -69,9 +75,9 @@ def _read_project(file: Path) -> Project:
     if problem := _problem(section):
         raise click.ClickException(f"[tool.fsm-agent] in {file}: {problem}")
     return Project(
-        file.parent,
+        folder,
         tuple(section.get("modules", ())),
-        _anchored(section.get("store"), file.parent),
+        _anchored(section.get("store"), folder),
         sealed=section.get("sealed", False),
         retention=section.get("retention", {}),
         model=section.get("model"),
@@ -160,6 +166,6 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
 }
 
 
-def _anchored(store: str | None, folder: Path) -> str | None:
+def _anchored(store: str | None, folder: str) -> str | None:
     """The URL with its relative files, of which a tiered store may have two, in ``folder``."""
-    return store and _FILE.sub(lambda file: f"{file[1]}{folder / file[2]}", store)
+    return store and _FILE.sub(lambda file: f"{file[1]}{os.path.join(folder, file[2])}", store)

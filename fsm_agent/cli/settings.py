@@ -7,25 +7,21 @@ pyproject.toml upward from the working directory.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from fsm_agent.cli.project import DEFAULT_STORE, SEALING_KEYS, Project, find_project
+from fsm_agent.cli.options import DEFAULT_NAMESPACE, DEFAULT_STORE, Options
 
 if TYPE_CHECKING:
     from fsm_agent.actions.catalogue import Catalogue
     from fsm_agent.actions.registry import Actions
     from fsm_agent.actions.surroundings import Listener, Surroundings
+    from fsm_agent.cli.project import Project
     from fsm_agent.retention import Retention
     from fsm_agent.stores.base import Store
-
-DEFAULT_NAMESPACE: Final = "default"
 
 
 def text(said: str) -> str:
@@ -35,23 +31,14 @@ def text(said: str) -> str:
     return said
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     """The global options, and what stands behind those that were not given."""
-
-    given_store: str | None = None
-    namespace: str = DEFAULT_NAMESPACE
-    given_by: str | None = None
-    given_modules: tuple[str, ...] = ()
-    json: bool = False
-    given_model: str | None = None
-    #: whether tables show ids whole
-    wide: bool = False
-    debug: bool = False
 
     @cached_property
     def project(self) -> Project:
-        return find_project(Path.cwd())
+        from fsm_agent.cli.project import project_here
+
+        return project_here()
 
     @property
     def store(self) -> str:
@@ -79,6 +66,8 @@ class Settings:
     @property
     def keys(self) -> dict[str, bytes]:
         """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
+        from fsm_agent.cli.project import SEALING_KEYS
+
         text = os.environ.get(SEALING_KEYS)
         if not text:
             return {}
@@ -94,6 +83,7 @@ class Settings:
         return Retention.read(self.project.retention)
 
     def open_store(self) -> Store:
+        from fsm_agent.cli.project import SEALING_KEYS
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys
@@ -109,17 +99,19 @@ class Settings:
         """The actions of the allowed modules, which may stand in the project's folder."""
         from fsm_agent.actions.registry import Actions
 
-        folder = str(self.project.folder)
+        folder = self.project.folder
         if self.modules and folder not in sys.path:
             sys.path.insert(0, folder)
         return Actions(modules=self.modules)
 
     def catalogue(self, *, imports: bool) -> Catalogue:
         """What may be known of actions: from the allowed modules themselves, which runs them, or from their text."""
+        from pathlib import Path
+
         from fsm_agent.actions.catalogue import Imported
         from fsm_agent.actions.sources import Sources
 
-        return Imported(self.actions) if imports else Sources(self.modules, folder=self.project.folder)
+        return Imported(self.actions) if imports else Sources(self.modules, folder=Path(self.project.folder))
 
     def surroundings(self, listen: Listener | None = None) -> Surroundings:
         """Which models and servers actions find, and who listens to them."""
@@ -137,6 +129,8 @@ class Settings:
 
     def command(self, *words: str) -> str:
         """The same command line for another command, to be typed; a store URL with a secret is left out."""
+        import shlex
+
         options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
         options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []

@@ -62,4 +62,4 @@ def _done(written: list[str], kept: list[str]) -> Facts:
 
 def _allows_greetings(folder: Path) -> bool:
     """Whether the settings of the project, which may have been there before, list the module of the action."""
-    return _MODULE in find_project(folder).modules
+    return _MODULE in find_project(str(folder)).modules

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date, datetime
-from pathlib import Path
 from typing import Final, TypeVar
 
 import click
@@ -33,9 +32,15 @@ def any_json(text: str) -> tuple[Json]:
     return (_read(text, _value),)
 
 
+def _file_text(file: str) -> str:
+    from pathlib import Path
+
+    return Path(file).read_text(encoding="utf-8")
+
+
 def _read(text: str, read: Callable[[str], Result]) -> Result:
     try:
-        return read(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+        return read(_file_text(text[1:]) if text.startswith("@") else text)
     except OSError as error:
         raise click.BadParameter(f"{text[1:]!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -24,7 +24,8 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
         if event not in program.workflow.events or event not in sendable:
             raise IllegalEvent(event, head.state, sendable, why=" as an answer to what its action asks")
     delta, view = changes(data), View(data)
-    admit(live, delta, view)
+    weight = step_weight(delta)
+    admit(live, delta, weight, view)
     step = Step(
         version=head.version + 1,
         kind=StepKind.ASKED,
@@ -36,7 +37,7 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
         delta=delta,
         duration_ms=reply.duration_ms,
     )
-    moved = waits(head, step)._replace(unfolded=head.unfolded + step_weight(delta))
+    moved = waits(head, step)._replace(unfolded=head.unfolded + weight)
     require_room(program, moved)
     check_limits(live, moved)
     return Proposal(told(program, moved, view), step)

@@ -86,16 +86,18 @@ def take(
     program, head = live.program, live.head
     data = live.draft() if data is None else data
     view = View(data) if view is None else view
-    if written is None and (move.transition.assign or move.transition.append):
+    transition, _, _, entered = move
+    if written is None and (transition.assign or transition.append):
         written = program.changes(move, event, view, head.visits)
     if written is not None:
         _write(data, written)
     delta = changes(data)
+    weight = step_weight(delta)
     if delta is not EMPTY_DELTA:
-        admit(live, delta, view)
-    unfolded = head.unfolded + step_weight(delta)
+        admit(live, delta, weight, view)
+    unfolded = head.unfolded + weight
     asks_anew = False
-    if not move.entered:
+    if not entered:
         moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
         if moved.asked is not None and delta is not EMPTY_DELTA:
             moved = kept_or_renewed(program, moved, view)
@@ -110,17 +112,18 @@ def take(
         moved = told(program, moved, view)
     name, payload, by, _ = event
     place = (moved.version, kind, name, payload, head.state, moved.state, live.now_ms)
-    step = from_fields(Step, (*place, delta, by, duration_ms, None, len(move.entered), 0, NO_USAGE, asks_anew))
+    step = from_fields(Step, (*place, delta, by, duration_ms, None, len(entered), 0, NO_USAGE, asks_anew))
     return from_fields(Proposal, (moved, step, (), None))
 
 
-def admit(live: Live, delta: Delta, view: Mapping[str, Json]) -> None:
-    """Judge what a step changes in the data; ``view`` is the data with it. Raises ``DataInvalid``.
+def admit(live: Live, delta: Delta, weight: int, view: Mapping[str, Json]) -> None:
+    """Judge what a step changes in the data; ``weight`` is its ``step_weight``, and ``view`` the data with it. Raises
+    ``DataInvalid``.
 
     That ``live`` knows its weight with the change is right also if the step comes to nothing: it is what it weighs at
     most."""
     program = live.program
-    live.data_bytes = program.data_limit.admitted(live.data_bytes, delta, live.folded.values, view)
+    live.data_bytes = program.data_limit.admitted(live.data_bytes, delta, weight, live.folded.values, view)
     program.data_rules.check(delta, view)
 
 
@@ -175,20 +178,28 @@ def enter(
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome. ``view`` is the
     data as the step leaves it."""
     program, head = live.program, live.head
-    leaf = program.states[move.target]
-    visits = dict(head.visits)
-    for path in move.entered:
+    _, target, _, entered = move
+    leaf, visits = program.states[target], dict(head.visits)
+    for path in entered:
         visits[path] = visits.get(path, 0) + 1
-    scene = Scene(view, None, visits) if leaf.ask or leaf.output else None
+    asked = output = problem = None
+    if leaf.ask or leaf.output:
+        scene = Scene(view, None, visits)
+        asked = program.asked(leaf, scene, head.version + 1)
+        output = program.entry_values(leaf.output, scene) if leaf.output else None
+    status = RUNNING if leaf.do else WAITING
+    if leaf.final:
+        status = Status(leaf.outcome)
+        problem = _why_failed(event) if status is Status.FAILED else None
     return head.entered(
-        leaf.path,
-        Status(leaf.outcome) if leaf.final else RUNNING if leaf.do else WAITING,
+        target,
+        status,
         at_ms=live.now_ms,
         visits=visits,
-        timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(move.entered) else (),
-        asked=program.asked(leaf, scene, head.version + 1) if scene and leaf.ask else None,
-        output=program.entry_values(leaf.output, scene) if scene and leaf.output else None,
-        problem=_why_failed(event) if leaf.final and leaf.outcome == "failed" else None,
+        timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(entered) else (),
+        asked=asked,
+        output=output,
+        problem=problem,
         unfolded=unfolded,
     )
 

@@ -60,6 +60,8 @@ class Program:
         self.data_rules = DataRules(workflow.data, model=model, note=model_note, limit=self.data_limit)
         self.user_rules = DataRules(workflow.user)
         self.payload_rules = PayloadRules(workflow, self.data_limit)
+        #: what an action names most often: events that have no payload
+        self.bare_events = {name: Event(name) for name, fields in workflow.events.items() if not fields}
         self.has_progress = workflow.progress != NO_PROGRESS
         self.is_limited = limits.steps is not None or limits.wall_time is not None or bool(limits.visits)
         #: whether agents of it may start others as part of their work

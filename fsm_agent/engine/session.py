@@ -99,12 +99,13 @@ def write(
     )
     if step.delta is not EMPTY_DELTA:
         live.folded.take(step.version, step.delta)
-    if committed.epoch != head.epoch or committed.queued != head.queued:
-        head = head._replace(epoch=committed.epoch, queued=committed.queued)
+    holding_epoch, queued = committed
+    if holding_epoch != head.epoch or queued != head.queued:
+        head = head._replace(epoch=holding_epoch, queued=queued)
     live.head, live.lease, live.is_idle = head, lease, False
     if dequeue is not None:
         live.queue.popleft()
-    if committed.queued > len(live.queue):
+    if queued > len(live.queue):
         record: Record = yield Load(head.id)
         live.queue = deque(record.queue)
 

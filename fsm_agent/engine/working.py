@@ -217,13 +217,15 @@ def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pro
 
 def _named_event(live: Live, reply: Emitted) -> Event:
     """What the action says has happened; raises ``IllegalEvent`` and ``PayloadInvalid``."""
-    program, name = live.program, reply.event
-    if not program.knows(name) or (reply.emits is not None and name not in reply.emits):
-        emits, state = _emittable(live) if reply.emits is None else sorted(reply.emits), live.head.state
-        raise IllegalEvent(name, state, emits, why=f" as what action {program.state(state).do!r} returns")
-    if not isinstance(reply.payload, dict):
-        raise PayloadInvalid(name, [f"it is {type(reply.payload).__name__}, and must be a dict"])
-    return from_fields(Event, (name, program.payload_rules.complete(name, reply.payload), None, None))
+    program, (name, payload, _, _, emits) = live.program, reply
+    if not program.knows(name) or (emits is not None and name not in emits):
+        expected, state = _emittable(live) if emits is None else sorted(emits), live.head.state
+        raise IllegalEvent(name, state, expected, why=f" as what action {program.state(state).do!r} returns")
+    if not isinstance(payload, dict):
+        raise PayloadInvalid(name, [f"it is {type(payload).__name__}, and must be a dict"])
+    if not payload and name in program.bare_events:
+        return program.bare_events[name]
+    return from_fields(Event, (name, program.payload_rules.complete(name, payload), None, None))
 
 
 def _emittable(live: Live) -> list[str]:

@@ -51,16 +51,17 @@ class Comparison(NamedTuple):
 
     def outcome(self, data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> bool | None:
         """``None`` if CEL has to be asked."""
+        read_left, read_right, compare, _ = self
         try:
-            left = self.left(data, event, visits, recalled)
-            right = self.right(data, event, visits, recalled)
+            left = read_left(data, event, visits, recalled)
+            right = read_right(data, event, visits, recalled)
         except (LookupError, TypeError, AttributeError):
             return None
         if type(left) is not int or not INT64_MIN <= left <= INT64_MAX:
             return None
         if type(right) is not int or not INT64_MIN <= right <= INT64_MAX:
             return None
-        return self.compare(left, right)
+        return compare(left, right)
 
 
 def _reader(operand: str, scope: Scope) -> Read | None:

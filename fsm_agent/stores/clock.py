@@ -15,10 +15,11 @@ class SteadyClock:
 
     def now(self) -> int:
         now_ms = time.time_ns() // 1_000_000 if self._read is None else self._read()
-        self._newest_ms = max(self._newest_ms, now_ms)
-        return self._newest_ms
+        return self.seen(now_ms)
 
     def seen(self, stored_ms: int) -> int:
         """Note a time that another process may have written; returns the newest that is known."""
-        self._newest_ms = max(self._newest_ms, stored_ms)
-        return self._newest_ms
+        if stored_ms <= self._newest_ms:
+            return self._newest_ms
+        self._newest_ms = stored_ms
+        return stored_ms

@@ -151,9 +151,10 @@ _COLD_TYPES: Final[Mapping[str, type]] = {
 
 def _cold(head: Head) -> str:
     """A list by ``_COLD``, ``null`` for what has its default, as far as anything says something."""
-    timers = [(timer.state, timer.label, timer.due_ms) for timer in head.timers] if head.timers else None
-    parts: list[Json] = [dict(head.visits) or None, timers]
-    parts += [head.unfolded or None, head.activation or None, head.fold_at or None]
+    fields: tuple[Any, ...] = head
+    visits, armed, unfolded, activation, fold_at = fields[_COMMON]
+    timers = [(timer.state, timer.label, timer.due_ms) for timer in armed] if armed else None
+    parts: list[Json] = [dict(visits) or None, timers, unfolded or None, activation or None, fold_at or None]
     if head[_RARE] != _NOTHING_RARE:
         parts += _rare_parts(head)
     while parts and parts[-1] is None:
@@ -161,6 +162,8 @@ def _cold(head: Head) -> str:
     return encode(parts)
 
 
+#: what most heads say something of: it stands together in a head, as it does in ``_COLD``
+_COMMON: Final = slice(Head._fields.index("visits"), Head._fields.index("fold_at") + 1)
 #: what most heads say nothing of: it stands together in a head, as it does in ``_COLD``
 _RARE: Final = slice(Head._fields.index("asked"), Head._fields.index("progress") + 1)
 _NOTHING_RARE: Final = tuple(Head._field_defaults[name] for name in Head._fields[_RARE])

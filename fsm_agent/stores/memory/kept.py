@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final
 
 from fsm_agent.agent import Head
@@ -14,7 +13,8 @@ from fsm_agent.record import Commit, Creation, Dossier, Origin, Size
 from fsm_agent.step import KeyOutcome
 from fsm_agent.stores import codec
 
-_PIN: Final = attrgetter("workflow", "workflow_version", "definition")
+#: what pins an agent to a definition
+_PIN: Final = slice(Head._fields.index("workflow"), Head._fields.index("definition") + 1)
 
 
 @dataclass(slots=True)
@@ -150,7 +150,7 @@ class Kept:
 def pinned_as(was: Head, commit: Commit) -> Head:
     """The head that a commit writes; what pins the agent is not a commit's to change, unless it ``repins``."""
     head = detached(commit.head)
-    if not commit.repins and _PIN(head) != _PIN(was):
+    if not commit.repins and head[_PIN] != was[_PIN]:
         head = head._replace(workflow=was.workflow, workflow_version=was.workflow_version, definition=was.definition)
     return head if head.created_ms == was.created_ms else head._replace(created_ms=was.created_ms)
 

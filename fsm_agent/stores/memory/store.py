@@ -96,9 +96,10 @@ class MemoryStore(MemoryTalk):
         return self._readable(agent_id)
 
     async def commit(self, commit: Commit) -> Committed:
-        head, kept = commit.head, self._kept(commit.head.id)
-        if kept.written.version != head.version - 1 or (commit.epoch is not None and commit.epoch != kept.epoch):
-            raise moved_on(head.id, head.version - 1, kept.written.version)
+        head, epoch = commit.head, commit.epoch
+        kept, stands_on = self._kept(head.id), head.version - 1
+        if kept.written.version != stands_on or (epoch is not None and epoch != kept.epoch):
+            raise moved_on(head.id, stands_on, kept.written.version)
         if commit.is_plain:
             kept.take(commit, brings_more=False)
         else:

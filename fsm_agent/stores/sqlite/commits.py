@@ -20,6 +20,7 @@ from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.units import SNAPSHOT, Standing, is_used, pinned, standing, use_key
+from fsm_agent.tuples import from_fields
 
 #: The last step is the one that was just written.
 _MOVE: Final = """
@@ -84,13 +85,10 @@ def committing_whole(namespace: str, commit: Commit, url: str) -> Unit[Committed
 
 
 def _encoded(commit: Commit) -> _Encoded:
-    return _Encoded(
-        codec.moving_row(commit.head),
-        commit.head.own_wake_ms,
-        codec.lease_row(commit.lease),
-        codec.step_row(commit.step),
-        codec.snapshot_row(commit.snapshot) if commit.snapshot else None,
-    )
+    head, step, _, lease, snapshot = commit[:5]
+    moving, held = codec.moving_row(head), codec.lease_row(lease)
+    snapshot_row = codec.snapshot_row(snapshot) if snapshot else None
+    return from_fields(_Encoded, (moving, head.own_wake_ms, held, codec.step_row(step), snapshot_row))
 
 
 def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
@@ -98,15 +96,18 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
-    head, agent = commit.head, (namespace, commit.head.id)
-    seen_epoch = head.epoch if commit.epoch is None else commit.epoch
-    epoch = seen_epoch + (commit.epoch is None)
-    insert, step = _STEP_IF_SEEN, (*encoded.step, *agent, head.version - 1, seen_epoch)
-    update, moved = _MOVE_AND_HOLD, (*encoded.moving, epoch, encoded.wake_ms, *encoded.lease, *agent)
-    if commit.epoch is not None and commit.lease is not None:  # goes on holding it, most likely as before
-        insert, step = _STEP_IF_HELD, (*step, encoded.wake_ms, *encoded.lease)
-        update, moved = _MOVE, (*encoded.moving, epoch, *agent)
-    snapshot = encoded.snapshot and (*encoded.snapshot, *agent)
+    head, _, driver_epoch, held = commit[:4]
+    moving, wake_ms, lease, row, snapshot_row = encoded
+    agent = (namespace, head.id)
+    seen_epoch = head.epoch if driver_epoch is None else driver_epoch
+    epoch = seen_epoch + (driver_epoch is None)
+    step = (*row, *agent, head.version - 1, seen_epoch)
+    if driver_epoch is not None and held is not None:  # goes on holding it, most likely as before
+        insert, step = _STEP_IF_HELD, (*step, wake_ms, *lease)
+        update, moved = _MOVE, (*moving, epoch, *agent)
+    else:
+        insert, update, moved = _STEP_IF_SEEN, _MOVE_AND_HOLD, (*moving, epoch, wake_ms, *lease, *agent)
+    snapshot = snapshot_row and (*snapshot_row, *agent)
 
     def take_plain_step(db: Connection) -> Committed | None:
         execute = db.at_hand.execute
@@ -116,7 +117,7 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
         execute(update, moved)
         if snapshot is not None:
             execute(_SNAPSHOT, snapshot)
-        return Committed(epoch, 0)
+        return from_fields(Committed, (epoch, 0))
 
     return take_plain_step
 

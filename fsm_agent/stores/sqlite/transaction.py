@@ -10,6 +10,7 @@ import apsw
 
 from fsm_agent.errors import Refused
 from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.tuples import from_fields
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ def commit_together(db: Connection, units: Sequence[Unit[Any]], clock: Clock = p
         outcomes = [_outcome(unit, db) for unit in units]
         began = clock()
         execute("COMMIT")
-        return Settled(outcomes, clock() - began)
+        return from_fields(Settled, (outcomes, clock() - began))
     finally:
         if db.in_transaction:  # it is not after SQLITE_FULL, for one
             execute("ROLLBACK")

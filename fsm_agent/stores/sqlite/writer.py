@@ -71,16 +71,17 @@ class GroupCommit:
         """
         if self._is_closed:
             raise apsw.ConnectionClosedError
-        if not eventloop.is_running():  # so nobody else writes here now
+        writer = eventloop.current_task()
+        if writer is None:  # no loop runs, so nobody else writes here now
             if settled := self._commit_here([unit]):
-                return cast("T", _result(settled.outcomes[0]))
+                return cast("T", _result(settled))
             await eventloop.reach()
-        import asyncio
-
-        writer = asyncio.current_task()
+            writer = eventloop.current_task()
         is_alone, self._last_writer = writer is self._last_writer and not self._queue, writer
         if is_alone and (settled := self._commit_here([unit])):
-            return cast("T", _result(settled.outcomes[0]))
+            return cast("T", _result(settled))
+        import asyncio
+
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
         if not self._queue:
@@ -114,7 +115,8 @@ class GroupCommit:
 
     def _commit_here(self, units: Sequence[Unit[Any]]) -> Settled | None:
         """Commit on the loop's own connection; ``None`` if it would not be cheap, or failed and left nothing."""
-        if self._handed_over or not self._pace_of(units).is_cheap:
+        pace = self._pace_of(units)
+        if self._handed_over or not pace.is_cheap:
             return None
         self._db.set_busy_timeout(0)
         try:
@@ -123,15 +125,12 @@ class GroupCommit:
             return None
         finally:
             self._db.set_busy_timeout(LOOP_BUSY_MS)
-        self._note(units, settled)
+        if settled.commit_s is not None:
+            pace.note(settled.commit_s)
         return settled
 
     def _pace_of(self, units: Sequence[Unit[Any]]) -> Pace:
         return self._alone if len(units) == 1 else self._together
-
-    def _note(self, units: Sequence[Unit[Any]], settled: Settled) -> None:
-        if settled.commit_s is not None:
-            self._pace_of(units).note(settled.commit_s)
 
     def _hand_over(self, batch: Sequence[Waiting]) -> None:
         import asyncio
@@ -152,7 +151,8 @@ class GroupCommit:
         self._handed_over = None
         error = handed_over.exception()
         settled = Settled([error] * len(batch), None) if error else handed_over.result()
-        self._note(units, settled)
+        if settled.commit_s is not None:
+            self._pace_of(units).note(settled.commit_s)
         self._deliver(batch, settled)
         self._flush()
 
@@ -166,7 +166,9 @@ class GroupCommit:
                 outcome.set_result(result)
 
 
-def _result(outcome: Any) -> Any:
+def _result(settled: Settled) -> Any:
+    """What became of the only unit."""
+    (outcome,) = settled.outcomes
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
