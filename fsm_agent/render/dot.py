@@ -90,8 +90,12 @@ class _Page:
         tone = toned(palette.paint_of(cluster), _role(mark))
         look = _attributes(
             **{"id": cluster.id, "class": _class("state compound", _role(mark)), "style": "rounded,filled"},
-            color=tone.line, fillcolor=tone.fill, penwidth=f"{tone.width}",
-            labeljust="l", margin="14", tooltip=_tip(cluster.path),
+            color=tone.line,
+            fillcolor=tone.fill,
+            penwidth=f"{tone.width}",
+            labeljust="l",
+            margin="14",
+            tooltip=_tip(cluster.path),
         )
         yield _statement("graph", look, _label(cluster_label(cluster, tone, mark)))
         yield from self._items(cluster.items)
