@@ -21,9 +21,9 @@ from benchmarks.sizes import Sizes
 from benchmarks.steps import drive_many
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
-from fsm_agent.decision import Scene
-from fsm_agent.machine import Machine
-from fsm_agent.step import Event
+from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.step import Event
+from fsm_agent.engine.machine import Machine
 
 _NOTHING: Final = "nothing"
 _ANYBODY: Final = "any number of processes and hosts"

@@ -17,10 +17,10 @@ from benchmarks import bars
 from benchmarks.measure import Row, at_most, timed
 from benchmarks.sizes import Sizes
 from fsm_agent.check import behaviour_findings
-from fsm_agent.check.examine import examine
-from fsm_agent.check.sites import sites
-from fsm_agent.jsontypes import Json
-from fsm_agent.loader import dump, inspect_text
+from fsm_agent.check.document import examine
+from fsm_agent.check.transition_sites import sites
+from fsm_agent.domain.json import Json
+from fsm_agent.loading.yaml_file import dump, inspect_text
 from fsm_agent.render.formats import draw
 
 #: Leaves in each compound state.

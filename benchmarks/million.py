@@ -19,9 +19,9 @@ from benchmarks.places import Places
 from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, Store, open_store
-from fsm_agent.agent import Head
-from fsm_agent.identity import new_id
-from fsm_agent.record import Creation, Dossier
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.record import Creation, Dossier
+from fsm_agent.runtime.ids import new_id
 
 _AT_ONCE: Final = 1_000
 _LOOKS: Final = 15

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from fsm_agent.actions.action import Action, Emission, action
     from fsm_agent.actions.context import BlockingContext, Context
     from fsm_agent.actions.surroundings import Surroundings
-    from fsm_agent.agent import Agent, Status
-    from fsm_agent.declaration import Migration, State, Transition, Workflow
-    from fsm_agent.effect import NOT_DONE, EffectEntry
+    from fsm_agent.domain.agent import Agent, Status
+    from fsm_agent.domain.effect import NOT_DONE, EffectEntry
+    from fsm_agent.domain.finding import Finding
+    from fsm_agent.domain.message import Chunk
+    from fsm_agent.domain.replay import Replayed, Rewound
+    from fsm_agent.domain.retention import Retention
+    from fsm_agent.domain.step import Step
     from fsm_agent.errors import (
         ActionError,
         Conflict,
@@ -27,52 +31,48 @@ if TYPE_CHECKING:
         ToolError,
         WorkflowInvalid,
     )
-    from fsm_agent.finding import Finding
-    from fsm_agent.message import Chunk
-    from fsm_agent.retention import Retention
-    from fsm_agent.retrospect import Replayed, Rewound
-    from fsm_agent.runner import Runner
-    from fsm_agent.step import Step
+    from fsm_agent.loading.python import Migration, State, Transition, Workflow
+    from fsm_agent.memory.threads import Thread
+    from fsm_agent.runtime.runner import Runner
+    from fsm_agent.runtime.worker import Worker
     from fsm_agent.stores.base import Store
     from fsm_agent.stores.sealed.keys import read_keys
     from fsm_agent.stores.urls import open_store
-    from fsm_agent.threads import Thread
-    from fsm_agent.worker import Worker
 
 _HOMES: Final = {
     "Action": "actions.action",
     "ActionError": "errors",
-    "Agent": "agent",
+    "Agent": "domain.agent",
     "BlockingContext": "actions.context",
-    "Chunk": "message",
+    "Chunk": "domain.message",
     "Conflict": "errors",
     "Context": "actions.context",
-    "EffectEntry": "effect",
+    "EffectEntry": "domain.effect",
     "EffectInDoubt": "errors",
     "EffectMismatch": "errors",
     "Emission": "actions.action",
-    "Finding": "finding",
+    "Finding": "domain.finding",
     "FsmAgentError": "errors",
     "LeaseHeld": "errors",
-    "Migration": "declaration",
-    "NOT_DONE": "effect",
-    "Question": "question",
+    "Migration": "loading.python",
+    "NOT_DONE": "domain.effect",
+    "Question": "domain.question",
     "Refused": "errors",
-    "Replayed": "retrospect",
-    "Retention": "retention",
-    "Rewound": "retrospect",
-    "Runner": "runner",
-    "State": "declaration",
-    "Status": "agent",
-    "Step": "step",
+    "Replayed": "domain.replay",
+    "Retention": "domain.retention",
+    "Rewound": "domain.replay",
+    "Runner": "runtime.runner",
+    "State": "loading.python",
+    "Status": "domain.agent",
+    "Step": "domain.step",
     "Store": "stores.base",
     "StoreError": "errors",
     "Surroundings": "actions.surroundings",
-    "Thread": "threads",
+    "Thread": "memory.threads",
     "ToolError": "errors",
-    "Transition": "declaration",
-    "Worker": "worker",
-    "Workflow": "declaration",
+    "Transition": "loading.python",
+    "Worker": "runtime.worker",
+    "Workflow": "loading.python",
     "WorkflowInvalid": "errors",
     "action": "actions.action",
     "open_store": "stores.urls",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from fsm_agent.agent import Status
-from fsm_agent.defect import Defect
-from fsm_agent.inspection import inspect
-from fsm_agent.keeping import purge
-from fsm_agent.loader import loads
-from fsm_agent.message import Message
-from fsm_agent.retention import Retention
-from fsm_agent.runner import Runner
-from fsm_agent.step import Event
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.defect import Defect
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.maintenance.inspection import inspect
+from fsm_agent.runtime.maintenance.purge import purge
+from fsm_agent.runtime.maintenance.size import weigh
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.contract.bench import an_effect
-from fsm_agent.user import UserRecord
-from fsm_agent.weighing import weigh
-from fsm_agent.worker import Worker
-from fsm_agent.workflow import Workflow
+from fsm_agent.testing.contract.fixtures import an_effect
 
 BAD, GOOD = "bad", "good"
 _LIFE = """

@@ -10,9 +10,9 @@ from textwrap import dedent
 from typing import Any
 
 from fsm_agent import Context, Runner, action, open_store
-from fsm_agent.agent import Head, child_id
+from fsm_agent.domain.agent import Head, child_id
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 from tests.running import flow
 
 #: what its children work at, and are asked about if they ask

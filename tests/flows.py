@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fsm_agent.state import Ask, Duration, Retry, State, Timer, Transition
-from fsm_agent.step import Step, StepKind
-from fsm_agent.workflow import Limits, Workflow
+from fsm_agent.domain.state import Ask, Duration, Retry, State, Timer, Transition
+from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.workflow import Limits, Workflow
 
 
 def to(target: str | None, when: str | None = None, **assign: object) -> Transition:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from fsm_agent import Context, action
-from fsm_agent.message import Message, Role, own_thread
-from fsm_agent.recall import ProgressRule
-from fsm_agent.state import Ask, Duration, Retry, State, Timer, Transition
-from fsm_agent.usage import Usage
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.conversation import ProgressRule
+from fsm_agent.domain.message import Message, Role, own_thread
+from fsm_agent.domain.state import Ask, Duration, Retry, State, Timer, Transition
+from fsm_agent.domain.usage import Usage
+from fsm_agent.domain.workflow import Workflow
 from tests.flows import to
 
 TASTES: Final = Workflow(

@@ -13,7 +13,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.pool import address_of
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.urls import open_store, without_password
-from fsm_agent.testing.contract.bench import ID, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_creation, keep_definitions
 
 
 async def make(url: str) -> None:

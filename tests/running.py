@@ -13,11 +13,11 @@ from typing import Any, ParamSpec
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.lease import Holder
-from fsm_agent.loader import loads
-from fsm_agent.processes import is_alive, this_host
-from fsm_agent.step import Step
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.lease import Holder
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.processes import is_alive, this_host
 
 Arguments = ParamSpec("Arguments")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.message import Message, Role, Talk, own_thread
-from fsm_agent.record import Said
+from fsm_agent.domain.message import Message, Role, Talk, own_thread
+from fsm_agent.domain.record import Said
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import ID, a_commit
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.fixtures import ID, a_commit
 
 ROOM: Final = "room"
 HELLO: Final = Message(Role.USER, "hello", ({"type": "x"},), 1, NEW_YEAR_MS, "ana")

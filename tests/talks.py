@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.memory.counting import Counter
-from fsm_agent.message import Message, Role, Span
 from fsm_agent.stores.base import Store
 
 #: what can happen next in a conversation

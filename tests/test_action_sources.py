@@ -13,8 +13,8 @@ import pytest
 from fsm_agent.actions.catalogue import Imported
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.sources import Sources
+from fsm_agent.domain.signature import Signature
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
-from fsm_agent.signature import Signature
 
 ROOT = Path(__file__).parent.parent
 

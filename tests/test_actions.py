@@ -12,9 +12,9 @@ import pytest
 from fsm_agent.actions.action import Emission, Mode, action, describe
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
-from fsm_agent.data import Data
+from fsm_agent.data.data import Data
+from fsm_agent.domain.signature import Signature
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
-from fsm_agent.signature import Signature
 
 
 async def waits(ctx: Context, depth: int, *, goal: str = "x") -> Literal["ok", "bad"]:

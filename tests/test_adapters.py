@@ -17,10 +17,10 @@ from fsm_agent.adapters import langchain, openai_agents
 from fsm_agent.adapters.langchain import ThreadHistory
 from fsm_agent.adapters.openai_agents import ThreadSession
 from fsm_agent.adapters.pydantic_ai import history_of, remember
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
+from fsm_agent.llm import pydantic_messages
 from fsm_agent.memory import reading
-from fsm_agent.message import PRIVATE_PARTS, Message, Role
-from fsm_agent.models import speech
 from fsm_agent.stores.base import Store
 from tests.running import on_loop
 
@@ -123,7 +123,7 @@ def runner(url: str) -> Iterator[sync.Runner]:
 
 
 def test_each_knows_its_own_parts_and_formats_know_them_all() -> None:
-    theirs = {langchain.THEIRS, openai_agents.THEIRS, speech.THEIRS, reading.COVERED}
+    theirs = {langchain.THEIRS, openai_agents.THEIRS, pydantic_messages.THEIRS, reading.COVERED}
     assert theirs == PRIVATE_PARTS
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from fsm_agent import Context, action
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Commit, Committed
+from fsm_agent.domain.step import StepKind
 from fsm_agent.errors import (
     AnswerUnclear,
     GuardsRefused,
@@ -19,9 +21,7 @@ from fsm_agent.errors import (
     NotAsked,
     PayloadInvalid,
 )
-from fsm_agent.record import Commit, Committed
-from fsm_agent.runner import Runner
-from fsm_agent.step import StepKind
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
@@ -314,7 +314,7 @@ async def test_a_migration_leaves_what_was_asked_as_it_is_and_what_does_somethin
 
 @on_loop
 async def test_a_shortened_history_still_knows_what_was_asked() -> None:
-    from fsm_agent.retention import Retention
+    from fsm_agent.domain.retention import Retention
 
     async with Runner(open_store("memory://"), actions=[haggle_soon]) as runner:
         await runner.start(HAGGLE, id="a")

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fsm_agent
-from fsm_agent.decision import Scene, Taken
+from fsm_agent.domain.decision import Scene, Taken
+from fsm_agent.domain.state import State
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import ExpressionFailed
-from fsm_agent.guards import Expression, Guards
-from fsm_agent.loader import loads
-from fsm_agent.state import State
-from fsm_agent.step import Event
-from fsm_agent.workflow import Workflow
+from fsm_agent.expressions.compiler import Expression, Guards
+from fsm_agent.loading.yaml_file import loads
 
 GUARDS = Guards(
     Workflow(

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import pytest
 
 from fsm_agent.check import check_workflow, expression_findings
-from fsm_agent.check.formats import FORMATS, as_github, as_json, as_text
-from fsm_agent.finding import Finding, Place, Severity
-from fsm_agent.loader import inspect_text
-from fsm_agent.signature import Signature
-from fsm_agent.state import State, Transition
-from fsm_agent.workflow import Workflow
+from fsm_agent.check.reports import FORMATS, as_github, as_json, as_text
+from fsm_agent.domain.finding import Finding, Place, Severity
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import State, Transition
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import inspect_text
 from tests.flows import BOOK_FLIGHT
 
 DECLARATION = """

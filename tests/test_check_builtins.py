@@ -7,9 +7,9 @@ from typing import Final
 import pytest
 
 from fsm_agent.check import check_workflow
-from fsm_agent.finding import Finding, Severity
-from fsm_agent.loader import inspect_text
-from fsm_agent.signature import Signature
+from fsm_agent.domain.finding import Finding, Severity
+from fsm_agent.domain.signature import Signature
+from fsm_agent.loading.yaml_file import inspect_text
 
 DECLARATION: Final = """
 workflow: example

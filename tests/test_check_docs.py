@@ -13,10 +13,10 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.check import Code as Checked
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import Code as Read
-from fsm_agent.finding import Finding
-from fsm_agent.loader import inspect_file, inspect_text
-from fsm_agent.signature import Signature
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.finding import Finding
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import inspect_file, inspect_text
 
 PAGE = (Path(__file__).parent.parent / "docs" / "checks.md").read_text()
 ENTRY = re.compile(r"^### (FSM\d{3}): (.+?)\n(.*?)(?=^#|\Z)", re.MULTILINE | re.DOTALL)

@@ -8,14 +8,14 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.events import impossible_events, shadowed_transitions
 from fsm_agent.check.graph import dead_ends, trapped_states, unbounded_cycles, unreachable_states
-from fsm_agent.check.sites import Site
-from fsm_agent.finding import Finding
-from fsm_agent.signature import Signature
-from fsm_agent.state import Duration, Handlers, State, Timer, Transition
-from fsm_agent.workflow import Workflow
+from fsm_agent.check.reachability import Behaviour
+from fsm_agent.check.transition_sites import Site
+from fsm_agent.domain.finding import Finding
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import Duration, Handlers, State, Timer, Transition
+from fsm_agent.domain.workflow import Workflow
 
 EVENTS = ("go", "stop", "error", "timeout", "cancel")
 GUARDS = ("data.p", "data.q")

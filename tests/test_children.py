@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fsm_agent import Context, Runner, Status, Worker, action, open_store
-from fsm_agent.agent import LONGEST_ID, child_id
-from fsm_agent.usage import Usage
+from fsm_agent.domain.agent import LONGEST_ID, child_id
+from fsm_agent.domain.usage import Usage
 from tests.families import House, everybody, family, joined, standing
 from tests.running import flow, on_loop
 

@@ -12,7 +12,7 @@ import pytest
 from fsm_agent import State, Workflow, WorkflowInvalid
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import read_document
-from fsm_agent.loader import inspect_file, load, loads
+from fsm_agent.loading.yaml_file import inspect_file, load, loads
 from tests.documents import CHILD, Document
 
 PARENT = """\

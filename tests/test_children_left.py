@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fsm_agent import Runner, Status, Worker
-from fsm_agent.keeping import purge
-from fsm_agent.retention import Retention
-from fsm_agent.state import Duration
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.state import Duration
+from fsm_agent.runtime.maintenance.purge import purge
 from tests.families import House, everybody, family, joined, standing
 from tests.running import flow, on_loop
 

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from fsm_agent import Context, Runner, Status, Worker, action
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 from tests.running import flow, on_loop
 
 

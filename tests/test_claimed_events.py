@@ -12,10 +12,10 @@ import pytest
 
 from fsm_agent import Context, Runner, Status, Workflow, action, open_store
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import IllegalEvent
-from fsm_agent.loader import loads
+from fsm_agent.loading.yaml_file import loads
 from fsm_agent.testing import drive
 from tests.running import Gate, flow, on_loop, story
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from fsm_agent.cli import project
 from fsm_agent.cli.main import COMMANDS, main
+from fsm_agent.project import pyproject
 from tests.shop import Shop
 
 PAGE = (Path(__file__).parent.parent / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_a_command_is_documented_with_every_option(name: str) -> None:
 
 def test_every_global_option_and_setting_is_documented() -> None:
     assert undocumented(main.params, section("Global options", 2)) == []
-    assert [key for key in project.KEYS if f"\n{key} = " not in section("Settings", 2)] == []
+    assert [key for key in pyproject.KEYS if f"\n{key} = " not in section("Settings", 2)] == []
 
 
 def test_nothing_is_documented_that_is_not_there() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from fsm_agent.loader import load
+from fsm_agent.loading.yaml_file import load
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
 from tests.shop import Shop, working

@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from fsm_agent.cli import starting_point
+from fsm_agent.cli.commands import init
 from tests.shop import ACTIONS, ORDER, Shop, working
 
 BAD = working("pck")
@@ -309,6 +309,6 @@ def test_pip_installs_a_new_project(begun: Shop, tmp_path: Path) -> None:
 def test_every_command_of_the_new_readme_exists() -> None:
     from fsm_agent.cli.main import COMMANDS
 
-    readme = (Path(starting_point.__file__).parent / "starter" / "README.md.txt").read_text()
+    readme = (Path(init.__file__).parents[1] / "starter" / "README.md.txt").read_text()
     commands = [line.split()[2] for line in readme.splitlines() if line.startswith("$ fsm-agent")]
     assert set(commands) <= {name for entries in COMMANDS.values() for name in entries}

@@ -10,10 +10,10 @@ import click
 import pytest
 
 from fsm_agent import open_store
-from fsm_agent.cli.agent_ids import short_ids
+from fsm_agent.cli.input.agent_ids import short_ids
+from fsm_agent.cli.input.parameters import AGENT_ID
 from fsm_agent.cli.main import COMMANDS, main
-from fsm_agent.cli.parameters import AGENT_ID
-from fsm_agent.testing.contract.bench import a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import a_creation, keep_definitions
 from tests.shop import Shop
 
 MADE = "0199a1b2-c3d4-7e5f-8a6b-0123456789ab"

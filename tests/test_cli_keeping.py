@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm_agent.cli.house import human
+from fsm_agent.cli.views.maintenance import human
 from fsm_agent.stores.sealed.keys import read_keys
 from tests.shop import Shop
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.cli.layout import column_widths, widest_word, wrapped, wrapped_command
+from fsm_agent.cli.views.layout import column_widths, widest_word, wrapped, wrapped_command
 from tests.shop import Shop
 
 MADE = "0199a1b2-c3d4-7e5f-8a6b-0123456789ab"

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import pytest
 
-from fsm_agent.cli import migrating
+from fsm_agent.cli.commands import migrate
 from tests.shop import ORDER, Shop
 
 NEWER = (
@@ -96,7 +96,7 @@ def test_what_cannot_be_moved_is_left_and_the_exit_code_says_so(shop: Shop, newe
 
 
 def test_many_agents_are_one_document_page_by_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrating, "_PAGE", 2)
+    monkeypatch.setattr(migrate, "_PAGE", 2)
     for number in range(5):
         shop.order(f"a{number}")
     newer = str(shop.write("workflows/newer.yaml", NEWER + MIGRATIONS))

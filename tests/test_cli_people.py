@@ -8,10 +8,10 @@ from typing import Any
 import pexpect
 import pytest
 
-from fsm_agent.cli.sheet import visible
-from fsm_agent.cli.tallies import dollars, lasting, progress_text
-from fsm_agent.progress import Progress
-from fsm_agent.runner import Runner
+from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.views.usage import dollars, lasting, progress_text
+from fsm_agent.domain.progress import Progress
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.people import TRIP, plan
 from tests.shop import ACTIONS as PACKING
@@ -19,7 +19,7 @@ from tests.shop import Shop
 
 ACTIONS = """
 from fsm_agent import action
-from fsm_agent.usage import Usage
+from fsm_agent.domain.usage import Usage
 
 @action
 def greet(ctx):

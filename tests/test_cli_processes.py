@@ -9,14 +9,14 @@ import subprocess
 
 import pytest
 
-from fsm_agent.cli.delivering import resume
-from fsm_agent.cli.progress import Progress
+from fsm_agent.cli.commands.deliver import resume
 from fsm_agent.cli.session import Session
-from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.views.progress import Progress
+from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import LeaseHeld
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.loader import loads
-from fsm_agent.runner import Runner
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.project.settings import Settings
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from tests.shop import Shop, working

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from fsm_agent.cli.plain import plain_text
-from fsm_agent.cli.sheet import Facts, Ink, Prose, Table, visible
-from fsm_agent.cli.tallies import span
+from fsm_agent.cli.blocks import Facts, Ink, Prose, Table, visible
+from fsm_agent.cli.views.plain_text import plain_text
+from fsm_agent.cli.views.usage import span
 from tests.shop import ORDER, Shop, working
 
 IDLE = """

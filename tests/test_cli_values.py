@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.cli.values import meaning, payload_of, read_value
-from fsm_agent.jsontypes import Json, Schema, object_schema
+from fsm_agent.cli.input.values import meaning, payload_of, read_value
+from fsm_agent.domain.json import Json, Schema, object_schema
 
 ENUM: Schema = {"enum": ["red", 2, None]}
 

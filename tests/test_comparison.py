@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ExpressionFailed
-from fsm_agent.guards import ExpressionInvalid, Guards
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
+from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 
 INTEGER = {"type": "integer"}
 GUARDS = Guards(

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.postgres.store import PostgresStore
@@ -26,7 +27,6 @@ from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.worker import Worker
 from tests.damaging import BAD, GOOD, LONG, defects_of, live, others_go_on
 
 KEYS = {"k": b"k" * 32}

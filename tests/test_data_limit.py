@@ -12,11 +12,11 @@ from hypothesis import strategies as some
 from fsm_agent import Agent, Runner, Status, Surroundings, open_store
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.data import Data, View, changes
-from fsm_agent.data_limit import UNWEIGHED, DataLimit, json_bytes
-from fsm_agent.delta import apply, own, step_weight
+from fsm_agent.data.data import Data, View, changes
+from fsm_agent.data.delta import apply, own, step_weight
+from fsm_agent.data.limit import UNWEIGHED, DataLimit, json_bytes
+from fsm_agent.domain.state import ByteSize
 from fsm_agent.errors import DataInvalid, DataTooLarge, PayloadInvalid, Refused, WorkflowInvalid
-from fsm_agent.state import ByteSize
 from tests.running import flow, on_loop
 from tests.shop import Shop
 

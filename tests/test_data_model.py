@@ -10,10 +10,10 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Status
-from fsm_agent.declaration import State, Workflow
+from fsm_agent.domain.agent import Status
 from fsm_agent.errors import DataInvalid, ModuleNotAllowed
-from fsm_agent.runner import Runner
+from fsm_agent.loading.python import State, Workflow
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.running import on_loop
 from tests.shop import Shop

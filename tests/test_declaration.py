@@ -10,14 +10,14 @@ import pydantic
 import pytest
 from hypothesis import given, settings
 
-from fsm_agent.declaration import Ask, Retry, State, Transition, Workflow
-from fsm_agent.dialect.models import model_name, model_schema
+from fsm_agent.dialect.pydantic_models import model_name, model_schema
+from fsm_agent.domain.json import Schema
+from fsm_agent.domain.state import Duration, MergePolicy
+from fsm_agent.domain.workflow import Limits
+from fsm_agent.domain.workflow import Workflow as Read
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.jsontypes import Schema
-from fsm_agent.loader import dump, loads
-from fsm_agent.state import Duration, MergePolicy
-from fsm_agent.workflow import Limits
-from fsm_agent.workflow import Workflow as Read
+from fsm_agent.loading.python import Ask, Retry, State, Transition, Workflow
+from fsm_agent.loading.yaml_file import dump, loads
 from tests.documents import BOOK_FLIGHT, Document, documents
 
 

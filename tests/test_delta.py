@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fsm_agent.delta import Folded, apply, escape, fold, own, segments, snapshot_weight, weight
-from fsm_agent.draft import DictDraft, collect
-from fsm_agent.record import Snapshot
-from fsm_agent.step import Delta, Step, StepKind
+from fsm_agent.data.delta import Folded, apply, escape, fold, own, segments, snapshot_weight, weight
+from fsm_agent.data.draft import DictDraft, collect
+from fsm_agent.domain.record import Snapshot
+from fsm_agent.domain.step import Delta, Step, StepKind
 
 
 def step(version: int, delta: Delta) -> Step:

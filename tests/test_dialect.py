@@ -18,10 +18,10 @@ from fsm_agent.dialect import dialect_schema, keys, read_document, read_draft, t
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import Kind
-from fsm_agent.dialect.read import READERS
+from fsm_agent.dialect.reader import READERS
 from fsm_agent.dialect.schema import SCHEMAS
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionMissing
-from fsm_agent.workflow import Workflow
 from tests.documents import BOOK_FLIGHT, Document, documents
 
 SCHEMA = jsonschema_rs.validator_for(dialect_schema())

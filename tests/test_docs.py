@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent import dialect, loader
+from fsm_agent import dialect
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect import keys
 from fsm_agent.dialect.builtins import BUILT_INS
-from fsm_agent.retention import Retention
-from fsm_agent.state import Duration
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.state import Duration
+from fsm_agent.loading import yaml_file
 from tests.test_readme import commands, matches
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -29,7 +30,7 @@ def fences(page: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("number", range(4))
 def test_an_example_of_the_dialect_loads_and_has_no_findings(number: int) -> None:
-    workflow = loader.loads(fences("dialect.md", "yaml")[number])
+    workflow = yaml_file.loads(fences("dialect.md", "yaml")[number])
     assert check_workflow(workflow) == []
 
 
@@ -39,7 +40,7 @@ def test_every_example_of_the_dialect_is_tested() -> None:
 
 def test_the_workflow_of_the_page_on_memory_has_no_findings() -> None:
     [workflow] = fences("memory.md", "yaml")
-    assert check_workflow(loader.loads(workflow)) == []
+    assert check_workflow(yaml_file.loads(workflow)) == []
 
 
 @pytest.mark.parametrize(
@@ -97,5 +98,5 @@ def test_every_key_of_the_dialect_is_documented(table: Mapping[str, object]) -> 
 def test_the_committed_schema_is_fresh() -> None:
     import json
 
-    committed = Path(loader.__file__).with_name("schema") / "workflow.schema.json"
+    committed = Path(yaml_file.__file__).parents[1] / "schema" / "workflow.schema.json"
     assert json.loads(committed.read_text()) == dialect.dialect_schema()

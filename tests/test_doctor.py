@@ -13,11 +13,11 @@ from typing import Final
 import apsw
 import pytest
 
-from fsm_agent.defect import Defect
+from fsm_agent.domain.defect import Defect
+from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import StoreError
-from fsm_agent.inspection import inspect
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.processes import this_host
+from fsm_agent.runtime.maintenance.inspection import inspect
+from fsm_agent.runtime.processes import this_host
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import open_store

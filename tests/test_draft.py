@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fsm_agent.data import Data, View, changes
-from fsm_agent.delta import apply
-from fsm_agent.draft import DictDraft, ListDraft, collect
+from fsm_agent.data.data import Data, View, changes
+from fsm_agent.data.delta import apply
+from fsm_agent.data.draft import DictDraft, ListDraft, collect
+from fsm_agent.domain.step import EMPTY_DELTA, Delta
 from fsm_agent.errors import DataInvalid
-from fsm_agent.step import EMPTY_DELTA, Delta
 
 KEYS = some.sampled_from(["a", "b", "c", "1", "with/slash", "with~tilde"])
 SCALARS = some.none() | some.booleans() | some.integers(-9, 9) | some.text(max_size=3)

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from fsm_agent import Context, Runner, action, open_store
-from fsm_agent.agent import Agent
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.step import Step
 from fsm_agent.errors import EffectUnclear, Refused
-from fsm_agent.step import Step
 from fsm_agent.testing import drive
 from tests.running import flow, on_loop
 

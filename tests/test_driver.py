@@ -12,11 +12,12 @@ from typing import Any
 import apsw
 import pytest
 
-from fsm_agent import driver, eventloop
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
+from fsm_agent.concurrency import blocking as driver
+from fsm_agent.concurrency import event_loop
+from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.record import Commit, Committed
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.sync import Runner
 from fsm_agent.testing.clock import FakeClock
@@ -167,7 +168,7 @@ def test_ctrl_c_before_the_first_wait_cancels_it_and_what_must_be_done_is_done()
         signal.raise_signal(signal.SIGINT)
         done.append("went on")
         try:
-            await eventloop.reach()
+            await event_loop.reach()
             done.append("too far")
         finally:
             await asyncio.sleep(0)
@@ -192,10 +193,10 @@ def test_a_coroutine_goes_on_where_it_stands() -> None:
     seen: list[bool] = []
 
     async def work() -> str:
-        seen.append(eventloop.is_running())
-        await eventloop.give_way()
-        await eventloop.reach()
-        seen.append(eventloop.is_running())
+        seen.append(event_loop.is_running())
+        await event_loop.give_way()
+        await event_loop.reach()
+        seen.append(event_loop.is_running())
         await asyncio.sleep(0)
         return "done"
 

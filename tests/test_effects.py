@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fsm_agent import BlockingContext, Context, EffectInDoubt, Runner, Store, action, open_store
-from fsm_agent.agent import Agent, Status
-from fsm_agent.effect import EffectMode
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.effect import EffectMode
 from tests.running import on_loop, story
 from tests.world import PAYING, World, failing
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from fsm_agent import ActionError, BlockingContext, Context, Runner, Store, StoreError, action, open_store
-from fsm_agent.actions.outside import Outside, deed
-from fsm_agent.actions.threads import waiting_on
-from fsm_agent.agent import Head, Status
-from fsm_agent.data import Data
-from fsm_agent.effect import EffectEntry
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.actions.blocking import waiting_on
+from fsm_agent.actions.effects import Outside, deed
+from fsm_agent.data.data import Data
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import StoreUnavailable
-from fsm_agent.lease import Holder, Lease
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock, drive
 from tests.running import on_loop, story
@@ -31,7 +31,7 @@ Opener = Callable[[], Store]
 @pytest.fixture
 def opened(every_url: str, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """Opens an empty store of every kind; nobody finds out by a renewal that it was replaced."""
-    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 3_600_000)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000)
     return lambda: open_store(every_url)
 
 
@@ -81,7 +81,7 @@ async def test_a_zombie_that_wakes_up_begins_nothing_and_takes_no_step(opened: O
 async def test_of_two_runners_on_one_store_the_later_does_what_is_left_and_the_earlier_nothing_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 3_600_000)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000)
     clock, world, seen = FakeClock(), World(), list[str]()
     begun, go_on = asyncio.Event(), asyncio.Event()
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from fsm_agent import Context, Runner, Store, action, open_store, sync
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.step import StepKind
 from fsm_agent.errors import EffectNotOpen, NotParked, Refused
-from fsm_agent.step import StepKind
 from tests.running import flow, on_loop, story
 from tests.shop import Shop
 from tests.world import PAYING, World, failing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.errors import DataInvalid, ExpressionFailed, GuardsRefused, IllegalEvent, PayloadInvalid, UnknownEvent
 from fsm_agent.testing import drive
 from tests.running import flow, story

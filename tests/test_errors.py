@@ -8,6 +8,12 @@ import re
 import pytest
 
 from fsm_agent import errors
+from fsm_agent.domain.finding import Finding, Place
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.step import Happened, StepKind, Wanted
+from fsm_agent.domain.text import did_you_mean, listed, shortened
+from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.errors import (
     ActionMissing,
     AgentAmbiguous,
@@ -62,12 +68,6 @@ from fsm_agent.errors import (
     WindowTooSmall,
     WorkflowInvalid,
 )
-from fsm_agent.finding import Finding, Place
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.question import Asked
-from fsm_agent.step import Happened, StepKind, Wanted
-from fsm_agent.usage import NO_USAGE, Usage
-from fsm_agent.wording import did_you_mean, listed, shortened
 
 _ANSWER = Happened(7, StepKind.EVENT, "yes", "ana", ())
 SENTENCES = [

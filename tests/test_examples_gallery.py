@@ -15,10 +15,10 @@ import examples.book_flight.workflow
 from examples.agent_lifecycle import SCRIPT
 from fsm_agent import Workflow
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Agent, Status
 from fsm_agent.check import check_workflow
+from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.errors import GuardsRefused, NotAddressee, PayloadInvalid
-from fsm_agent.loader import inspect_file
+from fsm_agent.loading.yaml_file import inspect_file
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
 from fsm_agent.testing.clock import FakeClock

@@ -16,8 +16,8 @@ import pytest
 import examples.chat.__main__ as chat
 from fsm_agent import Runner, Workflow, open_store
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.message import Chunk, Role, own_thread
-from fsm_agent.step import StepKind
+from fsm_agent.domain.message import Chunk, Role, own_thread
+from fsm_agent.domain.step import StepKind
 from tests.running import on_loop
 from tests.servers.openai_stub import OpenAIStub, Request, calling, failing
 

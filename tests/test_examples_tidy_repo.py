@@ -15,7 +15,7 @@ from examples.tidy_repo import actions
 from examples.tidy_repo.linter import Finding, Ruff, RuffFailed, RuffMissing
 from examples.tidy_repo.planning import digest, next_fix
 from fsm_agent import Workflow
-from fsm_agent.agent import Agent, Status
+from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.errors import PayloadInvalid
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner

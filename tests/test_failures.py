@@ -14,15 +14,15 @@ import pytest
 
 from fsm_agent import BlockingContext, Context, Runner, action, open_store
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Agent
-from fsm_agent.problem import Problem, Trying
-from fsm_agent.step import StepKind
+from fsm_agent.actions.tracebacks import place_of, shown_path, trace_of
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.problem import Problem, Trying
+from fsm_agent.domain.step import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.contract.bench import keep_definitions
+from fsm_agent.testing.contract.fixtures import keep_definitions
 from fsm_agent.testing.contract.leases import LeasesContract
-from fsm_agent.tracebacks import place_of, shown_path, trace_of
 from tests.running import flow, on_loop
 
 ONCE = flow("""

@@ -15,22 +15,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent import sync
-from fsm_agent.agent import Head, Status
-from fsm_agent.erasing import ERASED
+from fsm_agent.data.erased import ERASED
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.migration import Migration
+from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentErased, Conflict, KeyReuse, Refused
-from fsm_agent.forgetting import KINDS
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import Message, Role
-from fsm_agent.migration import Migration
-from fsm_agent.record import Dossier
-from fsm_agent.retention import Retention
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.maintenance.erase import KINDS
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.testing.contract.bench import an_effect
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.fixtures import an_effect
 from tests.flows import to
 from tests.people import TRIP, plan, plan_plainly
 from tests.running import flow, on_loop

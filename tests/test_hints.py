@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fsm_agent.check import check_workflow
-from fsm_agent.draft import DictDraft
+from fsm_agent.data.draft import DictDraft
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import DataInvalid, IllegalEvent
-from fsm_agent.loader import inspect_text
-from fsm_agent.signature import Signature
-from fsm_agent.workflow import Workflow
+from fsm_agent.loading.yaml_file import inspect_text
 
 WORKFLOW = """
 workflow: w

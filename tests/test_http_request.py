@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from fsm_agent import Agent, Runner, Status, Surroundings, open_store
-from fsm_agent.dialect.document import to_document
+from fsm_agent.dialect.writer import to_document
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.loader import dump
+from fsm_agent.loading.yaml_file import dump
 from fsm_agent.testing.clock import FakeClock
 from tests.running import flow, on_loop
 from tests.servers.web import Answer, Web
@@ -369,7 +369,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
 import sys
 sys.modules["httpx2"] = None
 from fsm_agent import sync, open_store
-from fsm_agent.loader import loads
+from fsm_agent.loading.yaml_file import loads
 flow = loads('''
 workflow: w
 version: 1

@@ -77,9 +77,7 @@ def printed_by(code: str) -> set[str]:
 
 def test_the_library_imports_nothing_that_thinks() -> None:
     assert modules_after("import fsm_agent") & (HEAVY | RULES) == set()
-    runner = (
-        "from fsm_agent import *\nfrom fsm_agent.runner import Runner\nfrom fsm_agent.actions.builtin import built_in"
-    )
+    runner = "from fsm_agent import *\nfrom fsm_agent import Runner\nfrom fsm_agent.actions.builtin import built_in"
     names = "for name in ('llm.generate', 'llm.decide', 'llm.agent', 'http.request'): built_in(name)"
     assert modules_after(f"{runner}\n{names}") & (DRIVERS | THINKERS) == set()
 
@@ -94,14 +92,27 @@ def test_help_imports_no_event_loop_and_no_store(shop: Shop) -> None:
 
 
 def test_help_imports_of_ours_only_what_names_commands_and_options(shop: Shop) -> None:
-    needed = {"cli", "cli.main", "cli.anywhere", "cli.options", "cli.settings", "wording"}
+    needed = {
+        "cli",
+        "cli.main",
+        "cli.input",
+        "project",
+        "domain",
+        "cli.input.global_options",
+        "project.options",
+        "project.settings",
+        "domain.text",
+    }
     assert ours_imported(shop, "--help") == needed
     assert imported(shop, "--help") & {"pathlib", "dataclasses", "shlex"} == set()
 
 
 def test_to_show_an_agent_imports_nothing_that_only_other_commands_need(shop: Shop) -> None:
     shop.order()
-    assert ours_imported(shop, "show", "one") & {"retrospect", "erasing", "cli.reporting", "cli.problems"} == set()
+    assert (
+        ours_imported(shop, "show", "one") & {"domain.replay", "data.erased", "cli.error_reports", "cli.views.errors"}
+        == set()
+    )
     assert imported(shop, "show", "one") & {"pathlib", "urllib"} == set()
 
 
@@ -134,7 +145,15 @@ def test_a_runner_is_imported_without_an_event_loop() -> None:
 
 def test_a_runner_is_imported_without_what_decides() -> None:
     ours = ours_after("from fsm_agent import Runner, open_store")
-    rules = ("machine", "guards", "expressions.scope", "validation", "dialect", "memory", "engine.program")
+    rules = (
+        "engine.machine",
+        "expressions.compiler",
+        "expressions.scope",
+        "data.validation",
+        "dialect",
+        "memory",
+        "engine.program",
+    )
     assert {name for name in ours if name.startswith(rules)} == set()
     assert modules_after("from fsm_agent import Runner, open_store") & RULES == set()
 
@@ -166,9 +185,7 @@ with Runner(open_store({url!r})) as runner:
 
 def test_an_event_that_needs_no_cel_imports_none(poking: str) -> None:
     assert modules_after(poking) & {"cel_expr_python", "asyncio", "pathlib", "urllib"} == set()
-    assert {
-        name for name in ours_after(poking) if name.startswith(("memory", "threads", "check", "dialect.builtins"))
-    } == set()
+    assert {name for name in ours_after(poking) if name.startswith(("memory", "check", "dialect.builtins"))} == set()
 
 
 def test_an_event_imports_no_dataclass_of_ours_but_the_workflow(poking: str) -> None:
@@ -193,8 +210,8 @@ print(*{each.__name__ for each in ours
 
 
 def test_a_blocking_thread_is_there_when_it_is_asked_for() -> None:
-    assert "threads" not in ours_after("from fsm_agent.sync import Runner")
-    assert "threads" in ours_after("from fsm_agent.sync import Thread")
+    assert "memory.threads" not in ours_after("from fsm_agent.sync import Runner")
+    assert "memory.threads" in ours_after("from fsm_agent.sync import Thread")
 
 
 def test_the_pytest_plugin_imports_nothing_of_the_engine_until_a_fixture_is_used() -> None:

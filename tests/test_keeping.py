@@ -13,25 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent import sync
-from fsm_agent.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.record import Dossier, Origin
+from fsm_agent.domain.retention import Retention, read_history
+from fsm_agent.domain.state import Duration
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound, KeyMissing, VersionMissing
-from fsm_agent.keeping import Housekeeper, Purged, purge
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.lookback import agent_at
-from fsm_agent.record import Dossier, Origin
-from fsm_agent.resealing import reseal
-from fsm_agent.retention import Retention, read_history
-from fsm_agent.runner import Runner
-from fsm_agent.state import Duration
+from fsm_agent.runtime.maintenance.purge import Housekeeper, Purged, purge
+from fsm_agent.runtime.maintenance.reseal import reseal
+from fsm_agent.runtime.maintenance.size import weigh
+from fsm_agent.runtime.replay import agent_at
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import LEASE, a_creation, a_head, an_effect, keep_definitions
-from fsm_agent.user import UserRecord
-from fsm_agent.weighing import weigh
-from fsm_agent.worker import Worker
+from fsm_agent.testing.contract.fixtures import LEASE, a_creation, a_head, an_effect, keep_definitions
 from tests.running import flow, on_loop
 from tests.talk import HELLO
 

@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.large import large_workflow
 from fsm_agent.check import behaviour_findings
-from fsm_agent.check.examine import examine
-from fsm_agent.jsontypes import Json
+from fsm_agent.check.document import examine
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
-from fsm_agent.workflow import Workflow
 
 #: A workflow three times as large may take so many times the calls.
 MOST: Final = 3.6

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.expressions.cel import Environment, Program
+from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 from fsm_agent.expressions.literal import read_literal
-from fsm_agent.guards import ExpressionInvalid, Guards
-from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
 
 GUARDS = Guards(Workflow("w", 1, "a", (State("a"),)))
 CEL = Environment({}, evaluates=False)

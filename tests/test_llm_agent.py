@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fsm_agent import NOT_DONE, Runner
-from fsm_agent.agent import Agent, Status
-from fsm_agent.message import Role
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.message import Role
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 from tests import toolshed
 from tests.running import flow, on_loop, story
 from tests.servers.openai_stub import Answer, OpenAIStub, calling, failing, in_order

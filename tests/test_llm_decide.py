@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.message import Role
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionError
-from fsm_agent.message import Role
-from fsm_agent.workflow import Workflow
 from tests.running import flow, on_loop, story
 from tests.servers.openai_stub import Answer, OpenAIStub, calling, failing, in_order
 from tests.thinking import lived, offered, runner, talk, told, unwrapped, why

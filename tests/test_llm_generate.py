@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.agent import Status
-from fsm_agent.message import Chunk, Role
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.message import Chunk, Role
+from fsm_agent.domain.usage import Usage
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.usage import Usage
 from tests.running import flow, on_loop, story
 from tests.servers.openai_stub import (
     CUTS,
@@ -87,7 +87,7 @@ async def test_every_form_can_be_tried_with_the_test_model() -> None:
 
 
 def test_schemas_that_point_elsewhere_are_moved_whole() -> None:
-    from fsm_agent.actions.builtin.output import _moved
+    from fsm_agent.actions.builtin.llm_output import _moved
 
     schema = {
         "type": "object",

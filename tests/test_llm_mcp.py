@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.actions.builtin.servers import Server
-from fsm_agent.agent import Status
+from fsm_agent.actions.builtin.mcp_client import Server
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import McpUnavailable
-from fsm_agent.workflow import Workflow
 from tests.running import flow, on_loop
 from tests.servers.mcp_server import COMMAND, over_http
 from tests.servers.openai_stub import Answer, OpenAIStub, calling, in_order

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.memory.counting import estimate
-from fsm_agent.message import Message, Role
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 from tests.running import flow, on_loop
 from tests.servers.openai_stub import Answer, OpenAIStub, Request, failing
 from tests.thinking import MODEL, runner, talk, told, why

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from fsm_agent.check import behaviour_findings
 from fsm_agent.dialect import read_document, to_document
+from fsm_agent.domain.finding import Finding, Severity
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.finding import Finding, Severity
-from fsm_agent.jsontypes import Json
-from fsm_agent.loader import LARGEST, dump, inspect_file, inspect_text, load, loads
-from fsm_agent.signature import Signature
-from fsm_agent.workflow import Workflow
+from fsm_agent.loading.yaml_file import LARGEST, dump, inspect_file, inspect_text, load, loads
 from tests.documents import BOOK_FLIGHT, TEXTS, Document, documents
 
 GALLERY = sorted(Path("workflows").glob("*.yaml"))

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import transitions
 
-from fsm_agent.decision import GuardsRefuse, NotAllowed, Scene, Taken, timer_event
+from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Scene, Taken, timer_event
+from fsm_agent.domain.step import Event
+from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import ExpressionFailed
-from fsm_agent.machine import Machine
-from fsm_agent.step import Event
 from tests.running import flow
 
 FLOW = flow("""

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.actions.threads import in_thread, waiting_on
+from fsm_agent.actions.blocking import in_thread, waiting_on
+from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message, Role, Span
+from fsm_agent.engine.outputs import Notes
 from fsm_agent.errors import ActionError, WindowTooSmall
-from fsm_agent.jsontypes import Json
 from fsm_agent.memory.conversation import BlockingConversation, Conversation
 from fsm_agent.memory.counting import estimate
 from fsm_agent.memory.reading import BATCH, whole
 from fsm_agent.memory.window import keep_ends
-from fsm_agent.message import Message, Role, Span
-from fsm_agent.notes import Notes
-from fsm_agent.recall import Recall
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from tests.running import on_loop

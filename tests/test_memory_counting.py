@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.errors import ActionError
 from fsm_agent.memory.counting import corrected, estimate, estimate_text, exact, remembering, scale_of
-from fsm_agent.message import Message, Role
-from fsm_agent.usage import NO_USAGE, Usage
 from tests.talks import by_length, call, result
 from tests.texts import CODE, ENGLISH, LANGUAGES, MATTER
 

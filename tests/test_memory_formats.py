@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import MessagesInvalid
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
-from fsm_agent.message import Message, Role
 from tests.talks import call, result, words
 
 #: as a client library dumps a conversation

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.errors import WindowTooSmall
-from fsm_agent.jsontypes import Json
 from fsm_agent.memory.conversation import Conversation
 from fsm_agent.memory.counting import Counter, estimate, exact
 from fsm_agent.memory.groups import flat, grouped, ties
 from fsm_agent.memory.window import drop_oldest, keep_ends
-from fsm_agent.message import Message, Role, Span
-from fsm_agent.recall import Recall
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from tests.proofs.effort import effort

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from fsm_agent import BlockingContext, Context, Runner, action, open_store
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message, Role, own_thread
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message, Role, own_thread
 from tests.running import flow, on_loop
 
 CHAT = flow("""

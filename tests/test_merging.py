@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.engine.merging import POLICIES, Unmergeable, merged
-from fsm_agent.state import MergePolicy
+from fsm_agent.domain.state import MergePolicy
+from fsm_agent.engine.merge import POLICIES, Unmergeable, merged
 
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([1.0, 2.5, "", "a", "b"])
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.sampled_from("ab"), SCALARS, max_size=2)

@@ -15,18 +15,18 @@ import pytest
 
 from fsm_agent import Context, Runner, action, open_store
 from fsm_agent.actions.registry import Actions
-from fsm_agent.delta import fold
-from fsm_agent.engine.migrating import Outcome
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.record import Record
+from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.errors import Conflict, OtherWorkflow, Refused, StoreError
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.loader import loads
-from fsm_agent.processes import this_process
-from fsm_agent.record import Record
-from fsm_agent.step import StepKind
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.sync import Runner as SyncRunner
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 from tests.running import Gate, dead_process, on_loop, story
 
 DAY = 86_400_000

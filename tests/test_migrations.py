@@ -10,10 +10,10 @@ import pytest
 from fsm_agent import Migration, State, Workflow
 from fsm_agent.actions.registry import Actions
 from fsm_agent.check import check_workflow
+from fsm_agent.domain.migration import Migration as Word
+from fsm_agent.domain.workflow import Workflow as Read
 from fsm_agent.errors import ActionError, WorkflowInvalid
-from fsm_agent.loader import inspect_text, loads
-from fsm_agent.migration import Migration as Word
-from fsm_agent.workflow import Workflow as Read
+from fsm_agent.loading.yaml_file import inspect_text, loads
 
 FLOW = """\
 workflow: w

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fsm_agent.errors import ModelError, ModelKeyMissing, ModelUnknown
-from fsm_agent.models.names import default_model, key_variables, resolve
+from fsm_agent.llm.resolve import default_model, key_variables, resolve
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "FSM_AGENT_MODEL")
 
@@ -114,7 +114,7 @@ BLOCKED = """
 import json, sys
 for name in ("pydantic_ai", "openai"):
     sys.modules[name] = None
-from fsm_agent.models import names as models
+from fsm_agent.llm import names as models
 from fsm_agent.errors import ModelUnknown
 loaded = sorted({name.partition(".")[0] for name in sys.modules})
 said = []

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.secrets import without_likely_secrets
 from fsm_agent.errors import (
     FsmAgentError,
     ModelKeyMissing,
@@ -25,14 +27,12 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.masking import without_likely_secrets
-from fsm_agent.message import Message, Role
-from fsm_agent.models import request
-from fsm_agent.models.names import resolve
-from fsm_agent.models.opened import Models
-from fsm_agent.models.request import ask
-from fsm_agent.models.settings import _OURS, SETTINGS, setting_problems
-from fsm_agent.models.words import Ask, Call, Reply, Tool
+from fsm_agent.llm import request
+from fsm_agent.llm.models import Models
+from fsm_agent.llm.request import ask
+from fsm_agent.llm.resolve import resolve
+from fsm_agent.llm.settings import _OURS, SETTINGS, setting_problems
+from fsm_agent.llm.types import Ask, Call, Reply, Tool
 from tests.servers.openai_stub import (
     CUTS,
     GARBAGE,
@@ -315,7 +315,7 @@ def test_a_key_that_the_provider_repeats_is_shown_nowhere(
 
 def test_a_key_of_any_form_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_OWN_API_KEY", "open sesame")
-    assert without_likely_secrets("the word is open sesame, I think") == "the word is ***, I think"
+    assert without_likely_secrets("the word is open sesame, I think", os.environ) == "the word is ***, I think"
 
 
 @pytest.mark.parametrize(
@@ -323,11 +323,11 @@ def test_a_key_of_any_form_is_taken_out(monkeypatch: pytest.MonkeyPatch) -> None
     ["sk-proj-abcdef123", "sk-***************cdef", "Bearer abc.def-123456", "AIzaSyA1234567890abc", "gsk_abcdef12345"],
 )
 def test_what_looks_like_a_key_is_taken_out(secret: str) -> None:
-    assert secret not in without_likely_secrets(f"it said {secret} to me")
+    assert secret not in without_likely_secrets(f"it said {secret} to me", os.environ)
 
 
 def test_an_address_is_shown_without_its_password() -> None:
-    assert without_likely_secrets("at http://ana:hunter2@host/v1") == "at http://***@host/v1"
+    assert without_likely_secrets("at http://ana:hunter2@host/v1", os.environ) == "at http://***@host/v1"
 
 
 def test_a_cancellation_passes_through(stub: OpenAIStub, is_streamed: bool) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import ModelReplyInvalid, ModelUnknown
-from fsm_agent.message import Message, Role
-from fsm_agent.models.opened import Models
-from fsm_agent.models.script import _KEYS, _REPLIES, _WHEN, read_script
-from fsm_agent.models.words import Ask, Reply, Tool
+from fsm_agent.llm.models import Models
+from fsm_agent.llm.script import _KEYS, _REPLIES, _WHEN, read_script
+from fsm_agent.llm.types import Ask, Reply, Tool
 
 DOCS = Path(__file__).parent.parent / "docs" / "models.md"
 NOTHING_MORE = {"type": "object", "properties": {}}

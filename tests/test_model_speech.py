@@ -27,9 +27,9 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RequestUsage
 
-from fsm_agent.message import Message, Role
-from fsm_agent.models.speech import from_messages, message_of, to_messages
-from fsm_agent.models.turns import GO_ON, UNKNOWN_RESULT, to_request
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.llm.normalise import GO_ON, UNKNOWN_RESULT, to_request
+from fsm_agent.llm.pydantic_messages import from_messages, message_of, to_messages
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 #: what messages of ours say of when, on whole milliseconds

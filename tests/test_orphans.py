@@ -13,20 +13,20 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import ENDED, Head, Status
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.domain.agent import ENDED, Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.state import Duration
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Conflict
-from fsm_agent.keeping import Purged
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.processes import this_process
-from fsm_agent.retention import Retention
-from fsm_agent.runner import Runner
-from fsm_agent.state import Duration
+from fsm_agent.runtime.maintenance.purge import Purged
+from fsm_agent.runtime.processes import this_process
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.worker import Worker
 from tests.families import Looking, family
 from tests.running import dead_process, flow, on_loop, story
 
@@ -106,8 +106,8 @@ async def test_so_does_a_worker_that_goes_on() -> None:
             for name in names:
                 await leave(runner.store, name, ELSEWHERE)
             clock.advance(milliseconds=LEASE_MS)
-            while any([(await runner.store.head(name)).lease for name in names]):
-                await asyncio.sleep(0)  # noqa: ASYNC110 - what is waited for is what stands in the store
+            while any([(await runner.store.head(name)).lease for name in names]):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0)
         stopped.set()
         await work
 

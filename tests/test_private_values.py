@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fsm_agent.actions.context import Context
-from fsm_agent.delta import MAX_DEPTH
+from fsm_agent.data.delta import MAX_DEPTH
 from fsm_agent.errors import KeyReuse, Refused
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.running import flow, on_loop
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent import processes
-from fsm_agent.agent import Head, Status
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import LeaseHeld
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.processes import is_alive, this_host, this_process
-from fsm_agent.runner import Runner
+from fsm_agent.runtime import processes
+from fsm_agent.runtime.processes import is_alive, this_host, this_process
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.worker import Worker
 from tests.running import dead_process, flow, on_loop
 
 WORK = flow("""
@@ -124,7 +124,7 @@ def dead_process_there() -> int:
 
 FORKS = """
 import json, os, time
-from fsm_agent.processes import is_alive, this_process
+from fsm_agent.runtime.processes import is_alive, this_process
 
 os.getpid = lambda: 1  # as the first process of a namespace has it, and the first of the next one
 parent = this_process()

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent import Context, action
-from fsm_agent.agent import Status
-from fsm_agent.jsontypes import Json
-from fsm_agent.migration import Migration
-from fsm_agent.progress import Progress
-from fsm_agent.recall import ProgressRule
-from fsm_agent.retention import Retention
-from fsm_agent.runner import Runner
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.conversation import ProgressRule
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.migration import Migration
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import drive
-from fsm_agent.usage import NO_USAGE, Usage
-from fsm_agent.workflow import Workflow
 from tests.people import impatient, retrying
 from tests.running import flow, on_loop
 

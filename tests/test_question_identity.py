@@ -13,10 +13,10 @@ from examples.book_flight import actions as booking
 from fsm_agent import Workflow, sync
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Commit, Committed, Origin
 from fsm_agent.errors import Conflict, ExpressionFailed, KeyReuse, NotAddressee, NotAsked, QuestionClosed
-from fsm_agent.record import Commit, Committed, Origin
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store

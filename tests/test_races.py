@@ -12,15 +12,15 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Head, Status
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.errors import Conflict, NotAddressee, StoreUnavailable
-from fsm_agent.lease import Lease
-from fsm_agent.record import Commit, Committed
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.worker import Worker
 from tests.running import Gate, flow, on_loop, story
 
 WORK = flow("""
@@ -107,7 +107,7 @@ async def renewing_late() -> None:
 
 
 def test_a_late_renewal_stops_nobody_whose_work_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 1)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 1)
     renewing_late()
 
 
@@ -157,7 +157,7 @@ async def test_who_was_overtaken_between_two_turns_stops_nobody_and_begins_nothi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second event comes after the first one's step, after which its sender lets others have their turn."""
-    monkeypatch.setattr("fsm_agent.loop._STEPS_PER_TURN", 2)
+    monkeypatch.setattr("fsm_agent.runtime.command_loop._STEPS_PER_TURN", 2)
     gate, calls = Gate(), []
 
     async def rest(ctx: Context) -> str:

@@ -10,9 +10,9 @@ from typing import Final
 
 import pytest
 
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.workflow import Workflow
 from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL
 
 EXPECTED: Final = Path(__file__).parent / "expected"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.recall import Recall
-from fsm_agent.render.flow import forward_order
+from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.state import Duration, State, Transition
+from fsm_agent.domain.workflow import Limits, Workflow
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
-from fsm_agent.render.wording import ExitKind
-from fsm_agent.state import Duration, State, Transition
-from fsm_agent.workflow import Limits, Workflow
+from fsm_agent.render.labels import ExitKind
+from fsm_agent.render.order import forward_order
 from tests.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, FAILED, after, to
 
 ODD_NAMES = st.lists(st.text("ab-_ é審", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fsm_agent.domain.state import Ask, State, Transition
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import RenderFailed
-from fsm_agent.render import palette
+from fsm_agent.render import style as palette
 from fsm_agent.render.dot import to_dot
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.graph import graph_of, walk
 from fsm_agent.render.image import render_image
 from fsm_agent.render.overlay import overlay_from_history
-from fsm_agent.state import Ask, State, Transition
-from fsm_agent.workflow import Workflow
 from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
 
 WAYS = pytest.mark.parametrize("program", [True, False], ids=["dot", "pygraphviz"])

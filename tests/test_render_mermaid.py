@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.mermaid import to_mermaid
 from fsm_agent.render.overlay import overlay_from_history
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
 from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, to
 
 

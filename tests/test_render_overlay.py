@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fsm_agent.migration import Migration
-from fsm_agent.progress import Progress
+from fsm_agent.domain.migration import Migration
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.state import State, Transition
+from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
-from fsm_agent.state import State, Transition
-from fsm_agent.step import Step, StepKind
-from fsm_agent.workflow import Workflow
 from tests.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.render.mermaid import escaped
-from fsm_agent.render.text import clean, width_of, wrap
+from fsm_agent.render.text_width import clean, width_of, wrap
 
 SIZE = 10
 TEXTS = st.text(max_size=120) | st.text("ab {}._()#:;<>", max_size=120)

@@ -12,14 +12,14 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Agent, Head, Status
+from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ModelRateLimited, ModelRefused, ModelReplyInvalid
-from fsm_agent.performing import Performing
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.workflow import Workflow
 from tests.running import Gate, flow, on_loop, story
 
 

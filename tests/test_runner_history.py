@@ -11,10 +11,10 @@ from hypothesis import strategies as some
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.delta import fold
-from fsm_agent.record import Commit, Committed
-from fsm_agent.runner import Runner
-from fsm_agent.step import StepKind
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.record import Commit, Committed
+from fsm_agent.domain.step import StepKind
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores import codec
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store

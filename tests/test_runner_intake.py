@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.errors import (
     AgentExists,
     AgentNotFound,
@@ -24,7 +24,7 @@ from fsm_agent.errors import (
     PayloadInvalid,
     Refused,
 )
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock

@@ -11,13 +11,13 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head, Status
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Conflict, LeaseHeld
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.performing import Performing
-from fsm_agent.processes import this_process
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.processes import this_process
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
@@ -50,7 +50,7 @@ class Renewing(MemoryStore):
 @pytest.fixture
 def renewing(monkeypatch: pytest.MonkeyPatch) -> tuple[Renewing, FakeClock]:
     """A store whose leases are renewed all the time, and its clock."""
-    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 1)
+    monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 1)
     clock = FakeClock()
     return Renewing(clock=clock), clock
 

@@ -12,7 +12,7 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
@@ -33,7 +33,9 @@ Opener = Callable[[], Store]
 @pytest.fixture(params=["memory", "sqlite"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opener:
     """Opens an empty store of every kind that comes with us, on a clock that stands still."""
-    monkeypatch.setattr("fsm_agent.performing.RENEW_MS", 3_600_000)  # what must be told at once is not found out later
+    monkeypatch.setattr(
+        "fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000
+    )  # what must be told at once is not found out later
     url = "memory://" if request.param == "memory" else f"sqlite:///{tmp_path / 'agents.db'}"
     return lambda: open_store(url, clock=FakeClock())
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from fsm_agent import sync
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Agent, Status
-from fsm_agent.engine.effects import ReadHistory
-from fsm_agent.engine.meanwhile import missed
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.record import Origin
+from fsm_agent.domain.step import Happened, Step, StepKind, Wanted
+from fsm_agent.engine.commands import ReadHistory
+from fsm_agent.engine.conflicts import missed
 from fsm_agent.engine.program import Program
-from fsm_agent.engine.session import started
+from fsm_agent.engine.transaction import started
 from fsm_agent.errors import Conflict, DataInvalid, GuardsRefused, IllegalEvent, NotAsked, NotParked
-from fsm_agent.record import Origin
-from fsm_agent.runner import Runner
-from fsm_agent.step import Happened, Step, StepKind, Wanted
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
@@ -477,7 +477,7 @@ async def missing_many() -> None:
 
 
 def test_who_has_missed_many_steps_is_told_the_first_and_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fsm_agent.engine.meanwhile._MOST_STEPS", 12)
+    monkeypatch.setattr("fsm_agent.engine.conflicts._MOST_STEPS", 12)
     missing_many()
 
 

@@ -11,17 +11,17 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.record import Commit, Said, Snapshot
+from fsm_agent.domain.step import Delta, Event
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import own_thread
-from fsm_agent.record import Commit, Said, Snapshot
-from fsm_agent.step import Delta, Event
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
-from fsm_agent.testing.contract.bench import a_commit, a_creation, keep_definitions
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
 from tests.talk import HELLO
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.

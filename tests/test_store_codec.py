@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.json import INT64_MAX, INT64_MIN
+from fsm_agent.domain.message import Message, Role, Span, Talk
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.record import Snapshot
+from fsm_agent.domain.step import Delta, Event, Queued, Step, StepKind
+from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreCorrupt
-from fsm_agent.jsontypes import INT64_MAX, INT64_MIN
-from fsm_agent.message import Message, Role, Span, Talk
-from fsm_agent.problem import Problem
-from fsm_agent.progress import Progress
-from fsm_agent.question import Asked
-from fsm_agent.record import Snapshot
-from fsm_agent.step import Delta, Event, Queued, Step, StepKind
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.redis import rows
-from fsm_agent.testing.contract.bench import PING, a_head
-from fsm_agent.usage import NO_USAGE, Usage
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.fixtures import PING, a_head
 
 TEXT = st.text(max_size=8)
 SCALARS = (

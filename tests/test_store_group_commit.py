@@ -13,8 +13,8 @@ import pytest
 
 from fsm_agent.errors import Conflict
 from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.group_commit import GroupCommit
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.writer import GroupCommit
 
 Scenario = Callable[[GroupCommit], Awaitable[None]]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fsm_agent.agent import Status
-from fsm_agent.record import Page
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Page
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import StoreContract
-from fsm_agent.testing.contract.bench import a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import a_creation, keep_definitions
 from tests.running import on_loop
 
 

@@ -8,19 +8,20 @@ from contextlib import suppress
 
 import pytest
 
-from fsm_agent.agent import ArmedTimer, Status
-from fsm_agent.effect import Settlement
+from fsm_agent.domain.agent import ArmedTimer, Status
+from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.step import KeyOutcome
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
-from fsm_agent.record import Origin, Said, Snapshot
-from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.store import PostgresStore
-from fsm_agent.stores.postgres.text import kept, told
+from fsm_agent.stores.postgres.text_escape import kept, told
 from fsm_agent.stores.server_clock import ServerClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import (
+from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
     PING,
@@ -33,7 +34,6 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
-from fsm_agent.user import UserRecord
 from tests.servers.postgres import PostgresServer
 from tests.talk import HELLO, say_every_word
 

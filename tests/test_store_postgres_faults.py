@@ -12,7 +12,7 @@ import pytest
 from fsm_agent.errors import Conflict, StoreUnavailable
 from fsm_agent.stores.postgres.pool import address_of
 from fsm_agent.stores.postgres.store import PostgresStore
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, keep_definitions
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
 

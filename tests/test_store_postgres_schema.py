@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
+from fsm_agent.domain.message import own_thread
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.message import own_thread
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.schema import MIGRATIONS
-from fsm_agent.testing.contract.bench import ID, a_commit, all_of
+from fsm_agent.testing.contract.fixtures import ID, a_commit, all_of
 from tests.postgres_stores import count, make, refused, with_store
 from tests.servers.postgres import PostgresServer
 from tests.talk import say_every_word
@@ -120,7 +120,7 @@ def test_processes_that_make_the_same_tables_at_once_all_succeed(postgres: Postg
     url = postgres.make_database("crowded")
     script = inspect.getsource(make) + (
         "\nimport asyncio, sys\nfrom fsm_agent.stores.urls import open_store\n"
-        "from fsm_agent.testing.contract.bench import a_creation as new, keep_definitions\n"
+        "from fsm_agent.testing.contract.fixtures import a_creation as new, keep_definitions\n"
         "a_creation = lambda: new(sys.argv[2])\nasyncio.run(make(sys.argv[1]))\n"
     )
     openers = [subprocess.Popen([sys.executable, "-c", script, url, f"agent-{n}"]) for n in range(4)]

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from fsm_agent.stores.postgres.session import Session
+from fsm_agent.stores.postgres.connection import Session
 from tests.servers.postgres import PostgresServer
 from tests.servers.proxy import Proxy
 

@@ -16,7 +16,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.postgres.errors import connecting_error, statement_error
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, all_of
 from tests.postgres_stores import make, refused, with_store
 from tests.servers.postgres import PostgresServer
 

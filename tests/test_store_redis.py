@@ -10,18 +10,19 @@ from contextlib import contextmanager
 import pytest
 import redis
 
-from fsm_agent.agent import Status
-from fsm_agent.effect import Settlement
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentDamaged, StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.message import own_thread
-from fsm_agent.record import Origin, Said, Snapshot
-from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis.keys import agent_keys, space_keys, thread_key
-from fsm_agent.stores.redis.opening import MIGRATIONS, refuse_old, schema
+from fsm_agent.stores.redis.startup import MIGRATIONS, refuse_old, schema
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
-from fsm_agent.testing.contract.bench import (
+from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
     ORDER,
@@ -35,7 +36,6 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
-from fsm_agent.user import UserRecord
 from tests.servers.redis import RedisServer
 from tests.talk import HELLO, ROOM, say_every_word
 
@@ -307,7 +307,7 @@ def test_an_older_namespace_is_brought_forward_once_whoever_comes_first(
 
     asyncio.run(open_it())
     counting = (*MIGRATIONS, "redis.call('INCR', KEYS[1] .. ':first')", "redis.call('INCR', KEYS[1] .. ':second')")
-    monkeypatch.setattr("fsm_agent.stores.redis.opening.MIGRATIONS", counting)
+    monkeypatch.setattr("fsm_agent.stores.redis.startup.MIGRATIONS", counting)
     asyncio.run(open_many())
     kept = space_keys("default").schema
     assert [redis_server.execute("GET", kept + end) for end in ("", ":first", ":second")] == [str(schema()), "1", "1"]

@@ -10,7 +10,7 @@ import pytest
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis.keys import agent_keys, space_keys
 from fsm_agent.testing import DurableStoreContract
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, in_loop
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, in_loop
 from tests.servers.redis import QUICK, RedisServer
 
 _SLOTS = 16_384

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.errors import Conflict, StoreUnavailable
-from fsm_agent.step import KeyOutcome
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.redis import wire as redis_wire
+from fsm_agent.stores.redis import connection as redis_wire
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, keep_definitions
 from tests.servers.proxy import Proxy
 from tests.servers.redis import DURABLE, RedisServer
 

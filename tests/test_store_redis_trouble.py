@@ -18,9 +18,9 @@ from redis import exceptions
 from fsm_agent.errors import StoreError, StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.redis.errors import answered, unreachable
-from fsm_agent.stores.redis.opening import risks
+from fsm_agent.stores.redis.startup import risks
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, all_of, keep_definitions
 from tests.servers.redis import QUICK, RedisServer
 
 Work = Callable[[Store], Coroutine[Any, Any, None]]
@@ -335,7 +335,7 @@ def test_what_may_be_lost_is_said_with_what_to_set(settings: dict[str, str], sen
 def test_a_process_is_warned_once_of_each_server(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fsm_agent.stores.redis.opening._told", set())
+    monkeypatch.setattr("fsm_agent.stores.redis.startup._told", set())
     with caplog.at_level(logging.WARNING, logger="fsm_agent"):
         for _ in range(3):
             with_store(redis_url, make if not caplog.records else lambda store: _sees(store, 1))
@@ -346,7 +346,7 @@ def test_a_process_is_warned_once_of_each_server(
 def test_where_the_settings_are_hidden_nobody_claims_to_know_them(
     redis_url: str, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fsm_agent.stores.redis.opening._told", set())
+    monkeypatch.setattr("fsm_agent.stores.redis.startup._told", set())
     redis_server.execute("ACL", "SETUSER", "ana", "on", ">secret", "~fsm-agent:*", "+@all", "-@dangerous", "+info")
     try:
         with caplog.at_level(logging.WARNING, logger="fsm_agent"):

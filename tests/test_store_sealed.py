@@ -12,24 +12,26 @@ from typing import Any, Final
 import apsw
 import pytest
 
-from fsm_agent.agent import Status
-from fsm_agent.effect import Settlement
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.message import Talk, own_thread
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.step import Delta, Event, StepKind
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
-from fsm_agent.loop import logger
-from fsm_agent.message import Talk, own_thread
-from fsm_agent.problem import Problem
-from fsm_agent.progress import Progress
-from fsm_agent.question import Asked
-from fsm_agent.record import Origin, Said, Snapshot
-from fsm_agent.runner import Runner
-from fsm_agent.step import Delta, Event, StepKind
+from fsm_agent.runtime.command_loop import logger
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.keys import new_key, read_keys
 from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, StoreContract
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.contract.bench import (
+from fsm_agent.testing.contract.fixtures import (
     ID,
     PING,
     Bench,
@@ -42,8 +44,6 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
-from fsm_agent.user import UserRecord
-from fsm_agent.worker import Worker
 from tests.running import flow, on_loop
 from tests.talk import HELLO
 

@@ -8,12 +8,12 @@ from typing import Any
 import apsw
 import pytest
 
-from fsm_agent.agent import Status
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Origin, Snapshot
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing import DurableStoreContract
-from fsm_agent.testing.contract.bench import ID, LEASE, PING, a_commit, a_creation, a_head, an_effect, in_loop
+from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, a_commit, a_creation, a_head, an_effect, in_loop
 from tests.talk import say_every_word
 
 

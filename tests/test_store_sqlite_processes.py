@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from fsm_agent.domain.step import Delta
 from fsm_agent.errors import Conflict, StoreUnavailable
-from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, all_of, data_of, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, all_of, data_of, keep_definitions
 
 #: Commits one version for each line that it reads, and says what became of it.
 COMMITTER = """
 import asyncio, sys
 from pathlib import Path
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.contract.bench import a_commit
+from fsm_agent.testing.contract.fixtures import a_commit
 
 async def main():
     async with SqliteStore(Path(sys.argv[1])) as store:
@@ -51,10 +51,10 @@ db.execute("COMMIT")
 DRIVER = """
 import asyncio, sys
 from pathlib import Path
-from fsm_agent.step import Delta
-from fsm_agent.record import Snapshot
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.record import Snapshot
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.contract.bench import a_commit
+from fsm_agent.testing.contract.fixtures import a_commit
 
 async def drive(store, agent_id):
     version = (await store.head(agent_id)).version
@@ -80,7 +80,7 @@ OPENER = """
 import asyncio, sys
 from pathlib import Path
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.contract.bench import a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import a_creation, keep_definitions
 
 async def main():
     print("ready", flush=True)

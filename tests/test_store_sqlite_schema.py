@@ -9,18 +9,18 @@ from pathlib import Path
 import apsw
 import pytest
 
+from fsm_agent.domain.record import Origin, Said
+from fsm_agent.domain.state import State
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
-from fsm_agent.record import Origin, Said
-from fsm_agent.state import State
-from fsm_agent.step import Delta
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
-from fsm_agent.user import UserRecord
-from fsm_agent.workflow import Workflow
+from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
 from tests.talk import HELLO, say_every_word
 
 #: versions of whom a file keeps steps; ``short`` had forgotten its first ones

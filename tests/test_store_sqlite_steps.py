@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.record import Commit, Committed, Snapshot
+from fsm_agent.domain.step import Delta, Event
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.record import Commit, Committed, Snapshot
-from fsm_agent.step import Delta, Event
 from fsm_agent.stores.sqlite import commits
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
-from fsm_agent.testing.contract.bench import ID, LEASE, a_commit, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, keep_definitions
 from tests.proofs.effort import effort
 
 #: All rows of all tables, by name.

@@ -14,12 +14,12 @@ from pathlib import Path
 import apsw
 import pytest
 
+from fsm_agent.domain.step import Delta
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
-from fsm_agent.step import Delta
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.contract.bench import ID, ORDER, a_commit, a_creation, all_of, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, all_of, keep_definitions
 
 NOBODY = 65_534
 LARGE = Delta({"text": "x" * 100_000})

@@ -12,18 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.message import Talk, own_thread
+from fsm_agent.domain.record import Dossier, Origin, Said
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, StoreUrlInvalid
-from fsm_agent.message import Talk, own_thread
-from fsm_agent.record import Dossier, Origin, Said
-from fsm_agent.step import Delta
 from fsm_agent.stores.memory.store import MemoryStore
-from fsm_agent.stores.tiered.moves import stub_of
 from fsm_agent.stores.tiered.policy import Tiers
 from fsm_agent.stores.tiered.store import TieredStore
+from fsm_agent.stores.tiered.transfer import stub_of
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, FakeClock
-from fsm_agent.testing.contract.bench import (
+from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
     PING,
@@ -32,8 +33,7 @@ from fsm_agent.testing.contract.bench import (
     data_of,
     keep_definitions,
 )
-from fsm_agent.testing.contract.whole import a_long_life, an_origin
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.transfer import a_long_life, an_origin
 from tests.running import on_loop
 from tests.talk import HELLO, ROOM
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent.cli.settings import Settings
 from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.project.settings import Settings
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import BACKENDS, Backend, open_store, without_password

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fsm_agent import runner, sync
+from fsm_agent import sync
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.errors import IllegalEvent, StoreUnavailable
+from fsm_agent.runtime import runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.running import flow, story

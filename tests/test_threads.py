@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from fsm_agent import ActionError, Context, Refused, Runner, Thread, action, open_store, sync
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role, Span, Talk, own_thread
+from fsm_agent.domain.record import Said
 from fsm_agent.errors import AgentNotFound, KeyMissing, MessagesInvalid, WindowTooSmall
-from fsm_agent.jsontypes import Json
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.memory.reading import COVERED
-from fsm_agent.message import PRIVATE_PARTS, Message, Role, Span, Talk, own_thread
-from fsm_agent.record import Said
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.contract.bench import ID, a_commit, a_creation, keep_definitions
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, keep_definitions
 from tests.running import flow, on_loop
 from tests.shop import Shop
 

@@ -13,16 +13,16 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import ArmedTimer, Head, Status
-from fsm_agent.effect import EffectEntry, EffectMode
-from fsm_agent.engine.past import Past
-from fsm_agent.engine.verifying import verify
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.effect import EffectEntry, EffectMode
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.record import Commit, Origin
+from fsm_agent.domain.step import EMPTY_DELTA, Delta, Step, StepKind
+from fsm_agent.engine.replay.history import Past
+from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import AgentExists, Conflict, HistoryBroken, IdInvalid, IllegalEvent, KeyReuse, VersionMissing
-from fsm_agent.lookback import look_back
-from fsm_agent.question import Asked
-from fsm_agent.record import Commit, Origin
-from fsm_agent.runner import Runner
-from fsm_agent.step import EMPTY_DELTA, Delta, Step, StepKind
+from fsm_agent.runtime.replay import look_back
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock

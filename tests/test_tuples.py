@@ -9,11 +9,11 @@ import pytest
 
 from fsm_agent import Context, Runner, action, open_store
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import RUNNING, Head, Status
-from fsm_agent.draft import DictDraft, collect
-from fsm_agent.engine.effects import Effect
-from fsm_agent.loop import EffectLoop
-from fsm_agent.performing import Performing
+from fsm_agent.data.draft import DictDraft, collect
+from fsm_agent.domain.agent import RUNNING, Head, Status
+from fsm_agent.engine.commands import Effect
+from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.command_loop import EffectLoop
 from fsm_agent.stores import codec
 
 from .running import flow, on_loop

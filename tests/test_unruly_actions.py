@@ -11,12 +11,12 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import BlockingContext, Context
-from fsm_agent.agent import Status
-from fsm_agent.cancellation import Watched
-from fsm_agent.runner import Runner
+from fsm_agent.concurrency.cancellation import Watched
+from fsm_agent.domain.agent import Status
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.worker import Worker
 from tests.running import flow, on_loop, story
 
 WORK = flow("""

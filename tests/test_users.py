@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fsm_agent import Context, action
-from fsm_agent.agent import Agent, Status
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.record import Commit, Committed
+from fsm_agent.domain.state import Duration, State
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ArgumentInvalid
-from fsm_agent.record import Commit, Committed
-from fsm_agent.runner import Runner
-from fsm_agent.state import Duration, State
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
-from fsm_agent.user import UserRecord
-from fsm_agent.workflow import Workflow
 from tests.flows import to
 from tests.people import TASTES, impatient, merging, retrying
 from tests.running import Gate, on_loop, story

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from fsm_agent.data import Data, View, changes
-from fsm_agent.draft import DictDraft, ListDraft
+from fsm_agent.data.data import Data, View, changes
+from fsm_agent.data.draft import DictDraft, ListDraft
+from fsm_agent.data.validation import DataRules, PayloadRules, Shape, schema_problem
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import DataInvalid, PayloadInvalid
-from fsm_agent.state import State
-from fsm_agent.validation import DataRules, PayloadRules, Shape, schema_problem
-from fsm_agent.workflow import Workflow
 
 INTEGER = {"type": "integer"}
 NULLABLE = {"type": ["string", "null"]}

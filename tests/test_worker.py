@@ -12,15 +12,15 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.agent import Head, Status
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import StoreUnavailable
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.worker import Worker
 from tests.running import Gate, dead_process, flow, on_loop
 
 WORK = flow("""

@@ -116,4 +116,6 @@ MATTER: Final = {
     "medicine": "Pneumonoultramicroscopicsilicovolcanoconiosis, esophagogastroduodenoscopy, otorhinolaryngologist",
 }  # fmt: skip
 
-CODE: Final = {path.name: path.read_text() for path in sorted(Path(fsm_agent.__file__).parent.glob("*.py"))}
+CODE: Final = {
+    path.name: path.read_text() for path in sorted((Path(fsm_agent.__file__).parent / "domain").glob("*.py"))
+}

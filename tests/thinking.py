@@ -9,10 +9,10 @@ from typing import Any
 
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Agent
-from fsm_agent.message import Message
-from fsm_agent.models.opened import Models
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.llm.models import Models
 from tests.running import flow
 from tests.servers.openai_stub import Answer, OpenAIStub, Script
 

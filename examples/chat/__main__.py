@@ -15,7 +15,7 @@ from typing import Final
 
 from examples.chat.actions import greet, remember
 from fsm_agent import Runner, Status, Surroundings, Thread, Workflow, open_store
-from fsm_agent.message import Role
+from fsm_agent.domain.message import Role
 from fsm_agent.testing import FakeClock
 
 ROOT: Final = Path(__file__).parents[2]

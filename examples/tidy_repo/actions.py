@@ -13,7 +13,7 @@ from examples.tidy_repo.linter import Ruff
 from examples.tidy_repo.planning import digest, next_fix
 from examples.tidy_repo.report import counted, markdown, summary
 from fsm_agent import NOT_DONE, BlockingContext, action
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
 
 
 @action

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple, TypeVar, Union, overload
 
-from fsm_agent.jsontypes import Json
-from fsm_agent.signature import Signature
-from fsm_agent.step import NOTHING
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.step import NOTHING
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

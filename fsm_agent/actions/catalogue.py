@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from fsm_agent.actions.registry import Actions
-from fsm_agent.jsontypes import Schema
-from fsm_agent.signature import Signature
+from fsm_agent.domain.json import Schema
+from fsm_agent.domain.signature import Signature
 
 
 class Catalogue(ABC):

@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from fsm_agent.actions.action import Asking, Emission
-from fsm_agent.actions.kinship import Kinship
-from fsm_agent.actions.outside import Outside, deed
+from fsm_agent.actions.children import Kinship
+from fsm_agent.actions.effects import Outside, deed
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.talking import conversation_of, summary_by_model
-from fsm_agent.data import Data
-from fsm_agent.delta import own
-from fsm_agent.effect import EffectMode
-from fsm_agent.engine.insight import Insight
+from fsm_agent.data.data import Data
+from fsm_agent.data.delta import own
+from fsm_agent.domain.effect import EffectMode
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Step, moment
+from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.scope import Insight
 from fsm_agent.errors import ActionError
-from fsm_agent.jsontypes import Json
 from fsm_agent.memory.conversation import BlockingConversation, Conversation, Summarise
-from fsm_agent.notes import Notes
-from fsm_agent.step import Step, moment
 
 EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
 

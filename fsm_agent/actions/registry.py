@@ -16,10 +16,10 @@ from typing import Any
 
 from fsm_agent.actions.action import Action, describe
 from fsm_agent.actions.builtin import built_in
+from fsm_agent.domain.json import Schema
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.text import listed
 from fsm_agent.errors import ActionError, ActionMissing, DataModelMissing, ModuleNotAllowed
-from fsm_agent.jsontypes import Schema
-from fsm_agent.signature import Signature
-from fsm_agent.wording import listed
 
 logger = logging.getLogger("fsm_agent")
 
@@ -108,7 +108,7 @@ class Actions:
 
     def model_schema(self, reference: str) -> Schema:
         """The JSON Schema of a data model."""
-        from fsm_agent.dialect.models import model_schema
+        from fsm_agent.dialect.pydantic_models import model_schema
 
         return model_schema(self.model(reference))
 

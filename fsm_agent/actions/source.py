@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from fsm_agent.signature import Signature
+from fsm_agent.domain.signature import Signature
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -11,10 +11,10 @@ from typing import Final
 
 from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.actions.source import Function, Source, read_source
+from fsm_agent.domain.json import Schema
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.text import listed
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
-from fsm_agent.jsontypes import Schema
-from fsm_agent.signature import Signature
-from fsm_agent.wording import listed
 
 #: So many modules a name is followed through, from one that imports it to the one that defines it.
 _LONGEST_CHAIN: Final = 8

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
-from fsm_agent.actions.kinship import Kinship
-from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import Chunk
-from fsm_agent.models.opened import Models
-from fsm_agent.state import ByteSize
-from fsm_agent.step import NOTHING
+from fsm_agent.actions.children import Kinship
+from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Chunk
+from fsm_agent.domain.state import ByteSize
+from fsm_agent.domain.step import NOTHING
+from fsm_agent.llm.models import Models
 
 #: who hears what models say while they say it
 Listener: TypeAlias = Callable[[Chunk], None]

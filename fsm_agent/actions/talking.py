@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, own_thread
 from fsm_agent.errors import ActionError
-from fsm_agent.jsontypes import Json
 from fsm_agent.memory.conversation import Conversation, Summarise, Written
 from fsm_agent.memory.counting import corrected, estimate, scale_of
 from fsm_agent.memory.reading import whole
-from fsm_agent.message import THREAD_NAME, THREAD_RULE, own_thread
 
 if TYPE_CHECKING:
     from fsm_agent.actions.context import Context, Situation
@@ -45,7 +45,7 @@ def summary_by_model(context: Context) -> Summarise:
     """Has a model write it, which is imported when the first summary is due."""
 
     async def write(messages: list[dict[str, Json]], max_tokens: int) -> Written:
-        from fsm_agent.actions.builtin.summary import summarise
+        from fsm_agent.actions.builtin.llm_summary import summarise
 
         return await summarise(context, messages, max_tokens)
 

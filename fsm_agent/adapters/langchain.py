@@ -31,11 +31,11 @@ except ImportError:
     ) from None
 
 from fsm_agent import sync
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
+from fsm_agent.domain.text import listed
 from fsm_agent.errors import ActionError
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import PRIVATE_PARTS, Message, Role
-from fsm_agent.threads import Thread
-from fsm_agent.wording import listed
+from fsm_agent.memory.threads import Thread
 
 #: the type of the part that holds what is theirs alone
 THEIRS: Final = "langchain"

@@ -13,9 +13,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import PRIVATE_PARTS, Message, Role
-from fsm_agent.threads import Thread
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
+from fsm_agent.memory.threads import Thread
 
 if TYPE_CHECKING:
     from agents.items import TResponseInputItem

@@ -11,17 +11,17 @@ from typing import Final, TypeAlias
 
 from fsm_agent.check import actions as fitting
 from fsm_agent.check import events, graph
-from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
 from fsm_agent.check.consequences import without_follow_ups
-from fsm_agent.check.examine import below
+from fsm_agent.check.document import below
 from fsm_agent.check.expressions import expression_findings, long_lists
-from fsm_agent.check.merging import merge_findings
+from fsm_agent.check.merge_policies import merge_findings
 from fsm_agent.check.migrations import migration_findings
-from fsm_agent.finding import Finding
-from fsm_agent.signature import Signature
-from fsm_agent.workflow import Workflow
+from fsm_agent.check.reachability import Behaviour
+from fsm_agent.domain.finding import Finding
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.workflow import Workflow
 
 __all__ = ["Code", "behaviour_findings", "check_workflow", "declaration_findings", "expression_findings"]
 

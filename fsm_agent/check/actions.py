@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
-from fsm_agent.check.sites import state_path
+from fsm_agent.check.reachability import Behaviour
+from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, tools_of
-from fsm_agent.finding import Finding, Path
-from fsm_agent.signature import Signature
-from fsm_agent.state import State
-from fsm_agent.wording import did_you_mean, listed, nearest
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import State
+from fsm_agent.domain.text import did_you_mean, listed, nearest
 
 
 def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:

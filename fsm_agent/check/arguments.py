@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.check.looking import Looking, Reach
-from fsm_agent.check.sites import state_path
+from fsm_agent.check.checker import Looking, Reach
+from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, first_event
 from fsm_agent.dialect.keys import Kind
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json, Schema
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json, Schema
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 
 _RECALLING: Final = Reach(recalls=True)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from fsm_agent.check.codes import Code
-from fsm_agent.check.sites import state_path
+from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, Ending, emission, first_event
-from fsm_agent.expressions.kinds import json_types
-from fsm_agent.finding import Finding, Path
-from fsm_agent.jsontypes import Json, Schema, is_required
-from fsm_agent.state import State
-from fsm_agent.wording import did_you_mean, listed, nearest
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.json import Json, Schema, is_required
+from fsm_agent.domain.state import State
+from fsm_agent.domain.text import did_you_mean, listed, nearest
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.expressions.types import json_types
 
 
 def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fsm_agent.check.behaviour import Behaviour
 from fsm_agent.check.codes import Code
 from fsm_agent.check.digraph import Digraph, digraph, search, strong_components, turned, within
-from fsm_agent.check.sites import sites, state_path
-from fsm_agent.finding import Finding, Path
-from fsm_agent.workflow import lineage
+from fsm_agent.check.reachability import Behaviour
+from fsm_agent.check.transition_sites import sites, state_path
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.workflow import lineage
 
 #: Mistakes by which a transition is never taken: it would lead somewhere.
 _NEVER_TAKEN = frozenset({Code.SHADOWED, Code.IMPOSSIBLE})

@@ -6,16 +6,16 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from fsm_agent.check.arguments import look_at_arguments
+from fsm_agent.check.checker import DATA_ALONE, Looking, Reach
 from fsm_agent.check.codes import Code
-from fsm_agent.check.looking import DATA_ALONE, Looking, Reach
-from fsm_agent.check.sites import Site, sites, state_path
+from fsm_agent.check.transition_sites import Site, sites, state_path
 from fsm_agent.dialect.builtins import BUILT_INS
-from fsm_agent.expressions.kinds import item_schema, json_types
-from fsm_agent.finding import Finding, Path
-from fsm_agent.guards import ExpressionInvalid, Guards
-from fsm_agent.state import State
-from fsm_agent.wording import did_you_mean, listed
-from fsm_agent.workflow import BUILT_IN_PAYLOADS, Workflow
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.state import State
+from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
+from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
+from fsm_agent.expressions.types import item_schema, json_types
 
 #: A list that is declared to be no longer than this may be converted at every event.
 SHORT_LIST: Final = 100

@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from fsm_agent.check.behaviour import Behaviour, Way, moves
 from fsm_agent.check.codes import Code
 from fsm_agent.check.digraph import (
     Digraph,
@@ -22,11 +21,12 @@ from fsm_agent.check.digraph import (
     weak_components,
     within,
 )
-from fsm_agent.check.sites import state_path
-from fsm_agent.finding import Finding
-from fsm_agent.state import State
-from fsm_agent.wording import listed
-from fsm_agent.workflow import Limits, lineage
+from fsm_agent.check.reachability import Behaviour, Way, moves
+from fsm_agent.check.transition_sites import state_path
+from fsm_agent.domain.finding import Finding
+from fsm_agent.domain.state import State
+from fsm_agent.domain.text import listed
+from fsm_agent.domain.workflow import Limits, lineage
 
 
 def unreachable_states(behaviour: Behaviour) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fsm_agent.check.codes import Code
-from fsm_agent.finding import Finding, Path
-from fsm_agent.migration import Migration
-from fsm_agent.wording import did_you_mean, listed
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.migration import Migration
+from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.domain.workflow import Workflow
 
 
 def migration_findings(workflow: Workflow) -> list[Finding]:

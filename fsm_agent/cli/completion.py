@@ -13,12 +13,12 @@ from typing import Final, TypeAlias, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from fsm_agent.agent import Head
-from fsm_agent.cli.agent_ids import SHORTEST, whole_id
-from fsm_agent.cli.anywhere import settings_of_unfinished
-from fsm_agent.cli.settings import Settings
-from fsm_agent.cli.store import look
-from fsm_agent.reader import read_workflow
+from fsm_agent.cli.input.agent_ids import SHORTEST, whole_id
+from fsm_agent.cli.input.global_options import settings_of_unfinished
+from fsm_agent.domain.agent import Head
+from fsm_agent.project.settings import Settings
+from fsm_agent.project.store import look
+from fsm_agent.runtime.reads import read_workflow
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fsm_agent.cli import output
-from fsm_agent.cli.settings import Settings
+from fsm_agent.cli.views import output
+from fsm_agent.project.settings import Settings
 
 
 class Sentences(logging.Handler):

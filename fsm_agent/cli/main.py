@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from fsm_agent import __version__
-from fsm_agent.cli.anywhere import is_debugging, show_log, taking_globals
-from fsm_agent.cli.options import DEFAULT_NAMESPACE, DEFAULT_STORE
-from fsm_agent.cli.settings import Settings, text
-from fsm_agent.wording import did_you_mean
+from fsm_agent.cli.input.global_options import is_debugging, show_log, taking_globals
+from fsm_agent.domain.text import did_you_mean
+from fsm_agent.project.options import DEFAULT_NAMESPACE, DEFAULT_STORE
+from fsm_agent.project.settings import Settings, text
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -32,41 +32,41 @@ class Entry(NamedTuple):
 #: heading -> command -> entry, in the order of the help
 COMMANDS: Final = {
     "Declare": {
-        "init": Entry("files:init", "Begin a project that runs."),
-        "check": Entry("files:check", "Report every mistake in workflow files."),
-        "schema": Entry("files:schema", "Print the JSON Schema of workflow files."),
-        "diagram": Entry("drawing:diagram", "Draw workflows."),
+        "init": Entry("commands.files:init", "Begin a project that runs."),
+        "check": Entry("commands.files:check", "Report every mistake in workflow files."),
+        "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
+        "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
     },
     "Run": {
-        "run": Entry("driving:run", "Start an agent, and drive it until it waits or ends."),
-        "answer": Entry("driving:answer", "Answer the question of an agent, and drive it on."),
-        "send": Entry("driving:send", "Send an event to an agent, and drive it on."),
-        "resume": Entry("driving:resume", "Drive what was interrupted, is due or is retrying."),
-        "worker": Entry("driving:worker", "Drive whatever is due, until stopped."),
+        "run": Entry("commands.drive:run", "Start an agent, and drive it until it waits or ends."),
+        "answer": Entry("commands.drive:answer", "Answer the question of an agent, and drive it on."),
+        "send": Entry("commands.drive:send", "Send an event to an agent, and drive it on."),
+        "resume": Entry("commands.drive:resume", "Drive what was interrupted, is due or is retrying."),
+        "worker": Entry("commands.drive:worker", "Drive whatever is due, until stopped."),
     },
     "Look": {
-        "list": Entry("looking:list_agents", "List agents."),
-        "show": Entry("looking:show", "Show an agent, what it asks, and what to type next."),
-        "history": Entry("looking:history", "Show every step of an agent."),
-        "replay": Entry("travelling:replay", "Verify a history, and rebuild a version from it."),
-        "effects": Entry("looking:effects", "Show what an agent did to the world outside."),
-        "thread": Entry("talking:thread", "Show, export or import what was said."),
-        "user": Entry("people:user", "Show what is remembered of a user."),
+        "list": Entry("commands.show:list_agents", "List agents."),
+        "show": Entry("commands.show:show", "Show an agent, what it asks, and what to type next."),
+        "history": Entry("commands.show:history", "Show every step of an agent."),
+        "replay": Entry("commands.history:replay", "Verify a history, and rebuild a version from it."),
+        "effects": Entry("commands.show:effects", "Show what an agent did to the world outside."),
+        "thread": Entry("commands.threads:thread", "Show, export or import what was said."),
+        "user": Entry("commands.users:user", "Show what is remembered of a user."),
     },
     "Change": {
-        "cancel": Entry("driving:cancel", "Cancel an agent."),
-        "unpark": Entry("driving:unpark", "Let a parked agent go on."),
-        "migrate": Entry("migrating:migrate", "Move agents to a newer version of their workflow."),
-        "rewind": Entry("travelling:rewind", "Bring an earlier version of an agent back."),
-        "fork": Entry("travelling:fork", "Begin another agent from a version of this one."),
+        "cancel": Entry("commands.drive:cancel", "Cancel an agent."),
+        "unpark": Entry("commands.drive:unpark", "Let a parked agent go on."),
+        "migrate": Entry("commands.migrate:migrate", "Move agents to a newer version of their workflow."),
+        "rewind": Entry("commands.history:rewind", "Bring an earlier version of an agent back."),
+        "fork": Entry("commands.history:fork", "Begin another agent from a version of this one."),
     },
     "Keep": {
-        "size": Entry("keeping:size", "Show what agents weigh."),
-        "purge": Entry("keeping:purge", "Delete old agents, and shorten histories."),
-        "forget": Entry("people:forget", "Erase a person everywhere."),
-        "doctor": Entry("doctor:doctor", "Say all that is wrong with the store, and what to do."),
-        "keygen": Entry("keeping:keygen", "Make a key for sealing agents."),
-        "reseal": Entry("keeping:reseal", "Seal agents afresh, under the key that writes."),
+        "size": Entry("commands.maintenance:size", "Show what agents weigh."),
+        "purge": Entry("commands.maintenance:purge", "Delete old agents, and shorten histories."),
+        "forget": Entry("commands.users:forget", "Erase a person everywhere."),
+        "doctor": Entry("commands.doctor:doctor", "Say all that is wrong with the store, and what to do."),
+        "keygen": Entry("commands.maintenance:keygen", "Make a key for sealing agents."),
+        "reseal": Entry("commands.maintenance:reseal", "Seal agents afresh, under the key that writes."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}
@@ -81,7 +81,7 @@ class CommandLine(click.Group):
         try:
             code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
         except (Exception, KeyboardInterrupt) as error:
-            from fsm_agent.cli.reporting import report
+            from fsm_agent.cli.error_reports import report
 
             code = report(error, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)

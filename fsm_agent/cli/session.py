@@ -8,21 +8,21 @@ from typing import Final, TypeVar
 
 import click
 
-from fsm_agent import eventloop
-from fsm_agent.agent import Agent, Head, Status
-from fsm_agent.cli import output
-from fsm_agent.cli.agent_ids import whole_id
+from fsm_agent.cli.input.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
-from fsm_agent.cli.portraits import agent_blocks, agents_blocks
-from fsm_agent.cli.problems import error_json
-from fsm_agent.cli.progress import Progress
-from fsm_agent.cli.settings import Settings
-from fsm_agent.driver import run
+from fsm_agent.cli.views import output
+from fsm_agent.cli.views.agents import agent_blocks, agents_blocks
+from fsm_agent.cli.views.errors import error_json
+from fsm_agent.cli.views.progress import Progress
+from fsm_agent.concurrency import event_loop
+from fsm_agent.concurrency.blocking import run
+from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
-from fsm_agent.jsontypes import Json
-from fsm_agent.reader import read_workflow
-from fsm_agent.runner import Runner
-from fsm_agent.workflow import Workflow
+from fsm_agent.project.settings import Settings
+from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
 
@@ -120,7 +120,7 @@ def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> 
         around = settings.surroundings(progress.hear)
         store, actions = settings.open_store(), settings.actions
         if store.needs_loop:
-            await eventloop.reach()
+            await event_loop.reach()
         async with Runner(store, actions=actions, observe=progress.observe, surroundings=around) as runner:
             return await work(Session(settings, runner, progress))
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from fsm_agent.dialect.codes import Code
-    from fsm_agent.dialect.document import to_document
-    from fsm_agent.dialect.read import ResolveModel, read_document, read_draft
+    from fsm_agent.dialect.reader import ResolveModel, read_document, read_draft
     from fsm_agent.dialect.schema import dialect_schema
+    from fsm_agent.dialect.writer import to_document
 
 _HOMES: Final = {
     "Code": "codes",
-    "ResolveModel": "read",
+    "ResolveModel": "reader",
     "dialect_schema": "schema",
-    "read_document": "read",
-    "read_draft": "read",
-    "to_document": "document",
+    "read_document": "reader",
+    "read_draft": "reader",
+    "to_document": "writer",
 }
 
 __all__ = ["Code", "ResolveModel", "dialect_schema", "read_document", "read_draft", "to_document"]

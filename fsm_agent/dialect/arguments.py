@@ -10,14 +10,14 @@ from typing import Final
 
 from fsm_agent.dialect.builtins import BUILT_INS, BuiltIn
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading, described, some, subject
 from fsm_agent.dialect.keys import ACTION, APPROVAL, FIELD, FUNCTION, HEADER, TOOL, URL, VARIABLE
-from fsm_agent.dialect.places import state_at
-from fsm_agent.dialect.reading import Reading, described, some, subject
 from fsm_agent.dialect.scalars import expression, names, prompt, values
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.wording import shortened
-from fsm_agent.workflow import BUILT_IN_EVENTS
+from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import shortened
+from fsm_agent.domain.workflow import BUILT_IN_EVENTS
 
 _STATUSES: Final = range(100, 600)
 

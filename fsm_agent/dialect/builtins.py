@@ -10,8 +10,8 @@ from enum import StrEnum, auto
 from typing import Final, NamedTuple
 
 from fsm_agent.dialect.keys import Key, Kind, Table
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
 
 
 class Ending(StrEnum):

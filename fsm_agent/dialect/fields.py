@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fsm_agent.data.validation import Shape, schema_problem
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading, described, subject
+from fsm_agent.dialect.json_schema import note_keywords, refers
 from fsm_agent.dialect.keys import FIELD, MODEL
-from fsm_agent.dialect.keywords import note_keywords, refers
-from fsm_agent.dialect.models import model_fields
-from fsm_agent.dialect.reading import Reading, described, subject
+from fsm_agent.dialect.pydantic_models import model_fields
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json, Schema
+from fsm_agent.domain.text import listed, shortened
+from fsm_agent.domain.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json, Schema
-from fsm_agent.validation import Shape, schema_problem
-from fsm_agent.wording import listed, shortened
-from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 
 WORDS: Final[Mapping[str, Schema]] = {
     "string": {"type": "string"},

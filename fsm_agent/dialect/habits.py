@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
 
 #: key of another dialect -> what says the same here, the likeliest first; which of them is meant is a matter of place
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from fsm_agent.dialect.context import Reading
 from fsm_agent.dialect.keys import CONVERSATION, PROGRESS
-from fsm_agent.dialect.reading import Reading
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.recall import ProgressRule, Recall
+from fsm_agent.domain.conversation import ProgressRule, Recall
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
 
 
 def conversation(reading: Reading, value: Json, path: Path) -> Recall:

@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading, subject
 from fsm_agent.dialect.keys import DATA_CHANGES, FIELD, FUNCTION, MIGRATION, STATE_PATH
-from fsm_agent.dialect.reading import Reading, subject
 from fsm_agent.dialect.scalars import names
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.migration import Migration
-from fsm_agent.wording import shortened
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.migration import Migration
+from fsm_agent.domain.text import shortened
 
 
 def migrations(reading: Reading, value: Json, path: Path) -> tuple[Migration, ...] | None:

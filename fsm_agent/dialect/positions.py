@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
-from fsm_agent.finding import Finding, Path, Place
+from fsm_agent.domain.finding import Finding, Path, Place
 
 
 class Spot(NamedTuple):

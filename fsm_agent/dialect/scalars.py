@@ -7,15 +7,15 @@ from typing import Final, get_args
 
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reader, Reading, described, some, subject
 from fsm_agent.dialect.keys import ACTION, FIELD, MERGED
-from fsm_agent.dialect.places import state_at
-from fsm_agent.dialect.reading import Reader, Reading, described, some, subject
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.recall import Strategy
-from fsm_agent.state import LARGEST_SIZE, ByteSize, Duration, MergePolicy
-from fsm_agent.wording import listed, shortened
-from fsm_agent.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
+from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.conversation import Strategy
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.state import LARGEST_SIZE, ByteSize, Duration, MergePolicy
+from fsm_agent.domain.text import listed, shortened
+from fsm_agent.domain.workflow import BUILT_IN_EVENTS, HANDLED_BUILT_INS
 
 OUTCOMES: Final = ("done", "failed", "cancelled")
 MERGE_POLICIES: Final[tuple[MergePolicy, ...]] = get_args(MergePolicy)

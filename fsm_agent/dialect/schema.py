@@ -9,8 +9,8 @@ from fsm_agent.dialect import keys, scalars
 from fsm_agent.dialect.builtins import BUILT_INS, BuiltIn
 from fsm_agent.dialect.fields import WORDS
 from fsm_agent.dialect.keys import Kind, Table
-from fsm_agent.jsontypes import Json, Schema
-from fsm_agent.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
+from fsm_agent.domain.json import Json, Schema
+from fsm_agent.domain.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DURATION: Final = r"^[0-9]{1,12}(ms|s|m|h|d)$"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fsm_agent.dialect.arguments import built_in_at
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading
 from fsm_agent.dialect.keys import ASK, DEEPEST_STATE, EXCLUDES, LIMITS, NEEDS, RETRY, STATE
-from fsm_agent.dialect.places import state_at
-from fsm_agent.dialect.reading import Reading
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.state import Ask, Retry, State
-from fsm_agent.workflow import Limits
+from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.state import Ask, Retry, State
+from fsm_agent.domain.workflow import Limits
 
 
 def states(reading: Reading, value: Json, path: Path) -> tuple[State, ...] | None:

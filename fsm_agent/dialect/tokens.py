@@ -3,7 +3,7 @@
 from enum import StrEnum, auto
 from typing import NamedTuple
 
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
 
 
 class Mark(StrEnum):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading, described, some, subject
 from fsm_agent.dialect.keys import TRANSITION
-from fsm_agent.dialect.places import state_at
-from fsm_agent.dialect.reading import Reading, described, some, subject
 from fsm_agent.dialect.scalars import count, duration, is_handled_event
-from fsm_agent.finding import Path
-from fsm_agent.jsontypes import Json
-from fsm_agent.state import Candidates, Timer, Transition
-from fsm_agent.wording import shortened
+from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.state import Candidates, Timer, Transition
+from fsm_agent.domain.text import shortened
 
 
 def handlers(reading: Reading, value: Json, path: Path) -> dict[str, Candidates | None] | None:

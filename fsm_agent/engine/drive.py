@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, Final
 
-from fsm_agent.agent import ENDED, ArmedTimer, Head, Parent, Status
-from fsm_agent.decision import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.engine.effects import Disband, Effect, ReadHead, ReadHistory, RecordAttempt, Release, Superseded, Tell
-from fsm_agent.engine.live import Live, Proposal, cancel, park, refuse, take
-from fsm_agent.engine.reporting import problem_of
-from fsm_agent.engine.session import Desk, Flow, write
+from fsm_agent.domain.agent import ENDED, ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
+from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.text import listed
+from fsm_agent.engine.activation import is_backing_off, work
+from fsm_agent.engine.aggregate import Live, Proposal, cancel, park, refuse, take
+from fsm_agent.engine.commands import Disband, Effect, ReadHead, ReadHistory, RecordAttempt, Release, Superseded, Tell
+from fsm_agent.engine.problems import problem_of
 from fsm_agent.engine.steady import work_steadily
-from fsm_agent.engine.working import is_backing_off, work
+from fsm_agent.engine.transaction import Desk, Flow, write
 from fsm_agent.errors import (
     Conflict,
     DataInvalid,
@@ -26,8 +28,6 @@ from fsm_agent.errors import (
     PayloadInvalid,
     Refused,
 )
-from fsm_agent.step import Event, Step, StepKind
-from fsm_agent.wording import listed
 
 #: When a parent is told again that was at work when its child ended.
 _TELL_AGAIN_MS: Final = 2_000

@@ -1,285 +1,113 @@
-"""What the engine asks for, and what it is told: ``reply = yield effect``.
+"""What an action does to the world outside: begun on record, done, its result recorded. Pure.
 
-The rules never touch a store, a clock or an action. They are generators that yield these, and go on with the
-reply; whoever performs them (``fsm_agent.runner``, ``fsm_agent.testing``) decides nothing. ``record.Creation`` and
-``record.Commit`` are effects too: the one replies a ``Head``, the other ``Committed``.
+    nothing kept      done, and its result recorded
+    a result kept     that is the result, and nothing is done
+    kept open         idempotent: done again under the same key
+                      check: the probe says whether it was done
+                      at_most_once: in doubt
+
+An effect is open from its beginning until its result is recorded. Whoever finds one open cannot know whether it
+happened: that is what the modes are for.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from __future__ import annotations
 
-from fsm_agent.agent import Head, Parent
-from fsm_agent.data import Data
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.notes import Notes
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Creation
-from fsm_agent.step import Event
+from collections.abc import Generator
+from typing import Any, NamedTuple, TypeAlias
 
-if TYPE_CHECKING:
-    from fsm_agent.engine.insight import Insight
-    from fsm_agent.workflow import Workflow
+from fsm_agent.data.delta import own
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import NOT_DONE, EffectEntry, EffectMode
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import iso
+from fsm_agent.engine.commands import Now
+from fsm_agent.engine.transaction import fingerprint
+from fsm_agent.errors import DataInvalid, EffectInDoubt, EffectMismatch
 
 
-class Now(NamedTuple):
-    """Replies milliseconds since the epoch, by the store's clock."""
+class Begin(NamedTuple):
+    """Keeps an open effect; replies what was kept under its key before, or ``None``. With ``again`` an open one is
+    taken over."""
+
+    entry: EffectEntry
+    again: bool = False
 
 
-class Load(NamedTuple):
-    """Replies a ``Record``."""
-
-    agent_id: str
-    key: str | None = None
-
-
-class ReadHistory(NamedTuple):
-    """Replies the steps above a version, in order, at most ``limit``."""
-
-    agent_id: str
-    after: int = 0
-    limit: int | None = None
-
-
-class ReadOrigin(NamedTuple):
-    """Replies where a shortened history begins, or ``None``."""
-
-    agent_id: str
-
-
-class ReadEffects(NamedTuple):
-    """Replies what the agent's actions did to the world outside under an activation and later ones, as far as it is
-    kept."""
-
-    agent_id: str
-    activation: int = 0
-
-
-class ReadProgram(NamedTuple):
-    """Replies the ``Program`` of a definition that the store keeps."""
-
-    definition: str
-
-
-class ReadRecord(NamedTuple):
-    """Replies a ``Record``, like ``Load``; its definition need not be one that can run here."""
-
-    agent_id: str
-
-
-class ReadWorkflow(NamedTuple):
-    """Replies the ``Workflow`` that the store keeps under a hash."""
-
-    definition: str
-
-
-class Keep(NamedTuple):
-    """Keeps a workflow in the store, before the first agent is pinned to it."""
-
-    workflow: "Workflow"
-
-
-class FindKey(NamedTuple):
-    """Replies ``(agent id, fingerprint)`` of what ``start`` made under this key, or ``None``."""
+class Do(NamedTuple):
+    """Calls the function; replies what it returns."""
 
     key: str
 
 
-class Enqueue(NamedTuple):
-    """Keeps an event for the driver; replies how many are queued. Without ``version``, wherever the agent stands."""
+class Probe(NamedTuple):
+    """Asks whether an effect was done; replies its result, or ``NOT_DONE``."""
 
-    agent_id: str
-    version: int | None
-    event: Event
-    fingerprint: str
+    key: str
 
 
-class Claim(NamedTuple):
-    """Takes the lease; replies the new epoch."""
+class End(NamedTuple):
+    """Records the result; replies whether it is the one that counts."""
 
-    seen: Head
-    lease: Lease
-
-
-class Release(NamedTuple):
-    """Gives the lease up."""
-
-    agent_id: str
-    epoch: int
+    entry: EffectEntry
 
 
-class RecordAttempt(NamedTuple):
-    """Notes failed attempts, and when the next is due."""
-
-    agent_id: str
-    epoch: int
-    attempts: int
-    retry_ms: int | None
-    #: what is to be settled with parent and children, 0 for nothing; ``None`` leaves it as it is
-    children: int | None = None
-    #: why the last attempt failed; ``None`` leaves it as it is, unless all is forgiven
-    problem: Problem | None = None
+Request: TypeAlias = Now | Begin | Do | Probe | End
 
 
-class IsAlive(NamedTuple):
-    """Whether the process that holds a lease still lives: yes, no, or ``None`` where that cannot be known."""
-
-    holder: Holder
-
-
-class Interrupt(NamedTuple):
-    """Stops the action that this process runs for an agent under an epoch before this one, if it does: somebody else
-    has moved the agent on."""
-
-    agent_id: str
-    epoch: int
-
-
-class Sleep(NamedTuple):
-    """Replies the time when it is at least ``until_ms``."""
-
-    head: Head
-    until_ms: int
+def planned(
+    namespace: str, head: Head, name: str, use: int, *, mode: EffectMode, arguments: Json, begun_ms: int = 0
+) -> EffectEntry:
+    """The ``use``-th effect called ``name`` under the present activation of an agent. Its key is a pure function of
+    where it stands, so that every attempt, in any process, comes to the same."""
+    return EffectEntry(
+        key=fingerprint(namespace, head.id, head.activation, name, use),
+        activation=head.activation,
+        name=name,
+        use=use,
+        mode=mode,
+        fingerprint=fingerprint(arguments),
+        epoch=head.epoch,
+        begun_ms=begun_ms,
+    )
 
 
-class ReadHead(NamedTuple):
-    """Replies the head of another agent, or ``None`` if there is none."""
-
-    agent_id: str
-
-
-class ReadUser(NamedTuple):
-    """Replies the ``UserRecord`` of a user."""
-
-    name: str
-
-
-class Disband(NamedTuple):
-    """Cancels the children that an agent started under an activation which it has left, if it started any."""
-
-    agent_id: str
-    activation: int
-
-
-class Tell(NamedTuple):
-    """Wakes a parent who waits for its child. Replies whether that is settled; if not, it is at work and may not have
-    seen how the child ended."""
-
-    parent: Parent
+def once(agent_id: str, plan: EffectEntry) -> Generator[Request, Any, Json]:
+    """Do an effect unless its result is known; returns the result. Raises ``EffectMismatch``, ``EffectInDoubt``."""
+    entry = plan._replace(begun_ms=(yield Now()))
+    kept: EffectEntry | None = yield Begin(entry)
+    result: Json = NOT_DONE
+    if kept is not None:
+        _refuse_what_is_unclear(agent_id, entry, kept)
+        if kept.is_open:
+            kept = (yield Begin(entry, again=True)) or kept
+        if not kept.is_open:
+            return kept.result
+        if entry.mode is EffectMode.CHECK:
+            result = yield Probe(entry.key)
+    if result is NOT_DONE:
+        result = yield Do(entry.key)
+    return (yield from _recorded(entry, _owned(entry, result)))
 
 
-class Act(NamedTuple):
-    """Calls an action once. Replies what ``Acted`` lists."""
-
-    head: Head
-    do: str
-    arguments: Mapping[str, Json]
-    data: Data
-    now_ms: int
-    #: 1 for the first
-    attempt: int
-    timeout_ms: int | None
-    #: when a timer falls due that will take the agent out of this state, or its time is over
-    until_ms: int | None
-    notes: Notes
-    insight: "Insight"
+def _refuse_what_is_unclear(agent_id: str, entry: EffectEntry, kept: EffectEntry) -> None:
+    if kept.fingerprint != entry.fingerprint:
+        raise EffectMismatch(agent_id, entry.name, entry.key)
+    if kept.is_open and EffectMode.AT_MOST_ONCE in (kept.mode, entry.mode):  # what was promised when it began holds
+        raise EffectInDoubt(agent_id, entry.name, entry.key, iso(kept.begun_ms))
 
 
-#: all but the two that make up a step
-OtherEffect: TypeAlias = (
-    Now
-    | Load
-    | ReadHistory
-    | ReadOrigin
-    | ReadEffects
-    | ReadProgram
-    | ReadRecord
-    | ReadWorkflow
-    | Keep
-    | FindKey
-    | Enqueue
-    | Claim
-    | Release
-    | RecordAttempt
-    | IsAlive
-    | Interrupt
-    | Sleep
-    | ReadHead
-    | ReadUser
-    | Disband
-    | Tell
-    | Creation
-)
-Effect: TypeAlias = Act | Commit | OtherEffect
+def _owned(entry: EffectEntry, result: Json) -> Json:
+    try:
+        return own(result, f"the result of effect {entry.name!r}")
+    except DataInvalid as error:
+        raise DataInvalid([*error.problems, "it was done, and no result is recorded"]) from None
 
 
-class Emitted(NamedTuple):
-    """The action returned: the event that it names happened."""
-
-    event: Json
-    payload: Mapping[str, Json]
-    now_ms: int
-    duration_ms: int
-    #: the only events the action may name, where it says so
-    emits: frozenset[str] | None = None
-
-
-class Failed(NamedTuple):
-    """The action raised, or ran out of its time."""
-
-    #: names of the exception's class and of its bases, nearest first
-    types: tuple[str, ...]
-    message: str
-    now_ms: int
-    duration_ms: int
-    #: data and definition errors never are
-    is_retryable: bool = True
-    is_timeout: bool = False
-    #: not to be tried again before this has passed, whatever is declared
-    retry_after_ms: int = 0
-    #: ``file:line`` of the user's code, if it is known
-    place: str = ""
-
-
-class Asks(NamedTuple):
-    """The action asks somebody: the agent waits where it is for one of ``events``."""
-
-    prompt: str
-    events: tuple[str, ...]
-    to: tuple[str, ...]
-    now_ms: int
-    duration_ms: int
-
-
-class Paused(NamedTuple):
-    """The action goes on at ``until_ms``, under the same activation, and nobody need stay with the agent."""
-
-    until_ms: int
-    now_ms: int
-
-
-class Missing(NamedTuple):
-    """There is no such action here."""
-
-    message: str
-    now_ms: int
-
-
-class Doubtful(NamedTuple):
-    """Only an operator can say how an effect of the action goes on, whatever the action made of that."""
-
-    problem: Problem
-    now_ms: int
-
-
-class Overdue(NamedTuple):
-    """The action was stopped because a timer fell due."""
-
-    now_ms: int
-
-
-Acted: TypeAlias = Emitted | Asks | Paused | Failed | Missing | Doubtful | Overdue
-
-
-class Superseded(Exception):
-    """Thrown into the engine: this process no longer drives the agent."""
+def _recorded(entry: EffectEntry, result: Json) -> Generator[Request, Any, Json]:
+    """The result that counts: an attempt that was given up may have recorded its own in the meantime."""
+    ended_ms: int = yield Now()
+    if not (yield End(entry._replace(ended_ms=ended_ms, result=result))):
+        kept: EffectEntry | None = yield Begin(entry)
+        if kept is not None and not kept.is_open:
+            return kept.result
+    return result

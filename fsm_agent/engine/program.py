@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from fsm_agent.agent import ArmedTimer, Head, Status
-from fsm_agent.data import data_type
-from fsm_agent.data_limit import DEFAULT_LIMIT, DataLimit
-from fsm_agent.decision import Changes, Decision, Move, Scene, timer_event
-from fsm_agent.delta import own
+from fsm_agent.data.data import data_type
+from fsm_agent.data.delta import own
+from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
+from fsm_agent.data.validation import DataRules, PayloadRules
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, HAS_CHILDREN, PAUSING
+from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.domain.conversation import NO_PROGRESS, Recall
+from fsm_agent.domain.decision import Changes, Decision, Move, Scene, timer_event
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import State, Timer
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.text import shortened
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import DataInvalid, DataTooLarge, ExpressionFailed
-from fsm_agent.guards import Guards
-from fsm_agent.jsontypes import Json
-from fsm_agent.machine import Machine
-from fsm_agent.message import THREAD_NAME, THREAD_RULE
-from fsm_agent.progress import Progress
-from fsm_agent.question import Asked
-from fsm_agent.recall import NO_PROGRESS, Recall
-from fsm_agent.signature import Signature
-from fsm_agent.state import State, Timer
-from fsm_agent.step import Event
-from fsm_agent.validation import DataRules, PayloadRules
-from fsm_agent.wording import shortened
-from fsm_agent.workflow import Workflow
+from fsm_agent.expressions.compiler import Guards
 
 
 class SteadyAction(NamedTuple):

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fsm_agent.agent import Head
-from fsm_agent.decision import Scene
-from fsm_agent.engine.effects import Effect, ReadHistory, ReadOrigin
-from fsm_agent.jsontypes import Json
-from fsm_agent.record import Origin
-from fsm_agent.step import Step
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Origin
+from fsm_agent.domain.step import Step
+from fsm_agent.engine.commands import Effect, ReadHistory, ReadOrigin
 
 if TYPE_CHECKING:
     from fsm_agent.engine.program import Program

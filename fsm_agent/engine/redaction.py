@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from fsm_agent.erasing import ERASED
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Delta, Event
-from fsm_agent.workflow import Workflow
+from fsm_agent.data.erased import ERASED
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Delta, Event
+from fsm_agent.domain.workflow import Workflow
 
 #: A shorter word is found in every text.
 _SHORTEST: Final = 3

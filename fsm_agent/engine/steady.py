@@ -23,14 +23,14 @@ both, and they never differ.
 
 from __future__ import annotations
 
-from fsm_agent.agent import RUNNING, Head
-from fsm_agent.engine.effects import Act, Acted, Emitted
-from fsm_agent.engine.insight import Insight
-from fsm_agent.engine.live import Live
-from fsm_agent.engine.session import Desk, Flow, write
-from fsm_agent.engine.working import concluded, proposed
-from fsm_agent.notes import Notes
-from fsm_agent.tuples import from_fields
+from fsm_agent.domain.agent import RUNNING, Head
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.engine.activation import concluded, proposed
+from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.commands import Act, Acted, Emitted
+from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.scope import Insight
+from fsm_agent.engine.transaction import Desk, Flow, write
 
 
 def work_steadily(desk: Desk, live: Live) -> Flow:

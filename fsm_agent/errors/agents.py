@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from fsm_agent.domain.text import listed, shortened
 from fsm_agent.errors.roots import Refused
-from fsm_agent.wording import listed, shortened
 
 if TYPE_CHECKING:
-    from fsm_agent.lease import Lease
-    from fsm_agent.step import Happened, Wanted
+    from fsm_agent.domain.lease import Lease
+    from fsm_agent.domain.step import Happened, Wanted
 
 
 #: Steps of others that a conflict tells one by one.

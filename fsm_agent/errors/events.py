@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from fsm_agent.domain.text import byte_count, did_you_mean, listed, shortened
 from fsm_agent.errors.roots import Refused
-from fsm_agent.wording import byte_count, did_you_mean, listed, shortened
 
 if TYPE_CHECKING:
-    from fsm_agent.question import Asked
-    from fsm_agent.step import Happened
+    from fsm_agent.domain.question import Asked
+    from fsm_agent.domain.step import Happened
 
 
 #: An event that is not allowed is seldom a misspelt one, so it must look very much like another.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
-    from fsm_agent.finding import Finding
+    from fsm_agent.domain.finding import Finding
 
 
 class FsmAgentError(Exception):

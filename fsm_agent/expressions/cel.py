@@ -21,10 +21,10 @@ from typing import Final, TypeAlias
 
 from cel_expr_python import cel
 
-from fsm_agent.expressions.complaints import explain_failure
-from fsm_agent.expressions.kinds import DYN, Kind
+from fsm_agent.domain.json import Json
+from fsm_agent.expressions.messages import explain_failure
+from fsm_agent.expressions.types import DYN, Kind
 from fsm_agent.expressions.values import holds_nul, plain_scalar
-from fsm_agent.jsontypes import Json
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
 _WORDS: Final = {*_WRAPPERS, "uint", "map", "null", "timestamp", "duration", "bytes", "type"}

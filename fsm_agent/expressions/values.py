@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
+from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
 
 
 def plain_scalar(value: Json) -> Json:

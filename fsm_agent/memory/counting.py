@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Final, TypeAlias
 
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.text import listed
+from fsm_agent.domain.usage import Usage
 from fsm_agent.errors import ActionError
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message
-from fsm_agent.usage import Usage
-from fsm_agent.wording import listed
 
 #: What a message takes, its role and its parts included.
 Counter: TypeAlias = Callable[[Message], int]

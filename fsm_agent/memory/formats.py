@@ -17,11 +17,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from fsm_agent.delta import own
+from fsm_agent.data.delta import own
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
+from fsm_agent.domain.text import listed, shortened
 from fsm_agent.errors import DataInvalid, MessagesInvalid
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import PRIVATE_PARTS, Message, Role
-from fsm_agent.wording import listed, shortened
 
 #: where our own words stand
 OURS: Final = "fsm_agent"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from fsm_agent.message import Message
+from fsm_agent.domain.message import Message
 
 #: how many messages after a call its result may come
 REACH: Final = 128

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from fsm_agent.jsontypes import INT64_MAX
+from fsm_agent.domain.json import INT64_MAX
+from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.memory.groups import grouped, known_from
 from fsm_agent.memory.window import Frame
-from fsm_agent.message import Message, Role, Span
 
 #: how many messages are read at once
 BATCH: Final = 50

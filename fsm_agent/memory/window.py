@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
+from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.memory.counting import Counter
 from fsm_agent.memory.groups import Group, flat, grouped, ties
-from fsm_agent.message import Message, Role
 
 #: (messages, max_tokens, count) -> which of them to show, in their order; a summary of its own may stand among them.
 Choose: TypeAlias = Callable[[Sequence[Message], int, Counter], Sequence[Message]]

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from fsm_agent.render import palette
+from fsm_agent.render import style
 from fsm_agent.render.dot_labels import cluster_label, edge_label, node_label, title
+from fsm_agent.render.edge_ends import Wiring
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind
+from fsm_agent.render.labels import ExitKind, Label
 from fsm_agent.render.overlay import Mark, Overlay, Role
-from fsm_agent.render.palette import toned
-from fsm_agent.render.text import clean
-from fsm_agent.render.wiring import Wiring
-from fsm_agent.render.wording import ExitKind, Label
+from fsm_agent.render.style import toned
+from fsm_agent.render.text_width import clean
 
 _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
@@ -58,10 +58,10 @@ class _Page:
             yield from self._edge(edge)
 
     def _settings(self) -> Iterator[str]:
-        fonts = {"fontname": _FONTS, "fontcolor": palette.INK}
+        fonts = {"fontname": _FONTS, "fontcolor": style.INK}
         identity = {"id": "workflow", "class": "workflow", "tooltip": _tip(self._graph.name)}
         place = {"labelloc": "t", "labeljust": "l"}
-        page = _attributes(**identity, bgcolor=palette.PAPER, **_PLAN, **place, **fonts)
+        page = _attributes(**identity, bgcolor=style.PAPER, **_PLAN, **place, **fonts)
         box = _attributes(shape="box", style="rounded,filled", margin="0.03", width="0.2", height="0.2", **fonts)
         yield _statement("graph", page, _label(title(self._graph)))
         yield _statement("node", box)
@@ -82,12 +82,12 @@ class _Page:
         if node.kind is NodeKind.START:
             return _statement(f'"{node.id}"', look, _label('""'))
         tip = _tip(node.path, node.description, *(str(detail) for each in node.compartments for detail in each))
-        label = node_label(node, toned(palette.paint_of(node), _role(mark)), mark)
+        label = node_label(node, toned(style.paint_of(node), _role(mark)), mark)
         return _statement(f'"{node.id}"', look, f"tooltip={_quoted(tip)}", _label(label))
 
     def _cluster(self, cluster: Cluster) -> Iterator[str]:
         mark = self._mark(cluster.id)
-        tone = toned(palette.paint_of(cluster), _role(mark))
+        tone = toned(style.paint_of(cluster), _role(mark))
         look = _attributes(
             **{"id": cluster.id, "class": _class("state compound", _role(mark)), "style": "rounded,filled"},
             color=tone.line,
@@ -126,7 +126,7 @@ class _Page:
             yield _statement(f'"{name}"', look, tip, _label(self._edge_label(edge, mark)))
 
     def _edge_label(self, edge: Edge, mark: Mark | None) -> str:
-        return edge_label(edge, toned(palette.EDGES[edge.kind], _role(mark)), mark)
+        return edge_label(edge, toned(style.EDGES[edge.kind], _role(mark)), mark)
 
     def _mark(self, identity: str) -> Mark | None:
         return self._overlay.mark(identity) if self._overlay else None
@@ -149,7 +149,7 @@ def _classes(kind: NodeKind) -> str:
 @lru_cache
 def _node_look(kind: NodeKind, role: Role | None) -> str:
     """What all nodes of a kind have in common."""
-    tone = toned(palette.NODES[kind], role)
+    tone = toned(style.NODES[kind], role)
     look = {"class": _class(_classes(kind), role), "color": tone.line, "fillcolor": tone.fill}
     if kind is NodeKind.START:
         return _attributes(**look, shape="circle", width="0.17", fixedsize="true", style="filled")
@@ -163,10 +163,10 @@ def _node_look(kind: NodeKind, role: Role | None) -> str:
 @lru_cache
 def _stroke(kind: ExitKind | None, role: Role | None) -> str:
     """What all edges of a kind have in common."""
-    tone = toned(palette.EDGES[kind], role)
+    tone = toned(style.EDGES[kind], role)
     width = tone.width if kind is not ExitKind.TIMER else tone.width * _DOTS
     look = {"class": _class(f"transition {kind or 'first'}", role), "color": tone.line}
-    return _attributes(**look, style=palette.DASHES[kind], penwidth=f"{width:g}")
+    return _attributes(**look, style=style.DASHES[kind], penwidth=f"{width:g}")
 
 
 def _tip(*lines: str) -> str:

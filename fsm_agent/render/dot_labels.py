@@ -7,11 +7,11 @@ from functools import lru_cache
 from typing import Final
 
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node
-from fsm_agent.render.markup import Line, Look, Run, paragraph, table
+from fsm_agent.render.html_labels import Line, Look, Run, paragraph, table
+from fsm_agent.render.labels import QUOTED, Compartment, Detail, Label
 from fsm_agent.render.overlay import Mark
-from fsm_agent.render.palette import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
-from fsm_agent.render.text import clean
-from fsm_agent.render.wording import QUOTED, Compartment, Detail, Label
+from fsm_agent.render.style import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
+from fsm_agent.render.text_width import clean
 
 #: Points. Lines wrap at these widths; what is longer than so many lines is cut, and whole in the tooltip.
 _NODE_WIDTH: Final = 250

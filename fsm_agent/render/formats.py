@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
+from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import RenderFailed
 from fsm_agent.render.dot import to_dot
 from fsm_agent.render.graph import Graph, graph_of
 from fsm_agent.render.image import ImageFormat, render_image
 from fsm_agent.render.mermaid import to_mermaid
 from fsm_agent.render.overlay import Overlay
-from fsm_agent.wording import did_you_mean, listed
-from fsm_agent.workflow import Workflow
 
 Renderer: TypeAlias = Callable[[Graph, Overlay | None], bytes]
 

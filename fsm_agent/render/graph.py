@@ -15,9 +15,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from fsm_agent.render import deeds
-from fsm_agent.render.identity import Identities
-from fsm_agent.render.wording import (
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.render import action_labels
+from fsm_agent.render.ids import Identities
+from fsm_agent.render.labels import (
     Compartment,
     Detail,
     DetailKind,
@@ -29,8 +31,6 @@ from fsm_agent.render.wording import (
     ignored,
     staying,
 )
-from fsm_agent.state import State
-from fsm_agent.workflow import Workflow
 
 
 class NodeKind(StrEnum):
@@ -230,7 +230,7 @@ class _Drawing:
 
     def _inside(self, state: State, stays: Iterable[Detail]) -> tuple[Compartment, ...]:
         visits = self._workflow.limits.visits.get(state.path)
-        choices = deeds.choices(self._workflow, state) if state.do == "llm.decide" else ""
+        choices = action_labels.choices(self._workflow, state) if state.do == "llm.decide" else ""
         return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
 
     def _stays(self, source: str, ways: Iterable[Exit]) -> Iterator[Detail]:
@@ -246,6 +246,6 @@ class _Drawing:
 def _kind(state: State) -> NodeKind:
     if state.final:
         return NodeKind(state.outcome)
-    if deeds.question(state):
+    if action_labels.question(state):
         return NodeKind.ASK
     return NodeKind.ACTION if state.do else NodeKind.WAIT

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
 
 from fsm_agent.errors import RenderFailed
-from fsm_agent.render.palette import DARK
+from fsm_agent.render.style import DARK
 
 ImageFormat: TypeAlias = Literal["svg", "png", "pdf"]
 

@@ -13,10 +13,10 @@ from textwrap import indent
 from typing import Final
 
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind, walk
+from fsm_agent.render.labels import Label
 from fsm_agent.render.overlay import Mark, Overlay
-from fsm_agent.render.palette import DASHES, EDGES, Tone, paint_of, toned
-from fsm_agent.render.text import clean, wrap
-from fsm_agent.render.wording import Label
+from fsm_agent.render.style import DASHES, EDGES, Tone, paint_of, toned
+from fsm_agent.render.text_width import clean, wrap
 
 _GAPS: Final = {"dashed": "6 4", "dotted": "2 4"}
 #: Points, as in the pictures of Graphviz; of what takes more lines than ``_MOST_LINES``, the rest is cut.

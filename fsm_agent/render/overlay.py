@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from fsm_agent.progress import Progress
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.state import Candidates
+from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.render.graph import graph_of
-from fsm_agent.render.renaming import named_as_now
-from fsm_agent.render.wording import ExitKind
-from fsm_agent.state import Candidates
-from fsm_agent.step import Step, StepKind
-from fsm_agent.workflow import Workflow, lineage
+from fsm_agent.render.labels import ExitKind
+from fsm_agent.render.renames import named_as_now
 
 
 class Role(StrEnum):

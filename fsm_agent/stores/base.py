@@ -12,16 +12,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.message import Message
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import paging
-from fsm_agent.user import UserRecord
 
 
 class Store(ABC):

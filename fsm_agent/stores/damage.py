@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from json import JSONDecodeError
 from typing import Any, Final, TypeVar
 
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.record import Damage, Record
+from fsm_agent.domain.step import Step
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
-from fsm_agent.record import Damage, Record
-from fsm_agent.step import Step
 
 T = TypeVar("T")
 

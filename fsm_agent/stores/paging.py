@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.lease import is_lapsed
-from fsm_agent.record import Page
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.lease import is_lapsed
+from fsm_agent.domain.record import Page
 from fsm_agent.stores.ids import ids_with
-from fsm_agent.stores.listed import Listed, in_order, page_of
+from fsm_agent.stores.pages import Listed, in_order, page_of
 
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store

@@ -8,10 +8,10 @@ from functools import partial
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from fsm_agent.arguments import check
+from fsm_agent.data.arguments import check
+from fsm_agent.domain.text import did_you_mean, listed, shortened
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
-from fsm_agent.wording import did_you_mean, listed, shortened
 
 
 class Backend(NamedTuple):
@@ -80,7 +80,7 @@ def open_store(
 
 def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Store]:
     """What seals a store; raises before one is opened."""
-    from fsm_agent.stores.sealed.seal import Seal
+    from fsm_agent.stores.sealed.cipher import Seal
     from fsm_agent.stores.sealed.store import SealedStore
 
     return partial(SealedStore, seal=Seal(keys, namespace))

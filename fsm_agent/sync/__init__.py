@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Head
-from fsm_agent.runner import Runner as AsyncRunner
+from fsm_agent.domain.agent import Head
+from fsm_agent.runtime.runner import Runner as AsyncRunner
 from fsm_agent.stores.base import Store
 from fsm_agent.sync.portal import Portal, Twin, blocking_twin
 
@@ -56,8 +56,8 @@ class Runner(Twin[AsyncRunner]):
 
     def thread(self, name: str) -> Thread:
         """A thread of its store, by name; that of an agent is ``@`` and its id."""
+        from fsm_agent.memory.threads import Thread as AsyncThread
         from fsm_agent.sync.thread import Thread
-        from fsm_agent.threads import Thread as AsyncThread
 
         return Thread(AsyncThread(self._inner.store, name), self._portal)
 

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
-from fsm_agent import eventloop
-from fsm_agent.driver import Ended, Interrupts, held_interrupts, step
+from fsm_agent.concurrency import event_loop
+from fsm_agent.concurrency.blocking import Ended, Interrupts, held_interrupts, step
 
 if TYPE_CHECKING:
     import asyncio
@@ -50,7 +50,7 @@ class Portal:
 
     def _stepped(self, work: Coroutine[Any, Any, Result]) -> Ended[Result] | None:
         """Run a coroutine here while nobody uses the loop, neither ours nor one of the caller's."""
-        if self._needs_loop or self._loop is not None or eventloop.is_running():
+        if self._needs_loop or self._loop is not None or event_loop.is_running():
             return None
         self._stepping = threading.current_thread()
         try:

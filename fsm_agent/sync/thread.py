@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from fsm_agent.memory.threads import Thread as AsyncThread
 from fsm_agent.sync.portal import Portal, Twin, blocking_twin
-from fsm_agent.threads import Thread as AsyncThread
 
 
 class Thread(Twin[AsyncThread]):

@@ -17,25 +17,25 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import Emission, describe
+from fsm_agent.actions.blocking import awaited
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import Situation
-from fsm_agent.actions.outside import Ledger, Outside
+from fsm_agent.actions.effects import Ledger, Outside
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.actions.threads import awaited
-from fsm_agent.agent import ENDED, Agent, Head, Status
-from fsm_agent.attempting import context_of, failure_of, returned_from
-from fsm_agent.engine.effects import Act, Acted, Overdue, Superseded
+from fsm_agent.domain.agent import ENDED, Agent, Head, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.commands import Act, Acted, Overdue, Superseded
 from fsm_agent.errors import Refused
-from fsm_agent.jsontypes import Json
-from fsm_agent.loader import load
-from fsm_agent.runner import Runner
-from fsm_agent.signature import Signature
-from fsm_agent.step import Step
+from fsm_agent.loading.yaml_file import load
+from fsm_agent.runtime.attempt import context_of, failure_of, returned_from
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.user import UserRecord
-from fsm_agent.workflow import Workflow
 
 Result = TypeVar("Result")
 

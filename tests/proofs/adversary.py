@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_ai.messages import ModelMessage, ModelResponse, ModelResponsePart, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from fsm_agent.agent import Head, Status
+from fsm_agent.domain.agent import Head, Status
 
 from .documents import EVENTS
 from .model import MOST_N

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from fsm_agent import Context, Runner, Worker, action, open_store
-from fsm_agent.agent import ENDED, Head
+from fsm_agent.domain.agent import ENDED, Head
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.stores.base import Store
-from fsm_agent.workflow import Workflow
 from tests.running import flow
 
 PARENT_ID = "p"

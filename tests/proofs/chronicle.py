@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import ENDED, Agent, Head, Status
 from fsm_agent.dialect import read_document
-from fsm_agent.engine.effects import Effect
-from fsm_agent.engine.verifying import TOLD
+from fsm_agent.domain.agent import ENDED, Agent, Head, Status
+from fsm_agent.domain.record import Commit, Creation
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.commands import Effect
+from fsm_agent.engine.replay.verify import TOLD
 from fsm_agent.errors import Refused
-from fsm_agent.loop import EffectLoop
-from fsm_agent.record import Commit, Creation
+from fsm_agent.runtime.command_loop import EffectLoop
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.scripted import ScriptedHands
-from fsm_agent.workflow import Workflow
 
 from .documents import EVENTS
 from .outcomes import Outcome

@@ -7,13 +7,13 @@ from typing import Any
 
 from fsm_agent import Runner
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head
-from fsm_agent.effect import EffectEntry
-from fsm_agent.engine.effects import Act, Acted, Effect, IsAlive
-from fsm_agent.engine.outside import Begin, End
-from fsm_agent.hands import Hands
-from fsm_agent.loop import EffectLoop
-from fsm_agent.performing import Performing
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.engine.commands import Act, Acted, Effect, IsAlive
+from fsm_agent.engine.effects import Begin, End
+from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.executor import Hands
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

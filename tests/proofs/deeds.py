@@ -10,17 +10,17 @@ from textwrap import dedent
 from typing import Any, Final, NamedTuple
 
 from fsm_agent import Context, Runner, Worker, action
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.state import Duration
+from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Refused
-from fsm_agent.loader import loads
-from fsm_agent.message import Message, Role
-from fsm_agent.resealing import reseal
-from fsm_agent.retention import Retention
-from fsm_agent.state import Duration
-from fsm_agent.step import StepKind
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.user import UserRecord
 from tests.families import Looking, family
 from tests.running import flow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fsm_agent.dialect import read_document
-from fsm_agent.engine.outside import Do
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.effects import Do
 from tests.servers.openai_stub import Answer
 
 from .crashing import Fuse

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry, EffectMode
-from fsm_agent.record import Dossier
-from fsm_agent.step import Delta, KeyOutcome, Step, StepKind
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry, EffectMode
+from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.step import Delta, KeyOutcome, Step, StepKind
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.errand import errand, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence, Kept

@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from fsm_agent import Runner, open_store
-from fsm_agent.agent import Agent
+from fsm_agent.domain.agent import Agent
 
 from . import payment
 from .crashing import Fuse

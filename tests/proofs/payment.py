@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from fsm_agent import NOT_DONE, BlockingContext, Context, Runner, action
-from fsm_agent.agent import Agent, Status
 from fsm_agent.dialect import read_document
-from fsm_agent.engine.outside import Do
-from fsm_agent.workflow import Workflow
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.effects import Do
 
 from .crashing import Fuse
 

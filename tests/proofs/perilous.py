@@ -7,7 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
-from fsm_agent.jsontypes import Json
+from fsm_agent.domain.json import Json
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.store import FaultyStore
 

@@ -7,15 +7,15 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Dossier, Origin
+from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, UserConflict
-from fsm_agent.lease import Lease
-from fsm_agent.message import Message
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Dossier, Origin
-from fsm_agent.step import Event, KeyOutcome, Queued, Step
-from fsm_agent.user import UserRecord
 
 
 class No(Exception):

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.dialect import read_document
+from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
-from fsm_agent.models.opened import Models
-from fsm_agent.step import Step, StepKind
+from fsm_agent.llm.models import Models
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.workflow import Workflow
 
 from .adversary import TRICKS, Act, Adversary, chosen_by, offered_by
 from .documents import DECISIONS, EVENTS, TEMPTING, documents

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from fsm_agent.agent import ArmedTimer, Status
-from fsm_agent.question import Asked
-from fsm_agent.step import Delta, Event, KeyOutcome, Queued
+from fsm_agent.domain.agent import ArmedTimer, Status
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.step import Delta, Event, KeyOutcome, Queued
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values

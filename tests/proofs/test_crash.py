@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm_agent import Runner, open_store
-from fsm_agent.agent import Status
-from fsm_agent.delta import fold
-from fsm_agent.engine.session import LEASE_MS
-from fsm_agent.step import Step
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.step import Step
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from fsm_agent import open_store
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 from tests.families import Looking, everybody, family, joined, standing

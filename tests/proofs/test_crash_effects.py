@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm_agent import EffectEntry, open_store
-from fsm_agent.agent import Agent, Status
-from fsm_agent.delta import fold
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

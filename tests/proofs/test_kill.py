@@ -18,8 +18,8 @@ import pytest
 
 from examples.book_flight import actions as gallery
 from fsm_agent import Runner, open_store
-from fsm_agent.delta import fold
-from fsm_agent.step import Step
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.step import Step
 
 from .effort import IS_LONG
 from .trip import ID, ROOT, travel

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 
 from fsm_agent import EffectEntry, Runner, open_store
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 from tests.servers.openai_stub import write_script
 
 from . import errands

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from fsm_agent import Runner, Worker
-from fsm_agent.agent import ENDED, child_id
+from fsm_agent.domain.agent import ENDED, child_id
 
 from . import brood
 from .effort import IS_LONG

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsm_agent import EffectEntry, open_store
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 
 from . import payment
 from .effort import IS_LONG

@@ -10,13 +10,13 @@ from hypothesis import event as note
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.agent import ENDED
-from fsm_agent.decision import GuardsRefuse, NotAllowed, Scene, Taken
-from fsm_agent.delta import fold
+from fsm_agent.data.delta import fold
 from fsm_agent.dialect import read_document
+from fsm_agent.domain.agent import ENDED
+from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Scene, Taken
+from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import Refused
-from fsm_agent.machine import Machine
-from fsm_agent.step import Event, StepKind
 from fsm_agent.testing.scripted import Drive
 
 from .documents import DATA, DEEDS, EVENTS, FINALS, OUTCOMES, documents

@@ -12,19 +12,19 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from fsm_agent import Context, Runner, action, open_store
-from fsm_agent.agent import Status
-from fsm_agent.delta import fold
+from fsm_agent.data.delta import fold
+from fsm_agent.data.validation import DataRules
 from fsm_agent.dialect import read_document
-from fsm_agent.engine.effects import Effect
-from fsm_agent.engine.migrating import Outcome
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Commit, Dossier
+from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.engine.commands import Effect
+from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.errors import Conflict
-from fsm_agent.loop import EffectLoop
-from fsm_agent.record import Commit, Dossier
-from fsm_agent.step import StepKind
+from fsm_agent.runtime.command_loop import EffectLoop
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.validation import DataRules
-from fsm_agent.workflow import Workflow, lineage
 
 from .crashing import Crash, Fuse, Mortal
 from .effort import effort

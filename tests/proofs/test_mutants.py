@@ -35,7 +35,7 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "no compare-and-set in memory": Mutant(
         "stores/memory/store.py",
-        "if kept.written.version != head.version - 1 or ",
+        "if kept.written.version != stands_on or ",
         "if ",
         f"{_MEMORY}::{_STALE_VERSION}",
     ),
@@ -56,7 +56,7 @@ MUTANTS = {
     ),
     "no epoch check in memory": Mutant(
         "stores/memory/store.py",
-        "commit.epoch is not None and commit.epoch != kept.epoch",
+        "epoch is not None and epoch != kept.epoch",
         "False",
         f"{_MEMORY}::{_STALE_EPOCH}",
     ),
@@ -124,7 +124,7 @@ MUTANTS = {
         "tests/test_store_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
     ),
     "timers outlive their states": Mutant(
-        "engine/live.py",
+        "engine/aggregate.py",
         "timer.state not in move.exited and timer is not fired",
         "timer is not fired",
         "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
@@ -133,16 +133,16 @@ MUTANTS = {
         "stores/memory/store.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
     ),
     "an effect begins under a stale epoch in SQLite": Mutant(
-        "stores/sqlite/whole.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
+        "stores/sqlite/transfer.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
     ),
     "what is recorded is done again": Mutant(
-        "engine/outside.py",
+        "engine/effects.py",
         "if not kept.is_open:",
         "if False:",
         "tests/test_effects.py::test_a_recorded_result_is_returned_and_nothing_is_done_again",
     ),
     "an action swallows a doubt": Mutant(
-        "actions/outside.py",
+        "actions/effects.py",
         "            self._decide(error)\n            raise\n\n    def _decide",
         "            raise\n\n    def _decide",
         "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
@@ -155,7 +155,7 @@ MUTANTS = {
         "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
     ),
     "what an action names can be sent while it works": Mutant(
-        "engine/intake.py",
+        "engine/delivery.py",
         "if event.name in (claimed := program.claimed(head)):",
         "if event.name in (claimed := frozenset()):",
         "tests/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
@@ -167,79 +167,79 @@ MUTANTS = {
         "tests/proofs/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
     ),
     "a rewind forgets how often states were entered": Mutant(
-        "engine/restoring.py",
+        "engine/replay/restore.py",
         "visits=dict(then.visits),",
         "",
         "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
     ),
     "a lease that was left behind is left": Mutant(
-        "engine/intake.py",
+        "engine/delivery.py",
         "        yield from give_up_orphan(live)\n        return Delivered(live, None)",
         "        return Delivered(live, None)",
         "tests/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
     ),
     "a pid means the same in every PID namespace": Mutant(
-        "processes.py",
+        "runtime/processes.py",
         "if holder.host != here.host or",
         'if holder.host.partition("/")[0] != here.host.partition("/")[0] or',
         "tests/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
     ),
     "what is no Exception breaks out of an action": Mutant(
-        "performing.py",
+        "runtime/action_executor.py",
         "except BaseException as error:  # of a library",
         "except Exception as error:  # of a library",
         "tests/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
     ),
     "a parent does not wait for all its children": Mutant(
-        "actions/builtin/children.py",
+        "actions/builtin/workflow_run.py",
         "return not self.has_more and all(map(is_over, self._known.values()))",
         "return not self.has_more",
         f"{_CHILDREN}::test_children_that_ask_need_no_process_and_whoever_is_answered_drives_the_parent_on[memory]",
     ),
     "a parent is not told that a child has ended": Mutant(
-        "kin.py",
+        "runtime/children.py",
         "await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)",
         "pass",
         f"{_CHILDREN}::test_a_caller_that_does_not_drive_leaves_the_parent_to_a_worker[memory]",
     ),
     "a step forgets the children that it leaves": Mutant(
-        "engine/session.py",
+        "engine/transaction.py",
         "children = was.children or was.activation",
         "children = was.children",
         "tests/test_children_left.py::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
     ),
     "a reply of a model is not on record": Mutant(
-        "actions/builtin/models.py",
+        "actions/builtin/llm_request.py",
         "await ctx.effect(_EFFECT, request.made)",
         "await request.made()",
         "tests/test_llm_agent.py::test_an_error_of_the_model_in_the_midst_costs_nothing_twice",
     ),
     "a choice of a model that nobody judges": Mutant(
-        "actions/builtin/decide.py",
+        "actions/builtin/llm_decide.py",
         "problem = insight_of(ctx).judge(call.name, call.arguments)",
         "problem = None",
         "tests/test_llm_decide.py::test_in_the_end_it_is_an_error",
     ),
     "a tool that nobody was asked about": Mutant(
-        "actions/builtin/agent.py",
+        "actions/builtin/llm_agent.py",
         "return is_open and self._toolbox.needs_approval",
         "return False and self._toolbox.needs_approval",
         "tests/test_llm_agent.py::test_a_person_is_asked_before_a_call_and_told_all_of_it",
     ),
     "what a model took counts twice": Mutant(
-        "notes.py",
+        "engine/outputs.py",
         "if self.heard > self.counted:",
         "if True:",
         "tests/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
     ),
     "an answer falls on another question": Mutant(
-        "engine/answering.py",
+        "engine/answers.py",
         "if head.asked is not None and head.asked.id == question:",
         "if True:",
         "tests/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
     ),
     "a question goes stale": Mutant(
-        "engine/live.py",
+        "engine/aggregate.py",
         "if moved.asked is not None and delta is not EMPTY_DELTA:",
         "if False:",
         "tests/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",

@@ -12,9 +12,9 @@ import pytest
 from fsm_agent.actions.registry import Actions
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect.codes import Code
-from fsm_agent.finding import Finding
-from fsm_agent.loader import inspect_text
-from fsm_agent.signature import Signature
+from fsm_agent.domain.finding import Finding
+from fsm_agent.domain.signature import Signature
+from fsm_agent.loading.yaml_file import inspect_text
 
 from .effort import IS_LONG
 from .mutating import Mutation, is_declaration, is_free, lines_with, mutations, node_around, words_of

@@ -13,11 +13,11 @@ from hypothesis import assume, given
 from hypothesis import event as note
 from hypothesis import strategies as st
 
-from fsm_agent.engine.past import Past
-from fsm_agent.engine.verifying import verify
-from fsm_agent.lookback import look_back
-from fsm_agent.portrait import portray
-from fsm_agent.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.view import portray
+from fsm_agent.engine.replay.history import Past
+from fsm_agent.engine.replay.verify import verify
+from fsm_agent.runtime.replay import look_back
 
 from .chronicle import Chronicle, portrait
 from .documents import DEEDS, OUTCOMES, documents

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fsm_agent import Runner, open_store
-from fsm_agent.agent import Status
-from fsm_agent.lookback import replay
-from fsm_agent.step import StepKind
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.step import StepKind
+from fsm_agent.runtime.replay import replay
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 from tests.running import flow

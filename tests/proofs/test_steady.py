@@ -11,10 +11,10 @@ from hypothesis import event as note
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.engine.effects import Act, Effect
+from fsm_agent.domain.step import Step
+from fsm_agent.engine.commands import Act, Effect
 from fsm_agent.engine.program import Program, SteadyAction
 from fsm_agent.errors import Refused
-from fsm_agent.step import Step
 
 from .chronicle import Chronicle
 from .documents import DATA, DEEDS, OUTCOMES

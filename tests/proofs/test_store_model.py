@@ -17,22 +17,22 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Status
-from fsm_agent.delta import Folded
-from fsm_agent.effect import EffectEntry, EffectMode, Settlement
+from fsm_agent.data.delta import Folded
+from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.effect import EffectEntry, EffectMode, Settlement
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import Message, Role, own_thread
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.record import Commit, Creation, Dossier, Origin, Said, Snapshot
+from fsm_agent.domain.step import Delta, Event
+from fsm_agent.domain.usage import Usage
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import Message, Role, own_thread
-from fsm_agent.problem import Problem
-from fsm_agent.progress import Progress
-from fsm_agent.record import Commit, Creation, Dossier, Origin, Said, Snapshot
-from fsm_agent.step import Delta, Event
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
-from fsm_agent.testing.contract.bench import ORDER, REFUND, a_head, a_step, data_of, keep_definitions
-from fsm_agent.usage import Usage
-from fsm_agent.user import UserRecord
+from fsm_agent.testing.contract.fixtures import ORDER, REFUND, a_head, a_step, data_of, keep_definitions
 
 from .effort import IS_LONG, effort
 from .store_model import Agent, No, Space

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from fsm_agent import open_store, processes
-from fsm_agent.processes import is_alive, this_process
+from fsm_agent import open_store
+from fsm_agent.runtime import processes
+from fsm_agent.runtime.processes import is_alive, this_process
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

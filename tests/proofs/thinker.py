@@ -21,8 +21,8 @@ from pathlib import Path
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.agent import Agent, Status
-from fsm_agent.performing import Performing
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.runtime.action_executor import Performing
 
 from . import errands
 from .crashing import Fuse, MortalLedger, MortalLoop

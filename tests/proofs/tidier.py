@@ -18,7 +18,7 @@ import apsw
 from examples.tidy_repo import actions
 from examples.tidy_repo.linter import Ruff
 from fsm_agent import Runner, Workflow, open_store
-from fsm_agent.agent import Agent
+from fsm_agent.domain.agent import Agent
 from tests.messy import SELECT
 
 from .trip import ROOT

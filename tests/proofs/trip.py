@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fsm_agent import Runner, Workflow
-from fsm_agent.agent import Agent
+from fsm_agent.domain.agent import Agent
 
 ROOT = Path(__file__).parents[2]
 ID = "trip"

@@ -22,7 +22,7 @@ from examples.book_flight import actions as gallery
 from fsm_agent import Runner, action, open_store
 from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.registry import Actions
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
 
 from .trip import ID, travel
 

@@ -7,15 +7,15 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from fsm_agent.agent import Status
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import Message, Role
-from fsm_agent.record import Origin
-from fsm_agent.step import Delta
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.record import Origin
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.journal import Entry, Life
 from fsm_agent.testing.faults.visit import CHILD
-from fsm_agent.user import UserRecord
 
 from .evidence import a_step, an_agent, an_entry, evidence, keys, steps
 

@@ -13,13 +13,13 @@ from fsm_agent.actions.action import Action, describe
 
 #: name -> where its function is
 _PLACES: Final = {
-    "http.request": "http:request",
-    "human.ask": "people:ask",
-    "llm.agent": "agent:work",
-    "llm.decide": "decide:decide",
-    "llm.generate": "generate:generate",
-    "wait": "time:wait",
-    "workflow.run": "children:run",
+    "http.request": "http_request:request",
+    "human.ask": "human_ask:ask",
+    "llm.agent": "llm_agent:work",
+    "llm.decide": "llm_decide:decide",
+    "llm.generate": "llm_generate:generate",
+    "wait": "wait:wait",
+    "workflow.run": "workflow_run:run",
 }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from fsm_agent.agent import ENDED, Head, Status
-from fsm_agent.delta import own
+from fsm_agent.data.delta import own
+from fsm_agent.domain.agent import ENDED, Head, Status
+from fsm_agent.domain.json import Json
 from fsm_agent.errors import ChildFailed, Refused
-from fsm_agent.jsontypes import Json
 
 #: a child as it stands, or why it could not begin
 Known: TypeAlias = Head | Refused

@@ -17,6 +17,7 @@ from fsm_agent.stores.codec.heads import (
     pin_row,
     status_number,
 )
+from fsm_agent.stores.codec.json_text import decode, encode, weight
 from fsm_agent.stores.codec.rows import (
     EffectRow,
     effect_of,
@@ -27,8 +28,7 @@ from fsm_agent.stores.codec.rows import (
     snapshot_row,
 )
 from fsm_agent.stores.codec.steps import StepRow, step_of, step_row
-from fsm_agent.stores.codec.talk import MessageRow, message_of, message_row, user_of, user_row
-from fsm_agent.stores.codec.text import decode, encode, weight
+from fsm_agent.stores.codec.threads import MessageRow, message_of, message_row, user_of, user_row
 
 __all__ = [
     "FREE",

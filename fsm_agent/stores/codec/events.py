@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Event, Queued
-from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Event, Queued
+from fsm_agent.stores.codec.json_text import decode, encode
 
 
 def event_parts(event: Event) -> tuple[Json, ...]:

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Status
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import SILENCE, Span, Talk
-from fsm_agent.problem import Problem
-from fsm_agent.progress import Progress
-from fsm_agent.question import Asked
-from fsm_agent.step import Event
+from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import SILENCE, Span, Talk
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.domain.usage import as_row, usage_of
 from fsm_agent.stores.codec.events import event_parts
-from fsm_agent.stores.codec.text import decode, encode
-from fsm_agent.tuples import from_fields
-from fsm_agent.usage import as_row, usage_of
+from fsm_agent.stores.codec.json_text import decode, encode
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
     Status.RUNNING: 1,

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from fsm_agent.effect import EffectEntry, EffectMode
-from fsm_agent.record import Origin, Snapshot
+from fsm_agent.domain.effect import EffectEntry, EffectMode
+from fsm_agent.domain.record import Origin, Snapshot
 from fsm_agent.stores.codec.heads import HeldRow, head_of, moving_row, pin_row
-from fsm_agent.stores.codec.text import decode, encode
+from fsm_agent.stores.codec.json_text import decode, encode
 
 
 class EffectRow(NamedTuple):

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Delta, Step, StepKind
-from fsm_agent.stores.codec.text import decode, encode
-from fsm_agent.tuples import from_fields
-from fsm_agent.usage import NO_USAGE, as_row, usage_of
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.domain.usage import NO_USAGE, as_row, usage_of
+from fsm_agent.stores.codec.json_text import decode, encode
 
 _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
     StepKind.CREATED: 1,

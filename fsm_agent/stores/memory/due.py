@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Mapping
 from operator import itemgetter
 
-from fsm_agent.lease import lease_runs
-from fsm_agent.stores.memory.kept import Kept
+from fsm_agent.domain.lease import lease_runs
+from fsm_agent.stores.memory.agent import Kept
 
 
 def longest_due(agents: Mapping[str, Kept], now_ms: int, limit: int) -> list[str]:

@@ -11,25 +11,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Self
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease, is_lapsed
+from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, KeyOutcome, Step
+from fsm_agent.domain.tuples import from_fields
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease, is_lapsed
-from fsm_agent.message import own_thread
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, KeyOutcome, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_shared
-from fsm_agent.stores.listed import Listed, page_of
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
 from fsm_agent.stores.memory.due import longest_due
-from fsm_agent.stores.memory.kept import Kept, kept_from, kept_of
-from fsm_agent.stores.memory.talk import Talks, said_rows
-from fsm_agent.stores.memory.talking import PLACE, MemoryTalk
+from fsm_agent.stores.memory.thread_rows import Talks, said_rows
+from fsm_agent.stores.memory.threads import PLACE, MemoryTalk
+from fsm_agent.stores.pages import Listed, page_of
 from fsm_agent.stores.refusals import definition_missing, moved_on
-from fsm_agent.tuples import from_fields
 
 
 class MemoryStore(MemoryTalk):

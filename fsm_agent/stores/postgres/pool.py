@@ -19,9 +19,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import UniqueViolation
 
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
+from fsm_agent.stores.postgres.connection import Connection, Row, Session
 from fsm_agent.stores.postgres.errors import Silent, connecting_error, is_lost, statement_error
 from fsm_agent.stores.postgres.schema import bring_up
-from fsm_agent.stores.postgres.session import Connection, Row, Session
 from fsm_agent.stores.urls import TORN, is_torn, without_password
 
 POOL_SIZE: Final = 10

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from fsm_agent.agent import Head
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.record import Dossier, Record, Snapshot
+from fsm_agent.domain.step import KeyOutcome, Queued, Step
 from fsm_agent.errors import AgentDamaged
-from fsm_agent.message import Message
-from fsm_agent.record import Dossier, Record, Snapshot
-from fsm_agent.step import KeyOutcome, Queued, Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNPINNED, UNREADABLE, check_record, checked, damaged
+from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.queries import HEAD_WIDTH
-from fsm_agent.stores.postgres.session import Row
-from fsm_agent.stores.postgres.text import told, told_rows
+from fsm_agent.stores.postgres.text_escape import told, told_rows
 
 T = TypeVar("T")
 

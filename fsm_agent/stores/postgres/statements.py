@@ -13,10 +13,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import Status
-from fsm_agent.record import Commit
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.record import Commit
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres import talk
+from fsm_agent.stores.postgres import thread_statements
 
 #: Statuses in which the queue is no news.
 _HELD_UP: Final = f"({codec.status_number(Status.RUNNING)}, {codec.status_number(Status.PARKED)})"
@@ -133,7 +133,7 @@ _GONE: Final = ", ".join(
 DELETE: Final = f"""
 WITH moved AS (
     DELETE FROM fsm_agent.head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
-), {_GONE}, {talk.GONE}
+), {_GONE}, {thread_statements.GONE}
 SELECT agent FROM moved
 """.encode()
 
@@ -177,7 +177,7 @@ def commit_statement(shape: CommitShape) -> bytes:
     """One step with all that comes with it. Returns the epoch and how many events are queued, or nothing."""
     stands, parts = _standing(shape), [_PINNED] if shape.repins else []
     if shape.remembers and not shape.meets:
-        parts.append(talk.KNOWN)
+        parts.append(thread_statements.KNOWN)
     if shape.settles:
         parts += [f"standing AS MATERIALIZED ({_LOCK_HEAD} WHERE {stands} FOR NO KEY UPDATE)", _settled(shape)]
         stands = f"{_ONE} AND head.agent IN (SELECT agent FROM settled)"
@@ -189,8 +189,8 @@ def commit_statement(shape: CommitShape) -> bytes:
     if shape.dequeues:
         parts += [f"taken AS ({_TAKE})", f"decided AS ({_DECIDE})"]
     if shape.remembers:
-        parts.append(talk.MET if shape.meets else talk.REMEMBERED)
-    parts += talk.say(shape.says, "moved")
+        parts.append(thread_statements.MET if shape.meets else thread_statements.REMEMBERED)
+    parts += thread_statements.say(shape.says, "moved")
     return f"WITH {', '.join(parts)} SELECT epoch, queued FROM moved".encode()
 
 
@@ -223,7 +223,7 @@ def _standing(shape: CommitShape) -> str:
     if shape.repins:
         conditions.append("EXISTS (SELECT FROM pinned)")
     if shape.remembers:
-        conditions.append(talk.IS_UNKNOWN if shape.meets else talk.IS_KNOWN)
+        conditions.append(thread_statements.IS_UNKNOWN if shape.meets else thread_statements.IS_KNOWN)
     return " AND ".join(conditions)
 
 

@@ -11,24 +11,24 @@ from typing import Any, NoReturn, Self
 
 from psycopg.errors import UniqueViolation
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.postgres import inspecting, queries, statements
-from fsm_agent.stores.postgres import values as values_of
+from fsm_agent.stores.postgres import defects, queries, statements
+from fsm_agent.stores.postgres import parameters as values_of
+from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
-from fsm_agent.stores.postgres.session import Row
-from fsm_agent.stores.postgres.talking import PostgresTalk
-from fsm_agent.stores.postgres.text import kept, told
-from fsm_agent.stores.postgres.whole import Adoption, adopt
+from fsm_agent.stores.postgres.text_escape import kept, told
+from fsm_agent.stores.postgres.threads import PostgresTalk
+from fsm_agent.stores.postgres.transfer import Adoption, adopt
 from fsm_agent.stores.refusals import definition_missing, moved_on
 from fsm_agent.stores.server_clock import ServerClock
 
@@ -234,10 +234,10 @@ class PostgresStore(PostgresTalk):
                 await self._refuse(replaces.id, replaces.version)
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._names(inspecting.DEFINITIONS, limit, after)
+        return await self._names(defects.DEFINITIONS, limit, after)
 
     async def inspect(self) -> Sequence[Damage]:
-        found = [each for query in inspecting.CHECKS for each in await self._read(query, {})]
+        found = [each for query in defects.CHECKS for each in await self._read(query, {})]
         return [Damage(told(agent_id or ""), table, what) for agent_id, table, what in found]
 
     async def close(self) -> None:

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from redis import exceptions
 
+from fsm_agent.domain.text import shortened
 from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUrlInvalid
-from fsm_agent.wording import shortened
 
 
 class Meaning(NamedTuple):

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Collection, Sequence
 from itertools import groupby, islice
 
-from fsm_agent.agent import Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.stores import codec
 from fsm_agent.stores.redis.resp import Command
 

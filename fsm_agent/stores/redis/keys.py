@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from fsm_agent.message import owner_of
+from fsm_agent.domain.message import owner_of
 
 
 class AgentKeys(NamedTuple):

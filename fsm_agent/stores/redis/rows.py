@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fsm_agent.agent import Head
-from fsm_agent.effect import EffectEntry
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.message import Message
-from fsm_agent.record import Origin, Snapshot
-from fsm_agent.step import KeyOutcome, Queued, Step
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.record import Origin, Snapshot
+from fsm_agent.domain.step import KeyOutcome, Queued, Step
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import codec
-from fsm_agent.user import UserRecord
 
 
 def pairs(flat: Sequence[str]) -> dict[str, str]:

@@ -10,9 +10,9 @@ from redis.exceptions import MovedError, NoScriptError, RedisError
 from fsm_agent.errors import StoreError
 from fsm_agent.stores.redis import errors
 from fsm_agent.stores.redis.address import Address
+from fsm_agent.stores.redis.connection import Unanswered, Unsent, Wire
 from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
-from fsm_agent.stores.redis.wire import Unanswered, Unsent, Wire
 
 T = TypeVar("T")
 

@@ -12,27 +12,27 @@ from typing import ClassVar, Self
 
 from redis.exceptions import ResponseError
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease, is_lapsed
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease, is_lapsed
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.ids import ids_with
-from fsm_agent.stores.listed import Listed, page_of
+from fsm_agent.stores.pages import Listed, page_of
 from fsm_agent.stores.paging import PAGE
+from fsm_agent.stores.redis import defects, reads, rows
 from fsm_agent.stores.redis import index as redis_index
-from fsm_agent.stores.redis import inspecting, reading, rows
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
-from fsm_agent.stores.redis.opening import schema
 from fsm_agent.stores.redis.server import Server
-from fsm_agent.stores.redis.talking import RedisTalk
-from fsm_agent.stores.redis.units import Units
+from fsm_agent.stores.redis.startup import schema
+from fsm_agent.stores.redis.threads import RedisTalk
+from fsm_agent.stores.redis.writes import Units
 from fsm_agent.stores.refusals import definition_missing
 from fsm_agent.stores.server_clock import ServerClock
 
@@ -87,8 +87,8 @@ class RedisStore(RedisTalk):
         return agent_id, fingerprint
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
-        told = await self._read(reading.loading(self.namespace, agent_id, key), agent_id)
-        record = reading.record_of(self.namespace, agent_id, told)
+        told = await self._read(reads.loading(self.namespace, agent_id, key), agent_id)
+        record = reads.record_of(self.namespace, agent_id, told)
         self._clock.seen(record.head.updated_ms)
         return record
 
@@ -139,7 +139,7 @@ class RedisStore(RedisTalk):
             (flat,) = await self._look(("HGETALL", agent_keys(self.namespace, agent_id).head))
             if not flat:
                 raise AgentNotFound(agent_id, self.namespace)
-            head, moving = reading.head_of(self.namespace, agent_id, flat), rows.pairs(flat)["moving"]
+            head, moving = reads.head_of(self.namespace, agent_id, flat), rows.pairs(flat)["moving"]
             tried = head.tried(attempts, retry_ms, children, problem)
             (is_done,) = await self._write(self._units.trying(epoch, moving, tried), agent_id)
 
@@ -153,8 +153,8 @@ class RedisStore(RedisTalk):
         return bool(is_recorded)
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
-        (found,) = await self._read(reading.reading_effects(self.namespace, agent_id, activation), agent_id)
-        return reading.effects_of(self.namespace, agent_id, found)
+        (found,) = await self._read(reads.reading_effects(self.namespace, agent_id, activation), agent_id)
+        return reads.effects_of(self.namespace, agent_id, found)
 
     async def due(self, now_ms: int, limit: int) -> Sequence[str]:
         command = ("ZRANGEBYSCORE", self._units.space.due, "-inf", now_ms, "LIMIT", 0, limit)
@@ -205,12 +205,12 @@ class RedisStore(RedisTalk):
         return found[:limit]
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
-        (steps,) = await self._read(reading.reading_history(self.namespace, agent_id, after, limit), agent_id)
-        return reading.steps_of(self.namespace, agent_id, steps)
+        (steps,) = await self._read(reads.reading_history(self.namespace, agent_id, after, limit), agent_id)
+        return reads.steps_of(self.namespace, agent_id, steps)
 
     async def origin(self, agent_id: str) -> Origin | None:
-        (text,) = await self._read(reading.reading_origin(self.namespace, agent_id), agent_id)
-        return reading.origin_of(self.namespace, agent_id, text) if text else None
+        (text,) = await self._read(reads.reading_origin(self.namespace, agent_id), agent_id)
+        return reads.origin_of(self.namespace, agent_id, text) if text else None
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         (forgotten,) = await self._write(self._units.shortening(seen, origin), seen.id, expected=seen.version)
@@ -220,11 +220,11 @@ class RedisStore(RedisTalk):
         await self._write(self._units.deleting(seen), seen.id, expected=seen.version)
 
     async def size(self, agent_id: str) -> Size:
-        return Size(*await self._read(reading.weighing(self.namespace, agent_id), agent_id))
+        return Size(*await self._read(reads.weighing(self.namespace, agent_id), agent_id))
 
     async def dump(self, agent_id: str) -> Dossier:
-        told = await self._read(reading.dumping(self.namespace, agent_id, self._units.space), agent_id)
-        return reading.dossier_of(self.namespace, agent_id, told)
+        told = await self._read(reads.dumping(self.namespace, agent_id, self._units.space), agent_id)
+        return reads.dossier_of(self.namespace, agent_id, told)
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
         head = dossier.head
@@ -237,7 +237,7 @@ class RedisStore(RedisTalk):
         return sorted(each for each in hashes if each > (after or ""))[:limit]
 
     async def inspect(self) -> Sequence[Damage]:
-        return await inspecting.inspect(self._look, self.namespace)
+        return await defects.inspect(self._look, self.namespace)
 
     async def close(self) -> None:
         await self._server.close()
@@ -264,7 +264,7 @@ class RedisStore(RedisTalk):
 
 def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Listed:
     try:
-        return reading.head_of(namespace, agent_id, flat)
+        return reads.head_of(namespace, agent_id, flat)
     except AgentDamaged as error:
         return damage.damage_of(error)
 

@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Final
 
+from fsm_agent.domain.text import shortened
 from fsm_agent.errors import KeyInvalid
-from fsm_agent.wording import shortened
 
 #: of AES-256
 KEY_BYTES: Final = 32

@@ -10,19 +10,19 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Self
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.message import Message, own_thread
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Said, Size
+from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.message import Message, own_thread
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Said, Size
-from fsm_agent.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.sealed.seal import Seal
-from fsm_agent.stores.sealed.words import SealedWords
-from fsm_agent.user import UserRecord
+from fsm_agent.stores.sealed.cipher import Seal
+from fsm_agent.stores.sealed.fields import SealedWords
 
 
 class SealedStore(Store):

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from fsm_agent.agent import Head
-from fsm_agent.record import Commit, Committed
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.record import Commit, Committed
+from fsm_agent.domain.tuples import from_fields
 from fsm_agent.stores import codec
 from fsm_agent.stores.refusals import moved_on
-from fsm_agent.stores.sqlite import talk
+from fsm_agent.stores.sqlite import thread_statements
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.units import SNAPSHOT, Standing, is_used, pinned, standing, use_key
-from fsm_agent.tuples import from_fields
+from fsm_agent.stores.sqlite.writes import SNAPSHOT, Standing, is_used, pinned, standing, use_key
 
 #: The last step is the one that was just written.
 _MOVE: Final = """
@@ -127,7 +127,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
     settlement, head = commit.settlement, commit.head
     moving, own_wake_ms, lease, step, snapshot = encoded
     stands_on = head.version - 1
-    words = talk.Words(namespace, commit)
+    words = thread_statements.Words(namespace, commit)
 
     def take_step(db: Connection) -> Committed:
         now = standing(db, namespace, head.id)

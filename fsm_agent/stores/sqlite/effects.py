@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.effect import EffectEntry, Settlement
+from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import reading
 from fsm_agent.stores.sqlite.connection import Connection

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fsm_agent.agent import Head
-from fsm_agent.record import Damage, Page
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.record import Damage, Page
 from fsm_agent.stores.damage import damage_of, damaged, readable
-from fsm_agent.stores.sqlite import units
+from fsm_agent.stores.sqlite import writes
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.rows import Row, rows
 
@@ -23,7 +23,7 @@ WHERE namespace = ?1 AND id > CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1
       AND (?4 IS NULL OR name = ?4 OR name IS NULL)
 ORDER BY id LIMIT ?5
 """
-_LIST: Final = f"SELECT {units.KEPT} {_LISTED}"
+_LIST: Final = f"SELECT {writes.KEPT} {_LISTED}"
 _IDS: Final = f"SELECT CAST(id AS BLOB) {_LISTED}"
 _HELD: Final = "FROM agents LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
 #: by the index of those that are held, which are few, and not by namespace, which all are in
@@ -56,7 +56,7 @@ def page(
     damage: list[Damage] = []
     try:
         found = rows(db, _LIST, *wanted)
-        ids = [str(row[units.ID]) for row in found]
+        ids = [str(row[writes.ID]) for row in found]
         heads = tuple(readable(found[:limit], seen, damage))
     except UnicodeDecodeError:
         damage.clear()
@@ -92,7 +92,7 @@ def ids_with(db: Connection, namespace: str, part: str, limit: int) -> Sequence[
 
 def _readable(db: Connection, namespace: str, seen: Seen, of: str, *wanted: str | int) -> Sequence[Head]:
     try:
-        return list(readable(rows(db, f"SELECT {units.KEPT} {of}", namespace, *wanted), seen, []))
+        return list(readable(rows(db, f"SELECT {writes.KEPT} {of}", namespace, *wanted), seen, []))
     except UnicodeDecodeError:
         ids = [_text(each) for (each,) in rows(db, f"SELECT CAST(id AS BLOB) {of}", namespace, *wanted)]
         return _one_by_one(db, namespace, ids, seen, [])
@@ -102,7 +102,7 @@ def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, 
     heads: list[Head] = []
     for agent_id in ids:
         try:
-            query = f"{units.SELECT_HEAD} WHERE namespace = ? AND id = CAST(? AS TEXT)"
+            query = f"{writes.SELECT_HEAD} WHERE namespace = ? AND id = CAST(? AS TEXT)"
             heads += readable(rows(db, query, namespace, _bytes(agent_id)), seen, damage)
         except UnicodeDecodeError as error:
             damage.append(damage_of(damaged(agent_id, "agents", error)))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final
 
-from fsm_agent.step import Step
+from fsm_agent.domain.step import Step
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.connection import Connection
 from fsm_agent.stores.sqlite.packed import pack, unpack

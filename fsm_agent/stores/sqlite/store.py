@@ -11,24 +11,24 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import StoreUrlInvalid
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.refusals import definition_missing
-from fsm_agent.stores.sqlite import commits, effects, pages, reading, talk, units, whole
+from fsm_agent.stores.sqlite import commits, effects, pages, reads, thread_statements, transfer, writes
 from fsm_agent.stores.sqlite.connection import connect
 from fsm_agent.stores.sqlite.errors import shown
+from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
 from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.schema import open_file
-from fsm_agent.stores.sqlite.talking import SqliteTalk
-from fsm_agent.stores.sqlite.writer import LOOP_BUSY_MS, GroupCommit
+from fsm_agent.stores.sqlite.threads import SqliteTalk
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class SqliteStore(SqliteTalk):
     ) -> None:
         self.url = shown(f"sqlite:///{os.fspath(path)}")
         self.namespace = namespace
-        self._space = "" if namespace == units.DEFAULT else namespace
+        self._space = "" if namespace == writes.DEFAULT else namespace
         self._path = os.path.join(os.getcwd(), path)
         self._clock = SteadyClock(clock)
         with self._translated():
@@ -81,7 +81,7 @@ class SqliteStore(SqliteTalk):
 
     async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
         if self._definition(definition_hash) is None:
-            await self._write_shared(units.saving_workflow(definition_hash, definition))
+            await self._write_shared(writes.saving_workflow(definition_hash, definition))
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         with damage.reading_shared(f"definition {definition_hash!r}", "definitions"):
@@ -90,7 +90,7 @@ class SqliteStore(SqliteTalk):
         raise definition_missing(self.url, definition_hash)
 
     async def create(self, creation: Creation) -> Head:
-        return await self._write(units.creating(self._space, creation, self.url))
+        return await self._write(writes.creating(self._space, creation, self.url))
 
     async def find_key(self, key: str) -> tuple[str, str] | None:
         with self._translated():
@@ -101,7 +101,7 @@ class SqliteStore(SqliteTalk):
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         with self._one_view() as db:
-            record = reading.record(db, self._space, agent_id, key)
+            record = reads.record(db, self._space, agent_id, key)
         self._clock.seen(record.head.updated_ms)
         return record
 
@@ -115,16 +115,16 @@ class SqliteStore(SqliteTalk):
         return committed
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
-        return await self._write(units.enqueuing(self._space, agent_id, version, event, fingerprint))
+        return await self._write(writes.enqueuing(self._space, agent_id, version, event, fingerprint))
 
     async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        return await self._write(units.claiming(self._space, agent_id, seen, lease))
+        return await self._write(writes.claiming(self._space, agent_id, seen, lease))
 
     async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._write(units.renewing(self._space, agent_id, epoch, lease))
+        return await self._write(writes.renewing(self._space, agent_id, epoch, lease))
 
     async def release(self, agent_id: str, epoch: int) -> None:
-        await self._write(units.releasing(self._space, agent_id, epoch))
+        await self._write(writes.releasing(self._space, agent_id, epoch))
 
     async def record_attempt(
         self,
@@ -137,13 +137,13 @@ class SqliteStore(SqliteTalk):
         problem: Problem | None = None,
     ) -> None:
         note: Callable[[Head], Head] = lambda head: head.tried(attempts, retry_ms, children, problem)  # noqa: E731
-        await self._write(units.recording_attempt(self._space, agent_id, epoch, note))
+        await self._write(writes.recording_attempt(self._space, agent_id, epoch, note))
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
-        return await self._write(whole.beginning_effect(self._space, agent_id, entry, again=again))
+        return await self._write(transfer.beginning_effect(self._space, agent_id, entry, again=again))
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
-        return await self._write(whole.ending_effect(self._space, agent_id, entry))
+        return await self._write(transfer.ending_effect(self._space, agent_id, entry))
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         with self._one_view() as db:
@@ -178,40 +178,40 @@ class SqliteStore(SqliteTalk):
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
-            return reading.history(db, self._read(agent_id), after=after, limit=limit)
+            return reads.history(db, self._read(agent_id), after=after, limit=limit)
 
     async def origin(self, agent_id: str) -> Origin | None:
         with self._one_view() as db:
             known = self._read(agent_id)
             with damage.reading(agent_id, "origin"):
-                return whole.origin_of(db, known.agent)
+                return transfer.origin_of(db, known.agent)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
-        return await self._write(whole.shortening(self._space, seen, origin))
+        return await self._write(transfer.shortening(self._space, seen, origin))
 
     async def delete(self, seen: Head) -> None:
-        await self._write(whole.deleting(self._space, seen))
+        await self._write(transfer.deleting(self._space, seen))
 
     async def size(self, agent_id: str) -> Size:
         with self._one_view() as db:
-            return whole.size_of(db, self._space, self._read(agent_id))
+            return transfer.size_of(db, self._space, self._read(agent_id))
 
     async def dump(self, agent_id: str) -> Dossier:
         with self._one_view() as db:
-            return reading.dossier(db, self._space, self._read(agent_id))
+            return reads.dossier(db, self._space, self._read(agent_id))
 
     async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        await self._write(whole.adopting(self._space, dossier, replaces, self.url))
+        await self._write(transfer.adopting(self._space, dossier, replaces, self.url))
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         with self._translated():
-            return talk.names_of(self._db, _DEFINITIONS, after or "", limit)
+            return thread_statements.names_of(self._db, _DEFINITIONS, after or "", limit)
 
     async def inspect(self) -> Sequence[Damage]:
-        from fsm_agent.stores.sqlite import inspecting  # which nothing else here needs
+        from fsm_agent.stores.sqlite import defects  # which nothing else here needs
 
         with self._one_view() as db:
-            return list(inspecting.inspect(db, self._space))
+            return list(defects.inspect(db, self._space))
 
     async def close(self) -> None:
         with self._translated():
@@ -223,12 +223,12 @@ class SqliteStore(SqliteTalk):
             found = one(self._db, "SELECT definition FROM definitions WHERE hash = ?", definition_hash)
         return found[0] if found else None
 
-    def _read(self, agent_id: str) -> units.Kept:
-        known = units.read_agent(self._db, self._space, agent_id)
+    def _read(self, agent_id: str) -> writes.Kept:
+        known = writes.read_agent(self._db, self._space, agent_id)
         self._clock.seen(known.head.updated_ms)
         return known
 
     def _seen(self, row: tuple[Any, ...]) -> Head:
-        head = units.kept_of(row).head
+        head = writes.kept_of(row).head
         self._clock.seen(head.updated_ms)
         return head

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import apsw
 
+from fsm_agent.domain.tuples import from_fields
 from fsm_agent.errors import Refused
 from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.tuples import from_fields
 
 T = TypeVar("T")
 

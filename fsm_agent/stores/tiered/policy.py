@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fsm_agent.domain.state import Duration
+from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.errors import StoreUrlInvalid
-from fsm_agent.state import Duration
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.wording import did_you_mean, listed
 
 _FORM: Final = "write tiered:WARM,COLD with two store URLs, and then, if need be, ,idle=1h ,ended=1m ,hot=1000"
 #: A comma that begins a URL or an option; others belong to the URL before them.

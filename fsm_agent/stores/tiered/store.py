@@ -15,21 +15,21 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.message import Message, owner_of
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Lease
-from fsm_agent.message import Message, owner_of
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.refusals import moved_on
-from fsm_agent.stores.tiered.hot import Hot
-from fsm_agent.stores.tiered.moves import PATIENCE, Moves, awake, found, is_stub, roused
+from fsm_agent.stores.tiered.cache import Hot
 from fsm_agent.stores.tiered.policy import Tiers, read_tiers
-from fsm_agent.user import UserRecord
+from fsm_agent.stores.tiered.transfer import PATIENCE, Moves, awake, found, is_stub, roused
 
 T = TypeVar("T")
 

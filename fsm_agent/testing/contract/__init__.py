@@ -15,32 +15,32 @@ from typing import Final
 import pytest
 
 _PARTS: Final = (
-    "bench",
-    "creating",
-    "durable",
+    "fixtures",
+    "creation",
+    "durability",
     "effects",
     "leases",
     "namespaces",
-    "queueing",
-    "reading",
-    "stepping",
-    "talking",
+    "queue",
+    "reads",
+    "commits",
+    "threads",
     "values",
-    "whole",
+    "transfer",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
-from fsm_agent.testing.contract.creating import CreatingContract  # noqa: E402 - after the registration
-from fsm_agent.testing.contract.durable import SharingContract  # noqa: E402
+from fsm_agent.testing.contract.commits import SteppingContract  # noqa: E402
+from fsm_agent.testing.contract.creation import CreatingContract  # noqa: E402 - after the registration
+from fsm_agent.testing.contract.durability import SharingContract  # noqa: E402
 from fsm_agent.testing.contract.effects import EffectsContract  # noqa: E402
 from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
 from fsm_agent.testing.contract.namespaces import NamespacesContract  # noqa: E402
-from fsm_agent.testing.contract.queueing import QueueingContract  # noqa: E402
-from fsm_agent.testing.contract.reading import ReadingContract  # noqa: E402
-from fsm_agent.testing.contract.stepping import SteppingContract  # noqa: E402
-from fsm_agent.testing.contract.talking import TalkingContract  # noqa: E402
+from fsm_agent.testing.contract.queue import QueueingContract  # noqa: E402
+from fsm_agent.testing.contract.reads import ReadingContract  # noqa: E402
+from fsm_agent.testing.contract.threads import TalkingContract  # noqa: E402
+from fsm_agent.testing.contract.transfer import WholeContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
-from fsm_agent.testing.contract.whole import WholeContract  # noqa: E402
 
 __all__ = ["DurableStoreContract", "StoreContract"]
 

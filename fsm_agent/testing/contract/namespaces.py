@@ -7,15 +7,16 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from fsm_agent.agent import ArmedTimer, Status
-from fsm_agent.effect import Settlement
+from fsm_agent.domain.agent import ArmedTimer, Status
+from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.message import Message, Role, own_thread
+from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound
-from fsm_agent.message import Message, Role, own_thread
-from fsm_agent.record import Origin, Said, Snapshot
-from fsm_agent.step import Delta
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import (
+from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
     PING,
@@ -28,7 +29,6 @@ from fsm_agent.testing.contract.bench import (
     in_loop,
     keep_definitions,
 )
-from fsm_agent.user import UserRecord
 
 Verb: TypeAlias = Callable[[Store], Awaitable[Any]]
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.agent import ArmedTimer, Head, Parent, Status
-from fsm_agent.jsontypes import INT64_MAX, INT64_MIN, Json
-from fsm_agent.message import Span, Talk
-from fsm_agent.problem import Problem
-from fsm_agent.progress import Progress
-from fsm_agent.question import Asked
-from fsm_agent.record import Commit, Creation, Snapshot
-from fsm_agent.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
+from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
+from fsm_agent.domain.message import Span, Talk
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.progress import Progress
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.record import Commit, Creation, Snapshot
+from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.usage import Usage
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.contract.bench import ID, LEASE, ORDER, PING, Bench, a_commit, a_creation, a_step, in_loop
-from fsm_agent.usage import Usage
+from fsm_agent.testing.contract.fixtures import ID, LEASE, ORDER, PING, Bench, a_commit, a_creation, a_step, in_loop
 
 #: No field has its default, so that a field which a store forgets is missed.
 FULL_HEAD: Final = Head(

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fsm_agent.agent import ENDED, Agent, Status
-from fsm_agent.effect import EffectEntry
-from fsm_agent.runner import Runner
-from fsm_agent.step import Step
+from fsm_agent.domain.agent import ENDED, Agent, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.step import Step
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.testing.faults.caller import Caller
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.errand import VERSIONS, World, errand

@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import Step
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Step
 
 
 def digest(value: Json) -> str:

@@ -18,11 +18,11 @@ from typing import Any, Final, Literal
 
 from fsm_agent.actions.action import Emission, action
 from fsm_agent.actions.context import Context
-from fsm_agent.effect import NOT_DONE, EffectMode
-from fsm_agent.loader import loads
+from fsm_agent.domain.effect import NOT_DONE, EffectMode
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import loads
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
-from fsm_agent.workflow import Workflow
 
 VERSIONS: Final = (1, 2)
 #: What an operator says of an effect in doubt that was not done.

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from fsm_agent.delta import Folded, own
-from fsm_agent.jsontypes import Json
-from fsm_agent.message import Message
-from fsm_agent.record import Dossier
-from fsm_agent.step import Delta, KeyOutcome, Step
+from fsm_agent.data.delta import Folded, own
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.step import Delta, KeyOutcome, Step
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.testing.faults.journal import Entry, Life
 from fsm_agent.testing.faults.visit import is_visit
-from fsm_agent.user import UserRecord
-from fsm_agent.workflow import Workflow
 
 
 @dataclass(frozen=True)

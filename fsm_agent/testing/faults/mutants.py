@@ -33,7 +33,7 @@ class Mutant(NamedTuple):
     acts: tuple[str, ...] = ()
 
 
-_UNITS: Final = "fsm_agent.stores.sqlite.units"
+_UNITS: Final = "fsm_agent.stores.sqlite.writes"
 #: Plain steps and all others take roads of their own here; what is taken out is taken out of both.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 

@@ -22,7 +22,13 @@ from fsm_agent.testing.faults.writer import live_in_process
 
 _TURN_S: Final = 0.01
 #: imported before the first fork, where they are installed
-_HEAVY: Final = ("fsm_agent.loader", "fsm_agent.stores.sqlite.store", "fsm_agent.guards", "fsm_agent.machine", "psutil")
+_HEAVY: Final = (
+    "fsm_agent.loading.yaml_file",
+    "fsm_agent.stores.sqlite.store",
+    "fsm_agent.expressions.compiler",
+    "fsm_agent.engine.machine",
+    "psutil",
+)
 
 
 class Nursery:

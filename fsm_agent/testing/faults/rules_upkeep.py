@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from fsm_agent.agent import ENDED, Status
-from fsm_agent.erasing import Extent, extent_of
-from fsm_agent.jsontypes import Json
-from fsm_agent.step import StepKind
+from fsm_agent.data.erased import Extent, extent_of
+from fsm_agent.domain.agent import ENDED, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import StepKind
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts

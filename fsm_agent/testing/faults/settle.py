@@ -7,13 +7,14 @@ import random
 from collections.abc import AsyncIterator
 from typing import Final
 
-from fsm_agent.agent import Status
-from fsm_agent.delta import fold
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.lookback import replay
-from fsm_agent.reader import read_workflow
-from fsm_agent.runner import Runner
-from fsm_agent.step import KeyOutcome
+from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.replay import replay
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults import errand, visit
 from fsm_agent.testing.faults.clock import SharedClock
@@ -26,7 +27,6 @@ from fsm_agent.testing.faults.rules_driving import FINISHER
 from fsm_agent.testing.faults.store import FaultyStore
 from fsm_agent.testing.faults.visit import ROOM, is_visit
 from fsm_agent.testing.faults.writer import watching
-from fsm_agent.worker import Worker
 
 _HOUR_MS: Final = 3_600_000
 _PATIENCE_S: Final = 60

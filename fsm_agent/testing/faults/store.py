@@ -7,20 +7,20 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from fsm_agent.agent import Head, Status
-from fsm_agent.effect import EffectEntry
-from fsm_agent.engine.session import LEASE_MS
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Refused, StoreError
-from fsm_agent.jsontypes import Json
-from fsm_agent.lease import Holder, Lease
-from fsm_agent.message import Message
-from fsm_agent.problem import Problem
-from fsm_agent.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
-from fsm_agent.step import Event, Step
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
-from fsm_agent.user import UserRecord
 
 T = TypeVar("T")
 

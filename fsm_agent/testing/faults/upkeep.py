@@ -12,19 +12,19 @@ from functools import partial
 from itertools import count
 from typing import Any, Final
 
-from fsm_agent.agent import ENDED, Agent, Head, Status
+from fsm_agent.domain.agent import ENDED, Agent, Head, Status
+from fsm_agent.domain.replay import Rewound
+from fsm_agent.domain.retention import Retention
 from fsm_agent.errors import StoreError
-from fsm_agent.forgetting import Forgotten
-from fsm_agent.keeping import Purged
-from fsm_agent.moving import Moves
-from fsm_agent.resealing import Resealed, reseal
-from fsm_agent.retention import Retention
-from fsm_agent.retrospect import Rewound
-from fsm_agent.runner import Runner
+from fsm_agent.memory.threads import Thread
+from fsm_agent.runtime.maintenance.erase import Forgotten
+from fsm_agent.runtime.maintenance.purge import Purged
+from fsm_agent.runtime.maintenance.reseal import Resealed, reseal
+from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.testing.faults.caller import Caller
 from fsm_agent.testing.faults.journal import Journal
 from fsm_agent.testing.faults.visit import NAME, PREFIX, ROOM, USERS, visit
-from fsm_agent.threads import Thread
 
 #: how many of them live at a time, as far as this client knows
 _MOST: Final = 4

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from fsm_agent.errors import StoreUnavailable
-from fsm_agent.processes import this_process
-from fsm_agent.runner import Runner
+from fsm_agent.runtime.processes import this_process
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults import errand, mutants, visit
@@ -29,7 +30,6 @@ from fsm_agent.testing.faults.journal import Gone, Journal, read_life
 from fsm_agent.testing.faults.orders import Orders
 from fsm_agent.testing.faults.store import FaultyStore, Pulse, named
 from fsm_agent.testing.faults.upkeep import Upkeep
-from fsm_agent.worker import Worker
 
 _CLIENTS: Final = 3
 _SWEEP: Final = timedelta(milliseconds=40)

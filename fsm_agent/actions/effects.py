@@ -1,0 +1,248 @@
+"""What one attempt of an action does to the world outside, as ``ctx.effect`` asks for it.
+
+The rules are those of ``engine.outside``; here they are performed, on the loop or in the thread of a blocking action.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, assert_never
+
+from fsm_agent.actions.blocking import Wait, awaited, in_thread
+from fsm_agent.data.delta import own
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import EffectEntry, EffectMode
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.text import listed
+from fsm_agent.engine.commands import Acted, Doubtful, Now, Superseded
+from fsm_agent.engine.effects import Begin, Do, End, Probe, Request, once, planned
+from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
+
+
+class Ledger(Protocol):
+    """The part of a store that effects need; its docstrings say what is true of these."""
+
+    namespace: str
+
+    async def now(self) -> int: ...
+
+    async def messages(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]: ...
+
+    async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]: ...
+
+    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None: ...
+
+    async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool: ...
+
+
+class Deed(NamedTuple):
+    """What an action asks for: a function to be called once, in plain JSON."""
+
+    name: str
+    function: Callable[..., Any]
+    probe: Callable[..., Any] | None
+    mode: EffectMode
+    given: list[Json]
+    named: Mapping[str, Json]
+
+    def sought(self, request: Do | Probe) -> tuple[Callable[..., Any], Callable[[], Any]]:
+        """The function or the probe, and the call of it, with the key if it takes one."""
+        function = self.probe if isinstance(request, Probe) and self.probe else self.function
+        key = {"idempotency_key": request.key} if _takes_key(function) else {}
+        return function, lambda: function(*self.given, **{**key, **self.named})
+
+
+def deed(
+    name: str,
+    function: Callable[..., Any],
+    *,
+    probe: Callable[..., Any] | None,
+    mode: str,
+    given: Sequence[Json],
+    named: Mapping[str, Json],
+) -> Deed:
+    """Raises ``ActionError`` for what cannot be meant."""
+    if not isinstance(name, str) or not name or not callable(function):
+        raise ActionError(f"an effect needs a name and a function, as in `ctx.effect('charge', charge, ...)`: {name!r}")
+    if mode not in list(EffectMode):
+        raise ActionError(f"effect {name!r} cannot be done in mode {mode!r}; there are {listed(EffectMode)}")
+    if (mode == EffectMode.CHECK) is not callable(probe):
+        raise ActionError(f"effect {name!r}: mode 'check' needs a `probe`, which is a function, and no other does")
+    try:
+        own(name, "its name")
+        plain = own(list(given), "arguments"), own(dict(named), "arguments")
+    except DataInvalid as error:
+        raise ActionError(f"effect {name!r} cannot be kept: {listed(error.problems)}") from None
+    return Deed(name, function, probe, EffectMode(mode), *plain)
+
+
+class Outside:
+    """The effects of one attempt. When it has ended nothing begins any more, and what went wrong is told.
+
+    ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
+    """
+
+    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "verdict")  # every attempt makes one
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        head: Head,
+        wait: Wait | None = None,
+        *,
+        thread: Callable[[Callable[[], Any], str], Awaitable[Any]] = in_thread,
+    ) -> None:
+        self._ledger = ledger
+        self._head = head
+        self._wait = wait
+        self._thread = thread
+        self._uses: dict[str, int] = {}
+        self._is_closed = False
+        #: what decides about the attempt, whatever the action makes of it
+        self.verdict: Exception | None = None
+
+    @property
+    def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:
+        """How threads are read."""
+        return self._ledger.messages
+
+    async def entry(self) -> Step | None:
+        """The step that has begun this work; ``None`` if it is kept no more."""
+        steps = await self._ledger.history(self._head.id, after=self._head.activation - 1, limit=1)
+        return steps[0] if steps and steps[0].version == self._head.activation else None
+
+    def in_thread(self) -> Wait:
+        """How the thread of a blocking action has something done on the loop."""
+        assert self._wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
+        return self._wait
+
+    def fail(self, error: StoreError) -> None:
+        """The store could not do what was asked of it besides effects: that is no failure of the action."""
+        self._decide(error)
+
+    def close(self) -> None:
+        """The action has ended, or nobody waits for it any more."""
+        self._is_closed = True
+
+    async def judged(self, reply: Acted) -> Acted:
+        """What the rules are told: the reply, unless an effect went wrong in a way that an action cannot mend. Raises
+        ``Superseded`` and ``StoreError``."""
+        match self.verdict:
+            case None:
+                return reply
+            case EffectUnclear() as unclear:
+                from fsm_agent.actions.tracebacks import place_of
+
+                message = f"{unclear}{await self._why_before()}"
+                problem = Problem(type(unclear).__name__, message, place=place_of(unclear))
+                return Doubtful(problem, await self._ledger.now())
+            case error:
+                raise error
+
+    async def _why_before(self) -> str:
+        """Why the attempt before failed, which may have left the effect open; nothing if its process just ended."""
+        problem, place = self._head.problem, ""
+        if problem is not None:
+            why, place = f"{problem.type}: {problem.message}", problem.place
+        else:
+            steps = await self._ledger.history(self._head.id, after=self._head.activation)
+            failed = [step for step in steps if step.kind is StepKind.PARKED and "attempt" in step.payload]
+            why, place = (failed[-1].reason or "", failed[-1].payload.get("place", "")) if failed else ("", "")
+        return f"; the attempt before failed{f' at {place}' if place else ''}: {why}" if why else ""
+
+    async def do(self, deed: Deed) -> Json:
+        """On the loop: a coroutine function is awaited, a plain one runs in a thread."""
+        flow, reply = self._flow(deed), None
+        while True:
+            try:
+                request = flow.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(request, Do | Probe):
+                self._refuse_late(deed.name)
+                function, call = deed.sought(request)
+                is_async = inspect.iscoroutinefunction(function)
+                reply = await (call() if is_async else self._thread(call, f"effect {deed.name!r}"))
+            else:
+                reply = await self._noted(request)
+
+    def do_blocking(self, deed: Deed) -> Json:
+        """In the action's own thread: so is the function, and only the store is asked on the loop."""
+        flow, reply, wait = self._flow(deed), None, self._wait
+        assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
+        while True:
+            try:
+                request = flow.send(reply)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(request, Do | Probe):
+                self._refuse_late(deed.name)
+                _, call = deed.sought(request)
+                returned = call()
+                reply = wait(awaited(returned)) if inspect.isawaitable(returned) else returned
+            else:
+                reply = wait(self._noted(request))
+
+    def _flow(self, deed: Deed) -> Generator[Request, Any, Json]:
+        self._refuse_late(deed.name)
+        use = self._uses[deed.name] = self._uses.get(deed.name, 0) + 1
+        arguments = [deed.given, deed.named]
+        plan = planned(self._ledger.namespace, self._head, deed.name, use, mode=deed.mode, arguments=arguments)
+        try:
+            return (yield from once(self._head.id, plan))
+        except EffectUnclear as error:
+            self._decide(error)
+            raise
+
+    def _decide(self, error: Exception) -> None:
+        """Nothing weighs more than that somebody else drives the agent."""
+        if not isinstance(self.verdict, Superseded):
+            self.verdict = error
+
+    async def _noted(self, request: Now | Begin | End) -> Any:
+        """What the store says. Where somebody else has taken the agent over, the action is told to stop."""
+        try:
+            match request:
+                case Now():
+                    return await self._ledger.now()
+                case Begin(entry, again):
+                    self._refuse_late(entry.name)
+                    return await self._ledger.begin_effect(self._head.id, entry, again=again)
+                case End(entry):
+                    return await self._ledger.end_effect(self._head.id, entry)
+                case _:
+                    assert_never(request)
+        except (Conflict, AgentNotFound):
+            self._decide(Superseded())
+            raise asyncio.CancelledError from None
+        except StoreError as error:
+            self._decide(error)
+            raise
+
+    def _refuse_late(self, name: str) -> None:
+        if self._is_closed:
+            state = self._head.state
+            raise ActionError(f"effect {name!r} comes too late: the action of state {state!r} has ended or was stopped")
+        match self.verdict:
+            case None:
+                return
+            case Superseded():
+                raise asyncio.CancelledError
+            case error:
+                raise error
+
+
+def _takes_key(function: Callable[..., Any]) -> bool:
+    """Whether a function names the parameter; one that takes any keyword may hand it on to where it is unknown."""
+    try:
+        parameter = inspect.signature(function).parameters.get("idempotency_key")
+    except (TypeError, ValueError):  # some that are written in C do not say
+        return False
+    return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)

@@ -1,0 +1,190 @@
+"""Where an exception of a user's code comes from, told without any value: neither locals nor, where what agents say is
+sealed, messages.
+
+Places are stored and shown, so they are written as short as they can be: relative to the project, else to the folder
+from which Python imports. No home folder is in them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import traceback
+from asyncio import CancelledError
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple
+
+from fsm_agent.domain.secrets import without_secrets
+from fsm_agent.errors import FsmAgentError
+
+_OURS: Final = str(Path(__file__).parents[1]) + os.sep
+#: modules whose frames only say how an action came to be called
+_PASSAGES: Final = frozenset(
+    os.path.join(_OURS, *path.split("/"))  # noqa: PTH118 - frames name files by text
+    for path in (
+        "runtime/action_executor.py",
+        "runtime/attempt.py",
+        "concurrency/cancellation.py",
+        "actions/blocking.py",
+        "testing/scripted.py",
+    )
+)
+_LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
+_PROJECT_FILE: Final = "pyproject.toml"
+_LONGEST_MESSAGE: Final = 2_000
+#: of causes, contexts and groups; one that goes round has an end here
+_MOST_EXCEPTIONS: Final = 20
+#: at each end of a traceback
+_MOST_FRAMES: Final = 25
+
+
+class Discretion(NamedTuple):
+    """What is not to be told."""
+
+    #: what agents say is sealed, and exceptions may quote it: it belongs into no log
+    is_sealed: bool = False
+    #: environment variables whose values are secret, whatever they are called
+    variables: Collection[str] = ()
+
+
+#: what is told where nothing but the usual is secret
+OPEN: Final = Discretion()
+
+
+def place_of(error: BaseException) -> str:
+    """``file:line`` where it happened: of the frames the innermost that is the user's, else a library's, else ours.
+    Of what it comes from, if it has none. Empty where nobody knows: an error of ours says itself what is wrong, and our
+    line would say nothing more."""
+    is_told = isinstance(error, FsmAgentError | CancelledError)
+    ways = (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work)
+    causes = [error] if is_told else [each for each, _ in _chain(error)]
+    return next((place for each in causes if (place := _nearest(each, ways))), "")
+
+
+def _nearest(error: BaseException, ways: Sequence[Callable[[str], bool]]) -> str:
+    """The innermost frame in a file that is near, in the first of these ways in which one is."""
+    frames = [(file, line) for file, line in _frames(error.__traceback__) if not file.startswith("<")]
+    near = ((file, line) for is_near in ways for file, line in reversed(frames) if is_near(file))
+    return next((f"{shown_path(file)}:{line}" for file, line in near), "")
+
+
+def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+    """What an exception says, as text that can be kept: some cannot say it, some say what is no Unicode, and some quote
+    a secret."""
+    try:
+        said = str(error)
+    except Exception as failure:
+        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
+    text = said.encode("utf-8", "backslashreplace").decode("utf-8")
+    return without_secrets(text, os.environ, variables=discretion.variables)
+
+
+def trace_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+    """The traceback of an exception and of what it comes from. Where what agents say is sealed: which exceptions and
+    where, and nothing of what they say."""
+    lines: list[str] = []
+    for each, why in reversed(list(_chain(error))):
+        calls = list(_calls(each.__traceback__))
+        if isinstance(each, CancelledError) and not calls:
+            continue  # only we were told to stop waiting
+        lines += calls
+        lines.append(said_of(each, discretion))
+        lines += [] if discretion.is_sealed else [str(note) for note in getattr(each, "__notes__", ())]
+        lines += ["", why, ""] if why else []
+    return without_secrets("\n".join(lines), os.environ, variables=discretion.variables)
+
+
+def _calls(trace: TracebackType | None) -> Iterator[str]:
+    """The frames with their lines of code, those in the middle of many left out."""
+    frames = [frame for frame in traceback.extract_tb(trace) if _is_at_work(frame.filename)]
+    if frames:
+        yield "Traceback (most recent call last):"
+    left_out = len(frames) - 2 * _MOST_FRAMES
+    for number, frame in enumerate(frames):
+        if left_out > 0 and number == _MOST_FRAMES:
+            yield f"  ... {left_out} more"
+        if not _MOST_FRAMES <= number < _MOST_FRAMES + left_out:
+            yield f'  File "{shown_path(frame.filename)}", line {frame.lineno}, in {frame.name}'
+            yield from [f"    {frame.line}"] if frame.line else []
+
+
+def said_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+    """``Type: message``, and the type alone where its message may quote what is sealed."""
+    kind, said = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
+    return f"{kind}: {said}" if said else kind
+
+
+def shown_path(file: str) -> str:
+    """A file as it may be stored and shown."""
+    path = Path(file)
+    for part in ("site-packages", "dist-packages"):
+        if part in path.parts:
+            return "/".join(path.parts[len(path.parts) - path.parts[::-1].index(part) :])
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - it never fails
+    for root in _roots():
+        if path.is_relative_to(root) and (root == home or not home.is_relative_to(root)):
+            return path.relative_to(root).as_posix()
+    return path.name
+
+
+def _roots() -> Iterator[Path]:
+    with suppress(FileNotFoundError):  # somebody has removed the folder
+        yield _project(Path.cwd())
+    yield Path(_OURS).parent
+    yield from map(Path, sorted((entry for entry in sys.path if os.path.isabs(entry)), key=len, reverse=True))  # noqa: PTH117
+
+
+@cache
+def _project(folder: Path) -> Path:
+    """The nearest folder upward with a pyproject.toml, or ``folder`` itself."""
+    return next((each for each in (folder, *folder.parents) if (each / _PROJECT_FILE).is_file()), folder)
+
+
+def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
+    while trace is not None:
+        yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
+    """An exception and what it comes from, each with how it led to the one before."""
+    waiting, seen = [(error, "")], set[int]()
+    while waiting and len(seen) < _MOST_EXCEPTIONS:
+        each, why = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each, why
+        if isinstance(each, BaseExceptionGroup):
+            waiting += [(inner, "That is one of several exceptions of:") for inner in each.exceptions]
+        if each.__cause__ is not None:
+            waiting.append((each.__cause__, "That was the direct cause of:"))
+        elif each.__context__ is not None and not each.__suppress_context__:
+            waiting.append((each.__context__, "While that was handled, this happened:"))
+
+
+def _is_users(file: str) -> bool:
+    return _is_foreign(file) and not _is_library(file)
+
+
+def _is_foreign(file: str) -> bool:
+    return not file.startswith(_OURS)
+
+
+def _is_at_work(file: str) -> bool:
+    """Whether a frame is more than how we came to call the action."""
+    return file not in _PASSAGES
+
+
+def _is_library(file: str) -> bool:
+    return not _LIBRARIES.isdisjoint(Path(file).parts) or file.startswith(_standard())
+
+
+@cache
+def _standard() -> tuple[str, ...]:
+    return tuple(sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib"))

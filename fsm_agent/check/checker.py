@@ -1,0 +1,125 @@
+"""Expressions and literals held against what their places are for; each look notes what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+from fsm_agent.check.codes import Code
+from fsm_agent.data.validation import Shape
+from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.json import Json, Schema
+from fsm_agent.expressions.compiler import Expression, ExpressionInvalid, Guards
+from fsm_agent.expressions.types import Kind, fits, json_types
+
+#: Kinds whose values JSON has no form for.
+_NO_JSON: Final = frozenset({"timestamp", "duration", "bytes", "type"})
+
+
+class Reach(NamedTuple):
+    """What an expression may mention besides the data."""
+
+    event: str | None = None
+    #: ``user`` and ``conversation``
+    recalls: bool = False
+    #: ``item`` and ``index``
+    items: bool = False
+
+
+DATA_ALONE: Final = Reach()
+
+
+class Looking:
+    """One look at a workflow; gathers what it finds."""
+
+    def __init__(self, guards: Guards, *, knows_data: bool = True) -> None:
+        self.findings: list[Finding] = []
+        self._guards = guards
+        self._knows_data = knows_data
+
+    def guard(self, text: str, path: Path, reach: Reach) -> None:
+        guard = self.expression(text, path, reach)
+        if guard and guard.type not in {"bool", "dyn"}:
+            self.note(Code.NO_BOOL, f"a guard must be true or false, and this is {a_kind(guard.kind)}", path)
+
+    def value(self, value: Json, schema: Schema, what: str, path: Path, reach: Reach) -> None:
+        """A literal, or CEL, for a place that takes what ``schema`` allows."""
+        if not isinstance(value, str):
+            for problem in Shape(schema).problems(value, what):
+                self.note(Code.MISFIT, f"the value does not fit: {problem}", path)
+            return
+        expression = self.json(value, path, reach)
+        if expression and not fits(expression.kind, schema):
+            kinds = " or ".join(sorted(json_types(schema)))
+            hint = _CONVERSIONS.get((expression.type, kinds), "")
+            self.note(Code.MISFIT, f"{what} takes {kinds}, and this is {a_kind(expression.kind)}{hint}", path)
+
+    def json(self, value: Json, path: Path, reach: Reach) -> Expression | None:
+        """The expression, if there is one and its values can be kept."""
+        expression = self.expression(value, path, reach) if isinstance(value, str) else None
+        if expression and expression.type in _NO_JSON:
+            self.note(Code.NO_JSON, f"JSON cannot hold {a_kind(expression.kind)}: write string(...)", path)
+            return None
+        return expression
+
+    def one_of(self, text: str, kinds: Collection[str], needed: str, path: Path, reach: Reach) -> None:
+        """An expression of one of these kinds; ``needed`` says in words what its place can use."""
+        expression = self.expression(text, path, reach)
+        if expression and expression.type not in {*kinds, "dyn"}:
+            message = f"`{path[-1]}` must be {needed}, and this is {a_kind(expression.kind)}"
+            self.note(Code.UNFIT_VALUE, message, path)
+
+    def addressee(self, text: str, path: Path, reach: Reach) -> None:
+        to = self.expression(text, path, reach)
+        if to and to.type not in {"string", "list", "dyn"}:
+            message = f"`to` must be a name or a list of names, and this is {a_kind(to.kind)}"
+            self.note(Code.NO_ADDRESSEE, message, path)
+
+    def expression(self, text: str, path: Path, reach: Reach) -> Expression | None:
+        """``None`` for one that is wrong, and for one that mentions data of which nothing is known."""
+        if self._is_beyond(text):
+            return None
+        try:
+            return self._guards.compile(text, event=reach.event, recalls=reach.recalls, items=reach.items)
+        except ExpressionInvalid as invalid:
+            self._note_invalid(invalid, path)
+            return None
+
+    def prompt(self, text: str, path: Path, reach: Reach) -> None:
+        if self._is_beyond(text):
+            return
+        try:
+            self._guards.prompt(text, recalls=reach.recalls)
+        except ExpressionInvalid as invalid:
+            self._note_invalid(invalid, path)
+
+    def _is_beyond(self, text: str) -> bool:
+        return not self._knows_data and "data" in text
+
+    def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
+        self.findings.append(code.found(message, path, at_key=at_key))
+
+    def _note_invalid(self, invalid: ExpressionInvalid, path: Path) -> None:
+        place = (invalid.line, invalid.column)
+        self.findings.append(Code.EXPRESSION.found(invalid.message, path, offset=place))
+
+
+#: what is given, what is wanted -> the way out
+_CONVERSIONS: Final[Mapping[tuple[str, str], str]] = {
+    ("double", "integer"): ": write int(...)",
+    ("int", "string"): ": write string(...)",
+    ("double", "string"): ": write string(...)",
+    ("bool", "string"): ": write string(...)",
+    ("string", "integer"): ": write int(...), or quote a literal twice",
+    ("string", "number"): ": write double(...)",
+}
+
+
+def a_kind(kind: Kind) -> str:
+    match kind.name:
+        case "int":
+            return "an int"
+        case "null":
+            return "null"
+        case name:
+            return f"a {name}"

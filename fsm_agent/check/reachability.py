@@ -1,0 +1,212 @@
+"""What agents of a workflow can do, leaf by leaf, whatever guards and people decide.
+
+A declared event may come from outside in every state that is not final, and so may ``cancel``. ``error`` comes from
+actions alone, ``timeout`` from those that declare one, ``after`` from the timers of a leaf and its ancestors. Of
+the candidates of one event those count that can be chosen: nothing comes after an unguarded one, and a guard that was
+asked already answers the same again.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from fsm_agent.check.digraph import Digraph, Tree, digraph, search
+from fsm_agent.check.transition_sites import Site, handler_sites, timer_sites
+from fsm_agent.dialect.builtins import BUILT_INS, Ending, answers_of, emitted_by
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.expressions.text import masked, mentions
+
+#: Where the workflow itself handles these, it is for emergencies: no state can count on that as its way out.
+_EMERGENCIES: Final = frozenset({"cancel", "error", "timeout"})
+
+
+class Way(NamedTuple):
+    """A transition that can be chosen in the leaf ``source`` and comes to rest in the leaf ``target``."""
+
+    source: str
+    target: str
+    #: as it is called there: an ``error`` handler may be taken by a ``timeout``
+    event: str
+    site: Site
+    #: whether a guard that counts visits decides on it, its own or one that is asked before
+    is_counted: bool = False
+
+    @property
+    def is_internal(self) -> bool:
+        return self.site.transition.target is None
+
+    @property
+    def is_emergency(self) -> bool:
+        return self.site.owner is None and self.site.event in _EMERGENCIES
+
+    def enters(self, path: str) -> bool:
+        """Whether taking it enters the state ``path``, and does not just move within."""
+        named = self.site.transition.target
+        if named is None or path not in lineage(self.target):
+            return False
+        return path not in lineage(self.source) or path == named or path.startswith(f"{named}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Behaviour:
+    """All ways of a workflow. ``actions`` says what is known of its actions; ``None`` trusts every name."""
+
+    workflow: Workflow
+    actions: Mapping[str, Signature] | None = None
+    #: the tools there are; ``None`` trusts every name
+    tools: Collection[str] | None = None
+    #: name of an action or a tool -> the sentence that says why there is none
+    unfound: Mapping[str, str] = field(default_factory=dict)
+    #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
+    doubts: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def leaves(self) -> tuple[State, ...]:
+        """Those in which something can happen."""
+        return tuple(leaf for leaf in self.workflow.leaves if not leaf.final)
+
+    @cached_property
+    def order(self) -> Mapping[str, int]:
+        """Path of a leaf -> its place among the leaves."""
+        return {leaf.path: place for place, leaf in enumerate(self.leaves)}
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        return tuple(way for leaf in self.leaves for way in self._ways(leaf))
+
+    @cached_property
+    def graph(self) -> Digraph[Way]:
+        """Where each leaf leads."""
+        return moves(self.ways)
+
+    @cached_property
+    def reached(self) -> Tree:
+        """The leaves that an agent can come to, each with the one before it on a shortest way from the beginning."""
+        return search(self.graph, [self.workflow.leaf(self.workflow.initial).path])
+
+    @cached_property
+    def finals(self) -> frozenset[str]:
+        return frozenset(leaf.path for leaf in self.workflow.leaves if leaf.final)
+
+    @cached_property
+    def handled(self) -> Mapping[str, tuple[str, ...]]:
+        """Path of a leaf -> the events that have candidates there."""
+        return {leaf.path: self.workflow.handled(leaf.path) for leaf in self.leaves}
+
+    @cached_property
+    def choices(self) -> Mapping[str, tuple[tuple[str, tuple[Site, ...]], ...]]:
+        """Path of a leaf -> each event or timer there, with those of its candidates that can be chosen."""
+        return {leaf.path: tuple(self._choices(leaf.path)) for leaf in self.leaves}
+
+    def _choices(self, leaf: str) -> Iterator[tuple[str, tuple[Site, ...]]]:
+        for event in self.handled[leaf]:
+            yield event, tuple(choosable(self.candidates(leaf, event)))
+        for timer in self.timers(leaf):
+            if timer:
+                yield timer[0].event, tuple(choosable(timer))
+
+    def candidates(self, leaf: str, event: str) -> list[Site]:
+        """The transitions of an event in a leaf in the order in which they are tried, wherever they were declared."""
+        found: list[Site] = []
+        for owner in (*self.workflow.chain(leaf), None):
+            handlers = self.workflow.on if owner is None else owner.on
+            if event in handlers:
+                if handlers[event] is None:
+                    break
+                found += self._handlers(owner, event)
+        return found + (self.candidates(leaf, "error") if event == "timeout" else [])
+
+    def _handlers(self, owner: State | None, event: str) -> tuple[Site, ...]:
+        """Of a state or, ``None``, the workflow: what is inherited is asked for in many leaves."""
+        key = (owner.path if owner else None, event)
+        if key not in self._known_handlers:
+            handlers = self.workflow.on if owner is None else owner.on
+            self._known_handlers[key] = handler_sites(owner, event, handlers[event])
+        return self._known_handlers[key]
+
+    @cached_property
+    def _known_handlers(self) -> dict[tuple[str | None, str], tuple[Site, ...]]:
+        return {}
+
+    def timers(self, leaf: str) -> Iterator[tuple[Site, ...]]:
+        """The transitions of each timer that runs in a leaf."""
+        for owner in self.workflow.chain(leaf):
+            yield from timer_sites(owner).values()
+
+    def emits(self, leaf: State) -> frozenset[str]:
+        """The events that the action of a leaf may name.
+
+        Where it does not say, every event counts that is handled there, but for those that come from outside: a
+        question offers them, or a state without an action takes them too. A model that chooses may choose those too.
+        Where that cannot be told, none counts, since only what is sure is reported.
+        """
+        if leaf.do is None:
+            return frozenset()
+        handled = frozenset(self.handled[leaf.path]) & self.workflow.events.keys()
+        if leaf.do in BUILT_INS:
+            said = emitted_by(self.workflow, leaf)
+            return handled if said is None else said
+        known = self.actions.get(leaf.do) if self.actions else None
+        if known is not None and (known.emits is not None or known.doubt):
+            return known.emits or frozenset()
+        return handled - self._external
+
+    @cached_property
+    def _external(self) -> frozenset[str]:
+        waiting = [leaf for leaf in self.leaves if leaf.do is None or is_question(leaf)]
+        taken = {event for leaf in waiting for event in self.handled[leaf.path]}
+        asked = {event for leaf in waiting if leaf.ask for event in leaf.ask.events}
+        return frozenset(taken | asked | {event for leaf in self.leaves for event in answers_of(leaf)})
+
+    def _ways(self, leaf: State) -> Iterator[Way]:
+        for event, candidates in self.choices[leaf.path]:
+            if not can_happen(event, leaf):
+                continue
+            is_counted = False
+            for site in candidates:
+                is_counted = is_counted or _counts_visits(site)
+                named = site.transition.target
+                target = leaf.path if named is None else self.workflow.leaf(named).path
+                yield Way(leaf.path, target, event, site, is_counted)
+
+
+def moves(ways: Iterable[Way]) -> Digraph[Way]:
+    """The graph of the ways that lead from leaf to leaf, or back into the same."""
+    return digraph((way.source, way.target, way) for way in ways if not way.is_internal)
+
+
+def is_question(leaf: State) -> bool:
+    """Whether all that the action of a leaf does is to ask."""
+    built_in = BUILT_INS.get(leaf.do or "")
+    return built_in is not None and built_in.ending is Ending.QUESTION
+
+
+def can_happen(event: str, leaf: State) -> bool:
+    """Whether an event that is handled in a leaf can arrive there at all."""
+    match event:
+        case "error":
+            return leaf.do is not None
+        case "timeout":
+            return leaf.do is not None and leaf.timeout is not None
+        case _:
+            return not leaf.final
+
+
+def _counts_visits(site: Site) -> bool:
+    guard = site.transition.when or ""
+    return "visits" in guard and any(mention.name.partition(".")[0] == "visits" for mention in mentions(masked(guard)))
+
+
+def choosable(candidates: Iterable[Site]) -> Iterator[Site]:
+    """Those of the candidates that can be chosen."""
+    asked: set[str] = set()
+    for site in candidates:
+        guard = (site.transition.when or "true").strip()
+        if guard not in asked:
+            yield site
+        if guard == "true":
+            return
+        asked.add(guard)

@@ -1,0 +1,92 @@
+"""What ``check`` finds in workflow files, and how it tells."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fsm_agent.actions.catalogue import Catalogue
+from fsm_agent.check import behaviour_findings
+from fsm_agent.check.reports import FORMATS
+from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.views import output
+from fsm_agent.cli.views.excerpts import with_excerpts
+from fsm_agent.domain.finding import Finding, Severity
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import inspect_file
+from fsm_agent.project.lookup import look_up
+
+_MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings of some files."""
+
+    files: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        return sum(finding.severity is Severity.WARNING for finding in self.findings)
+
+    @property
+    def notes(self) -> int:
+        return len(self.findings) - self.errors - self.warnings
+
+    def summary(self) -> str:
+        found = f"{output.counted(self.errors, 'error')}, {output.counted(self.warnings, 'warning')}"
+        notes = f", {output.counted(self.notes, 'note')}" if self.notes else ""
+        mistakes = found if self.errors or self.warnings else "no mistakes"
+        return f"{output.counted(self.files, 'file')}: {mistakes}{notes}"
+
+
+def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
+    """Everything that can be said of workflow files before they run. Where no module is allowed, names are trusted."""
+    paths = list(files)
+    found: list[Finding] = []
+    for path in paths:
+        found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+    return Report(len(paths), tuple(found))
+
+
+def inspect(
+    path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
+) -> tuple[Workflow | None, list[Finding]]:
+    """The workflow of a file, ``None`` if there are errors, and all findings; of those that concern what a valid
+    declaration leads to, ``only`` these."""
+
+    def check(workflow: Workflow) -> list[Finding]:
+        known = look_up(workflow, catalogue, trusts_names=trusts_names)
+        found = behaviour_findings(
+            workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
+        )
+        return list(filter(only, found))
+
+    return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])
+
+
+def print_report(report: Report, format_name: str) -> None:
+    """The findings on stdout; the sum of them beside it, where a program reads."""
+    is_text = format_name == "text"
+    if is_text:
+        for finding, lines in with_excerpts(report.findings):
+            click.echo(f"{_marked(finding)}\n{lines}", nl=False)
+    elif report.findings or format_name == "json":
+        click.echo(FORMATS[format_name](report.findings))
+    click.echo(report.summary(), err=not is_text)
+
+
+def _marked(finding: Finding) -> str:
+    if not sys.stdout.isatty():
+        return str(finding)
+    glyph, colour = _MARKS[finding.severity]
+    return f"{click.style(glyph, fg=colour, bold=True)} {visible(str(finding))}"

@@ -1,0 +1,178 @@
+"""The command that draws workflows, for people to review and for continuous integration to keep true."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from fsm_agent.cli.commands.run import load_workflow
+from fsm_agent.cli.input.agent_ids import whole_id
+from fsm_agent.cli.input.imports import imports_option
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
+from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.views import output
+from fsm_agent.domain.text import listed
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.project.settings import Settings
+from fsm_agent.render.formats import FORMATS, draw
+from fsm_agent.render.overlay import Overlay, overlay_from_history
+from fsm_agent.runtime.reads import read_workflow
+
+#: what ``--out-dir`` writes without ``--format``
+_ALL: Final = ("dot", "mermaid", "svg")
+#: the same bytes on every machine; the rest depends on Graphviz and fonts
+_COMPARABLE: Final = frozenset({"dot", "mermaid"})
+_UNPRINTABLE: Final = frozenset({"png", "pdf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is drawn, and how its files are called."""
+
+    name: str
+    workflow: Workflow
+    overlay: Overlay | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file to be written, and in which format."""
+
+    file: Path
+    format: str
+    subject: Subject
+
+    def draw(self) -> bytes:
+        return draw(self.subject.workflow, self.format, overlay=self.subject.overlay)
+
+    def write(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.file.write_bytes(self.draw())
+        except OSError as error:
+            error.filename = str(self.file)  # a full disk does not say of which file
+            raise
+
+    def problem(self) -> str | None:
+        """Why the file is not what it should be."""
+        if not self.file.is_file():
+            return "is missing"
+        if self.format in _COMPARABLE and self.file.read_bytes() != self.draw():
+            return "is stale"
+        return None
+
+
+@click.command()
+@click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
+@click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write one picture here.")
+@click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Write NAME.* of each workflow here.")
+@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="[default: by FILE, else svg]")
+@click.option(
+    "--agent",
+    "agent_id",
+    type=AGENT_ID,
+    metavar="ID",
+    help="Draw the workflow of an agent, with its path and its state.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or stale.")
+@imports_option
+@click.pass_obj
+def diagram(
+    settings: Settings,
+    *,
+    paths: tuple[str, ...],
+    file: Path | None,
+    out_dir: Path | None,
+    format_name: str | None,
+    agent_id: str | None,
+    check: bool,
+    imports: bool,
+) -> int:
+    """Draw the workflow in each PATH, a file or a folder.
+
+    One picture goes to stdout, or to FILE. --out-dir without --format writes NAME.dot, NAME.mmd and NAME.svg. With
+    --agent, the agent's own definition is drawn, whatever PATH holds by now.
+    """
+    subjects = [_agent(settings, agent_id)] if agent_id else _declared(settings, paths, imports=imports)
+    pictures = list(_pictures(subjects, file, out_dir, format_name))
+    if check:
+        return _verify(pictures)
+    if pictures:
+        return _write(settings, pictures)
+    return _print(settings, subjects, format_name or "svg")
+
+
+def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
+    if not paths:
+        said = "name workflow files or folders, or an agent with --agent ID"
+        raise click.UsageError(said, click.get_current_context())
+    return [Subject(path.stem, load_workflow(settings, str(path), imports=imports)) for path in workflow_files(paths)]
+
+
+def _agent(settings: Settings, agent_id: str) -> Subject:
+    async def read() -> Subject:
+        async with settings.open_store() as store:
+            head = await store.head(await whole_id(store, agent_id))
+            workflow = await read_workflow(store, head.definition)
+            steps = await store.history(head.id)
+            overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
+        return Subject(head.id, workflow, overlay)
+
+    return asyncio.run(read())
+
+
+def _pictures(
+    subjects: list[Subject], file: Path | None, out_dir: Path | None, format_name: str | None
+) -> Iterator[Picture]:
+    """The files that are meant; none where a picture goes to stdout."""
+    if file and out_dir:
+        raise click.ClickException("-o names one file and --out-dir a folder: give one of them")
+    if file and len(subjects) > 1:
+        raise click.ClickException(f"-o names one file, and there are {len(subjects)} workflows: give --out-dir")
+    if file:
+        yield Picture(file, format_name or _format_of(file), subjects[0])
+    for subject in subjects if out_dir else []:
+        for each in [format_name] if format_name else _ALL:
+            yield Picture(Path(out_dir or "") / f"{subject.name}{FORMATS[each].suffix}", each, subject)
+
+
+def _format_of(file: Path) -> str:
+    for name, known in FORMATS.items():
+        if file.suffix.lower() in (known.suffix, f".{name}"):
+            return name
+    raise click.ClickException(f"{str(file)!r} does not say which format it is: give --format, {listed(FORMATS)}")
+
+
+def _verify(pictures: list[Picture]) -> int:
+    if not pictures:
+        raise click.ClickException("--check compares files: say where they are with --out-dir or -o")
+    problems = [f"{picture.file} {problem}" for picture in pictures if (problem := picture.problem())]
+    for problem in problems:
+        output.say(problem)
+    outcome = f"{len(problems)} not fresh" if problems else "all fresh"
+    output.say(f"{output.counted(len(pictures), 'picture')}: {outcome}")
+    return 1 if problems else 0
+
+
+def _write(settings: Settings, pictures: list[Picture]) -> int:
+    for picture in pictures:
+        picture.write()
+        output.say(f"wrote {picture.file}")
+    if settings.json:
+        output.print_json({"files": [str(picture.file) for picture in pictures]})
+    return 0
+
+
+def _print(settings: Settings, subjects: list[Subject], format_name: str) -> int:
+    if len(subjects) > 1:
+        raise click.ClickException(f"stdout takes one picture, and there are {len(subjects)} workflows: give --out-dir")
+    if settings.json or (format_name in _UNPRINTABLE and sys.stdout.isatty()):
+        raise click.ClickException(f"a {format_name} picture is no text to be printed here: give -o FILE")
+    click.echo(Picture(Path(), format_name, subjects[0]).draw(), nl=False)
+    return 0

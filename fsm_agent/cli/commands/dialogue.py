@@ -1,0 +1,60 @@
+"""An agent and a person at a terminal: it asks, they answer, until it ends or they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fsm_agent.cli.session import Session
+from fsm_agent.cli.views import output
+from fsm_agent.cli.views.agents import question_block
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.json import Json, Schema
+from fsm_agent.domain.question import Question
+from fsm_agent.errors import NotAddressee, Refused
+
+
+async def converse(session: Session, agent: Agent) -> Agent:
+    """Ask an agent's questions one after the other, as far as they are for who sits there; Ctrl-D leaves it waiting."""
+    while agent.question is not None:
+        output.print_blocks([question_block(agent.question)])
+        if not agent.question.is_for(session.settings.by):
+            output.say(str(NotAddressee(session.settings.by, agent.question.to)))
+            return agent
+        try:
+            event, payload = await ask_answer(agent.question)
+        except EOFError:
+            return agent
+        agent = await _deliver(session, agent, event, payload)
+    return agent
+
+
+async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[str, Json]) -> Agent:
+    """Give an answer to the very question that was shown. One that is refused is told, and asked again."""
+    question = agent.question and agent.question.id
+    by, version = session.settings.by, agent.version
+    call = session.runner.answer(agent.id, payload, event=event, question=question, by=by, expect_version=version)
+    try:
+        return await session.follow(call)
+    except Refused as refusal:
+        output.say(f"refused: {refusal}")
+        return await session.runner.get(agent.id)
+
+
+async def ask_answer(question: Question, event: str | None = None) -> tuple[str, Mapping[str, Json]]:
+    """Which answer, where there are several, and its fields; of one that is chosen already, what is required."""
+    if event is not None:
+        return event, await ask_missing(question.events[event], {})
+    from fsm_agent.cli.input.forms import ask_choice, ask_form
+
+    events = list(question.events)
+    chosen = events[0] if len(events) == 1 else await ask_choice("Your answer", events)
+    return chosen, await ask_form(question.events[chosen])
+
+
+async def ask_missing(schema: Schema, given: Mapping[str, Json]) -> Mapping[str, Json]:
+    """``given``, with the fields asked for if a required one is missing."""
+    if all(name in given for name in schema["required"]):
+        return given
+    from fsm_agent.cli.input.forms import ask_form
+
+    return await ask_form(schema, known=given)

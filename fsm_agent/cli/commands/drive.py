@@ -1,0 +1,151 @@
+"""Commands that change agents. Each prints the agent, and its exit code says how the agent stands."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import click
+
+from fsm_agent.cli.commands import deliver
+from fsm_agent.cli.commands import run as starting
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE
+from fsm_agent.cli.input.values import any_json, json_object
+from fsm_agent.cli.session import drive, drive_all
+from fsm_agent.project.settings import Settings, text
+
+_agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
+_payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
+_key = click.option("--key", type=text, metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
+_expect_version = click.option(
+    "--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if the agent is as it was at version N."
+)
+
+
+@click.command()
+@click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
+@click.option("--id", "agent_id", metavar="ID", help="Id of the agent.  [default: a new one]")
+@click.option("--data", type=json_object, metavar="JSON|@file", help="Data that the agent begins with.")
+@click.option("--event", metavar="EVENT", help="First event.  [default: the only one that the initial state takes]")
+@_payload
+@_key
+@click.option("--user", metavar="NAME", help="Whom it serves, and whose memory it shares.  [default: nobody]")
+@click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
+@click.pass_obj
+def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
+    """Start an agent of the workflow in the file WORKFLOW, and drive it until it waits or ends.
+
+    On a terminal it asks its questions in place; Ctrl-C and Ctrl-D leave it waiting.
+    """
+    declared = starting.checked_workflow(settings, workflow)
+    return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
+
+
+class NumberTaking(click.Command):
+    """A command whose last argument may be a negative number, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_numbers_last(ctx, args))
+
+    def _with_numbers_last(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``args`` with what follows a `--` as it is, and negative numbers before it there as well."""
+        options = {name: option for option in self.get_params(ctx) for name in option.opts if name.startswith("-")}
+        plain: list[str] = []
+        numbers: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            if arg == "--":
+                numbers += rest
+            elif _NEGATIVE.fullmatch(arg):
+                numbers.append(arg)
+            else:
+                plain.append(arg)
+                if arg in options and not getattr(options[arg], "is_flag", True):
+                    plain += [value] if (value := next(rest, None)) is not None else []
+        return [*plain, "--", *numbers] if numbers else args
+
+
+_NEGATIVE: Final = re.compile(r"-\.?\d.*")
+
+
+@click.command(cls=NumberTaking)
+@_agent
+@click.argument("value", metavar="[VALUE]", required=False)
+@click.option("--event", type=EVENT, metavar="EVENT", help="Which answer it is, where there are several.")
+@click.option(
+    "--question", type=click.IntRange(min=1), metavar="N", help="Which question it is for: refused if another is asked."
+)
+@_expect_version
+@click.pass_obj
+def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
+    """Answer the question of agent ID, and drive it on.
+
+    VALUE is the payload if it is a JSON object; any other fills the only required field. Without VALUE the payload
+    is empty, or asked for on a terminal.
+    """
+    return drive(settings, lambda session: deliver.answer(session, agent_id, value, **order))
+
+
+@click.command()
+@_agent
+@click.argument("event", type=EVENT, metavar="EVENT")
+@_payload
+@_key
+@_expect_version
+@click.pass_obj
+def send(settings: Settings, /, *, agent_id: str, event: str, **order: Any) -> int:
+    """Send EVENT to agent ID, and drive it on."""
+    return drive(settings, lambda session: deliver.send(session, agent_id, event, **order))
+
+
+@click.command()
+@click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
+@click.pass_obj
+def resume(settings: Settings, *, agent_ids: tuple[str, ...]) -> int | None:
+    """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
+    match agent_ids:
+        case ():
+            from fsm_agent.cli.commands.worker import sweep
+
+            sweep(settings, once=True)
+            return None
+        case (only,):
+            return drive(settings, lambda session: deliver.resume(session, only))
+        case _:
+            return drive_all(settings, deliver.resume, agent_ids)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Stop when nothing is due.")
+@click.pass_obj
+def worker(settings: Settings, *, once: bool) -> None:
+    """Drive whatever is due, until stopped by Ctrl-C or SIGTERM. Many workers may share a store."""
+    from fsm_agent.cli.commands.worker import sweep
+
+    sweep(settings, once=once)
+
+
+@click.command()
+@_agent
+@_expect_version
+@click.pass_obj
+def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> int:
+    """Cancel agent ID as its workflow declares; where it declares nothing, the agent simply ends."""
+    drive(settings, lambda session: deliver.cancel(session, agent_id, expect_version))
+    return 0
+
+
+@click.command()
+@_agent
+@click.option("--retry", is_flag=True, help="Try again what parked it.")
+@click.option("--event", type=EVENT, metavar="EVENT", help="Let this event happen instead.")
+@_payload
+@click.option("--effect", metavar="KEY", help="Say what became of this effect, and try again.")
+@click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, and this is its result.")
+@click.option("--not-done", is_flag=True, help="It was not done, and may be.")
+@_expect_version
+@click.pass_obj
+def unpark(settings: Settings, /, *, agent_id: str, **way: Any) -> int:
+    """Let the parked agent ID go on; --retry, --event or --effect is needed."""
+    chosen = deliver.way_out(**way)
+    return drive(settings, lambda session: deliver.unpark(session, agent_id, chosen))

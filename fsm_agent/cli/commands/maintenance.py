@@ -1,0 +1,126 @@
+"""Commands that keep house: what agents weigh, what is forgotten, how they are sealed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fsm_agent.cli.commands.show import say_left_out
+from fsm_agent.cli.input.agent_ids import whole_ids
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.views import maintenance, output
+from fsm_agent.domain.retention import read_history
+from fsm_agent.domain.state import Duration
+from fsm_agent.project.settings import Settings
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.runtime.maintenance.purge import Purged
+    from fsm_agent.runtime.maintenance.reseal import Resealed
+    from fsm_agent.runtime.maintenance.size import Weighed
+
+Result = TypeVar("Result")
+
+_agents = click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
+_workflow = click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
+
+
+def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
+    """An option's value by its reader; what is wrong with it becomes a sentence."""
+
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
+        try:
+            return None if text is None else read(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+_length = _read(Duration.parse)
+
+
+@click.command()
+@_agents
+@_workflow
+@click.option("--top", type=click.IntRange(0), default=10, show_default=True, help="Tell so many one by one.")
+@click.pass_obj
+def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None, top: int) -> None:
+    """Show what agents weigh, the heaviest first, and what workflows weigh."""
+    from fsm_agent.runtime.maintenance.size import weigh
+
+    most = None if agent_ids else top
+
+    async def work(store: Store) -> Weighed:
+        return await weigh(store, await whole_ids(store, agent_ids), workflow=workflow, top=most)
+
+    weighed = _with_store(settings, work)
+    output.show(settings, weighed.to_json(), lambda: maintenance.weights(weighed))
+    say_left_out(settings, weighed.damaged)
+
+
+@click.command()
+@_agents
+@_workflow
+@click.option("--finished", callback=_length, metavar="DURATION", help="Delete who ended so long ago.")
+@click.option("--idle", callback=_length, metavar="DURATION", help="Delete who waits so long, for no timer.")
+@click.option("--history", callback=_read(read_history), metavar="all|N|since-snapshot", help="Keep so much of it.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+@click.pass_obj
+def purge(
+    settings: Settings, /, *, agent_ids: tuple[str, ...], workflow: str | None, dry_run: bool, **said: Any
+) -> None:
+    """Delete agents and shorten histories as the options say; what they leave open, pyproject.toml says."""
+    from fsm_agent.runtime.maintenance.purge import purge as apply
+
+    wanted = maintenance.retention(settings.retention, **said)
+
+    async def work(store: Store) -> Purged:
+        named = await whole_ids(store, agent_ids)
+        return await apply(store, wanted, agent_ids=named, workflow=workflow, is_dry=dry_run)
+
+    purged = _with_store(settings, work)
+    output.show(settings, purged.to_json(), lambda: maintenance.purged(purged))
+
+
+@click.command()
+@_agents
+@click.pass_obj
+def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
+    """Seal agents afresh under the first of the keys: those that are named, or all there are."""
+    from fsm_agent.runtime.maintenance.reseal import reseal as write
+
+    if not settings.keys:
+        raise click.ClickException("FSM_AGENT_KEYS gives no key to seal with; `fsm-agent keygen` makes one")
+
+    async def work(store: Store) -> Resealed:
+        return await write(store, await whole_ids(store, agent_ids))
+
+    resealed = _with_store(settings, work)
+    output.show(settings, resealed.to_json(), lambda: maintenance.resealed(resealed))
+    return 1 if resealed.left else 0
+
+
+@click.command()
+@click.argument("key_id", metavar="[ID]", default="k1")
+@click.pass_obj
+def keygen(settings: Settings, *, key_id: str) -> None:
+    """Print a fresh key, as an entry for FSM_AGENT_KEYS; ID tells it from others."""
+    from fsm_agent.stores.sealed.keys import new_key
+
+    entry = new_key(key_id)
+    if settings.json:
+        output.print_json({"entry": entry})
+    else:
+        click.echo(entry)
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -> Result:
+    async def within() -> Result:
+        async with settings.open_store() as store:
+            return await work(store)
+
+    return asyncio.run(within())

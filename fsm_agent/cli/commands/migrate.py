@@ -1,0 +1,205 @@
+"""``migrate``: agents go to a newer definition, page by page, in the same memory for ten and for a million of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import IO, Final, NamedTuple
+
+import click
+
+from fsm_agent.cli.blocks import Ink, Table, Tone, visible
+from fsm_agent.cli.commands.run import load_workflow
+from fsm_agent.cli.commands.show import say_left_out
+from fsm_agent.cli.input.agent_ids import whole_ids
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
+from fsm_agent.cli.views import output
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Damage
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.migration.migrate import Outcome
+from fsm_agent.engine.migration.plan import Verdict
+from fsm_agent.project.settings import Settings
+from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.runner import Runner
+
+_PAGE: Final = 100
+#: what a JSON document may take before it is kept on disk until it is complete
+_IN_MEMORY: Final = 1 << 20
+_LOOKS: Final = {
+    Verdict.UNAFFECTED: (Tone.QUIET, "·"),
+    Verdict.MOVES: (Tone.GOOD, "→"),
+    Verdict.MOVED: (Tone.GOOD, "✓"),
+    Verdict.NEEDS_MAPPING: (Tone.ASKING, "?"),
+    Verdict.STRANDED: (Tone.BAD, "✗"),
+    Verdict.DRIVEN: (Tone.BUSY, "▶"),
+}
+
+
+class Order(NamedTuple):
+    """What was ordered on the command line; without ids, all agents of the workflow are meant."""
+
+    workflow: Workflow
+    agent_ids: tuple[str, ...]
+    apply: bool
+    expect_version: int | None
+
+
+@click.command()
+@click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
+@click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All agents of the workflow.")
+@click.option("--apply", is_flag=True, help="Move those that can be moved.  [default: only say what would happen]")
+@click.option("--expect-version", type=click.IntRange(1), metavar="N", help="Refuse an agent at any other version.")
+@click.pass_obj
+def migrate(
+    settings: Settings,
+    /,
+    *,
+    workflow: str,
+    agent_ids: tuple[str, ...],
+    every: bool,
+    apply: bool,
+    expect_version: int | None,
+) -> int:
+    """Move agents to the newer definition of their workflow in the file WORKFLOW: those that are named, or --all.
+
+    Without --apply nothing is changed, and it says of each agent what would be.
+    """
+    _check(agent_ids, every=every, expect_version=expect_version)
+    return _migrate(settings, Order(load_workflow(settings, workflow), agent_ids, apply, expect_version))
+
+
+def _check(agent_ids: tuple[str, ...], *, every: bool, expect_version: int | None) -> None:
+    if not agent_ids and not every:
+        raise click.UsageError("say which agents, with their ids or with --all", click.get_current_context())
+    if agent_ids and every:
+        raise click.ClickException("ids and --all exclude each other")
+    if expect_version is not None and len(agent_ids) != 1:
+        raise click.ClickException("--expect-version is for one agent: name just that one")
+
+
+def _migrate(settings: Settings, order: Order) -> int:
+    counts: Counter[Verdict] = Counter()
+    damaged: list[Damage] = []
+
+    async def within() -> None:
+        around = settings.surroundings()
+        async with Runner(settings.open_store(), actions=settings.actions, surroundings=around) as runner:
+            async for moves in _pages(runner, order, settings.by):
+                counts.update(outcome.verdict for outcome in moves.outcomes)
+                damaged.extend(moves.damaged)
+                report.add(moves.outcomes)
+
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
+        report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
+        try:
+            with output.kept_clean(settings):
+                asyncio.run(within())
+        except KeyboardInterrupt:
+            raise _Stopped from None
+        report.end(counts, damaged)
+    say_left_out(settings, damaged)
+    return 1 if damaged or any(counts[verdict] for verdict in _left(order)) else 0
+
+
+def _left(order: Order) -> list[Verdict]:
+    """The verdicts that call for somebody."""
+    return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
+
+
+async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[Moves]:
+    if order.agent_ids:
+        named = await whole_ids(runner.store, order.agent_ids)
+        yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)
+        return
+    after: str | None = None
+    while True:
+        moves = await runner.migrate(order.workflow, apply=order.apply, by=by, limit=_PAGE, after=after)
+        yield moves
+        if (after := moves.next) is None:
+            return
+
+
+class _Stopped(click.ClickException):
+    """Ctrl-C between two agents."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted: each agent is moved whole or not at all; the same command goes on with the rest")
+
+
+class _TextReport:
+    """A table a page, and the sum of it beside."""
+
+    def __init__(self, order: Order, *, is_wide: bool) -> None:
+        self._order, self._is_wide = order, is_wide
+        self._is_empty = True
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        version = self._order.workflow.version
+        rows = [_row(outcome, version) for outcome in outcomes]
+        if rows or self._is_empty:
+            columns = ("id", "version", "state", "verdict", "why")
+            table = Table(columns, rows, "there are no such agents", names_agents=True)
+            output.print_blocks([table], is_wide=self._is_wide)
+        self._is_empty = False
+
+    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
+        del damaged  # they are named beside
+        if not counts:
+            return
+        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+        hint = "" if self._order.apply or not counts[Verdict.MOVES] else "; nothing was changed: --apply does it"
+        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {said}{hint}")
+
+
+def _row(outcome: Outcome, version: int) -> list[Ink]:
+    tone, glyph = _LOOKS[outcome.verdict]
+    moves = outcome.to_state is not None
+    is_elsewhere = moves and outcome.to_state != outcome.state
+    return [
+        Ink(outcome.id, Tone.STRONG),
+        Ink(f"{outcome.from_version} → {version}" if moves else str(outcome.from_version)),
+        Ink(f"{outcome.state} → {outcome.to_state}" if is_elsewhere else outcome.state),
+        Ink(str(outcome.verdict), tone, glyph),
+        Ink(visible("; ".join([outcome.reason, *outcome.changes]))),
+    ]
+
+
+class _JsonReport:
+    """One document, kept aside until it is complete."""
+
+    def __init__(self, order: Order, kept: IO[str]) -> None:
+        self._order, self._kept = order, kept
+        self._is_empty = True
+
+    def add(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            self._kept.write("\n" if self._is_empty else ",\n")
+            self._kept.write(_indented(outcome.to_json(), 4))
+            self._is_empty = False
+
+    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
+        workflow = self._order.workflow
+        facts = {"workflow": workflow.name, "version": workflow.version, "hash": workflow.hash}
+        first = _indented({**facts, "applied": self._order.apply}, 0).removesuffix("\n}")
+        counted = {str(verdict): counts[verdict] for verdict in Verdict}
+        click.echo(f'{first},\n  "agents": [', nl=False)
+        self._kept.seek(0)
+        shutil.copyfileobj(self._kept, sys.stdout)
+        close = "]" if self._is_empty else "\n  ]"
+        left_out: list[Json] = [each.to_json() for each in damaged]
+        click.echo(f'{close},\n  "counts": {_indented(counted, 2).lstrip()},', nl=False)
+        click.echo(f'\n  "damaged": {_indented(left_out, 2).lstrip()}\n}}')
+
+
+def _indented(document: Json, depth: int) -> str:
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return "\n".join(f"{' ' * depth}{line}" for line in text.splitlines())

@@ -1,0 +1,88 @@
+"""How ``run`` begins an agent: the file, the first event, its payload, and the conversation that may follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import click
+
+from fsm_agent.cli.commands.dialogue import ask_missing, converse
+from fsm_agent.cli.input.paths import workflow_file
+from fsm_agent.cli.session import Session
+from fsm_agent.cli.views import output
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.finding import Severity
+from fsm_agent.domain.json import Json, object_schema
+from fsm_agent.domain.text import listed
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import WorkflowInvalid
+from fsm_agent.project.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What was ordered on the command line."""
+
+    agent_id: str | None
+    key: str | None
+    event: str | None
+    payload: Mapping[str, Json] | None
+    data: Mapping[str, Json] | None
+    user: str | None
+    no_input: bool
+
+
+def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
+    model are unknown."""
+    from fsm_agent.loading.yaml_file import load
+
+    return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
+
+
+def checked_workflow(settings: Settings, path: str) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
+    is not there or does not fit: an agent that comes to it would be parked. Where agents get to is for `check` to say.
+    """
+    from fsm_agent.check.codes import concerns_actions
+    from fsm_agent.cli.commands.check import inspect
+
+    catalogue = settings.catalogue(imports=True)
+    workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
+    if workflow is None:
+        raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
+    return workflow
+
+
+def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:
+    """The event that begins an agent: the one that is named, or the only one that the initial state itself takes.
+
+    None where the initial state begins by itself: it works, or asks, or takes nothing.
+    """
+    if event is not None:
+        return event
+    leaf = workflow.leaf(workflow.initial)
+    own = [name for name, candidates in leaf.on.items() if candidates and name in workflow.events]
+    if leaf.do or (leaf.ask and not has_payload):
+        own = []
+    if len(own) > 1:
+        raise click.ClickException(f"state {leaf.path!r} takes {listed(own)}: say with --event which comes first")
+    if has_payload and not own:
+        raise click.ClickException(f"state {leaf.path!r} begins without an event: add --event, or leave --payload out")
+    return own[0] if own else None
+
+
+async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
+    """Start an agent as ordered, and talk with it as long as somebody is there."""
+    event = first_event(workflow, order.event, has_payload=order.payload is not None)
+    payload, data = order.payload or {}, order.data or {}
+    talks = output.is_conversation(session.settings) and not order.no_input
+    if talks:
+        output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
+        data = await ask_missing(object_schema(workflow.data), data)
+        payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
+    by, user = session.settings.by, order.user
+    call = session.runner.start(workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=by, user=user)
+    agent = await session.follow(call)
+    return await converse(session, agent) if talks else agent

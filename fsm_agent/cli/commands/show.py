@@ -1,0 +1,132 @@
+"""Commands that look and change nothing: no table is built, no expression compiled, no action loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.views import output
+from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
+from fsm_agent.cli.views.changes import change_blocks
+from fsm_agent.cli.views.children import Family, children_blocks, children_json, read_family
+from fsm_agent.cli.views.effects import effects_blocks
+from fsm_agent.data.sealed import refuse_sealed
+from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.record import Damage
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.summary import AgentPage
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.project.settings import Settings
+from fsm_agent.project.store import look
+from fsm_agent.runtime.reads import read_agent, read_workflow
+from fsm_agent.stores.base import Store
+
+MOST_LISTED = 1_000
+
+
+@click.command("list")
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice([str(status) for status in Status]),
+    multiple=True,
+    help="Only those; repeatable.",
+)
+@click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
+@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
+@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.pass_obj
+def list_agents(
+    settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
+) -> None:
+    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    from fsm_agent.runtime import lists
+
+    pages, blocks = (lists.list_waiting, inbox_blocks) if waiting else (lists.list_agents, agents_blocks)
+    wanted = [Status(status) for status in statuses]
+
+    async def read(store: Store) -> AgentPage:
+        return await pages(store, wanted, after=await place_in_list(store, after), **order)
+
+    page = look(settings, read)
+    output.show(settings, page.to_json(), lambda: blocks(page.agents))
+    say_left_out(settings, page.damaged)
+    if page.next and not settings.json:
+        words = [word for status in statuses for word in ("--status", status)]
+        words += ["--workflow", order["workflow"]] if order["workflow"] else []
+        words += ["--waiting"] if waiting else []
+        output.say(f"there are more: `{settings.command('list', *words, '--after', page.next)}`")
+
+
+@click.command()
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
+@click.pass_obj
+def show(settings: Settings, agent_id: str, at: int | None) -> None:
+    """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
+    if at is not None:
+        from fsm_agent.cli.commands.history import show_past
+
+        return show_past(settings, agent_id, at)
+    agent, workflow, children = look(settings, lambda store: described(store, agent_id))
+    document = {**agent.to_json(), "children": children_json(children)}
+    blocks = lambda: agent_blocks(settings, agent, workflow, more=children_blocks(children))  # noqa: E731
+    return output.show(settings, document, blocks)
+
+
+@click.command()
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
+@click.pass_obj
+def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
+    """Show every step of an agent, the first first."""
+    agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
+    for step in steps:
+        refuse_sealed(step.payload)
+    document = {"id": agent_id, "steps": [step.to_json() for step in steps]}
+    output.show(settings, document, lambda: (change_blocks if changes else history_blocks)(steps))
+
+
+async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
+    agent_id = await whole_id(store, part)
+    return agent_id, await store.history(agent_id)
+
+
+@click.command()
+@click.argument("agent_id", type=AGENT_ID, metavar="ID")
+@click.pass_obj
+def effects(settings: Settings, agent_id: str) -> None:
+    """Show what the actions of an agent did to the world outside, and what of it is in doubt."""
+    head, entries = look(settings, lambda store: _with_effects(store, agent_id))
+    from fsm_agent.domain.replay import effect_json
+
+    document = {"id": head.id, "effects": [effect_json(entry) for entry in entries]}
+    output.show(settings, document, lambda: effects_blocks(settings, head, entries))
+
+
+async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectEntry]]:
+    agent_id = await whole_id(store, part)
+    return await store.head(agent_id), await store.effects(agent_id)
+
+
+async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | None]:
+    """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
+    head = await store.head(await whole_id(store, part))
+    workflow = await read_workflow(store, head.definition)
+    return await read_agent(store, head.id), workflow, await read_family(store, head)
+
+
+def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
+    """Name the agents that a list has left out."""
+    if damaged and not settings.json:
+        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        are = "is" if len(damaged) == 1 else "are"
+        count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
+        output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

@@ -1,0 +1,49 @@
+"""``worker``, and ``resume`` of everything: drive what is due, and tell how each agent came out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from fsm_agent.cli.views import output
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.project.settings import Settings
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
+
+
+class Diary:
+    """Which agents were driven, and a line on stderr for each that comes to rest."""
+
+    def __init__(self) -> None:
+        self.driven: set[str] = set()
+
+    def observe(self, head: Head) -> None:
+        self.driven.add(head.id)
+        if head.status is not Status.RUNNING:
+            output.say(f"{head.id}  {head.status} in {head.state}")
+
+
+def sweep(settings: Settings, *, once: bool) -> None:
+    """Drive what is due: once until nothing is, or until a signal comes."""
+    diary = Diary()
+    with output.kept_clean(settings):
+        asyncio.run(_sweep(settings, diary, once=once))
+    if settings.json:
+        output.print_json({"driven": sorted(diary.driven)})
+    else:
+        output.say(f"drove {output.counted(len(diary.driven), 'agent')}")
+
+
+async def _sweep(settings: Settings, diary: Diary, *, once: bool) -> None:
+    around, actions = settings.surroundings(), settings.actions
+    async with Runner(settings.open_store(), actions=actions, observe=diary.observe, surroundings=around) as runner:
+        worker = Worker(runner, retention=settings.retention)
+        if once:
+            await worker.run_once()
+            return
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        output.say(f"watching {runner.store.url}; Ctrl-C stops")
+        await worker.run(stopped)

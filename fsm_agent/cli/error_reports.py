@@ -1,0 +1,69 @@
+"""What goes wrong with a command: a sentence for people, a document for programs, and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from fsm_agent.cli.views.errors import error_document, is_json_wanted
+from fsm_agent.cli.views.output import complain, counted, print_json, say
+from fsm_agent.domain.text import shortened
+from fsm_agent.errors import FsmAgentError, WorkflowInvalid
+
+INTERRUPTED: Final = 130
+
+
+def report(error: BaseException, *, words: Sequence[str] | None) -> int:
+    """Tell an error, and return the exit code. ``words`` are those of the command line if they are not the process's;
+    with ``--json`` stdout has a document in any case."""
+    if isinstance(error, Exception) and not isinstance(error, click.Abort):
+        code, sentence = exit_code_of(error), sentence_of(error)
+    else:
+        code, sentence = INTERRUPTED, "interrupted: nothing was changed"
+    told = say if code == INTERRUPTED else complain
+    told(sentence)
+    if is_json_wanted(sys.argv[1:] if words is None else words):
+        print_json(error_document(error, sentence))
+    return code
+
+
+def sentence_of(error: Exception) -> str:
+    """What happened, where, and what is allowed."""
+    match error:
+        case click.ClickException():
+            return _usage_sentence(error)
+        case WorkflowInvalid(findings=findings):
+            return f"nothing was done, since the workflow has {counted(len(findings), 'mistake')}:\n{error}"
+        case FsmAgentError():
+            return str(error)
+        case OSError(filename=file, strerror=str(why)):
+            return f"{file or 'the output'}: {why}"
+        case UnicodeEncodeError(object=text):
+            return f"{shortened(text)} is no Unicode text, and only that can be kept; nothing was changed"
+        case _:
+            return f"unexpected {type(error).__name__}: {error}; `fsm-agent --debug ...` shows where"
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    said = error.format_message().rstrip(".")
+    match error:
+        case click.UsageError(ctx=click.Context(command_path=path)) if exit_code_of(error) == 2:
+            return f"{said}{' ' if said.endswith('?') else '; '}`{path} --help` shows what there is"
+        case _:
+            return said
+
+
+def exit_code_of(error: Exception) -> int:
+    """2 for a command line that cannot be understood, else 1 or what the error says itself."""
+    match error:
+        case click.MissingParameter():
+            return 2
+        case click.BadParameter():
+            return 1
+        case click.ClickException():
+            return error.exit_code
+        case _:
+            return 1

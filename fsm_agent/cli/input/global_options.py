@@ -1,0 +1,87 @@
+"""Global options are taken after the command as well: ``fsm-agent list --json``.
+
+Each command gets a copy of them, which its help does not repeat. What is given there wins over what stands before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+from typing import Any, Final
+
+import click
+from click.core import ParameterSource
+
+from fsm_agent.project.options import DEFAULT_NAMESPACE
+from fsm_agent.project.settings import Settings
+
+#: name of a parameter of the group -> field of ``Settings``
+_FIELDS: Final = {
+    "store": "given_store",
+    "namespace": "namespace",
+    "by": "given_by",
+    "modules": "given_modules",
+    "model": "given_model",
+    "as_json": "json",
+    "wide": "wide",
+    "debug": "debug",
+}
+_BEFORE: Final = "global_"
+
+
+def taking_globals(command: click.Command, options: Iterable[click.Parameter]) -> click.Command:
+    """A command that takes these options besides its own; one of its own wins."""
+    taken = {name for parameter in command.params for name in parameter.opts}
+    known = copy(command)
+    known.params = [*command.params, *(_hidden(each) for each in options if _is_free(each, taken))]
+    return known
+
+
+def _is_free(option: click.Parameter, taken: Iterable[str]) -> bool:
+    return option.name in _FIELDS and set(option.opts).isdisjoint(taken)
+
+
+def _hidden(option: click.Parameter) -> click.Parameter:
+    late = copy(option)
+    late.name, late.expose_value, late.envvar, late.callback = f"{_BEFORE}{option.name}", False, None, _given
+    if isinstance(late, click.Option):
+        late.hidden = True
+    return late
+
+
+def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Note what was given after the command."""
+    if ctx.get_parameter_source(option.name or "") is not ParameterSource.COMMANDLINE:
+        return value
+    field = _FIELDS[(option.name or "").removeprefix(_BEFORE)]
+    if isinstance(ctx.obj, Settings):
+        before = getattr(ctx.obj, field)
+        changed: dict[str, Any] = {field: (*before, *value) if isinstance(before, tuple) else value}
+        ctx.obj = ctx.obj._replace(**changed)
+        if field == "debug":
+            show_log(ctx)
+    elif ctx.resilient_parsing:
+        ctx.meta[f"{__name__}.{field}"] = value
+    return value
+
+
+def settings_of_unfinished(ctx: click.Context) -> Settings:
+    """The global options of a line that is still being typed, wherever they stand."""
+    before = ctx.find_root().params
+
+    def said(field: str, name: str) -> Any:
+        return ctx.meta.get(f"{__name__}.{field}") or before.get(name)
+
+    return Settings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
+
+
+def show_log(ctx: click.Context) -> None:
+    """``--debug``: every entry of every log, with its traceback; see ``is_debugging``."""
+    import logging
+
+    ctx.meta[__name__] = True
+    logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+
+
+def is_debugging(ctx: click.Context) -> bool:
+    return __name__ in ctx.meta

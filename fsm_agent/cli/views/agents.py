@@ -1,0 +1,233 @@
+"""Agents, lists and histories as blocks, with the commands that may be typed next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from fsm_agent.cli.blocks import Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
+from fsm_agent.cli.views.next_commands import Next, next_commands
+from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.question import Question
+from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.summary import AgentSummary
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.project.settings import Settings
+
+_STATUS: Final = {
+    Status.RUNNING: (Tone.BUSY, "▶"),
+    Status.WAITING: (Tone.ASKING, "○"),
+    Status.PARKED: (Tone.BAD, "!"),
+    Status.DONE: (Tone.GOOD, "✓"),
+    Status.FAILED: (Tone.BAD, "✗"),
+    Status.CANCELLED: (Tone.QUIET, "⊘"),
+}
+_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
+_LONGEST_VALUE: Final = 160
+_LONGEST_LINE: Final = 60
+#: characters of why a step went as it did, beside the step
+_LONGEST_WHY: Final = 50
+
+
+def agent_blocks(
+    settings: Settings, agent: Agent, workflow: Workflow, *, more: Iterable[Block] = ()
+) -> Iterator[Block]:
+    """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next."""
+    yield from still_blocks(agent)
+    yield from retry_blocks(agent, workflow)
+    yield from more
+    if settings.is_lasting:
+        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+    else:
+        yield Facts("next", [("", Ink("nothing: an agent in memory:// ends with this command", Tone.QUIET))])
+
+
+def still_blocks(agent: Agent) -> Iterator[Block]:
+    """Where an agent stands, or stood, what it knows and asks."""
+    yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
+    yield from tally_blocks(agent)
+    if agent.data:
+        yield Facts("data", [(name, Ink(short(value))) for name, value in agent.data.items()])
+    if agent.output:
+        yield Facts("output", _fields(agent.output))
+    if agent.error:
+        yield error_block(agent.error)
+    if agent.question:
+        yield question_block(agent.question)
+
+
+def next_rows(commands: Iterable[Next]) -> Iterator[tuple[str, Ink]]:
+    for label, command, values in commands:
+        yield label, Ink(command, Tone.COMMAND)
+        if values:
+            yield "", Ink(visible(values), Tone.QUIET)
+
+
+def _standing(agent: Agent) -> list[tuple[str, Ink]]:
+    return [
+        ("agent", Ink(agent.id, Tone.STRONG)),
+        ("workflow", Ink(f"{agent.workflow} v{agent.workflow_version}")),
+        ("status", status_ink(agent.status)),
+        ("state", Ink(agent.state)),
+        ("version", Ink(str(agent.version))),
+        ("serves", Ink(visible(agent.user or ""))),
+        ("child of", Ink(agent.parent.id if agent.parent else "")),
+        ("messages", Ink(str(agent.messages or ""))),
+        ("created", Ink(when(agent.created_at))),
+        ("updated", Ink(when(agent.updated_at))),
+        ("delivery", Ink("" if agent.delivery in (None, "applied") else str(agent.delivery), Tone.ASKING)),
+    ]
+
+
+def _fields(output: Json) -> list[tuple[str, Ink]]:
+    named = output if isinstance(output, Mapping) else {"": output}
+    return [(name, Ink(short(value), Tone.STRONG)) for name, value in named.items()]
+
+
+def question_block(question: Question) -> Prose:
+    """The prompt, which question it is, to whom it goes, and until when."""
+    to = f"for {' or '.join(question.to)}" if question.to else ""
+    footer = ", ".join(filter(None, [f"question {question.id}", to, until_text(question)]))
+    return Prose("question", visible(question.prompt, keep="\n"), visible(footer))
+
+
+def until_text(question: Question) -> str:
+    """When a question lapses; empty if it does not."""
+    return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
+
+
+def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
+    """Agents in a table, and below it why some of them failed, are parked or are tried again."""
+    agents = list(agents)
+    yield agents_table(agents)
+    if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
+        yield Table(("id", "error"), rows, "", names_agents=True)
+
+
+def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
+    agents = list(agents)
+    rows = [
+        [
+            Ink(agent.id, Tone.STRONG),
+            Ink(f"{agent.workflow} v{agent.workflow_version}"),
+            status_ink(agent.status),
+            Ink(agent.state),
+            Ink(str(agent.version)),
+            Ink(when(agent.updated_at), Tone.QUIET),
+            Ink(progress_text(agent.progress)),
+        ]
+        for agent in agents
+    ]
+    columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
+
+
+def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
+    """What is asked, of whom, and until when."""
+    rows = [
+        [
+            Ink(agent.id, Tone.STRONG),
+            Ink(f"{agent.workflow} v{agent.workflow_version}"),
+            Ink(str(agent.question.id)),
+            Ink(short_line(agent.question.prompt)),
+            Ink(visible(" or ".join(agent.question.to))),
+            Ink(until_text(agent.question).removeprefix("until "), Tone.QUIET),
+        ]
+        for agent in agents
+        if agent.question is not None
+    ]
+    columns = ("id", "workflow", "question", "asks", "for", "until")
+    return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
+
+
+def short_line(text: str) -> str:
+    """A text on one line, cut to a length that fits a table."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+
+
+def _telling(table: Table, *optional: str) -> Table:
+    """A table without those of its optional columns that say nothing."""
+    silent = {
+        at for at, name in enumerate(table.columns) if name in optional and not any(row[at].text for row in table.rows)
+    }
+    return table._replace(
+        columns=[name for at, name in enumerate(table.columns) if at not in silent],
+        rows=[[ink for at, ink in enumerate(row) if at not in silent] for row in table.rows],
+    )
+
+
+def history_blocks(steps: Sequence[Step]) -> Iterator[Block]:
+    """Steps in a table, and below it what is too long to stand there."""
+    yield history_table(steps)
+    reasons = [(str(step.version), reason_of(step)) for step in steps]
+    if long := [(version, why) for version, why in reasons if len(why.text) > _LONGEST_WHY]:
+        yield Facts("why", long)
+
+
+def history_table(steps: Sequence[Step]) -> Table:
+    rows = [
+        [
+            Ink(str(step.version), Tone.QUIET),
+            Ink(when(moment(step.at_ms)), Tone.QUIET),
+            Ink(step.event, Tone.STRONG),
+            Ink(way(step)),
+            Ink(visible(step.by or "")),
+            Ink("" if step.duration_ms is None else lasting(step.duration_ms)),
+            Ink(str(step.said or "")),
+            Ink(usage_text(step)),
+            _cut(reason_of(step)),
+        ]
+        for step in steps
+    ]
+    columns = ("version", "time", "event", "from → to", "by", "took", "messages", "tokens", "why")
+    return _telling(Table(columns, rows, "there are no steps"), "messages", "tokens")
+
+
+def _cut(why: Ink) -> Ink:
+    return why if len(why.text) <= _LONGEST_WHY else why._replace(text=f"{why.text[: _LONGEST_WHY - 1]}…")
+
+
+def way(step: Step) -> str:
+    """From where to where."""
+    return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
+
+
+def reason_of(step: Step) -> Ink:
+    """What kind of step it is, unless that is plain, and why it went so."""
+    said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
+    match step.kind:
+        case StepKind.REWOUND:
+            said = f"rewound to version {facts['version']}"
+        case StepKind.FORKED:
+            said = f"forked from agent {facts['agent']} at version {facts['version']}"
+        case StepKind.MIGRATED:
+            said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
+    why = why_of(step)
+    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said or why else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [said, why]))), tone)
+
+
+def status_ink(status: Status) -> Ink:
+    tone, glyph = _STATUS[status]
+    return Ink(str(status), tone, glyph)
+
+
+def when(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _from_now(time: datetime) -> str:
+    left = time - datetime.now(UTC)
+    return f"in {span(left)}" if left > timedelta() else f"{span(-left)} ago"
+
+
+def short(value: Json) -> str:
+    """JSON, cut to a length that fits a line."""
+    text = visible(json.dumps(value, ensure_ascii=False))
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"

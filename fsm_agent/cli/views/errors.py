@@ -1,0 +1,61 @@
+"""An error as a document, for programs that read ``--json``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Final
+
+import click
+
+from fsm_agent.domain.json import Json
+from fsm_agent.errors import WorkflowInvalid
+
+_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
+_USAGE: Final = "UsageError"
+
+
+def is_json_wanted(words: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON, also where it cannot be understood otherwise."""
+    return "--json" in takewhile(lambda word: word != "--", words)
+
+
+def error_document(error: BaseException, sentence: str) -> dict[str, Json]:
+    """``type`` is what programs look at, ``title`` the same in words, ``detail`` the sentence that people read."""
+    return {"error": error_json(error, sentence)}
+
+
+def error_json(error: BaseException, sentence: str) -> dict[str, Json]:
+    kind = _kind(error)
+    told: dict[str, Json] = {"type": kind, "title": _title(kind), "detail": sentence}
+    if (allowed := getattr(error, "allowed", None)) is not None:
+        told["allowed"] = list(allowed)
+    if problems := _problems(error):
+        told["problems"] = problems
+    return told
+
+
+def _kind(error: BaseException) -> str:
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return "Interrupted"
+        case click.BadParameter() if not isinstance(error, click.MissingParameter):
+            return "BadParameter"
+        case click.UsageError():
+            return _USAGE
+        case _ if type(error) is click.ClickException:
+            return "InputInvalid"
+        case _:
+            return type(error).__name__
+
+
+def _title(kind: str) -> str:
+    """``AgentNotFound`` in words: ``Agent not found``."""
+    return " ".join(word if word.isupper() else word.lower() for word in _WORDS.findall(kind)).capitalize()
+
+
+def _problems(error: BaseException) -> list[str]:
+    if isinstance(error, WorkflowInvalid):
+        return [str(finding) for finding in error.findings]
+    return [str(problem) for problem in getattr(error, "problems", ())]

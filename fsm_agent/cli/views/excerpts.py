@@ -1,0 +1,53 @@
+"""The line of a file that a finding is about, with a caret under the place."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from fsm_agent.cli.blocks import visible
+from fsm_agent.domain.finding import Finding, Place
+
+#: Characters of a line that are shown, and how many of them before the place.
+_LONGEST: Final = 100
+_BEFORE: Final = 60
+_INDENT: Final = "    "
+
+
+def with_excerpts(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
+    """Each finding with two lines that end in a line feed, or with nothing where its file has no such line."""
+    files: dict[str, Sequence[str]] = {}
+    for finding in findings:
+        place = finding.place
+        if place is None:
+            yield finding, ""
+            continue
+        if place.file not in files:
+            files[place.file] = _lines(Path(place.file))
+        yield finding, _excerpt(place, files[place.file])
+
+
+def _excerpt(place: Place, lines: Sequence[str]) -> str:
+    line = lines[place.line - 1].expandtabs(1) if place.line <= len(lines) else ""
+    start = max(place.column - 1 - _BEFORE, 0)
+    shown = line[start : start + _LONGEST].rstrip()
+    if not shown:
+        return ""
+    before = visible(line[start : place.column - 1])
+    return f"{_INDENT}{visible(shown)}\n{_INDENT}{' ' * _cells(before)}^\n"
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
+    )
+
+
+def _lines(file: Path) -> Sequence[str]:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").removeprefix("\ufeff").split("\n")
+    except (OSError, ValueError):  # it was unreadable before, and that is the finding
+        return ()

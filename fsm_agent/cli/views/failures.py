@@ -1,0 +1,76 @@
+"""What went wrong, in the words of the command line: in an agent, in a list, in a history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
+from fsm_agent.cli.views.usage import span
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.problem import Problem, Trying, why_parked
+from fsm_agent.domain.state import Retry
+from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.summary import AgentSummary
+from fsm_agent.domain.workflow import Workflow
+
+#: characters of a message in a list
+_LONGEST: Final = 60
+
+
+def error_block(error: Mapping[str, Json]) -> Facts:
+    """Why an agent failed or is parked, and where that was."""
+    return Facts("error", list(_error_rows(error["type"], error["message"], error.get("place", ""))))
+
+
+def retry_blocks(agent: Agent, workflow: Workflow) -> Iterator[Block]:
+    """Which attempt comes next of an action that has failed, when, and why the last one failed."""
+    if agent.retry is not None:
+        problem = agent.retry.problem
+        rows = [("attempt", Ink(_next_try(agent.retry, workflow.by_path[agent.state].retry), Tone.BUSY))]
+        yield Facts("retry", rows + list(_error_rows(*_facts(problem)) if problem else []))
+
+
+def _facts(problem: Problem) -> tuple[str, str, str]:
+    return problem.type, problem.message, problem.place
+
+
+def _error_rows(kind: str, message: str, place: str) -> Iterator[tuple[str, Ink]]:
+    yield kind, Ink(visible(message), Tone.BAD)
+    if place:
+        yield "at", Ink(visible(place))
+
+
+def _next_try(retry: Trying, declared: Retry | None) -> str:
+    of = f" of {declared.attempts}" if declared else ""
+    if retry.at_ms is None:
+        return f"{retry.attempt}{of}, now"
+    left = moment(retry.at_ms) - datetime.now(UTC)
+    return f"{retry.attempt}{of}, {f'in {span(left)}' if left.total_seconds() > 0 else 'due'}"
+
+
+def trouble(agent: AgentSummary | Agent) -> str:
+    """A line in a list: why an agent failed, is parked, or is tried again, and when."""
+    if agent.retry is not None:
+        return "; ".join(filter(None, [_cut(agent.retry.problem), f"attempt {_next_try(agent.retry, None)}"]))
+    return _cut(Problem(agent.error["type"], agent.error["message"])) if agent.error else ""
+
+
+def _cut(problem: Problem | None) -> str:
+    if problem is None:
+        return ""
+    message = " ".join(problem.message.split())
+    cut = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
+    return visible(f"{problem.type}: {cut}" if cut else problem.type)
+
+
+def why_of(step: Step) -> str:
+    """Why a step went as it did, as far as an error says that, and where the error was."""
+    facts = step.payload
+    is_error = step.kind is StepKind.EVENT and step.event in ("error", "timeout") and "message" in facts
+    said, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
+    if step.kind is StepKind.PARKED:
+        place = why_parked(step).place
+    return f"{said} ({place})" if place else said

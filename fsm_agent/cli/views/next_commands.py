@@ -1,0 +1,134 @@
+"""The exact command lines that take an agent on from where it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from fsm_agent.cli.input.values import kind_of, meaning
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.json import Json, Schema, object_schema
+from fsm_agent.domain.question import Question
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import ActionError, ActionMissing, EffectInDoubt, EffectMismatch, ExpressionFailed
+from fsm_agent.project.settings import Settings
+
+#: what parks an agent for an effect; what became of it is told by its key
+_UNCLEAR: Final = (EffectInDoubt.__name__, EffectMismatch.__name__)
+
+
+class Next(NamedTuple):
+    """What may happen next, what to type for it, and what its values must be."""
+
+    label: str
+    command: str
+    values: str = ""
+
+
+def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """All that may be done with an agent, the likeliest first."""
+    match agent.status:
+        case Status.RUNNING:
+            yield Next("go on", settings.command("resume", agent.id))
+        case Status.PARKED:
+            if agent.error and agent.error["type"] in _UNCLEAR:
+                yield Next("see effects", settings.command("effects", agent.id))
+            yield from _mended(settings, agent, workflow)
+            yield from _instead(settings, agent, workflow)
+        case Status.WAITING:
+            yield from _waiting(settings, agent, workflow)
+        case Status.DONE | Status.FAILED | Status.CANCELLED:
+            yield Next("look back", settings.command("history", agent.id))
+    if "cancel" in agent.allowed:
+        yield Next("cancel", settings.command("cancel", agent.id))
+
+
+def _mended(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """What helps once somebody has mended what was wrong: the definition, the code, or the world."""
+    kind = agent.error["type"] if agent.error else ""
+    is_missing = kind == ActionMissing.__name__ and _is_nowhere(settings, workflow.by_path[agent.state].do)
+    if is_missing or kind == ExpressionFailed.__name__:
+        command = settings.command("migrate", "WORKFLOW", agent.id, "--apply")
+        yield Next("migrate", command, "WORKFLOW: its file, mended, with a higher version")
+    if not is_missing:
+        yield Next("try again", settings.command("unpark", agent.id, "--retry"))
+
+
+def _is_nowhere(settings: Settings, name: str | None) -> bool:
+    """Whether the allowed modules surely have no such function: then the definition names the wrong one."""
+    catalogue = settings.catalogue(imports=False)
+    try:
+        catalogue.action(name or "")
+    except ActionMissing as missing:
+        return catalogue.are_listed and missing.unmarked_in is None
+    except ActionError:
+        return False
+    return False
+
+
+def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """What an operator may let happen to a parked agent."""
+    for event in workflow.allowed(agent.state):
+        if event in workflow.events:
+            yield _event(settings, workflow, event, "unpark", agent.id, "--event", event)
+
+
+def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    asked = agent.question.events if agent.question else {}
+    if agent.question:
+        yield from answers(settings, agent.id, agent.question)
+    for event in agent.allowed:
+        if event not in asked and event != "cancel":
+            yield _event(settings, workflow, event, "send", agent.id, event)
+
+
+def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> Next:
+    """A command line that brings an event, with its payload to be filled in."""
+    schema = object_schema(workflow.payload_fields(event))
+    payload = ("--payload", example(schema)) if schema["required"] else ()
+    return Next(event, settings.command(*words, *payload), _values(schema))
+
+
+def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
+    """One command line for each answer that a question allows, by somebody who may give it."""
+    if question.to and settings.by not in question.to:
+        from fsm_agent.data.erased import ERASED
+
+        known = [name for name in question.to if name != ERASED]
+        settings = settings._replace(given_by=(known or question.to)[0])
+    for event, schema in question.events.items():
+        words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
+        match schema["required"]:
+            case []:
+                pass
+            case [name]:
+                words.append(name.upper())
+            case _:
+                words.append(example(schema))
+        yield Next(event, settings.command("answer", agent_id, *words), _values(schema))
+
+
+def example(schema: Schema) -> str:
+    """A payload with every required field, to be filled in."""
+    return json.dumps({name: _stand_in(name, schema["properties"][name]) for name in schema["required"]})
+
+
+def _stand_in(name: str, field: Schema) -> Json:
+    match kind_of(field):
+        case "integer" | "number":
+            return field.get("minimum", 1)
+        case "boolean":
+            return True
+        case "array":
+            return []
+        case "object":
+            return {}
+        case _:
+            return name.upper()
+
+
+def _values(schema: Schema) -> str:
+    fields: Mapping[str, Schema] = schema["properties"]
+    optional = {name: "" if name in schema["required"] else ", optional" for name in fields}
+    return "; ".join(f"{name}: {meaning(field)}{optional[name]}" for name, field in fields.items())

@@ -1,0 +1,88 @@
+"""Where output goes: one JSON document, tables in colour on a terminal, aligned text in a pipe."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from typing import Final, TypeGuard
+
+import click
+
+from fsm_agent.cli.blocks import Block, Table, visible
+from fsm_agent.domain.json import Json
+from fsm_agent.project.settings import Settings
+
+_LINES: Final = "\n"
+
+
+def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
+    """Print ``document`` with ``--json``, else what ``blocks`` draws for a person."""
+    if settings.json:
+        print_json(document)
+    else:
+        print_blocks(blocks(), is_wide=settings.wide)
+
+
+def print_json(document: Json) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
+    """Print for a person. Unless ``is_wide``, tables tell agents by the shortest ends of their ids."""
+    if not is_wide:
+        blocks = with_short_ids(list(blocks))
+    if sys.stdout.isatty():
+        from fsm_agent.cli.views import terminal
+
+        terminal.print_blocks(blocks)
+    else:
+        from fsm_agent.cli.views.plain_text import plain_text
+
+        click.echo(plain_text(blocks))
+
+
+def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
+    """The same blocks; an id is told from all others that are printed with it."""
+    if not any(map(_names_agents, blocks)):
+        return list(blocks)
+    from fsm_agent.cli.input.agent_ids import short_ids
+
+    short = short_ids([row[0].text for block in blocks if _names_agents(block) for row in block.rows])
+    return [_shortened(block, short) if _names_agents(block) else block for block in blocks]
+
+
+def _names_agents(block: Block) -> TypeGuard[Table]:
+    return isinstance(block, Table) and block.names_agents
+
+
+def _shortened(table: Table, short: Mapping[str, str]) -> Table:
+    return table._replace(rows=[[row[0]._replace(text=short[row[0].text]), *row[1:]] for row in table.rows])
+
+
+@contextmanager
+def kept_clean(settings: Settings) -> Iterator[None]:
+    """Where stdout is one JSON document, what actions print goes to stderr meanwhile."""
+    with redirect_stdout(sys.stderr) if settings.json else nullcontext():
+        yield
+
+
+def say(sentence: str) -> None:
+    """Tell a person what goes on, beside the output."""
+    click.echo(visible(sentence, keep=_LINES), err=True)
+
+
+def complain(sentence: str) -> None:
+    """Tell what went wrong."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(sentence, keep=_LINES)}", err=True)
+
+
+def is_conversation(settings: Settings) -> bool:
+    """Whether a person sits in front of it who can be asked."""
+    return not settings.json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 mistake``, ``2 mistakes``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

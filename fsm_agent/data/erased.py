@@ -1,0 +1,163 @@
+"""What is left of a person's words when they are forgotten: tombstones. Pure.
+
+A history stays a history: which steps there were, of which kind, when, from where to where. What they say becomes
+``ERASED``. Every step that was there is marked, so that whoever tells the history again knows that what it would
+compute from tombstones was never so.
+
+The mark stands under ``~``, which no payload field can be called: nobody can write something that is taken for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from fsm_agent.data.sealed import MARK
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.record import Dossier, Origin, Snapshot
+from fsm_agent.domain.step import Delta, Event, Step, StepKind
+
+#: what stands in the place of a word, also of a name
+ERASED: Final = "(erased)"
+
+#: kind -> how many of it were erased
+Tally: TypeAlias = Counter[str]
+
+#: What ``error`` and ``timeout`` say of themselves, and what timers do: no words of a person.
+_BUILT_IN: Final = {
+    "error": ("type", "attempt", "state", "place"),
+    "timeout": ("type", "attempt", "state", "place"),
+    "after": ("after",),
+}
+_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
+
+
+class Extent(StrEnum):
+    """How much of an agent is erased; what a mark says."""
+
+    #: the words of somebody whom it does not serve
+    PARTS = "erased in parts"
+    WHOLE = "erased"
+
+
+def marked(payload: Mapping[str, Json], extent: Extent) -> dict[str, Json]:
+    return {**payload, MARK: str(extent)}
+
+
+def extent_of(steps: Iterable[Step]) -> Extent | None:
+    """How much is erased of an agent with this history."""
+    marks = {step.payload[MARK] for step in steps if MARK in step.payload}
+    return next((extent for extent in (Extent.WHOLE, Extent.PARTS) if extent in marks), None)
+
+
+def erased_whole(dossier: Dossier, user: str, tally: Tally) -> Dossier:
+    """An agent that has ended and served ``user``, without anything that it was told or has said."""
+    tally.update(
+        steps=len(dossier.steps),
+        events=len(dossier.queue),
+        effects=len(dossier.effects),
+        messages=len(dossier.messages),
+    )
+    origin = dossier.origin and _origin(dossier.origin, user)
+    return dossier._replace(
+        head=_head(dossier.head, user)._replace(unfolded=0, fold_at=0),
+        steps=tuple(_step(step, user) for step in dossier.steps),
+        snapshot=Snapshot(origin.head.version, origin.values) if origin else None,
+        origin=origin,
+        queue=tuple(each._replace(event=_event(each.event, user)) for each in dossier.queue),
+        keys={key: outcome._replace(fingerprint="") for key, outcome in dossier.keys.items()},
+        start=dossier.start and (dossier.start[0], ""),
+        effects=tuple(_effect(entry, dossier.head.updated_ms) for entry in dossier.effects),
+        messages=tuple(erased_message(message)._replace(by=_unless(user, message.by)) for message in dossier.messages),
+    )
+
+
+def _unless(user: str, by: str | None) -> str | None:
+    return None if by == user else by
+
+
+def _head(head: Head, user: str) -> Head:
+    asked, problem = head.asked, head.problem
+    return head._replace(
+        output=None if head.output is None else dict.fromkeys(head.output, ERASED),
+        asked=asked and asked._replace(prompt=ERASED, to=()),
+        problem=problem and problem._replace(message=ERASED, held=problem.held and _event(problem.held, user)),
+        progress=None,
+        user=None,
+    )
+
+
+def _origin(origin: Origin, user: str) -> Origin:
+    return Origin(_head(origin.head, user), dict.fromkeys(origin.values, ERASED))
+
+
+def _event(event: Event, user: str) -> Event:
+    return event._replace(payload={}, by=_unless(user, event.by))
+
+
+def _step(step: Step, user: str) -> Step:
+    kind, separator, said = (step.reason or "").partition(": ")
+    reason = f"{kind}{separator}{ERASED}" if step.kind is StepKind.PARKED else ERASED
+    return step._replace(
+        payload=marked(_facts(step), Extent.WHOLE),
+        delta=_delta(step.delta),
+        by=_unless(user, step.by),
+        reason=reason if kind or said else step.reason,
+    )
+
+
+def _facts(step: Step) -> dict[str, Json]:
+    """What of a payload tells where the step leads, and nothing else."""
+    facts = step.payload
+    if step.kind is StepKind.ASKED:
+        return {"prompt": ERASED, "events": facts["events"], "to": []}
+    if step.kind in _TRAVELS:
+        return {name: _brought_back(name, fact) for name, fact in facts.items()}
+    kept = {name: facts[name] for name in _BUILT_IN.get(step.event, ()) if name in facts}
+    return {**kept, "message": ERASED} if "message" in facts and "type" in kept else kept
+
+
+def _brought_back(name: str, fact: Json) -> Json:
+    match name:
+        case "error":
+            return {**fact, "message": ERASED}
+        case "asked":
+            return [ERASED, fact[1], []]
+        case _:
+            return fact
+
+
+def _delta(delta: Delta) -> Delta:
+    """Which fields changed. Whatever is deeper goes: the keys of an object may be names."""
+    gone = tuple(pointer for pointer in delta.remove if "/" not in pointer)
+    return Delta({name: ERASED for name in delta.fields if name not in gone}, gone)
+
+
+def _effect(entry: EffectEntry, now_ms: int) -> EffectEntry:
+    """With an end, so that whoever began it cannot bring its result back."""
+    ended_ms = now_ms if entry.ended_ms is None else entry.ended_ms
+    return entry._replace(fingerprint="", ended_ms=ended_ms, result=ERASED)
+
+
+def erased_message(message: Message) -> Message:
+    return message._replace(content=ERASED, parts=())
+
+
+def erased_messages(messages: Sequence[Message], user: str, tally: Tally) -> list[Message]:
+    """Those messages, erased, that somebody has said, and the summaries of what they are part of; these first, so that
+    a crash in between leaves nothing that looks done."""
+    said = [message for message in messages if message.by == user]
+    if not said:
+        return []
+    first = said[0].number
+    summaries = [message for message in messages if message.role is Role.SUMMARY and message.covers >= first]
+    tally["messages"] += len({message.number for message in (*summaries, *said)})
+    return [
+        *(erased_message(message) for message in summaries if message.by != user),
+        *(erased_message(message)._replace(by=None) for message in said),
+    ]

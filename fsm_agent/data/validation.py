@@ -1,0 +1,300 @@
+"""Data and payloads against their schemas, without pydantic: only what changed is looked at.
+
+Validators are compiled from JSON Schema once per workflow, lazily, by ``jsonschema_rs``. A change deep inside a
+field is held against the schema of that place where the way to it is plain, else against the whole field's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+
+from fsm_agent.data.delta import own, place, segments
+from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
+from fsm_agent.domain.json import Json, Schema, is_inexact, is_required, object_schema
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
+from fsm_agent.errors import DataInvalid, PayloadInvalid
+from fsm_agent.expressions.types import item_schema, kind_of, property_schema
+
+#: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
+_ENTANGLING: Final = frozenset(
+    {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas",
+     "dependentRequired", "unevaluatedProperties", "unevaluatedItems", "patternProperties", "propertyNames",
+     "minProperties", "maxProperties", "uniqueItems", "contains", "prefixItems", "maxItems", "enum", "const"}
+)  # fmt: skip
+
+
+_ANYTHING: Final[Schema] = {}
+
+_MERE_TYPE: Final = frozenset({"type", "default", "title", "description"})
+_TYPES: Final[Mapping[str, type]] = {
+    "string": str,
+    "integer": int,
+    "boolean": bool,
+    "null": type(None),
+    "object": dict,
+    "array": list,
+}
+
+
+class Shape:
+    """One schema, compiled when it is first needed."""
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        #: types whose values are right whatever they are, so that the validator need not be asked, nor made
+        self.accepts = _accepted(schema)
+
+    @cached_property
+    def _validator(self) -> Any:
+        return _compiled(self.schema)
+
+    def problems(self, value: Json, where: str) -> list[str]:
+        """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
+        if type(value) in self.accepts:
+            return []
+        if self._validator.is_valid(value):
+            return self._inexact(value, where) if self._has_numbers else []
+        errors = list(self._validator.iter_errors(value))
+        places = [place("/".join(filter(None, (where, *map(str, error.instance_path))))) for error in errors]
+        return [f"{at or 'the payload'}: {error.message}" for at, error in zip(places, errors, strict=True)]
+
+    def _inexact(self, value: Json, where: str) -> list[str]:
+        return [
+            f"{place(at)}: {number} cannot be a `number`, which would make {int(float(number))} of it: "
+            "declare an `integer`"
+            for at, number in inexact_numbers(value, self.schema, where)
+        ]
+
+    @cached_property
+    def _has_numbers(self) -> bool:
+        return "'number'" in repr(self.schema)
+
+    def part(self, way: list[str]) -> Schema | None:
+        """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
+        if self._refers:
+            return None
+        schema: Json = self.schema
+        for key in way:
+            if not isinstance(schema, Mapping) or not _ENTANGLING.isdisjoint(schema):
+                return None
+            properties = schema.get("properties", {})
+            if "items" in schema and key.isdecimal():
+                schema = schema["items"]
+            else:
+                schema = properties[key] if key in properties else schema.get("additionalProperties", True)
+        return _ANYTHING if schema is True else schema if isinstance(schema, Mapping) else None
+
+    @cached_property
+    def _refers(self) -> bool:
+        """Whether a part would point at definitions that stand elsewhere in the whole."""
+        return _mentions_ref(self.schema)
+
+
+def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
+    """Integers where ``schema`` declares numbers to which none is equal, each with its place; ``value`` fits it."""
+    top = schema if top is None else top
+    kind = type(value)
+    if kind is int:
+        if is_inexact(value) and kind_of(schema, top).name == "double":
+            yield where, value
+    elif kind is list:
+        items = item_schema(schema, top)
+        for index, item in enumerate(value):
+            yield from inexact_numbers(item, items, f"{where}/{index}", top)
+    elif kind is dict:
+        for name, item in value.items():
+            at = f"{where}/{name}" if where else name
+            yield from inexact_numbers(item, property_schema(name, schema, top), at, top)
+
+
+def _accepted(schema: Schema) -> frozenset[type]:
+    """The Python types of a schema that says nothing but ``type``."""
+    if not schema.keys() <= _MERE_TYPE:
+        return frozenset()
+    kind = schema.get("type", ())
+    kinds: list[str] = kind if isinstance(kind, list) else [kind]
+    return frozenset(_TYPES[each] for each in kinds if each in _TYPES)
+
+
+class DataRules:
+    """What the data of one workflow must be, or what it remembers of users: ``declared`` is field -> JSON Schema."""
+
+    def __init__(
+        self,
+        declared: Mapping[str, Schema],
+        *,
+        model: Callable[[Mapping[str, Json]], None] | None = None,
+        note: str | None = None,
+        limit: DataLimit = DEFAULT_LIMIT,
+    ) -> None:
+        """``model`` judges the whole as well; ``note`` is said with what is wrong."""
+        self._limit = limit
+        self._fields = {name: Shape(schema) for name, schema in declared.items()}
+        #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
+        self._parts: dict[int, Shape] = {}
+        self._model = model
+        self._note = note
+
+    def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
+        """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
+        problems = list(_unknown(given, self._fields))
+        values: dict[str, Json] = {}
+        for name, shape in self._fields.items():
+            if name in given:
+                values[name] = own(given[name], name, 1)
+                problems += shape.problems(values[name], name)
+            elif is_required(shape.schema):
+                problems.append(_missing(name))
+            else:
+                values[name] = own(shape.schema.get("default"), name, 1)
+        if problems:
+            raise DataInvalid(problems)
+        self._limit.require(values)
+        if self._model is not None:
+            self._model(dict(values))
+        return values
+
+    def recalled(self, kept: Mapping[str, Json]) -> dict[str, Json]:
+        """The declared fields of what is kept, whoever has kept what else; those that are not get their default, else
+        null. Raises ``DataInvalid``."""
+        values = {
+            name: own(kept[name] if name in kept else shape.schema.get("default"), name, 1)
+            for name, shape in self._fields.items()
+        }
+        problems = [each for name in values if name in kept for each in self._fields[name].problems(values[name], name)]
+        if problems:
+            raise DataInvalid(problems)
+        return values
+
+    def problems(self, name: str, value: Json) -> list[str]:
+        """What is wrong with the value of one field, as far as its own schema tells; ``name`` must be declared."""
+        return self._fields[name].problems(value, name)
+
+    def check(self, delta: Delta, view: Mapping[str, Json]) -> None:
+        """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""
+        problems: list[str] = []
+        for pointer, value in delta.set.items():
+            field = self._fields.get(pointer)
+            if field is None or type(value) not in field.accepts:
+                problems += self._problems(pointer, value, view)
+        if delta.remove or delta.append:
+            problems += self._problems_beside_set(delta, view)
+        if problems:
+            raise DataInvalid(problems if self._note is None else [*problems, self._note])
+        if self._model is not None and delta:
+            self._model(dict(view))
+
+    def _problems_beside_set(self, delta: Delta, view: Mapping[str, Json]) -> Iterator[str]:
+        """What is wrong after what ``delta`` removes and appends."""
+        for pointer in delta.remove:
+            name = segments(pointer)[0]
+            yield from self._fields[name].problems(view[name], name)
+        for pointer, items in delta.append.items():
+            yield from self._problems_of_items(pointer, items, view)
+
+    def _problems(self, pointer: str, value: Json, view: Mapping[str, Json]) -> list[str]:
+        if "/" not in pointer:
+            return self._fields[pointer].problems(value, pointer)
+        field, _, way = pointer.partition("/")
+        part = self._part(field, way)
+        return self._fields[field].problems(view[field], field) if part is None else part.problems(value, pointer)
+
+    def _problems_of_items(self, pointer: str, items: list[Json], view: Mapping[str, Json]) -> list[str]:
+        field, _, way = pointer.partition("/")
+        part = self._part(field, f"{way}/0" if way else "0")
+        if part is None:
+            return self._fields[field].problems(view[field], field)
+        return [problem for item in items for problem in part.problems(item, f"{pointer}/-")]
+
+    def _part(self, field: str, way: str) -> Shape | None:
+        """The shape of a place inside a field, compiled once."""
+        schema = self._fields[field].part(segments(way))
+        return None if schema is None else self._parts.setdefault(id(schema), Shape(schema))
+
+
+class PayloadRules:
+    """What the payloads of one workflow's events must be."""
+
+    def __init__(self, workflow: Workflow, limit: DataLimit = DEFAULT_LIMIT) -> None:
+        self._limit = limit
+        #: event -> its payload fields
+        self._fields = {**BUILT_IN_PAYLOADS, **workflow.events}
+        self._shapes: dict[str, Shape] = {}
+
+    def complete(self, event: str, payload: Mapping[str, Json]) -> dict[str, Json]:
+        """A private copy of ``payload``, validated and filled up with defaults and nulls, so that it is total.
+
+        Raises ``PayloadInvalid``; ``event`` must be declared or built in.
+        """
+        fields = self._fields[event]
+        if not payload and not fields and isinstance(payload, dict):
+            return {}
+        if not isinstance(payload, Mapping):
+            raise PayloadInvalid(event, [f"it is {type(payload).__name__}, and must be an object"])
+        try:
+            values: dict[str, Json] = own(dict(payload))
+            self._limit.require(values)
+        except DataInvalid as error:
+            raise PayloadInvalid(event, error.problems) from None
+        shape = self._shapes.get(event) or self._shapes.setdefault(event, Shape(object_schema(fields)))
+        if problems := shape.problems(values, ""):
+            raise PayloadInvalid(event, [*_explained(values, fields)] or problems)
+        for name, schema in fields.items():
+            values.setdefault(name, own(schema.get("default")))
+        return values
+
+
+def _explained(values: Mapping[str, Json], fields: Mapping[str, Schema]) -> Iterator[str]:
+    """What is wrong with a payload, field by field: the validator of the whole does not name what is allowed."""
+    yield from _unknown(values, fields)
+    for name, schema in fields.items():
+        if name in values:
+            yield from Shape(schema).problems(values[name], name)
+        elif is_required(schema):
+            yield _missing(name)
+
+
+def _unknown(values: Mapping[str, Json], fields: Collection[str]) -> Iterator[str]:
+    for name in values:
+        if name not in fields:
+            yield f"there is no field {name!r}{did_you_mean(name, fields)}; declared: {listed(fields)}"
+
+
+def _missing(name: str) -> str:
+    return f"{name} must be given: it has no default and may not be null"
+
+
+def schema_problem(schema: Json) -> str | None:
+    """Why ``schema`` is not a valid JSON Schema, in a sentence; ``None`` if it is one."""
+    import jsonschema_rs
+
+    try:
+        _compiled(schema)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        return str(getattr(error, "message", error)).splitlines()[0]
+    return None
+
+
+def _mentions_ref(schema: Json) -> bool:
+    match schema:
+        case dict():
+            return "$ref" in schema or "$dynamicRef" in schema or any(map(_mentions_ref, schema.values()))
+        case list():
+            return any(map(_mentions_ref, schema))
+        case _:
+            return False
+
+
+def _compiled(schema: Schema) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(dict(schema), validate_formats=True, retriever=_retrieve_nothing)
+
+
+def _retrieve_nothing(uri: str) -> Json:
+    """A schema is data: what it refers to must stand in it, and is never fetched."""
+    raise ValueError(f"$ref {uri!r} points outside the schema")

@@ -1,0 +1,83 @@
+"""The JSON Schema that a declaration may hold: which keywords, and where the schemas inside a schema are.
+
+A misspelt keyword means nothing to JSON Schema, and so would silently allow everything. Nothing here can point out of
+the declaration: no ``$id``, and ``$ref`` only to its own ``$defs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.context import Reading, some, subject
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import shortened
+
+_ONE_SCHEMA: Final = frozenset(
+    {"items", "contains", "additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"}
+    | {"not", "if", "then", "else"}
+)
+_SCHEMAS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED_SCHEMAS: Final = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_VALUES: Final = frozenset(
+    {"type", "enum", "const", "default", "$ref", "format", "pattern", "minLength", "maxLength", "required"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "dependentRequired"}
+    | {"minItems", "maxItems", "uniqueItems", "minContains", "maxContains", "minProperties", "maxProperties"}
+    | {"title", "description", "examples", "$comment", "deprecated", "readOnly", "writeOnly"}
+    | {"contentEncoding", "contentMediaType", "discriminator"}
+)
+KEYWORDS: Final = sorted(_ONE_SCHEMA | _SCHEMAS | _NAMED_SCHEMAS | _VALUES)
+TYPES: Final = ("string", "integer", "number", "boolean", "object", "array", "null")
+
+
+def note_keywords(reading: Reading, schema: Json, path: Path) -> bool:
+    """Note what is unknown in ``schema`` and in the schemas inside it; whether there was nothing to note."""
+    before = len(reading.findings)
+    for inner, where in _schemas(schema, path):
+        for key in inner:
+            if key not in KEYWORDS and not key.startswith("x-"):
+                message = f"{shortened(key)} is not a JSON Schema keyword{reading.guess(key, KEYWORDS)}"
+                reading.note(Code.BAD_SCHEMA, message, (*where, key), at_key=True)
+        if "type" in inner:
+            _note_type(reading, inner["type"], (*where, "type"))
+        if not str(inner.get("$ref", "#")).startswith("#"):
+            message = f"`$ref` can only point inside its own field, such as #/$defs/x, and not to {inner['$ref']!r}"
+            reading.note(Code.BAD_SCHEMA, message, (*where, "$ref"))
+    return len(reading.findings) == before
+
+
+def refers(schema: Json) -> bool:
+    """Whether ``schema`` or a schema inside it points at another one."""
+    return any("$ref" in inner for inner, _ in _schemas(schema, ()))
+
+
+def _schemas(schema: Json, path: Path) -> Iterator[tuple[Mapping[str, Json], Path]]:
+    """The schema and all schemas inside it, as far as they are mappings, with their paths."""
+    if not isinstance(schema, Mapping):
+        return
+    yield schema, path
+    for key, value in schema.items():
+        where = (*path, key)
+        if key in _ONE_SCHEMA:
+            yield from _schemas(value, where)
+        elif key in _SCHEMAS and isinstance(value, list):
+            for index, each in enumerate(value):
+                yield from _schemas(each, (*where, index))
+        elif key in _NAMED_SCHEMAS and isinstance(value, Mapping):
+            for name, each in value.items():
+                yield from _schemas(each, (*where, name))
+
+
+def _note_type(reading: Reading, value: Json, path: Path) -> None:
+    for name in value if isinstance(value, list) else [value]:
+        if name is None:
+            reading.note(Code.UNKNOWN_TYPE, 'in a list of types, null is a text: write "null" in quotes', path)
+        elif isinstance(name, str) and name.endswith("?"):
+            message = f'`?` belongs to the short form; in JSON Schema write {subject(path)}: [{name[:-1]}, "null"]'
+            reading.note(Code.UNKNOWN_TYPE, message, path)
+        elif name not in TYPES:
+            guess = reading.guess(name, TYPES) if isinstance(name, str) else ""
+            message = f"{shortened(name)} is not a type of JSON Schema{guess}; there are {some(TYPES)}"
+            reading.note(Code.UNKNOWN_TYPE, message, path)

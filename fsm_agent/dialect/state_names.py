@@ -1,0 +1,69 @@
+"""Where the states of a document are, and which of them a name means.
+
+A bare name is looked up among the siblings of the state in which it stands, then among its ancestors' siblings;
+a name found at two levels means neither. A dotted path is absolute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from fsm_agent.dialect.keys import DEEPEST_STATE
+from fsm_agent.domain.finding import Path
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.workflow import lineage
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The states of a document by their dotted paths, as they were written, right or wrong."""
+
+    document: Json
+    bodies: Mapping[str, Json]
+
+    @classmethod
+    def of(cls, document: Json) -> Places:
+        """Tolerates everything, because it is made before anything is known to be right."""
+        return cls(document, dict(_walk(document, "", DEEPEST_STATE)))
+
+    def children(self, state: str) -> Collection[str]:
+        """The names under ``states`` of a state, or of the workflow (``""``)."""
+        return _under(self.bodies[state] if state else self.document, "states").keys()
+
+    def meanings(self, name: str, source: str) -> list[str]:
+        """The states that ``name`` can mean in the state ``source``, or in the workflow's own ``on`` (``""``)."""
+        if "." in name:
+            return [name] if name in self.bodies else []
+        levels = lineage(source)[-2::-1] if source else ()
+        return [path for path in (*(f"{level}.{name}" for level in levels), name) if path in self.bodies]
+
+    def handles(self, source: str, event: str) -> bool:
+        """Whether an outermost or inner level of ``source`` has an entry for ``event`` that does not forbid it."""
+        for level in reversed(lineage(source)):
+            handlers = _under(self.bodies.get(level), "on")
+            if event in handlers:
+                return handlers[event] is not None
+        return False
+
+
+def state_at(path: Path) -> str:
+    """The dotted path of the state that a document path lies in: ``("states", "a", "on", "x")`` is in ``a``."""
+    names: list[str] = []
+    while len(path) >= 2 and path[0] == "states":
+        names.append(str(path[1]))
+        path = path[2:]
+    return ".".join(names)
+
+
+def _walk(body: Json, prefix: str, depth: int) -> Iterator[tuple[str, Json]]:
+    if depth == 0:
+        return
+    for name, child in _under(body, "states").items():
+        yield prefix + name, child
+        yield from _walk(child, f"{prefix}{name}.", depth - 1)
+
+
+def _under(body: Json, key: str) -> Mapping[str, Json]:
+    found = body.get(key) if isinstance(body, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,48 @@
+"""The words of what went wrong: why an agent failed or is parked, or why its action is tried again."""
+
+from typing import NamedTuple
+
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Event, Step, iso
+
+
+class Problem(NamedTuple):
+    """Why an agent failed or is parked, or why its last attempt failed."""
+
+    type: str
+    message: str
+    #: the event it was parked with, to be retried
+    held: Event | None = None
+    #: ``file:line`` of the user's code; empty where that is not known
+    place: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """``place`` is left out where it is not known."""
+        told = {"type": self.type, "message": self.message}
+        return {**told, "place": self.place} if self.place else told
+
+
+def why_parked(step: Step) -> Problem:
+    """What a step that parked its agent says of why. Its event may tell of another error, which could not be dealt
+    with."""
+    kind, _, message = (step.reason or "").partition(": ")
+    is_same = step.payload.get("type", kind) == kind
+    return Problem(kind, message, place=step.payload.get("place", "") if is_same else "")
+
+
+class Trying(NamedTuple):
+    """An action that has failed and is tried again."""
+
+    #: the one that comes next; 2 after the first has failed
+    attempt: int
+    #: when that is due; ``None`` is now
+    at_ms: int | None
+    #: why the last one failed; ``None`` where the store does not keep that
+    problem: Problem | None
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "attempt": self.attempt,
+            "at": None if self.at_ms is None else iso(self.at_ms),
+            "error": self.problem.to_json() if self.problem else None,
+        }

@@ -1,0 +1,259 @@
+"""The work of a state: one attempt of its action, and what becomes of it.
+
+What an action changes, says and remembers is committed with the step that its event takes, or not at all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fsm_agent.data.data import Data, View
+from fsm_agent.domain.decision import GuardsRefuse, Scene, Taken
+from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.record import Record
+from fsm_agent.domain.state import Retry, State
+from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.text import listed
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.engine.action_questions import asked
+from fsm_agent.engine.aggregate import Live, Proposal, park, take
+from fsm_agent.engine.commands import (
+    Act,
+    Acted,
+    Asks,
+    Doubtful,
+    Effect,
+    Emitted,
+    Failed,
+    Load,
+    Missing,
+    Overdue,
+    Paused,
+    ReadHistory,
+    ReadUser,
+    RecordAttempt,
+    Sleep,
+)
+from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.problems import problem_of, problem_of_attempt, report
+from fsm_agent.engine.recording import noted, reconcile, spent
+from fsm_agent.engine.scope import Insight
+from fsm_agent.engine.transaction import Desk, Flow, write
+from fsm_agent.errors import (
+    DataInvalid,
+    ExpressionFailed,
+    IllegalEvent,
+    LimitExceeded,
+    PayloadInvalid,
+    Refused,
+    UserConflict,
+)
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+
+#: How often a step is tried that others keep from committing by changing the same user.
+_PATIENCE: Final = 200
+
+#: what an action raises that expects other fields than the agent has
+_MISFITS: Final = frozenset({"AttributeError", "KeyError", "ValidationError", "DataInvalid"})
+
+#: with which an agent is parked whose action has named no event
+_ERROR: Final = Event("error")
+
+
+def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
+    """One attempt of the state's action, or the wait before it. ``ends_at`` is when a timer will take the agent out of
+    its work."""
+    head, leaf = live.head, live.program.state(live.head.state)
+    if head.retry_ms is not None and is_backing_off(live) and not head.is_paused:
+        live.now_ms = yield Sleep(head, head.retry_ms if ends_at is None else min(head.retry_ms, ends_at))
+        return
+    data = live.draft()
+    try:
+        notes = yield from _notes(live)
+        arguments = live.program.arguments(leaf, live.scene())
+    except (ExpressionFailed, DataInvalid) as error:
+        yield from write(desk, live, park(live, Event("error"), problem_of(error)))
+        return
+    assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
+    bound = yield from _bound(live, leaf)
+    if bound is not None and bound.at_ms <= live.now_ms:
+        yield from _failed(desk, live, bound.failure._replace(now_ms=live.now_ms), notes)
+        return
+    timeout_ms = leaf.timeout.ms if leaf.timeout and not live.program.pauses(leaf.path) else None
+    until_ms = min((at_ms for at_ms in (ends_at, bound and bound.at_ms) if at_ms is not None), default=None)
+    attempt, insight = head.attempts + 1, Insight(live, data, notes, stays=desk.stays)
+    reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
+    if isinstance(reply, Paused) and bound is not None:
+        reply = reply._replace(until_ms=min(reply.until_ms, bound.at_ms))
+    yield from concluded(desk, live, reply, data, notes)
+
+
+def is_backing_off(live: Live) -> bool:
+    return live.head.retry_ms is not None and live.head.retry_ms > live.now_ms
+
+
+def _notes(live: Live) -> Generator[Effect, Any, Notes]:
+    """A clean sheet, with what is remembered of the user, if the workflow declares that; raises ``DataInvalid``."""
+    counted = yield from _counted(live)
+    if not live.program.workflow.user or live.head.user is None:
+        return Notes(counted=counted)
+    record: UserRecord = yield ReadUser(live.head.user)
+    return Notes(counted=counted, record=record, user=Data(live.program.user_rules.recalled(record.values)))
+
+
+def _counted(live: Live) -> Generator[Effect, Any, int]:
+    """How many requests to models the steps since the state was entered have counted: those of attempts after which
+    the agent was parked. The next attempt hears them again."""
+    head = live.head
+    if head.version == head.activation or not head.usage.requests:
+        return 0
+    steps: Sequence[Step] = yield ReadHistory(head.id, after=head.activation)
+    return sum(step.usage.requests for step in steps)
+
+
+class _Bound(NamedTuple):
+    """When the work of a state ends at the latest, and what it has failed by then."""
+
+    at_ms: int
+    failure: Failed
+
+
+def _bound(live: Live, leaf: State) -> Generator[Effect, Any, _Bound | None]:
+    """Where the agent's wall time is over, or the time of work that rests and goes on."""
+    bounds, wall_time = [], live.program.workflow.limits.wall_time
+    if wall_time is not None and not live.head.is_exempt:
+        why = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
+        failure = Failed(("BudgetExceeded",), why, 0, 0, is_retryable=False)
+        bounds.append(_Bound(live.head.created_ms + wall_time.ms, failure))
+    if leaf.timeout is not None and live.program.pauses(leaf.path):
+        begun_ms = yield from _begun_ms(live)
+        why = f"action {leaf.do!r} took longer than {leaf.timeout}"
+        failure = Failed(("TimeoutError",), why, 0, 0, is_retryable=False, is_timeout=True)
+        bounds.append(_Bound(begun_ms + leaf.timeout.ms, failure))
+    return min(bounds, default=None, key=lambda bound: bound.at_ms)
+
+
+def _begun_ms(live: Live) -> Generator[Effect, Any, int]:
+    """When the work of the state began: with the entry, or afresh when an operator let it."""
+    steps: Sequence[Step] = yield ReadHistory(live.head.id, live.head.activation - 1)
+    begun = [step.at_ms for step in steps if step.version == live.head.activation or step.kind is StepKind.UNPARKED]
+    return begun[-1] if begun else live.head.updated_ms
+
+
+def concluded(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
+    """What becomes of an attempt."""
+    live.now_ms = max(live.now_ms, reply.now_ms)
+    match reply:
+        case Emitted() | Asks():
+            yield from _ended(desk, live, reply, data, notes)
+        case Failed():
+            yield from _failed(desk, live, reply, notes)
+        case Missing():
+            yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
+        case Doubtful():
+            unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
+            yield from write(desk, live, spent(park(live, unclear, reply.problem), notes))
+        case Paused(until_ms):
+            yield from _paused(live, until_ms)
+        case Overdue():
+            return
+
+
+def _paused(live: Live, until_ms: int) -> Flow:
+    """The action goes on then, in whatever process; attempts that failed before are forgiven."""
+    head = live.head
+    yield RecordAttempt(head.id, head.epoch, 0, until_ms)
+    live.head, live.is_idle = head.tried(0, until_ms), True
+    record: Record = yield Load(head.id)  # what arrived meanwhile need not wait any longer
+    live.queue = deque(record.queue)
+
+
+def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Flow:
+    """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
+    is made again, on what is remembered now."""
+    for _ in range(_PATIENCE):
+        proposal = proposed(live, reply, data, notes)
+        try:
+            yield from write(desk, live, proposal, is_joined=notes.is_joined)
+        except UserConflict as error:
+            now: UserRecord = yield ReadUser(error.user)
+            problem = reconcile(live.program.workflow, notes, now)
+            if problem is not None:
+                conflict = Failed((problem.type,), problem.message, live.now_ms, reply.duration_ms)
+                yield from _failed(desk, live, conflict, notes)
+                return
+        else:
+            return
+    message = f"what is remembered of user {live.head.user!r} changes faster than it can be read"
+    yield from _failed(desk, live, Failed(("UserConflict",), message, live.now_ms, reply.duration_ms), notes)
+
+
+def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal:
+    """The step; what the action may not name or ask is an ``error``."""
+    event = _ERROR
+    try:
+        if isinstance(reply, Asks):
+            return noted(live, asked(live, reply, data), notes)
+        event = _named_event(live, reply)
+        view = View(data)
+        scene = from_fields(Scene, (view, event, live.head.visits))
+        decision = live.program.machine.decide(live.head.state, event.name, scene)
+        if type(decision) is Taken:
+            proposal = take(live, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
+            return proposal if notes.is_blank else noted(live, proposal, notes)
+        guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
+        why = f", because no guard held: {listed(guards)}" if guards else ""
+        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
+    except (ExpressionFailed, LimitExceeded) as error:
+        return spent(park(live, event, problem_of(error)), notes)
+    except Refused as error:
+        return spent(report(live, problem_of(error), duration_ms=reply.duration_ms), notes)
+
+
+def _named_event(live: Live, reply: Emitted) -> Event:
+    """What the action says has happened; raises ``IllegalEvent`` and ``PayloadInvalid``."""
+    program, (name, payload, _, _, emits) = live.program, reply
+    if not program.knows(name) or (emits is not None and name not in emits):
+        expected, state = _emittable(live) if emits is None else sorted(emits), live.head.state
+        raise IllegalEvent(name, state, expected, why=f" as what action {program.state(state).do!r} returns")
+    if not isinstance(payload, dict):
+        raise PayloadInvalid(name, [f"it is {type(payload).__name__}, and must be a dict"])
+    if not payload and name in program.bare_events:
+        return program.bare_events[name]
+    return from_fields(Event, (name, program.payload_rules.complete(name, payload), None, None))
+
+
+def _emittable(live: Live) -> list[str]:
+    """What an action may name that does not say what it emits. ``cancel`` comes from outside alone."""
+    program = live.program
+    return [event for event in program.workflow.allowed(live.head.state) if program.knows(event)]
+
+
+def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
+    """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
+    head, retry = live.head, live.program.state(live.head.state).retry
+    failures, problem = head.attempts + 1, problem_of_attempt(reply._replace(message=_explained(live.program, reply)))
+    if retry and failures < retry.attempts and _is_covered(retry, reply):
+        retry_ms = live.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
+        yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
+        live.head = head.tried(failures, retry_ms, problem=problem)
+        return
+    event = "timeout" if reply.is_timeout else "error"
+    reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
+    yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
+
+
+def _explained(program: Program, failure: Failed) -> str:
+    """What a failure says; if it may be that the action was written for another class of the data, that too."""
+    is_likely = program.model_note is not None and not _MISFITS.isdisjoint(failure.types)
+    return f"{failure.message}; {program.model_note}" if is_likely else failure.message
+
+
+def _is_covered(retry: Retry, failure: Failed) -> bool:
+    """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
+    return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))

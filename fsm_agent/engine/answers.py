@@ -1,0 +1,114 @@
+"""Answers: which event one means, and whether the question that it is given to is still asked.
+
+An answer that names its question is for that one alone. It is looked at whenever the agent is read, so that one who has
+lost a race is judged by the agent as it stands then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Event, Happened, Step, StepKind
+from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.commands import Effect, ReadHistory
+from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
+
+#: Steps in which the answer is looked for that came before a late one.
+_RECENT: Final = 20
+
+#: Steps in which it is looked for what has closed a question.
+_MOST_STEPS: Final = 1_000
+
+
+class Answer(NamedTuple):
+    """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
+
+    payload: Mapping[str, Json]
+    event: str | None = None
+    by: str | None = None
+    key: str | None = None
+    #: the id of the question that is answered; ``None`` is whichever is asked
+    question: int | None = None
+
+
+def meant(live: Live, answer: Answer) -> Event:
+    """The event that an answer means; raises ``QuestionClosed`` and what else refuses it."""
+    head, answers = live.head, live.program.answers(live.head)
+    if not answers or head.status is not Status.WAITING:
+        raise NotAsked(head.id, head.state, str(head.status))
+    name = answer.event or (answers[0] if len(answers) == 1 else None)
+    if name is None:
+        raise AnswerUnclear(head.id, head.state, answers)
+    if name not in answers:
+        raise IllegalEvent(name, head.state, answers, why=" as an answer")
+    return Event(name, dict(answer.payload), answer.by, answer.key)
+
+
+def refuse_closed(live: Live, said: Event | Answer) -> Generator[Effect, Any, None]:
+    """Raises ``QuestionClosed``, with what has closed it, for an answer to another question than the present one."""
+    if not isinstance(said, Answer) or said.question is None:
+        return
+    head, question = live.head, said.question
+    if head.asked is not None and head.asked.id == question:
+        return
+    stands = (head.state, str(head.status))
+    now = head.asked if head.status is Status.WAITING else None
+    if not 0 < question <= head.version:
+        raise QuestionClosed(head.id, question, stands, now=now, was_asked=False)
+    steps: Sequence[Step] = yield ReadHistory(head.id, question - 1, _MOST_STEPS)
+    first = steps[0] if steps and steps[0].version == question else None
+    closer = next((step for step in steps if step.version > question and _closes(step)), None)
+    raise QuestionClosed(
+        head.id,
+        question,
+        stands,
+        closed=closer and Happened.of(closer),
+        is_answered=first is not None and closer is not None and closer.event in _answers(live, first),
+        now=now,
+        was_asked=first is None or _may_ask(live, first),
+    )
+
+
+def _closes(step: Step) -> bool:
+    return step.asks or step.kind is StepKind.CANCELLED
+
+
+def _may_ask(live: Live, step: Step) -> bool:
+    """Whether a step may have put a question; what older definitions ask is not known."""
+    state = live.program.workflow.by_path.get(step.target)
+    if step.kind in (StepKind.CREATED, StepKind.EVENT) and state is not None:
+        return step.asks and state.ask is not None
+    return step.asks
+
+
+def _answers(live: Live, step: Step) -> Sequence[str]:
+    """The answers that the question takes which a step has put, as far as the present definition knows its state."""
+    if step.kind is StepKind.ASKED:
+        asked: Sequence[str] = step.payload["events"]
+        return asked
+    if "asked" in step.payload and step.kind in (StepKind.REWOUND, StepKind.FORKED):
+        brought_back: Sequence[str] = step.payload["asked"][1]
+        return brought_back
+    state = live.program.workflow.by_path.get(step.target)
+    return state.ask.events if state and state.ask else ()
+
+
+def explained(live: Live, refusal: Refused) -> Generator[Effect, Any, Refused]:
+    """The refusal of an answer, with the one that was taken if that was not long ago."""
+    if not isinstance(refusal, NotAsked):
+        return refusal
+    head = live.head
+    steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
+    taken, asked = None, ()
+    for step in steps:
+        source = live.program.workflow.by_path.get(step.source)
+        if step.kind is StepKind.ASKED:
+            asked = step.payload["events"]
+        elif step.entered:
+            if step.event in (source.ask.events if source and source.ask else asked):
+                taken = step
+            asked = ()
+    return NotAsked(head.id, head.state, str(head.status), answered=Happened.of(taken)) if taken else refusal

@@ -1,0 +1,158 @@
+"""What a sender has missed who has seen an earlier version than the present one, and what becomes of their event.
+
+Who gives ``expect_version`` speaks about what they have seen. If the agent has left that (a state was entered, be it
+the same one again; it was moved by hand; its history is not kept), the event is a ``Conflict``. If it stands where it
+stood, and people have only edited its data:
+
+- An event that stays in the state is an edit. It may stand beside others, unless both write a field that has no merge
+  policy. Fields that both write are merged: what ours becomes is computed on what was seen.
+- An event that leaves is a decision, on all that was seen. What has changed since must have a merge policy: that says
+  of a field that its changes fight with nobody; and the question must be the one that was seen.
+
+``append:`` of a transition adds to whatever is there, and fights with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping
+from typing import Any, Final, NamedTuple
+
+from fsm_agent.data.delta import Folded, fold
+from fsm_agent.domain.agent import Status
+from fsm_agent.domain.decision import Changes, Move
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Origin, Record
+from fsm_agent.domain.step import NOTHING, Event, Happened, Step, StepKind, Wanted
+from fsm_agent.engine.aggregate import Live, Proposal
+from fsm_agent.engine.commands import Effect, Load, ReadHistory, ReadOrigin
+from fsm_agent.engine.merge import Unmergeable, merged
+from fsm_agent.errors import Conflict
+
+#: Who has missed more than this has seen another agent.
+_MOST_STEPS: Final = 1_000
+
+#: Steps after which an agent may still be what it was.
+_CALM: Final = frozenset({StepKind.EVENT, StepKind.REFUSED, StepKind.PARKED, StepKind.UNPARKED})
+
+
+class Meanwhile(NamedTuple):
+    """The steps between the version that ``ours`` expects and the present one, ``actual``."""
+
+    agent_id: str
+    actual: int
+    ours: Wanted
+    steps: tuple[Step, ...]
+    #: the data as it was seen, where merging needs it
+    seen: Mapping[str, Json] = NOTHING
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The data fields that others have changed."""
+        return tuple(dict.fromkeys(name for step in self.steps for name in step.delta.fields))
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether every step is known, and none entered a state or moved the agent by hand."""
+        is_whole = 0 < len(self.steps) == self.actual - self.ours.expected
+        return is_whole and all(step.kind in _CALM and not step.entered for step in self.steps)
+
+    def conflict(self, fields: Collection[str] = ()) -> Conflict:
+        """The refusal that tells both sides; ``fields`` are what ours would have written."""
+        ours, theirs = self.ours._replace(fields=tuple(fields)), [Happened.of(step) for step in self.steps]
+        return Conflict(self.agent_id, ours.expected, self.actual, ours=ours, theirs=theirs)
+
+    def settle(self, live: Live, fighting: Collection[str], fields: Collection[str] = ()) -> None:
+        """Raises ``Conflict`` if one of the fighting fields has no merge policy."""
+        if not set(fighting) <= live.program.workflow.merge.keys():
+            raise self.conflict(fields)
+
+
+def missed(live: Live, ours: Wanted) -> Generator[Effect, Any, Meanwhile | None]:
+    """What happened since the version that ``ours`` expects; ``None`` if that is the present one."""
+    head = live.head
+    if ours.expected == head.version:
+        return None
+    steps: tuple[Step, ...] = ()
+    if ours.expected < head.version:
+        steps = yield ReadHistory(head.id, max(ours.expected, 0), _MOST_STEPS)
+    return Meanwhile(head.id, head.version, ours, tuple(step for step in steps if step.version <= head.version))
+
+
+def insist(live: Live, event: Event, expect_version: int | None) -> Generator[Effect, Any, None]:
+    """Raises ``Conflict``, with both sides, unless the agent stands at the version that is expected, if one is."""
+    if expect_version is not None:
+        meanwhile = yield from missed(live, Wanted(event.name, event.payload, expect_version))
+        if meanwhile is not None:
+            raise meanwhile.conflict()
+
+
+def look_back(live: Live, ours: Wanted | None) -> Generator[Effect, Any, Meanwhile | None]:
+    """As ``missed``. Raises ``Conflict`` if the agent has left what was seen; else data as it was is at hand."""
+    if ours is None or (meanwhile := (yield from missed(live, ours))) is None:
+        return None
+    if not meanwhile.is_calm:
+        raise meanwhile.conflict()
+    if live.program.workflow.merge.keys().isdisjoint(meanwhile.fields):
+        return meanwhile
+    folded = yield from _data_at(live.head.id, ours.expected)
+    if folded is None:
+        raise meanwhile.conflict()
+    return meanwhile._replace(seen=folded.values)
+
+
+def _data_at(agent_id: str, version: int) -> Generator[Effect, Any, Folded | None]:
+    """The data as of ``version``: from the snapshot, if it is not younger, else from the whole history."""
+    record: Record = yield Load(agent_id)
+    snapshot = record.snapshot
+    if snapshot is None or snapshot.version <= version:
+        return fold(snapshot, (step for step in record.tail if step.version <= version))
+    origin: Origin | None = yield ReadOrigin(agent_id)
+    since = origin.head.version if origin else 0
+    if since > version:
+        return None
+    steps: tuple[Step, ...] = yield ReadHistory(agent_id, since, version - since)
+    folded = Folded(dict(origin.values) if origin else {})
+    for step in steps:
+        folded.take(step.version, step.delta)
+    return folded
+
+
+def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Changes:
+    """What a transition writes beside what others have written meanwhile; raises ``Conflict`` where they fight."""
+    program, visits, values = live.program, live.head.visits, live.folded.values
+    transition, changed = move.transition, meanwhile.fields
+    writes = (*transition.assign, *transition.append)
+    ours = {name: value for name, value in transition.assign.items() if name in changed}
+    meanwhile.settle(live, ours if move.is_internal else changed, writes)
+    if not move.is_internal and any(step.asks_anew for step in meanwhile.steps):
+        raise meanwhile.conflict(writes)
+    if not ours:
+        return program.changes(move, event, values, visits)
+    if move.is_internal and live.head.status is Status.RUNNING:  # it would wait, and what it is merged with would not
+        raise meanwhile.conflict(writes)
+    rest = {name: value for name, value in transition.assign.items() if name not in ours}
+    now = program.changes(_writing(move, rest, transition.append), event, values, visits)
+    then = program.changes(_writing(move, ours, {}), event, meanwhile.seen, visits)
+    policies = program.workflow.merge
+    try:
+        both = {
+            name: merged(policies[name], meanwhile.seen[name], theirs=values[name], ours=value)
+            for name, value in then.assign.items()
+        }
+    except Unmergeable:
+        raise meanwhile.conflict(writes) from None
+    return Changes({**now.assign, **both}, now.append)
+
+
+def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) -> Move:
+    """The same move with a part of what it writes."""
+    return move._replace(transition=move.transition._replace(assign=assign, append=append))
+
+
+def annotated(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:
+    """The step says what it was merged with."""
+    if meanwhile is None:
+        return proposal
+    first, last = meanwhile.ours.expected + 1, meanwhile.actual
+    which = f"version {last}" if first == last else f"versions {first} to {last}"
+    return proposal._replace(step=proposal.step._replace(reason=f"merged with {which}"))

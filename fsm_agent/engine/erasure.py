@@ -1,0 +1,166 @@
+"""What somebody has said to an agent that serves others becomes tombstones, and the agent lives on. Pure.
+
+Erased are the strings of what they have sent, and of what that wrote. Numbers, truth and the keys of objects stay, and
+so do words that the workflow says itself, since guards look for them. What the engine has copied since - by a rewind,
+by a migration, into a reason, an error, a question of an action - follows. Then the history is told again, and the
+head says what it tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from fsm_agent.data.delta import Folded, own
+from fsm_agent.data.erased import Extent, Tally, erased_messages, marked
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Dossier, Origin, Record, Snapshot
+from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.redaction import Redaction, common_words
+from fsm_agent.engine.replay.fold import owned
+from fsm_agent.engine.replay.history import Past
+from fsm_agent.engine.replay.restore import difference
+
+#: Steps that say where they lead in their payload, and bring back what others have said.
+_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
+
+
+def redacted(dossier: Dossier, programs: Mapping[str, Program], user: str, tally: Tally) -> Dossier:
+    """The agent without what ``user`` has said. Raises whatever a damaged history makes go wrong."""
+    messages = erased_messages(dossier.messages, user, tally)
+    tally.update(_found(dossier, user))
+    redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
+    first = [_without_words(step, redaction) for step in dossier.steps]
+    queue = tuple(each._replace(event=redaction.event(each.event)) for each in dossier.queue)
+    origin = dossier.origin and Origin(_nameless(dossier.origin.head, redaction), dossier.origin.values)
+    steps = tuple(_without_copies(first, origin, redaction))
+    spoken = {step.version for step in dossier.steps if step.by == user}
+    revised = {message.number: message for message in messages}
+    whole = dossier._replace(
+        steps=steps,
+        origin=origin,
+        queue=queue,
+        keys={
+            key: outcome._replace(fingerprint="") if outcome.version in spoken else outcome
+            for key, outcome in dossier.keys.items()
+        },
+        start=(dossier.start[0], "") if dossier.start and spoken & {1, 2} else dossier.start,
+        messages=tuple(revised.get(message.number, message) for message in dossier.messages),
+    )
+    return _told_again(whole, programs, redaction)
+
+
+def speaks_to(user: str, dossier: Dossier) -> bool:
+    """Whether there is anything of somebody in an agent."""
+    return any(message.by == user for message in dossier.messages) or any(_found(dossier, user).values())
+
+
+def _found(dossier: Dossier, user: str) -> Tally:
+    """What there is of somebody in the steps, in what is not decided yet, and in questions."""
+    problem = dossier.head.problem
+    held = [problem.held] if problem and problem.held else []
+    heads = [dossier.head, *([dossier.origin.head] if dossier.origin else [])]
+    to = [*(head.asked.to for head in heads if head.asked), *map(_addressees, dossier.steps)]
+    return Tally(
+        steps=sum(step.by == user for step in dossier.steps),
+        events=sum(event.by == user for event in [*held, *(queued.event for queued in dossier.queue)]),
+        questions=sum(user in names for names in to),
+    )
+
+
+def _addressees(step: Step) -> Sequence[str]:
+    """Whom an action asks, or had asked when it was as the step brings back."""
+    if step.kind is StepKind.ASKED:
+        return tuple(step.payload["to"])
+    return tuple(step.payload["asked"][2]) if step.kind in _TRAVELS and "asked" in step.payload else ()
+
+
+def _without_words(step: Step, redaction: Redaction) -> Step:
+    """A step without what the person has said by it."""
+    if step.by != redaction.user:
+        return step
+    if step.kind in _TRAVELS:
+        return step._replace(by=None)
+    payload, delta = redaction.erased(step.payload), redaction.erased_delta(step.delta)
+    return step._replace(payload=payload, delta=delta, by=None)
+
+
+def _without_copies(steps: Sequence[Step], origin: Origin | None, redaction: Redaction) -> Iterator[Step]:
+    """The steps without what the engine has copied of what is erased; all of them are marked."""
+    folded = Folded(own(dict(origin.values)) if origin else {})
+    named = {step.payload["version"] for step in steps if step.kind is StepKind.REWOUND}
+    then = {origin.head.version: origin.values} if origin else {}
+    for step in steps:
+        delta = _copied(step, folded, then, redaction) if step.kind in _TRAVELS else step.delta
+        folded.take(step.version, owned(delta))
+        if step.version in named:
+            then[step.version] = own(dict(folded.values))
+        yield step._replace(
+            payload=marked(_facts(step, redaction), Extent.PARTS),
+            delta=delta,
+            reason=step.reason and redaction.unquoted(step.reason),
+        )
+
+
+def _copied(step: Step, folded: Folded, then: Mapping[int, Mapping[str, Json]], redaction: Redaction) -> Delta:
+    """What a rewind brings back is what is left of it; a migration renames, and may compute."""
+    if step.kind is StepKind.REWOUND and step.payload["version"] in then:
+        return difference(folded.values, then[step.payload["version"]])
+    return Delta(redaction.cleared(step.delta.set), step.delta.remove, redaction.cleared(step.delta.append))
+
+
+def _facts(step: Step, redaction: Redaction) -> dict[str, Json]:
+    """A payload without quotations, and without the name in questions."""
+    facts = dict(step.payload)
+    if step.kind is StepKind.ASKED:
+        to = list(redaction.nameless(facts["to"]))
+        return {**facts, "prompt": redaction.unquoted(facts["prompt"]), "to": to}
+    if step.event in ("error", "timeout") and "message" in facts:
+        facts["message"] = redaction.unquoted(facts["message"])
+    if step.kind in _TRAVELS and "error" in facts:
+        facts["error"] = {**facts["error"], "message": redaction.unquoted(facts["error"]["message"])}
+    if step.kind in _TRAVELS and "asked" in facts:
+        prompt, events, to = facts["asked"]
+        facts["asked"] = [redaction.unquoted(prompt), events, list(redaction.nameless(to))]
+    return facts
+
+
+def _nameless(head: Head, redaction: Redaction) -> Head:
+    """A head whose question is for nobody of that name, and that is parked with no word of theirs."""
+    asked, problem = head.asked, head.problem
+    if problem and problem.held:
+        problem = problem._replace(held=redaction.event(problem.held))
+    return head._replace(asked=asked and asked._replace(to=redaction.nameless(asked.to)), problem=problem)
+
+
+def _told_again(dossier: Dossier, programs: Mapping[str, Program], redaction: Redaction) -> Dossier:
+    """With the head and the snapshot that the history tells now."""
+    head, snapshot, origin = dossier.head, dossier.snapshot, dossier.origin
+    told = Past(Record(head, None, ()), dossier.steps, origin, programs).beginning()
+    if snapshot and origin and snapshot.version == origin.head.version:
+        snapshot = Snapshot(snapshot.version, origin.values)
+    for step in dossier.steps:
+        told.take(step)
+        if snapshot and step.version == snapshot.version:
+            folded = told.live.folded.snapshot(step.version)
+            snapshot = folded._replace(values=own(dict(folded.values)))
+    problem = told.head.problem
+    if problem and head.problem:
+        problem = problem._replace(held=head.problem.held)
+    after = head._replace(output=told.head.output, asked=told.head.asked, problem=problem, progress=told.head.progress)
+    return dossier._replace(head=_nameless(after, redaction), snapshot=snapshot)
+
+
+def faded(dossier: Dossier, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]) -> Dossier | None:
+    """A fork without what of ``user`` is erased in ``values``, the data that it began with as they are told now;
+    ``None`` if it has nothing of that."""
+    redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
+    first, *later = dossier.steps
+    began = {name: redaction.faded(value, values.get(name)) for name, value in first.delta.set.items()}
+    if not redaction.said:
+        return None
+    steps = [first._replace(delta=first.delta._replace(set=began)), *later]
+    whole = dossier._replace(steps=tuple(_without_copies(steps, None, redaction)))
+    return _told_again(whole, programs, redaction)

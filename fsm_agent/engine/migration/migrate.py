@@ -1,0 +1,144 @@
+"""Moving agents to a newer definition, one at a time: planned on what was read, and committed only if that still holds.
+
+A migration comes from outside, like an event: it raises the epoch, so whoever drove the agent drives it no more. But it
+waits its turn: an agent that a living process drives is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from fsm_agent.data.delta import fold
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import lease_runs
+from fsm_agent.domain.record import Record
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.commands import Effect, IsAlive, Keep, Now, ReadRecord, ReadWorkflow
+from fsm_agent.engine.migration.plan import Plan, Verdict, plan
+from fsm_agent.engine.migration.route import Route
+from fsm_agent.engine.transaction import Desk, Flow, claim, patiently, write
+from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be done: to look only, or to move what can be moved."""
+
+    #: ``migrate``, and who says so
+    event: Event
+    apply: bool = False
+    #: the version that the agent must have
+    expect_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one agent, or would become of it."""
+
+    id: str
+    #: of the workflow on which it was
+    from_version: int
+    state: str
+    verdict: Verdict
+    reason: str
+    to_state: str | None = None
+    changes: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody must do something before the agent can move."""
+        return self.verdict in (Verdict.NEEDS_MAPPING, Verdict.STRANDED, Verdict.DRIVEN)
+
+    def to_json(self) -> dict[str, Json]:
+        """The agent as ``migrate`` prints it (a contract)."""
+        return {
+            "id": self.id,
+            "from_version": self.from_version,
+            "state": self.state,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "to_state": self.to_state,
+            "changes": list(self.changes),
+        }
+
+
+def migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
+    """Plan the move of the agent ``seen``, and make it if that is the order. Returns an ``Outcome``.
+
+    An agent that others move on meanwhile is planned anew. Raises ``Conflict`` only if its version is not the one that
+    the order expects.
+    """
+    try:
+        return (yield from patiently(lambda: _migrate(desk, route, seen, order)))
+    except Conflict:
+        if order.expect_version is not None:
+            raise
+    return _outcome(seen, Plan(Verdict.DRIVEN, "moves on faster than it can be read: try again"))
+
+
+def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
+    try:
+        record: Record = yield ReadRecord(seen.id)
+        old: Workflow = yield ReadWorkflow(record.head.definition)
+    except StoreCorrupt as error:
+        return _outcome(seen, Plan(Verdict.STRANDED, str(error)))
+    except AgentNotFound:
+        return _outcome(seen, Plan(Verdict.UNAFFECTED, "was deleted meanwhile"))
+    head = record.head
+    if order.expect_version not in (None, head.version):
+        raise Conflict(head.id, order.expect_version, head.version)
+    live = _in_hand(route, record, (yield Now()))
+    planned = plan(route, old, live, order.event)
+    if planned.proposal is None:
+        return _outcome(head, planned)
+    if (holder := (yield from _driver(live))) is not None:
+        reason = f"is driven by {holder}: try again when that has come to rest"
+        return _outcome(head, planned._replace(verdict=Verdict.DRIVEN, reason=reason))
+    return _outcome(head, (yield from _applied(desk, live, planned)) if order.apply else planned)
+
+
+def _applied(desk: Desk, live: Live, planned: Plan) -> Generator[Effect, Any, Plan]:
+    """Commit the planned step. An agent with work to do is claimed first, so that nobody begins it meanwhile."""
+    assert planned.proposal is not None  # noqa: S101 - only what moves is applied
+    yield Keep(live.program.workflow)
+    is_running = live.head.status is Status.RUNNING
+    if is_running:
+        try:
+            yield from claim(desk, live)
+        except LeaseHeld as error:
+            return planned._replace(verdict=Verdict.DRIVEN, reason=f"is driven by {error.lease.holder}: try again")
+    proposal = planned.proposal._replace(head=planned.proposal.head._replace(epoch=live.head.epoch))
+    yield from write(desk, live, proposal, from_outside=not is_running, repins=True)
+    return planned._replace(verdict=Verdict.MOVED)
+
+
+def _driver(live: Live) -> Generator[Effect, Any, Any]:
+    """Who drives an agent that has work to do, unless that process is known to be dead."""
+    lease = live.head.lease
+    if live.head.status is not Status.RUNNING or lease is None or not lease_runs(lease, live.now_ms):
+        return None
+    is_alive: bool | None = yield IsAlive(lease.holder)
+    return None if is_alive is False else lease.holder
+
+
+def _in_hand(route: Route, record: Record, now_ms: int) -> Live:
+    """The agent as it stands. Its own definition is only looked at: its data model may not be there any more."""
+    return Live(
+        program=route.program,
+        head=record.head,
+        folded=fold(record.snapshot, record.tail),
+        now_ms=max(now_ms, record.head.updated_ms),
+        queue=record.queue,
+    )
+
+
+def _outcome(head: Head, planned: Plan) -> Outcome:
+    to_state = planned.proposal.head.state if planned.proposal else None
+    return Outcome(
+        head.id, head.workflow_version, head.state, planned.verdict, planned.reason, to_state, planned.changes
+    )

@@ -1,0 +1,103 @@
+"""Agents that begin: created with their first event, together or not at all, and once for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from fsm_agent.data.delta import own
+from fsm_agent.domain.agent import Head, Parent, Status
+from fsm_agent.domain.decision import Move
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Creation
+from fsm_agent.domain.state import Transition
+from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.workflow import lineage
+from fsm_agent.engine.aggregate import Live, take
+from fsm_agent.engine.commands import Effect, FindKey, Now
+from fsm_agent.engine.delivery import Delivered, checked, decided
+from fsm_agent.engine.drive import drive
+from fsm_agent.engine.transaction import Desk, Flow, fingerprint, new_lease, open_agent, started
+from fsm_agent.errors import AgentExists, KeyReuse
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+
+
+class Serves(NamedTuple):
+    """Whom a new agent serves, and whose child it is."""
+
+    user: str | None = None
+    parent: Parent | None = None
+
+
+NOBODY: Final = Serves()
+
+
+def start(
+    desk: Desk,
+    program: Program,
+    agent_id: str,
+    event: Event | None,
+    data: Mapping[str, Json],
+    *,
+    serves: Serves = NOBODY,
+) -> Flow:
+    """Bring an agent into being, with its first event if there is one, and drive it on. Returns ``Delivered``.
+
+    ``event.key`` is the key of the whole call: a repeat returns the agent that the first one made. A call without
+    an event gives the key by an ``Event("created", key=...)``.
+    """
+    key = event.key if event else None
+    what = _use_of(program, event, data, serves) if event and key else ""
+    if key and (known := (yield from made_before(desk, key, what))):
+        return known
+    live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
+    live.head = live.head._replace(user=serves.user, parent=serves.parent)
+    steps = _first_steps(live, event)
+    lease = new_lease(desk, live) if desk.drives and live.head.status is Status.RUNNING else None
+    try:
+        head: Head = yield Creation(live.head, steps, key, what, lease)
+    except AgentExists:
+        if key and (known := (yield from made_before(desk, key, what))):
+            return known
+        raise
+    live.head, live.lease = live.head._replace(epoch=head.epoch), lease
+    is_current = not desk.drives or (yield from drive(desk, live))
+    return Delivered(live, "applied", is_current)
+
+
+def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
+    """What the key of a start is used for."""
+    whom = [] if serves.user is None else [serves.user]
+    return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
+
+
+def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
+    """The agent that was made under this key, if one was; raises ``KeyReuse`` if it was made of something else."""
+    found: tuple[str, str] | None = yield FindKey(key)
+    if found is None:
+        return None
+    agent_id, used_for = found
+    if used_for != what:
+        raise KeyReuse(key, "definition, event, payload, data or user")
+    live, _ = yield from open_agent(desk, agent_id)
+    return Delivered(live, "duplicate")
+
+
+def _first_steps(live: Live, event: Event | None) -> tuple[Step, ...]:
+    """``created``, and the step of the first event; ``live`` goes along, as if both were written."""
+    by = event.by if event else None
+    leaf = live.program.workflow.leaf(live.program.workflow.initial)
+    entry = Move(Transition(target=leaf.path), leaf.path, (), lineage(leaf.path))
+    made = take(live, Event("created", by=by), entry, kind=StepKind.CREATED)
+    values = dict(live.folded.values)
+    created = made.step._replace(source=None, delta=made.step.delta._replace(set=values))
+    live.head = made.head
+    live.folded.values = own(values)
+    if event is None or event.name == "created":
+        return (created,)
+    proposal = decided(live, checked(live, event))
+    live.head = proposal.head
+    live.folded.take(proposal.step.version, proposal.step.delta)
+    return created, proposal.step

@@ -1,0 +1,215 @@
+"""Opening an agent, committing its steps, taking and giving up its lease: what every flow of the engine shares."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from fsm_agent.data.delta import Folded, fold, own, snapshot_weight
+from fsm_agent.domain.agent import ENDED, RUNNING, Head, Status
+from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Holder, Lease, lease_runs
+from fsm_agent.domain.record import Commit, Committed, Record, Snapshot
+from fsm_agent.domain.step import EMPTY_DELTA, Event, KeyOutcome
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.engine.aggregate import Live, Proposal
+from fsm_agent.engine.commands import Claim, Effect, Interrupt, IsAlive, Load, Now, Release
+from fsm_agent.engine.questions import numbered
+from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
+
+if TYPE_CHECKING:
+    from fsm_agent.engine.program import Program
+
+#: How long a lease lasts unless it is renewed, and how often it is.
+LEASE_MS: Final = 15_000
+RENEW_MS: Final = 5_000
+
+#: How often a flow starts over when others commit between its reading and its writing.
+PATIENCE: Final = 50
+
+_SMALLEST_FOLD: Final = 1_024
+
+Flow: TypeAlias = Generator[Effect, Any, Any]
+
+
+class Desk(NamedTuple):
+    """Who works here: the holder of leases, and how a definition's hash becomes a program."""
+
+    holder: Holder
+    program: "Callable[[str], Program]"
+    #: whether a flow drives an agent on, or leaves that to a worker
+    drives: bool = True
+    #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
+    stays: bool = True
+    #: whether parents must be told of children who end; one who looks after its children itself sees it
+    tells: bool = True
+
+
+def open_agent(
+    desk: Desk, agent_id: str, key: str | None = None
+) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:
+    """Read an agent as it stands now, and what became of ``key``."""
+    record: Record = yield Load(agent_id, key)
+    now_ms: int = yield Now()
+    if record.head.asked is not None:
+        record = record._replace(head=(yield from numbered(record.head)))
+    return in_hand(desk, record, now_ms), record.outcome
+
+
+def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+    """What was read of an agent, ready for its next step."""
+    return Live(
+        program=desk.program(record.head.definition),
+        head=record.head,
+        folded=fold(record.snapshot, record.tail),
+        now_ms=max(now_ms, record.head.updated_ms),
+        queue=record.queue,
+    )
+
+
+def write(
+    desk: Desk,
+    live: Live,
+    proposal: Proposal,
+    *,
+    from_outside: bool = False,
+    dequeue: int | None = None,
+    key: str | None = None,
+    fingerprint: str = "",
+    settlement: Settlement | None = None,
+    repins: bool = False,
+    is_joined: bool = False,
+) -> Flow:
+    """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more. ``is_joined``
+    says that no child works any more for what is left.
+
+    Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
+    """
+    head, step, said, user = proposal
+    lease = _kept_lease(desk, live) if desk.drives and head.status is RUNNING else None
+    snapshot = None
+    if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
+        head, snapshot = _folding(live, head)
+    if head.parent is not None or live.program.has_families or live.head.children or repins:
+        head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
+    epoch = None if from_outside else head.epoch
+    committed: Committed = yield from_fields(
+        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user)
+    )
+    if step.delta is not EMPTY_DELTA:
+        live.folded.take(step.version, step.delta)
+    holding_epoch, queued = committed
+    if holding_epoch != head.epoch or queued != head.queued:
+        head = head._replace(epoch=holding_epoch, queued=queued)
+    live.head, live.lease, live.is_idle = head, lease, False
+    if dequeue is not None:
+        live.queue.popleft()
+    if queued > len(live.queue):
+        record: Record = yield Load(head.id)
+        live.queue = deque(record.queue)
+
+
+def _with_kin(desk: Desk, live: Live, head: Head, *, is_joined: bool, repins: bool) -> Head:
+    """The head with what is to be settled with parent and children after a step. It is known from where the agent was,
+    so that nobody who moves it can overlook what its action began meanwhile."""
+    was, is_left = live.head, live.head.activation not in (0, head.activation)
+    children = was.children
+    if is_left and not is_joined and (repins or live.program.has_children(was.state)):
+        children = was.children or was.activation
+    elif desk.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
+        children = was.children or head.version
+    return head if children == head.children else head._replace(children=children)
+
+
+def _folding(live: Live, head: Head) -> tuple[Head, Snapshot | None]:
+    """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
+    step, so that it costs nothing if the step is refused."""
+    fold_at = 2 * snapshot_weight(live.folded)
+    if head.unfolded <= fold_at:
+        return head._replace(fold_at=fold_at), None
+    return head._replace(unfolded=0, fold_at=fold_at), live.folded.snapshot(live.head.version)
+
+
+def new_lease(desk: Desk, live: Live) -> Lease:
+    return Lease(desk.holder, live.now_ms + LEASE_MS)
+
+
+def _kept_lease(desk: Desk, live: Live) -> Lease:
+    """The lease to go on with: the same one, while less than a renewal's time of it has passed."""
+    if live.lease is not None and live.lease.until_ms - live.now_ms > LEASE_MS - RENEW_MS:
+        return live.lease
+    return new_lease(desk, live)
+
+
+def claim(desk: Desk, live: Live) -> Flow:
+    """Take the lease of an agent that nobody holds, or whose holder has died; raises ``LeaseHeld`` otherwise."""
+    lease = live.head.lease
+    if lease is not None and lease_runs(lease, live.now_ms):
+        is_alive: bool | None = yield IsAlive(lease.holder)
+        if is_alive is not False:
+            raise LeaseHeld(live.head.id, lease)
+    taken = new_lease(desk, live)
+    epoch: int = yield Claim(live.head, taken)
+    live.head, live.lease = live.head._replace(epoch=epoch), taken
+    yield Interrupt(live.head.id, epoch)  # what goes on here under a lease that ran out
+
+
+def give_up_orphan(live: Live) -> Flow:
+    """Give up a lease that was left behind: it has run out, or its holder has died."""
+    lease = live.head.lease
+    if lease is None or (lease_runs(lease, live.now_ms) and (yield IsAlive(lease.holder)) is not False):
+        return
+    yield Release(live.head.id, live.head.epoch)
+    live.head = live.head._replace(lease=None)
+
+
+def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
+    """Run a flow, and start it over when somebody else commits in between, unless that decides it."""
+    for _ in range(times - 1):
+        try:
+            return (yield from attempt())
+        except Conflict as conflict:
+            if conflict.ours is not None:
+                raise
+    return (yield from attempt())
+
+
+def fingerprint(*facts: Json) -> str:
+    """What a key was used for, in few bytes: equal facts give equal fingerprints. What is no JSON has none: it will be
+    refused, and no key was ever used for it."""
+    try:
+        text = json.dumps([own(fact) for fact in facts], sort_keys=True, separators=(",", ":"))
+    except DataInvalid:
+        return ""
+    import hashlib
+
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def fingerprint_of(event: Event) -> str:
+    """What the key of an event was used for: its name and its payload as it was sent; empty without a key."""
+    return f"{event.name} {fingerprint(dict(event.payload))}" if event.key else ""
+
+
+def used_alike(known: str, event: str | None, payload: Mapping[str, Json]) -> bool:
+    """Whether a key was used for this event (``None`` is any) and payload."""
+    name, _, digest = known.partition(" ")
+    return event in (None, name) and digest == fingerprint(dict(payload))
+
+
+def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Live:
+    """An agent of which nothing is written yet: version 0, in no state."""
+    workflow = program.workflow
+    head = Head(
+        id=agent_id,
+        workflow=workflow.name,
+        workflow_version=workflow.version,
+        definition=workflow.hash,
+        state="",
+        status=Status.WAITING,
+        version=0,
+        created_ms=now_ms,
+        updated_ms=now_ms,
+    )
+    return Live(program, head, Folded(dict(values)), now_ms)

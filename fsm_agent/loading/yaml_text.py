@@ -1,0 +1,127 @@
+"""Text in YAML 1.2 as plain values, every mistake with its line and column.
+
+A file is data: nothing in it is imported or evaluated, and neither its size, its depth nor its aliases can cost more
+than a bounded amount of work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import yaml
+import yamlcore
+
+from fsm_agent.dialect.codes import Code
+from fsm_agent.dialect.composer import QUOTE, TOO_DEEP, Composer
+from fsm_agent.dialect.tokens import Mark, Token
+from fsm_agent.domain.finding import Finding, Place
+from fsm_agent.domain.json import Json
+from fsm_agent.errors import WorkflowInvalid
+
+#: Bytes of a file, characters of a text.
+LARGEST: Final = 1024 * 1024
+
+#: The parser's own bound lies far beyond ours, but where it looks ahead it meets it first.
+_PARSER_TOO_DEEP: Final = "exceeded maximum nesting depth"
+
+
+def text_of(path: FilePath, what: str = "workflow") -> str:
+    """The text of a file; raises ``WorkflowInvalid`` where there is none, ``what`` being what it should hold."""
+    start = Place(str(path), 1, 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        why = getattr(error, "strerror", None) or error
+        raise _invalid(Code.UNREADABLE, f"the {what} file cannot be read: {why}", start) from None
+    if len(content) > LARGEST:
+        raise _invalid(Code.TOO_LARGE, f"a {what} may take {LARGEST} bytes, and this file is larger", start)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        place = Place(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        message = f"byte 0x{content[error.start]:02x} is not UTF-8: save the file as UTF-8 text"
+        raise _invalid(Code.ENCODING, message, place) from None
+
+
+def composed(text: str, file: str) -> tuple[Json, Composer]:
+    """The document, and the composer that knows its positions; raises ``WorkflowInvalid`` if it is no YAML."""
+    composer = Composer(_tokens(text), text, file)
+    at = composer.positions.at
+    if len(text) > LARGEST:
+        raise _invalid(Code.TOO_LARGE, f"a workflow may take {LARGEST} characters, and this text is longer", at(0))
+    try:
+        return composer.document(), composer
+    except yaml.reader.ReaderError as error:
+        message = f"character U+{error.character:04X} cannot stand in YAML: in double quotes, write it as an escape"
+        place = at(max(text.find(chr(error.character)), 0))
+        raise _with(composer, Code.SYNTAX, message, place) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = at(mark.index if mark else 0)
+        if error.problem == _PARSER_TOO_DEEP:
+            raise _with(composer, Code.TOO_DEEP, TOO_DEEP, place) from None
+        is_tab = text[mark.index : mark.index + 1] == "\t" if mark else False
+        raise _with(composer, Code.SYNTAX, _explained(error, is_tab=is_tab), place) from None
+    except UnicodeEncodeError as error:
+        raise _with(composer, Code.ENCODING, "half a surrogate pair is no character", at(error.start)) from None
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    loader = yamlcore.CCoreLoader(text)
+    plain = _Plain(loader)
+    while (event := loader.get_event()) is not None:
+        start, end = event.start_mark.index, event.end_mark.index
+        match event:
+            case yaml.ScalarEvent():
+                is_plain = not event.style
+                value: Json = plain[event.value] if is_plain and event.tag is None else event.value
+                yield Token(Mark.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
+            case yaml.AliasEvent():
+                yield Token(Mark.ALIAS, start, end, anchor=event.anchor)
+            case yaml.SequenceStartEvent():
+                yield Token(Mark.SEQUENCE, start, end, anchor=event.anchor, tag=event.tag)
+            case yaml.MappingStartEvent():
+                is_flow = bool(event.flow_style)
+                yield Token(Mark.MAPPING, start, end, anchor=event.anchor, tag=event.tag, is_flow=is_flow)
+            case yaml.CollectionEndEvent():
+                yield Token(Mark.END, start, end)
+            case yaml.DocumentStartEvent():
+                yield Token(Mark.DOCUMENT, start, end)
+
+
+class _Plain(dict[str, Json]):
+    """What each text means that stands without quotes and tag; most of them stand in a file many times."""
+
+    def __init__(self, loader: Any) -> None:
+        super().__init__()
+        self._loader = loader
+
+    def __missing__(self, text: str) -> Json:
+        node = yaml.ScalarNode(self._loader.resolve(yaml.ScalarNode, text, (True, False)), text)
+        value: Json = text
+        with suppress(ValueError):  # Python reads no integer of more than 4,300 digits: it stays a text
+            value = self._loader.construct_object(node)
+        self[text] = value
+        return value
+
+
+def _explained(error: yaml.MarkedYAMLError, *, is_tab: bool) -> str:
+    """The parser's complaint as one sentence, with what most likely led to it."""
+    if is_tab:
+        return "this is not YAML: a tab stands where only spaces can indent"
+    where = f" {error.context}" if error.context else ""
+    return f"this is not YAML: {error.problem}{where}; {QUOTE}"
+
+
+def _invalid(code: Code, message: str, place: Place) -> WorkflowInvalid:
+    return WorkflowInvalid([Finding(code.value, message, place=place)])
+
+
+def _with(composer: Composer, code: Code, message: str, place: Place) -> WorkflowInvalid:
+    """The error with what was found before it."""
+    return WorkflowInvalid([*composer.findings, Finding(code.value, message, place=place)])

@@ -1,0 +1,173 @@
+"""Threads outside of any agent: what other programs say and read in the same conversations."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from fsm_agent.data.arguments import check, check_optional
+from fsm_agent.data.sealed import refuse_sealed
+from fsm_agent.domain.conversation import PLAIN_RECALL, Strategy
+from fsm_agent.domain.json import INT64_MAX, Json
+from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, Message, Role, Span, is_own, own_thread, owner_of
+from fsm_agent.errors import Refused
+from fsm_agent.memory.conversation import Conversation, said
+from fsm_agent.memory.counting import Counter, estimate
+from fsm_agent.memory.formats import from_openai, renumbered, to_openai
+from fsm_agent.memory.reading import BEGINNING, COVERED, Seen, Spot, Track, texts, whole
+from fsm_agent.memory.window import Choose
+from fsm_agent.stores.base import Store
+
+#: how often the newest message is looked for again when somebody else has just taken it
+_PATIENCE: Final = 100
+
+
+class Thread:
+    """A thread of ``store`` by its name. The conversation of an agent, which is ``@`` and its id, can be read, and only
+    the agent adds to it. What is sealed under a key that is not given raises ``KeyMissing``."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        check(thread=name)
+        if not is_own(name) and THREAD_NAME.fullmatch(name) is None:
+            raise Refused(f"there can be no thread {name!r}: {THREAD_RULE}")
+        self._store = store
+        self.name: Final = name
+
+    @classmethod
+    def of_agent(cls, store: Store, agent_id: str) -> Thread:
+        """What an agent sees as its own conversation: after a rewind without what that hides, and of a fork with what
+        was said before it began."""
+        return cls(store, own_thread(agent_id))
+
+    async def messages(self, *, last: int | None = None) -> list[Message]:
+        """All messages that are kept, or the last ones, in order."""
+        check_optional(last=last)
+        if last is None:
+            return texts((await self._seen())[1])
+        track = self._track(await self._spans())
+        return texts(await track.older(track.end, after=BEGINNING, limit=max(last, 0)))
+
+    async def window(
+        self,
+        max_tokens: int = PLAIN_RECALL.max_tokens,
+        *,
+        strategy: Strategy | Choose = PLAIN_RECALL.strategy,
+        count: Counter = estimate,
+    ) -> list[Message]:
+        """What a model is to be shown, like ``Conversation.window``; summaries are those that agents have written.
+        Raises ``WindowTooSmall`` if not even the last messages fit."""
+        talk = Conversation(self.name, await self._spans(), read=self._read, pending=[], count=count)
+        return await talk.window(max_tokens, strategy=strategy)
+
+    async def append(
+        self,
+        role: Role | str,
+        content: str = "",
+        *,
+        parts: Iterable[Mapping[str, Json]] = (),
+        by: str | None = None,
+    ) -> int:
+        """Say something; returns the number of the message. Raises ``ActionError`` for what is no message."""
+        return await self.add([said(role, content, parts=parts, by=by)])
+
+    async def add(self, messages: Sequence[Message]) -> int:
+        """Add messages as they are, all of them or none; returns the number of the last, 0 if there are none. Raises
+        ``ActionError`` for what is no message."""
+        self._refuse_own()
+        if not messages:
+            return 0
+        now_ms = await self._store.now()
+        return await self._store.append(self.name, [_dated(message, now_ms) for message in messages])
+
+    async def pop(self) -> Message | None:
+        """Take the newest message back, and return it; of several who do that at once each gets another one."""
+        self._refuse_own()
+        for _ in range(_PATIENCE):
+            newest = await self.messages(last=1)
+            if not newest:
+                return None
+            number = newest[0].number
+            if await self._store.retract(self.name, after=number - 1, upto=number):
+                return newest[0]
+        raise Refused(f"thread {self.name!r} is emptied faster than it can be read; try again")
+
+    async def clear(self) -> int:
+        """Take all messages back; returns how many there were. Their numbers are not used again."""
+        self._refuse_own()
+        return await self._store.retract(self.name)
+
+    async def exported(self) -> list[dict[str, Json]]:
+        """The messages as chat completions write them, numbered from 1; ``imported`` reads them as they were."""
+        track, seen = await self._seen()
+        spots = [each.at for each in seen]
+        return to_openai(
+            _alone(each.message, number, bisect_right(spots, track.covered(each)))
+            for number, each in enumerate(seen, start=1)
+        )
+
+    async def imported(self, items: Sequence[Json]) -> int:
+        """Add messages that are written so; returns how many. Raises ``MessagesInvalid`` with every mistake, and then
+        nothing is added. Where there are messages already, summaries stand for none: they know nothing of those."""
+        self._refuse_own()
+        messages = from_openai(items)
+        is_first = not await self.messages(last=1)
+        last = await self.add([message._replace(covers=0) for message in messages])
+        if is_first:
+            await self._cover(messages, last - len(messages))
+        return len(messages)
+
+    async def _cover(self, messages: Sequence[Message], after: int) -> None:
+        """Have summaries stand for what they stood for, now that the numbers are known."""
+        covers = {message.number: message.covers for message in renumbered(messages, after=after) if message.covers}
+        if covers:
+            kept = await self._read(self.name, after=after, upto=max(covers))
+            revised = [each._replace(covers=covers[each.number]) for each in kept if each.number in covers]
+            await self._store.revise(self.name, revised)
+
+    async def _seen(self) -> tuple[Track, list[Seen]]:
+        """All that is kept, and where it stands."""
+        spans = await self._spans()
+        seen = [
+            Seen(Spot(place, message.number), message)
+            for place, span in enumerate(spans)
+            for message in await self._read(
+                span.thread, after=span.after, upto=None if span.upto == INT64_MAX else span.upto
+            )
+        ]
+        return self._track(spans), seen
+
+    def _track(self, spans: Sequence[Span]) -> Track:
+        return Track(self.name, spans, self._read, ())
+
+    async def _spans(self) -> Sequence[Span]:
+        agent_id = owner_of(self.name)
+        if agent_id is None:
+            return whole(self.name)
+        return (await self._store.head(agent_id)).talk.spans(agent_id)
+
+    async def _read(
+        self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
+    ) -> Sequence[Message]:
+        kept = await self._store.messages(thread, after=after, upto=upto, limit=limit, newest=newest)
+        for message in kept:
+            for part in message.parts:
+                refuse_sealed(part)
+        return kept
+
+    def _refuse_own(self) -> None:
+        if is_own(self.name):
+            raise Refused(f"the conversation of agent {owner_of(self.name)!r} is its own: only its actions add to it")
+
+
+def _dated(message: Message, now_ms: int) -> Message:
+    """With its time and its tokens, where it has none. Raises ``ActionError`` for what is no message."""
+    checked = said(message.role, message.content, parts=message.parts, by=message.by)
+    dated = checked._replace(at_ms=message.at_ms or now_ms, covers=message.covers)
+    return dated._replace(tokens=message.tokens or estimate(dated))
+
+
+def _alone(message: Message, number: int, covers: int) -> Message:
+    """A message for those who have nothing but the document that it stands in."""
+    parts = tuple(part for part in message.parts if part["type"] != COVERED)
+    return message._replace(number=number, parts=parts, covers=covers if message.covers else 0)

@@ -1,0 +1,185 @@
+"""The words of a picture: how transitions and the insides of states read.
+
+Neutral text, neither wrapped nor escaped: that is each renderer's own business.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple, Self, TypeAlias
+
+from fsm_agent.dialect.builtins import BUILT_INS
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.state import Ask, Candidates, Handlers, Retry, State, Timer, Transition
+from fsm_agent.render import action_labels
+
+_PROBLEMS: Final = frozenset({"error", "timeout"})
+
+
+class ExitKind(StrEnum):
+    """Why an agent leaves: an event, a problem of its action, or time."""
+
+    EVENT = "event"
+    ERROR = "error"
+    TIMER = "timer"
+
+    @classmethod
+    def of(cls, event: str) -> Self:
+        return cls.ERROR if event in _PROBLEMS else cls.EVENT
+
+
+class Label(NamedTuple):
+    """``event [guard] / assign`` of one transition."""
+
+    event: str
+    #: CEL, ``else`` for the last of several candidates, or empty
+    guard: str = ""
+    #: one per field that is assigned or appended to
+    effects: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        guard = f" [{self.guard}]" if self.guard else ""
+        effects = f" / {', '.join(self.effects)}" if self.effects else ""
+        return f"{self.event}{guard}{effects}"
+
+
+class Exit(NamedTuple):
+    """One transition as drawn; without ``target`` it is internal."""
+
+    kind: ExitKind
+    label: Label
+    target: str | None
+
+
+class DetailKind(StrEnum):
+    """What a line inside a state is about; the value is the word that it begins with."""
+
+    DO = "do"
+    WITH = "with"
+    TIMEOUT = "timeout"
+    RETRY = "retry"
+    LIMIT = "at most"
+    ASK = "ask"
+    ANSWERS = "answers"
+    TO = "for"
+    PROMPT = "told"
+    CHOOSES = "chooses"
+    TOOLS = "tools"
+    INTO = "into"
+    STAYS = "on"
+    IGNORES = "ignores"
+    OUTPUT = "output"
+
+
+class Detail(NamedTuple):
+    """One line inside a state."""
+
+    kind: DetailKind
+    text: str
+
+    def __str__(self) -> str:
+        return f"“{self.text}”" if self.kind in QUOTED else f"{self.kind} {self.text}"
+
+
+#: what is shown in quotes
+QUOTED: Final = frozenset({DetailKind.ASK, DetailKind.PROMPT})
+
+
+#: Lines that belong together; a rule separates it from the next.
+Compartment: TypeAlias = tuple[Detail, ...]
+
+
+def exits(on: Handlers, after: Sequence[Timer] = ()) -> Iterator[Exit]:
+    """Every transition that is declared at one level, events before timers."""
+    for event, candidates in on.items():
+        yield from _exits(ExitKind.of(event), event, candidates or ())
+    for timer in after:
+        yield from _exits(ExitKind.TIMER, f"after {timer.duration}", timer.transitions)
+
+
+def _exits(kind: ExitKind, name: str, candidates: Candidates) -> Iterator[Exit]:
+    for position, each in enumerate(candidates, start=1):
+        numbered = f"{name} ({position})" if len(candidates) > 2 else name
+        otherwise = "else" if position > 1 else ""
+        yield Exit(kind, Label(numbered, each.when or otherwise, _effects(each)), each.target)
+
+
+def _effects(transition: Transition) -> tuple[str, ...]:
+    assigned = [f"{field} = {_value(value)}" for field, value in transition.assign.items()]
+    appended = [f"{field} += {item}" for field, item in transition.append.items()]
+    return (*assigned, *appended)
+
+
+def _value(value: Json) -> str:
+    """A string is CEL and stands as written; anything else is a literal."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def compartments(
+    state: State, *, visits: int | None, stays: Sequence[Detail], choices: str = ""
+) -> tuple[Compartment, ...]:
+    """What stands inside a state; ``stays`` are the transitions that no line shows, ``choices`` what a model has."""
+    work = _built_in(state, choices) if state.do in BUILT_INS else _work(state)
+    question = _question(action_labels.question(state))
+    sections = (work, _bounds(state, visits), question, tuple(stays), _output(state.output))
+    return tuple(section for section in sections if section)
+
+
+def staying(label: Label) -> Detail:
+    """An internal transition, which is told in its state instead of drawn."""
+    return Detail(DetailKind.STAYS, str(label))
+
+
+def ignored(on: Handlers) -> Iterator[Detail]:
+    """Events whose inherited transitions a state forbids."""
+    return (Detail(DetailKind.IGNORES, event) for event, candidates in on.items() if candidates is None)
+
+
+def _work(state: State) -> Compartment:
+    if state.do is None:
+        return ()
+    arguments = (Detail(DetailKind.WITH, f"{name} = {_value(value)}") for name, value in state.with_.items())
+    return (Detail(DetailKind.DO, state.do), *arguments)
+
+
+def _built_in(state: State, choices: str) -> Compartment:
+    if state.do == "human.ask":  # the question says it all
+        return ()
+    on_failure = state.with_.get("on_failure", "")
+    lines = (
+        (DetailKind.DO, action_labels.deed(state)),
+        (DetailKind.PROMPT, action_labels.prompt(state)),
+        (DetailKind.CHOOSES, choices),
+        (DetailKind.TOOLS, action_labels.tools(state)),
+        (DetailKind.INTO, action_labels.goal(state)),
+        (DetailKind.WITH, f"on_failure = {on_failure}" if on_failure else ""),
+    )
+    return tuple(Detail(kind, text) for kind, text in lines if text)
+
+
+def _bounds(state: State, visits: int | None) -> Compartment:
+    lines: list[Detail] = []
+    if state.timeout:
+        lines.append(Detail(DetailKind.TIMEOUT, str(state.timeout)))
+    if state.retry:
+        lines.append(Detail(DetailKind.RETRY, _retry(state.retry)))
+    if visits is not None:
+        lines.append(Detail(DetailKind.LIMIT, f"{visits} visits"))
+    return tuple(lines)
+
+
+def _retry(retry: Retry) -> str:
+    longest = f" up to {retry.max}" if retry.max else ""
+    only = f", on {', '.join(retry.on)}" if retry.on else ""
+    return f"{retry.attempts} attempts, {retry.backoff} doubling{longest}{only}"
+
+
+def _question(ask: Ask | None) -> Compartment:
+    if ask is None:
+        return ()
+    to = (Detail(DetailKind.TO, ask.to),) if ask.to else ()
+    return (Detail(DetailKind.ASK, ask.prompt), Detail(DetailKind.ANSWERS, ", ".join(ask.events)), *to)
+
+
+def _output(output: Mapping[str, Json]) -> Compartment:
+    return tuple(Detail(DetailKind.OUTPUT, f"{name} = {_value(value)}") for name, value in output.items())

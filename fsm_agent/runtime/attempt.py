@@ -1,0 +1,147 @@
+"""One attempt of an action: what it is given, how long it may take, and what the rules are told of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final
+
+from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
+from fsm_agent.actions.blocking import awaited, in_thread
+from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
+from fsm_agent.actions.effects import Outside
+from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import NOTHING
+from fsm_agent.domain.tuples import from_fields
+from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, Paused
+from fsm_agent.errors import FsmAgentError
+
+if TYPE_CHECKING:
+    from fsm_agent.actions.tracebacks import Discretion
+
+logger = logging.getLogger("fsm_agent")
+
+_LONGEST_DELAY_S: Final = 3_600.0
+
+_CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
+
+
+def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surroundings) -> Situation:
+    """What the action is given."""
+    head, _, _, data, now_ms, number, _, _, notes, insight = effect
+    made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
+    return made(
+        head.id, head.state, data, number, head.activation, visits, now_ms, outside, notes, insight, surroundings
+    )
+
+
+def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
+    """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
+    mode, arguments = action.mode, effect.arguments
+    context = context_of(effect, mode, outside, surroundings)
+    work: Coroutine[Any, Any, Any]
+    if mode is ASYNC:
+        work = action.function(context, **arguments)
+        if type(work) is not CoroutineType:
+            work = awaited(work)
+    elif mode is THREAD:  # cancelling lets it go on, and nobody will see its result
+        work = in_thread(lambda: action.function(context, **arguments), f"action {action.name!r}")
+    else:
+        work = _inline(action, context, arguments)
+    if effect.timeout_ms is None and effect.until_ms is None:
+        return work
+    return _in_time(work, _allowance(effect))
+
+
+async def _inline(action: Action, context: Situation, arguments: Mapping[str, Json]) -> Any:
+    return await awaited(action.function(context, **arguments))
+
+
+def _allowance(effect: Act) -> float:
+    """Seconds until the attempt's time is out or a timer ends it."""
+    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
+    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
+
+
+class OutOfTime(Exception):
+    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
+
+
+async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds) as timer:
+            return await work
+    except TimeoutError as error:
+        if timer.expired():
+            raise OutOfTime from error.__cause__  # the cancellation, which knows what the action waited for
+        raise
+
+
+def failure_of(
+    effect: Act,
+    error: BaseException,
+    now_ms: int,
+    duration_ms: int,
+    *,
+    is_timeout: bool = False,
+    is_sealed: bool = False,
+    variables: Collection[str] = (),
+) -> Failed:
+    """What the rules are told of an exception that an action raised; the log is told where it was raised. With
+    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told."""
+    from fsm_agent.actions.tracebacks import Discretion, message_of, place_of
+
+    discretion = Discretion(is_sealed, variables)
+    known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+    types = known or (BaseException.__name__,)
+    failed = Failed(
+        types,
+        message_of(error, discretion) or types[0],
+        now_ms,
+        duration_ms,
+        is_retryable=not isinstance(error, FsmAgentError) or error.is_retryable,
+        is_timeout=is_timeout,
+        retry_after_ms=_wanted_delay(error),
+        place=place_of(error.__cause__ if is_timeout and error.__cause__ else error),
+    )
+    _log(effect, error, failed.place, discretion)
+    return failed
+
+
+def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) -> None:
+    """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
+    from fsm_agent.actions.tracebacks import said_of, trace_of
+
+    agent_id, state, do, attempt = effect.head.id, effect.head.state, effect.do, effect.attempt
+    logger.error(
+        "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
+        *(do, agent_id, state, attempt),
+        said_of(error, discretion),
+        f" ({place})" if place else "",
+        trace_of(error, discretion),
+        extra={"action": "action_failed", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
+    )
+
+
+def _wanted_delay(error: BaseException) -> int:
+    """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
+    after_s = getattr(error, "after_s", None)
+    return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
+
+
+def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:
+    """What the rules are told of what an action returned."""
+    if type(returned) is str:  # most name an event that has no payload
+        return from_fields(Emitted, (returned, {}, now_ms, duration_ms, emits))
+    match returned:
+        case Asking(prompt, events, to):
+            return Asks(prompt, events, to, now_ms, duration_ms)
+        case Pause(until_ms):
+            return Paused(until_ms, now_ms)
+    payload: Mapping[str, Json] = {}
+    if isinstance(returned, Emission):
+        returned, payload = returned.event, {} if returned.payload is NOTHING else returned.payload
+    return Emitted(returned, payload, now_ms, duration_ms, emits)

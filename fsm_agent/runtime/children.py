@@ -1,0 +1,242 @@
+"""Parents and children: agents that were started as part of another agent's work.
+
+A child is an agent like any other, with an id that says whose it is: so whichever process goes on with the parent
+finds it. When its parent leaves the state that started it, it is cancelled; when it ends, its parent is woken. Both
+are on record as due until they are done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from math import gcd
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from fsm_agent.actions.children import Order
+from fsm_agent.domain.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
+from fsm_agent.domain.step import Event
+from fsm_agent.engine import delivery
+from fsm_agent.engine import start as beginning
+from fsm_agent.engine.commands import ReadWorkflow, Superseded
+from fsm_agent.engine.transaction import Desk, Flow
+from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
+from fsm_agent.runtime.orphans import without_orphan
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.engine.program import Program
+
+#: Of how many families is remembered who has ended.
+_MOST_FAMILIES: Final = 64
+#: How many children that are not started are read while one is sought that has not ended.
+_MOST_MISSING: Final = 8
+
+logger = logging.getLogger("fsm_agent")
+
+
+class Loop(Protocol):
+    """What is needed of the loop that performs flows."""
+
+    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk: ...
+
+    async def pin(self, workflow: Workflow) -> Program: ...
+
+    async def run(self, flow: Flow) -> Any: ...
+
+
+class Family:
+    """What is known of the children of one activation."""
+
+    __slots__ = ("alive", "count", "ended")
+
+    def __init__(self) -> None:
+        #: how many there are to be, once that was read
+        self.count: int | None = None
+        #: number -> a child that has ended; what an operator makes of one after that is seen when all are joined
+        self.ended: dict[int, Head] = {}
+        #: the number of one that had not ended when it was seen last; 0 is nobody
+        self.alive = 0
+
+
+class Kin:
+    """Starts, drives and cancels the children of the agents that a runner drives."""
+
+    def __init__(self, store: Store, loop: Loop) -> None:
+        self._store = store
+        self._loop = loop
+        self._known_families: OrderedDict[tuple[str, int], Family] = OrderedDict()
+
+    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+        """The first ``count`` children. Raises ``ActionError`` if one's id is somebody else's.
+
+        Without ``gap`` all are read. With it, those that have ended are not read again, and none behind so many that
+        are not started: one look at a large family costs as much as what may have changed in it.
+        """
+        family = self._family(head.id, head.activation)
+        if gap is None:
+            family.ended.clear()
+        found: list[Head | None] = []
+        missing = 0
+        while len(found) < count and (gap is None or missing <= gap):
+            found.append(child := await self._member(family, Parent(head.id, head.activation, len(found) + 1)))
+            missing = missing + 1 if child is None else 0
+        return found + [None] * (count - len(found))
+
+    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
+        """Start a child and drive it. Raises ``Superseded`` if somebody else looks after the parent by now; should
+        that happen just then, the child finds out itself that nobody waits for it."""
+        await self._insist(head)
+        parent = Parent(head.id, head.activation, number)
+        program = await self._loop.pin(order.workflow)
+        first, serves = Event(order.event, order.payload, head.id), beginning.Serves(order.user, parent)
+        desk = self._loop.desk(stays=stays, tells=False)
+        with suppress(AgentExists):
+            await self._loop.run(
+                beginning.start(desk, program, child_id(*parent), first, order.data, serves=serves),
+            )
+        return await self._known(parent)
+
+    async def drive(self, child: Head, *, stays: bool) -> Head:
+        """Drive a child as far as it goes; one that somebody else drives is left alone."""
+        with suppress(LeaseHeld, Conflict):
+            await self._loop.run(delivery.resume(self._loop.desk(stays=stays, tells=False), child.id))
+        return await self._store.head(child.id)
+
+    async def cancel(self, child: Head) -> None:
+        """Cancel a child as its workflow declares. One that has ended has ended; one whose guards refuse goes on to
+        its own end, and nobody waits for it."""
+        event = Event("cancel", by=child.parent and child.parent.id)
+        try:
+            await self._loop.run(delivery.send(self._loop.desk(stays=False, tells=False), child.id, event))
+        except (AgentNotFound, IllegalEvent):
+            return
+        except Refused as refusal:
+            facts = {"action": "child_not_cancelled", "agent_id": child.id}
+            logger.info("child %s is not cancelled: %s", child.id, refusal, extra=facts)
+
+    async def disband(self, parent_id: str, activation: int) -> None:
+        """Cancel all children of an activation that was left."""
+        self._known_families.pop((parent_id, activation), None)
+        for number in range(1, 1 + await self._count(Parent(parent_id, activation, 0))):
+            with suppress(ActionError):  # somebody else's
+                child = await self._child(Parent(parent_id, activation, number))
+                if child is not None and child.status not in ENDED:
+                    await self.cancel(child)
+
+    async def tell(self, parent: Parent) -> bool:
+        """Wake a parent that waits for a child, unless a sibling is to do that when it ends. False if it is at work, so
+        that it may not have seen how it ended."""
+        try:
+            above = await self._store.head(parent.id)
+            if above.activation != parent.activation or above.status is not Status.RUNNING:
+                return True
+            above = await without_orphan(self._store, above, await self._store.now())
+            if await self._is_left(above, parent):
+                return True
+            if above.lease is not None:
+                return False
+            await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)
+        except AgentNotFound:
+            return True
+        except Conflict:
+            return False
+        return True
+
+    async def _is_left(self, above: Head, parent: Parent) -> bool:
+        """Whether the parent need not be woken, since a sibling does that when it ends. Whoever ends last sees that all
+        others have: what they write stands before they look."""
+        family = self._family(parent.id, parent.activation)
+        if family.count is None:
+            family.count = await self._count(parent)
+        if not family.count or not await self._has_alive(family, parent):
+            return False
+        if await self._member(family, parent._replace(number=family.count)) is None:  # there are more to start
+            return above.lease is not None  # who has more to start does not rest for long
+        return not await self._is_called_off(above, parent)
+
+    async def _has_alive(self, family: Family, parent: Parent) -> bool:
+        """Whether a sibling is found that has not ended."""
+        missing = 0
+        for number in (family.alive, *_scattered(parent.number, family.count or 0)):
+            if number in (0, parent.number):
+                continue
+            sibling = await self._member(family, parent._replace(number=number))
+            if sibling is not None and sibling.status not in ENDED:
+                return True
+            missing += sibling is None
+            if missing > _MOST_MISSING:
+                return False
+        return False
+
+    async def _is_called_off(self, above: Head, parent: Parent) -> bool:
+        """Whether a child has ended so that the rest is to be cancelled."""
+        child = await self._child(parent)
+        if child is None or child.status is Status.DONE:
+            return False
+        workflow: Workflow = await self._loop.run(_reading(above.definition))
+        return workflow.by_path[above.state].with_.get("on_failure") == "cancel_rest"
+
+    async def _count(self, parent: Parent) -> int:
+        """How many children there are to be."""
+        entries = await self._store.effects(parent.id, activation=parent.activation)
+        items = [entry.result for entry in entries if (entry.activation, entry.name) == (parent.activation, CHILDREN)]
+        return sum(len(each) for each in items if isinstance(each, list))
+
+    def _family(self, parent_id: str, activation: int) -> Family:
+        """What is known here of a family; of those that were looked at last."""
+        family = self._known_families.setdefault((parent_id, activation), Family())
+        self._known_families.move_to_end((parent_id, activation))
+        if len(self._known_families) > _MOST_FAMILIES:
+            self._known_families.popitem(last=False)
+        return family
+
+    async def _member(self, family: Family, parent: Parent) -> Head | None:
+        """A child as it stands; of one that has ended, as it ended."""
+        child = family.ended.get(parent.number) or await self._child(parent)
+        if child is not None and child.status in ENDED:
+            family.ended[parent.number] = child
+        elif child is not None:
+            family.alive = parent.number
+        return child
+
+    async def _insist(self, head: Head) -> None:
+        """Whoever does no longer drive the parent starts nothing any more."""
+        try:
+            now = await self._store.head(head.id)
+        except AgentNotFound:
+            raise Superseded from None
+        if now.epoch != head.epoch:
+            raise Superseded
+
+    async def _known(self, parent: Parent) -> Head:
+        child = await self._child(parent)
+        if child is None:
+            raise AgentNotFound(child_id(*parent), self._store.namespace)
+        return child
+
+    async def _child(self, parent: Parent) -> Head | None:
+        ident = child_id(*parent)
+        try:
+            child = await self._store.head(ident)
+        except AgentNotFound:
+            return None
+        if child.parent != parent:
+            raise ActionError(f"agent {ident!r} is in the way: it was not started by {parent.id!r}, whose child it is")
+        return child
+
+
+def _reading(definition: str) -> Flow:
+    return (yield ReadWorkflow(definition))
+
+
+def _scattered(number: int, count: int) -> Iterator[int]:
+    """All of 1 to ``count`` but ``number``, far from each other: children often end in order, and one that has not is
+    found soon so."""
+    stride = round(count * 0.618) or 1
+    while gcd(stride, count) > 1:
+        stride += 1
+    for turn in range(1, count):
+        yield (number - 1 + turn * stride) % count + 1

@@ -1,0 +1,255 @@
+"""The loop that performs what the engine asks for, effect by effect, and decides nothing.
+
+A flow may be cut between any two effects, by a crash or by Ctrl-C: what was committed stands.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from fsm_agent.actions.registry import Actions
+from fsm_agent.concurrency import event_loop
+from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
+from fsm_agent.data.sealed import refuse_sealed
+from fsm_agent.domain.agent import ENDED, Agent, Head
+from fsm_agent.domain.record import Commit, Creation
+from fsm_agent.domain.view import portray
+from fsm_agent.engine import commands as ask
+from fsm_agent.engine import delivery
+from fsm_agent.engine.transaction import Desk, Flow, open_agent
+from fsm_agent.errors import AgentNotFound, DataModelMissing, FsmAgentError
+from fsm_agent.runtime.children import Kin
+from fsm_agent.runtime.executor import Hands
+from fsm_agent.runtime.processes import is_alive, this_process
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.engine.program import Program
+
+logger = logging.getLogger("fsm_agent")
+
+#: After so many commits in a row the loop gets a turn, so that one busy agent starves nobody.
+_STEPS_PER_TURN: Final = 64
+
+
+class EffectLoop:
+    """Performs the flows of one runner: store, clock, actions, leases."""
+
+    def __init__(
+        self,
+        store: Store,
+        actions: Actions,
+        hands: Hands,
+        *,
+        observe: Callable[[Head], None] | None = None,
+        data_limit: DataLimit = DEFAULT_LIMIT,
+    ) -> None:
+        self._store = store
+        self._actions = actions
+        self._hands = hands
+        self._observe = observe
+        self._data_limit = data_limit
+        self._programs: dict[str, Program] = {}
+        self._workflows: dict[str, Workflow] = {}
+        #: hashes of definitions that the store is known to keep
+        self._saved: set[str] = set()
+        self._commits = 0
+        self.kin = Kin(store, self)
+
+    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk:
+        """Who works here."""
+        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
+
+    def program(self, workflow: Workflow) -> Program:
+        """The program of a workflow, whether the store keeps that or not."""
+        if workflow.hash not in self._programs:
+            self._programs[workflow.hash] = self._compile(workflow)
+        return self._programs[workflow.hash]
+
+    async def pin(self, workflow: Workflow) -> Program:
+        """The program of a workflow, which the store keeps from now on."""
+        program = self.program(workflow)
+        if workflow.hash not in self._saved:
+            await self._store.save_workflow(workflow.hash, workflow.to_json())
+            self._saved.add(workflow.hash)
+        return program
+
+    def _compile(self, workflow: Workflow) -> Program:
+        from fsm_agent.engine.program import Program, model_changed, model_rule
+
+        build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
+        if not workflow.model:
+            return build()
+        model = self._model(workflow)
+        if model is not None:
+            return build(model=model_rule(model.model_validate))
+        note = model_changed(workflow)
+        logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
+        return build(model_note=note)
+
+    def _model(self, workflow: Workflow) -> Any:
+        """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
+        definition was stored. Raises ``ActionError``."""
+        from fsm_agent.dialect.pydantic_models import declares
+
+        try:
+            model = workflow.model_class or self._actions.model(workflow.model or "")
+        except DataModelMissing:
+            return None
+        return model if not workflow.data or declares(model, workflow.data) else None
+
+    async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
+        """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
+        that has ended goes on."""
+        agent = await self.portrait(await self.run(flow))
+        if drives and agent.parent is not None and agent.status in ENDED:
+            await self._go_on_with(agent.parent.id)
+        return agent
+
+    async def _go_on_with(self, parent_id: str) -> None:
+        """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
+        of the child stands in any case."""
+        try:
+            wake_ms = (await self._store.head(parent_id)).wake_ms
+            if wake_ms is not None and wake_ms <= await self._store.now():
+                await self.call(delivery.resume(self.desk(stays=False), parent_id))
+        except FsmAgentError as error:
+            facts = {"action": "parent_not_driven", "agent_id": parent_id}
+            logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
+
+    async def portrait(self, delivered: delivery.Delivered) -> Agent:
+        """The agent as it stands after a call."""
+        live = delivered.live
+        if not delivered.is_current:
+            await self._hands.settled(live.head.id)
+            live, _ = await self.run(open_agent(self.desk(), live.head.id))
+        head = live.head
+        logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
+        return portray(live.program.workflow, head, live.folded.values, delivery=delivered.delivery)
+
+    async def run(self, flow: Flow) -> Any:
+        """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
+        reply: Any = None
+        error: Exception | None = None
+        try:
+            while True:
+                effect = flow.send(reply) if error is None else flow.throw(error)
+                reply, error = None, None
+                try:
+                    reply = await self.perform(effect)
+                except Exception as raised:
+                    error = raised
+                    await event_loop.give_way()  # whoever was faster goes on: another try finds a store at rest
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            flow.close()
+
+    def perform(self, effect: ask.Effect) -> Awaitable[Any]:
+        """Do what an effect asks for; to be awaited for the reply."""
+        if isinstance(effect, Commit):
+            return self._commit(effect)
+        if isinstance(effect, ask.Act):
+            if self._observe is not None:
+                self._observe(effect.head)
+            return self._hands.act(effect)
+        return self._perform_other(effect)
+
+    async def _perform_other(self, effect: ask.OtherEffect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
+        match effect:
+            case ask.Now():
+                return await self._store.now()
+            case ask.Load(agent_id, key):
+                return await self._load(agent_id, key)
+            case ask.ReadHistory(agent_id, after, limit):
+                return await self._store.history(agent_id, after=after, limit=limit)
+            case ask.ReadOrigin(agent_id):
+                return await self._store.origin(agent_id)
+            case ask.ReadProgram(definition):
+                return await self._program(definition)
+            case ask.ReadRecord(agent_id):
+                return await self._store.load(agent_id)
+            case ask.ReadWorkflow(definition):
+                return await self._workflow(definition)
+            case ask.Keep(workflow):
+                return await self.pin(workflow)
+            case ask.Sleep(head, until_ms):
+                if self._observe is not None:
+                    self._observe(head)
+                return await self._hands.sleep(head, until_ms)
+            case ask.Enqueue(agent_id, version, event, fingerprint):
+                return await self._store.enqueue(agent_id, version, event, fingerprint)
+            case ask.Interrupt(agent_id, epoch):
+                return self._hands.interrupt(agent_id, epoch)
+            case ask.RecordAttempt():
+                return await self._record_attempt(effect)
+            case ask.ReadUser(name):
+                return await self._store.user(name)
+            case ask.Disband(agent_id, activation):
+                return await self.kin.disband(agent_id, activation)
+            case ask.Tell(parent):
+                return await self.kin.tell(parent)
+            case ask.ReadHead(agent_id):
+                return await self._head(agent_id)
+            case ask.Claim(seen, lease):
+                return await self._store.claim(seen.id, seen, lease)
+            case ask.Release(agent_id, epoch):
+                return await self._store.release(agent_id, epoch)
+            case ask.IsAlive(holder):
+                return is_alive(holder)
+            case ask.ReadEffects(agent_id, activation):
+                return await self._store.effects(agent_id, activation=activation)
+            case ask.FindKey(key):
+                return await self._store.find_key(key)
+            case Creation():
+                head = await self._store.create(effect)
+                if self._observe is not None:
+                    self._observe(effect.head)
+                return head
+            case _:
+                assert_never(effect)
+
+    async def _record_attempt(self, noted: ask.RecordAttempt) -> None:
+        agent_id, epoch, attempts, retry_ms, children, problem = noted
+        why: dict[str, Any] = {"problem": problem} if problem and self._store.keeps_problems else {}
+        await self._store.record_attempt(
+            agent_id, epoch, attempts=attempts, retry_ms=retry_ms, children=children, **why
+        )
+
+    async def _commit(self, commit: Commit) -> Any:
+        committed = await self._store.commit(commit)
+        if self._observe is not None:
+            self._observe(commit.head)
+        self._commits += 1
+        if self._commits % _STEPS_PER_TURN == 0:
+            await event_loop.give_way()
+        return committed
+
+    async def _head(self, agent_id: str) -> Head | None:
+        try:
+            return await self._store.head(agent_id)
+        except AgentNotFound:
+            return None
+
+    async def _load(self, agent_id: str, key: str | None) -> Any:
+        record = await self._store.load(agent_id, key=key)
+        for queued in record.queue:
+            refuse_sealed(queued.event.payload)
+        await self._program(record.head.definition)
+        return record
+
+    async def _program(self, definition: str) -> Program:
+        if definition not in self._programs:
+            self._programs[definition] = self._compile(await self._workflow(definition))
+        return self._programs[definition]
+
+    async def _workflow(self, definition: str) -> Workflow:
+        if definition not in self._workflows:
+            from fsm_agent.runtime.reads import read_workflow
+
+            self._workflows[definition] = await read_workflow(self._store, definition)
+        return self._workflows[definition]

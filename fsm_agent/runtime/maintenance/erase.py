@@ -1,0 +1,278 @@
+"""Forgetting a person: what is remembered of them, the agents that serve them, and what they have said to others.
+
+Agents are taken one after the other, each in one compare-and-set; what is remembered goes last. So a run that is cut
+off anywhere has done whole agents and left whole agents, and the next run finds the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from fsm_agent.data.erased import Tally, erased_messages, erased_whole
+from fsm_agent.domain.agent import ENDED, Head
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import Message
+from fsm_agent.domain.record import Damage, Dossier, Record
+from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.engine import delivery, unpark
+from fsm_agent.engine.erasure import faded, redacted, speaks_to
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.replay.history import definitions
+from fsm_agent.errors import (
+    AgentNotFound,
+    Conflict,
+    HistoryBroken,
+    Refused,
+    StoreCorrupt,
+    StoreError,
+    UserConflict,
+    VersionMissing,
+)
+from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.maintenance.rewrite import rewrite
+from fsm_agent.runtime.reads import read_heads, read_workflow
+from fsm_agent.runtime.replay import look_back
+from fsm_agent.stores.base import Store
+
+Changed = TypeVar("Changed", Dossier, "Dossier | None")
+
+logger = logging.getLogger("fsm_agent")
+
+#: what is counted, in the order in which it is told
+KINDS: Final = (
+    "agents",
+    "cancelled",
+    "others",
+    "steps",
+    "events",
+    "questions",
+    "effects",
+    "messages",
+    "memory",
+)
+_TRIES: Final = 20
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What of a person was erased; with ``is_dry``, what would have been.
+
+    ``agents`` served them and are erased whole, after those of them that had not ended were ``cancelled``; in
+    ``others`` their words were; of both it counts steps, events that are not decided yet, names in questions, effects
+    and messages. ``memory`` are fields that were remembered.
+    """
+
+    user: str
+    erased: Tally = field(default_factory=Tally)
+    #: agent, or ``thread NAME`` or ``user NAME``, which no id can be -> why it could not be erased now
+    left: dict[str, str] = field(default_factory=dict)
+    is_dry: bool = False
+
+    def leave(self, damage: Damage) -> None:
+        """Note an agent whose head cannot be read: nobody knows whom it serves."""
+        self.left[damage.agent_id] = str(damage)
+
+    def to_json(self) -> dict[str, Json]:
+        """As the command line prints it (a contract)."""
+        return {
+            "user": self.user,
+            "erased": {kind: self.erased[kind] for kind in KINDS},
+            "left": [{"id": agent_id, "why": why} for agent_id, why in self.left.items()],
+            "dry_run": self.is_dry,
+        }
+
+
+class Oblivion:
+    """Forgets one person in one store; ``by`` is who has them forgotten."""
+
+    def __init__(self, loop: EffectLoop, store: Store, user: str, *, by: str | None, is_dry: bool) -> None:
+        self._loop, self._store, self._by = loop, store, by
+        self._forgotten = Forgotten(user, is_dry=is_dry)
+        self._programs: dict[str, Program] = {}
+
+    async def run(self) -> Forgotten:
+        """Forget them, as far as nobody stands in the way."""
+        forks: dict[str, tuple[str, int]] = {}
+        async for head in read_heads(self._store, left_out=self._forgotten.leave):
+            await self._try(head.id, self._agent)
+            if (origin := await self._origin_of(head.id)) is not None:
+                forks[head.id] = origin
+        for agent_id in _elders_first(forks):
+            await self._try(agent_id, lambda head: self._fade(head, *forks[head.id]))
+        await self._threads()
+        with self._leaving(f"user {self._forgotten.user}"):
+            await self._memory()
+        if not self._forgotten.is_dry:
+            logger.info("a user was forgotten", extra={"action": "user_forgotten"})
+        return self._forgotten
+
+    async def _try(self, agent_id: str, forget: Callable[[Head], Awaitable[str | None]]) -> None:
+        """Do something to an agent that may move meanwhile; why it could not be done is noted."""
+        why: str | None = None
+        for _ in range(_TRIES):
+            try:
+                why = await forget(await self._store.head(agent_id))
+                break
+            except AgentNotFound:
+                return
+            except Conflict:
+                why = "it moves on faster than it can be read; try again"
+            except StoreError as error:
+                why = str(error)
+                break
+        if why is not None:
+            self._forgotten.left[agent_id] = why
+
+    async def _agent(self, head: Head) -> str | None:
+        return await (self._whole(head) if head.user == self._forgotten.user else self._parts(head))
+
+    async def _whole(self, head: Head) -> str | None:
+        """An agent that serves the person: it ends, and all of it goes."""
+        tally = Tally(agents=1)
+        if head.status not in ENDED:
+            self._forgotten.erased["cancelled"] += 1
+            if not self._forgotten.is_dry:
+                head = await self._ended(head.id)
+
+        async def change(dossier: Dossier) -> Dossier:
+            tally.clear()
+            tally["agents"] = 1
+            return erased_whole(dossier, self._forgotten.user, tally)
+
+        return await self._written(head, change, tally)
+
+    async def _ended(self, agent_id: str) -> Head:
+        """Cancel an agent as its workflow declares, and end it if that leads elsewhere."""
+        event = Event("cancel", by=self._by)
+        with suppress(Refused):
+            await self._loop.call(delivery.send(self._loop.desk(stays=False), agent_id, event))
+        if (await self._store.head(agent_id)).status not in ENDED:
+            await self._loop.call(unpark.end_agent(self._loop.desk(), agent_id, event))
+        return await self._store.head(agent_id)
+
+    async def _parts(self, head: Head) -> str | None:
+        """An agent that serves somebody else, or nobody: what the person has said to it goes."""
+        if not speaks_to(self._forgotten.user, await self._store.dump(head.id)):
+            return None
+        tally = Tally()
+
+        async def change(dossier: Dossier) -> Dossier:
+            tally.clear()
+            tally["others"] = 1
+            programs = await self._programs_of(dossier)
+            return _told(dossier, lambda: redacted(dossier, programs, self._forgotten.user, tally))
+
+        return await self._written(head, change, tally)
+
+    async def _origin_of(self, agent_id: str) -> tuple[str, int] | None:
+        """Of which agent, at which version, an agent is a fork."""
+        with suppress(AgentNotFound, StoreError):
+            for step in await self._store.history(agent_id, limit=1):
+                if step.kind is StepKind.FORKED:
+                    return step.payload["agent"], step.payload["version"]
+        return None
+
+    async def _fade(self, head: Head, source: str, version: int) -> str | None:
+        """A fork keeps no words that its origin has lost since."""
+        try:
+            values = (await look_back(self._store, source)).at(version).folded.values
+        except (AgentNotFound, VersionMissing, HistoryBroken):
+            return None
+        dossier, user = await self._store.dump(head.id), self._forgotten.user
+        programs = await self._programs_of(dossier)
+        if _told(dossier, lambda: faded(dossier, programs, user, values)) is None:
+            return None
+
+        async def change(now: Dossier) -> Dossier | None:
+            return faded(now, programs, user, values)
+
+        return await self._written(head, change, Tally(others=1))
+
+    async def _written(
+        self, head: Head, change: Callable[[Dossier], Awaitable[Dossier | None]], tally: Tally
+    ) -> str | None:
+        """Keep what ``change`` makes of an agent, and count it; with ``is_dry``, count only."""
+        why: str | None = None
+        if self._forgotten.is_dry:
+            await change(await self._store.dump(head.id))
+        else:
+            why = await rewrite(self._store, head, change)
+        if why is None:
+            self._forgotten.erased.update(tally)
+        return why
+
+    async def _programs_of(self, dossier: Dossier) -> Mapping[str, Program]:
+        """Of every definition that an agent was ever pinned to."""
+        record = Record(dossier.head, dossier.snapshot, dossier.steps)
+        hashes = definitions(record, dossier.steps, dossier.origin)
+        for each in hashes - self._programs.keys():
+            self._programs[each] = Program(await read_workflow(self._store, each))
+        return {each: self._programs[each] for each in hashes}
+
+    async def _threads(self) -> None:
+        """What the person has said in threads that are no agent's own."""
+        after: str | None = None
+        while names := await self._store.threads(limit=_PAGE, after=after):
+            for name in names:
+                with self._leaving(f"thread {name}"):
+                    await self._thread(name)
+            after = names[-1]
+
+    @contextmanager
+    def _leaving(self, what: str) -> Iterator[None]:
+        """What cannot be read is left, and keeps nothing else from being erased."""
+        try:
+            yield
+        except StoreCorrupt as error:
+            self._forgotten.left[what] = str(error)
+
+    async def _thread(self, name: str) -> None:
+        revised = erased_messages(await self._all(name), self._forgotten.user, self._forgotten.erased)
+        while revised and not self._forgotten.is_dry:
+            await self._store.revise(name, revised[:_PAGE])
+            revised = revised[_PAGE:]
+
+    async def _all(self, thread: str) -> list[Message]:
+        messages: list[Message] = []
+        while page := await self._store.messages(thread, after=messages[-1].number if messages else 0, limit=_PAGE):
+            messages += page
+        return messages
+
+    async def _memory(self) -> None:
+        """What is remembered becomes nothing, at a later version: whoever has read it cannot write it back."""
+        for tries in range(_TRIES, 0, -1):
+            record = await self._store.user(self._forgotten.user)
+            nothing = record._replace(version=record.version + 1, values={}, updated_ms=await self._store.now())
+            try:
+                if record.values and not self._forgotten.is_dry:
+                    await self._store.save_user(nothing)
+            except UserConflict:
+                if tries == 1:
+                    raise
+            else:
+                self._forgotten.erased["memory"] = len(record.values)
+                return
+
+
+def _told(dossier: Dossier, change: Callable[[], Changed]) -> Changed:
+    """What ``change`` makes of an agent; raises ``HistoryBroken`` where its history cannot be told again."""
+    try:
+        return change()
+    except Exception as error:  # whatever a damaged row makes go wrong
+        raise HistoryBroken(dossier.head.id, dossier.head.version, error) from error
+
+
+def _elders_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
+    """Forks in such an order that one comes after the one that it was forked from."""
+    ordered: dict[str, None] = {}
+    for agent_id in forks:
+        line = [agent_id]
+        while (elder := forks.get(line[-1], ("", 0))[0]) in forks and elder not in line:
+            line.append(elder)
+        ordered.update(dict.fromkeys(reversed(line)))
+    return list(ordered)

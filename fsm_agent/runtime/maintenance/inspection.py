@@ -1,0 +1,277 @@
+"""Going through a store, and saying all that is wrong with it and what to do. Nothing is changed.
+
+Everything is read by the verbs that whoever works with it uses, and each history is told again and held against its
+agent. Others may write meanwhile: what was found of an agent that has moved since is looked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.defect import Defect, Inspection
+from fsm_agent.domain.lease import lease_runs
+from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.record import Damage
+from fsm_agent.errors import (
+    AgentDamaged,
+    AgentNotFound,
+    KeyMissing,
+    Refused,
+    StoreCorrupt,
+    StoreTooNew,
+    StoreUnavailable,
+    StoreUrlInvalid,
+)
+from fsm_agent.runtime.processes import is_alive
+from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.replay import replay
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import why
+
+_PAGE: Final = 500
+#: how often an agent that moves is looked at
+_TRIES: Final = 3
+#: no process takes a lease for longer
+_LONGEST_LEASE_MS: Final = 3_600_000
+#: a lease that ran out so long ago has been found by no worker
+_OVERDUE_MS: Final = 60_000
+
+_RESTORE: Final = "restore it from a backup; until then nothing of it can be used, and everything else can"
+_RESTORE_STORE: Final = "restore the store from a backup"
+_REPLAY: Final = (
+    "`fsm-agent replay {id}` shows the whole history; rewind to a version that adds up, or restore a backup"
+)
+_KEY: Final = "add that key to FSM_AGENT_KEYS"
+_WORKER: Final = "start a worker, or `fsm-agent resume {id}`"
+_ODD_LEASE: Final = "no process takes a lease for so long: restore the agent from a backup, or wait"
+_RESUME: Final = "`fsm-agent resume {id}` drives it on; if it shows again after that, restore it from a backup"
+
+#: what says nothing of one agent: the whole store cannot be read
+_BEYOND: Final = (StoreUnavailable, StoreTooNew, StoreUrlInvalid)
+
+
+async def inspect(store: Store) -> Inspection:
+    """Look at everything in the store's namespace. Raises ``StoreUnavailable`` where it does not answer."""
+    inspector = _Inspector(store)
+    await inspector.run()
+    inspection = inspector.inspection
+    inspection.defects = list(dict.fromkeys(inspection.defects))
+    return inspection
+
+
+class _Inspector:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.inspection = Inspection()
+
+    async def run(self) -> None:
+        found = self.inspection
+        found.defects += await self._store_itself()
+        async for definition in self._names("definitions", self._store.definitions):
+            found.definitions += 1
+            found.defects += [each async for each in self._definition(definition)]
+        await self._agents()
+        async for thread in self._names("threads", self._store.threads):
+            found.threads += 1
+            found.defects += await self._reading(None, f"thread {thread!r}", partial(self._thread, thread))
+        async for user in self._names("users", self._store.users):
+            found.users += 1
+            found.defects += await self._reading(None, f"user {user!r}", partial(self._store.user, user))
+
+    async def _store_itself(self) -> list[Defect]:
+        defects: list[Defect] = []
+
+        async def look() -> None:
+            defects.extend(_of_damage(damage) for damage in await self._store.inspect())
+
+        return await self._reading(None, "the store", look) + defects
+
+    async def _names(self, what: str, listed: Callable[..., Awaitable[Sequence[str]]]) -> AsyncIterator[str]:
+        """All names of a kind, as far as they can be read."""
+        after: str | None = None
+        while True:
+            names: list[str] = []
+
+            async def look(after: str | None = after, names: list[str] = names) -> None:
+                names.extend(await listed(limit=_PAGE, after=after))
+
+            self.inspection.defects += await self._reading(None, what, look)
+            for name in names:
+                yield name
+            if not names:
+                return
+            after = names[-1]
+
+    async def _definition(self, definition: str) -> AsyncIterator[Defect]:
+        place = f"definition {definition!r}"
+        hashes: list[str] = []
+
+        async def look() -> None:
+            hashes.append((await read_workflow(self._store, definition)).hash)
+
+        for defect in await self._reading(None, place, look):
+            yield defect
+        if hashes and hashes != [definition]:
+            yield Defect(None, place, f"its content has the hash {hashes[0]!r}: it was changed", _RESTORE)
+
+    async def _thread(self, name: str) -> None:
+        after = 0
+        while messages := await self._store.messages(name, after=after, limit=_PAGE):
+            after = messages[-1].number
+
+    async def _agents(self) -> None:
+        found, after, is_more = self.inspection, None, True
+        known: set[str] = set()
+        overdue: set[str] = set()
+        while is_more:
+            now_ms = await self._store.now()
+            page = await self._store.list(limit=_PAGE, after=after)
+            found.agents += len(page.heads) + len(page.damaged)
+            found.defects += [_of_damage(damage) for damage in page.damaged]
+            for head in page.heads:
+                found.defects += await self._settled(head)
+                if _is_overdue(head, now_ms):
+                    overdue.add(head.id)
+            known |= {head.id for head in page.heads} | {damage.agent_id for damage in page.damaged}
+            after, is_more = page.next, page.next is not None
+        found.defects += await self._due(known, overdue)
+
+    async def _settled(self, head: Head) -> list[Defect]:
+        """What is wrong with an agent, as it stands while nobody moves it."""
+        defects: list[Defect] = []
+        for _ in range(_TRIES):
+            defects = await self._agent(head)
+            try:
+                now = await self._store.head(head.id)
+            except AgentNotFound:
+                return []
+            except StoreCorrupt:
+                return defects
+            if not defects or (now.version, now.epoch, now.queued) == (head.version, head.epoch, head.queued):
+                return defects
+            head = now
+        return defects
+
+    async def _agent(self, head: Head) -> list[Defect]:
+        store, agent_id = self._store, head.id
+        if head.version < 0:  # a tiered store keeps the agent elsewhere: it is looked at there
+            return []
+        defects: list[Defect] = []
+        for place, read in (
+            ("head", lambda: store.head(agent_id)),
+            ("snapshot", lambda: store.load(agent_id)),
+            ("history", lambda: store.history(agent_id)),
+            ("origin", lambda: store.origin(agent_id)),
+            ("effects", lambda: store.effects(agent_id)),
+            ("messages", lambda: self._thread(own_thread(agent_id))),
+            ("size", lambda: store.size(agent_id)),
+        ):
+            defects += await self._reading(agent_id, place, read)
+        defects += [each async for each in self._kept(head)]
+        if not defects:
+            defects += [each async for each in self._told(agent_id)]
+        return [*defects, *await self._lease(head)]
+
+    async def _kept(self, head: Head) -> AsyncIterator[Defect]:
+        """What a look at all that is kept of an agent finds besides."""
+        queued: list[int] = []
+
+        async def look() -> None:
+            queued.append(len((await self._store.dump(head.id)).queue))
+
+        for defect in await self._reading(head.id, "all of it", look):
+            yield defect
+        if queued and queued != [head.queued]:
+            yield Defect(
+                head.id, "queue", f"{queued[0]} events are queued, and its head says that it is {head.queued}", _RESTORE
+            )
+
+    async def _told(self, agent_id: str) -> AsyncIterator[Defect]:
+        """What does not add up where the history is told again."""
+        told: list[Defect] = []
+
+        async def look() -> None:
+            advice = _REPLAY.format(id=agent_id)
+            replayed = await replay(self._store, agent_id)
+            told.extend(Defect(agent_id, "history", str(mismatch), advice) for mismatch in replayed.mismatches)
+
+        for defect in await self._reading(agent_id, "history", look):
+            yield defect
+        for defect in told:
+            yield defect
+
+    async def _lease(self, head: Head) -> list[Defect]:
+        if head.lease is None:
+            return []
+        holder, now_ms = head.lease.holder, await self._store.now()
+        if head.lease.until_ms > now_ms + _LONGEST_LEASE_MS:
+            return [Defect(head.id, "lease", f"{holder} holds it for more than an hour from now on", _ODD_LEASE)]
+        advice = _WORKER.format(id=head.id)
+        if is_alive(holder) is False:
+            return [Defect(head.id, "lease", f"{holder} holds it, and that process is gone", advice)]
+        if head.lease.until_ms < now_ms - _OVERDUE_MS:
+            what = f"{holder} held it, its lease has run out, and nobody has taken it over"
+            return [Defect(head.id, "lease", what, advice)]
+        return []
+
+    async def _due(self, known: set[str], overdue: set[str]) -> list[Defect]:
+        """Whether workers find whom they have to, and nobody else."""
+        due: list[str] = []
+
+        async def look() -> None:
+            due.extend(await self._store.due(await self._store.now(), len(known) + _PAGE))
+
+        defects = await self._reading(None, "due agents", look)
+        for agent_id in sorted(set(due) - known):
+            with suppress(StoreCorrupt):
+                if await self._head(agent_id) is None:
+                    what = "workers find it, and there is no such agent"
+                    defects.append(Defect(agent_id, "due agents", what, _RESTORE_STORE))
+        for agent_id in sorted(overdue - set(due)):
+            with suppress(StoreCorrupt):
+                head = await self._head(agent_id)
+                if head is not None and _is_overdue(head, await self._store.now()):
+                    what = "it has work to do, and no worker finds it"
+                    defects.append(Defect(agent_id, "due agents", what, _RESUME.format(id=agent_id)))
+        return defects
+
+    async def _head(self, agent_id: str) -> Head | None:
+        try:
+            return await self._store.head(agent_id)
+        except AgentNotFound:
+            return None
+
+    async def _reading(self, agent: str | None, place: str, read: Callable[[], Awaitable[object]]) -> list[Defect]:
+        """What goes wrong where something is read."""
+        try:
+            await read()
+        except _BEYOND:
+            raise
+        except Refused:  # it has moved on, or is gone
+            return []
+        except Exception as error:  # whatever a damaged row makes go wrong
+            return list(_of_error(agent, place, error))
+        return []
+
+
+def _is_overdue(head: Head, now_ms: int) -> bool:
+    """Whether an agent has been due for so long that workers must be able to find it."""
+    return head.wake_ms is not None and head.wake_ms < now_ms - _OVERDUE_MS and not lease_runs(head.lease, now_ms)
+
+
+def _of_error(agent: str | None, place: str, error: Exception) -> Iterator[Defect]:
+    match error:
+        case AgentDamaged(agent_id=agent_id, place=where, what=what):
+            yield Defect(agent_id, where, what, _RESTORE)
+        case KeyMissing(key_id=key_id):
+            yield Defect(agent, place, f"it is sealed under the key {key_id!r}, which is not given", _KEY)
+        case _:
+            yield Defect(agent, place, why(error), _RESTORE if agent else _RESTORE_STORE)
+
+
+def _of_damage(damage: Damage) -> Defect:
+    return Defect(damage.agent_id or None, damage.place, damage.what, _RESTORE if damage.agent_id else _RESTORE_STORE)

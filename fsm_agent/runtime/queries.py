@@ -1,0 +1,76 @@
+"""What a runner is asked without anything happening."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from fsm_agent.data.arguments import check, check_optional
+from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.step import Step
+from fsm_agent.runtime.reads import read_agent
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.replay import Replayed
+    from fsm_agent.domain.summary import AgentPage
+
+
+class Queries:
+    """Reads of the agents of one store."""
+
+    store: Store
+
+    async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
+        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
+        check(agent_id=agent_id)
+        check_optional(at=at)
+        if at is None:
+            return await read_agent(self.store, agent_id)
+        from fsm_agent.runtime.replay import agent_at
+
+        return (await agent_at(self.store, agent_id, at))[0]
+
+    async def list(
+        self,
+        *,
+        status: Status | Collection[Status] = (),
+        workflow: str | None = None,
+        waiting: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> AgentPage:
+        """At most ``limit`` agents, with what they ask, in order of id, after the id ``after``: those of a status or of
+        several, and of a workflow, or all.
+
+        With ``waiting`` only those that ask somebody something: the earliest deadline first, then who began first.
+        ``after`` is one of them then; raises ``AgentNotFound`` if it has been answered.
+        """
+        check(limit=limit)
+        check_optional(workflow_name=workflow, after=after)
+        from fsm_agent.runtime.lists import list_agents, list_waiting
+
+        wanted = [status] if isinstance(status, str) else list(status)
+        for each in wanted:
+            check(status=each)
+        find = list_waiting if waiting else list_agents
+        return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
+
+    async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
+        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        check(agent_id=agent_id)
+        check_optional(to=to)
+        from fsm_agent.runtime.replay import replay
+
+        return await replay(self.store, agent_id, to)
+
+    async def history(self, agent_id: str) -> Sequence[Step]:
+        """Every step, the first first."""
+        check(agent_id=agent_id)
+        return await self.store.history(agent_id)
+
+    async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
+        """What its actions did to the world outside, in order of activation, name and use."""
+        check(agent_id=agent_id)
+        return await self.store.effects(agent_id)

@@ -1,0 +1,48 @@
+"""What a runner removes for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from fsm_agent.data.arguments import check, check_optional, strings
+from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.retention import Retention
+    from fsm_agent.runtime.maintenance.erase import Forgotten
+    from fsm_agent.runtime.maintenance.purge import Purged
+
+
+class Removal:
+    """Deletions from one store."""
+
+    store: Store
+    _loop: EffectLoop
+
+    async def purge(
+        self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
+    ) -> Purged:
+        """Delete agents and shorten histories as ``retention`` says: of these agents, or of all.
+
+        Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
+        """
+        named = strings("agent_ids", agent_ids)
+        check(retention=retention)
+        check_optional(workflow_name=workflow)
+        from fsm_agent.runtime.maintenance.purge import purge
+
+        return await purge(self.store, retention, agent_ids=named, workflow=workflow, is_dry=is_dry)
+
+    async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
+        """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
+
+        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
+        A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
+        """
+        check(user=user)
+        check_optional(by=by)
+        from fsm_agent.runtime.maintenance.erase import Oblivion
+
+        return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()

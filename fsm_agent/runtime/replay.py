@@ -1,0 +1,78 @@
+"""Looking back at agents: any version rebuilt, and the whole history verified. No action and no model is loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fsm_agent.data.erased import extent_of
+from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.replay import Replayed
+from fsm_agent.domain.view import portray
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.commands import Load, ReadHistory, ReadOrigin, ReadProgram
+from fsm_agent.engine.program import Program
+from fsm_agent.engine.replay.history import Past, read_past
+from fsm_agent.engine.replay.verify import verify
+from fsm_agent.errors import HistoryBroken, StoreCorrupt
+from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.stores.base import Store
+
+
+async def agent_at(store: Store, agent_id: str, version: int) -> tuple[Agent, Workflow]:
+    """An agent as it was at a version, and the definition that it was pinned to then; raises ``VersionMissing``."""
+    live = (await look_back(store, agent_id)).at(version)
+    return _portrait(live), live.program.workflow
+
+
+async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed:
+    """Verify an agent's history and rebuild the agent at a version, the last by default; raises ``VersionMissing``."""
+    past = await look_back(store, agent_id)
+    try:
+        agent = _portrait(past.at(past.last if to is None else to))
+    except HistoryBroken:  # the verdict says it too, and more
+        agent = None
+    verdict = verify(past)
+    return Replayed(
+        agent_id,
+        past.first,
+        past.last,
+        verdict.mismatches,
+        agent,
+        counts=not verdict.is_guessed,
+        is_erased=extent_of(past.steps) is not None,
+    )
+
+
+def _portrait(live: Live) -> Agent:
+    return portray(live.program.workflow, live.head, live.folded.values)
+
+
+async def look_back(store: Store, agent_id: str) -> Past:
+    """What is kept of an agent's past; raises ``AgentNotFound``."""
+    flow, reply = read_past(agent_id), None
+    try:
+        while True:
+            reply = await _read(store, flow.send(reply))
+    except StopIteration as stop:
+        past: Past = stop.value
+        return past
+
+
+async def _read(store: Store, effect: Any) -> Any:
+    match effect:
+        case Load(agent_id):
+            return await store.load(agent_id)
+        case ReadHistory(agent_id):
+            return await store.history(agent_id)
+        case ReadOrigin(agent_id):
+            return await store.origin(agent_id)
+        case ReadProgram(definition):
+            workflow = await read_workflow(store, definition)
+            try:
+                return Program(workflow)
+            except Exception as error:  # whatever a damaged definition makes go wrong
+                what = f"definition {definition!r} is damaged ({type(error).__name__})"
+                raise StoreCorrupt(f"{what}; `fsm-agent doctor` says what to do") from error
+        case _:
+            raise TypeError(f"{effect!r} is no look at the past")

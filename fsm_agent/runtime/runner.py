@@ -1,0 +1,276 @@
+"""The runner: every public call is one flow of the engine, performed by the loop.
+
+A flow may be cut anywhere, by a crash or by Ctrl-C: what was committed stands, and any process can ``resume`` it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, Any, Self
+
+from fsm_agent.actions.registry import Actions
+from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.data.arguments import check, check_optional, strings
+from fsm_agent.domain.agent import Agent, Head
+from fsm_agent.domain.json import Json
+from fsm_agent.engine import delivery
+from fsm_agent.engine import start as beginning
+from fsm_agent.engine.answers import Answer
+from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.executor import Hands, HandsOnDemand
+from fsm_agent.runtime.ids import checked_id, new_id
+from fsm_agent.runtime.queries import Queries
+from fsm_agent.runtime.removal import Removal
+from fsm_agent.runtime.requests import UNSAID, event_of, settlement_of
+from fsm_agent.stores.base import Store
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.replay import Rewound
+    from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.runtime.migrate import Moves
+
+
+class Runner(Queries, Removal):
+    """Drives the agents of one store. Use it as ``async with``; it closes the store that it was given."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        actions: Iterable[Callable[..., Any]] | Actions = (),
+        modules: Iterable[str] = (),
+        observe: Callable[[Head], None] | None = None,
+        hands: Hands | None = None,
+        surroundings: Surroundings | None = None,
+    ) -> None:
+        """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
+
+        ``observe`` is called with the head after each commit and before each attempt. ``hands`` call actions and
+        wait; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
+        """
+        if not isinstance(store, Store):
+            raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
+        self.store = store
+        self.actions = (
+            actions if isinstance(actions, Actions) else Actions(actions, modules=strings("modules", modules))
+        )
+        found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
+        found.tool = found.tool or self.actions.tool
+        self._surroundings = found
+        self._hands = hands or HandsOnDemand(self._performing)
+        self._loop = EffectLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
+        found.kinship = self._loop.kin
+
+    def _performing(self) -> Hands:
+        from fsm_agent.runtime.action_executor import Performing
+
+        return Performing(self.store, self.actions, self._surroundings)
+
+    async def start(
+        self,
+        workflow: Workflow,
+        event: str | None = None,
+        payload: Mapping[str, Json] | None = None,
+        *,
+        data: Mapping[str, Json] | None = None,
+        id: str | None = None,  # noqa: A002 - the word of the interface
+        key: str | None = None,
+        by: str | None = None,
+        user: str | None = None,
+        drive: bool = True,
+    ) -> Agent:
+        """Create an agent, with its first event if one is given, and drive it until it waits or ends.
+
+        A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
+        ``user`` is whom it serves: what is remembered of them it shares with other agents. With ``drive=False`` a
+        worker takes over. Raises ``Refused``, and then there is no agent.
+        """
+        check(workflow=workflow)
+        check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user)
+        agent_id = new_id() if id is None else checked_id(id)
+        program = await self._loop.pin(workflow)
+        first = event_of(event or "created", payload, by, key)
+        desk, serves = self._loop.desk(drives=drive), beginning.Serves(user)
+        flow = beginning.start(desk, program, agent_id, first, data or {}, serves=serves)
+        return await self._loop.call(flow, drives=drive)
+
+    async def send(
+        self,
+        agent_id: str,
+        event: str,
+        payload: Mapping[str, Json] | None = None,
+        *,
+        key: str | None = None,
+        by: str | None = None,
+        expect_version: int | None = None,
+        drive: bool = True,
+    ) -> Agent:
+        """Deliver an event, and drive on.
+
+        An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
+        leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``), and so is one for
+        an agent that moves on faster than it can be read. With ``expect_version`` it is for the agent as it was at that
+        version: raises ``Conflict``, which says what happened since, unless merge policies let both changes stand.
+        """
+        check(agent_id=agent_id, event=event)
+        check_optional(payload=payload, key=key, by=by, expect_version=expect_version)
+        said = event_of(event, payload, by, key)
+        flow = delivery.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        return await self._loop.call(flow, drives=drive)
+
+    async def answer(
+        self,
+        agent_id: str,
+        payload: Mapping[str, Json] | None = None,
+        *,
+        event: str | None = None,
+        question: int | None = None,
+        key: str | None = None,
+        by: str | None = None,
+        expect_version: int | None = None,
+        drive: bool = True,
+    ) -> Agent:
+        """Answer the agent's question, and drive on; ``event`` says which answer, where there are several.
+
+        ``question`` is the id of the one that is meant: if another is asked by then, or none, raises
+        ``QuestionClosed``, which says what became of it. Without it the answer goes to whichever question is asked.
+        """
+        check(agent_id=agent_id)
+        check_optional(payload=payload, event=event, question=question, key=key, by=by, expect_version=expect_version)
+        said = Answer(payload or {}, event, by, key, question)
+        flow = delivery.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        return await self._loop.call(flow, drives=drive)
+
+    async def cancel(
+        self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
+    ) -> Agent:
+        """Cancel as the workflow declares; where it declares nothing, the agent simply ends cancelled."""
+        return await self.send(agent_id, "cancel", by=by, expect_version=expect_version, drive=drive)
+
+    async def resume(self, agent_id: str, *, stay: bool = True) -> Agent:
+        """Drive an agent that was interrupted, is due or is retrying; one that waits is left as it is.
+
+        With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives it.
+        """
+        check(agent_id=agent_id)
+        return await self._loop.call(delivery.resume(self._loop.desk(stays=stay), agent_id))
+
+    async def unpark(
+        self,
+        agent_id: str,
+        *,
+        event: str | None = None,
+        payload: Mapping[str, Json] | None = None,
+        effect: str | None = None,
+        result: Json = UNSAID,
+        not_done: bool = False,
+        by: str | None = None,
+        expect_version: int | None = None,
+        drive: bool = True,
+    ) -> Agent:
+        """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``.
+
+        With ``effect``, the key of one in doubt, say what became of it: its ``result``, which is recorded, or
+        ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
+        """
+        check(agent_id=agent_id)
+        check_optional(event=event, payload=payload, effect=effect, by=by, expect_version=expect_version)
+        from fsm_agent.engine import unpark as operator
+
+        desk = self._loop.desk(drives=drive)
+        said = event_of(event or "retry", payload, by)
+        settlement = settlement_of(effect, event, result, not_done=not_done)
+        if settlement is not None:
+            flow = operator.settle_effect(desk, agent_id, settlement, by=by, expect_version=expect_version)
+        else:
+            flow = operator.unpark_agent(desk, agent_id, said, retry=event is None, expect_version=expect_version)
+        return await self._loop.call(flow, drives=drive)
+
+    async def migrate(
+        self,
+        workflow: Workflow,
+        agent_ids: Sequence[str] | None = None,
+        *,
+        apply: bool = False,
+        by: str | None = None,
+        expect_version: int | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Moves:
+        """Move agents to ``workflow``, a newer definition of theirs: those that are named, or else a page of all.
+
+        Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
+        or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
+        """
+        check(workflow=workflow, limit=limit)
+        check_optional(by=by, expect_version=expect_version, after=after)
+        named = () if agent_ids is None else strings("agent_ids", agent_ids)
+        from fsm_agent.engine.migration.migrate import Order
+        from fsm_agent.runtime.migrate import Mover
+
+        mover = Mover(self._loop, self.store, self.actions, workflow)
+        order = Order(event_of("migrate", None, by), apply, expect_version)
+        if agent_ids is None:
+            return await mover.page(order, limit=limit, after=after)
+        return await mover.named(named, order)
+
+    async def rewind(
+        self,
+        agent_id: str,
+        version: int,
+        *,
+        by: str | None = None,
+        expect_version: int | None = None,
+        drive: bool = True,
+    ) -> Rewound:
+        """Bring state, data, visits and definition of an earlier version back, as a new step.
+
+        A state with an action is left parked until ``unpark``. What was queued is refused on record; ``effects`` of
+        the result are those begun since, which stay done. Raises ``VersionMissing``.
+        """
+        check(agent_id=agent_id, version=version)
+        check_optional(by=by, expect_version=expect_version)
+        from fsm_agent.domain.replay import Rewound
+        from fsm_agent.engine.replay import rewind as travel
+
+        flow = travel.rewind(self._loop.desk(drives=drive), agent_id, version, by=by, expect_version=expect_version)
+        back = await self._loop.run(flow)
+        return Rewound(await self._loop.portrait(back.delivered), back.effects)
+
+    async def fork(
+        self,
+        agent_id: str,
+        version: int | None = None,
+        *,
+        id: str | None = None,  # noqa: A002 - the word of the interface
+        key: str | None = None,
+        by: str | None = None,
+    ) -> Agent:
+        """A new agent that begins as this one was at a version, by default the present one.
+
+        A state with an action is left parked until ``unpark``. A repeat with the same ``key`` returns the agent that
+        the first call made. Raises ``VersionMissing``.
+        """
+        check(agent_id=agent_id)
+        check_optional(version=version, id=id, key=key, by=by)
+        from fsm_agent.engine.replay import rewind as travel
+
+        new = new_id() if id is None else checked_id(id)
+        flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
+        return await self._loop.call(flow)
+
+    async def close(self) -> None:
+        """Stop what runs here, give its leases up, hang up on models, and close the store."""
+        await self._hands.close()
+        try:
+            await self._surroundings.models.close()
+        finally:
+            await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,188 @@
+"""The worker: claims and drives whatever is due, until it is stopped.
+
+One sweep finds all of it: due timers, queued events, ended backoffs, interrupted agents whose lease has run out,
+and those whose holder has died on this host. Many workers may share a store; the lease decides who drives. A lease that
+has run out is given up even where there is nothing to drive: an agent that is held is neither archived nor purged.
+
+No agent holds the others up: one that cannot be driven, or that stands after a turn as it stood before, has its next
+turn once all others have had theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from fsm_agent.concurrency.cancellation import is_told_to_stop
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.retention import Retention
+from fsm_agent.engine.transaction import LEASE_MS
+from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
+from fsm_agent.runtime.maintenance.purge import Housekeeper
+from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
+from fsm_agent.runtime.processes import this_host
+from fsm_agent.runtime.runner import Runner
+
+logger = logging.getLogger("fsm_agent")
+
+_EVERY: Final = timedelta(seconds=1)
+_NOTHING_CHANGED: Final = "driving it changes nothing"
+
+
+class Worker:
+    """Sweeps one store with one runner; ``at_once`` agents are driven side by side. Once an hour it looks at every
+    agent, some at a sweep, and applies ``retention``."""
+
+    def __init__(
+        self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100, retention: Retention | None = None
+    ) -> None:
+        self._runner = runner
+        self._every = every
+        self._free = asyncio.Semaphore(at_once)
+        self._at_once = at_once
+        self._housekeeper = Housekeeper(runner.store, retention or Retention())
+        self._driven: dict[str, asyncio.Task[None]] = {}
+        #: agents that could not be driven, or for which driving changed nothing
+        self._stuck: set[str] = set()
+        #: agents that the last sweep began to drive; how one stood that had been driven by the sweep before, too
+        self._begun: dict[str, Head | None] = {}
+        #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
+        self._said: dict[str | None, str] = {}
+        #: when leases that have run out are looked for next, by the store's clock: as often as they can have run out
+        self._lapsed_ms = 0
+
+    async def sweep(self, *, but: Collection[str] = ()) -> int:
+        """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
+        await self._runner.store.tend()
+        moving: dict[str, Head | None] = {}
+        while not moving and (fresh := await self._fresh(but)):
+            moving, but = await self._moving(fresh), {*but, *fresh}  # behind those that are stuck others may wait
+        self._begun = moving
+        for agent_id in self._begun:
+            task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
+            task.add_done_callback(partial(self._forget, agent_id))
+        return len(self._begun)
+
+    async def _fresh(self, but: Collection[str]) -> list[str]:
+        """Who is due or was left behind on this host, and is not driven here yet."""
+        store = self._runner.store
+        now_ms = await store.now()
+        due = list(await store.due(now_ms, self._at_once + len(but)))
+        due += [head.id for head in await store.held_here(this_host()) if is_orphaned(head.lease, now_ms)]
+        return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
+
+    async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
+        """Those of ``due`` that a turn may change. Who is due in every sweep and never stands otherwise is stuck."""
+        moving: dict[str, Head | None] = {}
+        for agent_id in due:
+            stands = await self._standing(agent_id) if agent_id in self._begun else None
+            if stands is not None and stands == self._begun[agent_id]:
+                self._stuck.add(agent_id)
+                facts = {"action": "nothing_changed", "agent_id": agent_id}
+                if self._is_news(agent_id, _NOTHING_CHANGED):
+                    logger.warning("agent %s is due, and %s", agent_id, _NOTHING_CHANGED, extra=facts)
+            else:
+                moving[agent_id] = stands
+        return moving
+
+    async def _standing(self, agent_id: str) -> Head | None:
+        """How an agent stands, whoever drives it."""
+        try:
+            return (await self._runner.store.head(agent_id))._replace(epoch=0, lease=None)
+        except (AgentNotFound, AgentDamaged):
+            return None
+
+    async def run_once(self) -> int:
+        """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven.
+
+        An agent that cannot be driven stays due; it is tried once.
+        """
+        total = 0
+        self._stuck.clear()
+        self._begun.clear()
+        while begun := await self.sweep(but=self._stuck):
+            total += begun
+            await asyncio.gather(*self._driven.values())
+        given_up: set[str] = set()
+        while left := await give_up_lapsed(self._runner.store, self._at_once, but=given_up):
+            given_up.update(left)
+        return total
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Sweep until ``stopped`` is set; then let go of what is driven.
+
+        Agents that cannot be driven are tried again once all others have had their turn, so that they hold nobody up.
+        """
+        try:
+            while not stopped.is_set():
+                await self._sweep_safely()
+                await _first_of(stopped, self._every)
+        finally:
+            for task in list(self._driven.values()):
+                task.cancel()
+            await asyncio.gather(*self._driven.values(), return_exceptions=True)
+
+    async def _sweep_safely(self) -> None:
+        """A store that is gone for a while stops no worker, and neither do agents that are damaged; a store that is
+        damaged as a whole does."""
+        try:
+            if await self.sweep(but=self._stuck) < self._at_once:
+                self._stuck.clear()
+            await self._give_up_lapsed()
+            await self._housekeeper.turn()
+        except (StoreUnavailable, AgentDamaged) as error:
+            if self._is_news(None, str(error)):
+                what = "a part was left out" if isinstance(error, AgentDamaged) else "the store does not answer"
+                logger.warning("%s: %s", what, error, extra={"action": "sweep_failed"})
+        else:
+            self._said.pop(None, None)
+
+    async def _give_up_lapsed(self) -> None:
+        """Some at a time, now and then; nobody waits for it."""
+        now_ms = await self._runner.store.now()
+        if now_ms >= self._lapsed_ms:
+            given_up = await give_up_lapsed(self._runner.store, self._at_once, but=self._driven)
+            self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < self._at_once else 0)
+
+    def _is_news(self, agent_id: str | None, sentence: str) -> bool:
+        """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and
+        again."""
+        was, self._said[agent_id] = self._said.get(agent_id), sentence
+        return was != sentence
+
+    def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:
+        self._driven.pop(agent_id, None)
+
+    async def _drive(self, agent_id: str) -> None:
+        async with self._free:
+            try:
+                await self._runner.resume(agent_id, stay=False)
+                if self._said.get(agent_id) != _NOTHING_CHANGED:
+                    self._said.pop(agent_id, None)
+            except LeaseHeld:
+                self._stuck.add(agent_id)
+                logger.debug("agent is driven elsewhere", extra={"action": "lease_held", "agent_id": agent_id})
+            except FsmAgentError as error:
+                self._stuck.add(agent_id)
+                if self._is_news(agent_id, str(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.warning("agent %s could not be driven: %s", agent_id, error, extra=facts)
+            except BaseException as error:
+                if is_told_to_stop(error):
+                    raise
+                self._stuck.add(agent_id)
+                if self._is_news(agent_id, repr(error)):
+                    facts = {"action": "drive_failed", "agent_id": agent_id}
+                    logger.exception("agent %s could not be driven", agent_id, extra=facts)
+
+
+async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:
+    try:
+        async with asyncio.timeout(every.total_seconds()):
+            await stopped.wait()
+    except TimeoutError:
+        return

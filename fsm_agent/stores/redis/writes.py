@@ -1,0 +1,193 @@
+"""The verbs that write, as calls of scripts. Making one encodes all that it will write, so nothing is aliased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.record import Commit, Creation, Dossier, Origin, Snapshot
+from fsm_agent.domain.step import Event, KeyOutcome
+from fsm_agent.stores import codec
+from fsm_agent.stores.redis import rows, thread_calls
+from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys, thread_key
+from fsm_agent.stores.redis.scripts import Call, script
+
+
+class Units:
+    """The calls of one namespace."""
+
+    def __init__(self, namespace: str) -> None:
+        self.space: SpaceKeys = space_keys(namespace)
+        self._namespace = namespace
+
+    def saving_workflow(self, schema: int, definition_hash: str, definition: Mapping[str, Json]) -> Call:
+        keys = (self.space.schema, self.space.workflows)
+        return Call(script("save_workflow"), keys, (str(schema), definition_hash, codec.encode(definition)))
+
+    def creating(self, creation: Creation) -> Call:
+        head, space = creation.head, self.space
+        own, moving = agent_keys(self._namespace, head.id), codec.moving_row(head)
+        return Call(
+            script("create"),
+            (own.head, own.history, space.due, space.held, space.listed, space.starts, space.workflows),
+            (
+                head.id,
+                str(moving.version),
+                str(moving.status),
+                rows.wake_text(head),
+                rows.lease_text(creation.lease),
+                rows.moving_text(moving),
+                rows.pin_text(head),
+                head.definition,
+                rows.key_text(creation.key),
+                f"{head.id} {creation.fingerprint}",
+                *map(rows.step_text, creation.steps),
+            ),
+        )
+
+    def committing(self, commit: Commit) -> Call:
+        head, space = commit.head, self.space
+        own, moving = agent_keys(self._namespace, head.id), codec.moving_row(head)
+        plain = (own.head, own.history, space.due, space.held, space.listed)
+        facts = (
+            head.id,
+            str(head.version - 1),
+            "" if commit.epoch is None else str(commit.epoch),
+            str(moving.version),
+            str(moving.status),
+            rows.wake_text(head),
+            rows.lease_text(commit.lease),
+            rows.moving_text(moving),
+            rows.step_text(commit.step),
+        )
+        if commit.is_plain and commit.snapshot is None:
+            return Call(script("commit"), plain, facts)
+        more = (*_more(commit), *thread_calls.remembered(commit.user))
+        keys = (*plain, own.snapshot, own.queue, own.keys, own.effects, own.activations, space.workflows)
+        threads = [thread_key(self._namespace, said.thread) for said in commit.said]
+        said = [text for each in commit.said for text in thread_calls.said_texts(each)]
+        return Call(script("commit"), (*keys, space.users, space.named, *threads), (*facts, *more, *said))
+
+    def enqueuing(self, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Call:
+        own, text = agent_keys(self._namespace, agent_id), codec.event_text(event)
+        return Call(
+            script("enqueue"),
+            (own.head, self.space.due, self.space.held, own.queue, own.keys),
+            (
+                agent_id,
+                "" if version is None else str(version),
+                rows.key_text(event.key),
+                rows.outcome_text(KeyOutcome(None, fingerprint)),
+                text[:-1],
+            ),
+        )
+
+    def claiming(self, agent_id: str, seen: Head, lease: Lease) -> Call:
+        return Call(script("claim"), self._held(agent_id), (agent_id, *_seen(seen), rows.lease_text(lease)))
+
+    def holding(self, agent_id: str, epoch: int, lease: Lease | None) -> Call:
+        """Prolongs a lease; ``None`` gives it up."""
+        return Call(script("hold"), self._held(agent_id), (agent_id, str(epoch), rows.lease_text(lease)))
+
+    def trying(self, epoch: int, moving: str, tried: Head) -> Call:
+        """Puts ``tried`` in the place of the head whose text ``moving`` is; the version stays."""
+        after = rows.moving_text(codec.moving_row(tried))
+        arguments = (tried.id, str(epoch), moving, after, rows.wake_text(tried))
+        return Call(script("attempt"), self._held(tried.id), arguments)
+
+    def beginning_effect(self, agent_id: str, entry: EffectEntry, *, again: bool) -> Call:
+        own, activation = agent_keys(self._namespace, agent_id), str(entry.activation)
+        arguments = (entry.key, str(entry.epoch), activation, rows.effect_text(entry), str(int(again)))
+        return Call(script("begin_effect"), (own.head, own.effects, own.activations), arguments)
+
+    def ending_effect(self, agent_id: str, entry: EffectEntry) -> Call:
+        own = agent_keys(self._namespace, agent_id)
+        arguments = (entry.key, str(entry.epoch), rows.ended_text(entry.ended_ms, entry.result))
+        return Call(script("end_effect"), (own.head, own.effects), arguments)
+
+    def shortening(self, seen: Head, origin: Origin) -> Call:
+        own, last = agent_keys(self._namespace, seen.id), origin.head.version
+        snapshot = rows.snapshot_text(Snapshot(last, origin.values))
+        arguments = (*_seen(seen), str(last), rows.origin_text(origin), snapshot)
+        return Call(script("shorten"), (own.head, own.history, own.snapshot, own.origin), arguments)
+
+    def deleting(self, seen: Head) -> Call:
+        own, space = agent_keys(self._namespace, seen.id), self.space
+        keys = (space.due, space.held, space.listed, space.starts, *own)
+        return Call(script("delete"), keys, (seen.id, *_seen(seen), str(seen.queued)))
+
+    def adopting(self, dossier: Dossier, replaces: Head | None) -> Call:
+        head, space = dossier.head, self.space
+        key, fingerprint = dossier.start or (None, "")
+        own = agent_keys(self._namespace, head.id)
+        facts = (
+            head.id,
+            head.definition,
+            rows.key_text(key),
+            f"{head.id} {fingerprint}",
+            rows.snapshot_text(dossier.snapshot) if dossier.snapshot else "",
+            rows.origin_text(dossier.origin) if dossier.origin else "",
+            *((*_seen(replaces), str(replaces.queued)) if replaces else ("", "", "", "")),
+        )
+        return Call(
+            script("adopt"),
+            (*own, space.due, space.held, space.listed, space.starts, space.workflows),
+            (*facts, *(text for part in _parts(dossier) for text in (str(len(part)), *part))),
+        )
+
+    def _held(self, agent_id: str) -> tuple[str, ...]:
+        return (agent_keys(self._namespace, agent_id).head, self.space.due, self.space.held)
+
+
+def _more(commit: Commit) -> tuple[str, ...]:
+    """What comes with a step that is not plain; empty texts for what does not."""
+    head, settlement = commit.head, commit.settlement
+    ended = rows.ended_text(head.updated_ms, settlement.result) if settlement and settlement.was_done else ""
+    return (
+        rows.key_text(commit.key),
+        "" if commit.key is None else rows.outcome_text(KeyOutcome(head.version, commit.fingerprint)),
+        "" if commit.dequeue is None else str(commit.dequeue),
+        rows.snapshot_text(commit.snapshot) if commit.snapshot else "",
+        settlement.key if settlement else "",
+        ended,
+        rows.pin_text(head) if commit.repins else "",
+        head.definition if commit.repins else "",
+    )
+
+
+def _seen(head: Head) -> tuple[str, str, str]:
+    return (str(head.version), str(head.epoch), rows.lease_text(head.lease))
+
+
+def _parts(dossier: Dossier) -> Sequence[Sequence[str]]:
+    """What ``adopt`` is told, part by part; all but the steps are name, value, name, value."""
+    head, moving = dossier.head, codec.moving_row(dossier.head)
+    fields = {
+        "pin": rows.pin_text(head),
+        "moving": rows.moving_text(moving),
+        "version": str(moving.version),
+        "epoch": str(head.epoch),
+        "status": str(moving.status),
+        "wake": rows.wake_text(head),
+        "lease": rows.lease_text(head.lease),
+        "queued": str(len(dossier.queue) or ""),
+        "numbered": str(dossier.numbered or ""),
+        "forgotten": str(head.version - len(dossier.steps) or ""),
+        "start": rows.key_text(dossier.start[0] if dossier.start else None),
+    }
+    return (
+        _flat({name: text for name, text in fields.items() if text}),
+        [rows.step_text(step) for step in dossier.steps],
+        _flat({str(queued.number): rows.queued_text(queued) for queued in dossier.queue}),
+        _flat({rows.key_text(key): rows.outcome_text(outcome) for key, outcome in dossier.keys.items()}),
+        _flat({entry.key: rows.effect_text(entry) for entry in dossier.effects}),
+        [text for entry in dossier.effects for text in (str(entry.activation), entry.key)],
+        [str(head.talk.last), *map(rows.numbered_text, dossier.messages)] if head.talk.last else [],
+    )
+
+
+def _flat(mapping: Mapping[str, str]) -> list[str]:
+    return [text for pair in mapping.items() for text in pair]

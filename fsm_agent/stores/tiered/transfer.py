@@ -1,0 +1,248 @@
+"""Moving agents between warm and cold: a copy, a look at the copy, and one compare-and-set in warm.
+
+Warm decides: a stub in it says that an agent is in cold, and which copy there is meant, by version and epoch. Copies
+that no stub means are leftovers, and harmless: nobody reads them, and the next one to be archived replaces them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from itertools import islice, takewhile
+from typing import Final, TypeVar
+
+from fsm_agent.domain.agent import ENDED, Head, Status
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.record import Dossier
+from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.damage import reading
+from fsm_agent.stores.refusals import moved_on
+from fsm_agent.stores.tiered.policy import Tiers
+
+logger = logging.getLogger("fsm_agent")
+
+T = TypeVar("T")
+
+#: How many agents are looked at and archived at the most in one go.
+_AT_ONCE: Final = 100
+#: A lease that ran out before it began.
+NOBODY: Final = Lease(Holder("", 0, 0), 0)
+#: How often a call starts over because the agent is moved meanwhile.
+PATIENCE: Final = 20
+
+
+def is_stub(head: Head) -> bool:
+    """Whether this stands in warm for an agent that is in cold."""
+    return head.version < 0
+
+
+def awake(head: Head) -> Head:
+    """The head of the agent that a stub stands for; any other as it is."""
+    return head._replace(version=-head.version) if is_stub(head) else head
+
+
+def stub_of(dossier: Dossier) -> Dossier:
+    """What stays in warm. The epoch goes up: who read or held the agent before it was archived can change nothing."""
+    head = dossier.head._replace(version=-dossier.head.version, epoch=dossier.head.epoch + 1, lease=None)
+    return Dossier(head, steps=(), numbered=dossier.numbered, start=dossier.start)
+
+
+def roused(copy: Head) -> Head:
+    """The head of an agent that is read in cold: that for which its stub stands."""
+    return copy._replace(epoch=copy.epoch + 1)
+
+
+def is_copy_of(copy: Head, stub: Head) -> bool:
+    """Whether a stub means this copy in cold."""
+    return (copy.version, copy.epoch + 1) == (-stub.version, stub.epoch)
+
+
+class Moves:
+    """Archives what is ripe, brings back what is needed, reads where it is."""
+
+    def __init__(self, tiers: Tiers) -> None:
+        self._tiers = tiers
+        self._warm, self._cold = tiers.warm, tiers.cold
+        #: who may become ripe, as far as this process has moved them: id -> since when
+        self._watched: dict[str, int] = {}
+        #: why agents could not be archived, as it was last said
+        self._told: dict[str, str] = {}
+        #: how far the walk through everybody has come
+        self._after: str | None = None
+
+    def watch(self, head: Head) -> None:
+        """Remember when an agent came to rest here."""
+        self._watched.pop(head.id, None)
+        if head.status in ENDED or head.status is Status.WAITING:
+            self._watched[head.id] = head.updated_ms
+
+    async def archive_ripe(self) -> int:
+        """Archive some of those who have ended or rest for long enough: first those who came to rest in this process,
+        then, a page each time, whoever there is. Returns how many."""
+        now_ms = await self._warm.now()
+        page = await self._warm.list(limit=_AT_ONCE, after=self._after)
+        self._after = page.next
+        heads = [head for head in page.heads if not is_stub(head)]
+        for agent_id in self._watched_since(now_ms - min(self._tiers.idle_ms, self._tiers.ended_ms)):
+            try:
+                head = await found(self._warm.head(agent_id))
+            except AgentDamaged:  # the walk finds it, too
+                head = None
+            if head is None or is_stub(head):
+                del self._watched[agent_id]
+            else:
+                heads.append(head)
+        return sum([await self._archive_if_ripe(head, now_ms) for head in heads])
+
+    def _watched_since(self, latest_ms: int) -> list[str]:
+        """Who came to rest by then; watched in that order."""
+        rests = takewhile(lambda rest: rest[1] <= latest_ms, self._watched.items())
+        return [agent_id for agent_id, _ in islice(rests, _AT_ONCE)]
+
+    async def _archive_if_ripe(self, head: Head, now_ms: int) -> bool:
+        was_watched = self._watched.pop(head.id, None) is not None
+        if self.is_ripe(head, now_ms) and await self.archive(head.id):
+            return True
+        if was_watched:
+            self._watched[head.id] = now_ms  # after those whose turn has not come yet
+        return False
+
+    def is_ripe(self, head: Head, now_ms: int) -> bool:
+        """Whether an agent has ended or rests for long enough, and nobody needs it soon."""
+        if head.lease is not None or head.queued or head.children:
+            return False
+        if head.status in ENDED:
+            return head.updated_ms + self._tiers.ended_ms <= now_ms
+        is_needed = head.wake_ms is not None and head.wake_ms <= now_ms + self._tiers.idle_ms
+        return head.status is Status.WAITING and head.updated_ms + self._tiers.idle_ms <= now_ms and not is_needed
+
+    async def archive(self, agent_id: str) -> bool:
+        """Move an agent to cold. False, and it stays where it is, if somebody has work with it or moves it."""
+        try:
+            dossier = await self._warm.dump(agent_id)
+            if is_stub(dossier.head) or dossier.head.lease is not None or dossier.queue:
+                return False
+            await self._copy(dossier)
+            await self._warm.adopt(stub_of(dossier), replaces=dossier.head)
+        except (Conflict, AgentNotFound, AgentExists):
+            return False
+        except AgentDamaged as error:  # which keeps no other from its turn
+            self._complain(agent_id, error)
+            return False
+        logger.info("agent archived", extra={"action": "agent_archived", "agent_id": agent_id})
+        return True
+
+    def _complain(self, agent_id: str, error: AgentDamaged) -> None:
+        """Say once for each reason why an agent stays where it is."""
+        if self._told.get(agent_id) != str(error):
+            self._told[agent_id] = str(error)
+            facts = {"action": "archive_failed", "agent_id": agent_id}
+            logger.warning("agent %s is not archived: %s", agent_id, error, extra=facts)
+
+    async def _copy(self, dossier: Dossier) -> None:
+        """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises
+        ``Conflict`` if another process is at it."""
+        head, definition = dossier.head, dossier.head.definition
+        with reading(head.id, "its definition"):
+            document = await self._warm.load_workflow(definition)
+        await self._cold.save_workflow(definition, document)
+        copy = dossier._replace(start=None)
+        await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
+        kept = await found(self._cold.dump(head.id))
+        if kept == copy:
+            return
+        is_overtaken = kept is None or _stand(kept) != _stand(copy) or await found(self._warm.dump(head.id)) != dossier
+        if is_overtaken:  # another process archives the agent, too
+            raise moved_on(head.id, head.version, head.version)
+        raise StoreCorrupt(f"{self._cold.url} does not keep agent {head.id!r} as it was given; it stays in warm")
+
+    async def recall(self, agent_id: str) -> bool:
+        """Bring an agent back to warm. Whether it was away; raises ``AgentNotFound``."""
+        stub = await self._warm.dump(agent_id)
+        if not is_stub(stub.head):
+            return False
+        whole = await self.whole(stub)
+        if whole is not None:
+            try:
+                await self._warm.adopt(whole, replaces=stub.head)
+            except Conflict:
+                return True  # somebody else brought it back
+            self.watch(whole.head)
+            logger.info("agent recalled", extra={"action": "agent_recalled", "agent_id": agent_id})
+        return True
+
+    async def whole(self, stub: Dossier) -> Dossier | None:
+        """The agent that a stub stands for; ``None`` if it does so no more."""
+        copy = await found(self._cold.dump(stub.head.id))
+        if copy is not None and is_copy_of(copy.head, stub.head):
+            return copy._replace(head=awake(stub.head), start=stub.start)
+        if await found(self._warm.head(stub.head.id)) != stub.head:
+            return None
+        raise self._missing(stub.head.id)
+
+    async def read(self, agent_id: str, look: Callable[[Store], Awaitable[T]]) -> T:
+        """``look`` at an agent where it is; raises ``AgentNotFound``."""
+        for _ in range(PATIENCE):
+            stood = await self._warm.head(agent_id)
+            if is_stub(stood) and not await self._is_kept(stood):
+                continue
+            seen = await look(self._cold if is_stub(stood) else self._warm)
+            stands = await self._warm.head(agent_id)
+            if is_stub(stood) == is_stub(stands):
+                return seen
+        raise moved_on(agent_id, awake(stood).version, awake(stood).version)
+
+    async def change(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T | None:
+        """``write`` in warm what is an agent's and no change of its head; ``None`` if there is no such agent."""
+        for _ in range(PATIENCE):
+            if await found(self.recall(agent_id)) is None:
+                return None
+            written = await write()
+            if await self._overtakes_movers(agent_id):
+                return written
+        raise moved_on(agent_id, 0, 0)
+
+    async def _overtakes_movers(self, agent_id: str) -> bool:
+        """Whether whoever has copied the agent until now is refused: it is held, or the epoch goes up."""
+        stands = await found(self._warm.head(agent_id))
+        if stands is None or is_stub(stands) or stands.lease is not None:
+            return stands is None or not is_stub(stands)
+        try:
+            epoch = await self._warm.claim(agent_id, stands, NOBODY)
+            await self._warm.release(agent_id, epoch)
+        except (Conflict, AgentNotFound):
+            return False
+        return True
+
+    async def _is_kept(self, stub: Head) -> bool:
+        """Whether cold has the copy that a stub means; raises ``StoreCorrupt`` if it should."""
+        copy = await found(self._cold.head(stub.id))
+        if copy is not None and is_copy_of(copy, stub):
+            return True
+        if await found(self._warm.head(stub.id)) == stub:
+            raise self._missing(stub.id)
+        return False
+
+    async def forget(self, agent_id: str) -> None:
+        """Forget what cold keeps of an agent that is no more."""
+        copy = await found(self._cold.head(agent_id))
+        if copy is not None:
+            await self._cold.delete(copy)
+
+    def _missing(self, agent_id: str) -> StoreCorrupt:
+        return StoreCorrupt(
+            f"agent {agent_id!r} is archived, and {self._cold.url} does not keep it: restore that store from a backup"
+        )
+
+
+def _stand(copy: Dossier) -> tuple[int, int]:
+    return copy.head.version, copy.head.epoch
+
+
+async def found(asked: Awaitable[T]) -> T | None:
+    """What a verb returns, ``None`` where there is no such agent."""
+    try:
+        return await asked
+    except AgentNotFound:
+        return None
