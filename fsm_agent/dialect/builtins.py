@@ -175,17 +175,6 @@ def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
     return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
 
 
-def answers_of(state: State) -> tuple[str, ...]:
-    """The events that answer what the built-in action of ``state`` asks people."""
-    match state.do:
-        case "human.ask":
-            return tuple(state.with_.get("events", ()))
-        case "llm.agent":
-            return tuple(state.with_.get("approval", {}).values())
-        case _:
-            return ()
-
-
 def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:
     """The tools that the model of a state may call, by name, each with its way down from ``tools``."""
     given = state.with_.get("tools", ()) if state.do == "llm.agent" else ()

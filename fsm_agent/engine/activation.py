@@ -208,7 +208,7 @@ def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pro
             return proposal if notes.is_blank else noted(live, proposal, notes)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""
-        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
+        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why, is_declared=True)
     except (ExpressionFailed, LimitExceeded) as error:
         return spent(park(live, event, problem_of(error)), notes)
     except Refused as error:
@@ -220,7 +220,8 @@ def _named_event(live: Live, reply: Emitted) -> Event:
     program, (name, payload, _, _, emits) = live.program, reply
     if not program.knows(name) or (emits is not None and name not in emits):
         expected, state = _emittable(live) if emits is None else sorted(emits), live.head.state
-        raise IllegalEvent(name, state, expected, why=f" as what action {program.state(state).do!r} returns")
+        why = f" as what action {program.state(state).do!r} returns"
+        raise IllegalEvent(name, state, expected, why=why, is_declared=program.knows(name))
     if not isinstance(payload, dict):
         raise PayloadInvalid(name, [f"it is {type(payload).__name__}, and must be a dict"])
     if not payload and name in program.bare_events:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, child_id
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.view import portray
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentNotFound, StoreCorrupt
@@ -40,11 +41,25 @@ async def read_heads(
         after, is_more = page.next, page.next is not None
 
 
-async def read_agent(store: Store, agent_id: str) -> Agent:
-    """The agent as it stands; raises ``AgentNotFound``."""
+async def read_agent(
+    store: Store, agent_id: str, *, signature: Callable[[str], Signature | None] = lambda _: None
+) -> Agent:
+    """The agent as it stands; raises ``AgentNotFound``. ``signature`` says what is known of actions."""
     record = await store.load(agent_id)
     workflow = await read_workflow(store, record.head.definition)
-    return portray(workflow, await numbered(store, record.head), fold(record.snapshot, record.tail).values)
+    head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
+    return portray(workflow, head, values, claimed=claimed_events(workflow, head, signature))
+
+
+def claimed_events(
+    workflow: Workflow, head: Head, signature: Callable[[str], Signature | None] = lambda _: None
+) -> frozenset[str]:
+    """The events that only the action of an agent may name, as far as can be told here."""
+    if workflow.by_path[head.state].do is None:
+        return frozenset()
+    from fsm_agent.dialect.claims import claimed
+
+    return claimed(workflow, head, signature)
 
 
 async def numbered(store: Store, head: Head) -> Head:

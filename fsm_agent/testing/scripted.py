@@ -167,11 +167,13 @@ class Drive:
 
 
 class ScriptedActions(Actions):
-    """What is known of actions that are functions; of the others their scripts tell nothing."""
+    """What is known of actions that are functions; of the others their scripts tell nothing but that they are there."""
 
     def __init__(self, scripts: Mapping[str, Script]) -> None:
         super().__init__()
-        self._signatures = {name: describe(script).signature for name, script in scripts.items() if callable(script)}
+        self._signatures = {
+            name: describe(script).signature if callable(script) else Signature() for name, script in scripts.items()
+        }
 
     def signature(self, do: str) -> Signature | None:
         return self._signatures.get(do)
