@@ -118,8 +118,8 @@ SENTENCES = [
     ),
     (
         EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),
-        "effect 'charge' was begun at 2026-01-01T00:00:00.000+00:00 and no result is recorded: it may have happened or "
-        "not; find out, and say `unpark a-1 --effect 0f3a` with `--result JSON` or with `--not-done`",
+        "effect 'charge' of agent 'a-1' was begun at 2026-01-01T00:00:00.000+00:00 and no result is recorded: it may "
+        "have happened or not; find out, and tell `unpark` of the effect 0f3a its result, or that it was not done",
     ),
     (
         EffectMismatch("a-1", "charge", "0f3a"),

@@ -129,6 +129,8 @@ UNRULY: dict[str, tuple[Callable[..., Any], str, str]] = {
     ),
     "the end of a generator": (_raising(GeneratorExit()), "RuntimeError", "action 'work' raised GeneratorExit"),
     "that of one in a thread": (_raising_in_a_thread(GeneratorExit()), "RuntimeError", "raised GeneratorExit"),
+    "the end of an iterator": (_raising(StopIteration()), "RuntimeError", "raised StopIteration"),
+    "that of one which a thread has": (_raising_in_a_thread(StopIteration()), "RuntimeError", "raised StopIteration"),
     "a cancellation that nobody asked for": (_raising(asyncio.CancelledError()), "RuntimeError", "was cancelled"),
     "its own task cancelled": (_leaks, "RuntimeError", "action 'work' cancelled its own task"),
     "and then it waits": (_leaks_and_waits, "RuntimeError", "action 'work' cancelled its own task"),
@@ -154,6 +156,7 @@ async def test_it_is_a_failed_attempt_like_any_other(function: Callable[..., Any
         assert agent.error is not None
         assert (agent.status, agent.error["type"]) == (Status.FAILED, kind)
         assert said in agent.error["message"]
+        assert agent.error["place"].startswith("tests/test_unruly_actions.py:")
         assert story(await runner.history("a"))[-1] == "event error working>failed"
 
 

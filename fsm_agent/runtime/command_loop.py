@@ -188,6 +188,10 @@ class EffectLoop:
                 return self._hands.interrupt(agent_id, epoch)
             case ask.RecordAttempt():
                 return await self._record_attempt(effect)
+            case ask.LogRefusal():
+                from fsm_agent.runtime.attempt import log_refusal
+
+                return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
             case ask.ReadUser(name):
                 return await self._store.user(name)
             case ask.Disband(agent_id, activation):
