@@ -63,6 +63,8 @@ class Behaviour:
     unfound: Mapping[str, str] = field(default_factory=dict)
     #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
     doubts: Mapping[str, str] = field(default_factory=dict)
+    #: names of extras that are not installed
+    lacking: Collection[str] = ()
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:

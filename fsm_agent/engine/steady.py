@@ -46,7 +46,7 @@ def work_steadily(desk: Desk, live: Live) -> Flow:
         if type(reply) is Emitted and notes.user is None:  # then nobody can have changed the same user
             live.now_ms = max(live.now_ms, reply.now_ms)
             made = proposed(live, reply, data, notes)
-            if type(made) is Proposal:
+            if isinstance(made, Proposal):
                 yield from write(desk, live, made, is_joined=notes.is_joined)
             else:
                 yield from refused(desk, live, reply, made, notes)

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from fsm_agent.data.delta import fold
-from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, child_id
+from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_id
+from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.view import portray
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentNotFound, StoreCorrupt
+from fsm_agent.errors import AgentNotFound, EffectInDoubt, StoreCorrupt
 from fsm_agent.stores.base import Store
 
 _PAGE: Final = 500
@@ -70,6 +71,14 @@ async def numbered(store: Store, head: Head) -> Head:
 
     steps, origin = await store.history(head.id), await store.origin(head.id)
     return with_id(head, [step for step in steps if step.version <= head.version], origin)
+
+
+async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
+    """The open effects for which an agent is parked, of which somebody has to say what became of them."""
+    if agent.status is not Status.PARKED or not agent.error or agent.error["type"] != EffectInDoubt.__name__:
+        return ()
+    head = await store.head(agent.id)
+    return [entry for entry in await store.effects(agent.id, activation=head.activation) if entry.is_open]
 
 
 class Children(NamedTuple):
