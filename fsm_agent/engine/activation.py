@@ -182,6 +182,8 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
         if not isinstance(made, Proposal):
             yield from refused(desk, live, reply, made, notes)
             return
+        if notes.remark:
+            made = made._replace(step=made.step._replace(reason=notes.remark))
         try:
             yield from write(desk, live, made, is_joined=notes.is_joined)
         except UserConflict as error:

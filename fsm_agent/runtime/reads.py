@@ -17,6 +17,8 @@ from fsm_agent.errors import AgentNotFound, EffectInDoubt, StoreCorrupt
 from fsm_agent.stores.base import Store
 
 _PAGE: Final = 500
+#: children that are looked at to see whether they have failed
+_MOST_CHILDREN: Final = 1_000
 
 
 async def read_heads(
@@ -103,6 +105,32 @@ async def read_children(store: Store, head: Head) -> Children | None:
             child = await store.head(child_id(*parent))
             found += [child] if child.parent == parent else []
     return Children(found, len(items[0]))
+
+
+class Failures(NamedTuple):
+    """Children who have failed or were cancelled, in whatever work of their parent, the last work first. ``left_out``
+    are those that were not looked at."""
+
+    heads: Sequence[Head]
+    left_out: int = 0
+
+
+async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failures:
+    """Those of the children that an agent has had."""
+    from fsm_agent.dialect.builtin_names import HAS_CHILDREN
+
+    if not any(state.do == HAS_CHILDREN for state in workflow.leaves):
+        return Failures(())
+    works = [
+        entry for entry in await store.effects(head.id) if entry.name == CHILDREN and isinstance(entry.result, list)
+    ]
+    parents = [Parent(head.id, work.activation, n) for work in reversed(works) for n in range(1, len(work.result) + 1)]
+    failed = []
+    for parent in parents[:_MOST_CHILDREN]:
+        with suppress(AgentNotFound):
+            child = await store.head(child_id(*parent))
+            failed += [child] if child.parent == parent and child.status in (Status.FAILED, Status.CANCELLED) else []
+    return Failures(failed, max(0, len(parents) - _MOST_CHILDREN))
 
 
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:
