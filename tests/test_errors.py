@@ -141,6 +141,11 @@ SENTENCES = [
         "it asks nothing now: it is done in state 'done'",
     ),
     (
+        QuestionClosed("a-1", 4, ("idle", "waiting"), closed=_ANSWER._replace(kind=StepKind.REWOUND, event="rewind")),
+        "question 4 of agent 'a-1' is closed: ana rewound the agent at version 7; "
+        "it asks nothing now: it is waiting in state 'idle'",
+    ),
+    (
         QuestionClosed("a-1", 99, ("idle", "waiting"), was_asked=False),
         "agent 'a-1' has asked no question 99; it asks nothing now: it is waiting in state 'idle'",
     ),

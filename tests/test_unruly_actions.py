@@ -16,7 +16,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing import FakeClock
+from fsm_agent.testing import FakeClock, drive
 from tests.running import flow, on_loop, story
 
 WORK = flow("""
@@ -158,6 +158,32 @@ async def test_it_is_a_failed_attempt_like_any_other(function: Callable[..., Any
         assert said in agent.error["message"]
         assert agent.error["place"].startswith("tests/test_unruly_actions.py:")
         assert story(await runner.history("a"))[-1] == "event error working>failed"
+
+
+async def _leaks_and_waits_long(ctx: Context) -> str:
+    _cancel_self()
+    await asyncio.sleep(1)
+    return "ok"
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (_leaks, "action 'work' cancelled its own task"),
+        (_leaks_and_waits, "action 'work' cancelled its own task"),
+        (_leaks_and_waits_long, "action 'work' cancelled its own task"),
+        (_leaks_and_raises, "it panics"),
+        (_raising(asyncio.CancelledError()), "what the action awaited was cancelled"),
+        (_raising(GeneratorExit()), "action 'work' raised GeneratorExit"),
+    ],
+)
+def test_in_a_driven_test_it_fails_with_the_same_words(function: Callable[..., Any], said: str) -> None:
+    run = drive(WORK, actions={"work": action(name="work")(function)}).advance(seconds=1)
+    assert run.agent.error is not None
+    assert (run.status, run.agent.error["message"]) == (Status.FAILED, said)
+    assert run.agent.error["place"].startswith("tests/test_unruly_actions.py:")
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.current_task()
 
 
 @pytest.mark.parametrize("function", [_leaks, _raising(Panic("it panics"))], ids=["leaks", "panics"])

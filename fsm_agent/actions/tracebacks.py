@@ -33,6 +33,7 @@ _PASSAGES: Final = frozenset(
         "runtime/attempt.py",
         "concurrency/cancellation.py",
         "actions/blocking.py",
+        "testing/own_task.py",
         "testing/scripted.py",
     )
 )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from fsm_agent.actions.action import Action, Emission, describe
+from fsm_agent.actions.action import THREAD, Action, Emission, describe
 from fsm_agent.actions.blocking import awaited
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import Situation
@@ -36,6 +36,7 @@ from fsm_agent.runtime.attempt import context_of, failure_of, returned_from
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.own_task import in_own_task
 
 Result = TypeVar("Result")
 
@@ -259,7 +260,7 @@ async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -
     taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
     context: Situation = context_of(effect, known.mode, outside, Surroundings())
     returned = function(context, **taken)
-    return await awaited(returned)
+    return await (awaited(returned) if known.mode is THREAD else in_own_task(awaited(returned), effect.do))
 
 
 def _is_the_test_s(error: BaseException) -> bool:
