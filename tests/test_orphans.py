@@ -14,10 +14,9 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import ENDED, Head, Status
-from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.state import Duration
-from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Conflict
 from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.processes import this_process
