@@ -31,6 +31,7 @@ from fsm_agent.engine.session import Desk, Flow, write
 from fsm_agent.engine.working import concluded, proposed
 from fsm_agent.notes import Notes
 from fsm_agent.tuples import from_fields
+from fsm_agent.usage import NO_USAGE
 
 
 def work_steadily(desk: Desk, live: Live) -> Flow:
@@ -58,5 +59,5 @@ def _is_steady(live: Live, head: Head) -> bool:
         or head.timers
         or head.retry_ms is not None
         or head.children
-        or head.usage.requests
+        or head.usage is not NO_USAGE
     )

@@ -35,7 +35,7 @@ class Mutant(NamedTuple):
 MUTANTS = {
     "no compare-and-set in memory": Mutant(
         "stores/memory/store.py",
-        "if kept.written.version != head.version - 1 or ",
+        "if kept.written.version != stands_on or ",
         "if ",
         f"{_MEMORY}::{_STALE_VERSION}",
     ),
@@ -56,7 +56,7 @@ MUTANTS = {
     ),
     "no epoch check in memory": Mutant(
         "stores/memory/store.py",
-        "commit.epoch is not None and commit.epoch != kept.epoch",
+        "epoch is not None and epoch != kept.epoch",
         "False",
         f"{_MEMORY}::{_STALE_EPOCH}",
     ),
