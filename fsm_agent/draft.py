@@ -62,8 +62,7 @@ class DictDraft(MutableMapping[str, Json]):
             raise DataInvalid([f"the key {key!r} is not a string"])
         if self._opened and value is not None and self._opened.get(key) is value:
             return  # `data["list"] += [...]` ends with assigning the draft to its own place
-        where = f"{self._where}.{key}" if self._where else key
-        self._changed[key] = own(value, where, self._depth)
+        self._changed[key] = own(value, inside(self._where, key), self._depth)
         if self._opened:
             self._opened.pop(key, None)
         if self._removed:
