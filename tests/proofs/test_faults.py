@@ -20,8 +20,8 @@ import pytest
 from fsm_agent.testing.faults.__main__ import seconds_of
 from fsm_agent.testing.faults.catching import Catch, catch
 from fsm_agent.testing.faults.failpoints import Failpoint
-from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.journal import Outcome
+from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
 from fsm_agent.testing.faults.tally import REQUIRED, missing, tallied
@@ -87,9 +87,7 @@ def test_what_hit_nothing_proves_nothing() -> None:
 def test_a_forgetting_that_was_cut_off_hit_somebody_if_an_agent_was_written_anew_meanwhile(
     outcome: Outcome, reply: dict[str, Any], written_at: int | None, hits: int
 ) -> None:
-    forgetting = an_entry("forget", at=10, facts={"user": "ana"})._replace(
-        returned_ns=20, outcome=outcome, reply=reply
-    )
+    forgetting = an_entry("forget", at=10, facts={"user": "ana"})._replace(returned_ns=20, outcome=outcome, reply=reply)
     written = [] if written_at is None else [an_entry("adopt", at=written_at, facts={"agent": "a"})]
     lost = an_entry("adopt", at=15, facts={"agent": "b"})._replace(outcome="lost", returned_ns=None)
     total = tallied(evidence(forgetting, *written, lost), Counter(), ())
