@@ -13,8 +13,8 @@ with a dictionary. So a rule is tested in milliseconds, and a crash can be tried
 4. *Commit.* One command with the whole step. The store takes it only if nobody has made a step since the reading; if
    somebody has, the flow begins again at 1.
 
-**Driving** (``drive``) asks after each step what comes next: call the action of the state (``activation``), take a timer
-that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is expected,
+**Driving** (``drive``) asks after each step what comes next: call the action of the state (``activation``), take a
+timer that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is expected,
 and is held equal to the general path by a property test.
 
 **What comes from outside** has a module each: ``start``, ``delivery`` (events and answers), ``unpark``, and those of
