@@ -14,8 +14,8 @@ with a dictionary. So a rule is tested in milliseconds, and a crash can be tried
    somebody has, the flow begins again at 1.
 
 **Driving** (``drive``) asks after each step what comes next: call the action of the state (``activation``), take a
-timer that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is expected,
-and is held equal to the general path by a property test.
+timer that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is
+expected, and is held equal to the general path by a property test.
 
 **What comes from outside** has a module each: ``start``, ``delivery`` (events and answers), ``unpark``, and those of
 ``migration`` and ``replay``. ``effects`` has the rules of ``ctx.effect``: begin on record, do, record the result.
