@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from fsm_agent import Runner, open_store
-from fsm_agent.actions.registry import Actions
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import ENDED, Agent, Head, Status
 from fsm_agent.domain.record import Commit, Creation
@@ -16,7 +15,7 @@ from fsm_agent.engine.replay.verify import TOLD
 from fsm_agent.errors import Refused
 from fsm_agent.runtime.command_loop import EffectLoop
 from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.scripted import ScriptedHands
+from fsm_agent.testing.scripted import ScriptedActions, ScriptedHands
 
 from .documents import EVENTS
 from .outcomes import Outcome
@@ -48,7 +47,7 @@ class Chronicler(EffectLoop):
     """Writes down what the store says after each commit."""
 
     def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
-        super().__init__(runner.store, Actions(), hands)
+        super().__init__(runner.store, runner.actions, hands)
         self._runner = runner
         self.seen: dict[tuple[str, int], Portrait] = {}
 
@@ -70,8 +69,9 @@ class Chronicle:
         self._script, self._calls = script, 0
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
-        hands = ScriptedHands({"work": self._work}, self.clock, store)
-        self.runner = Runner(store, hands=hands)
+        scripts = {"work": self._work}
+        hands = ScriptedHands(scripts, self.clock, store)
+        self.runner = Runner(store, actions=ScriptedActions(scripts), hands=hands)
         self.runner._loop = self._loop = Chronicler(self.runner, hands)
         self.ids = [ID]
 

@@ -107,4 +107,6 @@ async def test_an_action_whose_own_task_was_cancelled_has_failed_and_nobody_else
 
     async with Runner(open_store("memory://"), actions=[work]) as runner:
         agent = await runner.start(WORK, id="a")
+        assert agent.error is not None
+        assert agent.error.pop("place").startswith("tests/runtime/test_modes.py:")  # type: ignore[attr-defined]
         assert agent.error == {"type": "RuntimeError", "message": "what the action awaited was cancelled"}

@@ -78,7 +78,10 @@ def deep() -> Any:
 @pytest.mark.parametrize("bad", [endless(), deep(), {1: 1, "a": 1}], ids=["endless", "deep", "keys"])
 @on_loop
 async def test_what_can_never_be_kept_is_refused_under_a_new_key_and_under_a_used_one(bad: Any) -> None:
-    async with Runner(open_store("memory://")) as runner:
+    async def work(ctx: Context) -> str:
+        return "ok"
+
+    async with Runner(open_store("memory://"), actions=[work]) as runner:
         for more in ({"event": "note", "payload": bad}, {"data": {"tree": bad}}):
             with pytest.raises(Refused):
                 await runner.start(GROWING, **more, key="k")
