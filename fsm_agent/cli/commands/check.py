@@ -67,7 +67,12 @@ def inspect(
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
         found = behaviour_findings(
-            workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
+            workflow,
+            actions=known.actions,
+            tools=known.tools,
+            unfound=known.unfound,
+            doubts=known.doubts,
+            lacking=known.lacking,
         )
         return list(filter(only, found))
 
