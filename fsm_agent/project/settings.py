@@ -82,7 +82,8 @@ class Settings(Options):
 
         return Retention.read(self.project.retention)
 
-    def open_store(self) -> Store:
+    def open_store(self, url: str | None = None) -> Store:
+        """The store of these settings, or in its place the one at ``url``."""
         from fsm_agent.project.pyproject import SEALING_KEYS
         from fsm_agent.stores.urls import open_store
 
@@ -92,7 +93,7 @@ class Settings(Options):
                 f"the agents of this project are sealed (sealed = true in pyproject.toml), and {SEALING_KEYS} gives no "
                 "key; nothing is kept in clear"
             )
-        return open_store(self.store, namespace=self.namespace, keys=keys)
+        return open_store(url or self.store, namespace=self.namespace, keys=keys)
 
     @cached_property
     def actions(self) -> Actions:

@@ -15,7 +15,7 @@ from fsm_agent.cli.views import maintenance, output
 from fsm_agent.domain.retention import read_history
 from fsm_agent.domain.state import Duration
 from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import open_to_look
+from fsm_agent.project.store import looking
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def keygen(settings: Settings, *, key_id: str) -> None:
 
 def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]], *, creates: bool = True) -> Result:
     async def within() -> Result:
-        async with settings.open_store() if creates else open_to_look(settings) as store:
+        async with settings.open_store() if creates else looking(settings) as store:
             return await work(store)
 
     return asyncio.run(within())
