@@ -59,7 +59,10 @@ FsmAgentError
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
 │   │   ├── AgentDamaged       one agent's rows, in one place
-│   │   └── HistoryBroken      steps that make no sense
+│   │   ├── DefinitionMissing  a definition that is not kept
+│   │   ├── HistoryBroken      steps that make no sense
+│   │   └── SharedDamaged      what is no agent's: a thread, a user
+│   │       └── DefinitionDamaged  or a definition
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
@@ -112,9 +115,12 @@ from fsm_agent.errors.models import (
 from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     AgentDamaged,
+    DefinitionDamaged,
+    DefinitionMissing,
     HistoryBroken,
     KeyInvalid,
     KeyMissing,
+    SharedDamaged,
     StoreCorrupt,
     StoreError,
     StoreTooNew,
@@ -155,6 +161,8 @@ __all__ = [
     "DataInvalid",
     "DataModelMissing",
     "DataTooLarge",
+    "DefinitionDamaged",
+    "DefinitionMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
@@ -193,6 +201,7 @@ __all__ = [
     "Refused",
     "RenderFailed",
     "RoundsExceeded",
+    "SharedDamaged",
     "StoreCorrupt",
     "StoreError",
     "StoreTooNew",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from fsm_agent.domain.retention import Retention
     from fsm_agent.project.pyproject import Project
     from fsm_agent.stores.base import Store
+
+
+#: the beginning of a command that looks at a store, and has no options yet
+_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
 
 
 def text(said: str) -> str:
@@ -131,12 +135,22 @@ class Settings(Options):
         """The same command line for another command, to be typed; a store URL with a secret is left out."""
         import shlex
 
+        return shlex.join(["fsm-agent", *self._options(), *words])
+
+    def in_full(self, sentence: str) -> str:
+        """A sentence of a room that knows no options, with those of this command line in the commands that it names."""
+        import re
+        import shlex
+
+        options = "".join(f" {shlex.quote(word)}" for word in self._options())
+        return re.sub(_COMMAND, lambda found: f"{found[0]}{options}", sentence)
+
+    def _options(self) -> list[str]:
         options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
         options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []
         options += ["--model", self.given_model] if self.given_model else []
-        options += [word for module in self.given_modules for word in ("--module", module)]
-        return shlex.join(["fsm-agent", *options, *words])
+        return options + [word for module in self.given_modules for word in ("--module", module)]
 
     @staticmethod
     def _is_secret(url: str) -> bool:

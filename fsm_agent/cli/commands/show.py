@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from fsm_agent.cli.blocks import visible
 from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
 from fsm_agent.cli.views import output
@@ -21,10 +20,12 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.summary import AgentPage
+from fsm_agent.domain.text import some
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.pinned import require_version
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import look
-from fsm_agent.runtime.reads import read_agent, read_workflow
+from fsm_agent.runtime.reads import read_agent, workflow_of
 from fsm_agent.stores.base import Store
 
 MOST_LISTED = 1_000
@@ -96,6 +97,7 @@ def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
     agent_id = await whole_id(store, part)
+    require_version(await store.head(agent_id))
     return agent_id, await store.history(agent_id)
 
 
@@ -119,14 +121,17 @@ async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectE
 async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | None]:
     """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
     head = await store.head(await whole_id(store, part))
-    workflow = await read_workflow(store, head.definition)
+    workflow = await workflow_of(store, head)
     return await read_agent(store, head.id), workflow, await read_family(store, head)
 
 
 def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
-    """Name the agents that a list has left out."""
+    """Name the agents that a list has left out, those together of which the same is wrong."""
     if damaged and not settings.json:
-        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        alike: dict[tuple[str, str], list[str]] = {}
+        for each in damaged:
+            alike.setdefault((each.place, each.what), []).append(each.agent_id)
+        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in alike.items())
         are = "is" if len(damaged) == 1 else "are"
         count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
         output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

@@ -79,6 +79,7 @@ def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
     from fsm_agent.cli.session import finish
 
     forgotten = finish(settings, lambda session: _forget(session, name, is_dry=dry_run, is_sure=yes))
+    output.left_in_full(settings, forgotten.left)
     output.show(settings, forgotten.to_json(), lambda: _erased(forgotten))
     return 1 if forgotten.left else 0
 

@@ -70,7 +70,7 @@ class PostgresStore(PostgresTalk):
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
             raise definition_missing(self.url, definition_hash)
-        with damage.reading_shared(f"definition {definition_hash!r}", "workflows"):
+        with damage.reading_definition(definition_hash, "workflows"):
             return damage.checked(dict, codec.decode(found[0][0]))
 
     async def create(self, creation: Creation) -> Head:
