@@ -29,6 +29,7 @@ FsmAgentError
 │   ├── NotParked              unpark of an agent that is not parked
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
+│   ├── RunnerClosed           a call after a blocking runner has ended
 │   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
@@ -112,7 +113,7 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, RunnerClosed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     AgentDamaged,
     DefinitionDamaged,
@@ -201,6 +202,7 @@ __all__ = [
     "Refused",
     "RenderFailed",
     "RoundsExceeded",
+    "RunnerClosed",
     "SharedDamaged",
     "StoreCorrupt",
     "StoreError",

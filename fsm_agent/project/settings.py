@@ -30,8 +30,19 @@ _COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
 
 def text(said: str) -> str:
     """The value of an option that may be left out, and not be empty."""
-    if not said:
-        raise click.BadParameter("it is empty; give it a text, or leave it out")
+    return _filled(said, "give it a text, or leave it out")
+
+
+def name(said: str) -> str:
+    """The name of somebody that must be given, and not be empty."""
+    return _filled(said, "say who it is")
+
+
+def _filled(said: str, advice: str) -> str:
+    from fsm_agent.data.arguments import why_blank
+
+    if (why := why_blank(said)) is not None:
+        raise click.BadParameter(f"it {why}; {advice}")
     return said
 
 
@@ -70,7 +81,7 @@ class Settings(Options):
     @property
     def keys(self) -> dict[str, bytes]:
         """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
-        from fsm_agent.project.pyproject import SEALING_KEYS
+        from fsm_agent.domain.environment import SEALING_KEYS
 
         text = os.environ.get(SEALING_KEYS)
         if not text:
@@ -87,7 +98,7 @@ class Settings(Options):
         return Retention.read(self.project.retention)
 
     def open_store(self) -> Store:
-        from fsm_agent.project.pyproject import SEALING_KEYS
+        from fsm_agent.domain.environment import SEALING_KEYS
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys

@@ -64,6 +64,7 @@ from fsm_agent.errors import (
     PayloadInvalid,
     QuestionClosed,
     RoundsExceeded,
+    RunnerClosed,
     SharedDamaged,
     UnknownEvent,
     UserConflict,
@@ -253,6 +254,10 @@ SENTENCES = [
         HistoryBroken("a-1", 2, TypeError("unhashable type: 'dict'")),
         "version 2 of agent 'a-1' cannot be rebuilt, since its parts do not fit together; `fsm-agent replay a-1` says "
         "what is wrong with its history",
+    ),
+    (
+        RunnerClosed(),
+        "this runner has ended, and its store is closed: open the store again for another runner",
     ),
     (
         SharedDamaged("thread 'news'", "messages", "it is no UTF-8 text"),

@@ -14,6 +14,7 @@ from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_bloc
 from fsm_agent.cli.views.changes import change_blocks
 from fsm_agent.cli.views.children import Family, children_blocks, children_json, read_family
 from fsm_agent.cli.views.effects import effects_blocks
+from fsm_agent.data.arguments import LONGEST_PAGE
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
@@ -28,8 +29,6 @@ from fsm_agent.project.store import look
 from fsm_agent.runtime.reads import read_agent, workflow_of
 from fsm_agent.stores.base import Store
 
-MOST_LISTED = 1_000
-
 
 @click.command("list")
 @click.option(
@@ -41,7 +40,7 @@ MOST_LISTED = 1_000
 )
 @click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
 @click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
-@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=50, show_default=True, help="At most so many.")
 @click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
 @click.pass_obj
 def list_agents(
