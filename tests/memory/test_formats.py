@@ -141,6 +141,7 @@ def called(**function: Any) -> dict[str, Any]:
         ({"role": "user", "fsm_agent": 7}, "[1].fsm_agent must be an object, not 7"),
         ({"role": "user", "fsm_agent": {"tokens": -1}}, "[1].fsm_agent.tokens cannot be -1"),
         ({"role": "user", "fsm_agent": {"tokens": True}}, "[1].fsm_agent.tokens cannot be True"),
+        ({"role": "user", "fsm_agent": {"at_ms": 10**15}}, "[1].fsm_agent.at_ms is later than the year 9999"),
         ({"role": "user", "fsm_agent": {"role": "robot"}}, "[1].fsm_agent.role cannot be 'robot'"),
         ({"role": "user", "fsm_agent": {"parts": [{"type": "tool_call"}]}}, "[1].fsm_agent.parts cannot be [{"),
         (

@@ -357,11 +357,19 @@ def test_no_terminal_is_fed_an_id_as_it_stands_in_a_row_and_the_doctor_names_it(
     shop.order()
     change = "agents SET id = 'a' || char(27) || '[31m' || char(155) || '1mb'"
     [(agent, _, what, _)] = findings_of(shop, change)
-    assert (agent, what) == ("a\x1b[31m\x9b1mb", "its id has characters that no id has, and cannot be typed")
+    assert (agent, what) == ("a\x1b[31m\x9b1mb", "its id is none that an agent is given, and cannot be typed")
     for words in (["list"], ["list", "--waiting"], ["doctor"], ["--json", "list"], ["--json", "doctor"], ["size"]):
         told = shop(*words)
         assert not {"\x1b", "\x9b"} & set(told.out + told.err), words
     assert shop("--json", "list").json["agents"][0]["id"] == agent
+
+
+def test_an_id_that_was_emptied_is_counted_and_named(shop: Shop) -> None:
+    shop.order("one")
+    shop.order("two")
+    [(agent, _, what, _)] = findings_of(shop, "agents SET id = '' WHERE id = 'two'")
+    assert (agent, what) == ("", "its id is none that an agent is given, and cannot be typed")
+    assert shop("doctor").err.startswith("looked at 2 agents, ")
 
 
 def test_a_damaged_definition_is_told_once_with_all_agents_that_it_concerns(shop: Shop) -> None:

@@ -258,7 +258,7 @@ class _Inspector:
 def _odd_id(agent_id: str) -> Iterator[Defect]:
     """An id that no agent is given: it may be shown otherwise than it is, and nobody can type it."""
     if not is_id(agent_id):
-        what = "its id has characters that no id has, and cannot be typed"
+        what = "its id is none that an agent is given, and cannot be typed"
         yield Defect(agent_id, "head", what, RESTORE)
 
 

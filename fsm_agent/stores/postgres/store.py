@@ -185,7 +185,7 @@ class PostgresStore(PostgresTalk):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
-        query = queries.list_query(numbers, by_workflow=workflow is not None)
+        query = queries.list_query(numbers, by_workflow=workflow is not None, is_next=after is not None)
         row = {
             "status": numbers[0] if numbers else None,
             "workflow": kept(workflow),

@@ -169,7 +169,7 @@ class SqliteStore(SqliteTalk):
         wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
             return pages.page(
-                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
+                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after
             )
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
