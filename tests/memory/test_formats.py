@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import MessagesInvalid
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
 from tests.support.talks import call, result, words
@@ -57,7 +58,7 @@ messages = st.builds(
     texts,
     st.lists(calls | results | others, max_size=4).map(tuple),
     tokens=numbers,
-    at_ms=numbers,
+    at_ms=st.integers(0, LATEST_MS),
     by=st.none() | texts,
     covers=numbers,
     number=numbers,
