@@ -150,6 +150,10 @@ class Workflow:
 
         return hashlib.sha256(rfc8785.dumps(self.to_json(describe=False))).hexdigest()
 
+    def has_payload(self, event: str) -> bool:
+        """Whether it is known what comes with an event: it is declared or built in."""
+        return event in self.events or event in BUILT_IN_PAYLOADS
+
     def payload_fields(self, event: str) -> Mapping[str, Schema]:
         """Payload field -> JSON Schema of a declared or built-in event; raises ``KeyError`` for any other."""
         return self.events[event] if event in self.events else BUILT_IN_PAYLOADS[event]

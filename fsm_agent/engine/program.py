@@ -24,7 +24,7 @@ from fsm_agent.domain.step import Event
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.machine import Machine
-from fsm_agent.errors import DataInvalid, DataTooLarge, ExpressionFailed
+from fsm_agent.errors import ActionError, DataInvalid, DataTooLarge, ExpressionFailed
 from fsm_agent.expressions.compiler import Guards
 
 
@@ -230,6 +230,15 @@ def model_changed(workflow: Workflow) -> str:
     return (
         f"the class {workflow.model} has changed since version {workflow.version} of workflow {workflow.name!r} was "
         "stored, so that schema alone judges the data of its agents; `migrate` moves them to the class as it is now"
+    )
+
+
+def model_missing(workflow: Workflow, why: ActionError) -> str:
+    """That the class of the data cannot be had, why, and what can be done."""
+    return (
+        f"{why}; until that is mended, the schema that was stored with version {workflow.version} of workflow "
+        f"{workflow.name!r} judges the data of its agents alone; `migrate` moves them to a version without the class "
+        f"{workflow.model}"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 from typing import Any, Final, Self, TypeAlias
 
 from fsm_agent.check.document import examine
+from fsm_agent.data.arguments import check
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import STATE
 from fsm_agent.dialect.pydantic_models import is_model, model_name, model_schema
@@ -138,6 +139,7 @@ class Workflow(words.Workflow):
     @classmethod
     def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:
         """The workflow that a YAML file declares; raises ``WorkflowInvalid`` with file, line and column."""
+        check(path=path)
         from fsm_agent.loading.yaml_file import load
 
         return cls._of(load(path, resolve_model=resolve_model))

@@ -19,8 +19,9 @@ from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.domain.view import portray
 from fsm_agent.engine import commands as ask
 from fsm_agent.engine import delivery
+from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Desk, Flow, open_agent
-from fsm_agent.errors import AgentNotFound, DataModelMissing, FsmAgentError
+from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
 from fsm_agent.runtime.children import Kin
 from fsm_agent.runtime.executor import Hands
 from fsm_agent.runtime.processes import is_alive, this_process
@@ -55,6 +56,8 @@ class EffectLoop:
         self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
+        #: hashes of definitions whose agents go on without the class of their data
+        self._without_class: set[str] = set()
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
@@ -65,9 +68,11 @@ class EffectLoop:
         return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
 
     def program(self, workflow: Workflow) -> Program:
-        """The program of a workflow, whether the store keeps that or not."""
-        if workflow.hash not in self._programs:
-            self._programs[workflow.hash] = self._compile(workflow)
+        """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
+        ``ActionError`` if the class of its data cannot be had."""
+        if workflow.hash not in self._programs or workflow.hash in self._without_class:
+            self._programs[workflow.hash] = self._compile(workflow, self._model(workflow))
+            self._without_class.discard(workflow.hash)
         return self._programs[workflow.hash]
 
     async def pin(self, workflow: Workflow) -> Program:
@@ -78,22 +83,35 @@ class EffectLoop:
             self._saved.add(workflow.hash)
         return program
 
-    def _compile(self, workflow: Workflow) -> Program:
+    def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
+        """``model`` is the class of the data; where there is none, though one is named, ``note`` says why not."""
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
         build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
         if not workflow.model:
             return build()
-        model = self._model(workflow)
         if model is not None:
             return build(model=model_rule(model.model_validate))
-        note = model_changed(workflow)
+        note = note or model_changed(workflow)
         logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
         return build(model_note=note)
 
+    def _compile_stored(self, workflow: Workflow) -> Program:
+        """The program of agents that live already: where the class of their data cannot be had, the schema that was
+        stored judges alone."""
+        from fsm_agent.engine.program import model_missing
+
+        try:
+            return self._compile(workflow, self._model(workflow))
+        except ActionError as error:
+            self._without_class.add(workflow.hash)
+            return self._compile(workflow, None, model_missing(workflow, error))
+
     def _model(self, workflow: Workflow) -> Any:
         """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
-        definition was stored. Raises ``ActionError``."""
+        definition was stored, or if it names none. Raises ``ActionError``."""
+        if not workflow.model:
+            return None
         from fsm_agent.dialect.pydantic_models import declares
 
         try:
@@ -244,12 +262,13 @@ class EffectLoop:
         record = await self._store.load(agent_id, key=key)
         for queued in record.queue:
             refuse_sealed(queued.event.payload)
-        await self._program(record.head.definition)
+        program = await self._program(record.head.definition)
+        require_fit(program.workflow, record.head)
         return record
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile(await self._workflow(definition))
+            self._programs[definition] = self._compile_stored(await self._workflow(definition))
         return self._programs[definition]
 
     async def _workflow(self, definition: str) -> Workflow:

@@ -10,7 +10,7 @@ from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Order, Outcome, migrate
 from fsm_agent.engine.migration.route import Route
-from fsm_agent.errors import AgentDamaged, OtherWorkflow, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, DefinitionDamaged, OtherWorkflow
 from fsm_agent.runtime.command_loop import EffectLoop
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
@@ -53,6 +53,6 @@ class Mover:
                 outcomes.append(await self._loop.run(migrate(desk, self._route, head, order)))
             except AgentDamaged as error:
                 damaged.append(damage_of(error))
-            except StoreCorrupt as error:
-                damaged.append(Damage(head.id, "its definition", str(error)))
+            except DefinitionDamaged as error:
+                damaged.append(Damage(head.id, f"its {error.thing}", error.what))
         return Moves(tuple(outcomes), page.next, tuple(damaged))

@@ -41,7 +41,7 @@ class Removal:
         An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
         A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
         """
-        check(user=user)
+        check(whom=user)
         check_optional(by=by)
         from fsm_agent.runtime.maintenance.erase import Oblivion
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.data.arguments import check, check_optional, strings
+from fsm_agent.data.arguments import check, check_optional, functions, strings
 from fsm_agent.domain.agent import Agent, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.engine import delivery
@@ -54,9 +54,9 @@ class Runner(Queries, Removal):
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
         self.store = store
-        self.actions = (
-            actions if isinstance(actions, Actions) else Actions(actions, modules=strings("modules", modules))
-        )
+        if not isinstance(actions, Actions):
+            actions = Actions(functions("actions", actions), modules=strings("modules", modules))
+        self.actions = actions
         found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script

@@ -177,7 +177,8 @@ class Worker:
                 self._stuck.add(agent_id)
                 if self._is_news(agent_id, repr(error)):
                     facts = {"action": "drive_failed", "agent_id": agent_id}
-                    logger.exception("agent %s could not be driven", agent_id, extra=facts)
+                    why = f"unexpected {type(error).__name__}: {error}"
+                    logger.exception("agent %s could not be driven: %s", agent_id, why, extra=facts)
 
 
 async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:

@@ -158,7 +158,11 @@ async def test_a_window_keeps_to_its_tokens_and_tears_no_call_from_its_result(st
 @on_loop
 async def test_what_no_store_can_keep_adds_nothing(store: Store) -> None:
     room = Thread(store, "room-7")
-    for odd in (Message(Role.USER, "x", ({"no": "type"},)), Message(Role.USER, "x", ({"type": "x", "y": object()},))):  # type: ignore[dict-item]
+    for odd in (
+        Message(Role.USER, "x", ({"no": "type"},)),
+        Message(Role.USER, "x", ({"type": "x", "y": object()},)),  # type: ignore[dict-item]
+        Message(Role.USER, "x", at_ms=10**15),
+    ):
         with pytest.raises(ActionError, match="message"):
             await room.add([Message(Role.USER, "fine"), odd])
     assert await room.messages() == []

@@ -23,7 +23,7 @@ from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import looking
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.reads import workflow_of
 
 #: what ``--out-dir`` writes without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")
@@ -120,7 +120,7 @@ def _agent(settings: Settings, agent_id: str) -> Subject:
     async def read() -> Subject:
         async with looking(settings) as store:
             head = await store.head(await whole_id(store, agent_id))
-            workflow = await read_workflow(store, head.definition)
+            workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
         return Subject(head.id, workflow, overlay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.project.settings import Settings
@@ -27,7 +28,7 @@ class Diary:
 def sweep(settings: Settings, *, once: bool) -> None:
     """Drive what is due: once until nothing is, or until a signal comes."""
     diary = Diary()
-    with output.kept_clean(settings):
+    with output.kept_clean(settings), in_sentences(settings):
         asyncio.run(_sweep(settings, diary, once=once))
     if settings.json:
         output.print_json({"driven": sorted(diary.driven)})

@@ -21,6 +21,7 @@ from fsm_agent.engine.aggregate import Live
 from fsm_agent.engine.commands import Effect, IsAlive, Keep, Now, ReadRecord, ReadWorkflow
 from fsm_agent.engine.migration.plan import Plan, Verdict, plan
 from fsm_agent.engine.migration.route import Route
+from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Desk, Flow, claim, patiently, write
 from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt
 
@@ -90,6 +91,7 @@ def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
     except AgentNotFound:
         return _outcome(seen, Plan(Verdict.UNAFFECTED, "was deleted meanwhile"))
     head = record.head
+    require_fit(old, head)
     if order.expect_version not in (None, head.version):
         raise Conflict(head.id, order.expect_version, head.version)
     live = _in_hand(route, record, (yield Now()))

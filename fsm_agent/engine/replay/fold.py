@@ -35,13 +35,13 @@ from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.recording import counted
 from fsm_agent.engine.replay.restore import restored
 from fsm_agent.engine.transaction import started
-from fsm_agent.errors import ExpressionFailed
+from fsm_agent.errors import ExpressionFailed, FsmAgentError
 
 #: The kinds of steps that may enter states.
 _MOVING: Final = frozenset({StepKind.CREATED, StepKind.EVENT, StepKind.UNPARKED})
 
 
-class Untold(Exception):
+class Untold(FsmAgentError):
     """A step that cannot have happened as it is told."""
 
 

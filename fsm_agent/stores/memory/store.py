@@ -23,7 +23,7 @@ from fsm_agent.domain.tuples import from_fields
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_shared
+from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_definition
 from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
 from fsm_agent.stores.memory.due import longest_due
 from fsm_agent.stores.memory.thread_rows import Talks, said_rows
@@ -63,7 +63,7 @@ class MemoryStore(MemoryTalk):
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         if definition_hash not in self._definitions:
             raise definition_missing(self.url, definition_hash)
-        with reading_shared(f"definition {definition_hash!r}", PLACE):
+        with reading_definition(definition_hash, PLACE):
             return checked(dict, codec.decode(self._definitions[definition_hash]))
 
     async def create(self, creation: Creation) -> Head:

@@ -70,7 +70,7 @@ class PostgresStore(PostgresTalk):
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
             raise definition_missing(self.url, definition_hash)
-        with damage.reading_shared(f"definition {definition_hash!r}", "workflows"):
+        with damage.reading_definition(definition_hash, "workflows"):
             return damage.checked(dict, codec.decode(found[0][0]))
 
     async def create(self, creation: Creation) -> Head:
@@ -185,7 +185,7 @@ class PostgresStore(PostgresTalk):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
-        query = queries.list_query(numbers, by_workflow=workflow is not None)
+        query = queries.list_query(numbers, by_workflow=workflow is not None, is_next=after is not None)
         row = {
             "status": numbers[0] if numbers else None,
             "workflow": kept(workflow),

@@ -70,7 +70,7 @@ class RedisStore(RedisTalk):
         (text,) = await self._look(("HGET", self._units.space.workflows, definition_hash))
         if text is None:
             raise definition_missing(self.url, definition_hash)
-        with damage.reading_shared(f"definition {definition_hash!r}", self._units.space.workflows):
+        with damage.reading_definition(definition_hash, self._units.space.workflows):
             return damage.checked(dict, codec.decode(text))
 
     async def create(self, creation: Creation) -> Head:

@@ -84,7 +84,7 @@ class SqliteStore(SqliteTalk):
             await self._write_shared(writes.saving_workflow(definition_hash, definition))
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        with damage.reading_shared(f"definition {definition_hash!r}", "definitions"):
+        with damage.reading_definition(definition_hash, "definitions"):
             if (text := self._definition(definition_hash)) is not None:
                 return damage.checked(dict, codec.decode(text))
         raise definition_missing(self.url, definition_hash)
@@ -169,7 +169,7 @@ class SqliteStore(SqliteTalk):
         wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
             return pages.page(
-                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
+                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after
             )
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
