@@ -112,7 +112,7 @@ class CommandLine(click.Group):
         if args[0] not in _ENTRIES:
             raise click.UsageError(f"there is no command {args[0]!r}{did_you_mean(args[0], _ENTRIES)}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and taking_globals(command, self.params), rest
+        return name, command and taking_globals(command, self.params, shows_them=ctx.resilient_parsing), rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Commands are offered without importing them."""
@@ -173,6 +173,8 @@ def main(
     These options may stand before the command or after it.
     """
     if ctx.invoked_subcommand is None:
+        if as_json:
+            raise click.UsageError("no command is given", ctx)
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
     if debug:

@@ -69,9 +69,12 @@ class AgentExists(Refused):
 
 
 class AgentNotFound(Refused):
-    def __init__(self, agent_id: str, namespace: str = "default") -> None:
+    """``shortest_part`` is how much of an id would have been enough, where that was the mistake."""
+
+    def __init__(self, agent_id: str, namespace: str = "default", *, shortest_part: int | None = None) -> None:
         where = f"in namespace {namespace!r}"
-        super().__init__(f"no agent {shortened(agent_id)} {where}; `fsm-agent list` shows those there are")
+        part = f", and a part of an id needs at least {shortest_part} characters" if shortest_part else ""
+        super().__init__(f"no agent {shortened(agent_id)} {where}{part}; `fsm-agent list` shows those there are")
 
 
 class AgentAmbiguous(Refused):

@@ -46,7 +46,11 @@ MOST_LISTED = 1_000
 def list_agents(
     settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
 ) -> None:
-    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    """List agents, the oldest first, and those that you have named yourself in order of their names; with --waiting,
+    the questions that are open.
+
+    The order is that of the whole ids. A new id begins with its time, and tables print only its end; --wide prints all.
+    """
     from fsm_agent.runtime import lists
 
     pages, blocks = (lists.list_waiting, inbox_blocks) if waiting else (lists.list_agents, agents_blocks)
