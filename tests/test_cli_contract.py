@@ -306,7 +306,9 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "told"), ERRORS, ids=lambda each: " ".join(each[:1]) if isinstance(each, tuple) else "")
+@pytest.mark.parametrize(
+    ("words", "code", "told"), ERRORS, ids=lambda each: " ".join(each[:1]) if isinstance(each, tuple) else ""
+)
 def test_an_error_is_a_document_too_where_json_is_asked_for(
     shop: Shop, words: tuple[str, ...], code: int, told: dict[str, object]
 ) -> None:

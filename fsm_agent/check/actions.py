@@ -13,8 +13,9 @@ from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, tools_of
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
-from fsm_agent.domain.text import did_you_mean, listed, nearest
+from fsm_agent.domain.text import did_you_mean, listed
 
 
 def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:

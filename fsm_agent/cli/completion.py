@@ -40,7 +40,8 @@ def agent_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> I
     enough, ids that end so."""
     none: list[tuple[str, Head]] = []
     found = _read(ctx, lambda store: _candidates(store, incomplete), otherwise=none)
-    return [CompletionItem(text, help=f"{head.workflow}, {head.status} in {head.state}") for text, head in found[:_MOST]]
+    items = ((text, f"{head.workflow}, {head.status} in {head.state}") for text, head in found[:_MOST])
+    return [CompletionItem(text, help=what) for text, what in items]
 
 
 async def _candidates(store: Store, part: str) -> list[tuple[str, Head]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 
 def listed(names: Iterable[str]) -> str:
@@ -10,18 +10,12 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def did_you_mean(name: str, known: Collection[str], *, alike: float = 0.6) -> str:
-    """`` (did you mean `x`?)`` when a known name is near, else nothing; ``alike`` is from 0 to 1."""
-    close = nearest(name, known, alike=alike)
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
+    from fsm_agent.domain.similarity import nearest
+
+    close = nearest(name, known)
     return f" (did you mean `{close}`?)" if close else ""
-
-
-def nearest(name: str, known: Collection[str], *, alike: float = 0.6) -> str | None:
-    """The known name that looks most alike, if any does."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), n=1, cutoff=alike)
-    return close[0] if close else None
 
 
 def shortened(value: object, longest: int = 80) -> str:

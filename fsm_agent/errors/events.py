@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from fsm_agent.domain.step import Happened
 
 
-#: An event that is not allowed is seldom a misspelt one, so it must look very much like another.
-_MISSPELT = 0.8
-
-
 class UnknownEvent(Refused):
     def __init__(self, event: str, known: Collection[str]) -> None:
         self.event, self.allowed = event, tuple(known)
@@ -30,7 +26,7 @@ class IllegalEvent(Refused):
         self.event, self.state, self.allowed = str(event), state, tuple(allowed)
         what = f"event {event!r}" if isinstance(event, str) else f"{shortened(event)} names no event, and"
         others = [each for each in self.allowed if each != event]
-        near = did_you_mean(event, others, alike=_MISSPELT) if isinstance(event, str) else ""
+        near = did_you_mean(event, others) if isinstance(event, str) else ""
         super().__init__(f"{what} is not allowed in state {state!r}{why}{near}; allowed: {listed(self.allowed)}")
 
 

@@ -36,7 +36,8 @@ def taking_globals(
     a shell is offered."""
     taken = {name for parameter in command.params for name in parameter.opts}
     known = copy(command)
-    known.params = [*command.params, *(_late(each, is_hidden=not shows_them) for each in options if _is_free(each, taken))]
+    free = [each for each in options if _is_free(each, taken)]
+    known.params = [*command.params, *(_late(each, is_hidden=not shows_them) for each in free)]
     return known
 
 
