@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.servers.redis import redis_server, redis_url
 from tests.shop import Shop
 
 __all__ = ["postgres", "postgres_url", "redis_server", "redis_url"]
+
+# What a shell runs in the background ignores Ctrl-C, and so would all processes that tests begin and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is no mistake: what is slow shows in the whole run.
 settings.register_profile("steady", deadline=None)

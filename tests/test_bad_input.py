@@ -117,7 +117,7 @@ initial: working
 states:
   working:
     do: shop_actions:DO
-    timeout: 100ms
+    timeout: TIMEOUT
     on:
       packed: done
   done: {final: true}
@@ -144,7 +144,7 @@ states:
 )
 def test_an_action_that_misbehaves_parks_its_agent_where_it_was(shop: Shop, do: str, kind: str, said: str) -> None:
     shop.write("shop_actions.py", ACTIONS)
-    shop.write("work.yaml", WORK.replace("DO", do))
+    shop.write("work.yaml", WORK.replace("DO", do).replace("TIMEOUT", "100ms" if do == "hangs" else "1h"))
     parked = shop("--json", "run", "work.yaml", "--id", "one")
     assert (parked.code, parked.json["status"], parked.json["state"]) == (4, "parked", "working")
     assert parked.json["error"]["type"] == kind

@@ -172,17 +172,18 @@ def test_a_module_that_is_no_longer_listed_parks_the_agent_and_says_what_is_allo
 
 def test_an_action_that_hangs_ends_with_its_time(shop: Shop) -> None:
     shop.write("work.yaml", working("dawdle", extra="timeout: 50ms"))
-    parked = shop("--json", "run", "work.yaml")
+    parked = shop.process("--json", "run", "work.yaml")  # the thread that hangs ends with its process
     assert (parked.code, parked.json["status"]) == (4, "parked")
     assert "longer than 50 ms" in parked.json["error"]["message"]
 
 
 def test_what_an_action_prints_does_not_mix_with_the_document(shop: Shop) -> None:
-    shop.write("work.yaml", working("dawdle", extra="timeout: 50ms"))
+    shop.write("shop_actions.py", f"{ACTIONS}\n\n@action\ndef chat(ctx):\n    print('hello')\n    raise ValueError\n")
+    shop.write("work.yaml", working("chat"))
     parked = shop("--json", "run", "work.yaml")
     said, why, *rest = parked.err.splitlines()
-    assert (parked.json["status"], said, rest) == ("parked", "dawdling", [])
-    assert why.startswith("action 'dawdle' of agent "), "one sentence, and no traceback"
+    assert (parked.json["status"], said, rest) == ("parked", "hello", [])
+    assert why.startswith("action 'chat' of agent "), "one sentence, and no traceback"
 
 
 def test_a_cancelled_agent_is_a_failure_for_answer_and_none_for_cancel(shop: Shop) -> None:

@@ -42,7 +42,7 @@ def terminal(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Open:
 
     def opened(*words: str) -> pexpect.spawn[str]:
         program, *rest = shop.command(*words)
-        return pexpect.spawn(program, rest, cwd=str(shop.folder), encoding="utf-8", timeout=20, dimensions=(40, 110))
+        return pexpect.spawn(program, rest, cwd=str(shop.folder), encoding="utf-8", timeout=120, dimensions=(40, 110))
 
     return opened
 

@@ -17,8 +17,7 @@ from fsm_agent.actions.effects import Outside, deed
 from fsm_agent.data.data import Data
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.engine.transaction import LEASE_MS
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock, drive

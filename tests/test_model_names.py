@@ -12,6 +12,7 @@ import pytest
 
 from fsm_agent.errors import ModelError, ModelKeyMissing, ModelUnknown
 from fsm_agent.llm.resolve import default_model, key_variables, resolve
+from fsm_agent.loading.model_script import read_script
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "FSM_AGENT_MODEL")
 
@@ -59,7 +60,7 @@ def test_without_a_name_it_is_said_how_to_give_one() -> None:
 )
 def test_a_wrong_name_is_told_with_what_is_allowed(name: str, said: str) -> None:
     with pytest.raises(ModelUnknown) as raised:
-        resolve(name)
+        resolve(name, read_script)
     assert str(raised.value).startswith(f"model {name!r} cannot be used: ")
     assert said in str(raised.value)
     assert "write `test`, `scripted:FILE` or `PROVIDER:NAME`" in str(raised.value)
@@ -114,13 +115,13 @@ BLOCKED = """
 import json, sys
 for name in ("pydantic_ai", "openai"):
     sys.modules[name] = None
-from fsm_agent.llm import names as models
+from fsm_agent.llm import resolve as models
 from fsm_agent.errors import ModelUnknown
 loaded = sorted({name.partition(".")[0] for name in sys.modules})
 said = []
 for name in ("test", "scripted:x.yaml", "openai-chat:x"):
     try:
-        models.resolve(name)
+        models.resolve(name, str)
     except ModelUnknown as error:
         said.append(str(error))
 print(json.dumps([loaded, said]))

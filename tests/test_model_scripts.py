@@ -14,8 +14,9 @@ import pytest
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import ModelReplyInvalid, ModelUnknown
 from fsm_agent.llm.models import Models
-from fsm_agent.llm.script import _KEYS, _REPLIES, _WHEN, read_script
+from fsm_agent.llm.script import _KEYS, _REPLIES, _WHEN
 from fsm_agent.llm.types import Ask, Reply, Tool
+from fsm_agent.loading.model_script import read_script
 
 DOCS = Path(__file__).parent.parent / "docs" / "models.md"
 NOTHING_MORE = {"type": "object", "properties": {}}
@@ -33,7 +34,7 @@ def asking(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], As
     def scripted(text: str) -> Asking:
         file = tmp_path / "script.yaml"
         file.write_text(text)
-        models = Models()
+        models = Models(read_script=read_script)
 
         def put(*said: Message | str, **how: Any) -> Reply:
             messages = tuple(Message(Role.USER, each) if isinstance(each, str) else each for each in said)

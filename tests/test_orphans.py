@@ -14,10 +14,9 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import ENDED, Head, Status
-from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.state import Duration
-from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Conflict
 from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.processes import this_process
@@ -98,16 +97,28 @@ async def test_a_round_gives_up_every_lease_that_has_run_out_wherever_its_holder
 
 @on_loop
 async def test_so_does_a_worker_that_goes_on() -> None:
-    clock = FakeClock()
-    async with at_rest("memory://", clock) as runner:
-        stopped, names = asyncio.Event(), ("waits", "parked", "ended")
+    class Counting(MemoryStore):
+        released, are_all = 0, asyncio.Event()
+
+        async def release(self, agent_id: str, epoch: int) -> None:
+            await super().release(agent_id, epoch)
+            self.released += 1
+            if self.released % 3 == 0:
+                self.are_all.set()
+
+    clock, names, stopped = FakeClock(), ("a", "b", "c"), asyncio.Event()
+    store = Counting(clock=clock)
+    async with Runner(store, actions=[break_]) as runner:
+        for name in names:
+            await runner.start(ALL, id=name)
         work = asyncio.create_task(Worker(runner, every=timedelta(0), at_once=2).run(stopped))
         for _ in range(2):
             for name in names:
-                await leave(runner.store, name, ELSEWHERE)
+                await leave(store, name, ELSEWHERE)
+            store.are_all.clear()
             clock.advance(milliseconds=LEASE_MS)
-            while any([(await runner.store.head(name)).lease for name in names]):  # noqa: ASYNC110 - no event tells
-                await asyncio.sleep(0)
+            await store.are_all.wait()
+            assert [(await store.head(name)).lease for name in names] == [None] * 3
         stopped.set()
         await work
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.engine.transaction import LEASE_MS
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import LeaseHeld
 from fsm_agent.runtime import processes
 from fsm_agent.runtime.processes import is_alive, this_host, this_process

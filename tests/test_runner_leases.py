@@ -12,8 +12,7 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.engine.transaction import LEASE_MS
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import Conflict, LeaseHeld
 from fsm_agent.runtime.action_executor import Performing
 from fsm_agent.runtime.processes import this_process

@@ -13,8 +13,7 @@ import pytest
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.engine.transaction import LEASE_MS
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker

@@ -1,6 +1,6 @@
 """What one attempt of an action does to the world outside, as ``ctx.effect`` asks for it.
 
-The rules are those of ``engine.outside``; here they are performed, on the loop or in the thread of a blocking action.
+The rules are those of ``engine.effects``; here they are performed, on the loop or in the thread of a blocking action.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, Ending, emission, first_event
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json, Schema, is_required
+from fsm_agent.domain.kinds import json_types
 from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.expressions.types import json_types
 
 
 def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Iterator[Finding]:

@@ -9,8 +9,8 @@ from fsm_agent.check.codes import Code
 from fsm_agent.data.validation import Shape
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json, Schema
+from fsm_agent.domain.kinds import Kind, fits, json_types
 from fsm_agent.expressions.compiler import Expression, ExpressionInvalid, Guards
-from fsm_agent.expressions.types import Kind, fits, json_types
 
 #: Kinds whose values JSON has no form for.
 _NO_JSON: Final = frozenset({"timestamp", "duration", "bytes", "type"})

@@ -11,11 +11,11 @@ from fsm_agent.check.codes import Code
 from fsm_agent.check.transition_sites import Site, sites, state_path
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.domain.finding import Finding, Path
+from fsm_agent.domain.kinds import item_schema, json_types
 from fsm_agent.domain.state import State
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
-from fsm_agent.expressions.types import item_schema, json_types
 
 #: A list that is declared to be no longer than this may be converted at every event.
 SHORT_LIST: Final = 100

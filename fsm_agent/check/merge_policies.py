@@ -8,10 +8,10 @@ from typing import Final
 from fsm_agent.check.codes import Code
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.json import Schema
+from fsm_agent.domain.kinds import DEEPEST, json_types, resolved
 from fsm_agent.domain.state import MergePolicy
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.expressions.types import DEEPEST, json_types, resolved
 
 _NUMBERS: Final = frozenset({"integer", "number"})
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 from fsm_agent.data.delta import own, place, segments
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.domain.json import Json, Schema, is_inexact, is_required, object_schema
+from fsm_agent.domain.kinds import item_schema, kind_of, property_schema
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 from fsm_agent.errors import DataInvalid, PayloadInvalid
-from fsm_agent.expressions.types import item_schema, kind_of, property_schema
 
 #: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
 _ENTANGLING: Final = frozenset(

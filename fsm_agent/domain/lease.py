@@ -1,6 +1,10 @@
 """Who drives an agent, and for how long."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+#: How long a lease lasts unless it is renewed, and how often it is.
+LEASE_MS: Final = 15_000
+RENEW_MS: Final = 5_000
 
 
 class Holder(NamedTuple):

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from fsm_agent.domain.agent import RUNNING, Head
 from fsm_agent.domain.tuples import from_fields
+from fsm_agent.domain.usage import NO_USAGE
 from fsm_agent.engine.activation import concluded, proposed
 from fsm_agent.engine.aggregate import Live
 from fsm_agent.engine.commands import Act, Acted, Emitted
@@ -58,5 +59,5 @@ def _is_steady(live: Live, head: Head) -> bool:
         or head.timers
         or head.retry_ms is not None
         or head.children
-        or head.usage.requests
+        or head.usage is not NO_USAGE
     )

@@ -9,7 +9,7 @@ from fsm_agent.data.delta import Folded, fold, own, snapshot_weight
 from fsm_agent.domain.agent import ENDED, RUNNING, Head, Status
 from fsm_agent.domain.effect import Settlement
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Holder, Lease, lease_runs
+from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Holder, Lease, lease_runs
 from fsm_agent.domain.record import Commit, Committed, Record, Snapshot
 from fsm_agent.domain.step import EMPTY_DELTA, Event, KeyOutcome
 from fsm_agent.domain.tuples import from_fields
@@ -20,10 +20,6 @@ from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 
 if TYPE_CHECKING:
     from fsm_agent.engine.program import Program
-
-#: How long a lease lasts unless it is renewed, and how often it is.
-LEASE_MS: Final = 15_000
-RENEW_MS: Final = 5_000
 
 #: How often a flow starts over when others commit between its reading and its writing.
 PATIENCE: Final = 50

@@ -22,8 +22,8 @@ from typing import Final, TypeAlias
 from cel_expr_python import cel
 
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.kinds import DYN, Kind
 from fsm_agent.expressions.messages import explain_failure
-from fsm_agent.expressions.types import DYN, Kind
 from fsm_agent.expressions.values import holds_nul, plain_scalar
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}

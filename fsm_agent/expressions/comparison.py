@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN
+from fsm_agent.domain.kinds import INTEGER
 from fsm_agent.expressions.literal import SPACE, read_literal
 from fsm_agent.expressions.scope import Read, Scope, Values
-from fsm_agent.expressions.types import INTEGER
 
 #: none that is a part of another stands before it
 _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {

@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.kinds import BOOLEAN, Kind
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ExpressionFailed
@@ -24,7 +25,6 @@ from fsm_agent.expressions.literal import Literal, read_literal
 from fsm_agent.expressions.messages import explain, require_known_names
 from fsm_agent.expressions.scope import Read, Scope, Values
 from fsm_agent.expressions.text import mentioned, template, with_lengths
-from fsm_agent.expressions.types import BOOLEAN, Kind
 from fsm_agent.expressions.values import written
 
 if TYPE_CHECKING:

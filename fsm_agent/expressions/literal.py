@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
-from fsm_agent.expressions.types import BOOLEAN, INTEGER, Kind
+from fsm_agent.domain.kinds import BOOLEAN, INTEGER, Kind
 
 #: what CEL skips between words
 SPACE: Final = " \t\r\n\f"

@@ -16,8 +16,8 @@ from functools import cache, cached_property
 from typing import Final, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 from fsm_agent.domain.json import Json, Schema, is_inexact
+from fsm_agent.domain.kinds import DEEPEST, DYN, Kind, kind_of, resolved
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
-from fsm_agent.expressions.types import DEEPEST, DYN, Kind, kind_of, resolved
 
 Values: TypeAlias = Mapping[str, Json]
 #: data, event, visits and what is recalled -> the value of one name

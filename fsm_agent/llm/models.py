@@ -12,17 +12,22 @@ if TYPE_CHECKING:
 
     from pydantic_ai.models import Model
 
+    from fsm_agent.llm.script import Script
     from fsm_agent.llm.types import Ask, Reply
 
 
 class Models:
     """Each model is resolved when it is first asked, and keeps its connections until ``close``.
 
-    ``known`` are models of pydantic-ai by names of one's own, which are not looked up.
+    ``known`` are models of pydantic-ai by names of one's own, which are not looked up. ``read_script`` reads the files
+    of scripted models; a runner brings its own where there is none.
     """
 
-    def __init__(self, known: Mapping[str, Model] | None = None) -> None:
+    def __init__(
+        self, known: Mapping[str, Model] | None = None, *, read_script: Callable[[str], Script] | None = None
+    ) -> None:
         self._known = dict(known or {})
+        self.read_script = read_script
         self._opened: dict[str, Model] = {}
         self._stack = AsyncExitStack()
         self._lock: asyncio.Lock | None = None
@@ -38,7 +43,9 @@ class Models:
         async with self._lock:
             if name not in self._opened:
                 if (model := self._known.get(name)) is None:
-                    model = await asyncio.to_thread(resolve, name)  # the import of the library takes a second
+                    model = await asyncio.to_thread(
+                        resolve, name, self.read_script
+                    )  # the import of the library takes a second
                 self._opened[name] = await self._stack.enter_async_context(model)
             return self._opened[name]
 

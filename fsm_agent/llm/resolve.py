@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.domain.similarity import nearest
 from fsm_agent.errors import FsmAgentError, ModelKeyMissing, ModelUnknown
 from fsm_agent.llm.import_lock import READING
+from fsm_agent.llm.types import SCRIPTED
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
 
+    from fsm_agent.llm.script import Script
+
 #: the variable of the environment that names a model
 VARIABLE: Final = "FSM_AGENT_MODEL"
 TEST: Final = "test"
-SCRIPTED: Final = "scripted:"
 
 _INSTALL: Final = "pip install 'fsm-agent[llm]'"
 _KEY_VARIABLE: Final = re.compile(r"`([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET)[A-Z0-9_]*)`")
@@ -36,25 +38,26 @@ def default_model(
     raise ModelUnknown(None)
 
 
-def resolve(name: str) -> Model:
+def resolve(name: str, read_script: Callable[[str], Script] | None = None) -> Model:
     """The model of a name: ``test``, ``scripted:FILE``, or ``PROVIDER:NAME`` as pydantic-ai knows them.
 
-    Talks to nobody. Raises ``ModelUnknown`` or ``ModelKeyMissing``. The first call imports much: call it in a thread.
+    ``read_script`` reads the file of a script. Talks to nobody. Raises ``ModelUnknown`` or ``ModelKeyMissing``. The
+    first call imports much: call it in a thread.
     """
     with READING:
-        return _resolved(name)
+        return _resolved(name, read_script)
 
 
-def _resolved(name: str) -> Model:
+def _resolved(name: str, read_script: Callable[[str], Script] | None) -> Model:
     try:
         if name == TEST:
             from fsm_agent.llm.fake import TrialModel
 
             return TrialModel()
-        if name.startswith(SCRIPTED):
-            from fsm_agent.llm.scripted import scripted_model
+        if name.startswith(SCRIPTED) and read_script is not None:
+            from fsm_agent.llm.scripted import ScriptedModel
 
-            return scripted_model(name.removeprefix(SCRIPTED))
+            return ScriptedModel(read_script(name.removeprefix(SCRIPTED)))
         return _of_a_provider(name)
     except FsmAgentError:
         raise

@@ -20,19 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from fsm_agent.data.validation import Shape
-from fsm_agent.dialect.positions import locate
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.finding import Path as Place
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.text import did_you_mean, listed, shortened
-from fsm_agent.errors import ModelReplyInvalid, ModelUnknown, WorkflowInvalid
-from fsm_agent.llm.resolve import SCRIPTED
-from fsm_agent.loading.yaml_text import composed, text_of
+from fsm_agent.errors import ModelReplyInvalid
 
 
 class Shown(NamedTuple):
@@ -78,19 +74,9 @@ class Script:
         )
 
 
-def read_script(file: str) -> Script:
-    """Raises ``ModelUnknown`` with all that is wrong with the file."""
-    name = f"{SCRIPTED}{file}"
-    try:
-        text = text_of(Path(file), "script").removeprefix("\ufeff")
-        document, composer = composed(text if text.strip() else "[]", file)
-        findings = [*composer.findings, *_problems(document)]
-        if not findings:
-            return Script(name, tuple(_rule(each) for each in document))
-        findings = locate(findings, composer.positions)
-    except WorkflowInvalid as error:
-        findings = list(error.findings)
-    raise ModelUnknown(name, "; ".join(f"{each.place}: {each.message}" for each in findings))
+def script_of(name: str, document: Json) -> Script:
+    """The rules of a document that has no ``problems``."""
+    return Script(name, tuple([_rule(each) for each in document]))
 
 
 def _holds(kind: str, wanted: str, shown: Shown) -> bool:
@@ -133,7 +119,8 @@ _KEYS: Final[Mapping[str, Schema]] = {
 }
 
 
-def _problems(document: Json) -> Iterator[Finding]:
+def problems(document: Json) -> Iterator[Finding]:
+    """All that is wrong with a document as a script, each with its path in it."""
     if not isinstance(document, list) or not document:
         yield _finding((), "a script is a list of rules, each with a `reply`")
         return

@@ -25,15 +25,10 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
 from fsm_agent.llm.pydantic_messages import OURS
-from fsm_agent.llm.script import Rule, Script, Shown, read_script
+from fsm_agent.llm.script import Rule, Script, Shown
 
 #: characters that are streamed at once
 CHUNK: Final = 16
-
-
-def scripted_model(file: str) -> ScriptedModel:
-    """Raises ``ModelUnknown`` for a file that is none, or that has mistakes."""
-    return ScriptedModel(read_script(file))
 
 
 class ScriptedModel(FunctionModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.data.delta import own
 from fsm_agent.domain.json import Json, Schema
@@ -13,6 +13,9 @@ from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.usage import NO_USAGE, Usage, as_row, usage_of
 from fsm_agent.errors import DataInvalid
+
+#: how the name of a model begins that is played from a file
+SCRIPTED: Final = "scripted:"
 
 
 @dataclass(frozen=True, slots=True)

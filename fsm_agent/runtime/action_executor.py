@@ -16,9 +16,8 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.concurrency.cancellation import Watched
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Lease
 from fsm_agent.engine.commands import Act, Acted, Missing, Overdue, Superseded
-from fsm_agent.engine.transaction import LEASE_MS, RENEW_MS
 from fsm_agent.errors import ActionError, StoreError
 from fsm_agent.runtime.attempt import OutOfTime, attempt, failure_of, returned_from
 from fsm_agent.runtime.processes import this_process

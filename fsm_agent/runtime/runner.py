@@ -29,6 +29,7 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.llm.script import Script
     from fsm_agent.runtime.migrate import Moves
 
 
@@ -58,6 +59,7 @@ class Runner(Queries, Removal):
         )
         found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
+        found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
         self._hands = hands or HandsOnDemand(self._performing)
         self._loop = EffectLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
@@ -274,3 +276,9 @@ class Runner(Queries, Removal):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+def _read_script(file: str) -> Script:
+    from fsm_agent.loading.model_script import read_script
+
+    return read_script(file)

@@ -19,8 +19,8 @@ from typing import Final
 
 from fsm_agent.concurrency.cancellation import is_told_to_stop
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.retention import Retention
-from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.runtime.maintenance.purge import Housekeeper
 from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned

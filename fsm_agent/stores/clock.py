@@ -15,7 +15,10 @@ class SteadyClock:
 
     def now(self) -> int:
         now_ms = time.time_ns() // 1_000_000 if self._read is None else self._read()
-        return self.seen(now_ms)
+        if now_ms <= self._newest_ms:
+            return self._newest_ms
+        self._newest_ms = now_ms
+        return now_ms
 
     def seen(self, stored_ms: int) -> int:
         """Note a time that another process may have written; returns the newest that is known."""

@@ -14,8 +14,8 @@ import pytest
 from fsm_agent import Runner, open_store
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import Status
+from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.step import Step
-from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 

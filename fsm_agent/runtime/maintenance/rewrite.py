@@ -6,16 +6,13 @@ Nobody writes meanwhile, and whoever was overtaken before cannot.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import LEASE_MS, Lease
 from fsm_agent.domain.record import Dossier
 from fsm_agent.runtime.orphans import is_orphaned
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.base import Store
-
-_LEASE_MS: Final = 15_000
 
 
 async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitable[Dossier | None]]) -> str | None:
@@ -24,7 +21,7 @@ async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitabl
     now_ms = await store.now()
     if head.lease is not None and not is_orphaned(head.lease, now_ms):
         return f"it is driven by {head.lease.holder} now; try again"
-    epoch = await store.claim(head.id, head, Lease(this_process(), now_ms + _LEASE_MS))
+    epoch = await store.claim(head.id, head, Lease(this_process(), now_ms + LEASE_MS))
     try:
         dossier = await store.dump(head.id)
         changed = await change(dossier._replace(head=dossier.head._replace(lease=None)))

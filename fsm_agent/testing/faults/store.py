@@ -10,13 +10,12 @@ from typing import Any, NoReturn, Protocol, TypeVar
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.engine.transaction import LEASE_MS
 from fsm_agent.errors import Refused, StoreError
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults.failpoints import Failpoints
