@@ -54,6 +54,7 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
     ModuleNotAllowed,
+    ModuleUnread,
     NoLegalChoice,
     NotAddressee,
     NotAsked,
@@ -62,6 +63,7 @@ from fsm_agent.errors import (
     PayloadInvalid,
     QuestionClosed,
     RoundsExceeded,
+    ToolMissing,
     UnknownEvent,
     UserConflict,
     VersionMissing,
@@ -267,6 +269,13 @@ SENTENCES = [
         "no action 'plan'; no module is allowed that has one: add it to `modules` under [tool.fsm-agent] in "
         "pyproject.toml or name it with --module",
     ),
+    (
+        ActionMissing("plam", ["plan"], ["module 'x' cannot be imported: E: no"]),
+        "no action 'plam'; there are plan; module 'x' cannot be imported: E: no",
+    ),
+    (ToolMissing("add", ["a", "b"]), "no tool 'add' in a, b"),
+    (ToolMissing("add", [], ["module 'x' fails"]), "no tool 'add' in any allowed module; module 'x' fails"),
+    (ModuleUnread("trips", ImportError("no x")), "module 'trips' cannot be imported: ImportError: no x"),
     (
         ModuleNotAllowed("os", ["trips"]),
         "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "

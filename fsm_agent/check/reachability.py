@@ -62,6 +62,8 @@ class Behaviour:
     unfound: Mapping[str, str] = field(default_factory=dict)
     #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
     doubts: Mapping[str, str] = field(default_factory=dict)
+    #: the same -> the sentence that says which modules cannot be imported, one of which may have it
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:

@@ -13,6 +13,7 @@ from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.check import behaviour_findings
 from fsm_agent.check.reports import FORMATS
 from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.logs import unread_modules_once
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.excerpts import with_excerpts
 from fsm_agent.domain.finding import Finding, Severity
@@ -53,8 +54,10 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     """Everything that can be said of workflow files before they run. Where no module is allowed, names are trusted."""
     paths = list(files)
     found: list[Finding] = []
-    for path in paths:
-        found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+    with unread_modules_once() as told:
+        for path in paths:
+            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+        told += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
 
@@ -67,7 +70,12 @@ def inspect(
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
         found = behaviour_findings(
-            workflow, actions=known.actions, tools=known.tools, unfound=known.unfound, doubts=known.doubts
+            workflow,
+            actions=known.actions,
+            tools=known.tools,
+            unfound=known.unfound,
+            doubts=known.doubts,
+            unread=known.unread,
         )
         return list(filter(only, found))
 
