@@ -21,8 +21,8 @@ import redis
 from benchmarks.place import OURS, RAW, Place
 from benchmarks.raw import Raw, RawPostgres, RawRedis, RawSqlite
 from benchmarks.sqlite_log import SqliteLog, remove_sqlite, weigh_sqlite
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import DURABLE, RedisServer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.redis import DURABLE, RedisServer
 
 #: As Debian and everybody ships it: fsync, full_page_writes and synchronous_commit are on.
 _POSTGRES: Final = {"max_connections": "200"}

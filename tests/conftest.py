@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.servers.openai_stub import OpenAIStub
-from tests.servers.postgres import postgres, postgres_url
-from tests.servers.redis import redis_server, redis_url
-from tests.shop import Shop
+from tests.support.servers.openai_stub import OpenAIStub
+from tests.support.servers.postgres import postgres, postgres_url
+from tests.support.servers.redis import redis_server, redis_url
+from tests.support.shop import Shop
 
 __all__ = ["postgres", "postgres_url", "redis_server", "redis_url"]
 

@@ -31,8 +31,8 @@ from benchmarks.sizes import SMOKE
 from benchmarks.sqlite_log import log_of
 from benchmarks.steps import drive_one
 from fsm_agent import open_store
-from tests.servers.postgres import QUICK as QUICK_POSTGRES
-from tests.servers.redis import DURABLE
+from tests.support.servers.postgres import QUICK as QUICK_POSTGRES
+from tests.support.servers.redis import DURABLE
 
 SVG = "{http://www.w3.org/2000/svg}"
 BENCHMARKS = Path(benchmarks.__file__).parent

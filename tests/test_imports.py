@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop import Shop
+from tests.support.shop import Shop
 
 PROBE = """
 import json, sys

@@ -1,7 +1,7 @@
 """How many tokens a message takes: estimated, exactly, or as the provider's figures correct it.
 
 Vocabularies differ and weigh a lot, so the estimate knows none: it goes by the kinds of characters, and was fitted to
-stay above what tokenizers say of ordinary text - ``tests/test_memory_counting.py`` has forty languages, code and data.
+stay above what tokenizers say of ordinary text - ``tests/memory/test_counting.py`` has forty languages, code and data.
 What it takes too much is a window that is not quite full; what it took too little would be a refused request.
 """
 

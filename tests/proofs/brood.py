@@ -19,7 +19,7 @@ from fsm_agent import Context, Runner, Worker, action, open_store
 from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.stores.base import Store
-from tests.running import flow
+from tests.support.running import flow
 
 PARENT_ID = "p"
 CHILDREN = 100

@@ -21,8 +21,8 @@ from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.families import Looking, family
-from tests.running import flow
+from tests.support.families import Looking, family
+from tests.support.running import flow
 
 _TEXT = """
     user: {seen: {type: integer, default: 0}}

@@ -9,7 +9,7 @@ from typing import Any
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.effects import Do
-from tests.servers.openai_stub import Answer
+from tests.support.servers.openai_stub import Answer
 
 from .crashing import Fuse
 

@@ -19,8 +19,8 @@ from fsm_agent.testing.faults import ServerControl, Subject
 from fsm_agent.testing.faults.__main__ import end_like_ctrl_c, of_a_run, proves, some_seed
 from fsm_agent.testing.faults.catching import catch_all
 from fsm_agent.testing.faults.run import MEMORY, SQLITE
-from tests.servers.postgres import PostgresServer
-from tests.servers.redis import DURABLE, RedisServer
+from tests.support.servers.postgres import PostgresServer
+from tests.support.servers.redis import DURABLE, RedisServer
 
 
 @dataclass

@@ -12,7 +12,7 @@ from fsm_agent import open_store
 from fsm_agent.domain.agent import Head
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.families import Looking, everybody, family, joined, standing
+from tests.support.families import Looking, everybody, family, joined, standing
 
 from .crashing import Crash, Fuse, Mortal
 

@@ -21,7 +21,7 @@ import pytest
 
 from fsm_agent import EffectEntry, Runner, open_store
 from fsm_agent.domain.agent import Status
-from tests.servers.openai_stub import write_script
+from tests.support.servers.openai_stub import write_script
 
 from . import errands
 from .effort import IS_LONG
@@ -50,7 +50,7 @@ class House:
         self.folder, self.journal = folder, folder / "requests.jsonl"
         self.journal.touch()
         script = write_script(folder / "answers.json", errands.ANSWERS)
-        words = ["tests.servers.openai_stub", "--script", str(script), "--journal", str(self.journal)]
+        words = ["tests.support.servers.openai_stub", "--script", str(script), "--journal", str(self.journal)]
         self._stub = self._begun(words, dict(os.environ))
         address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self._line(self._stub)}/v1", "OPENAI_API_KEY": "sk-none"}
         self._thinker = self._begun(["tests.proofs.thinker", str(folder)], {**os.environ, **address})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm_agent import open_store
-from tests.messy import TIDIED, make_mess, tree
+from tests.support.messy import TIDIED, make_mess, tree
 
 from .effort import IS_LONG
 from .test_kill import Victim

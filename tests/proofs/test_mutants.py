@@ -13,11 +13,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-_MEMORY = "tests/test_store_memory.py::TestMemoryStore"
-_SQLITE = "tests/test_store_sqlite.py::TestSqliteStore"
-_POSTGRES = "tests/test_store_postgres.py::TestPostgresStore"
-_REDIS = "tests/test_store_redis.py::TestRedisStore"
-_CHILDREN = "tests/test_children.py"
+_MEMORY = "tests/stores/test_memory.py::TestMemoryStore"
+_SQLITE = "tests/stores/test_sqlite.py::TestSqliteStore"
+_POSTGRES = "tests/stores/test_postgres.py::TestPostgresStore"
+_REDIS = "tests/stores/test_redis.py::TestRedisStore"
+_CHILDREN = "tests/runtime/test_children.py"
+_LEFT = "tests/runtime/test_children_left.py"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
@@ -76,7 +77,7 @@ MUTANTS = {
         "stores/sqlite/commits.py",
         " AND queued = 0",
         "",
-        "tests/test_store_sqlite_steps.py::test_whatever_else_has_changed_is_decided_by_the_long_road",
+        "tests/stores/test_sqlite_steps.py::test_whatever_else_has_changed_is_decided_by_the_long_road",
     ),
     "no compare-and-set in PostgreSQL": Mutant(
         "stores/postgres/statements.py",
@@ -109,25 +110,25 @@ MUTANTS = {
         "stores/sqlite/commits.py",
         "db.execute(_MOVE, (",
         'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
-        "tests/test_store_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
+        "tests/stores/test_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
     ),
     "a plain commit in two halves": Mutant(
         "stores/sqlite/commits.py",
         "execute(update, moved)",
         'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
-        "tests/test_store_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
+        "tests/stores/test_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
     ),
     "half a commit is kept when the other half fails": Mutant(
         "stores/sqlite/transaction.py",
         'execute("ROLLBACK")',
         'execute("COMMIT")',
-        "tests/test_store_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
+        "tests/stores/test_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
     ),
     "timers outlive their states": Mutant(
         "engine/aggregate.py",
         "timer.state not in move.exited and timer is not fired",
         "timer is not fired",
-        "tests/test_engine_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
+        "tests/engine/test_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
     ),
     "an effect begins under a stale epoch in memory": Mutant(
         "stores/memory/store.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
@@ -139,26 +140,26 @@ MUTANTS = {
         "engine/effects.py",
         "if not kept.is_open:",
         "if False:",
-        "tests/test_effects.py::test_a_recorded_result_is_returned_and_nothing_is_done_again",
+        "tests/actions/test_effects.py::test_a_recorded_result_is_returned_and_nothing_is_done_again",
     ),
     "an action swallows a doubt": Mutant(
         "actions/effects.py",
         "            self._decide(error)\n            raise\n\n    def _decide",
         "            raise\n\n    def _decide",
-        "tests/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
+        "tests/actions/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
     ),
     "what was queued counts as what the next action names": Mutant(
         "engine/drive.py",
         "if event.name in live.program.claimed(live.head):",
         "if False:",
-        "tests/test_claimed_events.py"
+        "tests/engine/test_claimed_events.py"
         "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
     ),
     "what an action names can be sent while it works": Mutant(
         "engine/delivery.py",
         "if event.name in (claimed := program.claimed(head)):",
         "if event.name in (claimed := frozenset()):",
-        "tests/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
+        "tests/engine/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
     ),
     "what was queued outlives a rewind": Mutant(
         "engine/drive.py",
@@ -170,25 +171,25 @@ MUTANTS = {
         "engine/replay/restore.py",
         "visits=dict(then.visits),",
         "",
-        "tests/test_travel.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
+        "tests/runtime/test_rewind.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
     ),
     "a lease that was left behind is left": Mutant(
         "engine/delivery.py",
         "        yield from give_up_orphan(live)\n        return Delivered(live, None)",
         "        return Delivered(live, None)",
-        "tests/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
+        "tests/runtime/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
     ),
     "a pid means the same in every PID namespace": Mutant(
         "runtime/processes.py",
         "if holder.host != here.host or",
         'if holder.host.partition("/")[0] != here.host.partition("/")[0] or',
-        "tests/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
+        "tests/runtime/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
     ),
     "what is no Exception breaks out of an action": Mutant(
         "runtime/action_executor.py",
         "except BaseException as error:  # of a library",
         "except Exception as error:  # of a library",
-        "tests/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
+        "tests/actions/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
     ),
     "a parent does not wait for all its children": Mutant(
         "actions/builtin/workflow_run.py",
@@ -206,43 +207,43 @@ MUTANTS = {
         "engine/transaction.py",
         "children = was.children or was.activation",
         "children = was.children",
-        "tests/test_children_left.py::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
+        f"{_LEFT}::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
     ),
     "a reply of a model is not on record": Mutant(
         "actions/builtin/llm_request.py",
         "await ctx.effect(_EFFECT, request.made)",
         "await request.made()",
-        "tests/test_llm_agent.py::test_an_error_of_the_model_in_the_midst_costs_nothing_twice",
+        "tests/actions/test_llm_agent.py::test_an_error_of_the_model_in_the_midst_costs_nothing_twice",
     ),
     "a choice of a model that nobody judges": Mutant(
         "actions/builtin/llm_decide.py",
         "problem = insight_of(ctx).judge(call.name, call.arguments)",
         "problem = None",
-        "tests/test_llm_decide.py::test_in_the_end_it_is_an_error",
+        "tests/actions/test_llm_decide.py::test_in_the_end_it_is_an_error",
     ),
     "a tool that nobody was asked about": Mutant(
         "actions/builtin/llm_agent.py",
         "return is_open and self._toolbox.needs_approval",
         "return False and self._toolbox.needs_approval",
-        "tests/test_llm_agent.py::test_a_person_is_asked_before_a_call_and_told_all_of_it",
+        "tests/actions/test_llm_agent.py::test_a_person_is_asked_before_a_call_and_told_all_of_it",
     ),
     "what a model took counts twice": Mutant(
         "engine/outputs.py",
         "if self.heard > self.counted:",
         "if True:",
-        "tests/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
+        "tests/actions/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
     ),
     "an answer falls on another question": Mutant(
         "engine/answers.py",
         "if head.asked is not None and head.asked.id == question:",
         "if True:",
-        "tests/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
+        "tests/engine/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
     ),
     "a question goes stale": Mutant(
         "engine/aggregate.py",
         "if moved.asked is not None and delta is not EMPTY_DELTA:",
         "if False:",
-        "tests/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",
+        "tests/engine/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",
     ),
     "a key is used twice": Mutant(
         "stores/memory/store.py",

@@ -16,7 +16,7 @@ from fsm_agent.domain.step import StepKind
 from fsm_agent.runtime.replay import replay
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.running import flow
+from tests.support.running import flow
 
 from .crashing import Crash, Fuse, Mortal
 

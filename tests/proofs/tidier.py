@@ -19,7 +19,7 @@ from examples.tidy_repo import actions
 from examples.tidy_repo.linter import Ruff
 from fsm_agent import Runner, Workflow, open_store
 from fsm_agent.domain.agent import Agent
-from tests.messy import SELECT
+from tests.support.messy import SELECT
 
 from .trip import ROOT
 from .victim import say, watch

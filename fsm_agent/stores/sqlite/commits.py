@@ -3,7 +3,7 @@
 Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
 INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
 the epoch, a queued event, a lease) matches no row, and ``_whole`` decides. It is the specification: it takes any
-commit, and says what a refusal is. ``tests/test_store_sqlite_steps.py`` holds the two equal.
+commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
 """
 
 from __future__ import annotations

@@ -1,0 +1,317 @@
+"""`doctor` names every damaged value of an SQLite file, changes nothing, and everything else goes on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import apsw
+import pytest
+
+from fsm_agent.domain.defect import Defect
+from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.errors import StoreError
+from fsm_agent.runtime.maintenance.inspection import inspect
+from fsm_agent.runtime.processes import this_host
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.sqlite.store import SqliteStore
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.clock import FakeClock
+from tests.support.damaging import BAD, GOOD, LONG, defects_of, live, others_go_on
+from tests.support.running import dead_process, on_loop
+from tests.support.shop import Shop
+
+OF_BAD: Final = "agent = (SELECT agent FROM agents WHERE id = 'bad')"
+#: table -> its rows that are damaged: none that another agent needs
+ROWS: Final = {
+    "agents": "id = 'bad'",
+    "steps": f"{OF_BAD} AND version = 12",
+    "snapshot": OF_BAD,
+    "origin": OF_BAD,
+    "queue": OF_BAD,
+    "keys": f"{OF_BAD} AND key = 'late'",
+    "effects": OF_BAD,
+    "starts": "id = 'bad'",
+    "definitions": "name = 'long'",
+    "thread_names": "name = 'room'",
+    "messages": "true",
+    "user_records": "name = 'ana'",
+    "numbers": "true",
+}
+#: Whose damage is said to be an agent's.
+AGENTS: Final = {"agents", "steps", "snapshot", "origin", "queue", "keys", "effects"}
+JSON: Final = {
+    "agents.cold", "definitions.definition", "snapshot.appended_since", "snapshot.data", "queue.event", "origin.head",
+    "origin.data", "messages.content", "steps.delta", "user_records.data",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeClock]:
+    """A file in which every table has rows of both agents, and the time."""
+    path = tmp_path_factory.mktemp("sound") / "agents.db"
+    clock = asyncio.run(live(f"sqlite:///{path}"))
+    db = apsw.Connection(str(path))
+    for table, rows in ROWS.items():
+        query = f"SELECT count(*) FROM {table} WHERE {rows}"  # noqa: S608 - words of this file
+        assert db.execute(query).get, table
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    db.close()
+    return path, clock
+
+
+def tables_of(path: Path) -> set[str]:
+    db = apsw.Connection(str(path))
+    try:
+        return {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    finally:
+        db.close()
+
+
+def columns_of(path: Path, table: str) -> list[tuple[str, str, bool]]:
+    """Names, types and whether they may be null."""
+    db = apsw.Connection(str(path))
+    try:
+        found = list(db.execute('SELECT name, type, "notnull", pk FROM pragma_table_info(?)', (table,)))
+        return [(name, kind, not needed and not key) for name, kind, needed, key in found]
+    finally:
+        db.close()
+
+
+def values_of(table: str, name: str, kind: str, *, may_miss: bool) -> Iterator[str]:
+    """What a column of this kind may not be, as expressions."""
+    if kind == "INTEGER":
+        yield "'words'"
+    else:
+        yield "CAST(x'41ff' AS TEXT)"
+    if not may_miss:
+        yield "NULL"
+    elif kind != "ANY":
+        yield "x'00ff'"
+    if f"{table}.{name}" in JSON:
+        yield f"substr({name}, 1, 1)"
+        yield f"'[1,' || char(0) || {name}"
+
+
+def spoil(path: Path, table: str, column: str, value: str) -> bool:
+    """Put a value where the table's own rules would not let it in; False if not even SQLite could."""
+    db = apsw.Connection(str(path))
+    try:
+        (sql,) = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        loose = sql.replace("STRICT, ", "").replace("STRICT", "").replace(" NOT NULL", "")
+        _rewrite(db, table, loose)
+        db.close()
+        db = apsw.Connection(str(path))
+        try:
+            db.execute(f"UPDATE {table} SET {column} = {value} WHERE {ROWS[table]}")  # noqa: S608 - words of this file
+        except (apsw.MismatchError, apsw.ConstraintError):
+            return False
+        changed = db.changes()
+        _rewrite(db, table, sql)
+        return bool(changed)
+    finally:
+        db.close()
+
+
+def _rewrite(db: apsw.Connection, table: str, sql: str) -> None:
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, table))
+    version = db.execute("PRAGMA schema_version").get
+    db.execute(f"PRAGMA schema_version = {version + 1}")
+    db.execute("PRAGMA writable_schema = OFF")
+
+
+def test_every_table_is_damaged_here(sound: tuple[Path, FakeClock]) -> None:
+    assert tables_of(sound[0]) == {*ROWS}
+
+
+@pytest.mark.parametrize("table", ROWS)
+def test_any_damaged_column_is_named_and_everything_else_goes_on(
+    sound: tuple[Path, FakeClock], table: str, tmp_path: Path
+) -> None:
+    path, tried = tmp_path / "agents.db", 0
+    for name, kind, may_miss in columns_of(sound[0], table):
+        for value in values_of(table, name, kind, may_miss=may_miss):
+            shutil.copy(sound[0], path)
+            if not spoil(path, table, name, value):
+                continue
+            tried += 1
+            clock = FakeClock(sound[1].ms)
+            asyncio.run(_look(path, clock, table, f"{table}.{name} = {value}"))
+            for beside in path.parent.glob("agents.db*"):
+                beside.unlink()
+    assert tried
+
+
+async def _look(path: Path, clock: FakeClock, table: str, case: str) -> None:
+    async with SqliteStore(path, clock=clock) as store:
+        content = store._db.serialize("main")
+        found = await defects_of(store)
+        defects = [defect for defect in found if defect.place == table or f" is damaged in {table}: " in defect.what]
+        assert defects, case
+        is_of_nobody = case.startswith(("agents.id", "agents.namespace")) or ".agent " in case
+        if table in AGENTS and not is_of_nobody:
+            assert {defect.agent for defect in defects} == {BAD}, case
+        assert all(defect.what and defect.advice for defect in defects)
+        assert store._db.serialize("main") == content, "it is read only"
+        await others_go_on(store, clock)
+
+
+DELETED: Final = {
+    "agents": "steps",
+    "steps": "steps",
+    "queue": "queue",
+    "definitions": "definitions",
+    "thread_names": "messages",
+    "numbers": "numbers",
+    "origin": "steps",
+    "snapshot": "steps",
+}
+
+
+@pytest.mark.parametrize("table", DELETED)
+def test_rows_that_are_gone_are_missed(sound: tuple[Path, FakeClock], table: str, tmp_path: Path) -> None:
+    path = tmp_path / "agents.db"
+    shutil.copy(sound[0], path)
+    db = apsw.Connection(str(path))
+    db.execute(f"DELETE FROM {table} WHERE {ROWS[table]}")  # noqa: S608 - words of this file
+    db.close()
+    asyncio.run(_look(path, FakeClock(sound[1].ms), DELETED[table], ".agent of "))
+
+
+def test_a_file_with_any_byte_flipped_is_read_or_refused_in_words_of_ours(
+    sound: tuple[Path, FakeClock], tmp_path: Path
+) -> None:
+    path, content = tmp_path / "agents.db", sound[0].read_bytes()
+    chance = random.Random(7)  # noqa: S311 - the same bytes each time
+
+    async def look() -> None:
+        async with SqliteStore(path, clock=FakeClock(sound[1].ms)) as store:
+            for read in (store.list, lambda: store.load(BAD), lambda: inspect(store), lambda: store.due(2**60, 9)):
+                with suppress(StoreError):
+                    await read()
+
+    for _ in range(100):
+        spoilt, at = bytearray(content), chance.randrange(100, len(content))
+        spoilt[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(spoilt)
+        with suppress(StoreError):
+            asyncio.run(look())
+        for beside in path.parent.glob("agents.db-*"):
+            beside.unlink()
+
+
+@on_loop
+async def test_what_does_not_add_up_with_its_history_is_named(sound: tuple[Path, FakeClock], tmp_path: Path) -> None:
+    for change in (
+        "agents SET state = 'done' WHERE id = 'bad'",
+        f"steps SET kind = 17 WHERE {OF_BAD} AND version = 12",
+    ):
+        shutil.copy(sound[0], tmp_path / "agents.db")
+        async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
+            store._db.execute(f"UPDATE {change}")
+            defects = await defects_of(store)
+            assert {(defect.agent, defect.place) for defect in defects} == {(BAD, "history")}
+            assert "`fsm-agent replay bad` shows the whole history" in defects[0].advice
+
+
+@on_loop
+async def test_an_agent_that_no_worker_finds_is_named(sound: tuple[Path, FakeClock], tmp_path: Path) -> None:
+    shutil.copy(sound[0], tmp_path / "agents.db")
+    async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
+        store._db.execute("UPDATE agents SET wake_ms = NULL WHERE id = 'good'")
+        assert {(each.agent, each.place) for each in await defects_of(store)} == {
+            (GOOD, "agents"),
+            (GOOD, "due agents"),
+        }
+
+
+def _lease_defects(defects: list[Defect]) -> list[tuple[str | None, str]]:
+    return [(each.agent, each.what) for each in defects if each.place == "lease"]
+
+
+@on_loop
+async def test_leases_of_the_dead_and_leases_without_end_are_named() -> None:
+    clock = FakeClock()
+    store = open_store("memory://", clock=clock)
+    await live(store, clock)
+    dead, far = dead_process(), Holder("elsewhere", 7, clock.ms)
+
+    async def held(holder: Holder, until_ms: int) -> list[tuple[str | None, str]]:
+        await store.claim(GOOD, await store.head(GOOD), Lease(holder, until_ms))
+        return _lease_defects(await defects_of(store))
+
+    assert await held(dead, clock.ms + 5_000) == [(GOOD, f"{dead} holds it, and that process is gone")]
+    assert await held(far, clock.ms + 5_000) == []
+    lasting = await held(far, clock.ms + 10**10)
+    assert lasting == [(GOOD, f"{far} holds it for more than an hour from now on")]
+    gone = await held(far, clock.ms - 10**6)
+    assert gone == [(GOOD, f"{far} held it, its lease has run out, and nobody has taken it over")]
+    assert this_host() == dead.host
+
+
+@on_loop
+async def test_a_store_of_every_kind_is_sound_as_long_as_nobody_damages_it(every_url: str) -> None:
+    clock = FakeClock()
+    store: Store = open_store(every_url, clock=clock)
+    await live(store, clock)
+    async with open_store(every_url, clock=clock) if every_url != "memory://" else store as again:
+        inspection = await inspect(again)
+        assert inspection.to_json() == {
+            "sound": True, "agents": 2, "definitions": 2, "threads": 1, "users": 1, "findings": [],
+        }  # fmt: skip
+        assert await again.definitions(limit=1) == sorted(await again.definitions())[:1]
+        assert LONG.hash in await again.definitions()
+
+
+def test_the_command_says_what_is_wrong_where_and_what_to_do(shop: Shop) -> None:
+    shop.order()
+    sound = shop("doctor")
+    assert (sound.code, sound.out) == (0, "nothing is wrong\n")
+    assert sound.err == "looked at 1 agent, 1 definition, 0 shared threads, 0 users: 0 findings\n"
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("UPDATE agents SET status = 99")
+    db.close()
+    found = shop("--json", "doctor")
+    assert found.code == 1
+    assert list(found.json) == ["sound", "agents", "definitions", "threads", "users", "findings"]
+    assert (found.json["sound"], found.json["agents"]) == (False, 1)
+    [finding] = found.json["findings"]
+    assert list(finding) == ["agent", "place", "what", "advice"]
+    assert (finding["agent"], finding["place"]) == ("one", "agents")
+    told = shop("doctor")
+    assert (told.code, "one    agents" in told.out, "1 finding" in told.err) == (1, True, True)
+
+
+def test_lists_sizes_and_purges_name_whom_they_leave_out(shop: Shop) -> None:
+    shop.order("one")
+    shop.order("two")
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("UPDATE agents SET status = 99 WHERE id = 'two'")
+    db.close()
+    for words in (["list"], ["size"]):
+        done = shop(*words)
+        assert (done.code, "one" in done.out, "two" in done.out) == (0, True, False)
+        assert done.err.startswith("1 agent is left out, being damaged: two in agents (")
+        assert done.err.endswith("; `fsm-agent doctor` says what to do\n")
+        told = shop("--json", *words)
+        assert (told.code, told.err, [each["id"] for each in told.json["damaged"]]) == (0, "", ["two"])
+        assert list(told.json["damaged"][0]) == ["id", "place", "what"]
+    purged = shop("--json", "purge", "--finished", "0s")
+    assert (purged.code, [each["id"] for each in purged.json["left"]]) == (0, ["two"])
+    forgotten = shop("--json", "forget", "ana", "--yes")
+    assert (forgotten.code, [each["id"] for each in forgotten.json["left"]]) == (1, ["two"])
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("INSERT INTO thread_names VALUES (7, '', 'room', 1)")
+    db.execute("INSERT INTO messages VALUES (7, 1, 2, 0, 0, 0, 'ana', '[', NULL)")
+    db.close()
+    forgotten = shop("--json", "forget", "ana", "--yes")
+    assert (forgotten.code, [each["id"] for each in forgotten.json["left"]]) == (1, ["two", "thread room"])
+    swept = shop("resume")
+    assert swept.code == 0

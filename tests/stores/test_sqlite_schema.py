@@ -1,0 +1,237 @@
+"""Files of every earlier schema go on under this one, and whoever still knows only the earlier one is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+import pytest
+
+from fsm_agent.domain.record import Origin, Said
+from fsm_agent.domain.state import State
+from fsm_agent.domain.step import Delta
+from fsm_agent.domain.user import UserRecord
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import StoreCorrupt, StoreTooNew
+from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite.errors import store_error
+from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.store import SqliteStore
+from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
+from tests.support.talk import HELLO, say_every_word
+
+#: versions of whom a file keeps steps; ``short`` had forgotten its first ones
+KEPT = {"long": range(1, 41), "brief": range(1, 4), "short": range(20, 36)}
+EARLIER = range(1, len(MIGRATIONS))
+#: the last schema that kept a history by its versions alone
+UNCHAINED = 3
+
+_WORKFLOW = "INSERT INTO workflows VALUES (1, ?, 'order', 1, ?)"
+_HEAD = """
+INSERT INTO head (namespace, id, agent, workflow, created_ms, state, status, version, updated_ms, cold)
+VALUES ('', ?, ?, 1, ?, 'open', 2, ?, ?, '[]')
+"""
+_STEP = """
+INSERT INTO history (agent, version, kind, event, source, target, after_ms) VALUES (?, ?, 2, 'ping', 'open', 'open', ?)
+"""
+#: What an earlier process says first whenever it writes of an agent, and what it wrote where a step was taken.
+_STANDING = "SELECT agent, version FROM head WHERE namespace = '' AND id = 'long'"
+_MOVE = "UPDATE head SET version = version + 1 WHERE namespace = '' AND id = 'long'"
+
+WRITTEN = ((_STANDING, ()), (_MOVE, ()), (_STEP, (1, 42, 42)))
+#: What it wrote that is no agent's.
+SHARED = (
+    ("INSERT INTO workflows (hash, name, version, definition) VALUES ('h', 'w', 1, '{}') ON CONFLICT DO NOTHING", ()),
+    ("INSERT INTO threads (namespace, name, last) VALUES ('', 'room', 1) RETURNING thread, last", ()),
+    ("SELECT thread FROM threads WHERE namespace = '' AND name = 'room'", ()),
+    ("INSERT OR REPLACE INTO users VALUES ('', 'ana', 1, 1, '{}')", ()),
+)
+
+
+TOLD = r"agents.db was upgraded by a newer fsm-agent while this process had it open, and nothing was changed: restart"
+
+
+def earlier_file(path: Path, migrations: int) -> apsw.Connection:
+    """A file as an earlier version made it, by its migrations and its statements, and its connection."""
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA journal_mode = WAL")
+    for migration in MIGRATIONS[: min(migrations, UNCHAINED)]:
+        db.execute(migration)
+    db.execute(_WORKFLOW, (ORDER.hash, codec.encode(dict(ORDER.to_json()))))
+    for agent, (agent_id, versions) in enumerate(KEPT.items(), start=1):
+        last = versions[-1]
+        db.execute(_HEAD, (agent_id, agent, NEW_YEAR_MS, last, NEW_YEAR_MS + last))
+    for version in range(1, 41):
+        for agent, versions in enumerate(KEPT.values(), start=1):
+            if version in versions:
+                db.execute(_STEP, (agent, version, version))
+    db.execute("INSERT INTO snapshot VALUES (3, 19, '{}', '{}')")
+    if migrations > 1:
+        db.execute(
+            "INSERT INTO origin VALUES (3, 19, ?, '{}')", (codec.origin_row(Origin(a_head("short", 19), {}))[1],)
+        )
+        db.execute("UPDATE numbers SET last = 3")
+    for migration in MIGRATIONS[UNCHAINED:migrations]:
+        db.execute(migration)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {migrations}")
+    return db
+
+
+async def versions_of(store: SqliteStore, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[int]:
+    return [step.version for step in await store.history(agent_id, after=after, limit=limit)]
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_a_file_of_an_earlier_schema_keeps_every_step_and_goes_on(tmp_path: Path, migrations: int) -> None:
+    earlier_file(tmp_path / "agents.db", migrations).close()
+
+    async def go_on() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            for agent_id, versions in KEPT.items():
+                if agent_id != "short" or migrations > 1:  # the first schema could not forget
+                    assert await versions_of(store, agent_id) == list(versions)
+                following = versions[-1] + 1
+                await store.commit(a_commit(following, head={"id": agent_id}))
+                assert (await versions_of(store, agent_id, after=versions[-1])) == [following]
+                first = (await store.load(agent_id)).tail[0]
+                assert (first.version, first.at_ms) == (versions[0], NEW_YEAR_MS + versions[0])
+            await keep_definitions(store)
+            await store.create(a_creation("new"))
+            await store.create(a_creation("agent-1"))
+            await say_every_word(store, 2, epoch=1)
+
+    asyncio.run(go_on())
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_a_process_that_knows_the_earlier_schema_and_is_still_there_writes_nothing_more(
+    tmp_path: Path, migrations: int
+) -> None:
+    path = tmp_path / "agents.db"
+    earlier = earlier_file(path, migrations)
+    if migrations <= UNCHAINED:
+        earlier.execute(_MOVE)
+        earlier.execute(_STEP, (1, 41, 41))
+
+    async def upgrade() -> None:
+        async with SqliteStore(path) as store:
+            before = await store.load("long")
+            for statement, values in [*WRITTEN, *(SHARED if migrations > 2 else SHARED[:1])]:
+                with pytest.raises(apsw.SQLError) as refused:
+                    earlier.execute(statement, values)
+                assert "a newer fsm-agent has upgraded this file: restart with that one" in str(
+                    store_error(refused.value, str(path))
+                )
+            assert await store.load("long") == before
+            await store.commit(a_commit(before.head.version + 1, head={"id": "long"}))
+
+    asyncio.run(upgrade())
+    earlier.close()
+
+
+def test_a_process_whose_file_is_upgraded_meanwhile_is_told_so_and_writes_nothing(tmp_path: Path) -> None:
+    """What a newer fsm-agent may make of the tables: it brings the version up, and may take away what is looked for."""
+    path = tmp_path / "agents.db"
+
+    async def go_on() -> None:
+        async with SqliteStore(path) as store:
+            await keep_definitions(store)
+            await store.create(a_creation())
+            newer = apsw.Connection(str(path))
+            newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+            content = list(newer.execute("SELECT * FROM definitions"))
+            other = Workflow("other", 1, "open", (State("open"),))
+            said = a_commit(2)._replace(said=(Said("room", (HELLO,)),))
+            for write in (
+                store.append("room", [HELLO]),
+                store.revise("room", [HELLO]),
+                store.retract("room"),
+                store.save_user(UserRecord("ana", 1)),
+                store.save_workflow(other.hash, other.to_json()),
+                store.commit(said),
+            ):
+                with pytest.raises(StoreTooNew, match=TOLD):
+                    await write
+            assert list(newer.execute("SELECT * FROM definitions")) == content
+            assert list(newer.execute("SELECT * FROM thread_names, user_records, messages")) == []
+            newer.execute("DROP TABLE steps")
+            for read in (store.load(ID), store.history(ID), store.commit(a_commit(2))):
+                with pytest.raises(StoreTooNew, match=TOLD):
+                    await read
+            newer.close()
+
+    asyncio.run(go_on())
+
+
+@pytest.mark.parametrize("agent_id", KEPT)
+def test_any_page_of_a_history_is_what_the_whole_one_has_there(tmp_path: Path, agent_id: str) -> None:
+    earlier_file(tmp_path / "agents.db", len(MIGRATIONS) - 1).close()
+
+    async def turn_pages() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            for after in range(45):
+                above = [version for version in KEPT[agent_id] if version > after]
+                for limit in (1, 2, 15, 16, 17, 50):
+                    assert await versions_of(store, agent_id, after=after, limit=limit) == above[:limit]
+
+    asyncio.run(turn_pages())
+
+
+def test_a_number_that_was_forgotten_and_is_somebody_elses_now_ends_a_history(tmp_path: Path) -> None:
+    """SQLite gives the number of a forgotten last row to the next one."""
+
+    async def forget() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("b"))
+            await store.create(a_creation("a"))
+            await store.commit(a_commit(2, head={"id": "a"}))
+            seen = await store.head("a")
+            assert await store.shorten(seen, Origin(seen, {})) == 2
+            await store.commit(a_commit(2, head={"id": "b"}))
+            await store.commit(a_commit(3, head={"id": "b"}))
+            assert await versions_of(store, "a") == []
+            await store.commit(a_commit(3, epoch=None, head={"id": "a"}))
+            assert await versions_of(store, "a") == [3]
+            assert await versions_of(store, "b") == [1, 2, 3]
+            assert (await store.size("a")).steps == 1
+            await store.delete(await store.head("a"))
+            assert await versions_of(store, "b") == [1, 2, 3]
+
+    asyncio.run(forget())
+
+
+LONG = {"text": "what an agent begins with, and begins with again " * 9}
+
+
+def test_what_an_agent_begins_with_is_packed_and_told_as_it_was(tmp_path: Path) -> None:
+    async def begin() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("brief", delta=Delta({"n": 1})))
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            kept = [delta for (delta,) in store._db.execute("SELECT delta FROM steps ORDER BY step")]
+            assert kept[0] == '{"n":1}'
+            assert isinstance(kept[1], bytes)
+            assert len(kept[1]) < 100
+            assert (await store.history("long"))[0].delta == Delta(LONG)
+            assert (await store.load("long")).tail[0].delta == Delta(LONG)
+
+    asyncio.run(begin())
+
+
+def test_bytes_that_cannot_be_unpacked_are_damage(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            await keep_definitions(store)
+            await store.create(a_creation("long", delta=Delta(LONG)))
+            store._db.execute("UPDATE steps SET delta = x'00'")
+            with pytest.raises(
+                StoreCorrupt, match=r"agent 'long' is damaged in steps: what a store keeps of a step is damaged"
+            ):
+                await store.load("long")
+
+    asyncio.run(look())
