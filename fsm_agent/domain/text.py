@@ -18,9 +18,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" (did you mean `{close}`?)" if close else ""
 
 
+def standing(status: str) -> str:
+    """How an agent of this status stands, as it follows "it": ``is waiting``, ``has failed``."""
+    return "has failed" if status == "failed" else f"is {status}"
+
+
 def shortened(value: object, longest: int = 80) -> str:
-    """``repr`` cut to a length that fits a sentence."""
-    text = repr(value)
+    """A value in a sentence, cut to a length that fits: a text in quotes, and what else is JSON as JSON writes it."""
+    text = _written(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -30,3 +35,20 @@ def byte_count(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} B"
+
+
+def _written(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case True | False:
+            return str(value).lower()
+        case list() | dict():
+            import json
+
+            try:
+                return json.dumps(value, ensure_ascii=False, default=repr)
+            except (TypeError, ValueError, RecursionError):  # an odd key, a circle: of Python, and no JSON
+                return repr(value)
+        case _:
+            return repr(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.domain.text import listed, shortened
+from fsm_agent.domain.text import listed, shortened, standing
 from fsm_agent.errors.roots import Refused
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class IdInvalid(Refused):
 
 class NotParked(Refused):
     def __init__(self, agent_id: str, status: str) -> None:
-        super().__init__(f"agent {agent_id!r} is {status}, and only a parked one can be unparked")
+        super().__init__(f"agent {agent_id!r} {standing(status)}, and only a parked one can be unparked")
 
 
 class EffectNotOpen(Refused):

@@ -134,7 +134,7 @@ states:
         ("exits_on_the_loop", "RuntimeError", "told the process to exit with 0"),
         ("hangs", "TimeoutError", "action 'shop_actions:hangs' took longer than 100 ms"),
         ("undeclared", "IllegalEvent", "'wrapped' is not allowed in state 'working' as what action 'shop_actions:und"),
-        ("no_event", "IllegalEvent", "{'event': 'packed'} names no event, and is not allowed in state 'working'"),
+        ("no_event", "IllegalEvent", '{"event": "packed"} names no event, and is not allowed in state '),
         ("misshapen", "PayloadInvalid", "there is no field 'lid'; declared: boxes; boxes: \"two\" is not of type"),
         ("breaks_its_schema", "DataInvalid", "boxes: 100 is greater than the maximum of 9"),
         ("no_field", "DataInvalid", "there is no data field 'boxs' (did you mean `boxes`?); declared: boxes"),

@@ -105,9 +105,9 @@ SENTENCES = [
         IllegalEvent("pay", "idle", ["order"], why=", because I say so"),
         "event 'pay' is not allowed in state 'idle', because I say so; allowed: order",
     ),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (IllegalEvent("pay", "done", ()), "event 'pay' is not allowed in state 'done'; allowed: nothing"),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (
         GuardsRefused("pay", "idle", ["data.n > 0", "data.m > 0"]),
         "event 'pay' is refused in state 'idle': `data.n > 0` and `data.m > 0` did not hold",
@@ -116,7 +116,7 @@ SENTENCES = [
     (DataInvalid(["a is b", "c is d"]), "the data is wrong: a is b; c is d"),
     (
         ExpressionFailed("1 / data.n", "division by zero", {"data.n": 0}),
-        "expression `1 / data.n` failed: division by zero, on {'data.n': 0}",
+        "expression `1 / data.n` failed: division by zero, where data.n is 0",
     ),
     (
         EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def print_report(report: Report, format_name: str) -> None:
     """The findings on stdout; the sum of them beside it, where a program reads."""
     is_text = format_name == "text"
     if is_text:
-        for finding, lines in with_excerpts(report.findings):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for finding, lines in with_excerpts(report.findings, width=width):
             click.echo(f"{_marked(finding)}\n{lines}", nl=False)
     elif report.findings or format_name == "json":
         click.echo(FORMATS[format_name](report.findings))

@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.blocks import visible
 from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.views.changes import change_blocks
@@ -36,12 +36,16 @@ MOST_LISTED = 1_000
     "statuses",
     type=click.Choice([str(status) for status in Status]),
     multiple=True,
-    help="Only those; repeatable.",
+    help="Only agents in this status; repeatable.",
 )
 @click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
-@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
-@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
-@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.option(
+    "--waiting", is_flag=True, help="Only open questions, and for whom they are: the earliest deadline first."
+)
+@click.option(
+    "--limit", type=WholeNumber(1, MOST_LISTED), default=50, show_default=True, help=f"At most N, up to {MOST_LISTED}."
+)
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent, the last of the list before.")
 @click.pass_obj
 def list_agents(
     settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
@@ -71,7 +75,7 @@ def list_agents(
 
 @click.command()
 @click.argument("agent_id", type=AGENT_ID, metavar="ID")
-@click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
+@click.option("--at", type=WholeNumber(), metavar="VERSION", help="Show the agent as it was at this version.")
 @click.pass_obj
 def show(settings: Settings, agent_id: str, at: int | None) -> None:
     """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
@@ -90,7 +94,7 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
 @click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
 def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
-    """Show every step of an agent, the first first."""
+    """Show every step of an agent, from the first to the last."""
     agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
