@@ -32,6 +32,7 @@ async def in_thread(work: Callable[[], Any], name: str) -> Any:
             outcome, set_outcome = variables.run(work), future.set_result
         except (StopIteration, GeneratorExit) as error:  # no future can carry them
             outcome, set_outcome = RuntimeError(f"{name} raised {error!r}"), future.set_exception
+            outcome.__cause__ = error
         except BaseException as error:
             outcome, set_outcome = error, future.set_exception
         with suppress(RuntimeError):  # the loop may be closed by now
@@ -51,7 +52,7 @@ async def _stayed(work: Coroutine[Any, Any, Any]) -> Any:
     try:
         return await work
     except SystemExit as error:
-        raise RuntimeError(f"the process was told to exit with {error.code!r}") from None
+        raise RuntimeError(f"the process was told to exit with {error.code!r}") from error
 
 
 def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, assert_never
+from typing import Any, Final, NamedTuple, Protocol, assert_never
 
 from fsm_agent.actions.blocking import Wait, awaited, in_thread
 from fsm_agent.data.delta import own
@@ -22,6 +22,9 @@ from fsm_agent.domain.text import listed
 from fsm_agent.engine.commands import Acted, Doubtful, Now, Superseded
 from fsm_agent.engine.effects import Begin, Do, End, Probe, Request, once, planned
 from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
+
+#: before it stands what is in doubt, behind it why
+_WHY_BEFORE: Final = "; the attempt before failed"
 
 
 class Ledger(Protocol):
@@ -140,22 +143,28 @@ class Outside:
             case EffectUnclear() as unclear:
                 from fsm_agent.actions.tracebacks import place_of
 
-                message = f"{unclear}{await self._why_before()}"
+                message = f"{unclear}{await self._why_before(unclear.key)}"
                 problem = Problem(type(unclear).__name__, message, place=place_of(unclear))
                 return Doubtful(problem, await self._ledger.now())
             case error:
                 raise error
 
-    async def _why_before(self) -> str:
-        """Why the attempt before failed, which may have left the effect open; nothing if its process just ended."""
+    async def _why_before(self, key: str) -> str:
+        """Why the attempt before failed, which may have left the effect open; nothing if its process just ended, or if
+        somebody has said since what became of the effect."""
         problem, place = self._head.problem, ""
         if problem is not None:
             why, place = f"{problem.type}: {problem.message}", problem.place
         else:
             steps = await self._ledger.history(self._head.id, after=self._head.activation)
-            failed = [step for step in steps if step.kind is StepKind.PARKED and "attempt" in step.payload]
-            why, place = (failed[-1].reason or "", failed[-1].payload.get("place", "")) if failed else ("", "")
-        return f"; the attempt before failed{f' at {place}' if place else ''}: {why}" if why else ""
+            parked = [step for step in steps if step.kind is StepKind.PARKED or step.payload.get("effect") == key]
+            if not parked or parked[-1].kind is not StepKind.PARKED:
+                return ""
+            if "attempt" not in parked[-1].payload:  # it was in doubt then too
+                _, mark, said = (parked[-1].reason or "").partition(_WHY_BEFORE)
+                return mark + said
+            why, place = parked[-1].reason or "", parked[-1].payload.get("place", "")
+        return f"{_WHY_BEFORE}{f' at {place}' if place else ''}: {why}" if why else ""
 
     async def do(self, deed: Deed) -> Json:
         """On the loop: a coroutine function is awaited, a plain one runs in a thread."""

@@ -7,6 +7,8 @@ from which Python imports. No home folder is in them.
 
 from __future__ import annotations
 
+import inspect
+import linecache
 import os
 import sys
 import sysconfig
@@ -17,7 +19,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.secrets import without_secrets
 from fsm_agent.errors import FsmAgentError
@@ -31,6 +33,7 @@ _PASSAGES: Final = frozenset(
         "runtime/attempt.py",
         "concurrency/cancellation.py",
         "actions/blocking.py",
+        "testing/own_task.py",
         "testing/scripted.py",
     )
 )
@@ -64,6 +67,18 @@ def place_of(error: BaseException) -> str:
     ways = (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work)
     causes = [error] if is_told else [each for each, _ in _chain(error)]
     return next((place for each in causes if (place := _nearest(each, ways))), "")
+
+
+def place_of_function(function: Callable[..., Any]) -> str:
+    """``file:line`` where a function of the user's is defined; empty for one of ours, and where nobody knows."""
+    inner = inspect.unwrap(function)
+    code = getattr(inner, "__code__", None) or getattr(type(inner).__call__, "__code__", None)
+    if code is None or not _is_foreign(code.co_filename) or code.co_filename.startswith("<"):
+        return ""
+    line = code.co_firstlineno
+    text = linecache.getlines(code.co_filename)[line - 1 :][:_MOST_FRAMES]
+    below = next((at for at, said in enumerate(text) if said.lstrip().startswith(("def ", "async def "))), 0)
+    return f"{shown_path(code.co_filename)}:{line + below}"  # decorators stand above
 
 
 def _nearest(error: BaseException, ways: Sequence[Callable[[str], bool]]) -> str:

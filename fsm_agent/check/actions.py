@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from fsm_agent.check.codes import Code
 from fsm_agent.check.reachability import Behaviour
 from fsm_agent.check.transition_sites import state_path
-from fsm_agent.dialect.builtins import BUILT_INS, tools_of
+from fsm_agent.dialect.builtins import BUILT_INS, extras_of, tools_of
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.similarity import nearest
@@ -85,6 +85,15 @@ def unknown_tools(behaviour: Behaviour) -> Iterator[Finding]:
                 near = did_you_mean(name, known) or f"; there is {listed(sorted(known))}"
                 message = behaviour.unfound.get(name, f"there is no tool `{name}`{near}")
                 yield Code.UNKNOWN_TOOL.found(message, (*state_path(leaf.path), "with", "tools", *way))
+
+
+def missing_extras(behaviour: Behaviour) -> Iterator[Finding]:
+    """Built-in actions whose libraries are not installed here: they would fail when an agent comes to them."""
+    for leaf in behaviour.leaves:
+        for extra in extras_of(leaf):
+            if extra.name in behaviour.lacking:
+                message = f"action `{leaf.do}` needs an extra: pip install 'fsm-agent[{extra.name}]'"
+                yield Code.MISSING_EXTRA.found(message, (*state_path(leaf.path), "do"))
 
 
 def unread_modules(behaviour: Behaviour) -> Iterator[Finding]:

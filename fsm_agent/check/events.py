@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fsm_agent.check.codes import Code
 from fsm_agent.check.reachability import Behaviour, can_happen, choosable
 from fsm_agent.check.transition_sites import Site, sites, state_path, timer_sites
-from fsm_agent.dialect.builtins import answers_of
+from fsm_agent.dialect.claims import answers_of
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import lineage

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from fsm_agent.check.digraph import Digraph, Tree, digraph, search
 from fsm_agent.check.transition_sites import Site, handler_sites, timer_sites
-from fsm_agent.dialect.builtins import BUILT_INS, Ending, answers_of, emitted_by
+from fsm_agent.dialect.builtins import BUILT_INS, emitted_by
+from fsm_agent.dialect.claims import external_events, unsaid_events
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow, lineage
@@ -62,6 +63,8 @@ class Behaviour:
     unfound: Mapping[str, str] = field(default_factory=dict)
     #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
     doubts: Mapping[str, str] = field(default_factory=dict)
+    #: names of extras that are not installed
+    lacking: Collection[str] = ()
     #: the same -> the sentence that says which modules cannot be imported, one of which may have it
     unread: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,9 +144,8 @@ class Behaviour:
     def emits(self, leaf: State) -> frozenset[str]:
         """The events that the action of a leaf may name.
 
-        Where it does not say, every event counts that is handled there, but for those that come from outside: a
-        question offers them, or a state without an action takes them too. A model that chooses may choose those too.
-        Where that cannot be told, none counts, since only what is sure is reported.
+        Where it does not say, every event counts that is handled there, but for those that come from outside. A model
+        that chooses may choose those too. Where that cannot be told, none counts, since only what is sure is reported.
         """
         if leaf.do is None:
             return frozenset()
@@ -154,14 +156,11 @@ class Behaviour:
         known = self.actions.get(leaf.do) if self.actions else None
         if known is not None and (known.emits is not None or known.doubt):
             return known.emits or frozenset()
-        return handled - self._external
+        return unsaid_events(self.workflow, leaf, self._external)
 
     @cached_property
     def _external(self) -> frozenset[str]:
-        waiting = [leaf for leaf in self.leaves if leaf.do is None or is_question(leaf)]
-        taken = {event for leaf in waiting for event in self.handled[leaf.path]}
-        asked = {event for leaf in waiting if leaf.ask for event in leaf.ask.events}
-        return frozenset(taken | asked | {event for leaf in self.leaves for event in answers_of(leaf)})
+        return external_events(self.workflow)
 
     def _ways(self, leaf: State) -> Iterator[Way]:
         for event, candidates in self.choices[leaf.path]:
@@ -178,12 +177,6 @@ class Behaviour:
 def moves(ways: Iterable[Way]) -> Digraph[Way]:
     """The graph of the ways that lead from leaf to leaf, or back into the same."""
     return digraph((way.source, way.target, way) for way in ways if not way.is_internal)
-
-
-def is_question(leaf: State) -> bool:
-    """Whether all that the action of a leaf does is to ask."""
-    built_in = BUILT_INS.get(leaf.do or "")
-    return built_in is not None and built_in.ending is Ending.QUESTION
 
 
 def can_happen(event: str, leaf: State) -> bool:

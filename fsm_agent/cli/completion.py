@@ -17,8 +17,8 @@ from fsm_agent.cli.input.agent_ids import SHORTEST, ends, short_ids, whole_id
 from fsm_agent.cli.input.global_options import settings_of_unfinished
 from fsm_agent.domain.agent import Head
 from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import look
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.project.store import look, missing_file
+from fsm_agent.runtime.reads import claimed_events, read_workflow
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")
@@ -113,7 +113,9 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
 
     async def allowed(store: Store) -> list[str]:
         head = await store.head(await whole_id(store, part))
-        return list((await read_workflow(store, head.definition)).allowed(head.state))
+        workflow = await read_workflow(store, head.definition)
+        claimed = claimed_events(workflow, head)
+        return [event for event in workflow.allowed(head.state) if event not in claimed]
 
     return _starting(incomplete, _read(ctx, allowed, otherwise=[]))
 
@@ -127,8 +129,7 @@ def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, oth
     is not there is not made."""
     try:
         settings = settings_of_unfinished(ctx)
-        file = settings.store.removeprefix("sqlite:///")
-        if file != settings.store and not Path(file).is_file():
+        if missing_file(settings.store) is not None:
             return otherwise
         return look(settings, read)
     except Exception:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -17,12 +17,13 @@ from fsm_agent.cli.views.progress import Progress
 from fsm_agent.concurrency import event_loop
 from fsm_agent.concurrency.blocking import run
 from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.reads import read_doubts, read_workflow
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
@@ -80,12 +81,12 @@ def _kept(settings: Settings, seen: Head | None) -> str:
 def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:
     """Do ``work``, print the agent that comes of it, and return the exit code that says how it stands."""
 
-    async def described(session: Session) -> tuple[Agent, Workflow]:
+    async def described(session: Session) -> tuple[Agent, Workflow, Sequence[EffectEntry]]:
         agent = await work(session)
-        return agent, await session.definition(agent.id)
+        return agent, await session.definition(agent.id), await read_doubts(session.runner.store, agent)
 
-    agent, workflow = finish(settings, described)
-    output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow))
+    agent, workflow, doubts = finish(settings, described)
+    output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow, doubts=doubts))
     return EXIT_CODES.get(agent.status, 0)
 
 

@@ -25,6 +25,14 @@ class Ending(StrEnum):
     QUESTION = auto()
 
 
+class Extra(NamedTuple):
+    """What is to be installed besides the package."""
+
+    name: str
+    #: the top module that it brings
+    module: str
+
+
 class BuiltIn(NamedTuple):
     """What a built-in action takes, and how it ends."""
 
@@ -36,6 +44,7 @@ class BuiltIn(NamedTuple):
     one_of: tuple[str, ...] = ()
     #: arguments that do not go together
     apart: tuple[str, ...] = ()
+    extra: Extra | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -46,6 +55,8 @@ class BuiltIn(NamedTuple):
         return self.arguments[argument].kind
 
 
+_LLM: Final = Extra("llm", "pydantic_ai")
+_MCP: Final = Extra("mcp", "mcp")
 _EMIT: Final = Key(Kind.EVENT, "The event that says that it is done; without it, the only one of the state's own.")
 _FIELD: Final = Key(Kind.FIELD, "The data field that the result goes into.")
 _MODEL: Final[Table] = {
@@ -73,6 +84,7 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
         },
         "Sends one request.",
         apart=("json", "body"),
+        extra=Extra("http", "httpx2"),
     ),
     "human.ask": BuiltIn(
         {
@@ -95,6 +107,7 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
             "emit": _EMIT,
         },
         "A model works with tools until it has an answer.",
+        extra=_LLM,
     ),
     "llm.decide": BuiltIn(
         {
@@ -106,10 +119,12 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
         },
         "A model chooses what happens next, among the events that are legal now.",
         Ending.CHOICE,
+        extra=_LLM,
     ),
     "llm.generate": BuiltIn(
         {**_MODEL, "into": _INTO, "conversation": _TALKS, "settings": _SETTINGS, "emit": _EMIT},
         "A model writes.",
+        extra=_LLM,
     ),
     "wait": BuiltIn(
         {
@@ -175,15 +190,12 @@ def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
     return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
 
 
-def answers_of(state: State) -> tuple[str, ...]:
-    """The events that answer what the built-in action of ``state`` asks people."""
-    match state.do:
-        case "human.ask":
-            return tuple(state.with_.get("events", ()))
-        case "llm.agent":
-            return tuple(state.with_.get("approval", {}).values())
-        case _:
-            return ()
+def extras_of(state: State) -> tuple[Extra, ...]:
+    """What the built-in action of ``state`` needs to be installed."""
+    built_in = BUILT_INS.get(state.do or "")
+    if built_in is None or built_in.extra is None:
+        return ()
+    return (built_in.extra, _MCP) if state.with_.get("mcp") else (built_in.extra,)
 
 
 def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:

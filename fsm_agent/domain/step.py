@@ -164,6 +164,8 @@ class Happened(NamedTuple):
     def __str__(self) -> str:
         what = f"{self.by} sent {self.event!r}" if self.by else f"{self.event!r} happened"
         match self.kind:
+            case StepKind.REWOUND | StepKind.MIGRATED:
+                return f"{self.by or 'somebody'} {'rewound' if self.kind is StepKind.REWOUND else 'migrated'} the agent"
             case StepKind.REFUSED:
                 what += ", which was refused"
             case StepKind.PARKED:

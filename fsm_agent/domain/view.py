@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from fsm_agent.domain.agent import ENDED, Agent, Delivery, Head, Status
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
 
 
-def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, delivery: Delivery | None = None) -> Agent:
-    """The public picture of an agent."""
+def portray(
+    workflow: Workflow,
+    head: Head,
+    data: Mapping[str, Json],
+    *,
+    claimed: Collection[str] = (),
+    delivery: Delivery | None = None,
+) -> Agent:
+    """The public picture of an agent. ``claimed`` are the events that only its action may name."""
     return Agent(
         id=head.id,
         workflow=head.workflow,
@@ -26,7 +33,7 @@ def portray(workflow: Workflow, head: Head, data: Mapping[str, Json], *, deliver
         version=head.version,
         data=data,
         question=question_of(workflow, head),
-        allowed=_allowed(workflow, head),
+        allowed=_allowed(workflow, head, claimed),
         output=head.output,
         error=error_of(head),
         created_at=moment(head.created_ms),
@@ -69,7 +76,9 @@ def question_of(workflow: Workflow, head: Head) -> Question | None:
     )
 
 
-def _allowed(workflow: Workflow, head: Head) -> tuple[str, ...]:
+def _allowed(workflow: Workflow, head: Head, claimed: Collection[str]) -> tuple[str, ...]:
     if head.status in ENDED:
         return ()
-    return ("cancel",) if head.status is Status.PARKED else workflow.allowed(head.state)
+    if head.status is Status.PARKED:
+        return ("cancel",)
+    return tuple(event for event in workflow.allowed(head.state) if event not in claimed)

@@ -22,7 +22,8 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
     sendable = program.workflow.allowed(head.state)
     for event in reply.events:
         if event not in program.workflow.events or event not in sendable:
-            raise IllegalEvent(event, head.state, sendable, why=" as an answer to what its action asks")
+            why = " as an answer to what its action asks"
+            raise IllegalEvent(event, head.state, sendable, why=why, is_declared=event in program.workflow.events)
     delta, view = changes(data), View(data)
     weight = step_weight(delta)
     admit(live, delta, weight, view)

@@ -29,6 +29,7 @@ from fsm_agent.engine.commands import (
     Emitted,
     Failed,
     Load,
+    LogRefusal,
     Missing,
     Overdue,
     Paused,
@@ -177,9 +178,14 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
     """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
     is made again, on what is remembered now."""
     for _ in range(_PATIENCE):
-        proposal = proposed(live, reply, data, notes)
+        made = proposed(live, reply, data, notes)
+        if not isinstance(made, Proposal):
+            yield from refused(desk, live, reply, made, notes)
+            return
+        if notes.remark:
+            made = made._replace(step=made.step._replace(reason=notes.remark))
         try:
-            yield from write(desk, live, proposal, is_joined=notes.is_joined)
+            yield from write(desk, live, made, is_joined=notes.is_joined)
         except UserConflict as error:
             now: UserRecord = yield ReadUser(error.user)
             problem = reconcile(live.program.workflow, notes, now)
@@ -193,8 +199,17 @@ def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Not
     yield from _failed(desk, live, Failed(("UserConflict",), message, live.now_ms, reply.duration_ms), notes)
 
 
-def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal:
-    """The step; what the action may not name or ask is an ``error``."""
+def refused(desk: Desk, live: Live, reply: Emitted | Asks, why: Refused, notes: Notes) -> Flow:
+    """What the action may not name or ask, or has made of the data, is an ``error``, and the log is told."""
+    head, problem = live.head, problem_of(why)
+    do = live.program.state(head.state).do or ""
+    place: str = yield LogRefusal(head.id, head.state, do, head.attempts + 1, problem)
+    reported = report(live, problem._replace(place=place), duration_ms=reply.duration_ms)
+    yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
+
+
+def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal | Refused:
+    """The step, or what refuses it."""
     event = _ERROR
     try:
         if isinstance(reply, Asks):
@@ -208,11 +223,11 @@ def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Pro
             return proposal if notes.is_blank else noted(live, proposal, notes)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""
-        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why)
+        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why, is_declared=True)
     except (ExpressionFailed, LimitExceeded) as error:
         return spent(park(live, event, problem_of(error)), notes)
     except Refused as error:
-        return spent(report(live, problem_of(error), duration_ms=reply.duration_ms), notes)
+        return error
 
 
 def _named_event(live: Live, reply: Emitted) -> Event:
@@ -220,7 +235,8 @@ def _named_event(live: Live, reply: Emitted) -> Event:
     program, (name, payload, _, _, emits) = live.program, reply
     if not program.knows(name) or (emits is not None and name not in emits):
         expected, state = _emittable(live) if emits is None else sorted(emits), live.head.state
-        raise IllegalEvent(name, state, expected, why=f" as what action {program.state(state).do!r} returns")
+        why = f" as what action {program.state(state).do!r} returns"
+        raise IllegalEvent(name, state, expected, why=why, is_declared=program.knows(name))
     if not isinstance(payload, dict):
         raise PayloadInvalid(name, [f"it is {type(payload).__name__}, and must be a dict"])
     if not payload and name in program.bare_events:

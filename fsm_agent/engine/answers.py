@@ -43,7 +43,8 @@ def meant(live: Live, answer: Answer) -> Event:
     if name is None:
         raise AnswerUnclear(head.id, head.state, answers)
     if name not in answers:
-        raise IllegalEvent(name, head.state, answers, why=" as an answer")
+        is_declared = name in live.program.workflow.events
+        raise IllegalEvent(name, head.state, answers, why=" as an answer", is_declared=is_declared)
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 

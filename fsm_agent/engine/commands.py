@@ -121,6 +121,17 @@ class RecordAttempt(NamedTuple):
     problem: Problem | None = None
 
 
+class LogRefusal(NamedTuple):
+    """Tells the log why what an action has returned is refused. Replies where the action stands, ``file:line``; empty
+    where that is not known."""
+
+    agent_id: str
+    state: str
+    do: str
+    attempt: int
+    problem: Problem
+
+
 class IsAlive(NamedTuple):
     """Whether the process that holds a lease still lives: yes, no, or ``None`` where that cannot be known."""
 
@@ -201,6 +212,7 @@ OtherEffect: TypeAlias = (
     | Claim
     | Release
     | RecordAttempt
+    | LogRefusal
     | IsAlive
     | Interrupt
     | Sleep

@@ -178,15 +178,19 @@ def checked(live: Live, event: Event) -> Event:
     if event.name not in program.workflow.events and event.name != "cancel":
         raise UnknownEvent(event.name, [*program.workflow.events, "cancel"])
     if head.status in ENDED:
-        raise IllegalEvent(event.name, head.state, (), why=f", because the agent {standing(head.status)}")
+        raise IllegalEvent(
+            event.name, head.state, (), why=f", because the agent {standing(head.status)}", is_declared=True
+        )
     if head.status is Status.PARKED and event.name != "cancel":
-        raise IllegalEvent(event.name, head.state, allowed, why=", because the agent is parked and needs `unpark`")
+        why = ", because the agent is parked and needs `unpark`"
+        raise IllegalEvent(event.name, head.state, allowed, why=why, is_declared=True)
     if event.name in (claimed := program.claimed(head)):
         others = [name for name in allowed if name not in claimed]
-        do = program.state(head.state).do
-        raise IllegalEvent(event.name, head.state, others, why=f" from outside, because only action {do!r} may name it")
+        why = f" from outside, because {program.why_claimed(head.state)}"
+        raise IllegalEvent(event.name, head.state, others, why=why, is_declared=True)
     if event.name != "cancel" and not program.machine.moves(head.state, event.name):
-        raise IllegalEvent(event.name, head.state, allowed)
+        others = [name for name in allowed if name not in claimed]
+        raise IllegalEvent(event.name, head.state, others, is_declared=True)
     return addressed(live, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))
 
 
@@ -210,7 +214,7 @@ def decided(live: Live, event: Event, meanwhile: Meanwhile | None = None) -> Pro
                 meanwhile.settle(live, meanwhile.fields)
             return annotated(cancel(live, event), meanwhile)
         case NotAllowed():
-            raise IllegalEvent(event.name, head.state, program.workflow.allowed(head.state))
+            raise IllegalEvent(event.name, head.state, program.workflow.allowed(head.state), is_declared=True)
 
 
 def _drive_on(desk: Desk, live: Live, delivery: Delivery) -> Flow:

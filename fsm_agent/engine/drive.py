@@ -166,10 +166,9 @@ def _queued_step(live: Live, event: Event) -> Proposal:
     if live.head.status in ENDED:
         return refuse(live, event, f"the agent {standing(live.head.status)}")
     if event.name in live.program.claimed(live.head):  # it came while another action worked, which does not name it
-        do = live.program.state(live.head.state).do
-        return refuse(
-            live, event, f"it came from outside, and only action {do!r} may name it in state {live.head.state!r}"
-        )
+        state = live.head.state
+        why = live.program.why_claimed(state, where=f" in state {state!r}")
+        return refuse(live, event, f"it came from outside, and {why}")
     return _decided_step(live, event)
 
 

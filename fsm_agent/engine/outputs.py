@@ -17,7 +17,7 @@ class Notes:
     of them; ``counted`` is how many requests of this activation were counted by steps before: the first ones that are
     heard."""
 
-    __slots__ = ("counted", "heard", "is_joined", "record", "said", "usage", "user")
+    __slots__ = ("counted", "heard", "is_joined", "record", "remark", "said", "usage", "user")
 
     def __init__(self, *, counted: int = 0, record: UserRecord | None = None, user: Data | None = None) -> None:
         #: thread -> what is to be added to it, in order
@@ -30,6 +30,8 @@ class Notes:
         self.user = user
         #: there are no children of this activation who have not ended
         self.is_joined = False
+        #: what is to be said of the step, besides its event
+        self.remark = ""
 
     @property
     def is_blank(self) -> bool:

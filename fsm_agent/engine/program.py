@@ -10,7 +10,8 @@ from fsm_agent.data.delta import own
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.validation import DataRules, PayloadRules
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, HAS_CHILDREN, PAUSING
-from fsm_agent.domain.agent import ArmedTimer, Head, Status
+from fsm_agent.dialect.claims import claimed
+from fsm_agent.domain.agent import ArmedTimer, Head
 from fsm_agent.domain.conversation import NO_PROGRESS, Recall
 from fsm_agent.domain.decision import Changes, Decision, Move, Scene, timer_event
 from fsm_agent.domain.json import Json
@@ -80,15 +81,17 @@ class Program:
     def claimed(self, head: Head) -> frozenset[str]:
         """The events that only the action may name that is at work for an agent, or has asked something: nobody may
         send them meanwhile, but for the answers."""
-        state = self.state(head.state)
-        if state.do is None or not (head.status is Status.RUNNING or (head.status is Status.WAITING and head.asked)):
-            return frozenset()
-        if state.do in BUILT_IN_NAMES:
-            from fsm_agent.dialect.builtins import claimed_by
+        return claimed(self.workflow, head, self.signature)
 
-            return claimed_by(self.workflow, state).difference(self.answers(head))
-        signature = self.signature(state.do)
-        return ((signature and signature.emits) or frozenset()).difference(self.answers(head))
+    def why_claimed(self, state: str, *, where: str = "") -> str:
+        """Why nobody but the action of a state may name an event there, and what to do where that is only a guess."""
+        do = self.state(state).do or ""
+        if do in BUILT_IN_NAMES or self.signature(do) is not None:
+            return f"only action {do!r} may name it{where}"
+        return (
+            f"this process does not know action {do!r}, and as far as can be told here only that action may name "
+            f"it{where}; send it where the action is known: in the folder of its project, or by a runner that has it"
+        )
 
     def decide(self, state: str, event: Event, scene: Scene) -> Decision:
         return self.machine.decide(state, event.name, scene)

@@ -26,8 +26,8 @@ from __future__ import annotations
 from fsm_agent.domain.agent import RUNNING, Head
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE
-from fsm_agent.engine.activation import concluded, proposed
-from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.activation import concluded, proposed, refused
+from fsm_agent.engine.aggregate import Live, Proposal
 from fsm_agent.engine.commands import Act, Acted, Emitted
 from fsm_agent.engine.outputs import Notes
 from fsm_agent.engine.scope import Insight
@@ -46,7 +46,11 @@ def work_steadily(desk: Desk, live: Live) -> Flow:
         )
         if type(reply) is Emitted and notes.user is None:  # then nobody can have changed the same user
             live.now_ms = max(live.now_ms, reply.now_ms)
-            yield from write(desk, live, proposed(live, reply, data, notes), is_joined=notes.is_joined)
+            made = proposed(live, reply, data, notes)
+            if isinstance(made, Proposal):
+                yield from write(desk, live, made, is_joined=notes.is_joined)
+            else:
+                yield from refused(desk, live, reply, made, notes)
         else:
             yield from concluded(desk, live, reply, data, notes)
 

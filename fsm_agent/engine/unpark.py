@@ -117,7 +117,8 @@ def _by_hand(live: Live, event: Event) -> Proposal:
         case GuardsRefuse(guards):
             raise GuardsRefused(event.name, live.head.state, guards)
         case NotAllowed():
-            raise IllegalEvent(event.name, live.head.state, program.workflow.allowed(live.head.state))
+            allowed = program.workflow.allowed(live.head.state)
+            raise IllegalEvent(event.name, live.head.state, allowed, is_declared=True)
 
 
 def _woken(live: Live, proposal: Proposal) -> Proposal:

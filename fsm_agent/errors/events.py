@@ -20,13 +20,16 @@ class UnknownEvent(Refused):
 
 
 class IllegalEvent(Refused):
-    """``allowed`` names what may be sent instead."""
+    """``allowed`` names what may be sent instead; ``is_declared`` says that the workflow has such an event, so that it
+    is not misspelt."""
 
-    def __init__(self, event: object, state: str, allowed: Iterable[str], *, why: str = "") -> None:
+    def __init__(
+        self, event: object, state: str, allowed: Iterable[str], *, why: str = "", is_declared: bool = False
+    ) -> None:
         self.event, self.state, self.allowed = str(event), state, tuple(allowed)
         what = f"event {event!r}" if isinstance(event, str) else f"{shortened(event)} names no event, and"
         others = [each for each in self.allowed if each != event]
-        near = did_you_mean(event, others) if isinstance(event, str) else ""
+        near = did_you_mean(event, others) if isinstance(event, str) and not is_declared else ""
         super().__init__(f"{what} is not allowed in state {state!r}{why}{near}; allowed: {listed(self.allowed)}")
 
 

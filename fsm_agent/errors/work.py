@@ -127,6 +127,9 @@ class ToolError(ActionError):
 class EffectUnclear(FsmAgentError):
     """An effect of which only an operator can say how it goes on."""
 
+    name: str
+    key: str
+
 
 class EffectInDoubt(EffectUnclear):
     """``begun`` is when, as text."""
@@ -134,8 +137,8 @@ class EffectInDoubt(EffectUnclear):
     def __init__(self, agent_id: str, name: str, key: str, begun: str) -> None:
         self.name, self.key = name, key
         super().__init__(
-            f"effect {name!r} was begun at {begun} and no result is recorded: it may have happened or not; find out, "
-            f"and say `unpark {agent_id} --effect {key}` with `--result JSON` or with `--not-done`"
+            f"effect {name!r} of agent {agent_id!r} was begun at {begun} and no result is recorded: it may have "
+            f"happened or not; find out, and tell `unpark` of the effect {key} its result, or that it was not done"
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TypeVar
 
 from fsm_agent.actions.catalogue import Catalogue
-from fsm_agent.dialect.builtins import BUILT_INS, tools_of
+from fsm_agent.dialect.builtins import BUILT_INS, extras_of, tools_of
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionError, ActionMissing
@@ -29,6 +30,8 @@ class Known:
     doubts: dict[str, str] = field(default_factory=dict)
     #: whether there is a name of an action that leads to nothing
     has_missing: bool = False
+    #: extras of built-in actions that are not installed
+    lacking: set[str] = field(default_factory=set)
 
     def look(self, name: str, way: Callable[[str], Found], unread: Found) -> Found | None:
         """What a way to look gives; notes where there is nothing. Of a misspelt name the checker says more. A name that
@@ -55,6 +58,7 @@ def look_up(workflow: Workflow, catalogue: Catalogue, *, trusts_names: bool) -> 
     known = Known()
     for each in _family(workflow):
         for leaf in each.leaves:
+            known.lacking |= {extra.name for extra in extras_of(leaf) if find_spec(extra.module) is None}
             _look_for_action(known, leaf.do, catalogue, trusts_names=trusts_names)
             for tool in tools_of(leaf):
                 if (trusts_names and ":" not in tool) or known.look(tool, catalogue.tool, "") is not None:

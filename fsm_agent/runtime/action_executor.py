@@ -90,13 +90,13 @@ class Performing:
         try:
             returned = await self._called(action, effect, outside)
         except OutOfTime as error:
-            reply = await self._out_of_time(effect, _ms_since(began), error.__cause__)
+            reply = await self._out_of_time(effect, action, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # of a library that panics, say: it would come back at every attempt
             if isinstance(outside.verdict, Superseded | StoreError):  # the action was only told to stop
                 raise outside.verdict from None
-            reply = await self._failed(effect, error, _ms_since(began))
+            reply = await self._failed(effect, action, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
         return reply if outside.verdict is None else await outside.judged(reply)
@@ -126,16 +126,18 @@ class Performing:
     async def _watched(self, work: Watched, shift: _Shift, do: str) -> Any:
         """What the work of an action returns. What it does to its own task or to the process fails the attempt: it
         would do so at every other one too."""
+        cause: BaseException | None = None  # it knows where that was
         try:
             returned = await work
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            cause = error
             if not work.own:
-                await self._cancelled(shift)
+                await self._cancelled(shift, error)
         except SystemExit as error:
             raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from error
-        except GeneratorExit:
+        except GeneratorExit as error:
             if shift.is_running:
-                raise RuntimeError(f"action {do!r} raised GeneratorExit") from None
+                raise RuntimeError(f"action {do!r} raised GeneratorExit") from error
             work.own = 0
             raise  # nobody awaits this any more
         else:
@@ -144,7 +146,7 @@ class Performing:
         finally:
             if work.own:
                 await self._taken_back(work, shift)
-        raise RuntimeError(f"action {do!r} cancelled its own task")
+        raise RuntimeError(f"action {do!r} cancelled its own task") from cause
 
     async def _taken_back(self, work: Watched, shift: _Shift) -> None:
         """Undo what the work told its task; somebody else may have told it the same."""
@@ -152,23 +154,26 @@ class Performing:
         if shift.is_cancelled or shift.is_interrupted:
             await self._cancelled(shift)
 
-    async def _failed(self, effect: Act, error: BaseException, duration_ms: int, *, is_timeout: bool = False) -> Acted:
+    async def _failed(
+        self, effect: Act, action: Action, error: BaseException, duration_ms: int, *, is_timeout: bool = False
+    ) -> Acted:
         return failure_of(
             effect,
             error,
             await self._store.now(),
             duration_ms,
+            function=action.function,
             is_timeout=is_timeout,
             is_sealed=self._store.is_sealed,
             variables=self.surroundings.environment,
         )
 
-    async def _out_of_time(self, effect: Act, duration_ms: int, cause: BaseException | None) -> Acted:
+    async def _out_of_time(self, effect: Act, action: Action, duration_ms: int, cause: BaseException | None) -> Acted:
         if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
             return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
         error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
         error.__cause__ = cause
-        return await self._failed(effect, error, duration_ms, is_timeout=True)
+        return await self._failed(effect, action, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
@@ -184,14 +189,14 @@ class Performing:
                 self._end(shift)
         return now_ms
 
-    async def _cancelled(self, shift: _Shift) -> NoReturn:
+    async def _cancelled(self, shift: _Shift, error: asyncio.CancelledError | None = None) -> NoReturn:
         """Raise what it means that the task was cancelled: the lease is given up if the whole process is to stop."""
         if shift.is_cancelled:
             await self._give_up(shift.head)
             raise asyncio.CancelledError
         if shift.is_interrupted:
             raise Superseded from None
-        raise RuntimeError("what the action awaited was cancelled") from None
+        raise RuntimeError("what the action awaited was cancelled") from error
 
     def _end(self, shift: _Shift) -> None:
         if shift.is_interrupted:

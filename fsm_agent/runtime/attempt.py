@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +12,13 @@ from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mo
 from fsm_agent.actions.blocking import awaited, in_thread
 from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
 from fsm_agent.actions.effects import Outside
+from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields
-from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, Paused
-from fsm_agent.errors import FsmAgentError
+from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, LogRefusal, Paused
+from fsm_agent.errors import ActionError, FsmAgentError
 
 if TYPE_CHECKING:
     from fsm_agent.actions.tracebacks import Discretion
@@ -86,17 +87,22 @@ def failure_of(
     now_ms: int,
     duration_ms: int,
     *,
+    function: Callable[..., Any] | None = None,
     is_timeout: bool = False,
     is_sealed: bool = False,
     variables: Collection[str] = (),
 ) -> Failed:
     """What the rules are told of an exception that an action raised; the log is told where it was raised. With
-    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told."""
-    from fsm_agent.actions.tracebacks import Discretion, message_of, place_of
+    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told. Where
+    nobody knows in which line it was, the place of ``function`` is told."""
+    from fsm_agent.actions.tracebacks import Discretion, message_of, place_of, place_of_function
 
     discretion = Discretion(is_sealed, variables)
     known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     types = known or (BaseException.__name__,)
+    place = place_of(error.__cause__ if is_timeout and error.__cause__ else error)
+    if not place and function is not None and not isinstance(error, FsmAgentError):
+        place = place_of_function(function)
     failed = Failed(
         types,
         message_of(error, discretion) or types[0],
@@ -105,7 +111,7 @@ def failure_of(
         is_retryable=not isinstance(error, FsmAgentError) or error.is_retryable,
         is_timeout=is_timeout,
         retry_after_ms=_wanted_delay(error),
-        place=place_of(error.__cause__ if is_timeout and error.__cause__ else error),
+        place=place,
     )
     _log(effect, error, failed.place, discretion)
     return failed
@@ -124,6 +130,26 @@ def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) 
         trace_of(error, discretion),
         extra={"action": "action_failed", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
     )
+
+
+def log_refusal(refusal: LogRefusal, actions: Actions, *, is_sealed: bool) -> str:
+    """Tell the log why what an action has returned is refused; returns where the action stands. What a sealed agent
+    says, the sentence may quote: then only its kind is told."""
+    from fsm_agent.actions.tracebacks import place_of_function
+
+    agent_id, state, do, attempt, problem = refusal
+    try:
+        place = place_of_function(actions.find(do).function)
+    except ActionError:
+        place = ""
+    logger.error(
+        "what action %r of agent %r returned in state %r, attempt %d, is refused: %s%s",
+        *(do, agent_id, state, attempt),
+        problem.type if is_sealed else f"{problem.type}: {problem.message}",
+        f" ({place})" if place else "",
+        extra={"action": "action_refused", "agent_id": agent_id, "state": state, "do": do, "attempt": attempt},
+    )
+    return place
 
 
 def _wanted_delay(error: BaseException) -> int:

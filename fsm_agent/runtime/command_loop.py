@@ -129,7 +129,8 @@ class EffectLoop:
             live, _ = await self.run(open_agent(self.desk(), live.head.id))
         head = live.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
-        return portray(live.program.workflow, head, live.folded.values, delivery=delivered.delivery)
+        claimed = live.program.claimed(head)
+        return portray(live.program.workflow, head, live.folded.values, claimed=claimed, delivery=delivered.delivery)
 
     async def run(self, flow: Flow) -> Any:
         """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
@@ -187,6 +188,10 @@ class EffectLoop:
                 return self._hands.interrupt(agent_id, epoch)
             case ask.RecordAttempt():
                 return await self._record_attempt(effect)
+            case ask.LogRefusal():
+                from fsm_agent.runtime.attempt import log_refusal
+
+                return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
             case ask.ReadUser(name):
                 return await self._store.user(name)
             case ask.Disband(agent_id, activation):

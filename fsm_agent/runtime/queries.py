@@ -13,6 +13,7 @@ from fsm_agent.runtime.reads import read_agent
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
+    from fsm_agent.actions.registry import Actions
     from fsm_agent.domain.replay import Replayed
     from fsm_agent.domain.summary import AgentPage
 
@@ -21,13 +22,14 @@ class Queries:
     """Reads of the agents of one store."""
 
     store: Store
+    actions: Actions
 
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
         """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
         check(agent_id=agent_id)
         check_optional(at=at)
         if at is None:
-            return await read_agent(self.store, agent_id)
+            return await read_agent(self.store, agent_id, signature=self.actions.signature)
         from fsm_agent.runtime.replay import agent_at
 
         return (await agent_at(self.store, agent_id, at))[0]

@@ -7,14 +7,18 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from fsm_agent.data.delta import fold
-from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, child_id
+from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_id
+from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.view import portray
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentNotFound, StoreCorrupt
+from fsm_agent.errors import AgentNotFound, EffectInDoubt, StoreCorrupt
 from fsm_agent.stores.base import Store
 
 _PAGE: Final = 500
+#: children that are looked at to see whether they have failed
+_MOST_CHILDREN: Final = 1_000
 
 
 async def read_heads(
@@ -40,11 +44,25 @@ async def read_heads(
         after, is_more = page.next, page.next is not None
 
 
-async def read_agent(store: Store, agent_id: str) -> Agent:
-    """The agent as it stands; raises ``AgentNotFound``."""
+async def read_agent(
+    store: Store, agent_id: str, *, signature: Callable[[str], Signature | None] = lambda _: None
+) -> Agent:
+    """The agent as it stands; raises ``AgentNotFound``. ``signature`` says what is known of actions."""
     record = await store.load(agent_id)
     workflow = await read_workflow(store, record.head.definition)
-    return portray(workflow, await numbered(store, record.head), fold(record.snapshot, record.tail).values)
+    head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
+    return portray(workflow, head, values, claimed=claimed_events(workflow, head, signature))
+
+
+def claimed_events(
+    workflow: Workflow, head: Head, signature: Callable[[str], Signature | None] = lambda _: None
+) -> frozenset[str]:
+    """The events that only the action of an agent may name, as far as can be told here."""
+    if workflow.by_path[head.state].do is None:
+        return frozenset()
+    from fsm_agent.dialect.claims import claimed
+
+    return claimed(workflow, head, signature)
 
 
 async def numbered(store: Store, head: Head) -> Head:
@@ -55,6 +73,14 @@ async def numbered(store: Store, head: Head) -> Head:
 
     steps, origin = await store.history(head.id), await store.origin(head.id)
     return with_id(head, [step for step in steps if step.version <= head.version], origin)
+
+
+async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
+    """The open effects for which an agent is parked, of which somebody has to say what became of them."""
+    if agent.status is not Status.PARKED or not agent.error or agent.error["type"] != EffectInDoubt.__name__:
+        return ()
+    head = await store.head(agent.id)
+    return [entry for entry in await store.effects(agent.id, activation=head.activation) if entry.is_open]
 
 
 class Children(NamedTuple):
@@ -79,6 +105,32 @@ async def read_children(store: Store, head: Head) -> Children | None:
             child = await store.head(child_id(*parent))
             found += [child] if child.parent == parent else []
     return Children(found, len(items[0]))
+
+
+class Failures(NamedTuple):
+    """Children who have failed or were cancelled, in whatever work of their parent, the last work first. ``left_out``
+    are those that were not looked at."""
+
+    heads: Sequence[Head]
+    left_out: int = 0
+
+
+async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failures:
+    """Those of the children that an agent has had."""
+    from fsm_agent.dialect.builtin_names import HAS_CHILDREN
+
+    if not any(state.do == HAS_CHILDREN for state in workflow.leaves):
+        return Failures(())
+    works = [
+        entry for entry in await store.effects(head.id) if entry.name == CHILDREN and isinstance(entry.result, list)
+    ]
+    parents = [Parent(head.id, work.activation, n) for work in reversed(works) for n in range(1, len(work.result) + 1)]
+    failed = []
+    for parent in parents[:_MOST_CHILDREN]:
+        with suppress(AgentNotFound):
+            child = await store.head(child_id(*parent))
+            failed += [child] if child.parent == parent and child.status in (Status.FAILED, Status.CANCELLED) else []
+    return Failures(failed, max(0, len(parents) - _MOST_CHILDREN))
 
 
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:

@@ -45,7 +45,8 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
 
 
 def _portrait(live: Live) -> Agent:
-    return portray(live.program.workflow, live.head, live.folded.values)
+    claimed = live.program.claimed(live.head)
+    return portray(live.program.workflow, live.head, live.folded.values, claimed=claimed)
 
 
 async def look_back(store: Store, agent_id: str) -> Past:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from fsm_agent.actions.action import Emission, describe
+from fsm_agent.actions.action import THREAD, Action, Emission, describe
 from fsm_agent.actions.blocking import awaited
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import Situation
@@ -36,6 +36,7 @@ from fsm_agent.runtime.attempt import context_of, failure_of, returned_from
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
+from fsm_agent.testing.own_task import in_own_task
 
 Result = TypeVar("Result")
 
@@ -167,14 +168,18 @@ class Drive:
 
 
 class ScriptedActions(Actions):
-    """What is known of actions that are functions; of the others their scripts tell nothing."""
+    """What is known of actions that are functions; of the others their scripts tell nothing but that they are there."""
 
     def __init__(self, scripts: Mapping[str, Script]) -> None:
         super().__init__()
-        self._signatures = {name: describe(script).signature for name, script in scripts.items() if callable(script)}
+        self._described = {name: describe(script) for name, script in scripts.items() if callable(script)}
+        self._scripted = frozenset(scripts)
+
+    def find(self, do: str) -> Action:
+        return self._described[do] if do in self._described else super().find(do)
 
     def signature(self, do: str) -> Signature | None:
-        return self._signatures.get(do)
+        return self._described[do].signature if do in self._described else Signature() if do in self._scripted else None
 
 
 class ScriptedHands:
@@ -195,7 +200,8 @@ class ScriptedHands:
             except BaseException as error:
                 if _is_the_test_s(error):
                     raise
-                return await outside.judged(failure_of(effect, _told(effect.do, error), self._clock.ms, 0))
+                told = _told(effect.do, error)
+                return await outside.judged(failure_of(effect, told, self._clock.ms, 0, function=outcome))
             finally:
                 outside.close()
         return await outside.judged(self._acted(effect, outcome, emits))
@@ -254,14 +260,14 @@ async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -
     taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
     context: Situation = context_of(effect, known.mode, outside, Surroundings())
     returned = function(context, **taken)
-    return await awaited(returned)
+    return await (awaited(returned) if known.mode is THREAD else in_own_task(awaited(returned), effect.do))
 
 
 def _is_the_test_s(error: BaseException) -> bool:
     """Whether it ends the test, and is nothing that an action has failed of: an assertion, what pytest raises to fail
     or to skip, and Ctrl-C."""
     is_pytest_s = type(error).__module__.startswith("_pytest.")
-    return is_pytest_s or isinstance(error, AssertionError | Superseded | KeyboardInterrupt | GeneratorExit)
+    return is_pytest_s or isinstance(error, AssertionError | Superseded | KeyboardInterrupt)
 
 
 def _told(do: str, error: BaseException) -> BaseException:
@@ -269,12 +275,14 @@ def _told(do: str, error: BaseException) -> BaseException:
     match error:
         case SystemExit():
             told = RuntimeError(f"action {do!r} told the process to exit with {error.code!r}")
-            told.__cause__ = error  # which knows where that was
-            return told
         case CancelledError():
-            return RuntimeError("what the action awaited was cancelled")
+            told = RuntimeError("what the action awaited was cancelled")
+        case GeneratorExit():
+            told = RuntimeError(f"action {do!r} raised GeneratorExit")
         case _:
             return error
+    told.__cause__ = error  # which knows where that was
+    return told
 
 
 async def _at_once(work: Callable[[], Any], _: str) -> Any:

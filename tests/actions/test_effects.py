@@ -106,9 +106,9 @@ async def test_an_open_at_most_once_effect_parks_the_agent_and_says_how_it_goes_
         assert (agent.status, entry.is_open, world.charged) == (Status.PARKED, True, {entry.key: 1})
         assert agent.error is not None
         assert agent.error["type"] == "EffectInDoubt"
-        assert agent.error["message"].startswith("effect 'charge' was begun at 20")
+        assert agent.error["message"].startswith("effect 'charge' of agent 'a' was begun at 20")
         assert (
-            f"find out, and say `unpark a --effect {entry.key}` with `--result JSON` or with `--not-done`; the attempt "
+            f"find out, and tell `unpark` of the effect {entry.key} its result, or that it was not done; the attempt "
             "before failed at tests/support/world.py:"
         ) in agent.error["message"]
         assert agent.error["message"].endswith(": ConnectionError: no answer")

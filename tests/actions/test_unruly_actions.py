@@ -16,7 +16,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing import FakeClock
+from fsm_agent.testing import FakeClock, drive
 from tests.support.running import flow, on_loop, story
 
 WORK = flow("""
@@ -129,6 +129,8 @@ UNRULY: dict[str, tuple[Callable[..., Any], str, str]] = {
     ),
     "the end of a generator": (_raising(GeneratorExit()), "RuntimeError", "action 'work' raised GeneratorExit"),
     "that of one in a thread": (_raising_in_a_thread(GeneratorExit()), "RuntimeError", "raised GeneratorExit"),
+    "the end of an iterator": (_raising(StopIteration()), "RuntimeError", "raised StopIteration"),
+    "that of one which a thread has": (_raising_in_a_thread(StopIteration()), "RuntimeError", "raised StopIteration"),
     "a cancellation that nobody asked for": (_raising(asyncio.CancelledError()), "RuntimeError", "was cancelled"),
     "its own task cancelled": (_leaks, "RuntimeError", "action 'work' cancelled its own task"),
     "and then it waits": (_leaks_and_waits, "RuntimeError", "action 'work' cancelled its own task"),
@@ -154,7 +156,34 @@ async def test_it_is_a_failed_attempt_like_any_other(function: Callable[..., Any
         assert agent.error is not None
         assert (agent.status, agent.error["type"]) == (Status.FAILED, kind)
         assert said in agent.error["message"]
+        assert agent.error["place"].startswith("tests/actions/test_unruly_actions.py:")
         assert story(await runner.history("a"))[-1] == "event error working>failed"
+
+
+async def _leaks_and_waits_long(ctx: Context) -> str:
+    _cancel_self()
+    await asyncio.sleep(1)
+    return "ok"
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (_leaks, "action 'work' cancelled its own task"),
+        (_leaks_and_waits, "action 'work' cancelled its own task"),
+        (_leaks_and_waits_long, "action 'work' cancelled its own task"),
+        (_leaks_and_raises, "it panics"),
+        (_raising(asyncio.CancelledError()), "what the action awaited was cancelled"),
+        (_raising(GeneratorExit()), "action 'work' raised GeneratorExit"),
+    ],
+)
+def test_in_a_driven_test_it_fails_with_the_same_words(function: Callable[..., Any], said: str) -> None:
+    run = drive(WORK, actions={"work": action(name="work")(function)}).advance(seconds=1)
+    assert run.agent.error is not None
+    assert (run.status, run.agent.error["message"]) == (Status.FAILED, said)
+    assert run.agent.error["place"].startswith("tests/actions/test_unruly_actions.py:")
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        asyncio.current_task()
 
 
 @pytest.mark.parametrize("function", [_leaks, _raising(Panic("it panics"))], ids=["leaks", "panics"])

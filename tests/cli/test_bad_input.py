@@ -168,7 +168,7 @@ def test_a_module_that_cannot_be_imported_is_named_and_keeps_no_other_from_worki
     assert refused.code == 1
     cause = "module 'script' cannot be imported: SystemExit: 0"
     assert refused.out.splitlines()[0] == (
-        f"workflows/order.yaml:27:9: FSM414 {cause}; so it is not known whether `pack` can be used"
+        f"workflows/order.yaml:27:9: FSM415 {cause}; so it is not known whether `pack` can be used"
     )
     begun = shop("run", "workflows/order.yaml", "--payload", '{"item": "x"}')
     assert (begun.code, begun.err.count(cause)) == (1, 1)

@@ -81,6 +81,40 @@ def test_answers_to_children_take_the_parent_on(house: Shop) -> None:
     assert done["output"] == {"found": [{"found": "fine 1"}, None, {"found": "fine 3"}]}
 
 
+def test_who_has_failed_is_told_with_the_reason_also_when_the_parent_has_ended(house: Shop) -> None:
+    house("run", "team.yaml", "--id", "t")
+    failed = [{"id": "t.1.2", "state": "failed", "status": "failed"}]
+
+    def told() -> list[dict[str, object]]:
+        found = house("--json", "show", "t").json["failed_children"]
+        [error] = [each.pop("error") for each in found]
+        assert (error["type"], error["message"]) == ("ValueError", "there are no maps")
+        assert error["place"].startswith("shop_actions.py:")
+        assert "ValueError: there are no maps" in house("show", "t").out
+        return found
+
+    assert told() == failed
+    for number in (1, 3):
+        house("answer", f"t.1.{number}", "fine")
+    assert house("--json", "show", "t").json["status"] == "done"
+    assert told() == failed
+    joined = house("--json", "history", "t").json["steps"][-1]
+    assert (joined["event"], joined["reason"]) == ("found", "1 of 3 children failed")
+    assert "1 of 3 children failed" in house("history", "t").out
+    assert house("--json", "replay", "t").json["verified"]
+    assert house("--json", "show", "t.1.1").json["failed_children"] == []
+
+
+def test_a_parent_says_whom_it_waits_for(house: Shop) -> None:
+    house("run", "team.yaml", "--id", "t")
+    assert (
+        "1 of 3 have ended\n    the agent waits for t.1.1 (waiting in asking), t.1.3 (waiting in asking)"
+        in house("show", "t").out
+    )
+    house("answer", "t.1.1", "fine")
+    assert "the agent waits for t.1.3 (waiting in asking)" in house("show", "t").out
+
+
 def test_an_answer_to_a_child_is_for_the_question_that_it_names(house: Shop) -> None:
     house("run", "team.yaml", "--id", "t")
     late = house("answer", "t.1.1", "fine", "--question", "1")

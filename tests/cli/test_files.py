@@ -66,7 +66,7 @@ def test_a_module_that_cannot_be_imported_is_one_mistake_whatever_may_be_in_it(
     shop.write("many.yaml", MANY)
     found = shop.process("--json", "check", "--import", "many.yaml")
     [mistake] = found.json
-    assert (mistake["code"], mistake["line"]) == ("FSM414", 7)
+    assert (mistake["code"], mistake["line"]) == ("FSM415", 7)
     assert mistake["message"] == (
         f"module 'gone' cannot be imported: {cause}; "
         "so it is not known whether `read_goal`, `book`, `search` can be used"

@@ -13,7 +13,8 @@ import pytest
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.dialect import dialect_schema, read_document
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, PAUSING
-from fsm_agent.dialect.builtins import BUILT_INS, answers_of, emission, emitted_by, first_event, tools_of
+from fsm_agent.dialect.builtins import BUILT_INS, emission, emitted_by, first_event, tools_of
+from fsm_agent.dialect.claims import answers_of
 from fsm_agent.dialect.keys import Kind
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.workflow import Workflow

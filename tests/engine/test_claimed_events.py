@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from fsm_agent import Context, Runner, Status, Workflow, action, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head
+from fsm_agent.domain.step import StepKind
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.loading.yaml_file import loads
@@ -192,3 +196,146 @@ def test_nobody_sends_a_booked_flight_back_to_the_question_for_its_date() -> Non
     workflow = Workflow.load(ROOT / "workflows" / "book_flight.yaml")
     for state in ("planning.reading", "executing.issuing"):
         assert not {"needs_date", "needs_airport", "plan_ready"} & set(workflow.allowed(state))
+
+
+SLOW = flow("""
+    data: {seen: {type: integer, default: 0}}
+    events: {fin: {}, fin2: {}, note: {}, stop: {}, look: {}}
+    initial: a
+    on: {stop: d}
+    states:
+      a:
+        do: slow
+        on: {fin: c, error: d, note: {assign: {seen: data.seen + 1}}, look: {assign: {seen: data.seen + 10}}}
+      c: {on: {look: {}, fin2: d}}
+      d: {final: true}
+""")
+UNKNOWN = (
+    "from outside, because this process does not know action 'slow', and as far as can be told here only that action "
+    "may name it; send it where the action is known: in the folder of its project, or by a runner that has it; "
+    "allowed: stop, look, cancel"
+)
+
+
+@on_loop
+async def test_a_process_that_does_not_know_the_action_takes_nothing_that_only_the_action_might_name(
+    every_url: str,
+) -> None:
+    gate = Gate("slow")
+    async with Runner(open_store(every_url), actions=[gate.as_action(emits=["fin"])]) as runner:
+        driven = asyncio.create_task(runner.start(SLOW, id="a"))
+        await gate.begun.wait()
+        front_end = Runner(runner.store)
+        for event in ("fin", "note"):  # one leaves the state, the other would be queued
+            with pytest.raises(IllegalEvent) as refused:
+                await front_end.send("a", event)
+            assert str(refused.value) == f"event {event!r} is not allowed in state 'a' {UNKNOWN}"
+            assert refused.value.allowed == ("stop", "look", "cancel")
+        assert (await front_end.send("a", "look")).delivery == "queued"  # a state that waits takes it too
+        assert (await front_end.get("a")).allowed == ("stop", "look", "cancel")
+        assert (await runner.get("a")).allowed == ("note", "stop", "look", "cancel")
+        assert (await runner.send("a", "note")).delivery == "queued"  # it is known that the action does not name it
+        gate.open("fin")
+        assert ((await driven).state, (await driven).data["seen"]) == ("c", 0)
+        refusals = [step.reason for step in await runner.history("a") if step.kind is StepKind.REFUSED]
+        assert refusals == ["not allowed in state 'c'"]
+
+
+@on_loop
+async def test_nor_does_what_was_queued_before_count_where_the_next_action_is_not_known() -> None:
+    gate = Gate("check")
+    async with Runner(open_store("memory://"), actions=[gate.as_action(emits=["checked"])]) as runner:
+        driven = await _checking(runner, gate)
+        assert (await runner.send("a", "paid")).delivery == "queued"
+        gate.open("checked")
+        assert (await driven).error["type"] == "ActionMissing"  # type: ignore[index]
+        refused = (await runner.history("a"))[2]
+        assert (refused.kind, refused.event) == (StepKind.REFUSED, "paid")
+        assert (refused.reason or "").startswith(
+            "it came from outside, and this process does not know action 'pay', and as far as can be told here only "
+            "that action may name it in state 'paying'"
+        )
+
+
+@on_loop
+async def test_what_a_question_offers_and_what_the_workflow_itself_takes_come_from_outside_wherever_that_is() -> None:
+    asking = flow("""
+        events: {yes: {}, no: {}, halt: {}, fin: {}, sure: {}}
+        on: {halt: done}
+        initial: a
+        states:
+          a: {do: slow, on: {yes: done, no: asking, sure: deciding, fin: done}}
+          asking: {ask: {prompt: "?", events: [yes, no]}, on: {yes: a, no: done}}
+          deciding: {do: human.ask, with: {prompt: "?", events: [sure]}, on: {sure: a}}
+          done: {final: true}
+    """)
+    async with Runner(open_store("memory://")) as front_end:
+        agent = await front_end.start(asking, id="a", drive=False)
+        assert agent.allowed == ("yes", "no", "halt", "sure", "cancel")
+        with pytest.raises(IllegalEvent, match="does not know action 'slow'"):
+            await front_end.send("a", "fin", drive=False)
+        assert (await front_end.send("a", "halt", drive=False)).state == "done"
+
+
+@on_loop
+async def test_a_question_of_an_unknown_action_is_answered_as_ever() -> None:
+    @action
+    async def slow(ctx: Context) -> Any:
+        return ctx.ask("Sure?", events=["fin"])
+
+    store = open_store("memory://")
+    async with Runner(store, actions=[slow]) as runner:
+        await runner.start(SLOW, id="a")
+        front_end = Runner(store)
+        assert (await front_end.get("a")).allowed == ("fin", "stop", "look", "cancel")
+        with pytest.raises(IllegalEvent):
+            await front_end.send("a", "note")
+        assert (await front_end.answer("a", event="fin")).state == "c"
+
+
+def test_a_command_in_a_folder_of_its_own_cannot_name_what_an_action_of_a_project_names(tmp_path: Path) -> None:
+    url, empty = f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "empty"
+    empty.mkdir()
+    workflow = Workflow.load(ROOT / "workflows" / "book_flight.yaml")
+
+    async def begin() -> None:
+        async with Runner(open_store(url), modules=MODULES) as runner:
+            await runner.start(workflow, "new_task", {"goal": "x"}, id="bf2", drive=False)
+
+    asyncio.run(begin())
+
+    def said(*words: str) -> Any:
+        command = [
+            sys.executable,
+            "-c",
+            "from fsm_agent.cli.main import main; main()",
+            "--store",
+            url,
+            "--json",
+            *words,
+        ]
+        return json.loads(subprocess.run(command, cwd=empty, capture_output=True, text=True, check=False).stdout)
+
+    assert (said("show", "bf2")["state"], said("show", "bf2")["allowed"]) == ("planning.reading", ["cancel"])
+    refused = said("send", "bf2", "step_complete")["error"]
+    assert (refused["type"], refused["allowed"]) == ("IllegalEvent", ["cancel"])
+    assert "does not know action" in refused["detail"]
+
+
+def test_no_other_event_is_suggested_where_there_is_such_an_event() -> None:
+    pair = flow("""
+        events: {fin: {}, fin2: {}, order: {}}
+        initial: a
+        states: {a: {do: slow, on: {fin: d, fin2: {}}}, d: {final: true}}
+    """)
+
+    @action(emits=["fin"])
+    async def slow(ctx: Context) -> Any:
+        return ctx.ask("Sure?", events=["fin2"])
+
+    run = drive(pair, actions={"slow": slow})
+    with pytest.raises(IllegalEvent) as refused:
+        run.send("fin")
+    assert "did you mean" not in str(refused.value)
+    with pytest.raises(IllegalEvent, match="'order' is not allowed in state 'a'; allowed: fin2, cancel"):
+        run.send("order")

@@ -120,8 +120,8 @@ SENTENCES = [
     ),
     (
         EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),
-        "effect 'charge' was begun at 2026-01-01T00:00:00.000+00:00 and no result is recorded: it may have happened or "
-        "not; find out, and say `unpark a-1 --effect 0f3a` with `--result JSON` or with `--not-done`",
+        "effect 'charge' of agent 'a-1' was begun at 2026-01-01T00:00:00.000+00:00 and no result is recorded: it may "
+        "have happened or not; find out, and tell `unpark` of the effect 0f3a its result, or that it was not done",
     ),
     (
         EffectMismatch("a-1", "charge", "0f3a"),
@@ -141,6 +141,11 @@ SENTENCES = [
         QuestionClosed("a-1", 4, ("done", "done"), closed=_ANSWER._replace(event="rename", fields=("item",))),
         "question 4 of agent 'a-1' is closed: ana sent 'rename' (item) at version 7; "
         "it asks nothing now: it is done in state 'done'",
+    ),
+    (
+        QuestionClosed("a-1", 4, ("idle", "waiting"), closed=_ANSWER._replace(kind=StepKind.REWOUND, event="rewind")),
+        "question 4 of agent 'a-1' is closed: ana rewound the agent at version 7; "
+        "it asks nothing now: it is waiting in state 'idle'",
     ),
     (
         QuestionClosed("a-1", 99, ("idle", "waiting"), was_asked=False),

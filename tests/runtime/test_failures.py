@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from fsm_agent import BlockingContext, Context, Runner, action, open_store
+from fsm_agent import BlockingContext, Context, Runner, Status, action, open_store
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.tracebacks import place_of, shown_path, trace_of
+from fsm_agent.cli.views.failures import why_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.problem import Problem, Trying
 from fsm_agent.domain.step import StepKind
@@ -385,6 +386,72 @@ def test_the_contract_warns_of_such_a_store() -> None:
             contract.test_why_the_last_attempt_failed_is_noted_until_it_is_forgiven(store)
 
 
+@action(name="work")
+async def undeclared(ctx: Context) -> Any:  # the undeclared one
+    return ctx.emit("other", word="x")
+
+
+def _unfit(ctx: Context) -> Any:  # the unfit one
+    ctx.data.n = "three"
+    return "ok"
+
+
+@action(name="work")
+async def asking_in_vain(ctx: Context) -> Any:  # the one in vain
+    return ctx.ask("Well?", events=["nothing"])
+
+
+@pytest.mark.parametrize("steadily", [True, False])
+@pytest.mark.parametrize(
+    ("function", "mark", "kind"),
+    [
+        (undeclared, "# the undeclared one", "IllegalEvent"),
+        (action(name="work")(_unfit), "# the unfit one", "DataInvalid"),
+        (asking_in_vain, "# the one in vain", "IllegalEvent"),
+    ],
+    ids=["undeclared", "unfit", "in vain"],
+)
+@on_loop
+async def test_what_an_action_returns_and_may_not_is_logged_with_the_place_of_its_function(
+    caplog: pytest.LogCaptureFixture, function: Any, mark: str, kind: str, steadily: bool
+) -> None:
+    timer = "" if steadily else ", after: {1d: done}"
+    workflow = flow(f"""
+        data: {{n: integer?}}
+        events: {{ok: {{}}}}
+        initial: working
+        states:
+          working: {{do: work, on: {{ok: done}}{timer}}}
+          done: {{final: true}}
+    """)
+    place = f"{HERE}:{line_of(mark)}"
+    async with Runner(open_store("memory://"), actions=[function]) as runner:
+        agent = await runner.start(workflow, id="a")
+        assert agent.error is not None
+        assert (agent.status, agent.error["type"], agent.error["place"]) == (Status.PARKED, kind, place)
+        [record] = [each for each in caplog.records if getattr(each, "action", "") == "action_refused"]
+        facts = ("agent_id", "state", "do", "attempt")
+        assert [getattr(record, name) for name in facts] == ["a", "working", "work", 1]
+        assert (record.levelno, record.getMessage()) == (
+            logging.ERROR,
+            f"what action 'work' of agent 'a' returned in state 'working', attempt 1, is refused: {kind}: "
+            f"{agent.error['message']} ({place})",
+        )
+        step = (await runner.history("a"))[-1]
+        assert (step.kind, step.payload["place"], why_of(step).endswith(f"({place})")) == (StepKind.PARKED, place, True)
+        assert (await runner.replay("a")).is_verified
+
+
+@on_loop
+async def test_of_a_sealed_agent_the_log_is_told_only_what_kind_of_refusal_it_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with Runner(open_store("memory://", keys={"k": b"x" * 32}), actions=[undeclared]) as runner:
+        await runner.start(ONCE, id="a")
+        [record] = [each for each in caplog.records if getattr(each, "action", "") == "action_refused"]
+        assert record.getMessage().endswith(f"is refused: IllegalEvent ({HERE}:{line_of('# the undeclared one')})")
+
+
 @on_loop
 async def test_a_doubt_says_why_the_attempt_before_failed() -> None:
     def charge() -> None:
@@ -414,9 +481,42 @@ async def test_a_doubt_says_why_the_attempt_before_failed() -> None:
                 f"{HERE}:{line_of('# the effect')}",
             )
             assert agent.error["message"].endswith(why)
+            for _ in range(2):  # as long as it is in doubt
+                again = (await runner.unpark("a")).error
+                assert again is not None
+                assert (again["type"], again["message"].count(why)) == ("EffectInDoubt", 1)
             step = (await runner.history("a"))[-1]
             assert (step.kind, step.payload["place"]) == (StepKind.PARKED, agent.error["place"])
             assert (await runner.replay("a")).is_verified
+
+
+@on_loop
+async def test_of_an_effect_that_somebody_has_settled_the_old_cause_is_told_no_more() -> None:
+    calls: list[int] = []
+
+    async def charge() -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ConnectionError("reset")
+        raise KeyboardInterrupt  # the process ends
+
+    @action(name="work")
+    async def paying(ctx: Context) -> str:
+        await ctx.effect("charge", charge, mode="at_most_once")
+        return "ok"
+
+    workflow = flow("initial: working\nstates: {working: {do: work}}")
+    async with Runner(open_store("memory://"), actions=[paying]) as runner:
+        await runner.start(workflow, id="a")
+        assert "ConnectionError" in str((await runner.unpark("a")).error)
+        [entry] = await runner.effects("a")
+        await runner.unpark("a", effect=entry.key, not_done=True, drive=False)
+        with pytest.raises(KeyboardInterrupt):
+            await runner.resume("a")
+        await runner.store.release("a", (await runner.store.head("a")).epoch)
+        agent = await runner.resume("a")
+        assert agent.error is not None
+        assert (agent.error["type"], "before" in agent.error["message"]) == ("EffectInDoubt", False)
 
 
 @on_loop

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from fsm_agent.data.delta import own
@@ -39,6 +39,15 @@ def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
             error = {"type": known.problem.type, "message": known.problem.message}
     told = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
     return {"id": ident, "item": own(item), **told}
+
+
+def count_of_failures(children: Collection[Known]) -> str:
+    """``2 of 5 children failed``, and how many were cancelled."""
+    cancelled = sum(_is(Status.CANCELLED, known) for known in children)
+    failed = sum(map(has_failed, children)) - cancelled
+    said = f"{failed} of {len(children)} children failed" if failed else ""
+    of_all = "" if failed else f" of {len(children)} children"
+    return ", ".join(filter(None, [said, f"{cancelled}{of_all} cancelled" if cancelled else ""]))
 
 
 def failure_of(children: Mapping[str, Known]) -> ChildFailed:

@@ -15,7 +15,15 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.actions.action import Emission, Pause
-from fsm_agent.actions.builtin.outcomes import Known, failure_of, has_failed, is_over, outcome_of, output_of
+from fsm_agent.actions.builtin.outcomes import (
+    Known,
+    count_of_failures,
+    failure_of,
+    has_failed,
+    is_over,
+    outcome_of,
+    output_of,
+)
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled
 from fsm_agent.actions.children import Order
@@ -94,8 +102,10 @@ async def run(
         return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if brood.has_more else _REST_MS))
     ctx.notes.is_joined = True
     ctx.notes.spend(brood.usage)
-    if on_failure != "continue" and brood.has_failed:
-        raise brood.failure()
+    if brood.has_failed:
+        if on_failure != "continue":
+            raise brood.failure()
+        ctx.notes.remark = brood.failures
     is_one = for_each is None
     put(ctx, into, brood.outputs[0] if is_one else brood.outputs)
     put(ctx, outcomes, brood.outcomes[0] if is_one else brood.outcomes)
@@ -259,6 +269,11 @@ class _Brood:
         for head in await self._ctx.kin.look(self._head, len(self._items)):
             if head is not None and head.status not in ENDED:
                 await self._ctx.kin.cancel(head)
+
+    @property
+    def failures(self) -> str:
+        """How many were not done, in words."""
+        return count_of_failures(self._known.values())
 
     def failure(self) -> ChildFailed:
         return failure_of(self._by_id)

@@ -76,6 +76,7 @@ def inspect(
             tools=known.tools,
             unfound=known.unfound,
             doubts=known.doubts,
+            lacking=known.lacking,
             unread=known.unread,
         )
         return list(filter(only, found))

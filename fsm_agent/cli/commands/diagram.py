@@ -20,6 +20,7 @@ from fsm_agent.cli.views import output
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.project.settings import Settings
+from fsm_agent.project.store import open_to_look
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
 from fsm_agent.runtime.reads import read_workflow
@@ -122,7 +123,7 @@ def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> l
 
 def _agent(settings: Settings, agent_id: str) -> Subject:
     async def read() -> Subject:
-        async with settings.open_store() as store:
+        async with open_to_look(settings) as store:
             head = await store.head(await whole_id(store, agent_id))
             workflow = await read_workflow(store, head.definition)
             steps = await store.history(head.id)

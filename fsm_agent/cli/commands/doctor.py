@@ -11,6 +11,7 @@ from fsm_agent.cli.blocks import Block, Ink, Table, Tone, visible
 from fsm_agent.cli.views import output
 from fsm_agent.domain.defect import Inspection
 from fsm_agent.project.settings import Settings
+from fsm_agent.project.store import open_to_look
 from fsm_agent.runtime.maintenance.inspection import inspect
 
 
@@ -20,7 +21,7 @@ def doctor(settings: Settings) -> int:
     """Go through the store, and say all that is wrong with it and what to do. Changes nothing."""
 
     async def within() -> Inspection:
-        async with settings.open_store() as store:
+        async with open_to_look(settings) as store:
             return await inspect(store)
 
     inspection = asyncio.run(within())

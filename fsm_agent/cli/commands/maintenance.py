@@ -15,6 +15,7 @@ from fsm_agent.cli.views import maintenance, output
 from fsm_agent.domain.retention import read_history
 from fsm_agent.domain.state import Duration
 from fsm_agent.project.settings import Settings
+from fsm_agent.project.store import open_to_look
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
     async def work(store: Store) -> Weighed:
         return await weigh(store, await whole_ids(store, agent_ids), workflow=workflow, top=most)
 
-    weighed = _with_store(settings, work)
+    weighed = _with_store(settings, work, creates=False)
     output.show(settings, weighed.to_json(), lambda: maintenance.weights(weighed))
     say_left_out(settings, weighed.damaged)
 
@@ -132,9 +133,9 @@ def keygen(settings: Settings, *, key_id: str) -> None:
         click.echo(entry)
 
 
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]]) -> Result:
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]], *, creates: bool = True) -> Result:
     async def within() -> Result:
-        async with settings.open_store() as store:
+        async with settings.open_store() if creates else open_to_look(settings) as store:
             return await work(store)
 
     return asyncio.run(within())

@@ -43,9 +43,10 @@ def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Wor
 
 def checked_workflow(settings: Settings, path: str) -> Workflow:
     """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
-    is not there or does not fit: an agent that comes to it would be parked. Where agents get to is for `check` to say.
+    is not there or does not fit, or needs what is not installed: an agent that comes to it would be parked, or fail.
+    Where agents get to is for `check` to say.
     """
-    from fsm_agent.check.codes import concerns_actions
+    from fsm_agent.check.codes import Code, concerns_actions
     from fsm_agent.cli.commands.check import inspect
     from fsm_agent.cli.logs import unread_modules_once
 
@@ -55,6 +56,8 @@ def checked_workflow(settings: Settings, path: str) -> Workflow:
         told += [finding.message for finding in findings]
     if workflow is None:
         raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
+    if lacking := [each for each in findings if each.code == Code.MISSING_EXTRA]:
+        raise WorkflowInvalid(lacking)
     return workflow
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import click
 
-from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.blocks import Block, visible
 from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.views.changes import change_blocks
-from fsm_agent.cli.views.children import Family, children_blocks, children_json, read_family
+from fsm_agent.cli.views.children import (
+    Family,
+    children_blocks,
+    children_json,
+    failures_blocks,
+    failures_json,
+    read_family,
+)
 from fsm_agent.cli.views.effects import effects_blocks
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import Agent, Head, Status
@@ -24,7 +31,7 @@ from fsm_agent.domain.summary import AgentPage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import look
-from fsm_agent.runtime.reads import read_agent, read_workflow
+from fsm_agent.runtime.reads import Failures, read_agent, read_doubts, read_failures, read_workflow
 from fsm_agent.stores.base import Store
 
 MOST_LISTED = 1_000
@@ -83,10 +90,15 @@ def show(settings: Settings, agent_id: str, at: int | None) -> None:
         from fsm_agent.cli.commands.history import show_past
 
         return show_past(settings, agent_id, at)
-    agent, workflow, children = look(settings, lambda store: described(store, agent_id))
-    document = {**agent.to_json(), "children": children_json(children)}
-    blocks = lambda: agent_blocks(settings, agent, workflow, more=children_blocks(children))  # noqa: E731
-    return output.show(settings, document, blocks)
+    shown = look(settings, lambda store: described(store, agent_id))
+    more = {"children": children_json(shown.children), "failed_children": failures_json(shown.failures)}
+    return output.show(settings, {**shown.agent.to_json(), **more}, lambda: _blocks(settings, shown))
+
+
+def _blocks(settings: Settings, shown: Described) -> Iterator[Block]:
+    agent, workflow, children, failures, doubts = shown
+    more = [*children_blocks(children, is_awaited=agent.status is Status.RUNNING), *failures_blocks(failures)]
+    return agent_blocks(settings, agent, workflow, more=more, doubts=doubts)
 
 
 @click.command()
@@ -124,11 +136,27 @@ async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectE
     return await store.head(agent_id), await store.effects(agent_id)
 
 
-async def described(store: Store, part: str) -> tuple[Agent, Workflow, Family | None]:
-    """An agent as it stands, the definition that it is pinned to, and the children who work for it."""
+class Described(NamedTuple):
+    """An agent as it stands, and the definition that it is pinned to."""
+
+    agent: Agent
+    workflow: Workflow
+    #: who works for it now
+    children: Family | None
+    #: who has failed of those that ever did
+    failures: Failures
+    #: the effects for which it is parked
+    doubts: Sequence[EffectEntry]
+
+
+async def described(store: Store, part: str) -> Described:
+    """What `show` tells of an agent."""
     head = await store.head(await whole_id(store, part))
     workflow = await read_workflow(store, head.definition)
-    return await read_agent(store, head.id), workflow, await read_family(store, head)
+    agent, children = await read_agent(store, head.id), await read_family(store, head)
+    return Described(
+        agent, workflow, children, await read_failures(store, head, workflow), await read_doubts(store, agent)
+    )
 
 
 def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:

@@ -97,7 +97,7 @@ def _import(settings: Settings, name: str | None, file: str) -> None:
     async def write(store: Store) -> int:
         return await (await _thread(store, name)).imported(items)
 
-    count = look(settings, write)
+    count = look(settings, write, creates=True)
     output.show(settings, {"thread": name, "imported": count}, lambda: _outcome("imported", count, name))
 
 

@@ -12,6 +12,7 @@ from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why
 from fsm_agent.cli.views.next_commands import Next, next_commands
 from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
 from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import Step, StepKind, moment
@@ -35,14 +36,20 @@ _LONGEST_WHY: Final = 50
 
 
 def agent_blocks(
-    settings: Settings, agent: Agent, workflow: Workflow, *, more: Iterable[Block] = ()
+    settings: Settings,
+    agent: Agent,
+    workflow: Workflow,
+    *,
+    more: Iterable[Block] = (),
+    doubts: Sequence[EffectEntry] = (),
 ) -> Iterator[Block]:
-    """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next."""
+    """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next. ``doubts``
+    are the effects for which it is parked."""
     yield from still_blocks(agent)
     yield from retry_blocks(agent, workflow)
     yield from more
     if settings.is_lasting:
-        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow))))
+        yield Facts("next", list(next_rows(next_commands(settings, agent, workflow, doubts))))
     else:
         yield Facts("next", [("", Ink("nothing: an agent in memory:// ends with this command", Tone.QUIET))])
 

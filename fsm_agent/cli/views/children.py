@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from fsm_agent.cli.blocks import Block, Facts, Ink, Table, visible
+from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views.agents import status_ink
+from fsm_agent.cli.views.failures import trouble_of
 from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.summary import AgentSummary
-from fsm_agent.runtime.reads import read_children
+from fsm_agent.domain.view import error_of
+from fsm_agent.runtime.reads import Failures, read_children
 from fsm_agent.stores.base import Store
+
+#: children that are named in one line, and failures that are listed
+_MOST_NAMED: Final = 5
+_MOST_SHOWN: Final = 50
 
 
 class Family(NamedTuple):
@@ -42,13 +48,37 @@ def children_json(family: Family | None) -> Json:
     return {"total": family.total, "ended": family.ended, "agents": [_entry(agent) for agent in family.agents]}
 
 
-def children_blocks(family: Family | None) -> Iterator[Block]:
-    """How far they have come; of those that are done nothing else is said."""
+def failures_json(failures: Failures) -> Json:
+    """As `show` prints them (a contract)."""
+    return [
+        {"id": head.id, "state": head.state, "status": str(head.status), "error": error_of(head)}
+        for head in failures.heads
+    ]
+
+
+def failures_blocks(failures: Failures) -> Iterator[Block]:
+    """Which children have failed, and why; of many the first."""
+    rows = [
+        [Ink(head.id), status_ink(head.status), Ink(head.state), Ink(trouble_of(head.problem), Tone.BAD)]
+        for head in failures.heads[:_MOST_SHOWN]
+    ]
+    if rows:
+        yield Table(("failed child", "status", "state", "error"), rows, "", names_agents=True)
+    more = len(failures.heads) - len(rows)
+    said = [f"{more} more have failed"] if more else []
+    said += [f"{failures.left_out} were not looked at"] if failures.left_out else []
+    if said:
+        yield Facts("other children", [("", Ink(", ".join(said)))])
+
+
+def children_blocks(family: Family | None, *, is_awaited: bool = False) -> Iterator[Block]:
+    """How far they have come; of those that are done nothing else is said. ``is_awaited`` says that their parent goes
+    on when they have ended."""
     if family is None:
         return
     waiting = family.total - len(family.agents)
     ended = f"{family.ended} of {family.total} have ended{f', {waiting} have not begun' if waiting else ''}"
-    yield Facts("children", [("", Ink(ended))])
+    yield Facts("children", [("", Ink(ended)), *(_awaited(family) if is_awaited else ())])
     rows = [
         [Ink(agent.id), status_ink(agent.status), Ink(agent.state), *_asks(agent)]
         for agent in family.agents
@@ -56,6 +86,15 @@ def children_blocks(family: Family | None) -> Iterator[Block]:
     ]
     if rows:
         yield Table(("id", "status", "state", "question", "asks"), rows, "", names_agents=True)
+
+
+def _awaited(family: Family) -> Iterator[tuple[str, Ink]]:
+    """Whom a running parent waits for."""
+    names = [f"{agent.id} ({agent.status} in {agent.state})" for agent in family.agents if agent.status not in ENDED]
+    more = family.total - family.ended - len(names[:_MOST_NAMED])
+    if names or more:
+        whom = ", ".join([*names[:_MOST_NAMED], *([f"{more} more"] if more else [])])
+        yield "", Ink(visible(f"the agent waits for {whom}"))
 
 
 def _asks(agent: AgentSummary) -> tuple[Ink, Ink]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views.agents import next_rows, short, when
-from fsm_agent.cli.views.next_commands import Next
+from fsm_agent.cli.views.next_commands import settling
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import moment
@@ -21,7 +20,7 @@ def effects_blocks(settings: Settings, head: Head, entries: Sequence[EffectEntry
     rows = [_row(head, entry) for entry in entries]
     yield Table(_HEADINGS, rows, "it has done nothing to the world outside")
     if head.status is Status.PARKED and any(entry.is_open for entry in entries):
-        yield Facts("next", list(next_rows(_ways_out(settings, head.id, entries))))
+        yield Facts("next", list(next_rows(settling(settings, head.id, [entry for entry in entries if entry.is_open]))))
 
 
 def _row(head: Head, entry: EffectEntry) -> list[Ink]:
@@ -42,11 +41,3 @@ def _outcome(head: Head, entry: EffectEntry) -> Ink:
         return Ink(short(entry.result))
     is_under_way = head.status is Status.RUNNING and head.activation == entry.activation
     return Ink("no result yet", Tone.BUSY) if is_under_way else Ink("in doubt", Tone.BAD)
-
-
-def _ways_out(settings: Settings, agent_id: str, entries: Sequence[EffectEntry]) -> Iterator[Next]:
-    for entry in entries:
-        if entry.is_open:
-            words = ("unpark", agent_id, "--effect", entry.key)
-            yield Next(f"{entry.name}: done", settings.command(*words, "--result", json.dumps("RESULT")))
-            yield Next(f"{entry.name}: not done", settings.command(*words, "--not-done"))

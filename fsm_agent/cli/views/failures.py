@@ -54,11 +54,12 @@ def _next_try(retry: Trying, declared: Retry | None) -> str:
 def trouble(agent: AgentSummary | Agent) -> str:
     """A line in a list: why an agent failed, is parked, or is tried again, and when."""
     if agent.retry is not None:
-        return "; ".join(filter(None, [_cut(agent.retry.problem), f"attempt {_next_try(agent.retry, None)}"]))
-    return _cut(Problem(agent.error["type"], agent.error["message"])) if agent.error else ""
+        return "; ".join(filter(None, [trouble_of(agent.retry.problem), f"attempt {_next_try(agent.retry, None)}"]))
+    return trouble_of(Problem(agent.error["type"], agent.error["message"])) if agent.error else ""
 
 
-def _cut(problem: Problem | None) -> str:
+def trouble_of(problem: Problem | None) -> str:
+    """A problem in one line, cut to a length that fits a list."""
     if problem is None:
         return ""
     message = " ".join(problem.message.split())

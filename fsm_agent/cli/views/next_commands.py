@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fsm_agent.cli.input.values import kind_of, meaning
 from fsm_agent.domain.agent import Agent, Status
+from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.workflow import Workflow
@@ -26,15 +27,19 @@ class Next(NamedTuple):
     values: str = ""
 
 
-def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
-    """All that may be done with an agent, the likeliest first."""
+def next_commands(
+    settings: Settings, agent: Agent, workflow: Workflow, doubts: Sequence[EffectEntry] = ()
+) -> Iterator[Next]:
+    """All that may be done with an agent, the likeliest first. ``doubts`` are the effects for which it is parked."""
     match agent.status:
         case Status.RUNNING:
             yield Next("go on", settings.command("resume", agent.id))
         case Status.PARKED:
+            yield from settling(settings, agent.id, doubts)
             if agent.error and agent.error["type"] in _UNCLEAR:
                 yield Next("see effects", settings.command("effects", agent.id))
-            yield from _mended(settings, agent, workflow)
+            if not doubts:  # to try again would park it again
+                yield from _mended(settings, agent, workflow)
             yield from _instead(settings, agent, workflow)
         case Status.WAITING:
             yield from _waiting(settings, agent, workflow)
@@ -44,27 +49,46 @@ def next_commands(settings: Settings, agent: Agent, workflow: Workflow) -> Itera
         yield Next("cancel", settings.command("cancel", agent.id))
 
 
+def settling(settings: Settings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:
+    """How an operator says what became of effects that are in doubt."""
+    for entry in entries:
+        words = ("unpark", agent_id, "--effect", entry.key)
+        yield Next(f"{entry.name}: done", settings.command(*words, "--result", json.dumps("RESULT")))
+        yield Next(f"{entry.name}: not done", settings.command(*words, "--not-done"))
+
+
 def _mended(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     """What helps once somebody has mended what was wrong: the definition, the code, or the world."""
     kind = agent.error["type"] if agent.error else ""
-    is_missing = kind == ActionMissing.__name__ and _is_nowhere(settings, workflow.by_path[agent.state].do)
-    if is_missing or kind == ExpressionFailed.__name__:
+    helps = _Helps(migrate=kind == ExpressionFailed.__name__, retry=True)
+    if kind == ActionMissing.__name__:
+        helps = _what_helps(settings, workflow.by_path[agent.state].do or "")
+    if helps.migrate:
         command = settings.command("migrate", "WORKFLOW", agent.id, "--apply")
         yield Next("migrate", command, "WORKFLOW: its file, mended, with a higher version")
-    if not is_missing:
+    if helps.retry:
         yield Next("try again", settings.command("unpark", agent.id, "--retry"))
 
 
-def _is_nowhere(settings: Settings, name: str | None) -> bool:
-    """Whether the allowed modules surely have no such function: then the definition names the wrong one."""
+class _Helps(NamedTuple):
+    """What may help: another definition, or another attempt."""
+
+    migrate: bool
+    retry: bool
+
+
+def _what_helps(settings: Settings, name: str) -> _Helps:
+    """Where an action is missing. If the allowed modules surely have none of that name, the definition names the wrong
+    one; where that cannot be told from their text, either may be."""
     catalogue = settings.catalogue(imports=False)
     try:
-        catalogue.action(name or "")
+        is_sure = not catalogue.action(name).doubt or name in catalogue.actions()
     except ActionMissing as missing:
-        return catalogue.are_listed and missing.unmarked_in is None
+        is_nowhere = catalogue.are_listed and missing.unmarked_in is None
+        return _Helps(migrate=is_nowhere, retry=not is_nowhere)
     except ActionError:
-        return False
-    return False
+        is_sure = True
+    return _Helps(migrate=not is_sure, retry=True)
 
 
 def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:

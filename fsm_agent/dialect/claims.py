@@ -1,0 +1,81 @@
+"""Events that only the action of a state may name, and events that come from outside.
+
+A known action says what it names. Of one that is not known here, the safe answer counts: every event that its state
+takes is its own, unless that event comes from outside somewhere in the workflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from fsm_agent.dialect.builtin_names import ASKING, BUILT_IN_NAMES
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import Handlers, State
+from fsm_agent.domain.workflow import Workflow
+
+
+def claimed(
+    workflow: Workflow, head: Head, signature: Callable[[str], Signature | None] = lambda _: None
+) -> frozenset[str]:
+    """The events that only the action may name that is at work for an agent, or has asked something: nobody may send
+    them meanwhile, but for the answers. ``signature`` says what is known of an action, ``None`` where it is not."""
+    state = workflow.by_path[head.state]
+    if state.do is None or not is_at_work(head):
+        return frozenset()
+    return claimed_in(workflow, state, signature).difference(head.asked.events if head.asked else ())
+
+
+def is_at_work(head: Head) -> bool:
+    """Whether the action of the state is at work, or has asked something and waits for the answer."""
+    return head.status is Status.RUNNING or (head.status is Status.WAITING and head.asked is not None)
+
+
+def claimed_in(workflow: Workflow, state: State, signature: Callable[[str], Signature | None]) -> frozenset[str]:
+    """The events that only the action of ``state`` may name."""
+    if state.do in BUILT_IN_NAMES:
+        from fsm_agent.dialect.builtins import claimed_by
+
+        return claimed_by(workflow, state)
+    known = signature(state.do or "")
+    return unsaid_events(workflow, state) if known is None else known.emits or frozenset()
+
+
+def unsaid_events(workflow: Workflow, state: State, external: Collection[str] | None = None) -> frozenset[str]:
+    """The events that an action may name which does not say so: those that are handled in its state and do not come
+    from outside. ``external`` are those that do, if they are known already."""
+    handled = frozenset(_handled(workflow, state)) & workflow.events.keys()
+    return handled.difference(external_events(workflow) if external is None else external)
+
+
+def external_events(workflow: Workflow) -> frozenset[str]:
+    """The events that come from outside: a question offers them, a state without an action takes them, or the workflow
+    itself does, in every state."""
+    found = {event for event, chosen in workflow.on.items() if chosen}
+    for leaf in workflow.leaves:
+        found.update(answers_of(leaf))
+        if not leaf.final and (leaf.do is None or leaf.do in ASKING):
+            found.update(_handled(workflow, leaf), leaf.ask.events if leaf.ask else ())
+    return frozenset(found)
+
+
+def answers_of(state: State) -> tuple[str, ...]:
+    """The events that answer what the built-in action of ``state`` asks people."""
+    match state.do:
+        case "human.ask":
+            return tuple(state.with_.get("events", ()))
+        case "llm.agent":
+            return tuple(state.with_.get("approval", {}).values())
+        case _:
+            return ()
+
+
+def _handled(workflow: Workflow, leaf: State) -> set[str]:
+    """The events that something in a leaf, its ancestors or the workflow handles. The innermost level that names an
+    event decides."""
+    levels: list[Handlers] = [*(state.on for state in workflow.chain(leaf.path)), workflow.on]
+    nearest: dict[str, bool] = {}
+    for handlers in levels:
+        for event, chosen in handlers.items():
+            nearest.setdefault(event, bool(chosen))
+    return {event for event, is_handled in nearest.items() if is_handled}
