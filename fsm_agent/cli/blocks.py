@@ -54,6 +54,9 @@ class Prose(NamedTuple):
     footer: str
 
 
+#: a blank at which no line is broken; it is printed as a blank
+BOUND: Final = "\N{NO-BREAK SPACE}"
+
 Block: TypeAlias = Facts | Table | Prose
 
 _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

@@ -19,6 +19,7 @@ from fsm_agent.concurrency.blocking import run
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.project.settings import Settings
@@ -74,7 +75,7 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     if seen.asked is not None:
         question = ["--question", str(seen.asked.id)] if seen.asked.id else []
         return f"{stands}, and `{settings.command('answer', seen.id, *question)}` answers its question later"
-    return f"{stands}, and it is {seen.status}"
+    return f"{stands}, and it {standing(seen.status)}"
 
 
 def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:

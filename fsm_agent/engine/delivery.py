@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from fsm_agent.domain.agent import ENDED, Delivery, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.step import Event, KeyOutcome, StepKind, Wanted
+from fsm_agent.domain.text import standing
 from fsm_agent.engine.aggregate import Live, Proposal, cancel, park, take
 from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.commands import Effect, Enqueue, Interrupt, IsAlive, RecordAttempt
@@ -177,7 +178,9 @@ def checked(live: Live, event: Event) -> Event:
     if event.name not in program.workflow.events and event.name != "cancel":
         raise UnknownEvent(event.name, [*program.workflow.events, "cancel"])
     if head.status in ENDED:
-        raise IllegalEvent(event.name, head.state, (), why=f", because the agent is {head.status}", is_declared=True)
+        raise IllegalEvent(
+            event.name, head.state, (), why=f", because the agent {standing(head.status)}", is_declared=True
+        )
     if head.status is Status.PARKED and event.name != "cancel":
         why = ", because the agent is parked and needs `unpark`"
         raise IllegalEvent(event.name, head.state, allowed, why=why, is_declared=True)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from fsm_agent.domain.agent import ENDED, ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.step import Event, Step, StepKind
-from fsm_agent.domain.text import listed
+from fsm_agent.domain.text import listed, standing
 from fsm_agent.engine.activation import is_backing_off, work
 from fsm_agent.engine.aggregate import Live, Proposal, cancel, park, refuse, take
 from fsm_agent.engine.commands import Disband, Effect, ReadHead, ReadHistory, RecordAttempt, Release, Superseded, Tell
@@ -164,7 +164,7 @@ def _queued_step(live: Live, event: Event) -> Proposal:
     if is_stranded(live):
         return refuse(live, event, "the agent was rewound after it had arrived")
     if live.head.status in ENDED:
-        return refuse(live, event, f"the agent is {live.head.status}")
+        return refuse(live, event, f"the agent {standing(live.head.status)}")
     if event.name in live.program.claimed(live.head):  # it came while another action worked, which does not name it
         state = live.head.state
         why = live.program.why_claimed(state, where=f" in state {state!r}")

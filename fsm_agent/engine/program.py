@@ -161,7 +161,7 @@ class Program:
         name = self._value(rule.thread, None, scene)
         if not isinstance(name, str) or THREAD_NAME.fullmatch(name) is None:
             why = f"it gives {shortened(name)}, and {THREAD_RULE}"
-            raise ExpressionFailed(rule.thread, why, dict(scene.data))
+            raise ExpressionFailed(rule.thread, why, {})
         return name
 
     def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
@@ -199,7 +199,7 @@ class Program:
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
             why = f"it gives {shortened(value)}, and whom to ask must be a name or a list of names"
-            raise ExpressionFailed(to, why, dict(scene.data))
+            raise ExpressionFailed(to, why, {})
         return tuple(names)
 
     def knows(self, event: Json) -> bool:

@@ -39,8 +39,10 @@ FsmAgentError
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
 │   ├── ModuleNotAllowed       a module outside the allowed list
+│   ├── ModuleUnread           an allowed module that cannot be imported
 │   ├── NoLegalChoice          a model chose nothing that was legal, as often as it was asked
 │   ├── RoundsExceeded         a model had no answer after so many replies
+│   ├── ToolMissing            no such tool in the allowed modules
 │   ├── ToolError              what a tool tells the model that called it
 │   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
 ├── ModelError                 a language model could not do what was asked of it
@@ -140,9 +142,11 @@ from fsm_agent.errors.work import (
     HttpUnavailable,
     McpUnavailable,
     ModuleNotAllowed,
+    ModuleUnread,
     NoLegalChoice,
     RoundsExceeded,
     ToolError,
+    ToolMissing,
     WindowTooSmall,
 )
 
@@ -192,6 +196,7 @@ __all__ = [
     "ModelUnavailable",
     "ModelUnknown",
     "ModuleNotAllowed",
+    "ModuleUnread",
     "NoLegalChoice",
     "NotAddressee",
     "NotAsked",
@@ -210,6 +215,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUrlInvalid",
     "ToolError",
+    "ToolMissing",
     "UnknownEvent",
     "UserConflict",
     "VersionMissing",

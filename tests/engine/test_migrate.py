@@ -340,7 +340,7 @@ async def test_an_agent_ends_by_a_migration_only_where_that_says_so() -> None:
             "states: {asking: asking}}` under `migrations`",
         )
         outcome = await b.move(version(2, newer, "- {from: 1, states: {asking: asking}}"))
-        assert outcome.changes == ("timer 3d of `asking` is cleared", "it is failed then")
+        assert outcome.changes == ("timer 3d of `asking` is cleared", "it has failed then")
         agent = await b.runner.get("a")
         assert (agent.status, agent.output, agent.allowed) == ("failed", {"was": "fun"}, ())
 

@@ -56,6 +56,7 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
     ModuleNotAllowed,
+    ModuleUnread,
     NoLegalChoice,
     NotAddressee,
     NotAsked,
@@ -66,6 +67,7 @@ from fsm_agent.errors import (
     RoundsExceeded,
     RunnerClosed,
     SharedDamaged,
+    ToolMissing,
     UnknownEvent,
     UserConflict,
     VersionMissing,
@@ -107,9 +109,9 @@ SENTENCES = [
         IllegalEvent("pay", "idle", ["order"], why=", because I say so"),
         "event 'pay' is not allowed in state 'idle', because I say so; allowed: order",
     ),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (IllegalEvent("pay", "done", ()), "event 'pay' is not allowed in state 'done'; allowed: nothing"),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (
         GuardsRefused("pay", "idle", ["data.n > 0", "data.m > 0"]),
         "event 'pay' is refused in state 'idle': `data.n > 0` and `data.m > 0` did not hold",
@@ -118,7 +120,7 @@ SENTENCES = [
     (DataInvalid(["a is b", "c is d"]), "the data is wrong: a is b; c is d"),
     (
         ExpressionFailed("1 / data.n", "division by zero", {"data.n": 0}),
-        "expression `1 / data.n` failed: division by zero, on {'data.n': 0}",
+        "expression `1 / data.n` failed: division by zero, where data.n is 0",
     ),
     (
         EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),
@@ -297,6 +299,13 @@ SENTENCES = [
         "no action 'plan'; no module is allowed that has one: add it to `modules` under [tool.fsm-agent] in "
         "pyproject.toml or name it with --module",
     ),
+    (
+        ActionMissing("plam", ["plan"], ["module 'x' cannot be imported: E: no"]),
+        "no action 'plam'; there are plan; module 'x' cannot be imported: E: no",
+    ),
+    (ToolMissing("add", ["a", "b"]), "no tool 'add' in a, b"),
+    (ToolMissing("add", [], ["module 'x' fails"]), "no tool 'add' in any allowed module; module 'x' fails"),
+    (ModuleUnread("trips", ImportError("no x")), "module 'trips' cannot be imported: ImportError: no x"),
     (
         ModuleNotAllowed("os", ["trips"]),
         "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "

@@ -73,7 +73,12 @@ class Picture:
 @click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
 @click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write one picture here.")
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Write NAME.* of each workflow here.")
-@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="[default: by FILE, else svg]")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(FORMATS)),
+    help="What to draw.  [default: by the name of FILE, else svg]",
+)
 @click.option(
     "--agent",
     "agent_id",
@@ -81,7 +86,7 @@ class Picture:
     metavar="ID",
     help="Draw the workflow of an agent, with its path and its state.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or stale.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or out of date.")
 @imports_option
 @click.pass_obj
 def diagram(

@@ -17,7 +17,7 @@ from fsm_agent.cli.blocks import Ink, Table, Tone, visible
 from fsm_agent.cli.commands.run import load_workflow
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage
@@ -54,8 +54,8 @@ class Order(NamedTuple):
 @click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
 @click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All agents of the workflow.")
-@click.option("--apply", is_flag=True, help="Move those that can be moved.  [default: only say what would happen]")
-@click.option("--expect-version", type=click.IntRange(1), metavar="N", help="Refuse an agent at any other version.")
+@click.option("--apply", is_flag=True, help="Move the agents that can be moved.")
+@click.option("--expect-version", type=WholeNumber(), metavar="N", help="Only agents that are still at version N.")
 @click.pass_obj
 def migrate(
     settings: Settings,

@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.blocks import Block
 from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.views.changes import change_blocks
@@ -44,17 +44,29 @@ from fsm_agent.stores.base import Store
     "statuses",
     type=click.Choice([str(status) for status in Status]),
     multiple=True,
-    help="Only those; repeatable.",
+    help="Only agents in this status; repeatable.",
 )
 @click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
-@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
-@click.option("--limit", type=click.IntRange(1, LONGEST_PAGE), default=50, show_default=True, help="At most so many.")
-@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.option(
+    "--waiting", is_flag=True, help="Only open questions, and for whom they are: the earliest deadline first."
+)
+@click.option(
+    "--limit",
+    type=WholeNumber(1, LONGEST_PAGE),
+    default=50,
+    show_default=True,
+    help=f"At most N, up to {LONGEST_PAGE}.",
+)
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent, the last of the list before.")
 @click.pass_obj
 def list_agents(
     settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
 ) -> None:
-    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    """List agents, the oldest first, and those that you have named yourself in order of their names; with --waiting,
+    the questions that are open.
+
+    The order is that of the whole ids. A new id begins with its time, and tables print only its end; --wide prints all.
+    """
     from fsm_agent.runtime import lists
 
     pages, blocks = (lists.list_waiting, inbox_blocks) if waiting else (lists.list_agents, agents_blocks)
@@ -75,7 +87,7 @@ def list_agents(
 
 @click.command()
 @click.argument("agent_id", type=AGENT_ID, metavar="ID")
-@click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
+@click.option("--at", type=WholeNumber(), metavar="VERSION", help="Show the agent as it was at this version.")
 @click.pass_obj
 def show(settings: Settings, agent_id: str, at: int | None) -> None:
     """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
@@ -99,7 +111,7 @@ def _blocks(settings: Settings, shown: Described) -> Iterator[Block]:
 @click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
 def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
-    """Show every step of an agent, the first first."""
+    """Show every step of an agent, from the first to the last."""
     agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)

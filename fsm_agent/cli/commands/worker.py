@@ -33,7 +33,8 @@ def sweep(settings: Settings, *, once: bool) -> None:
     if settings.json:
         output.print_json({"driven": sorted(diary.driven)})
     else:
-        output.say(f"drove {output.counted(len(diary.driven), 'agent')}")
+        count = len(diary.driven)
+        output.say(f"drove {output.counted(count, 'agent')}" if count else "no agent was due")
 
 
 async def _sweep(settings: Settings, diary: Diary, *, once: bool) -> None:

@@ -22,6 +22,7 @@ from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.aggregate import Live, Proposal, require_room
 from fsm_agent.engine.migration.fit import Gaps, fit_data, fit_state
@@ -86,7 +87,7 @@ def _why_unaffected(route: Route, live: Live) -> str | None:
     if head.definition == new.hash:
         return "is on this definition already"
     if head.status in ENDED:
-        return f"has ended: it is {head.status}"
+        return f"has ended: it {standing(head.status)}"
     if head.workflow_version > new.version:
         return f"is on version {head.workflow_version}, which is newer"
     return None
@@ -160,7 +161,7 @@ def _changes(transfer: Transfer, delta: Delta) -> Iterator[str]:
     if moved.problem is not None and moved.problem is not head.problem:
         yield f"it is parked, since {moved.problem.message}"
     elif moved.status is not head.status:
-        yield f"it is {moved.status} then"
+        yield f"it {standing(moved.status)} then"
     if head.queued:
         yield f"what is queued ({head.queued}) is decided by the newer definition"
 
