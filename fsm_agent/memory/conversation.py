@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from fsm_agent.data.arguments import why_blank
 from fsm_agent.data.delta import own
-from fsm_agent.domain.conversation import PLAIN_RECALL, Recall, Strategy
+from fsm_agent.domain.conversation import PLAIN_RECALL, ConversationPolicy, Strategy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span, is_own
 from fsm_agent.domain.text import listed, shortened
@@ -59,7 +59,7 @@ class Conversation:
         *,
         read: Read,
         pending: list[Message],
-        rule: Recall = PLAIN_RECALL,
+        rule: ConversationPolicy = PLAIN_RECALL,
         count: Counter = estimate,
         once: Once | None = None,
         summarise: Summarise | None = None,

@@ -16,14 +16,14 @@ from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
 from fsm_agent.domain.record import Commit, Creation
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.engine import commands as ask
 from fsm_agent.engine import delivery
 from fsm_agent.engine.pinned import require_fit
-from fsm_agent.engine.transaction import Desk, Flow, open_agent
+from fsm_agent.engine.transaction import Driver, Flow, open_agent
 from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
-from fsm_agent.runtime.children import Kin
-from fsm_agent.runtime.executor import Hands
+from fsm_agent.runtime.children import ChildDriver
+from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
 from fsm_agent.stores.base import Store
 
@@ -37,14 +37,14 @@ logger = logging.getLogger("fsm_agent")
 _STEPS_PER_TURN: Final = 64
 
 
-class EffectLoop:
+class CommandLoop:
     """Performs the flows of one runner: store, clock, actions, leases."""
 
     def __init__(
         self,
         store: Store,
         actions: Actions,
-        hands: Hands,
+        hands: Executor,
         *,
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
@@ -61,11 +61,11 @@ class EffectLoop:
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
-        self.kin = Kin(store, self)
+        self.kin = ChildDriver(store, self)
 
-    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk:
+    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver:
         """Who works here."""
-        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
+        return Driver(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
 
     def program(self, workflow: Workflow) -> Program:
         """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
@@ -134,21 +134,23 @@ class EffectLoop:
         try:
             wake_ms = (await self._store.head(parent_id)).wake_ms
             if wake_ms is not None and wake_ms <= await self._store.now():
-                await self.call(delivery.resume(self.desk(stays=False), parent_id))
+                await self.call(delivery.resume(self.driver(stays=False), parent_id))
         except FsmAgentError as error:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}
             logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
     async def portrait(self, delivered: delivery.Delivered) -> Agent:
         """The agent as it stands after a call."""
-        live = delivered.live
+        aggregate = delivered.aggregate
         if not delivered.is_current:
-            await self._hands.settled(live.head.id)
-            live, _ = await self.run(open_agent(self.desk(), live.head.id))
-        head = live.head
+            await self._hands.settled(aggregate.head.id)
+            aggregate, _ = await self.run(open_agent(self.driver(), aggregate.head.id))
+        head = aggregate.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
-        claimed = live.program.claimed(head)
-        return portray(live.program.workflow, head, live.folded.values, claimed=claimed, delivery=delivered.delivery)
+        claimed = aggregate.program.claimed(head)
+        return agent_view(
+            aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
+        )
 
     async def run(self, flow: Flow) -> Any:
         """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
@@ -168,7 +170,7 @@ class EffectLoop:
         finally:
             flow.close()
 
-    def perform(self, effect: ask.Effect) -> Awaitable[Any]:
+    def perform(self, effect: ask.Command) -> Awaitable[Any]:
         """Do what an effect asks for; to be awaited for the reply."""
         if isinstance(effect, Commit):
             return self._commit(effect)
@@ -194,7 +196,7 @@ class EffectLoop:
                 return await self._store.load(agent_id)
             case ask.ReadWorkflow(definition):
                 return await self._workflow(definition)
-            case ask.Keep(workflow):
+            case ask.SaveWorkflow(workflow):
                 return await self.pin(workflow)
             case ask.Sleep(head, until_ms):
                 if self._observe is not None:
@@ -212,9 +214,9 @@ class EffectLoop:
                 return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
             case ask.ReadUser(name):
                 return await self._store.user(name)
-            case ask.Disband(agent_id, activation):
+            case ask.CancelChildren(agent_id, activation):
                 return await self.kin.disband(agent_id, activation)
-            case ask.Tell(parent):
+            case ask.NotifyParent(parent):
                 return await self.kin.tell(parent)
             case ask.ReadHead(agent_id):
                 return await self._head(agent_id)

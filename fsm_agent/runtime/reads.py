@@ -11,7 +11,7 @@ from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.errors import AgentNotFound, DefinitionDamaged, DefinitionMissing, EffectInDoubt
@@ -52,7 +52,7 @@ async def read_agent(
     record = await store.load(agent_id)
     workflow = await workflow_of(store, record.head)
     head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
-    return portray(workflow, head, values, claimed=claimed_events(workflow, head, signature))
+    return agent_view(workflow, head, values, claimed=claimed_events(workflow, head, signature))
 
 
 def claimed_events(

@@ -7,9 +7,9 @@ from typing import Any
 from fsm_agent.data.erased import extent_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.replay import Replayed
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Load, ReadHistory, ReadOrigin, ReadProgram
 from fsm_agent.engine.pinned import require_version
 from fsm_agent.engine.program import Program
@@ -22,8 +22,8 @@ from fsm_agent.stores.base import Store
 
 async def agent_at(store: Store, agent_id: str, version: int) -> tuple[Agent, Workflow]:
     """An agent as it was at a version, and the definition that it was pinned to then; raises ``VersionMissing``."""
-    live = (await look_back(store, agent_id)).at(version)
-    return _portrait(live), live.program.workflow
+    aggregate = (await look_back(store, agent_id)).at(version)
+    return _portrait(aggregate), aggregate.program.workflow
 
 
 async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed:
@@ -45,9 +45,9 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
     )
 
 
-def _portrait(live: Live) -> Agent:
-    claimed = live.program.claimed(live.head)
-    return portray(live.program.workflow, live.head, live.folded.values, claimed=claimed)
+def _portrait(aggregate: Aggregate) -> Agent:
+    claimed = aggregate.program.claimed(aggregate.head)
+    return agent_view(aggregate.program.workflow, aggregate.head, aggregate.folded.values, claimed=claimed)
 
 
 async def look_back(store: Store, agent_id: str) -> Past:

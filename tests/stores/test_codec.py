@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN
-from fsm_agent.domain.message import Message, Role, Span, Talk
+from fsm_agent.domain.message import Message, Role, Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
@@ -65,7 +65,7 @@ HEADS = st.builds(
     retry_ms=MAYBE_MS,
     output=JSON,
     problem=st.none() | st.builds(Problem, TEXT, TEXT, st.none() | EVENTS),
-    talk=st.builds(Talk, COUNTS, COUNTS, st.lists(st.builds(Span, TEXT, COUNTS, COUNTS), max_size=2).map(tuple)),
+    talk=st.builds(ThreadSpans, COUNTS, COUNTS, st.lists(st.builds(Span, TEXT, COUNTS, COUNTS), max_size=2).map(tuple)),
     usage=USAGES,
     user=st.none() | TEXT,
     parent=st.none() | st.builds(Parent, TEXT, COUNTS, COUNTS),

@@ -25,7 +25,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.engine.migration.plan import Verdict
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
 _PAGE: Final = 100
@@ -113,7 +113,7 @@ def _left(order: Order) -> list[Verdict]:
     return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
 
 
-async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[Moves]:
+async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[MigrationPage]:
     if order.agent_ids:
         named = await whole_ids(runner.store, order.agent_ids)
         yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)

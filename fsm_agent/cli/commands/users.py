@@ -19,7 +19,7 @@ from fsm_agent.project.store import look
 
 if TYPE_CHECKING:
     from fsm_agent.cli.session import Session
-    from fsm_agent.runtime.maintenance.erase import Forgotten
+    from fsm_agent.runtime.maintenance.erase import ErasureReport
 
 #: kind of what is erased -> what it is called for a person
 _CALLED: Final = {
@@ -84,7 +84,7 @@ def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
     return 1 if forgotten.left else 0
 
 
-async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> Forgotten:
+async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> ErasureReport:
     """On a terminal whoever is not sure sees first what it means."""
     runner, by = session.runner, session.settings.by
     if not is_dry and not is_sure:
@@ -94,7 +94,7 @@ async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -
     return await session.follow(runner.forget(name, by=by, is_dry=is_dry))
 
 
-def _erased(forgotten: Forgotten) -> Iterator[Block]:
+def _erased(forgotten: ErasureReport) -> Iterator[Block]:
     rows = [(_CALLED[kind], Ink(str(count))) for kind in _CALLED if (count := forgotten.erased[kind])]
     title = "would be erased" if forgotten.is_dry else "erased"
     yield Facts(title, rows or [("", Ink(f"nothing: there is nothing of {visible(forgotten.user)}", Tone.QUIET))])

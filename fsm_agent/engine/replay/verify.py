@@ -116,7 +116,7 @@ class _Audit:
     def _is_declared(self, step: Step) -> bool:
         """Whether the table has this way. Which timer fired is found out elsewhere, and so is what steps of another
         kind bring about."""
-        program, entered = self.told.live.program, self.told.entered(step)
+        program, entered = self.told.aggregate.program, self.told.entered(step)
         if step.kind is StepKind.CREATED:
             leaf = program.workflow.leaf(program.workflow.initial).path
             return (step.target, entered) == (leaf, len(lineage(leaf)))

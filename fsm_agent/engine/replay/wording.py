@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fsm_agent.domain.agent import ArmedTimer
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.message import Talk
+from fsm_agent.domain.message import ThreadSpans
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.step import iso
@@ -56,7 +56,7 @@ def _problem(problem: tuple[str, str]) -> str:
     return ": ".join(problem)
 
 
-def _messages(talk: Talk) -> str:
+def _messages(talk: ThreadSpans) -> str:
     seen = f"those from {talk.since + 1} to {talk.last}" if talk.last > talk.since else "none of its own"
     return f"{seen}, and {len(talk.before)} parts of earlier conversations" if talk.before else seen
 

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.message import SILENCE, Span, Talk
+from fsm_agent.domain.message import SILENCE, Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
@@ -220,9 +220,9 @@ def _of_cold(text: str) -> dict[str, Any]:
     return parts
 
 
-def _talk_of(row: list[Any]) -> Talk:
+def _talk_of(row: list[Any]) -> ThreadSpans:
     last, since, before = row
-    return Talk(last, since, tuple(Span(*span) for span in before))
+    return ThreadSpans(last, since, tuple(Span(*span) for span in before))
 
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {

@@ -16,7 +16,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
 from fsm_agent.stores import codec, damage
@@ -221,15 +221,15 @@ class PostgresStore(PostgresTalk):
     async def size(self, agent_id: str) -> Size:
         return Size(*map(int, await self._one(queries.SIZE, agent_id)))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         return dossier_of(await self._one(queries.DUMP, agent_id, {"activation": 0}))
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        match await adopt(self._pool, self.namespace, dossier, replaces):
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        match await adopt(self._pool, self.namespace, export, replaces):
             case Adoption.UNPINNED if replaces is None:
-                await self._refuse_birth(dossier.head)
+                await self._refuse_birth(export.head)
             case Adoption.UNPINNED:
-                raise definition_missing(self.url, dossier.head.definition)
+                raise definition_missing(self.url, export.head.definition)
             case Adoption.MOVED_ON if replaces is not None:
                 await self._refuse(replaces.id, replaces.version)
 
