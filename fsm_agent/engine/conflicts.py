@@ -128,9 +128,8 @@ def reconciled(aggregate: Aggregate, event: Event, move: Move, meanwhile: Missed
         raise meanwhile.conflict(writes)
     if not ours:
         return program.changes(move, event, values, visits)
-    if (
-        move.is_internal and aggregate.head.status is Status.RUNNING
-    ):  # it would wait, and what it is merged with would not
+    # It would wait for the action, and what it is merged with would not.
+    if move.is_internal and aggregate.head.status is Status.RUNNING:
         raise meanwhile.conflict(writes)
     rest = {name: value for name, value in transition.assign.items() if name not in ours}
     now = program.changes(_writing(move, rest, transition.append), event, values, visits)
