@@ -20,7 +20,7 @@ class Order(NamedTuple):
     user: str | None = None
 
 
-class Kinship(Protocol):
+class ChildAgents(Protocol):
     """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
 
     async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:

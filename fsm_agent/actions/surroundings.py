@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
-from fsm_agent.actions.children import Kinship
+from fsm_agent.actions.children import ChildAgents
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Chunk
@@ -25,7 +25,7 @@ class Surroundings:
     def __init__(
         self,
         *,
-        kinship: Kinship | None = None,
+        kinship: ChildAgents | None = None,
         tool: Callable[[str], Callable[..., Any]] | None = None,
         models: Models | None = None,
         model: str | None = None,

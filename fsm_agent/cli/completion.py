@@ -18,7 +18,7 @@ from fsm_agent.cli.input.global_options import settings_of_unfinished
 from fsm_agent.domain.agent import Head
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import look, missing_file
-from fsm_agent.runtime.reads import claimed_events, read_workflow
+from fsm_agent.runtime.reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")
@@ -113,7 +113,7 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
 
     async def allowed(store: Store) -> list[str]:
         head = await store.head(await whole_id(store, part))
-        workflow = await read_workflow(store, head.definition)
+        workflow = await workflow_of(store, head)
         claimed = claimed_events(workflow, head)
         return [event for event in workflow.allowed(head.state) if event not in claimed]
 

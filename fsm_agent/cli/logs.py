@@ -34,8 +34,12 @@ def unread_modules_once() -> Iterator[list[str]]:
 class Sentences(logging.Handler):
     """The first line of each entry, on stderr."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(logging.WARNING)
+        self._settings = settings
+
     def emit(self, record: logging.LogRecord) -> None:
-        output.say(record.getMessage().partition("\n")[0])
+        output.say(self._settings.in_full(record.getMessage().partition("\n")[0]))
 
 
 @contextmanager
@@ -44,7 +48,7 @@ def in_sentences(settings: Settings) -> Iterator[None]:
     if settings.debug:
         yield
         return
-    logger, handler = logging.getLogger("fsm_agent"), Sentences(logging.WARNING)
+    logger, handler = logging.getLogger("fsm_agent"), Sentences(settings)
     logger.addHandler(handler)
     try:
         yield

@@ -72,6 +72,16 @@ COMMANDS: Final = {
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}
 
 
+class _Failed(Exception):
+    """An error of ours with the settings of the command that it ended: commands that it names are to be typed so."""
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is fsm-agent's; what has not been imported has raised nothing."""
+    errors = sys.modules.get("fsm_agent.errors")
+    return errors is not None and isinstance(error, errors.FsmAgentError)
+
+
 class CommandLine(click.Group):
     """Imports commands on demand, and turns what goes wrong into one sentence and an exit code."""
 
@@ -83,17 +93,20 @@ class CommandLine(click.Group):
         except (Exception, KeyboardInterrupt) as error:
             from fsm_agent.cli.error_reports import report
 
-            code = report(error, words=extra.get("args", args[0] if args else None))
+            told = error.args if isinstance(error, _Failed) else (error, None)
+            code = report(*told, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception:
+        except Exception as error:
             if is_debugging(ctx):
                 import traceback
 
                 traceback.print_exc()
+            if ctx.obj is not None and _is_ours(error):
+                raise _Failed(error, ctx.obj) from error
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface

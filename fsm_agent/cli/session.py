@@ -23,7 +23,7 @@ from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.reads import read_doubts, read_workflow
+from fsm_agent.runtime.reads import read_doubts, workflow_of
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ class Session:
     async def definition(self, agent_id: str) -> Workflow:
         """The workflow to which an agent is pinned."""
         head = await self.runner.store.head(agent_id)
-        return await read_workflow(self.runner.store, head.definition)
+        return await workflow_of(self.runner.store, head)
 
 
 class Interrupted(click.ClickException):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def listed(names: Iterable[str]) -> str:
     """``a, b, c``, or ``nothing``."""
     return ", ".join(names) or "nothing"
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """``a, b and 9 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

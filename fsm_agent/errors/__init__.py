@@ -29,6 +29,7 @@ FsmAgentError
 │   ├── NotParked              unpark of an agent that is not parked
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
+│   ├── RunnerClosed           a call after a blocking runner has ended
 │   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
@@ -61,7 +62,10 @@ FsmAgentError
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
 │   │   ├── AgentDamaged       one agent's rows, in one place
-│   │   └── HistoryBroken      steps that make no sense
+│   │   ├── DefinitionMissing  a definition that is not kept
+│   │   ├── HistoryBroken      steps that make no sense
+│   │   └── SharedDamaged      what is no agent's: a thread, a user
+│   │       └── DefinitionDamaged  or a definition
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
@@ -111,12 +115,15 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, RunnerClosed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     AgentDamaged,
+    DefinitionDamaged,
+    DefinitionMissing,
     HistoryBroken,
     KeyInvalid,
     KeyMissing,
+    SharedDamaged,
     StoreCorrupt,
     StoreError,
     StoreTooNew,
@@ -159,6 +166,8 @@ __all__ = [
     "DataInvalid",
     "DataModelMissing",
     "DataTooLarge",
+    "DefinitionDamaged",
+    "DefinitionMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
@@ -198,6 +207,8 @@ __all__ = [
     "Refused",
     "RenderFailed",
     "RoundsExceeded",
+    "RunnerClosed",
+    "SharedDamaged",
     "StoreCorrupt",
     "StoreError",
     "StoreTooNew",

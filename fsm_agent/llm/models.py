@@ -43,9 +43,8 @@ class Models:
         async with self._lock:
             if name not in self._opened:
                 if (model := self._known.get(name)) is None:
-                    model = await asyncio.to_thread(
-                        resolve, name, self.read_script
-                    )  # the import of the library takes a second
+                    # To import the library takes a second.
+                    model = await asyncio.to_thread(resolve, name, self.read_script)
                 self._opened[name] = await self._stack.enter_async_context(model)
             return self._opened[name]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import click
 
 from fsm_agent.concurrency import event_loop
 from fsm_agent.concurrency.blocking import run
+from fsm_agent.errors import AgentNotFound
 from fsm_agent.project.settings import Settings
 from fsm_agent.stores.base import Store
 
@@ -30,23 +32,33 @@ def missing_file(url: str) -> str | None:
     return None if os.path.exists(path) else path
 
 
-def open_to_look(settings: Settings) -> Store:
-    """The store, to be read. Looking makes no file: where there is none, that is said, and the store is empty."""
+@asynccontextmanager
+async def looking(settings: Settings) -> AsyncGenerator[Store]:
+    """The store, to be read. Looking makes no file: where there is none the store is empty, and it is said that there
+    is none, by the error if there is one."""
     file = missing_file(settings.store)
     if file is None:
-        return settings.open_store()
-    from fsm_agent.stores.urls import open_store, without_password
+        async with settings.open_store() as store:
+            yield store
+        return
+    from fsm_agent.stores.urls import without_password
 
     named = without_password(f"{_FILE}{file}").removeprefix(_FILE)
-    click.echo(f"there are no agents here yet: no file {named}", err=True)
-    return open_store("memory://", namespace=settings.namespace)
+    none = f"there are no agents here yet: no file {named}"
+    async with settings.open_store("memory://") as store:
+        try:
+            yield store
+        except AgentNotFound as error:
+            error.args = (f"{str(error).partition(';')[0]}; {none}",)
+            raise
+    click.echo(none, err=True)
 
 
 def look(settings: Settings, read: Callable[[Store], Awaitable[Result]], *, creates: bool = False) -> Result:
     """What ``read`` finds in the store, or with ``creates`` writes there."""
 
     async def within() -> Result:
-        async with settings.open_store() if creates else open_to_look(settings) as store:
+        async with settings.open_store() if creates else looking(settings) as store:
             if store.needs_loop:
                 await event_loop.reach()
             return await read(store)

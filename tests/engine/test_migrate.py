@@ -661,7 +661,8 @@ async def test_an_agent_whose_definition_is_lost_is_stranded_and_holds_up_no_oth
             outcomes = (await other.migrate(version(2, ASKING), apply=True)).outcomes
             assert [(outcome.id, outcome.verdict) for outcome in outcomes] == [("a", "stranded"), ("b", "moved")]
             assert outcomes[0].reason == (
-                f"memory:// keeps no workflow under the hash {lost.hash!r}; `save_workflow` comes first"
+                f"definition {lost.hash[:12]} is damaged in the definitions: it is not kept any more; "
+                "`fsm-agent doctor` says what to do"
             )
 
 

@@ -28,6 +28,8 @@ from fsm_agent.errors import (
     DataInvalid,
     DataModelMissing,
     DataTooLarge,
+    DefinitionDamaged,
+    DefinitionMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
@@ -63,6 +65,8 @@ from fsm_agent.errors import (
     PayloadInvalid,
     QuestionClosed,
     RoundsExceeded,
+    RunnerClosed,
+    SharedDamaged,
     ToolMissing,
     UnknownEvent,
     UserConflict,
@@ -250,8 +254,29 @@ SENTENCES = [
     ),
     (
         HistoryBroken("a-1", 2, KeyError("lost")),
-        "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
-        "with its history",
+        "version 2 of agent 'a-1' cannot be rebuilt, since it names 'lost', which its definition does not have; "
+        "`fsm-agent replay a-1` says what is wrong with its history",
+    ),
+    (
+        HistoryBroken("a-1", 2, TypeError("unhashable type: 'dict'")),
+        "version 2 of agent 'a-1' cannot be rebuilt, since its parts do not fit together; `fsm-agent replay a-1` says "
+        "what is wrong with its history",
+    ),
+    (
+        RunnerClosed(),
+        "this runner has ended, and its store is closed: open the store again for another runner",
+    ),
+    (
+        SharedDamaged("thread 'news'", "messages", "it is no UTF-8 text"),
+        "thread 'news' is damaged in messages: it is no UTF-8 text; `fsm-agent doctor` says what to do",
+    ),
+    (
+        DefinitionDamaged("5bf0c1de9a7722", "definitions", "it is no UTF-8 text"),
+        "definition 5bf0c1de9a77 is damaged in definitions: it is no UTF-8 text; `fsm-agent doctor` says what to do",
+    ),
+    (
+        DefinitionMissing("memory://", "5bf0"),
+        "memory:// keeps no workflow under the hash '5bf0'; `save_workflow` comes first",
     ),
     (
         AgentAmbiguous("c5a87f", ["a-c5a87f", "c5a87f-b"]),

@@ -64,7 +64,7 @@ class Plan:
         scope = await recalled(ctx, mentioned, item=item, index=index)
         value: Callable[[Json], Json] = partial(insight.value, recalled=scope)
         user = insight.head.user if self.user is None else value(self.user)
-        if not (user is None or (isinstance(user, str) and user)):
+        if not (user is None or (isinstance(user, str) and user.strip())):
             raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
         payload = {name: value(each) for name, each in self.payload.items()}
         return Order(self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user)

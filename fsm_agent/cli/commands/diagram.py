@@ -20,10 +20,10 @@ from fsm_agent.cli.views import output
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import open_to_look
+from fsm_agent.project.store import looking
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.reads import workflow_of
 
 #: what ``--out-dir`` writes without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")
@@ -123,9 +123,9 @@ def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> l
 
 def _agent(settings: Settings, agent_id: str) -> Subject:
     async def read() -> Subject:
-        async with open_to_look(settings) as store:
+        async with looking(settings) as store:
             head = await store.head(await whole_id(store, agent_id))
-            workflow = await read_workflow(store, head.definition)
+            workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
         return Subject(head.id, workflow, overlay)

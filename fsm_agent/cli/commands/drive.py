@@ -31,7 +31,9 @@ _expect_version = click.option(
 @click.option("--event", metavar="EVENT", help="First event.  [default: the only one that the initial state takes]")
 @_payload
 @_key
-@click.option("--user", metavar="NAME", help="Whom it serves: agents of one user share a memory.  [default: nobody]")
+@click.option(
+    "--user", type=text, metavar="NAME", help="Whom it serves: agents of one user share a memory.  [default: nobody]"
+)
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
 @click.pass_obj
 def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:

@@ -113,7 +113,7 @@ def _verified(replayed: Replayed) -> Iterator[tuple[str, str]]:
     yield "steps", "each begins where the one before it ended, and is declared"
     counts = "visits, timers, " if replayed.counts else ""
     yield "agent", f"state, status, {counts}question, output and error are what the steps tell"
-    yield "data", "snapshot and tail are what all changes add up to"
+    yield "data", "snapshot and tail are what all changes add up to, and as the definition declares"
     if replayed.is_erased:
         yield "erased", "words, since a person is forgotten; the steps add up without them"
     if not replayed.counts:

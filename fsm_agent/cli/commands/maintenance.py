@@ -11,11 +11,12 @@ import click
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.views import maintenance, output
 from fsm_agent.domain.retention import read_history
 from fsm_agent.domain.state import Duration
 from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import open_to_look
+from fsm_agent.project.store import looking
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def purge(
         return await apply(store, wanted, agent_ids=named, workflow=workflow, is_dry=dry_run)
 
     purged = _with_store(settings, work)
+    output.left_in_full(settings, purged.left)
     output.show(settings, purged.to_json(), lambda: maintenance.purged(purged))
 
 
@@ -115,6 +117,7 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
         return await write(store, await whole_ids(store, agent_ids))
 
     resealed = _with_store(settings, work)
+    output.left_in_full(settings, resealed.left)
     output.show(settings, resealed.to_json(), lambda: maintenance.resealed(resealed))
     return 1 if resealed.left else 0
 
@@ -135,7 +138,8 @@ def keygen(settings: Settings, *, key_id: str) -> None:
 
 def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]], *, creates: bool = True) -> Result:
     async def within() -> Result:
-        async with settings.open_store() if creates else open_to_look(settings) as store:
+        async with settings.open_store() if creates else looking(settings) as store:
             return await work(store)
 
-    return asyncio.run(within())
+    with in_sentences(settings):
+        return asyncio.run(within())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from typing import IO, Final, NamedTuple
 
 import click
@@ -25,7 +25,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.engine.migration.plan import Verdict
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
 _PAGE: Final = 100
@@ -94,7 +94,7 @@ def _migrate(settings: Settings, order: Order) -> int:
             async for moves in _pages(runner, order, settings.by):
                 counts.update(outcome.verdict for outcome in moves.outcomes)
                 damaged.extend(moves.damaged)
-                report.add(moves.outcomes)
+                report.add([replace(each, reason=settings.in_full(each.reason)) for each in moves.outcomes])
 
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
         report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
@@ -113,7 +113,7 @@ def _left(order: Order) -> list[Verdict]:
     return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
 
 
-async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[Moves]:
+async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[MigrationPage]:
     if order.agent_ids:
         named = await whole_ids(runner.store, order.agent_ids)
         yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)
@@ -201,5 +201,5 @@ class _JsonReport:
 
 
 def _indented(document: Json, depth: int) -> str:
-    text = json.dumps(document, ensure_ascii=False, indent=2)
+    text = output.json_text(document)
     return "\n".join(f"{' ' * depth}{line}" for line in text.splitlines())

@@ -68,7 +68,7 @@ async def purge(
     return purged
 
 
-class Housekeeper:
+class RetentionSweeper:
     """Applies a retention bit by bit: a few agents a turn, all of them once an hour by the store's clock."""
 
     def __init__(self, store: Store, retention: Retention) -> None:
