@@ -223,7 +223,7 @@ async def test_what_an_upcast_makes_is_judged_like_any_data() -> None:
         for upcast, reason in [
             (fails, "upcast 'm:f' raised KeyError: 'x'"),
             (lambda data: sys.exit(3), "upcast 'm:f' raised SystemExit: 3"),
-            (lambda data: None, "upcast 'm:f' returned None, and must return a dict"),
+            (lambda data: None, "upcast 'm:f' returned null, and must return a dict"),
             (lambda data: {"goal": {1, 2}}, "upcast 'm:f' returned what cannot be kept: goal is {1, 2} of type set, "
              "and only JSON can be kept: none, booleans, numbers, strings, lists, dicts"),
             (lambda data: {"goal": 3}, "the data does not fit, and only an `upcast` can mend that: goal: 3 is not of "
