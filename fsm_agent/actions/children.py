@@ -32,7 +32,7 @@ class ChildAgents(Protocol):
         ``Refused`` if it cannot begin so."""
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
-        """The same for one that was started before."""
+        """The same for a child that was started before."""
 
     async def cancel(self, child: Head) -> None:
         """Cancel a child as its workflow declares, unless that refuses it."""

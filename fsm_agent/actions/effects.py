@@ -183,7 +183,7 @@ class Effects:
                 reply = await self._noted(request)
 
     def do_blocking(self, deed: EffectCall) -> Json:
-        """In the action's own thread: so is the function, and only the store is asked on the loop."""
+        """Run the function in the thread of the action; only the store is asked on the loop."""
         flow, reply, wait = self._flow(deed), None, self._wait
         assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         while True:

@@ -96,7 +96,7 @@ class Sources(Catalogue):
         return None
 
     def _referred(self, name: str, module: str, function: str) -> Signature:
-        """Of ``module:function``."""
+        """The source of ``module:function``."""
         source = self._allowed_source(module)
         if isinstance(source, str):
             return Signature(doubt=source)

@@ -18,7 +18,7 @@ Listener: TypeAlias = Callable[[Chunk], None]
 
 
 class Surroundings:
-    """Of one runner; all its attempts share them."""
+    """What a runner has at hand for actions; all its attempts share it."""
 
     __slots__ = ("data_limit", "default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
 

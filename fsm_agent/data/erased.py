@@ -139,7 +139,7 @@ def _delta(delta: Delta) -> Delta:
 
 
 def _effect(entry: EffectEntry, now_ms: int) -> EffectEntry:
-    """With an end, so that whoever began it cannot bring its result back."""
+    """An erased effect that has an end, so that whoever began it cannot bring its result back."""
     ended_ms = now_ms if entry.ended_ms is None else entry.ended_ms
     return entry._replace(fingerprint="", ended_ms=ended_ms, result=ERASED)
 

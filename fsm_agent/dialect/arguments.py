@@ -36,7 +36,7 @@ def _action_at(reading: Reading, path: Path) -> str:
 
 
 def arguments(reading: Reading, value: Json, path: Path) -> dict[str, Json] | None:
-    """Of an action whose name is wrong nothing is known, and nothing is said."""
+    """Read the arguments of an action whose name is wrong: nothing is known of them, and nothing is said."""
     if not _action_at(reading, path):
         return None
     built_in = built_in_at(reading, path)

@@ -146,7 +146,7 @@ def reconciled(aggregate: Aggregate, event: Event, move: Move, meanwhile: Missed
 
 
 def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) -> Move:
-    """The same move with a part of what it writes."""
+    """The move with only a part of what it writes."""
     return move._replace(transition=move.transition._replace(assign=assign, append=append))
 
 

@@ -136,7 +136,7 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
 
 
 def _told_again(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
-    """With the head and the snapshot that the history tells now."""
+    """The export with the head and the snapshot that its history tells now."""
     head, snapshot, origin = export.head, export.snapshot, export.origin
     told = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
     if snapshot and origin and snapshot.version == origin.head.version:

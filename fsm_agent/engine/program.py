@@ -219,14 +219,14 @@ def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
 
 
 def _count(steps: Json) -> int | None:
-    """Of a list of steps its length."""
+    """A number of steps: a list of steps counts by its length."""
     if isinstance(steps, list):
         return len(steps)
     return int(steps) if isinstance(steps, int | float) and not isinstance(steps, bool) else None
 
 
 def model_changed(workflow: Workflow) -> str:
-    """That the class of the data is another one than a definition was stored with, and what can be done."""
+    """A sentence: the class of the data is not the one that a definition was stored with, and what can be done."""
     return (
         f"the class {workflow.model} has changed since version {workflow.version} of workflow {workflow.name!r} was "
         "stored, so that schema alone judges the data of its agents; `migrate` moves them to the class as it is now"
@@ -234,7 +234,7 @@ def model_changed(workflow: Workflow) -> str:
 
 
 def model_missing(workflow: Workflow, why: ActionError) -> str:
-    """That the class of the data cannot be had, why, and what can be done."""
+    """A sentence: the class of the data cannot be had, why, and what can be done."""
     return (
         f"{why}; until that is mended, the schema that was stored with version {workflow.version} of workflow "
         f"{workflow.name!r} judges the data of its agents alone; `migrate` moves them to a version without the class "

@@ -54,7 +54,7 @@ class DefinitionDamaged(SharedDamaged):
 
 
 def short_hash(definition: str) -> str:
-    """As much of the hash of a definition as tells it from others."""
+    """The beginning of the hash of a definition, long enough to tell it from others."""
     return definition[:12]
 
 

@@ -121,7 +121,7 @@ class RoundsExceeded(ActionError):
 
 
 class ToolError(ActionError):
-    """To be raised by tools: the model that called is told, and goes on. Whatever else they raise fails the attempt."""
+    """Tools raise it: the model that called is told, and goes on. Whatever else a tool raises fails the attempt."""
 
 
 class EffectUnclear(FsmAgentError):

@@ -55,7 +55,7 @@ def holds_nul(value: Json) -> bool:
 
 
 def _any_holds_nul(items: Iterable[Json]) -> bool:
-    """In one pass, since most items are small: a call for each would take as long as CEL itself."""
+    """A list as plain JSON, in one pass: most items are small, and a call for each would take as long as CEL itself."""
     for item in items:
         kind = type(item)
         if kind is str:

@@ -49,7 +49,7 @@ class Models:
             return self._opened[name]
 
     async def ask(self, question: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
-        """As ``ask``, of the model that the question names."""
+        """Ask the model that the question names, as the function ``ask`` does."""
         from fsm_agent.llm.request import ask
 
         return await ask(await self.get(question.model), question, on_text=on_text)

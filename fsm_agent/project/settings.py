@@ -144,7 +144,7 @@ class Settings(Options):
         )
 
     def command(self, *words: str) -> str:
-        """The same command line for another command, to be typed; a store URL with a secret is left out."""
+        """How another command is to be typed with the same options; a store URL with a secret is left out."""
         import shlex
 
         return shlex.join(["fsm-agent", *self._options(), *words])

@@ -85,7 +85,7 @@ async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
 
 
 class Children(NamedTuple):
-    """Those who work for an agent now, as they stand, and how many there are to be."""
+    """The children who work for an agent now, as they stand, and how many there are to be."""
 
     heads: Sequence[Head]
     total: int
@@ -117,7 +117,7 @@ class Failures(NamedTuple):
 
 
 async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failures:
-    """Those of the children that an agent has had."""
+    """The children of an agent that have failed or were cancelled."""
     from fsm_agent.dialect.builtin_names import HAS_CHILDREN
 
     if not any(state.do == HAS_CHILDREN for state in workflow.leaves):

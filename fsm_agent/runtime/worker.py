@@ -76,7 +76,7 @@ class Worker:
         return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
 
     async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
-        """Those of ``due`` that a turn may change. Who is due in every sweep and never stands otherwise is stuck."""
+        """The agents of ``due`` that a turn may change. One that is due in every sweep and never changes is stuck."""
         moving: dict[str, Head | None] = {}
         for agent_id in due:
             stands = await self._standing(agent_id) if agent_id in self._begun else None

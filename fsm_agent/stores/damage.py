@@ -27,12 +27,12 @@ UNPINNED: Final = "the definition that it is pinned to is not kept any more"
 
 
 def damaged(agent_id: str, place: str, error: Exception) -> AgentDamaged:
-    """That something of an agent cannot be read there; an error that says so already is kept."""
+    """The error for what of an agent cannot be read; an error that says so already is kept."""
     return error if isinstance(error, AgentDamaged) else AgentDamaged(agent_id, place, why(error))
 
 
 def unreadable(what: str, place: str, error: Exception) -> StoreCorrupt:
-    """The same of what is no agent's, such as ``thread 'news'``."""
+    """The error for what belongs to no agent and cannot be read, such as ``thread 'news'``."""
     return SharedDamaged(what, place, why(error))
 
 

@@ -33,7 +33,7 @@ def doctor(settings: Settings) -> int:
 
 
 def _in_full(settings: Settings, defect: Defect) -> Defect:
-    """With commands as they are to be typed here."""
+    """The remedy, with commands as they are to be typed here."""
     return defect._replace(what=settings.in_full(defect.what), advice=settings.in_full(defect.advice))
 
 

@@ -206,7 +206,7 @@ def _cut(why: Ink) -> Ink:
 
 
 def way(step: Step) -> str:
-    """From where to where."""
+    """The state that a step left, and the one that it entered."""
     return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
 
 

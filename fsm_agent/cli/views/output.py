@@ -63,7 +63,7 @@ def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
 
 
 def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
-    """The same blocks; an id is told from all others that are printed with it."""
+    """The blocks with short ids, each told from all others that are printed with it."""
     if not any(map(_names_agents, blocks)):
         return list(blocks)
     from fsm_agent.cli.input.agent_ids import short_ids

@@ -75,7 +75,7 @@ class Transfer:
 
     @cached_property
     def timers(self) -> tuple[ArmedTimer, ...]:
-        """Those of the newer definition. One that was declared before goes on, unless it has had its turn."""
+        """The timers of the newer definition. One that was declared before goes on, unless it has had its turn."""
         timers: list[ArmedTimer] = []
         had = set(self._named.values())
         for path in lineage(self.leaf.path):

@@ -78,7 +78,7 @@ class ErasureReport:
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         return {
             "user": self.user,
             "erased": {kind: self.erased[kind] for kind in KINDS},
@@ -170,7 +170,7 @@ class Erasure:
         return await self._written(head, change, tally)
 
     async def _origin_of(self, agent_id: str) -> tuple[str, int] | None:
-        """Of which agent, at which version, an agent is a fork."""
+        """The agent, and its version, of which another agent is a fork."""
         with suppress(AgentNotFound, StoreError):
             for step in await self._store.history(agent_id, limit=1):
                 if step.kind is StepKind.FORKED:
@@ -207,7 +207,7 @@ class Erasure:
         return why
 
     async def _programs_of(self, export: AgentExport) -> Mapping[str, Program]:
-        """Of every definition that an agent was ever pinned to."""
+        """The program of every definition that an agent was ever pinned to."""
         record = Record(export.head, export.snapshot, export.steps)
         hashes = definitions(record, export.steps, export.origin)
         for each in hashes - self._programs.keys():

@@ -35,7 +35,7 @@ class Resealed:
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         left = [{"id": name, "why": why} for name, why in self.left.items()]
         done = {"resealed": list(self.agents), "threads": list(self.threads), "users": list(self.users)}
         return {**done, "left": left}

@@ -156,7 +156,7 @@ def pinned_as(was: Head, commit: Commit) -> Head:
 
 
 def detached(head: Head) -> Head:
-    """The same head, which shares nothing with ``head`` that is handed to users: they might change it."""
+    """A copy of ``head`` that shares nothing with it that is handed to users: they might change it."""
     if head.output is None and head.problem is None:
         return head
     return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))

@@ -283,7 +283,7 @@ class MemoryStore(MemoryTalk):
         return kept
 
     def _untold(self, seen: Head) -> Kept:
-        """The same, if no event was queued since either."""
+        """As ``_unmoved``; raises ``Conflict`` also if an event was queued since."""
         kept = self._unmoved(seen.id, seen)
         if len(kept.queue) != seen.queued:
             raise moved_on(seen.id, seen.version, seen.version)

@@ -270,7 +270,7 @@ def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Liste
 
 
 def _is_meant(head: Listed, statuses: Collection[Status], workflow: str | None) -> bool:
-    """Of what cannot be read, the index said so."""
+    """Whether an agent is wanted; of a head that cannot be read, the index said so."""
     return not isinstance(head, Head) or (head.status in statuses and workflow in {None, head.workflow})
 
 

@@ -270,7 +270,7 @@ def named(holder: Holder) -> str:
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """What an exception says of the fate of a call."""
+    """What an exception says of a call: done, not done, or unknown."""
     match error:
         case Refused():
             return "refused"
