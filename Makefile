@@ -5,13 +5,16 @@ VENV   := .venv
 PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 
-.PHONY: help demo test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
+.PHONY: help demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+check: $(VENV)/test.stamp lint types layers  ## lint, types, layers, and the tests that need no server: while you work
+	$(BIN)/pytest -n auto --dist worksteal -q -m "not server and not long"
 
 test: $(VENV)/test.stamp system lint types layers unit  ## everything that CI checks
 

@@ -21,7 +21,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.steps import drive_many
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, open_store
-from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.step import Event
 from fsm_agent.engine.machine import Machine
 
@@ -87,7 +87,7 @@ def patterns(places: Places) -> list[Pattern]:
 def decide_alone(steps: int) -> list[float]:
     """The seconds of each decision; nothing is kept."""
     machine = Machine(WORKING)
-    scene = Scene({**DATA, "until": 2, "count": 1}, Event("again"), {})
+    scene = EvaluationContext({**DATA, "until": 2, "count": 1}, Event("again"), {})
     took = []
     for _ in range(steps):
         began = time.perf_counter()

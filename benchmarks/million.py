@@ -20,7 +20,7 @@ from benchmarks.sizes import Sizes
 from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, Store, open_store
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.record import Creation, Dossier
+from fsm_agent.domain.record import AgentExport, Creation
 from fsm_agent.runtime.ids import new_id
 
 _AT_ONCE: Final = 1_000
@@ -76,19 +76,19 @@ async def _cells(place: Place, sizes: Sizes) -> list[str]:
 async def populate(runner: Runner, sizes: Sizes) -> list[str]:
     """Their ids, in order; the first are due."""
     model = await runner.start(WORKING, "go", data={**DATA, "until": 1})
-    dossier = await runner.store.dump(model.id)
+    export = await runner.store.dump(model.id)
     now_ms = await runner.store.now()
     ids = sorted(new_id() for _ in range(sizes.million - 1))
     for begin in range(0, len(ids), _AT_ONCE):
         creations = [
-            _twin(dossier, agent_id, due_ms=now_ms - 1 if begin + number < sizes.million_due else None)
+            _twin(export, agent_id, due_ms=now_ms - 1 if begin + number < sizes.million_due else None)
             for number, agent_id in enumerate(ids[begin : begin + _AT_ONCE])
         ]
         await asyncio.gather(*(runner.store.create(creation) for creation in creations))
     return ids
 
 
-def _twin(model: Dossier, agent_id: str, *, due_ms: int | None) -> Creation:
+def _twin(model: AgentExport, agent_id: str, *, due_ms: int | None) -> Creation:
     """The same agent under another id, perhaps with its timer due."""
     head: Head = model.head._replace(id=agent_id, lease=None)
     if due_ms is not None:

@@ -59,11 +59,11 @@ def long_lived(place: Place, sizes: Sizes) -> tuple[str, str]:
     """The URL and the id of an agent that has done all its steps, and waits."""
     url = place.fresh()
 
-    async def live() -> str:
+    async def aggregate() -> str:
         async with Runner(open_store(url), actions=[work]) as runner:
             return (await runner.start(WORKING, "go", data={**DATA, "until": sizes.long_steps})).id
 
-    return url, asyncio.run(live())
+    return url, asyncio.run(aggregate())
 
 
 def _row(name: str, bar: float | None, command: list[str], sizes: Sizes) -> Row:

@@ -25,6 +25,23 @@ settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
 
 
+#: fixtures that start a database server
+SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
+#: tests of what is built, installed, measured, or proven at length
+AT_LENGTH = {"proofs", "test_readme.py", "test_benchmarks.py"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make check` leaves to `make test`."""
+    for item in items:
+        given = item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+        wanted = {*getattr(item, "fixturenames", ()), *(f"{each}_url" for each in given if isinstance(each, str))}
+        if SERVERS & wanted or item.path.stem.startswith(("test_postgres", "test_redis")):
+            item.add_marker("server")
+        if AT_LENGTH.intersection(item.path.parts):
+            item.add_marker("long")
+
+
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A project of its own, in which the command line runs."""

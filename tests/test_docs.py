@@ -100,3 +100,13 @@ def test_the_committed_schema_is_fresh() -> None:
 
     committed = Path(yaml_file.__file__).parents[1] / "schema" / "workflow.schema.json"
     assert json.loads(committed.read_text()) == dialect.dialect_schema()
+
+
+def test_the_glossary_has_every_word_of_the_domain() -> None:
+    page = (DOCS.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    glossary = page.partition("## Glossary")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in glossary.splitlines() if line.startswith("| ")][1:]
+    told = [word for row in rows for word in re.findall(r"`(\w+)`", row[3])]
+    texts = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "fsm_agent" / "domain").glob("*.py")]
+    words = re.findall(r"^class ([A-Z]\w*)", "\n".join(texts), re.MULTILINE)
+    assert sorted(told) == sorted(words)

@@ -20,7 +20,7 @@ class Order(NamedTuple):
     user: str | None = None
 
 
-class Kinship(Protocol):
+class ChildAgents(Protocol):
     """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
 
     async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
@@ -32,7 +32,7 @@ class Kinship(Protocol):
         ``Refused`` if it cannot begin so."""
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
-        """The same for one that was started before."""
+        """The same for a child that was started before."""
 
     async def cancel(self, child: Head) -> None:
         """Cancel a child as its workflow declares, unless that refuses it."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from fsm_agent.actions.action import Asking, Emission
-from fsm_agent.actions.children import Kinship
-from fsm_agent.actions.effects import Outside, deed
+from fsm_agent.actions.children import ChildAgents
+from fsm_agent.actions.effects import Effects, deed
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.talking import conversation_of, summary_by_model
 from fsm_agent.data.data import Data
@@ -17,8 +17,8 @@ from fsm_agent.data.delta import own
 from fsm_agent.domain.effect import EffectMode
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Step, moment
-from fsm_agent.engine.outputs import Notes
-from fsm_agent.engine.scope import Insight
+from fsm_agent.engine.outputs import AttemptOutputs
+from fsm_agent.engine.scope import ActionScope
 from fsm_agent.errors import ActionError
 from fsm_agent.memory.conversation import BlockingConversation, Conversation, Summarise
 
@@ -26,7 +26,7 @@ EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "
 
 
 @dataclass(slots=True)
-class Situation:
+class ActionFacts:
     """The agent as its action sees it. Changes to ``data`` become visible with the step that the returned event
     takes, or not at all."""
 
@@ -42,11 +42,11 @@ class Situation:
     #: when this attempt began, milliseconds since the epoch by the store's clock
     now_ms: int
     #: a context that is made by hand has none, and does no effects
-    outside: Outside | None = field(default=None, repr=False, compare=False)
+    outside: Effects | None = field(default=None, repr=False, compare=False)
     #: what the attempt leaves besides changes of ``data``
-    notes: Notes = field(default_factory=Notes, repr=False, compare=False)
+    notes: AttemptOutputs = field(default_factory=AttemptOutputs, repr=False, compare=False)
     #: what built-in actions may ask of the rules
-    insight: Insight | None = field(default=None, repr=False, compare=False)
+    insight: ActionScope | None = field(default=None, repr=False, compare=False)
     surroundings: Surroundings = field(default_factory=Surroundings, repr=False, compare=False)
 
     @property
@@ -67,7 +67,7 @@ class Situation:
         return Asking(prompt, tuple(events), (to,) if isinstance(to, str) else tuple(to))
 
     @property
-    def kin(self) -> Kinship:
+    def kin(self) -> ChildAgents:
         """How the agent has children. Raises ``ActionError`` in a context that was made by hand or for a script."""
         if self.surroundings.kinship is None:
             raise ActionError(f"the action of state {self.state!r} has children only in a runner")
@@ -83,7 +83,7 @@ class Situation:
         return self.notes.user
 
 
-class Context(Situation):
+class Context(ActionFacts):
     """What an ``async def`` action is given."""
 
     __slots__ = ()
@@ -126,7 +126,7 @@ class Context(Situation):
         return await _outside(self, name).do(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
 
 
-class BlockingContext(Situation):
+class BlockingContext(ActionFacts):
     """What a plain ``def`` action is given, which runs in a thread."""
 
     __slots__ = ()
@@ -160,7 +160,7 @@ class BlockingContext(Situation):
         return _outside(self, name).do_blocking(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
 
 
-class InlineContext(Situation):
+class InlineContext(ActionFacts):
     """What an action is given that runs on the loop: all but effects, since nobody else could do anything meanwhile."""
 
     __slots__ = ()
@@ -169,14 +169,14 @@ class InlineContext(Situation):
         raise ActionError(f"effect {name!r} cannot be done inline in state {self.state!r}: leave `inline=True` away")
 
 
-def insight_of(context: Situation) -> Insight:
+def insight_of(context: ActionFacts) -> ActionScope:
     """What a built-in action may ask of the rules."""
     if context.insight is None:
         raise ActionError("a built-in action needs a runner or `testing.drive`, and this context was made by hand")
     return context.insight
 
 
-def _outside(context: Situation, name: str) -> Outside:
+def _outside(context: ActionFacts, name: str) -> Effects:
     if context.outside is None:
         raise ActionError(f"effect {name!r} needs a runner or `testing.drive`, and this context was made by hand")
     return context.outside

@@ -45,7 +45,7 @@ class Ledger(Protocol):
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool: ...
 
 
-class Deed(NamedTuple):
+class EffectCall(NamedTuple):
     """What an action asks for: a function to be called once, in plain JSON."""
 
     name: str
@@ -70,7 +70,7 @@ def deed(
     mode: str,
     given: Sequence[Json],
     named: Mapping[str, Json],
-) -> Deed:
+) -> EffectCall:
     """Raises ``ActionError`` for what cannot be meant."""
     if not isinstance(name, str) or not name or not callable(function):
         raise ActionError(f"an effect needs a name and a function, as in `ctx.effect('charge', charge, ...)`: {name!r}")
@@ -83,10 +83,10 @@ def deed(
         plain = own(list(given), "arguments"), own(dict(named), "arguments")
     except DataInvalid as error:
         raise ActionError(f"effect {name!r} cannot be kept: {listed(error.problems)}") from None
-    return Deed(name, function, probe, EffectMode(mode), *plain)
+    return EffectCall(name, function, probe, EffectMode(mode), *plain)
 
 
-class Outside:
+class Effects:
     """The effects of one attempt. When it has ended nothing begins any more, and what went wrong is told.
 
     ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
@@ -166,7 +166,7 @@ class Outside:
             why, place = parked[-1].reason or "", parked[-1].payload.get("place", "")
         return f"{_WHY_BEFORE}{f' at {place}' if place else ''}: {why}" if why else ""
 
-    async def do(self, deed: Deed) -> Json:
+    async def do(self, deed: EffectCall) -> Json:
         """On the loop: a coroutine function is awaited, a plain one runs in a thread."""
         flow, reply = self._flow(deed), None
         while True:
@@ -182,8 +182,8 @@ class Outside:
             else:
                 reply = await self._noted(request)
 
-    def do_blocking(self, deed: Deed) -> Json:
-        """In the action's own thread: so is the function, and only the store is asked on the loop."""
+    def do_blocking(self, deed: EffectCall) -> Json:
+        """Run the function in the thread of the action; only the store is asked on the loop."""
         flow, reply, wait = self._flow(deed), None, self._wait
         assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         while True:
@@ -199,7 +199,7 @@ class Outside:
             else:
                 reply = wait(self._noted(request))
 
-    def _flow(self, deed: Deed) -> Generator[Request, Any, Json]:
+    def _flow(self, deed: EffectCall) -> Generator[Request, Any, Json]:
         self._refuse_late(deed.name)
         use = self._uses[deed.name] = self._uses.get(deed.name, 0) + 1
         arguments = [deed.given, deed.named]

@@ -18,8 +18,14 @@ from fsm_agent.actions.action import Action, describe
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.domain.json import Schema
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.text import listed
-from fsm_agent.errors import ActionError, ActionMissing, DataModelMissing, ModuleNotAllowed
+from fsm_agent.errors import (
+    ActionError,
+    ActionMissing,
+    DataModelMissing,
+    ModuleNotAllowed,
+    ModuleUnread,
+    ToolMissing,
+)
 
 logger = logging.getLogger("fsm_agent")
 
@@ -91,8 +97,7 @@ class Actions:
                 continue
             if f"{function.__module__}.".startswith(f"{place}."):
                 return function
-        where = listed(places) if places else "any allowed module"
-        raise ActionError("; ".join((f"no tool {reference!r} in {where}", *self.unread)))
+        raise ToolMissing(reference, places, self.unread)
 
     def names(self) -> Iterator[str]:
         """The names that ``do:`` may use without a module."""
@@ -118,7 +123,7 @@ class Actions:
         try:
             return importlib.import_module(name)
         except (Exception, SystemExit) as error:  # a script that was meant to be run, not imported
-            raise ActionError(f"module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+            raise ModuleUnread(name, error) from error
 
     def _readable(self, name: str) -> ModuleType | None:
         """An allowed module, or ``None`` if it cannot be imported: that must not keep others from being found. It is
@@ -127,7 +132,7 @@ class Actions:
             return None
         try:
             return self._module(name)
-        except ActionError as error:
+        except ModuleUnread as error:
             self._unread[name] = str(error)
             facts = {"action": "module_not_imported", "module_name": name}
             logger.warning("%s; its actions and tools are missing", error, extra=facts)

@@ -188,7 +188,7 @@ def read_source(name: str, file: Path) -> Source:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those that are run as the module is, those in branches too."""
+    """The statements that run when the module is imported, those in branches included."""
     for statement in body:
         yield statement
         for field_name in ("body", "orelse", "finalbody", "handlers"):
@@ -276,7 +276,7 @@ def _texts(expression: ast.expr) -> frozenset[str] | None:
 
 
 def _parameters(given: ast.arguments) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """As ``actions.action`` reads them of the function itself: the first is the context."""
+    """The parameters, as ``actions.action`` reads them from the function itself: the first is the context."""
     positional = [*given.posonlyargs, *given.args]
     optional = positional[len(positional) - len(given.defaults) :]
     by_name = [each for each in positional[1:] if each in given.args]

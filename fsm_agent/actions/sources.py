@@ -13,8 +13,7 @@ from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.actions.source import Function, Source, read_source
 from fsm_agent.domain.json import Schema
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.text import listed
-from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
+from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed, ToolMissing
 
 #: So many modules a name is followed through, from one that imports it to the one that defines it.
 _LONGEST_CHAIN: Final = 8
@@ -75,7 +74,7 @@ class Sources(Catalogue):
             doubt = doubt or found or ""
         if doubt:
             return doubt
-        raise ActionError(f"no tool {reference!r} in {listed(places) if places else 'any allowed module'}")
+        raise ToolMissing(reference, places)
 
     def model_schema(self, reference: str) -> Schema | None:
         module = reference.partition(":")[0]
@@ -97,7 +96,7 @@ class Sources(Catalogue):
         return None
 
     def _referred(self, name: str, module: str, function: str) -> Signature:
-        """Of ``module:function``."""
+        """The source of ``module:function``."""
         source = self._allowed_source(module)
         if isinstance(source, str):
             return Signature(doubt=source)

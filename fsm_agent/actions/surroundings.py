@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
-from fsm_agent.actions.children import Kinship
+from fsm_agent.actions.children import ChildAgents
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Chunk
@@ -18,14 +18,14 @@ Listener: TypeAlias = Callable[[Chunk], None]
 
 
 class Surroundings:
-    """Of one runner; all its attempts share them."""
+    """What a runner has at hand for actions; all its attempts share it."""
 
     __slots__ = ("data_limit", "default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
 
     def __init__(
         self,
         *,
-        kinship: Kinship | None = None,
+        kinship: ChildAgents | None = None,
         tool: Callable[[str], Callable[..., Any]] | None = None,
         models: Models | None = None,
         model: str | None = None,

@@ -12,12 +12,12 @@ from fsm_agent.memory.counting import corrected, estimate, scale_of
 from fsm_agent.memory.reading import whole
 
 if TYPE_CHECKING:
-    from fsm_agent.actions.context import Context, Situation
+    from fsm_agent.actions.context import ActionFacts, Context
     from fsm_agent.memory.conversation import Once
 
 
 def conversation_of(
-    context: Situation, name: str | None, *, once: Once | None, summarise: Summarise | None
+    context: ActionFacts, name: str | None, *, once: Once | None, summarise: Summarise | None
 ) -> Conversation:
     """The thread of that name; without one, the conversation that the workflow declares."""
     if context.insight is None or context.outside is None:

@@ -36,14 +36,15 @@ def check_workflow(
     unfound: Mapping[str, str] | None = None,
     doubts: Mapping[str, str] | None = None,
     lacking: Collection[str] = (),
+    unread: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """All findings, in a stable order, those of children included. ``actions`` are those there are, by the names that
     ``do`` uses, and ``tools`` those that models can be given; without it every name is trusted. ``unfound`` says, where
-    it is known, why a name leads to nothing, and ``doubts`` why not all of what it leads to is known. ``lacking``
-    names the extras that are not installed."""
+    it is known, why a name leads to nothing, ``doubts`` why not all of what it leads to is known, and ``unread`` which
+    modules cannot be imported, one of which may have it. ``lacking`` names the extras that are not installed."""
     findings = declaration_findings(workflow)
     findings += behaviour_findings(
-        workflow, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking
+        workflow, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking, unread=unread
     )
     return _ordered(findings)
 
@@ -66,16 +67,18 @@ def behaviour_findings(
     unfound: Mapping[str, str] | None = None,
     doubts: Mapping[str, str] | None = None,
     lacking: Collection[str] = (),
+    unread: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """What follows from a declaration for its agents and actions, in a stable order."""
     findings = list(long_lists(workflow))
-    behaviour = Behaviour(workflow, actions, tools, unfound or {}, doubts or {}, lacking)
+    behaviour = Behaviour(workflow, actions, tools, unfound or {}, doubts or {}, lacking, unread or {})
     for analysis in _ANALYSES:
         findings += analysis(behaviour)
     findings = without_follow_ups(behaviour, findings)
+    unread = fitting.still_unread(behaviour)
     for name, child in workflow.workflows.items():
         of_child = behaviour_findings(
-            child, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking
+            child, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking, unread=unread
         )
         findings += below(("workflows", name), of_child)
     return _ordered(findings)
@@ -103,5 +106,6 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.unknown_upcasts,
     fitting.unknown_tools,
     fitting.missing_extras,
+    fitting.unread_modules,
     fitting.doubts,
 )

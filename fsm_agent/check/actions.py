@@ -5,7 +5,7 @@ Nothing can be said where none are known: then every name is trusted. Built-in a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fsm_agent.check.codes import Code
 from fsm_agent.check.reachability import Behaviour
@@ -13,8 +13,9 @@ from fsm_agent.check.transition_sites import state_path
 from fsm_agent.dialect.builtins import BUILT_INS, extras_of, tools_of
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
-from fsm_agent.domain.text import did_you_mean, listed, nearest
+from fsm_agent.domain.text import did_you_mean, listed
 
 
 def unknown_actions(behaviour: Behaviour) -> Iterator[Finding]:
@@ -95,21 +96,46 @@ def missing_extras(behaviour: Behaviour) -> Iterator[Finding]:
                 yield Code.MISSING_EXTRA.found(message, (*state_path(leaf.path), "do"))
 
 
+def unread_modules(behaviour: Behaviour) -> Iterator[Finding]:
+    """Modules that cannot be imported, and the names that may stand in one of them."""
+    for sentence, names, path in _told_alike(behaviour, behaviour.unread):
+        message = f"{sentence}; so it is not known whether {names} can be used"
+        yield Code.UNREAD_MODULE.found(message, path)
+
+
+def still_unread(behaviour: Behaviour) -> Mapping[str, str]:
+    """The names of other workflows whose modules are not told by ``unread_modules``."""
+    told = {behaviour.unread[name] for name, _ in _places(behaviour) if name in behaviour.unread}
+    return {name: sentence for name, sentence in behaviour.unread.items() if sentence not in told}
+
+
 def doubts(behaviour: Behaviour) -> Iterator[Finding]:
-    """Names of which not everything could be told, each where it first stands."""
-    places: dict[str, Path] = {}
+    """Names of which not everything could be told."""
+    for sentence, names, path in _told_alike(behaviour, behaviour.doubts):
+        message = f"not all is known of {names}: {sentence}; --import looks, and runs its module"
+        yield Code.UNTOLD.found(message, path)
+
+
+def _told_alike(behaviour: Behaviour, sentences: Mapping[str, str]) -> Iterator[tuple[str, str, Path]]:
+    """Each sentence once, with the names of which it is said, and the place where the first of them stands."""
+    alike: dict[str, dict[str, Path]] = {}
+    for name, path in _places(behaviour):
+        if name in sentences:
+            alike.setdefault(sentences[name], {}).setdefault(name, path)
+    for sentence, places in alike.items():
+        yield sentence, listed(f"`{name}`" for name in places), next(iter(places.values()))
+
+
+def _places(behaviour: Behaviour) -> Iterator[tuple[str, Path]]:
+    """Names of actions, tools and functions, wherever they stand."""
     for leaf in behaviour.leaves:
         if leaf.do is not None:
-            places.setdefault(leaf.do, (*state_path(leaf.path), "do"))
+            yield leaf.do, (*state_path(leaf.path), "do")
         for tool, way in tools_of(leaf).items():
-            places.setdefault(tool, (*state_path(leaf.path), "with", "tools", *way))
+            yield tool, (*state_path(leaf.path), "with", "tools", *way)
     for index, migration in enumerate(behaviour.workflow.migrations):
         if migration.upcast is not None:
-            places.setdefault(migration.upcast, ("migrations", index, "upcast"))
-    for name, path in places.items():
-        if name in behaviour.doubts:
-            message = f"not all is known of `{name}`: {behaviour.doubts[name]}; --import looks, and runs its module"
-            yield Code.UNTOLD.found(message, path)
+            yield migration.upcast, ("migrations", index, "upcast")
 
 
 def _known(behaviour: Behaviour) -> Iterator[tuple[State, Signature]]:

@@ -10,8 +10,9 @@ from fsm_agent.dialect.builtins import BUILT_INS, Ending, emission, first_event
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json, Schema, is_required
 from fsm_agent.domain.kinds import json_types
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
-from fsm_agent.domain.text import did_you_mean, listed, nearest
+from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import Workflow
 
 

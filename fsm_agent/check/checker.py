@@ -9,7 +9,7 @@ from fsm_agent.check.codes import Code
 from fsm_agent.data.validation import Shape
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json, Schema
-from fsm_agent.domain.kinds import Kind, fits, json_types
+from fsm_agent.domain.kinds import Kind, fits, item_schema, json_types
 from fsm_agent.expressions.compiler import Expression, ExpressionInvalid, Guards
 
 #: Kinds whose values JSON has no form for.
@@ -50,15 +50,13 @@ class Looking:
             return
         expression = self.json(value, path, reach)
         if expression and not fits(expression.kind, schema):
-            kinds = " or ".join(sorted(json_types(schema)))
-            hint = _CONVERSIONS.get((expression.type, kinds), "")
-            self.note(Code.MISFIT, f"{what} takes {kinds}, and this is {a_kind(expression.kind)}{hint}", path)
+            self.note(Code.MISFIT, misfit(expression.kind, schema, what), path)
 
     def json(self, value: Json, path: Path, reach: Reach) -> Expression | None:
         """The expression, if there is one and its values can be kept."""
         expression = self.expression(value, path, reach) if isinstance(value, str) else None
-        if expression and expression.type in _NO_JSON:
-            self.note(Code.NO_JSON, f"JSON cannot hold {a_kind(expression.kind)}: write string(...)", path)
+        if expression and (why := _unfit_for_json(expression.kind)):
+            self.note(Code.NO_JSON, f"{why}: write string(...)", path)
             return None
         return expression
 
@@ -104,8 +102,50 @@ class Looking:
         self.findings.append(Code.EXPRESSION.found(invalid.message, path, offset=place))
 
 
+def misfit(kind: Kind, schema: Schema, what: str, root: Schema | None = None) -> str:
+    """Why a value of ``kind`` does not fit ``schema``: of a list, what is wrong with its items."""
+    root = schema if root is None else root
+    wanted = json_types(schema, root)
+    if kind.name == "list" and kind.item is not None and "array" in wanted:
+        return misfit(kind.item, item_schema(schema, root), f"each item of {what}", root)
+    hint = _CONVERSIONS.get((kind.name, *(wanted - {"null"})), "")
+    types = " or ".join(_TYPES[each] for each in sorted(wanted, key=lambda each: (each == "null", each)))
+    return f"{what} must be {types}, and this is {a_kind(kind)}{hint}"
+
+
+def _unfit_for_json(kind: Kind) -> str:
+    """What JSON cannot hold of a value of this kind; empty if it can hold all."""
+    if kind.name in _NO_JSON:
+        return f"this is {a_kind(kind)}, which JSON cannot hold"
+    inside = _unfit_for_json(kind.item) if kind.item is not None else ""
+    return inside.replace("this", "an item of this list", 1) if inside else ""
+
+
+def a_kind(kind: Kind) -> str:
+    """A kind of CEL in words, as declarations call it."""
+    return _KINDS.get(kind.name, f"a {kind.name}")
+
+
+_KINDS: Final[Mapping[str, str]] = {
+    "bool": "true or false",
+    "int": "an integer",
+    "uint": "an integer",
+    "double": "a number",
+    "map": "an object",
+    "null": "null",
+    "bytes": "bytes",
+}
+_TYPES: Final[Mapping[str, str]] = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
 #: what is given, what is wanted -> the way out
-_CONVERSIONS: Final[Mapping[tuple[str, str], str]] = {
+_CONVERSIONS: Final[Mapping[tuple[str, ...], str]] = {
     ("double", "integer"): ": write int(...)",
     ("int", "string"): ": write string(...)",
     ("double", "string"): ": write string(...)",
@@ -113,13 +153,3 @@ _CONVERSIONS: Final[Mapping[tuple[str, str], str]] = {
     ("string", "integer"): ": write int(...), or quote a literal twice",
     ("string", "number"): ": write double(...)",
 }
-
-
-def a_kind(kind: Kind) -> str:
-    match kind.name:
-        case "int":
-            return "an int"
-        case "null":
-            return "null"
-        case name:
-            return f"a {name}"

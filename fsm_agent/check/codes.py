@@ -60,6 +60,7 @@ class Code(StrEnum):
     NO_START = "FSM412", _ERROR, "a child cannot be started like this"
     UNTOLD = "FSM413", _NOTE, "what a name leads to cannot be told without importing it"
     MISSING_EXTRA = "FSM414", _WARNING, "a built-in action needs what is not installed"
+    UNREAD_MODULE = "FSM415", _ERROR, "an allowed module cannot be imported"
 
     NOT_OLDER = "FSM501", _ERROR, "a migration does not come from an older version"
     UNKNOWN_PLACE = "FSM502", _ERROR, "a migration leads to an unknown state"

@@ -65,6 +65,8 @@ class Behaviour:
     doubts: Mapping[str, str] = field(default_factory=dict)
     #: names of extras that are not installed
     lacking: Collection[str] = ()
+    #: the same -> the sentence that says which modules cannot be imported, one of which may have it
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:

@@ -54,6 +54,9 @@ class Prose(NamedTuple):
     footer: str
 
 
+#: a blank at which no line is broken; it is printed as a blank
+BOUND: Final = "\N{NO-BREAK SPACE}"
+
 Block: TypeAlias = Facts | Table | Prose
 
 _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -65,3 +68,18 @@ def visible(text: str, *, keep: str = "") -> str:
         each if each in keep or unicodedata.category(each) not in _CONTROL else "\N{REPLACEMENT CHARACTER}"
         for each in text
     )
+
+
+def harmless(block: Block) -> Block:
+    """The block without what could steer a terminal, whoever has written it into a store."""
+    match block:
+        case Facts(title, rows):
+            return Facts(visible(title), [(visible(label), _harmless_ink(ink)) for label, ink in rows])
+        case Table():
+            return block._replace(rows=[[_harmless_ink(ink) for ink in row] for row in block.rows])
+        case Prose(title, text, footer):
+            return Prose(visible(title), visible(text, keep="\n"), visible(footer))
+
+
+def _harmless_ink(ink: Ink) -> Ink:
+    return ink._replace(text=visible(ink.text))

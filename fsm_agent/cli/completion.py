@@ -13,12 +13,12 @@ from typing import Final, TypeAlias, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from fsm_agent.cli.input.agent_ids import SHORTEST, whole_id
+from fsm_agent.cli.input.agent_ids import SHORTEST, ends, short_ids, whole_id
 from fsm_agent.cli.input.global_options import settings_of_unfinished
 from fsm_agent.domain.agent import Head
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import look, missing_file
-from fsm_agent.runtime.reads import claimed_events, read_workflow
+from fsm_agent.runtime.reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")
@@ -26,23 +26,54 @@ Items: TypeAlias = "list[CompletionItem[str]]"
 
 #: ids that are offered at once
 _MOST: Final = 100
-#: agents that are looked at for the names of their workflows
+#: agents that are looked at for the names of their workflows, and at once for their ids
 _SEEN: Final = 1_000
+#: agents that are looked at for the ends of their ids
+_SEARCHED: Final = 10_000
+#: as the end of an id that was made may begin
+_OF_AN_END: Final = re.compile(r"[0-9a-f]+(\.[\d.]*)?")
 _NAME: Final = re.compile(r"^workflow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def agent_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """Ids that begin as what is typed, or, once that is long enough, end so."""
-    none: list[Head] = []
-    heads = _read(ctx, lambda store: _heads(store, incomplete), otherwise=none)
-    return [CompletionItem(head.id, help=f"{head.workflow}, {head.status} in {head.state}") for head in heads]
+    """Ids that begin as what is typed, and those of which tables print an end that begins so; else, once it is long
+    enough, ids that end so."""
+    none: list[tuple[str, Head]] = []
+    found = _read(ctx, lambda store: _candidates(store, incomplete), otherwise=none)
+    items = ((text, f"{head.workflow}, {head.status} in {head.state}") for text, head in found[:_MOST])
+    return [CompletionItem(text, help=what) for text, what in items]
 
 
-async def _heads(store: Store, part: str) -> list[Head]:
-    if len(part) >= SHORTEST:
-        return [await store.head(agent_id) for agent_id in await store.find_ids(part, limit=_MOST)]
+async def _candidates(store: Store, part: str) -> list[tuple[str, Head]]:
     page = await store.list(limit=_MOST, after=_just_before(part))
-    return [head for head in page.heads if head.id.startswith(part)]
+    found = [(head.id, head) for head in page.heads if head.id.startswith(part)]
+    if re.fullmatch(_OF_AN_END, part):
+        found += await _printed(store, part)
+    if not found and len(part) >= SHORTEST:
+        return [(agent_id, await store.head(agent_id)) for agent_id in await store.find_ids(part, limit=_MOST)]
+    return found
+
+
+async def _printed(store: Store, part: str) -> list[tuple[str, Head]]:
+    """Agents for which a table prints an end that begins with ``part``: the end, or the whole id where it takes more
+    to tell it from the others."""
+    heads: list[Head] = []
+    after, is_more = None, True
+    while is_more and len(heads) < _SEARCHED:
+        page = await store.list(limit=_SEEN, after=after)
+        heads += page.heads
+        after, is_more = page.next, page.next is not None
+    meant = [head for head in heads if any(end.startswith(part) for end in ends(head.id))]
+    short = short_ids([head.id for head in heads]) if meant else {}
+    texts = [(_completed(part, head.id, short[head.id]), head) for head in meant if not head.id.startswith(part)]
+    return [(text, head) for text, head in texts if text is not None]
+
+
+def _completed(part: str, whole: str, short: str) -> str | None:
+    """What a line that ends with ``part`` goes on to for this agent, if it does."""
+    if short.startswith(part):
+        return short
+    return whole if next(ends(whole)).startswith(part) else None
 
 
 def _just_before(part: str) -> str | None:
@@ -82,7 +113,7 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
 
     async def allowed(store: Store) -> list[str]:
         head = await store.head(await whole_id(store, part))
-        workflow = await read_workflow(store, head.definition)
+        workflow = await workflow_of(store, head)
         claimed = claimed_events(workflow, head)
         return [event for event in workflow.allowed(head.state) if event not in claimed]
 

@@ -12,15 +12,18 @@ from fsm_agent.cli.views.errors import error_document, is_json_wanted
 from fsm_agent.cli.views.output import complain, counted, print_json, say
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
+from fsm_agent.project.settings import Settings
 
 INTERRUPTED: Final = 130
 
 
-def report(error: BaseException, *, words: Sequence[str] | None) -> int:
-    """Tell an error, and return the exit code. ``words`` are those of the command line if they are not the process's;
-    with ``--json`` stdout has a document in any case."""
+def report(error: BaseException, settings: Settings | None = None, *, words: Sequence[str] | None) -> int:
+    """Tell an error, and return the exit code. ``settings`` are those of the command, as far as it came to have any;
+    ``words`` are those of the command line if they are not the process's. With ``--json`` stdout has a document in any
+    case."""
     if isinstance(error, Exception) and not isinstance(error, click.Abort):
         code, sentence = exit_code_of(error), sentence_of(error)
+        sentence = settings.in_full(sentence) if settings else sentence
     else:
         code, sentence = INTERRUPTED, "interrupted: nothing was changed"
     told = say if code == INTERRUPTED else complain

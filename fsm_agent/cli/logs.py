@@ -10,11 +10,36 @@ from fsm_agent.cli.views import output
 from fsm_agent.project.settings import Settings
 
 
+@contextmanager
+def unread_modules_once() -> Iterator[list[str]]:
+    """Meanwhile, modules that cannot be imported are not logged: in the end those are that are mentioned in none of the
+    texts which are put into the list."""
+    logger, told, held = logging.getLogger("fsm_agent"), list[str](), list[logging.LogRecord]()
+
+    def hold(record: logging.LogRecord) -> bool:
+        is_held = getattr(record, "action", None) == "module_not_imported"
+        held.extend([record] if is_held else [])
+        return not is_held
+
+    logger.addFilter(hold)
+    try:
+        yield told
+    finally:
+        logger.removeFilter(hold)
+        for record in held:
+            if not any(str((record.args or ("",))[0]) in text for text in told):  # type: ignore[index]
+                logger.handle(record)
+
+
 class Sentences(logging.Handler):
     """The first line of each entry, on stderr."""
 
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(logging.WARNING)
+        self._settings = settings
+
     def emit(self, record: logging.LogRecord) -> None:
-        output.say(record.getMessage().partition("\n")[0])
+        output.say(self._settings.in_full(record.getMessage().partition("\n")[0]))
 
 
 @contextmanager
@@ -23,7 +48,7 @@ def in_sentences(settings: Settings) -> Iterator[None]:
     if settings.debug:
         yield
         return
-    logger, handler = logging.getLogger("fsm_agent"), Sentences(logging.WARNING)
+    logger, handler = logging.getLogger("fsm_agent"), Sentences(settings)
     logger.addHandler(handler)
     try:
         yield

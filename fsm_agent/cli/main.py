@@ -41,7 +41,7 @@ COMMANDS: Final = {
         "run": Entry("commands.drive:run", "Start an agent, and drive it until it waits or ends."),
         "answer": Entry("commands.drive:answer", "Answer the question of an agent, and drive it on."),
         "send": Entry("commands.drive:send", "Send an event to an agent, and drive it on."),
-        "resume": Entry("commands.drive:resume", "Drive what was interrupted, is due or is retrying."),
+        "resume": Entry("commands.drive:resume", "Go on with agents that were interrupted or are due."),
         "worker": Entry("commands.drive:worker", "Drive whatever is due, until stopped."),
     },
     "Look": {
@@ -50,7 +50,7 @@ COMMANDS: Final = {
         "history": Entry("commands.show:history", "Show every step of an agent."),
         "replay": Entry("commands.history:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("commands.show:effects", "Show what an agent did to the world outside."),
-        "thread": Entry("commands.threads:thread", "Show, export or import what was said."),
+        "thread": Entry("commands.threads:thread", "Show, export or import a conversation."),
         "user": Entry("commands.users:user", "Show what is remembered of a user."),
     },
     "Change": {
@@ -60,16 +60,26 @@ COMMANDS: Final = {
         "rewind": Entry("commands.history:rewind", "Bring an earlier version of an agent back."),
         "fork": Entry("commands.history:fork", "Begin another agent from a version of this one."),
     },
-    "Keep": {
-        "size": Entry("commands.maintenance:size", "Show what agents weigh."),
+    "Maintain": {
+        "size": Entry("commands.maintenance:size", "Show how much agents take in the store."),
         "purge": Entry("commands.maintenance:purge", "Delete old agents, and shorten histories."),
         "forget": Entry("commands.users:forget", "Erase a person everywhere."),
-        "doctor": Entry("commands.doctor:doctor", "Say all that is wrong with the store, and what to do."),
+        "doctor": Entry("commands.doctor:doctor", "Find what is wrong with the store, and say what to do."),
         "keygen": Entry("commands.maintenance:keygen", "Make a key for sealing agents."),
-        "reseal": Entry("commands.maintenance:reseal", "Seal agents afresh, under the key that writes."),
+        "reseal": Entry("commands.maintenance:reseal", "Seal agents again, with the first of the keys."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}
+
+
+class _Failed(Exception):
+    """An error of ours with the settings of the command that it ended: commands that it names are to be typed so."""
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether an error is fsm-agent's; what has not been imported has raised nothing."""
+    errors = sys.modules.get("fsm_agent.errors")
+    return errors is not None and isinstance(error, errors.FsmAgentError)
 
 
 class CommandLine(click.Group):
@@ -83,17 +93,20 @@ class CommandLine(click.Group):
         except (Exception, KeyboardInterrupt) as error:
             from fsm_agent.cli.error_reports import report
 
-            code = report(error, words=extra.get("args", args[0] if args else None))
+            told = error.args if isinstance(error, _Failed) else (error, None)
+            code = report(*told, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except Exception:
+        except Exception as error:
             if is_debugging(ctx):
                 import traceback
 
                 traceback.print_exc()
+            if ctx.obj is not None and _is_ours(error):
+                raise _Failed(error, ctx.obj) from error
             raise
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
@@ -112,7 +125,7 @@ class CommandLine(click.Group):
         if args[0] not in _ENTRIES:
             raise click.UsageError(f"there is no command {args[0]!r}{did_you_mean(args[0], _ENTRIES)}", ctx)
         name, command, rest = super().resolve_command(ctx, args)
-        return name, command and taking_globals(command, self.params), rest
+        return name, command and taking_globals(command, self.params, shows_them=ctx.resilient_parsing), rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
         """Commands are offered without importing them."""
@@ -143,13 +156,19 @@ def _never_fail_to_print() -> None:
     metavar="URL",
     help=f"Where agents live.  [env: FSM_AGENT_STORE; else pyproject.toml, else {DEFAULT_STORE}]",
 )
-@click.option("--namespace", default=DEFAULT_NAMESPACE, metavar="NAME", show_default=True, help="Which agents of it.")
-@click.option("--by", type=text, metavar="NAME", help="Who speaks.  [default: your login name]")
+@click.option(
+    "--namespace",
+    default=DEFAULT_NAMESPACE,
+    metavar="NAME",
+    show_default=True,
+    help="Only the agents of this part of the store.",
+)
+@click.option("--by", type=text, metavar="NAME", help="In whose name you act.  [default: your login name]")
 @click.option("--module", "modules", multiple=True, metavar="MODULE", help="Allow the actions of a module; repeatable.")
 @click.option(
     "--model",
     metavar="NAME",
-    help="The model that is asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
+    help="The model to be asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--wide", is_flag=True, help="Show ids whole in tables.")
@@ -173,6 +192,8 @@ def main(
     These options may stand before the command or after it.
     """
     if ctx.invoked_subcommand is None:
+        if as_json:
+            raise click.UsageError("no command is given", ctx)
         click.echo(ctx.get_help(), err=True)
         ctx.exit(2)
     if debug:

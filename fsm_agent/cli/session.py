@@ -19,10 +19,11 @@ from fsm_agent.concurrency.blocking import run
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.reads import read_doubts, read_workflow
+from fsm_agent.runtime.reads import read_doubts, workflow_of
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
@@ -51,7 +52,7 @@ class Session:
     async def definition(self, agent_id: str) -> Workflow:
         """The workflow to which an agent is pinned."""
         head = await self.runner.store.head(agent_id)
-        return await read_workflow(self.runner.store, head.definition)
+        return await workflow_of(self.runner.store, head)
 
 
 class Interrupted(click.ClickException):
@@ -74,7 +75,7 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     if seen.asked is not None:
         question = ["--question", str(seen.asked.id)] if seen.asked.id else []
         return f"{stands}, and `{settings.command('answer', seen.id, *question)}` answers its question later"
-    return f"{stands}, and it is {seen.status}"
+    return f"{stands}, and it {standing(seen.status)}"
 
 
 def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:

@@ -7,12 +7,18 @@ stores can read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.domain.text import listed
 from fsm_agent.errors import ArgumentInvalid
 
+if TYPE_CHECKING:
+    from fsm_agent.domain.agent import Status
+
 Check = Callable[[str, Any], None]
+
+#: how many agents one call may ask for
+LONGEST_PAGE: Final = 1_000
 
 
 def check(**given: Any) -> None:
@@ -49,10 +55,21 @@ def _text(name: str, value: object) -> None:
 
 
 def _name(name: str, value: object) -> None:
-    """A text that tells one from another, which an empty one would not."""
+    """A text that tells one from another, which an empty one would not, nor one that nobody sees."""
     _text(name, value)
-    if not value:
-        raise ArgumentInvalid(f"{name} is empty; give it a text, or leave it out")
+    if isinstance(value, str) and (why := why_blank(value)) is not None:
+        raise ArgumentInvalid(f"{name} {why}; give it a text, or leave it out")
+
+
+def why_blank(text: str) -> str | None:
+    """Why a text cannot name anything; ``None`` if it can."""
+    return ("is only white space" if text else "is empty") if not text or text.isspace() else None
+
+
+def _whom(name: str, value: object) -> None:
+    _text(name, value)
+    if isinstance(value, str) and (why := why_blank(value)) is not None:
+        raise ArgumentInvalid(f"{name} {why}; say who it is")
 
 
 def _integer(name: str, value: object) -> None:
@@ -66,16 +83,56 @@ def _count(name: str, value: object) -> None:
         raise ArgumentInvalid(f"{name} must be an integer from 1, and is {value}")
 
 
+def _limit(name: str, value: object) -> None:
+    _count(name, value)
+    if isinstance(value, int) and value > LONGEST_PAGE:
+        raise ArgumentInvalid(f"{name} must be at most {LONGEST_PAGE}, and is {value}; go on with `after`")
+
+
+def _truth(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ArgumentInvalid.of_type(name, "True or False", value)
+
+
 def _fields(name: str, value: object) -> None:
     if type(value) is not dict and not isinstance(value, Mapping):
         raise ArgumentInvalid.of_type(name, "a mapping of fields to values", value)
 
 
+def statuses(given: Status | Iterable[Status]) -> list[Status]:
+    """One status or several, as a list; raises ``ArgumentInvalid``."""
+    if isinstance(given, str):
+        wanted: list[Any] = [given]
+    elif isinstance(given, Iterable):
+        wanted = list(given)
+    else:
+        raise ArgumentInvalid.of_type("status", "a Status or a list of them", given)
+    for each in wanted:
+        _status("status", each)
+    return wanted
+
+
+def functions(name: str, given: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """Several functions; raises ``ArgumentInvalid``."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ArgumentInvalid.of_type(name, "a list of functions", given)
+    found = list(given)
+    for each in found:
+        if not callable(each):
+            raise ArgumentInvalid.of_type(f"each of {name}", "a function", each, hint="; modules go into `modules`")
+    return found
+
+
 def _status(name: str, value: object) -> None:
     from fsm_agent.domain.agent import Status
 
-    if value not in list(Status):
+    if not isinstance(value, str) or value not in list(Status):
         raise ArgumentInvalid(f"{name} must be one of {listed(Status)}")
+
+
+def _path(name: str, value: object) -> None:
+    if not (isinstance(value, str) or hasattr(value, "__fspath__")):
+        raise ArgumentInvalid.of_type(name, "a path, as text or as a Path", value)
 
 
 def _workflow(name: str, value: object) -> None:
@@ -100,7 +157,8 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "event": _text,
     "key": _name,
     "by": _name,
-    "user": _text,
+    "user": _name,
+    "whom": lambda _, value: _whom("user", value),
     "effect": _text,
     "after": _text,
     "thread": _text,
@@ -114,8 +172,9 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "to": _integer,
     "last": _integer,
     "question": _integer,
-    "status": _status,
-    "limit": _count,
+    "waiting": _truth,
+    "limit": _limit,
+    "path": _path,
     "workflow": _workflow,
     "workflow_name": lambda _, value: _text("workflow", value),
     "retention": _retention,

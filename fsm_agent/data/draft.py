@@ -77,7 +77,7 @@ class DictDraft(MutableMapping[str, Json]):
             self._removed |= {key}
 
     def setdefault(self, key: str, default: Json = None) -> Json:
-        """As of a dict, but what comes out is recorded even when it has just been put in."""
+        """The ``setdefault`` of a dict, but what comes out is recorded even when it has just been put in."""
         if key not in self:
             self[key] = default
         return self[key]
@@ -216,7 +216,7 @@ class ListDraft(MutableSequence[Json]):
         self._rewrite().clear()
 
     def _rewrite(self) -> list[Json]:
-        """From here on the list is its own, and its delta is all of it. Drafts that were handed out stay in it."""
+        """Make the list its own from here on: its delta is all of it. Drafts that were handed out stay in it."""
         values = self._base + self._extra
         for at, value in (*self._replaced.items(), *self._opened.items()):
             values[at] = value

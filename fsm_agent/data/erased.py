@@ -19,7 +19,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
-from fsm_agent.domain.record import Dossier, Origin, Snapshot
+from fsm_agent.domain.record import AgentExport, Origin, Snapshot
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
 
 #: what stands in the place of a word, also of a name
@@ -55,25 +55,25 @@ def extent_of(steps: Iterable[Step]) -> Extent | None:
     return next((extent for extent in (Extent.WHOLE, Extent.PARTS) if extent in marks), None)
 
 
-def erased_whole(dossier: Dossier, user: str, tally: Tally) -> Dossier:
+def erased_whole(export: AgentExport, user: str, tally: Tally) -> AgentExport:
     """An agent that has ended and served ``user``, without anything that it was told or has said."""
     tally.update(
-        steps=len(dossier.steps),
-        events=len(dossier.queue),
-        effects=len(dossier.effects),
-        messages=len(dossier.messages),
+        steps=len(export.steps),
+        events=len(export.queue),
+        effects=len(export.effects),
+        messages=len(export.messages),
     )
-    origin = dossier.origin and _origin(dossier.origin, user)
-    return dossier._replace(
-        head=_head(dossier.head, user)._replace(unfolded=0, fold_at=0),
-        steps=tuple(_step(step, user) for step in dossier.steps),
+    origin = export.origin and _origin(export.origin, user)
+    return export._replace(
+        head=_head(export.head, user)._replace(unfolded=0, fold_at=0),
+        steps=tuple(_step(step, user) for step in export.steps),
         snapshot=Snapshot(origin.head.version, origin.values) if origin else None,
         origin=origin,
-        queue=tuple(each._replace(event=_event(each.event, user)) for each in dossier.queue),
-        keys={key: outcome._replace(fingerprint="") for key, outcome in dossier.keys.items()},
-        start=dossier.start and (dossier.start[0], ""),
-        effects=tuple(_effect(entry, dossier.head.updated_ms) for entry in dossier.effects),
-        messages=tuple(erased_message(message)._replace(by=_unless(user, message.by)) for message in dossier.messages),
+        queue=tuple(each._replace(event=_event(each.event, user)) for each in export.queue),
+        keys={key: outcome._replace(fingerprint="") for key, outcome in export.keys.items()},
+        start=export.start and (export.start[0], ""),
+        effects=tuple(_effect(entry, export.head.updated_ms) for entry in export.effects),
+        messages=tuple(erased_message(message)._replace(by=_unless(user, message.by)) for message in export.messages),
     )
 
 
@@ -139,7 +139,7 @@ def _delta(delta: Delta) -> Delta:
 
 
 def _effect(entry: EffectEntry, now_ms: int) -> EffectEntry:
-    """With an end, so that whoever began it cannot bring its result back."""
+    """An erased effect that has an end, so that whoever began it cannot bring its result back."""
     ended_ms = now_ms if entry.ended_ms is None else entry.ended_ms
     return entry._replace(fingerprint="", ended_ms=ended_ms, result=ERASED)
 

@@ -14,6 +14,7 @@ from fsm_agent.dialect.context import Reading, described, some, subject
 from fsm_agent.dialect.keys import ACTION, APPROVAL, FIELD, FUNCTION, HEADER, TOOL, URL, VARIABLE
 from fsm_agent.dialect.scalars import expression, names, prompt, values
 from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.environment import SEALING_KEYS
 from fsm_agent.domain.finding import Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
@@ -35,7 +36,7 @@ def _action_at(reading: Reading, path: Path) -> str:
 
 
 def arguments(reading: Reading, value: Json, path: Path) -> dict[str, Json] | None:
-    """Of an action whose name is wrong nothing is known, and nothing is said."""
+    """Read the arguments of an action whose name is wrong: nothing is known of them, and nothing is said."""
     if not _action_at(reading, path):
         return None
     built_in = built_in_at(reading, path)
@@ -173,6 +174,10 @@ def body(reading: Reading, value: Json, path: Path) -> dict[str, Json] | None:
 
 def variable(reading: Reading, value: Json, path: Path) -> str | None:
     """The name of an environment variable; what is none is not repeated, since it may be a secret."""
+    if value == SEALING_KEYS:
+        message = f"{subject(path)} cannot be {SEALING_KEYS}: the keys of sealed agents are sent to nobody"
+        reading.note(Code.NOT_ALLOWED, message, path)
+        return None
     if isinstance(value, str) and re.fullmatch(VARIABLE, value):
         return value
     message = f"{subject(path)} must be the name of an environment variable, such as API_TOKEN, never a token itself"

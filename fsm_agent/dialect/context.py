@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.habits import KEYS, WRITTEN, example
+from fsm_agent.dialect.habits import example, meant
 from fsm_agent.dialect.keys import NAME, Kind, Table
 from fsm_agent.dialect.state_names import Places
 from fsm_agent.domain.finding import Finding, Path, Severity
@@ -78,7 +78,7 @@ class Reading:
             return found
         for key, each in value.items():
             if key not in table:
-                self._note_unknown_key(key, table, path)
+                self._note_unknown_key(key, value, table, path)
             elif (read := self.read(table[key].kind, each, (*path, key))) is not None:
                 found[key] = read
         for key, row in table.items():
@@ -86,21 +86,14 @@ class Reading:
                 self.note(Code.MISSING_KEY, f"{subject(path)} needs the key `{key}`", path)
         return found
 
-    def _note_unknown_key(self, key: str, table: Table, path: Path) -> None:
-        guess = self._habit(key, table) or self.guess(key, table)
-        self.misspelt |= {known for known in table if f"`{known}`" in guess}
+    def _note_unknown_key(self, key: str, beside: Mapping[str, Json], table: Table, path: Path) -> None:
+        guess = meant(key, beside, table) or self.guess(key, table)
+        self.misspelt |= {known for known in table if f" (did you mean `{known}`" in guess}
         allowed = (
             ": merge keys are not YAML 1.2; repeat what you need" if key == "<<" else f"; allowed: {listed(table)}"
         )
         message = f"{subject(path)} has no key {shortened(key)}{guess}{allowed}"
         self.note(Code.UNKNOWN_KEY, message, (*path, key), at_key=True)
-
-    def _habit(self, key: str, table: Table) -> str:
-        """What says here what the key says in other dialects."""
-        meant = next((each for each in KEYS.get(key, ()) if each in table), None)
-        if meant is None:
-            return ""
-        return f" (did you mean `{WRITTEN.get((key, meant), meant)}`?)"
 
     def is_a(self, kind: type, value: Json, path: Path, noun: str = "") -> bool:
         """Whether ``value`` is of exactly this type, so that ``true`` is no integer; notes it if not."""

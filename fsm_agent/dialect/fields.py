@@ -32,6 +32,21 @@ WORDS: Final[Mapping[str, Schema]] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 
+#: types of other languages
+_OTHER_LANGUAGES: Final[Mapping[str, str]] = {
+    "str": "string",
+    "text": "string",
+    "int": "integer",
+    "float": "number",
+    "double": "number",
+    "decimal": "number",
+    "dict": "object",
+    "map": "object",
+    "json": "object",
+    "timestamp": "datetime",
+}
+_ANYTHING: Final = frozenset({"any", "Any", "unknown"})
+
 #: How deep the brackets of one short form may nest.
 _DEEPEST_LIST: Final = 8
 
@@ -101,9 +116,8 @@ def _field(reading: Reading, declared: Json, path: Path) -> Schema:
         case str():
             if (schema := _short(declared)) is not None:
                 return schema
-            word = re.sub(r"[\[\]?]", "", declared)
             message = (
-                f"{shortened(declared)} is not a type{reading.guess(word, WORDS)}; "
+                f"{shortened(declared)} is not a type{_meant(reading, declared)}; "
                 f"there are {listed(WORDS)}, [T] for a list, `?` for nullable, and JSON Schema"
             )
             reading.note(Code.UNKNOWN_TYPE, message, path)
@@ -115,6 +129,16 @@ def _field(reading: Reading, declared: Json, path: Path) -> Schema:
             message = f"{subject(path)} must be a type, such as string?, and is {described(declared)}"
             reading.note(Code.WRONG_TYPE, message, path)
     return {}
+
+
+def _meant(reading: Reading, declared: str) -> str:
+    """What a type of another language is here, or one that is misspelt."""
+    word = re.sub(r"[\[\]?]", "", declared)
+    if word in WORDS and (found := re.fullmatch(r"\w+(\??)\[\](\??)", declared)):
+        return f" (did you mean `[{word}{found[1]}]{found[2]}`?)"
+    if word in _ANYTHING:
+        return " (did you mean `{}`, which is anything?)"
+    return reading.guess(_OTHER_LANGUAGES.get(word, word), WORDS)
 
 
 def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:

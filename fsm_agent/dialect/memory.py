@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fsm_agent.dialect.context import Reading
 from fsm_agent.dialect.keys import CONVERSATION, PROGRESS
-from fsm_agent.domain.conversation import ProgressRule, Recall
+from fsm_agent.domain.conversation import ConversationPolicy, ProgressRule
 from fsm_agent.domain.finding import Path
 from fsm_agent.domain.json import Json
 
 
-def conversation(reading: Reading, value: Json, path: Path) -> Recall:
-    return Recall(**reading.entries(CONVERSATION, value, path))
+def conversation(reading: Reading, value: Json, path: Path) -> ConversationPolicy:
+    return ConversationPolicy(**reading.entries(CONVERSATION, value, path))
 
 
 def progress(reading: Reading, value: Json, path: Path) -> ProgressRule:

@@ -176,7 +176,7 @@ def _why_not_json(value: Json) -> str | None:
         case float():
             return None if math.isfinite(value) else f"{value} is no number that JSON can hold"
         case _:
-            return f"a {type(value).__name__} is no JSON value: write text, a number, a list or a mapping"
+            return f"a value of the type {type(value).__name__} is no JSON: write text, a number, a list or a mapping"
 
 
 def _is_unicode(text: str) -> bool:

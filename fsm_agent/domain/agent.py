@@ -13,8 +13,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
-from fsm_agent.domain.message import SILENCE, Talk
-from fsm_agent.domain.problem import Problem, Trying
+from fsm_agent.domain.message import SILENCE, ThreadSpans
+from fsm_agent.domain.problem import Problem, Retrying
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked, Question
 from fsm_agent.domain.step import NOTHING
@@ -117,7 +117,7 @@ class Head(NamedTuple):
     is_exempt: bool = False
     #: the version of the last rewind; what was queued before it has no place any more
     rewound: int = 0
-    talk: Talk = SILENCE
+    talk: ThreadSpans = SILENCE
     #: of all models, for all steps
     usage: Usage = NO_USAGE
     #: whom the agent serves, whose memory it shares with other agents
@@ -237,7 +237,7 @@ class Agent(NamedTuple):
     messages: int = 0
     parent: Parent | None = None
     #: the next attempt of an action that has failed and is tried again
-    retry: Trying | None = None
+    retry: Retrying | None = None
 
     @property
     def context_tokens(self) -> int:

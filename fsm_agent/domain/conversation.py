@@ -11,7 +11,7 @@ from fsm_agent.domain.state import compact
 Strategy: TypeAlias = Literal["drop_oldest", "keep_ends", "summarise"]
 
 
-class Recall(NamedTuple):
+class ConversationPolicy(NamedTuple):
     """``conversation:`` of a workflow: which thread it is, and how much of it a model is shown."""
 
     #: CEL; the name of a thread that is shared. Without it, the agent's own
@@ -33,11 +33,11 @@ class Recall(NamedTuple):
         )
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Json]) -> "Recall":
+    def from_json(cls, document: Mapping[str, Json]) -> "ConversationPolicy":
         return cls(**document)
 
 
-PLAIN_RECALL: Final = Recall()
+PLAIN_RECALL: Final = ConversationPolicy()
 
 
 class ProgressRule(NamedTuple):

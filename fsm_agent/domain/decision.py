@@ -8,7 +8,7 @@ from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import NOTHING, Event
 
 
-class Scene(NamedTuple):
+class EvaluationContext(NamedTuple):
     """What expressions may look at."""
 
     data: Mapping[str, Json]

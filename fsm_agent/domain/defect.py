@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Damage
+
+RESTORE: Final = "restore it from a backup; until then nothing of it can be used, and everything else can"
+RESTORE_STORE: Final = "restore the store from a backup"
 
 
 class Defect(NamedTuple):
@@ -25,7 +29,10 @@ class Defect(NamedTuple):
 class Inspection:
     """How much was looked at, and what is wrong with it."""
 
+    #: those that cannot be read included
     agents: int = 0
+    #: of them those that lists leave out
+    unreadable: int = 0
     definitions: int = 0
     threads: int = 0
     users: int = 0
@@ -40,8 +47,13 @@ class Inspection:
         return {
             "sound": self.is_sound,
             "agents": self.agents,
+            "unreadable": self.unreadable,
             "definitions": self.definitions,
             "threads": self.threads,
             "users": self.users,
             "findings": [defect.to_json() for defect in self.defects],
         }
+
+
+def defect_of(damage: Damage) -> Defect:
+    return Defect(damage.agent_id or None, damage.place, damage.what, RESTORE if damage.agent_id else RESTORE_STORE)

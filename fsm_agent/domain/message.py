@@ -103,7 +103,7 @@ class Span(NamedTuple):
     upto: int
 
 
-class Talk(NamedTuple):
+class ThreadSpans(NamedTuple):
     """Which messages are an agent's own conversation: what ``before`` lists, then those of its own thread above
     ``since``. A rewind moves ``since`` beyond what is hidden from then on; a fork begins with its origin's."""
 
@@ -117,11 +117,11 @@ class Talk(NamedTuple):
         own = Span(own_thread(agent_id), self.since, self.last)
         return (*self.before, own) if own.upto > own.after else self.before
 
-    def grown(self, messages: int) -> "Talk":
+    def grown(self, messages: int) -> "ThreadSpans":
         return self._replace(last=self.last + messages) if messages else self
 
 
-SILENCE: Final = Talk()
+SILENCE: Final = ThreadSpans()
 
 
 def own_thread(agent_id: str) -> str:

@@ -30,7 +30,7 @@ def why_parked(step: Step) -> Problem:
     return Problem(kind, message, place=step.payload.get("place", "") if is_same else "")
 
 
-class Trying(NamedTuple):
+class Retrying(NamedTuple):
     """An action that has failed and is tried again."""
 
     #: the one that comes next; 2 after the first has failed

@@ -38,7 +38,7 @@ class Creation(NamedTuple):
     lease: Lease | None = None
 
 
-class Said(NamedTuple):
+class AppendedMessages(NamedTuple):
     """Messages that are added to the end of a thread, which numbers them."""
 
     thread: str
@@ -65,7 +65,7 @@ class Commit(NamedTuple):
     #: this step moves the agent to another definition: what pins it to one is that of ``head`` from now on
     repins: bool = False
     #: what is added to threads with the step, at most once to each
-    said: tuple[Said, ...] = ()
+    said: tuple[AppendedMessages, ...] = ()
     #: what is remembered of a user from this step on; its version is one more than that which it stands on
     user: UserRecord | None = None
 
@@ -131,7 +131,7 @@ class Origin(NamedTuple):
     values: Mapping[str, Json]
 
 
-class Dossier(NamedTuple):
+class AgentExport(NamedTuple):
     """All that a store keeps of one agent, as it is handed from one store to another."""
 
     #: with the epoch and the lease that hold

@@ -189,6 +189,11 @@ class KeyOutcome(NamedTuple):
     fingerprint: str
 
 
+#: What a date can show: the years 1 to 9999.
+EARLIEST_MS: Final = -62_135_596_800_000
+LATEST_MS: Final = 253_402_300_799_999
+
+
 def moment(ms: int) -> datetime:
     """Milliseconds since the epoch as an aware UTC datetime."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.problem import Trying
+from fsm_agent.domain.problem import Retrying
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.record import Damage
@@ -30,7 +30,7 @@ class AgentSummary(NamedTuple):
     #: why it failed or is parked
     error: Mapping[str, Json] | None = None
     #: the next attempt of an action that has failed and is tried again
-    retry: Trying | None = None
+    retry: Retrying | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The agent as the command line lists it (a contract)."""

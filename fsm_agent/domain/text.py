@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 
 
 def listed(names: Iterable[str]) -> str:
@@ -10,23 +10,28 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "nothing"
 
 
-def did_you_mean(name: str, known: Collection[str], *, alike: float = 0.6) -> str:
-    """`` (did you mean `x`?)`` when a known name is near, else nothing; ``alike`` is from 0 to 1."""
-    close = nearest(name, known, alike=alike)
+def some(names: Sequence[str], most: int = 5) -> str:
+    """``a, b and 9 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`` (did you mean `x`?)`` when a known name is near, else nothing."""
+    from fsm_agent.domain.similarity import nearest
+
+    close = nearest(name, known)
     return f" (did you mean `{close}`?)" if close else ""
 
 
-def nearest(name: str, known: Collection[str], *, alike: float = 0.6) -> str | None:
-    """The known name that looks most alike, if any does."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, list(known), n=1, cutoff=alike)
-    return close[0] if close else None
+def standing(status: str) -> str:
+    """How an agent of this status stands, as it follows "it": ``is waiting``, ``has failed``."""
+    return "has failed" if status == "failed" else f"is {status}"
 
 
 def shortened(value: object, longest: int = 80) -> str:
-    """``repr`` cut to a length that fits a sentence."""
-    text = repr(value)
+    """A value in a sentence, cut to a length that fits: a text in quotes, and what else is JSON as JSON writes it."""
+    text = _written(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
@@ -36,3 +41,20 @@ def byte_count(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} B"
+
+
+def _written(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case True | False:
+            return str(value).lower()
+        case list() | dict():
+            import json
+
+            try:
+                return json.dumps(value, ensure_ascii=False, default=repr)
+            except (TypeError, ValueError, RecursionError):  # an odd key, a circle: of Python, and no JSON
+                return repr(value)
+        case _:
+            return repr(value)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fsm_agent.domain.agent import ENDED, Agent, Delivery, Head, Status
 from fsm_agent.domain.json import Json, object_schema
-from fsm_agent.domain.problem import Trying
+from fsm_agent.domain.problem import Retrying
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import moment
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
 
 
-def portray(
+def agent_view(
     workflow: Workflow,
     head: Head,
     data: Mapping[str, Json],
@@ -53,11 +53,11 @@ def error_of(head: Head) -> dict[str, Json] | None:
     return head.problem.to_json() if head.problem and head.status is not Status.RUNNING else None
 
 
-def trying(head: Head) -> Trying | None:
+def trying(head: Head) -> Retrying | None:
     """The next attempt of an action that has failed, if it is tried again."""
     if head.status is not Status.RUNNING or not head.attempts:
         return None
-    return Trying(head.attempts + 1, head.retry_ms, head.problem)
+    return Retrying(head.attempts + 1, head.retry_ms, head.problem)
 
 
 def question_of(workflow: Workflow, head: Head) -> Question | None:

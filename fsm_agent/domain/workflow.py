@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, NamedTuple
 
-from fsm_agent.domain.conversation import NO_PROGRESS, PLAIN_RECALL, ProgressRule, Recall
+from fsm_agent.domain.conversation import NO_PROGRESS, PLAIN_RECALL, ConversationPolicy, ProgressRule
 from fsm_agent.domain.json import Json, Schema, without_annotations
 from fsm_agent.domain.migration import Migration
 from fsm_agent.domain.state import (
@@ -111,7 +111,7 @@ class Workflow:
     #: data field -> how what two people make of it at once becomes one; without a policy the second is refused
     merge: Mapping[str, MergePolicy] = field(default_factory=dict)
     #: which thread the conversation of an agent is, and how much of it a model is shown
-    conversation: Recall = PLAIN_RECALL
+    conversation: ConversationPolicy = PLAIN_RECALL
     #: field -> JSON Schema of what is remembered of the user, across agents
     user: Mapping[str, Schema] = field(default_factory=dict)
     progress: ProgressRule = NO_PROGRESS
@@ -149,6 +149,10 @@ class Workflow:
         import rfc8785
 
         return hashlib.sha256(rfc8785.dumps(self.to_json(describe=False))).hexdigest()
+
+    def has_payload(self, event: str) -> bool:
+        """Whether it is known what comes with an event: it is declared or built in."""
+        return event in self.events or event in BUILT_IN_PAYLOADS
 
     def payload_fields(self, event: str) -> Mapping[str, Schema]:
         """Payload field -> JSON Schema of a declared or built-in event; raises ``KeyError`` for any other."""
@@ -238,7 +242,7 @@ class Workflow:
         known["states"] = tuple(State.from_json(state) for state in known["states"])
         known["on"] = handlers_from_json(known.pop("on", {}))
         known["limits"] = Limits.from_json(known.pop("limits", {}))
-        known["conversation"] = Recall.from_json(known.pop("conversation", {}))
+        known["conversation"] = ConversationPolicy.from_json(known.pop("conversation", {}))
         known["progress"] = ProgressRule.from_json(known.pop("progress", {}))
         known["workflows"] = {name: cls.from_json(child) for name, child in known.pop("workflows", {}).items()}
         known["migrations"] = tuple(map(Migration.from_json, known.pop("migrations", ())))

@@ -10,15 +10,15 @@ from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.step import Step, StepKind
-from fsm_agent.engine.aggregate import Live, Proposal, admit, check_limits, require_room, told
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, admit, check_limits, require_room, told
 from fsm_agent.engine.commands import Asks
 from fsm_agent.errors import IllegalEvent
 
 
-def asked(live: Live, reply: Asks, data: Data) -> Proposal:
+def asked(aggregate: Aggregate, reply: Asks, data: Data) -> PendingStep:
     """The step with which an action asks. Its work is done; timers of the state go on. Raises ``IllegalEvent`` for
     answers that the state does not take, ``DataInvalid``, ``LimitExceeded``."""
-    program, head = live.program, live.head
+    program, head = aggregate.program, aggregate.head
     sendable = program.workflow.allowed(head.state)
     for event in reply.events:
         if event not in program.workflow.events or event not in sendable:
@@ -26,7 +26,7 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
             raise IllegalEvent(event, head.state, sendable, why=why, is_declared=event in program.workflow.events)
     delta, view = changes(data), View(data)
     weight = step_weight(delta)
-    admit(live, delta, weight, view)
+    admit(aggregate, delta, weight, view)
     step = Step(
         version=head.version + 1,
         kind=StepKind.ASKED,
@@ -34,14 +34,14 @@ def asked(live: Live, reply: Asks, data: Data) -> Proposal:
         payload={"prompt": reply.prompt, "events": list(reply.events), "to": list(reply.to)},
         source=head.state,
         target=head.state,
-        at_ms=live.now_ms,
+        at_ms=aggregate.now_ms,
         delta=delta,
         duration_ms=reply.duration_ms,
     )
     moved = waits(head, step)._replace(unfolded=head.unfolded + weight)
     require_room(program, moved)
-    check_limits(live, moved)
-    return Proposal(told(program, moved, view), step)
+    check_limits(aggregate, moved)
+    return PendingStep(told(program, moved, view), step)
 
 
 def waits(head: Head, step: Step) -> Head:

@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fsm_agent.data.data import Data, View
-from fsm_agent.domain.decision import GuardsRefuse, Scene, Taken
+from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.state import Retry, State
@@ -19,13 +19,13 @@ from fsm_agent.domain.text import listed
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.engine.action_questions import asked
-from fsm_agent.engine.aggregate import Live, Proposal, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
 from fsm_agent.engine.commands import (
     Act,
     Acted,
     Asks,
+    Command,
     Doubtful,
-    Effect,
     Emitted,
     Failed,
     Load,
@@ -38,11 +38,11 @@ from fsm_agent.engine.commands import (
     RecordAttempt,
     Sleep,
 )
-from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.engine.problems import problem_of, problem_of_attempt, report
 from fsm_agent.engine.recording import noted, reconcile, spent
-from fsm_agent.engine.scope import Insight
-from fsm_agent.engine.transaction import Desk, Flow, write
+from fsm_agent.engine.scope import ActionScope
+from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     DataInvalid,
     ExpressionFailed,
@@ -66,51 +66,55 @@ _MISFITS: Final = frozenset({"AttributeError", "KeyError", "ValidationError", "D
 _ERROR: Final = Event("error")
 
 
-def work(desk: Desk, live: Live, *, ends_at: int | None) -> Flow:
+def work(driver: Driver, aggregate: Aggregate, *, ends_at: int | None) -> Flow:
     """One attempt of the state's action, or the wait before it. ``ends_at`` is when a timer will take the agent out of
     its work."""
-    head, leaf = live.head, live.program.state(live.head.state)
-    if head.retry_ms is not None and is_backing_off(live) and not head.is_paused:
-        live.now_ms = yield Sleep(head, head.retry_ms if ends_at is None else min(head.retry_ms, ends_at))
+    head, leaf = aggregate.head, aggregate.program.state(aggregate.head.state)
+    if head.retry_ms is not None and is_backing_off(aggregate) and not head.is_paused:
+        aggregate.now_ms = yield Sleep(head, head.retry_ms if ends_at is None else min(head.retry_ms, ends_at))
         return
-    data = live.draft()
+    data = aggregate.draft()
     try:
-        notes = yield from _notes(live)
-        arguments = live.program.arguments(leaf, live.scene())
+        notes = yield from _notes(aggregate)
+        arguments = aggregate.program.arguments(leaf, aggregate.scene())
     except (ExpressionFailed, DataInvalid) as error:
-        yield from write(desk, live, park(live, Event("error"), problem_of(error)))
+        yield from write(driver, aggregate, park(aggregate, Event("error"), problem_of(error)))
         return
     assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
-    bound = yield from _bound(live, leaf)
-    if bound is not None and bound.at_ms <= live.now_ms:
-        yield from _failed(desk, live, bound.failure._replace(now_ms=live.now_ms), notes)
+    bound = yield from _bound(aggregate, leaf)
+    if bound is not None and bound.at_ms <= aggregate.now_ms:
+        yield from _failed(driver, aggregate, bound.failure._replace(now_ms=aggregate.now_ms), notes)
         return
-    timeout_ms = leaf.timeout.ms if leaf.timeout and not live.program.pauses(leaf.path) else None
+    timeout_ms = leaf.timeout.ms if leaf.timeout and not aggregate.program.pauses(leaf.path) else None
     until_ms = min((at_ms for at_ms in (ends_at, bound and bound.at_ms) if at_ms is not None), default=None)
-    attempt, insight = head.attempts + 1, Insight(live, data, notes, stays=desk.stays)
-    reply: Acted = yield Act(head, leaf.do, arguments, data, live.now_ms, attempt, timeout_ms, until_ms, notes, insight)
+    attempt, insight = head.attempts + 1, ActionScope(aggregate, data, notes, stays=driver.stays)
+    reply: Acted = yield Act(
+        head, leaf.do, arguments, data, aggregate.now_ms, attempt, timeout_ms, until_ms, notes, insight
+    )
     if isinstance(reply, Paused) and bound is not None:
         reply = reply._replace(until_ms=min(reply.until_ms, bound.at_ms))
-    yield from concluded(desk, live, reply, data, notes)
+    yield from concluded(driver, aggregate, reply, data, notes)
 
 
-def is_backing_off(live: Live) -> bool:
-    return live.head.retry_ms is not None and live.head.retry_ms > live.now_ms
+def is_backing_off(aggregate: Aggregate) -> bool:
+    return aggregate.head.retry_ms is not None and aggregate.head.retry_ms > aggregate.now_ms
 
 
-def _notes(live: Live) -> Generator[Effect, Any, Notes]:
+def _notes(aggregate: Aggregate) -> Generator[Command, Any, AttemptOutputs]:
     """A clean sheet, with what is remembered of the user, if the workflow declares that; raises ``DataInvalid``."""
-    counted = yield from _counted(live)
-    if not live.program.workflow.user or live.head.user is None:
-        return Notes(counted=counted)
-    record: UserRecord = yield ReadUser(live.head.user)
-    return Notes(counted=counted, record=record, user=Data(live.program.user_rules.recalled(record.values)))
+    counted = yield from _counted(aggregate)
+    if not aggregate.program.workflow.user or aggregate.head.user is None:
+        return AttemptOutputs(counted=counted)
+    record: UserRecord = yield ReadUser(aggregate.head.user)
+    return AttemptOutputs(
+        counted=counted, record=record, user=Data(aggregate.program.user_rules.recalled(record.values))
+    )
 
 
-def _counted(live: Live) -> Generator[Effect, Any, int]:
+def _counted(aggregate: Aggregate) -> Generator[Command, Any, int]:
     """How many requests to models the steps since the state was entered have counted: those of attempts after which
     the agent was parked. The next attempt hears them again."""
-    head = live.head
+    head = aggregate.head
     if head.version == head.activation or not head.usage.requests:
         return 0
     steps: Sequence[Step] = yield ReadHistory(head.id, after=head.activation)
@@ -124,117 +128,123 @@ class _Bound(NamedTuple):
     failure: Failed
 
 
-def _bound(live: Live, leaf: State) -> Generator[Effect, Any, _Bound | None]:
+def _bound(aggregate: Aggregate, leaf: State) -> Generator[Command, Any, _Bound | None]:
     """Where the agent's wall time is over, or the time of work that rests and goes on."""
-    bounds, wall_time = [], live.program.workflow.limits.wall_time
-    if wall_time is not None and not live.head.is_exempt:
+    bounds, wall_time = [], aggregate.program.workflow.limits.wall_time
+    if wall_time is not None and not aggregate.head.is_exempt:
         why = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
         failure = Failed(("BudgetExceeded",), why, 0, 0, is_retryable=False)
-        bounds.append(_Bound(live.head.created_ms + wall_time.ms, failure))
-    if leaf.timeout is not None and live.program.pauses(leaf.path):
-        begun_ms = yield from _begun_ms(live)
+        bounds.append(_Bound(aggregate.head.created_ms + wall_time.ms, failure))
+    if leaf.timeout is not None and aggregate.program.pauses(leaf.path):
+        begun_ms = yield from _begun_ms(aggregate)
         why = f"action {leaf.do!r} took longer than {leaf.timeout}"
         failure = Failed(("TimeoutError",), why, 0, 0, is_retryable=False, is_timeout=True)
         bounds.append(_Bound(begun_ms + leaf.timeout.ms, failure))
     return min(bounds, default=None, key=lambda bound: bound.at_ms)
 
 
-def _begun_ms(live: Live) -> Generator[Effect, Any, int]:
+def _begun_ms(aggregate: Aggregate) -> Generator[Command, Any, int]:
     """When the work of the state began: with the entry, or afresh when an operator let it."""
-    steps: Sequence[Step] = yield ReadHistory(live.head.id, live.head.activation - 1)
-    begun = [step.at_ms for step in steps if step.version == live.head.activation or step.kind is StepKind.UNPARKED]
-    return begun[-1] if begun else live.head.updated_ms
+    steps: Sequence[Step] = yield ReadHistory(aggregate.head.id, aggregate.head.activation - 1)
+    begun = [
+        step.at_ms for step in steps if step.version == aggregate.head.activation or step.kind is StepKind.UNPARKED
+    ]
+    return begun[-1] if begun else aggregate.head.updated_ms
 
 
-def concluded(desk: Desk, live: Live, reply: Acted, data: Data, notes: Notes) -> Flow:
+def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, notes: AttemptOutputs) -> Flow:
     """What becomes of an attempt."""
-    live.now_ms = max(live.now_ms, reply.now_ms)
+    aggregate.now_ms = max(aggregate.now_ms, reply.now_ms)
     match reply:
         case Emitted() | Asks():
-            yield from _ended(desk, live, reply, data, notes)
+            yield from _ended(driver, aggregate, reply, data, notes)
         case Failed():
-            yield from _failed(desk, live, reply, notes)
+            yield from _failed(driver, aggregate, reply, notes)
         case Missing():
-            yield from write(desk, live, park(live, Event("error"), Problem("ActionMissing", reply.message)))
+            yield from write(
+                driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", reply.message))
+            )
         case Doubtful():
             unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
-            yield from write(desk, live, spent(park(live, unclear, reply.problem), notes))
+            yield from write(driver, aggregate, spent(park(aggregate, unclear, reply.problem), notes))
         case Paused(until_ms):
-            yield from _paused(live, until_ms)
+            yield from _paused(aggregate, until_ms)
         case Overdue():
             return
 
 
-def _paused(live: Live, until_ms: int) -> Flow:
+def _paused(aggregate: Aggregate, until_ms: int) -> Flow:
     """The action goes on then, in whatever process; attempts that failed before are forgiven."""
-    head = live.head
+    head = aggregate.head
     yield RecordAttempt(head.id, head.epoch, 0, until_ms)
-    live.head, live.is_idle = head.tried(0, until_ms), True
+    aggregate.head, aggregate.is_idle = head.tried(0, until_ms), True
     record: Record = yield Load(head.id)  # what arrived meanwhile need not wait any longer
-    live.queue = deque(record.queue)
+    aggregate.queue = deque(record.queue)
 
 
-def _ended(desk: Desk, live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Flow:
+def _ended(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, data: Data, notes: AttemptOutputs) -> Flow:
     """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
     is made again, on what is remembered now."""
     for _ in range(_PATIENCE):
-        made = proposed(live, reply, data, notes)
-        if not isinstance(made, Proposal):
-            yield from refused(desk, live, reply, made, notes)
+        made = proposed(aggregate, reply, data, notes)
+        if not isinstance(made, PendingStep):
+            yield from refused(driver, aggregate, reply, made, notes)
             return
         if notes.remark:
             made = made._replace(step=made.step._replace(reason=notes.remark))
         try:
-            yield from write(desk, live, made, is_joined=notes.is_joined)
+            yield from write(driver, aggregate, made, is_joined=notes.is_joined)
         except UserConflict as error:
             now: UserRecord = yield ReadUser(error.user)
-            problem = reconcile(live.program.workflow, notes, now)
+            problem = reconcile(aggregate.program.workflow, notes, now)
             if problem is not None:
-                conflict = Failed((problem.type,), problem.message, live.now_ms, reply.duration_ms)
-                yield from _failed(desk, live, conflict, notes)
+                conflict = Failed((problem.type,), problem.message, aggregate.now_ms, reply.duration_ms)
+                yield from _failed(driver, aggregate, conflict, notes)
                 return
         else:
             return
-    message = f"what is remembered of user {live.head.user!r} changes faster than it can be read"
-    yield from _failed(desk, live, Failed(("UserConflict",), message, live.now_ms, reply.duration_ms), notes)
+    message = f"what is remembered of user {aggregate.head.user!r} changes faster than it can be read"
+    yield from _failed(
+        driver, aggregate, Failed(("UserConflict",), message, aggregate.now_ms, reply.duration_ms), notes
+    )
 
 
-def refused(desk: Desk, live: Live, reply: Emitted | Asks, why: Refused, notes: Notes) -> Flow:
+def refused(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, why: Refused, notes: AttemptOutputs) -> Flow:
     """What the action may not name or ask, or has made of the data, is an ``error``, and the log is told."""
-    head, problem = live.head, problem_of(why)
-    do = live.program.state(head.state).do or ""
+    head, problem = aggregate.head, problem_of(why)
+    do = aggregate.program.state(head.state).do or ""
     place: str = yield LogRefusal(head.id, head.state, do, head.attempts + 1, problem)
-    reported = report(live, problem._replace(place=place), duration_ms=reply.duration_ms)
-    yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
+    reported = report(aggregate, problem._replace(place=place), duration_ms=reply.duration_ms)
+    yield from write(driver, aggregate, spent(reported, notes), is_joined=notes.is_joined)
 
 
-def proposed(live: Live, reply: Emitted | Asks, data: Data, notes: Notes) -> Proposal | Refused:
+def proposed(aggregate: Aggregate, reply: Emitted | Asks, data: Data, notes: AttemptOutputs) -> PendingStep | Refused:
     """The step, or what refuses it."""
     event = _ERROR
     try:
         if isinstance(reply, Asks):
-            return noted(live, asked(live, reply, data), notes)
-        event = _named_event(live, reply)
+            return noted(aggregate, asked(aggregate, reply, data), notes)
+        event = _named_event(aggregate, reply)
         view = View(data)
-        scene = from_fields(Scene, (view, event, live.head.visits))
-        decision = live.program.machine.decide(live.head.state, event.name, scene)
+        scene = from_fields(EvaluationContext, (view, event, aggregate.head.visits))
+        decision = aggregate.program.machine.decide(aggregate.head.state, event.name, scene)
         if type(decision) is Taken:
-            proposal = take(live, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
-            return proposal if notes.is_blank else noted(live, proposal, notes)
+            proposal = take(aggregate, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
+            return proposal if notes.is_blank else noted(aggregate, proposal, notes)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""
-        raise IllegalEvent(event.name, live.head.state, _emittable(live), why=why, is_declared=True)
+        raise IllegalEvent(event.name, aggregate.head.state, _emittable(aggregate), why=why, is_declared=True)
     except (ExpressionFailed, LimitExceeded) as error:
-        return spent(park(live, event, problem_of(error)), notes)
+        return spent(park(aggregate, event, problem_of(error)), notes)
     except Refused as error:
         return error
 
 
-def _named_event(live: Live, reply: Emitted) -> Event:
+def _named_event(aggregate: Aggregate, reply: Emitted) -> Event:
     """What the action says has happened; raises ``IllegalEvent`` and ``PayloadInvalid``."""
-    program, (name, payload, _, _, emits) = live.program, reply
+    program, (name, payload, _, _, emits) = aggregate.program, reply
     if not program.knows(name) or (emits is not None and name not in emits):
-        expected, state = _emittable(live) if emits is None else sorted(emits), live.head.state
+        expected, state = _emittable(aggregate) if emits is None else sorted(emits), aggregate.head.state
         why = f" as what action {program.state(state).do!r} returns"
         raise IllegalEvent(name, state, expected, why=why, is_declared=program.knows(name))
     if not isinstance(payload, dict):
@@ -244,24 +254,27 @@ def _named_event(live: Live, reply: Emitted) -> Event:
     return from_fields(Event, (name, program.payload_rules.complete(name, payload), None, None))
 
 
-def _emittable(live: Live) -> list[str]:
+def _emittable(aggregate: Aggregate) -> list[str]:
     """What an action may name that does not say what it emits. ``cancel`` comes from outside alone."""
-    program = live.program
-    return [event for event in program.workflow.allowed(live.head.state) if program.knows(event)]
+    program = aggregate.program
+    return [event for event in program.workflow.allowed(aggregate.head.state) if program.knows(event)]
 
 
-def _failed(desk: Desk, live: Live, reply: Failed, notes: Notes) -> Flow:
+def _failed(driver: Driver, aggregate: Aggregate, reply: Failed, notes: AttemptOutputs) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
-    head, retry = live.head, live.program.state(live.head.state).retry
-    failures, problem = head.attempts + 1, problem_of_attempt(reply._replace(message=_explained(live.program, reply)))
+    head, retry = aggregate.head, aggregate.program.state(aggregate.head.state).retry
+    failures, problem = (
+        head.attempts + 1,
+        problem_of_attempt(reply._replace(message=_explained(aggregate.program, reply))),
+    )
     if retry and failures < retry.attempts and _is_covered(retry, reply):
-        retry_ms = live.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
+        retry_ms = aggregate.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
-        live.head = head.tried(failures, retry_ms, problem=problem)
+        aggregate.head = head.tried(failures, retry_ms, problem=problem)
         return
     event = "timeout" if reply.is_timeout else "error"
-    reported = report(live, problem, event=event, duration_ms=reply.duration_ms)
-    yield from write(desk, live, spent(reported, notes), is_joined=notes.is_joined)
+    reported = report(aggregate, problem, event=event, duration_ms=reply.duration_ms)
+    yield from write(driver, aggregate, spent(reported, notes), is_joined=notes.is_joined)
 
 
 def _explained(program: Program, failure: Failed) -> str:

@@ -11,11 +11,11 @@ from fsm_agent.data.delta import Folded, step_weight
 from fsm_agent.data.draft import ListDraft
 from fsm_agent.data.limit import UNWEIGHED
 from fsm_agent.domain.agent import RUNNING, WAITING, ArmedTimer, Head, Status
-from fsm_agent.domain.decision import Changes, Move, Scene
+from fsm_agent.domain.decision import Changes, EvaluationContext, Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.tuples import from_fields
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fsm_agent.engine.program import Program
 
 
-class Live:
+class Aggregate:
     """One agent between two steps. ``now_ms`` is the last time the engine was told."""
 
     __slots__ = ("data_bytes", "folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
@@ -49,24 +49,24 @@ class Live:
     def draft(self) -> Data:
         return self.program.data_type(self.folded.values)
 
-    def scene(self, event: Event | None = None, data: Data | None = None) -> Scene:
+    def scene(self, event: Event | None = None, data: Data | None = None) -> EvaluationContext:
         """What expressions see: the data, or a draft of it, and the event."""
-        return Scene(self.folded.values if data is None else View(data), event, self.head.visits)
+        return EvaluationContext(self.folded.values if data is None else View(data), event, self.head.visits)
 
 
-class Proposal(NamedTuple):
+class PendingStep(NamedTuple):
     """A step that may be committed, and the head as it would be then."""
 
     head: Head
     step: Step
     #: what is added to threads with it
-    said: tuple[Said, ...] = ()
+    said: tuple[AppendedMessages, ...] = ()
     #: what is remembered of the user from it on
     user: UserRecord | None = None
 
 
 def take(
-    live: Live,
+    aggregate: Aggregate,
     event: Event,
     move: Move,
     *,
@@ -76,15 +76,15 @@ def take(
     fired: ArmedTimer | None = None,
     kind: StepKind = StepKind.EVENT,
     written: Changes | None = None,
-) -> Proposal:
+) -> PendingStep:
     """The step that ``event`` makes by ``move``: assigns, one validation, exit and entry.
 
     ``data`` is the draft that the action left and ``view`` a view of it, ``duration_ms`` how long it took to name this
     event, ``written`` what the transition writes if that is not as declared. Raises ``DataInvalid``,
     ``ExpressionFailed``, ``LimitExceeded``.
     """
-    program, head = live.program, live.head
-    data = live.draft() if data is None else data
+    program, head = aggregate.program, aggregate.head
+    data = aggregate.draft() if data is None else data
     view = View(data) if view is None else view
     transition, _, _, entered = move
     if written is None and (transition.assign or transition.append):
@@ -94,36 +94,37 @@ def take(
     delta = changes(data)
     weight = step_weight(delta)
     if delta is not EMPTY_DELTA:
-        admit(live, delta, weight, view)
+        admit(aggregate, delta, weight, view)
     unfolded = head.unfolded + weight
     asks_anew = False
     if not entered:
-        moved = stay(live, fired, unfolded=unfolded, is_done=duration_ms is not None)
+        moved = stay(aggregate, fired, unfolded=unfolded, is_done=duration_ms is not None)
         if moved.asked is not None and delta is not EMPTY_DELTA:
             moved = kept_or_renewed(program, moved, view)
             asks_anew = moved.asked is not head.asked
     else:
-        moved = enter(live, move, event, view, fired=fired, unfolded=unfolded)
+        moved = enter(aggregate, move, event, view, fired=fired, unfolded=unfolded)
     if moved.asked is not None or moved.output is not None:
         require_room(program, moved)
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
-        check_limits(live, moved)
+        check_limits(aggregate, moved)
     if program.has_progress:
         moved = told(program, moved, view)
     name, payload, by, _ = event
-    place = (moved.version, kind, name, payload, head.state, moved.state, live.now_ms)
+    place = (moved.version, kind, name, payload, head.state, moved.state, aggregate.now_ms)
     step = from_fields(Step, (*place, delta, by, duration_ms, None, len(entered), 0, NO_USAGE, asks_anew))
-    return from_fields(Proposal, (moved, step, (), None))
+    return from_fields(PendingStep, (moved, step, (), None))
 
 
-def admit(live: Live, delta: Delta, weight: int, view: Mapping[str, Json]) -> None:
+def admit(aggregate: Aggregate, delta: Delta, weight: int, view: Mapping[str, Json]) -> None:
     """Judge what a step changes in the data; ``weight`` is its ``step_weight``, and ``view`` the data with it. Raises
-    ``DataInvalid``.
-
-    That ``live`` knows its weight with the change is right also if the step comes to nothing: it is what it weighs at
-    most."""
-    program = live.program
-    live.data_bytes = program.data_limit.admitted(live.data_bytes, delta, weight, live.folded.values, view)
+    ``DataInvalid``. The weight that is noted stays right if the step comes to nothing: the data weigh at most
+    that much.
+    """
+    program = aggregate.program
+    aggregate.data_bytes = program.data_limit.admitted(
+        aggregate.data_bytes, delta, weight, aggregate.folded.values, view
+    )
     program.data_rules.check(delta, view)
 
 
@@ -159,13 +160,13 @@ def _append(data: Data, name: str, item: Json) -> None:
         raise DataInvalid([f"{name} is {shortened(items)}, and only a list can be appended to"])
 
 
-def stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
+def stay(aggregate: Aggregate, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
     """An internal transition leaves everything as it is, but for the timer that fired, and for an action that has
     named its event: that one is done, and the agent waits where it is."""
-    head = live.head._replace(
-        version=live.head.version + 1,
-        updated_ms=live.now_ms,
-        timers=tuple(timer for timer in live.head.timers if timer is not fired),
+    head = aggregate.head._replace(
+        version=aggregate.head.version + 1,
+        updated_ms=aggregate.now_ms,
+        timers=tuple(timer for timer in aggregate.head.timers if timer is not fired),
         is_exempt=False,
         unfolded=unfolded,
     )
@@ -173,18 +174,18 @@ def stay(live: Live, fired: ArmedTimer | None, *, unfolded: int, is_done: bool =
 
 
 def enter(
-    live: Live, move: Move, event: Event, view: Mapping[str, Json], *, fired: ArmedTimer | None, unfolded: int
+    aggregate: Aggregate, move: Move, event: Event, view: Mapping[str, Json], *, fired: ArmedTimer | None, unfolded: int
 ) -> Head:
     """Leave what ``move`` leaves, enter what it enters: counts, timers, question, activation, outcome. ``view`` is the
     data as the step leaves it."""
-    program, head = live.program, live.head
+    program, head = aggregate.program, aggregate.head
     _, target, _, entered = move
     leaf, visits = program.states[target], dict(head.visits)
     for path in entered:
         visits[path] = visits.get(path, 0) + 1
     asked = output = problem = None
     if leaf.ask or leaf.output:
-        scene = Scene(view, None, visits)
+        scene = EvaluationContext(view, None, visits)
         asked = program.asked(leaf, scene, head.version + 1)
         output = program.entry_values(leaf.output, scene) if leaf.output else None
     status = RUNNING if leaf.do else WAITING
@@ -194,9 +195,9 @@ def enter(
     return head.entered(
         target,
         status,
-        at_ms=live.now_ms,
+        at_ms=aggregate.now_ms,
         visits=visits,
-        timers=_rearmed(live, move, fired) if head.timers or not program.timed.isdisjoint(entered) else (),
+        timers=_rearmed(aggregate, move, fired) if head.timers or not program.timed.isdisjoint(entered) else (),
         asked=asked,
         output=output,
         problem=problem,
@@ -204,11 +205,11 @@ def enter(
     )
 
 
-def _rearmed(live: Live, move: Move, fired: ArmedTimer | None) -> tuple[ArmedTimer, ...]:
+def _rearmed(aggregate: Aggregate, move: Move, fired: ArmedTimer | None) -> tuple[ArmedTimer, ...]:
     """Leaving clears, entering arms. A timer of an ancestor that moves its child is not left, but had its turn."""
-    kept = [timer for timer in live.head.timers if timer.state not in move.exited and timer is not fired]
+    kept = [timer for timer in aggregate.head.timers if timer.state not in move.exited and timer is not fired]
     for path in move.entered:
-        kept += live.program.timers_of(path, live.now_ms)
+        kept += aggregate.program.timers_of(path, aggregate.now_ms)
     return tuple(kept)
 
 
@@ -218,59 +219,61 @@ def _why_failed(event: Event) -> Problem | None:
     return None
 
 
-def check_limits(live: Live, moved: Head) -> None:
+def check_limits(aggregate: Aggregate, moved: Head) -> None:
     """Raises ``LimitExceeded`` if a step goes beyond what the workflow declares, unless an operator let it."""
-    if live.head.is_exempt:
+    if aggregate.head.is_exempt:
         return
-    limits = live.program.workflow.limits
+    limits = aggregate.program.workflow.limits
     if limits.steps is not None and moved.version > limits.steps:
-        raise LimitExceeded("steps", limits.steps, live.head.state)
+        raise LimitExceeded("steps", limits.steps, aggregate.head.state)
     if limits.wall_time is not None and moved.activation == moved.version:
-        spent_ms = live.now_ms - live.head.created_ms
+        spent_ms = aggregate.now_ms - aggregate.head.created_ms
         if spent_ms > limits.wall_time.ms:
-            raise LimitExceeded("wall_time", limits.wall_time.text, live.head.state)
-    if moved.visits is not live.head.visits:
+            raise LimitExceeded("wall_time", limits.wall_time.text, aggregate.head.state)
+    if moved.visits is not aggregate.head.visits:
         for path, bound in limits.visits.items():
-            if moved.visits.get(path, 0) > max(bound, live.head.visits.get(path, 0)):
-                raise LimitExceeded(f"visits.{path}", bound, live.head.state)
+            if moved.visits.get(path, 0) > max(bound, aggregate.head.visits.get(path, 0)):
+                raise LimitExceeded(f"visits.{path}", bound, aggregate.head.state)
 
 
-def refuse(live: Live, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> Proposal:
+def refuse(aggregate: Aggregate, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> PendingStep:
     """An acknowledged event that has become impossible: it is refused on record."""
-    return Proposal(stay(live, fired, unfolded=live.head.unfolded), _mark(live, StepKind.REFUSED, event, reason))
+    return PendingStep(
+        stay(aggregate, fired, unfolded=aggregate.head.unfolded), _mark(aggregate, StepKind.REFUSED, event, reason)
+    )
 
 
-def park(live: Live, event: Event, problem: Problem) -> Proposal:
+def park(aggregate: Aggregate, event: Event, problem: Problem) -> PendingStep:
     """Nothing can be decided here without an operator; timers wait with the agent."""
-    head = live.head._replace(
-        version=live.head.version + 1,
-        updated_ms=live.now_ms,
+    head = aggregate.head._replace(
+        version=aggregate.head.version + 1,
+        updated_ms=aggregate.now_ms,
         status=Status.PARKED,
         retry_ms=None,
         problem=problem,
         is_exempt=False,
     )
-    return Proposal(head, _mark(live, StepKind.PARKED, event, f"{problem.type}: {problem.message}"))
+    return PendingStep(head, _mark(aggregate, StepKind.PARKED, event, f"{problem.type}: {problem.message}"))
 
 
-def unpark(live: Live, event: Event, *, exempt: bool) -> Proposal:
+def unpark(aggregate: Aggregate, event: Event, *, exempt: bool) -> PendingStep:
     """Back to what the agent was doing; its action starts afresh under the same activation."""
-    head = live.head._replace(
-        version=live.head.version + 1,
-        updated_ms=live.now_ms,
-        status=Status.RUNNING if live.head.activation else Status.WAITING,
+    head = aggregate.head._replace(
+        version=aggregate.head.version + 1,
+        updated_ms=aggregate.now_ms,
+        status=Status.RUNNING if aggregate.head.activation else Status.WAITING,
         attempts=0,
         problem=None,
         is_exempt=exempt,
     )
-    return Proposal(head, _mark(live, StepKind.UNPARKED, event, None))
+    return PendingStep(head, _mark(aggregate, StepKind.UNPARKED, event, None))
 
 
-def cancel(live: Live, event: Event) -> Proposal:
+def cancel(aggregate: Aggregate, event: Event) -> PendingStep:
     """The end that needs no declaration."""
-    head = live.head._replace(
-        version=live.head.version + 1,
-        updated_ms=live.now_ms,
+    head = aggregate.head._replace(
+        version=aggregate.head.version + 1,
+        updated_ms=aggregate.now_ms,
         status=Status.CANCELLED,
         timers=(),
         asked=None,
@@ -278,19 +281,19 @@ def cancel(live: Live, event: Event) -> Proposal:
         retry_ms=None,
         problem=None,
     )
-    return Proposal(head, _mark(live, StepKind.CANCELLED, event, None))
+    return PendingStep(head, _mark(aggregate, StepKind.CANCELLED, event, None))
 
 
-def _mark(live: Live, kind: StepKind, event: Event, reason: str | None, delta: Delta = EMPTY_DELTA) -> Step:
+def _mark(aggregate: Aggregate, kind: StepKind, event: Event, reason: str | None, delta: Delta = EMPTY_DELTA) -> Step:
     """A step that moves nothing."""
     return Step(
-        version=live.head.version + 1,
+        version=aggregate.head.version + 1,
         kind=kind,
         event=event.name,
         payload=event.payload,
-        source=live.head.state,
-        target=live.head.state,
-        at_ms=live.now_ms,
+        source=aggregate.head.state,
+        target=aggregate.head.state,
+        at_ms=aggregate.now_ms,
         delta=delta,
         by=event.by,
         reason=reason,

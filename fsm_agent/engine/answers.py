@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Event, Happened, Step, StepKind
-from fsm_agent.engine.aggregate import Live
-from fsm_agent.engine.commands import Effect, ReadHistory
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.commands import Command, ReadHistory
 from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
 
 #: Steps in which the answer is looked for that came before a late one.
@@ -34,25 +34,25 @@ class Answer(NamedTuple):
     question: int | None = None
 
 
-def meant(live: Live, answer: Answer) -> Event:
+def meant(aggregate: Aggregate, answer: Answer) -> Event:
     """The event that an answer means; raises ``QuestionClosed`` and what else refuses it."""
-    head, answers = live.head, live.program.answers(live.head)
+    head, answers = aggregate.head, aggregate.program.answers(aggregate.head)
     if not answers or head.status is not Status.WAITING:
         raise NotAsked(head.id, head.state, str(head.status))
     name = answer.event or (answers[0] if len(answers) == 1 else None)
     if name is None:
         raise AnswerUnclear(head.id, head.state, answers)
     if name not in answers:
-        is_declared = name in live.program.workflow.events
+        is_declared = name in aggregate.program.workflow.events
         raise IllegalEvent(name, head.state, answers, why=" as an answer", is_declared=is_declared)
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 
-def refuse_closed(live: Live, said: Event | Answer) -> Generator[Effect, Any, None]:
+def refuse_closed(aggregate: Aggregate, said: Event | Answer) -> Generator[Command, Any, None]:
     """Raises ``QuestionClosed``, with what has closed it, for an answer to another question than the present one."""
     if not isinstance(said, Answer) or said.question is None:
         return
-    head, question = live.head, said.question
+    head, question = aggregate.head, said.question
     if head.asked is not None and head.asked.id == question:
         return
     stands = (head.state, str(head.status))
@@ -67,9 +67,9 @@ def refuse_closed(live: Live, said: Event | Answer) -> Generator[Effect, Any, No
         question,
         stands,
         closed=closer and Happened.of(closer),
-        is_answered=first is not None and closer is not None and closer.event in _answers(live, first),
+        is_answered=first is not None and closer is not None and closer.event in _answers(aggregate, first),
         now=now,
-        was_asked=first is None or _may_ask(live, first),
+        was_asked=first is None or _may_ask(aggregate, first),
     )
 
 
@@ -77,15 +77,15 @@ def _closes(step: Step) -> bool:
     return step.asks or step.kind is StepKind.CANCELLED
 
 
-def _may_ask(live: Live, step: Step) -> bool:
+def _may_ask(aggregate: Aggregate, step: Step) -> bool:
     """Whether a step may have put a question; what older definitions ask is not known."""
-    state = live.program.workflow.by_path.get(step.target)
+    state = aggregate.program.workflow.by_path.get(step.target)
     if step.kind in (StepKind.CREATED, StepKind.EVENT) and state is not None:
         return step.asks and state.ask is not None
     return step.asks
 
 
-def _answers(live: Live, step: Step) -> Sequence[str]:
+def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
     """The answers that the question takes which a step has put, as far as the present definition knows its state."""
     if step.kind is StepKind.ASKED:
         asked: Sequence[str] = step.payload["events"]
@@ -93,19 +93,19 @@ def _answers(live: Live, step: Step) -> Sequence[str]:
     if "asked" in step.payload and step.kind in (StepKind.REWOUND, StepKind.FORKED):
         brought_back: Sequence[str] = step.payload["asked"][1]
         return brought_back
-    state = live.program.workflow.by_path.get(step.target)
+    state = aggregate.program.workflow.by_path.get(step.target)
     return state.ask.events if state and state.ask else ()
 
 
-def explained(live: Live, refusal: Refused) -> Generator[Effect, Any, Refused]:
+def explained(aggregate: Aggregate, refusal: Refused) -> Generator[Command, Any, Refused]:
     """The refusal of an answer, with the one that was taken if that was not long ago."""
     if not isinstance(refusal, NotAsked):
         return refusal
-    head = live.head
+    head = aggregate.head
     steps = yield ReadHistory(head.id, max(head.version - _RECENT, 0), _RECENT)
     taken, asked = None, ()
     for step in steps:
-        source = live.program.workflow.by_path.get(step.source)
+        source = aggregate.program.workflow.by_path.get(step.source)
         if step.kind is StepKind.ASKED:
             asked = step.payload["events"]
         elif step.entered:

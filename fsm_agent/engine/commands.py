@@ -15,11 +15,11 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.domain.step import Event
-from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.outputs import AttemptOutputs
 
 if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.engine.scope import Insight
+    from fsm_agent.engine.scope import ActionScope
 
 
 class Now(NamedTuple):
@@ -73,7 +73,7 @@ class ReadWorkflow(NamedTuple):
     definition: str
 
 
-class Keep(NamedTuple):
+class SaveWorkflow(NamedTuple):
     """Keeps a workflow in the store, before the first agent is pinned to it."""
 
     workflow: "Workflow"
@@ -165,14 +165,14 @@ class ReadUser(NamedTuple):
     name: str
 
 
-class Disband(NamedTuple):
+class CancelChildren(NamedTuple):
     """Cancels the children that an agent started under an activation which it has left, if it started any."""
 
     agent_id: str
     activation: int
 
 
-class Tell(NamedTuple):
+class NotifyParent(NamedTuple):
     """Wakes a parent who waits for its child. Replies whether that is settled; if not, it is at work and may not have
     seen how the child ended."""
 
@@ -192,8 +192,8 @@ class Act(NamedTuple):
     timeout_ms: int | None
     #: when a timer falls due that will take the agent out of this state, or its time is over
     until_ms: int | None
-    notes: Notes
-    insight: "Insight"
+    notes: AttemptOutputs
+    insight: "ActionScope"
 
 
 #: all but the two that make up a step
@@ -206,7 +206,7 @@ OtherEffect: TypeAlias = (
     | ReadProgram
     | ReadRecord
     | ReadWorkflow
-    | Keep
+    | SaveWorkflow
     | FindKey
     | Enqueue
     | Claim
@@ -218,11 +218,11 @@ OtherEffect: TypeAlias = (
     | Sleep
     | ReadHead
     | ReadUser
-    | Disband
-    | Tell
+    | CancelChildren
+    | NotifyParent
     | Creation
 )
-Effect: TypeAlias = Act | Commit | OtherEffect
+Command: TypeAlias = Act | Commit | OtherEffect
 
 
 class Emitted(NamedTuple):

@@ -23,8 +23,8 @@ from fsm_agent.domain.decision import Changes, Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Origin, Record
 from fsm_agent.domain.step import NOTHING, Event, Happened, Step, StepKind, Wanted
-from fsm_agent.engine.aggregate import Live, Proposal
-from fsm_agent.engine.commands import Effect, Load, ReadHistory, ReadOrigin
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
+from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin
 from fsm_agent.engine.merge import Unmergeable, merged
 from fsm_agent.errors import Conflict
 
@@ -35,7 +35,7 @@ _MOST_STEPS: Final = 1_000
 _CALM: Final = frozenset({StepKind.EVENT, StepKind.REFUSED, StepKind.PARKED, StepKind.UNPARKED})
 
 
-class Meanwhile(NamedTuple):
+class MissedSteps(NamedTuple):
     """The steps between the version that ``ours`` expects and the present one, ``actual``."""
 
     agent_id: str
@@ -61,46 +61,46 @@ class Meanwhile(NamedTuple):
         ours, theirs = self.ours._replace(fields=tuple(fields)), [Happened.of(step) for step in self.steps]
         return Conflict(self.agent_id, ours.expected, self.actual, ours=ours, theirs=theirs)
 
-    def settle(self, live: Live, fighting: Collection[str], fields: Collection[str] = ()) -> None:
+    def settle(self, aggregate: Aggregate, fighting: Collection[str], fields: Collection[str] = ()) -> None:
         """Raises ``Conflict`` if one of the fighting fields has no merge policy."""
-        if not set(fighting) <= live.program.workflow.merge.keys():
+        if not set(fighting) <= aggregate.program.workflow.merge.keys():
             raise self.conflict(fields)
 
 
-def missed(live: Live, ours: Wanted) -> Generator[Effect, Any, Meanwhile | None]:
+def missed(aggregate: Aggregate, ours: Wanted) -> Generator[Command, Any, MissedSteps | None]:
     """What happened since the version that ``ours`` expects; ``None`` if that is the present one."""
-    head = live.head
+    head = aggregate.head
     if ours.expected == head.version:
         return None
     steps: tuple[Step, ...] = ()
     if ours.expected < head.version:
         steps = yield ReadHistory(head.id, max(ours.expected, 0), _MOST_STEPS)
-    return Meanwhile(head.id, head.version, ours, tuple(step for step in steps if step.version <= head.version))
+    return MissedSteps(head.id, head.version, ours, tuple(step for step in steps if step.version <= head.version))
 
 
-def insist(live: Live, event: Event, expect_version: int | None) -> Generator[Effect, Any, None]:
+def insist(aggregate: Aggregate, event: Event, expect_version: int | None) -> Generator[Command, Any, None]:
     """Raises ``Conflict``, with both sides, unless the agent stands at the version that is expected, if one is."""
     if expect_version is not None:
-        meanwhile = yield from missed(live, Wanted(event.name, event.payload, expect_version))
+        meanwhile = yield from missed(aggregate, Wanted(event.name, event.payload, expect_version))
         if meanwhile is not None:
             raise meanwhile.conflict()
 
 
-def look_back(live: Live, ours: Wanted | None) -> Generator[Effect, Any, Meanwhile | None]:
+def look_back(aggregate: Aggregate, ours: Wanted | None) -> Generator[Command, Any, MissedSteps | None]:
     """As ``missed``. Raises ``Conflict`` if the agent has left what was seen; else data as it was is at hand."""
-    if ours is None or (meanwhile := (yield from missed(live, ours))) is None:
+    if ours is None or (meanwhile := (yield from missed(aggregate, ours))) is None:
         return None
     if not meanwhile.is_calm:
         raise meanwhile.conflict()
-    if live.program.workflow.merge.keys().isdisjoint(meanwhile.fields):
+    if aggregate.program.workflow.merge.keys().isdisjoint(meanwhile.fields):
         return meanwhile
-    folded = yield from _data_at(live.head.id, ours.expected)
+    folded = yield from _data_at(aggregate.head.id, ours.expected)
     if folded is None:
         raise meanwhile.conflict()
     return meanwhile._replace(seen=folded.values)
 
 
-def _data_at(agent_id: str, version: int) -> Generator[Effect, Any, Folded | None]:
+def _data_at(agent_id: str, version: int) -> Generator[Command, Any, Folded | None]:
     """The data as of ``version``: from the snapshot, if it is not younger, else from the whole history."""
     record: Record = yield Load(agent_id)
     snapshot = record.snapshot
@@ -117,18 +117,19 @@ def _data_at(agent_id: str, version: int) -> Generator[Effect, Any, Folded | Non
     return folded
 
 
-def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Changes:
+def reconciled(aggregate: Aggregate, event: Event, move: Move, meanwhile: MissedSteps) -> Changes:
     """What a transition writes beside what others have written meanwhile; raises ``Conflict`` where they fight."""
-    program, visits, values = live.program, live.head.visits, live.folded.values
+    program, visits, values = aggregate.program, aggregate.head.visits, aggregate.folded.values
     transition, changed = move.transition, meanwhile.fields
     writes = (*transition.assign, *transition.append)
     ours = {name: value for name, value in transition.assign.items() if name in changed}
-    meanwhile.settle(live, ours if move.is_internal else changed, writes)
+    meanwhile.settle(aggregate, ours if move.is_internal else changed, writes)
     if not move.is_internal and any(step.asks_anew for step in meanwhile.steps):
         raise meanwhile.conflict(writes)
     if not ours:
         return program.changes(move, event, values, visits)
-    if move.is_internal and live.head.status is Status.RUNNING:  # it would wait, and what it is merged with would not
+    # It would wait for the action, and what it is merged with would not.
+    if move.is_internal and aggregate.head.status is Status.RUNNING:
         raise meanwhile.conflict(writes)
     rest = {name: value for name, value in transition.assign.items() if name not in ours}
     now = program.changes(_writing(move, rest, transition.append), event, values, visits)
@@ -145,11 +146,11 @@ def reconciled(live: Live, event: Event, move: Move, meanwhile: Meanwhile) -> Ch
 
 
 def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) -> Move:
-    """The same move with a part of what it writes."""
+    """The move with only a part of what it writes."""
     return move._replace(transition=move.transition._replace(assign=assign, append=append))
 
 
-def annotated(proposal: Proposal, meanwhile: Meanwhile | None) -> Proposal:
+def annotated(proposal: PendingStep, meanwhile: MissedSteps | None) -> PendingStep:
     """The step says what it was merged with."""
     if meanwhile is None:
         return proposal

@@ -15,7 +15,7 @@ from fsm_agent.data.delta import Folded, own
 from fsm_agent.data.erased import Extent, Tally, erased_messages, marked
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.record import Dossier, Origin, Record, Snapshot
+from fsm_agent.domain.record import AgentExport, Origin, Record, Snapshot
 from fsm_agent.domain.step import Delta, Step, StepKind
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.redaction import Redaction, common_words
@@ -27,45 +27,45 @@ from fsm_agent.engine.replay.restore import difference
 _TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 
 
-def redacted(dossier: Dossier, programs: Mapping[str, Program], user: str, tally: Tally) -> Dossier:
+def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, tally: Tally) -> AgentExport:
     """The agent without what ``user`` has said. Raises whatever a damaged history makes go wrong."""
-    messages = erased_messages(dossier.messages, user, tally)
-    tally.update(_found(dossier, user))
+    messages = erased_messages(export.messages, user, tally)
+    tally.update(_found(export, user))
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
-    first = [_without_words(step, redaction) for step in dossier.steps]
-    queue = tuple(each._replace(event=redaction.event(each.event)) for each in dossier.queue)
-    origin = dossier.origin and Origin(_nameless(dossier.origin.head, redaction), dossier.origin.values)
+    first = [_without_words(step, redaction) for step in export.steps]
+    queue = tuple(each._replace(event=redaction.event(each.event)) for each in export.queue)
+    origin = export.origin and Origin(_nameless(export.origin.head, redaction), export.origin.values)
     steps = tuple(_without_copies(first, origin, redaction))
-    spoken = {step.version for step in dossier.steps if step.by == user}
+    spoken = {step.version for step in export.steps if step.by == user}
     revised = {message.number: message for message in messages}
-    whole = dossier._replace(
+    whole = export._replace(
         steps=steps,
         origin=origin,
         queue=queue,
         keys={
             key: outcome._replace(fingerprint="") if outcome.version in spoken else outcome
-            for key, outcome in dossier.keys.items()
+            for key, outcome in export.keys.items()
         },
-        start=(dossier.start[0], "") if dossier.start and spoken & {1, 2} else dossier.start,
-        messages=tuple(revised.get(message.number, message) for message in dossier.messages),
+        start=(export.start[0], "") if export.start and spoken & {1, 2} else export.start,
+        messages=tuple(revised.get(message.number, message) for message in export.messages),
     )
     return _told_again(whole, programs, redaction)
 
 
-def speaks_to(user: str, dossier: Dossier) -> bool:
+def speaks_to(user: str, export: AgentExport) -> bool:
     """Whether there is anything of somebody in an agent."""
-    return any(message.by == user for message in dossier.messages) or any(_found(dossier, user).values())
+    return any(message.by == user for message in export.messages) or any(_found(export, user).values())
 
 
-def _found(dossier: Dossier, user: str) -> Tally:
+def _found(export: AgentExport, user: str) -> Tally:
     """What there is of somebody in the steps, in what is not decided yet, and in questions."""
-    problem = dossier.head.problem
+    problem = export.head.problem
     held = [problem.held] if problem and problem.held else []
-    heads = [dossier.head, *([dossier.origin.head] if dossier.origin else [])]
-    to = [*(head.asked.to for head in heads if head.asked), *map(_addressees, dossier.steps)]
+    heads = [export.head, *([export.origin.head] if export.origin else [])]
+    to = [*(head.asked.to for head in heads if head.asked), *map(_addressees, export.steps)]
     return Tally(
-        steps=sum(step.by == user for step in dossier.steps),
-        events=sum(event.by == user for event in [*held, *(queued.event for queued in dossier.queue)]),
+        steps=sum(step.by == user for step in export.steps),
+        events=sum(event.by == user for event in [*held, *(queued.event for queued in export.queue)]),
         questions=sum(user in names for names in to),
     )
 
@@ -135,32 +135,34 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
     return head._replace(asked=asked and asked._replace(to=redaction.nameless(asked.to)), problem=problem)
 
 
-def _told_again(dossier: Dossier, programs: Mapping[str, Program], redaction: Redaction) -> Dossier:
-    """With the head and the snapshot that the history tells now."""
-    head, snapshot, origin = dossier.head, dossier.snapshot, dossier.origin
-    told = Past(Record(head, None, ()), dossier.steps, origin, programs).beginning()
+def _told_again(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
+    """The export with the head and the snapshot that its history tells now."""
+    head, snapshot, origin = export.head, export.snapshot, export.origin
+    told = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
     if snapshot and origin and snapshot.version == origin.head.version:
         snapshot = Snapshot(snapshot.version, origin.values)
-    for step in dossier.steps:
+    for step in export.steps:
         told.take(step)
         if snapshot and step.version == snapshot.version:
-            folded = told.live.folded.snapshot(step.version)
+            folded = told.aggregate.folded.snapshot(step.version)
             snapshot = folded._replace(values=own(dict(folded.values)))
     problem = told.head.problem
     if problem and head.problem:
         problem = problem._replace(held=head.problem.held)
     after = head._replace(output=told.head.output, asked=told.head.asked, problem=problem, progress=told.head.progress)
-    return dossier._replace(head=_nameless(after, redaction), snapshot=snapshot)
+    return export._replace(head=_nameless(after, redaction), snapshot=snapshot)
 
 
-def faded(dossier: Dossier, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]) -> Dossier | None:
+def faded(
+    export: AgentExport, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]
+) -> AgentExport | None:
     """A fork without what of ``user`` is erased in ``values``, the data that it began with as they are told now;
     ``None`` if it has nothing of that."""
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
-    first, *later = dossier.steps
+    first, *later = export.steps
     began = {name: redaction.faded(value, values.get(name)) for name, value in first.delta.set.items()}
     if not redaction.said:
         return None
     steps = [first._replace(delta=first.delta._replace(set=began)), *later]
-    whole = dossier._replace(steps=tuple(_without_copies(steps, None, redaction)))
+    whole = export._replace(steps=tuple(_without_copies(steps, None, redaction)))
     return _told_again(whole, programs, redaction)

@@ -15,7 +15,16 @@ from typing import Any
 
 import transitions
 
-from fsm_agent.domain.decision import NOT_ALLOWED, TIMER, Decision, GuardsRefuse, Move, Scene, Taken, timer_event
+from fsm_agent.domain.decision import (
+    NOT_ALLOWED,
+    TIMER,
+    Decision,
+    EvaluationContext,
+    GuardsRefuse,
+    Move,
+    Taken,
+    timer_event,
+)
 from fsm_agent.domain.state import Candidates, State, Transition
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.workflow import Workflow, lineage
@@ -67,7 +76,7 @@ class Machine:
             return None
         return self.guards.compile(transition.when, event="after" if event.startswith(TIMER) else event)
 
-    def decide(self, state: str, event: str, scene: Scene) -> Decision:
+    def decide(self, state: str, event: str, scene: EvaluationContext) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
 
         Raises ``ExpressionFailed`` if a guard that is reached cannot be evaluated.

@@ -12,7 +12,7 @@ from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.domain.user import UserRecord
 
 
-class Notes:
+class AttemptOutputs:
     """Of one attempt. ``record`` is the user as was read before it, and ``user`` a draft of what the workflow declares
     of them; ``counted`` is how many requests of this activation were counted by steps before: the first ones that are
     heard."""

@@ -7,7 +7,7 @@ from typing import Final
 from fsm_agent.domain.decision import Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.step import Event
-from fsm_agent.engine.aggregate import Live, Proposal, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
 from fsm_agent.engine.commands import Failed
 from fsm_agent.errors import Refused
 
@@ -22,19 +22,19 @@ def problem_of_attempt(failed: Failed) -> Problem:
     return Problem(failed.types[0], failed.message[:_LONGEST_MESSAGE], place=failed.place)
 
 
-def report(live: Live, problem: Problem, *, event: str = "error", duration_ms: int) -> Proposal:
+def report(aggregate: Aggregate, problem: Problem, *, event: str = "error", duration_ms: int) -> PendingStep:
     """The step of ``error`` or ``timeout``; what nothing handles parks the agent."""
     facts = {
         "type": problem.type,
         "message": problem.message[:_LONGEST_MESSAGE],
-        "attempt": live.head.attempts + 1,
-        "state": live.head.state,
+        "attempt": aggregate.head.attempts + 1,
+        "state": aggregate.head.state,
     }
     happened = Event(event, {**facts, "place": problem.place} if problem.place else facts)
     try:
-        decision = live.program.decide(live.head.state, happened, live.scene(happened))
+        decision = aggregate.program.decide(aggregate.head.state, happened, aggregate.scene(happened))
         if isinstance(decision, Taken):
-            return take(live, happened, decision.move, duration_ms=duration_ms)
+            return take(aggregate, happened, decision.move, duration_ms=duration_ms)
     except Refused as error:
-        return park(live, happened, problem_of(error))
-    return park(live, happened, problem)
+        return park(aggregate, happened, problem_of(error))
+    return park(aggregate, happened, problem)

@@ -12,8 +12,8 @@ from fsm_agent.data.validation import DataRules, PayloadRules
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES, HAS_CHILDREN, PAUSING
 from fsm_agent.dialect.claims import claimed
 from fsm_agent.domain.agent import ArmedTimer, Head
-from fsm_agent.domain.conversation import NO_PROGRESS, Recall
-from fsm_agent.domain.decision import Changes, Decision, Move, Scene, timer_event
+from fsm_agent.domain.conversation import NO_PROGRESS, ConversationPolicy
+from fsm_agent.domain.decision import Changes, Decision, EvaluationContext, Move, timer_event
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE
 from fsm_agent.domain.progress import Progress
@@ -24,7 +24,7 @@ from fsm_agent.domain.step import Event
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.machine import Machine
-from fsm_agent.errors import DataInvalid, DataTooLarge, ExpressionFailed
+from fsm_agent.errors import ActionError, DataInvalid, DataTooLarge, ExpressionFailed
 from fsm_agent.expressions.compiler import Guards
 
 
@@ -93,10 +93,10 @@ class Program:
             f"it{where}; send it where the action is known: in the folder of its project, or by a runner that has it"
         )
 
-    def decide(self, state: str, event: Event, scene: Scene) -> Decision:
+    def decide(self, state: str, event: Event, scene: EvaluationContext) -> Decision:
         return self.machine.decide(state, event.name, scene)
 
-    def decide_timer(self, leaf: str, timer: ArmedTimer, scene: Scene) -> Decision:
+    def decide_timer(self, leaf: str, timer: ArmedTimer, scene: EvaluationContext) -> Decision:
         return self.machine.decide(leaf, timer_event(timer.state, timer.label), scene)
 
     def timers_of(self, path: str, now_ms: int) -> list[ArmedTimer]:
@@ -109,28 +109,28 @@ class Program:
 
     def changes(self, move: Move, event: Event, data: Mapping[str, Json], visits: Mapping[str, int]) -> Changes:
         """The values a transition writes; all see the same data."""
-        transition, scene = move.transition, Scene(data, event, visits)
+        transition, scene = move.transition, EvaluationContext(data, event, visits)
         return Changes(
             {field: self._result(field, value, event.name, scene) for field, value in transition.assign.items()},
             {field: self._result(field, value, event.name, scene) for field, value in transition.append.items()},
         )
 
-    def _result(self, name: str, value: Json, event: str | None, scene: Scene) -> Json:
+    def _result(self, name: str, value: Json, event: str | None, scene: EvaluationContext) -> Json:
         """What is kept as ``name``; raises ``DataTooLarge`` before anything is made of it."""
         return self.data_limit.require_of(name, self._value(value, event, scene))
 
-    def _value(self, value: Json, event: str | None, scene: Scene) -> Json:
+    def _value(self, value: Json, event: str | None, scene: EvaluationContext) -> Json:
         """A string is CEL, anything else is itself."""
         if not isinstance(value, str):
             return value
         return self.guards.compile(value, event=event).evaluate(scene.data, scene.facts, scene.visits)
 
-    def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
+    def entry_values(self, values: Mapping[str, Json], scene: EvaluationContext) -> dict[str, Json]:
         """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
         an action may change what it is given."""
         return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
 
-    def arguments(self, state: State, scene: Scene) -> dict[str, Json]:
+    def arguments(self, state: State, scene: EvaluationContext) -> dict[str, Json]:
         """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
         if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
@@ -154,14 +154,14 @@ class Program:
         ask = self.state(head.state).ask
         return head.asked.events or (ask.events if ask else ())
 
-    def thread(self, rule: Recall, scene: Scene) -> str | None:
+    def thread(self, rule: ConversationPolicy, scene: EvaluationContext) -> str | None:
         """The name of the shared thread that is the conversation, if one is; raises ``ExpressionFailed``."""
         if rule.thread is None:
             return None
         name = self._value(rule.thread, None, scene)
         if not isinstance(name, str) or THREAD_NAME.fullmatch(name) is None:
             why = f"it gives {shortened(name)}, and {THREAD_RULE}"
-            raise ExpressionFailed(rule.thread, why, dict(scene.data))
+            raise ExpressionFailed(rule.thread, why, {})
         return name
 
     def progress(self, values: Mapping[str, Json], visits: Mapping[str, int]) -> Progress | None:
@@ -169,7 +169,7 @@ class Program:
         if not self.has_progress:
             return None
         rule = self.workflow.progress
-        scene = Scene(values, None, visits)
+        scene = EvaluationContext(values, None, visits)
         goal, current = self._told(rule.goal, scene), self._told(rule.current, scene)
         return Progress(
             goal=None if goal is None else str(goal),
@@ -178,28 +178,28 @@ class Program:
             current=None if current is None else str(current),
         )
 
-    def _told(self, text: str | None, scene: Scene) -> Json:
+    def _told(self, text: str | None, scene: EvaluationContext) -> Json:
         """A value for people to look at: where it cannot be computed, or be kept, there is none."""
         try:
             return DEFAULT_LIMIT.require_of("progress", self._value(text, None, scene))
         except (ExpressionFailed, DataTooLarge):
             return None
 
-    def asked(self, state: State, scene: Scene, version: int) -> Asked | None:
+    def asked(self, state: State, scene: EvaluationContext, version: int) -> Asked | None:
         """The question of a state as the step of ``version`` renders it; ``None`` if it asks nothing."""
         if state.ask is None:
             return None
         prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
         return Asked(prompt, self._addressees(state.ask.to, scene), id=version)
 
-    def _addressees(self, to: str | None, scene: Scene) -> tuple[str, ...]:
+    def _addressees(self, to: str | None, scene: EvaluationContext) -> tuple[str, ...]:
         if to is None:
             return ()
         value = self._value(to, None, scene)
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
             why = f"it gives {shortened(value)}, and whom to ask must be a name or a list of names"
-            raise ExpressionFailed(to, why, dict(scene.data))
+            raise ExpressionFailed(to, why, {})
         return tuple(names)
 
     def knows(self, event: Json) -> bool:
@@ -219,17 +219,26 @@ def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
 
 
 def _count(steps: Json) -> int | None:
-    """Of a list of steps its length."""
+    """A number of steps: a list of steps counts by its length."""
     if isinstance(steps, list):
         return len(steps)
     return int(steps) if isinstance(steps, int | float) and not isinstance(steps, bool) else None
 
 
 def model_changed(workflow: Workflow) -> str:
-    """That the class of the data is another one than a definition was stored with, and what can be done."""
+    """A sentence: the class of the data is not the one that a definition was stored with, and what can be done."""
     return (
         f"the class {workflow.model} has changed since version {workflow.version} of workflow {workflow.name!r} was "
         "stored, so that schema alone judges the data of its agents; `migrate` moves them to the class as it is now"
+    )
+
+
+def model_missing(workflow: Workflow, why: ActionError) -> str:
+    """A sentence: the class of the data cannot be had, why, and what can be done."""
+    return (
+        f"{why}; until that is mended, the schema that was stored with version {workflow.version} of workflow "
+        f"{workflow.name!r} judges the data of its agents alone; `migrate` moves them to a version without the class "
+        f"{workflow.model}"
     )
 
 

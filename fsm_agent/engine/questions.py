@@ -11,11 +11,11 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Origin
 from fsm_agent.domain.step import Step
-from fsm_agent.engine.commands import Effect, ReadHistory, ReadOrigin
+from fsm_agent.engine.commands import Command, ReadHistory, ReadOrigin
 
 if TYPE_CHECKING:
     from fsm_agent.engine.program import Program
@@ -33,11 +33,11 @@ def kept_or_renewed(program: Program, head: Head, values: Mapping[str, Json]) ->
 
 def rendered(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the question of its state, as its last step renders it."""
-    scene = Scene(values, None, head.visits)
+    scene = EvaluationContext(values, None, head.visits)
     return head._replace(asked=program.asked(program.states[head.state], scene, head.version))
 
 
-def numbered(head: Head) -> Generator[Effect, Any, Head]:
+def numbered(head: Head) -> Generator[Command, Any, Head]:
     """The head with the id of its question, which earlier versions of the package did not keep."""
     if head.asked is None or head.asked.id:
         return head

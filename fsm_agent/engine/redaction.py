@@ -1,4 +1,4 @@
-"""Whose words are erased in an agent that lives on, and which they are. Pure."""
+"""Which words are erased, and whose they were, in an agent that lives on. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LITERAL: Final = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 @dataclass(slots=True)
 class Redaction:
-    """Of one agent."""
+    """What is erased in one agent."""
 
     user: str
     #: what its workflows say themselves: names, defaults, enumerations, literals of expressions

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from fsm_agent.data.data import Data, View
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.conversation import Recall
-from fsm_agent.domain.decision import GuardsRefuse, Move, NotAllowed, Scene, Taken
+from fsm_agent.domain.conversation import ConversationPolicy
+from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Move, NotAllowed, Taken
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.usage import Usage
-from fsm_agent.engine.aggregate import Live
-from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.errors import DataInvalid, PayloadInvalid
 from fsm_agent.expressions.values import written
 
@@ -36,13 +36,13 @@ class Choice(NamedTuple):
     targets: tuple[str, ...]
 
 
-class Insight:
+class ActionScope:
     """Of one attempt. ``stays`` says whether whoever drives the agent stays while a backoff runs."""
 
     __slots__ = ("_data", "_live", "_notes", "stays")
 
-    def __init__(self, live: Live, data: Data, notes: Notes, *, stays: bool) -> None:
-        self._live = live
+    def __init__(self, aggregate: Aggregate, data: Data, notes: AttemptOutputs, *, stays: bool) -> None:
+        self._live = aggregate
         self._data = data
         self._notes = notes
         self.stays = stays
@@ -65,14 +65,14 @@ class Insight:
         return self._live.head.usage.plus(self._notes.usage)
 
     @property
-    def recall(self) -> Recall:
+    def recall(self) -> ConversationPolicy:
         """Which thread the conversation is, by name, and how much of it a model is shown. Raises
         ``ExpressionFailed``."""
         rule = self.workflow.conversation
         return rule._replace(thread=self._live.program.thread(rule, self.scene))
 
     @property
-    def scene(self) -> Scene:
+    def scene(self) -> EvaluationContext:
         return self._live.scene(None, self._data)
 
     def needs(self, text: str) -> frozenset[str]:

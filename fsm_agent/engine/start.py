@@ -13,11 +13,11 @@ from fsm_agent.domain.record import Creation
 from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import Event, Step, StepKind
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.engine.aggregate import Live, take
-from fsm_agent.engine.commands import Effect, FindKey, Now
+from fsm_agent.engine.aggregate import Aggregate, take
+from fsm_agent.engine.commands import Command, FindKey, Now
 from fsm_agent.engine.delivery import Delivered, checked, decided
 from fsm_agent.engine.drive import drive
-from fsm_agent.engine.transaction import Desk, Flow, fingerprint, new_lease, open_agent, started
+from fsm_agent.engine.transaction import Driver, Flow, fingerprint, new_lease, open_agent, started
 from fsm_agent.errors import AgentExists, KeyReuse
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ NOBODY: Final = Serves()
 
 
 def start(
-    desk: Desk,
+    driver: Driver,
     program: Program,
     agent_id: str,
     event: Event | None,
@@ -50,21 +50,21 @@ def start(
     """
     key = event.key if event else None
     what = _use_of(program, event, data, serves) if event and key else ""
-    if key and (known := (yield from made_before(desk, key, what))):
+    if key and (known := (yield from made_before(driver, key, what))):
         return known
-    live = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
-    live.head = live.head._replace(user=serves.user, parent=serves.parent)
-    steps = _first_steps(live, event)
-    lease = new_lease(desk, live) if desk.drives and live.head.status is Status.RUNNING else None
+    aggregate = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
+    aggregate.head = aggregate.head._replace(user=serves.user, parent=serves.parent)
+    steps = _first_steps(aggregate, event)
+    lease = new_lease(driver, aggregate) if driver.drives and aggregate.head.status is Status.RUNNING else None
     try:
-        head: Head = yield Creation(live.head, steps, key, what, lease)
+        head: Head = yield Creation(aggregate.head, steps, key, what, lease)
     except AgentExists:
-        if key and (known := (yield from made_before(desk, key, what))):
+        if key and (known := (yield from made_before(driver, key, what))):
             return known
         raise
-    live.head, live.lease = live.head._replace(epoch=head.epoch), lease
-    is_current = not desk.drives or (yield from drive(desk, live))
-    return Delivered(live, "applied", is_current)
+    aggregate.head, aggregate.lease = aggregate.head._replace(epoch=head.epoch), lease
+    is_current = not driver.drives or (yield from drive(driver, aggregate))
+    return Delivered(aggregate, "applied", is_current)
 
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
@@ -73,7 +73,7 @@ def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Se
     return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
 
 
-def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Delivered | None]:
+def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, Delivered | None]:
     """The agent that was made under this key, if one was; raises ``KeyReuse`` if it was made of something else."""
     found: tuple[str, str] | None = yield FindKey(key)
     if found is None:
@@ -81,23 +81,23 @@ def made_before(desk: Desk, key: str, what: str) -> Generator[Effect, Any, Deliv
     agent_id, used_for = found
     if used_for != what:
         raise KeyReuse(key, "definition, event, payload, data or user")
-    live, _ = yield from open_agent(desk, agent_id)
-    return Delivered(live, "duplicate")
+    aggregate, _ = yield from open_agent(driver, agent_id)
+    return Delivered(aggregate, "duplicate")
 
 
-def _first_steps(live: Live, event: Event | None) -> tuple[Step, ...]:
-    """``created``, and the step of the first event; ``live`` goes along, as if both were written."""
+def _first_steps(aggregate: Aggregate, event: Event | None) -> tuple[Step, ...]:
+    """``created``, and the step of the first event; ``aggregate`` goes along, as if both were written."""
     by = event.by if event else None
-    leaf = live.program.workflow.leaf(live.program.workflow.initial)
+    leaf = aggregate.program.workflow.leaf(aggregate.program.workflow.initial)
     entry = Move(Transition(target=leaf.path), leaf.path, (), lineage(leaf.path))
-    made = take(live, Event("created", by=by), entry, kind=StepKind.CREATED)
-    values = dict(live.folded.values)
+    made = take(aggregate, Event("created", by=by), entry, kind=StepKind.CREATED)
+    values = dict(aggregate.folded.values)
     created = made.step._replace(source=None, delta=made.step.delta._replace(set=values))
-    live.head = made.head
-    live.folded.values = own(values)
+    aggregate.head = made.head
+    aggregate.folded.values = own(values)
     if event is None or event.name == "created":
         return (created,)
-    proposal = decided(live, checked(live, event))
-    live.head = proposal.head
-    live.folded.take(proposal.step.version, proposal.step.delta)
+    proposal = decided(aggregate, checked(aggregate, event))
+    aggregate.head = proposal.head
+    aggregate.folded.take(proposal.step.version, proposal.step.delta)
     return created, proposal.step

@@ -27,39 +27,39 @@ from fsm_agent.domain.agent import RUNNING, Head
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE
 from fsm_agent.engine.activation import concluded, proposed, refused
-from fsm_agent.engine.aggregate import Live, Proposal
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Act, Acted, Emitted
-from fsm_agent.engine.outputs import Notes
-from fsm_agent.engine.scope import Insight
-from fsm_agent.engine.transaction import Desk, Flow, write
+from fsm_agent.engine.outputs import AttemptOutputs
+from fsm_agent.engine.scope import ActionScope
+from fsm_agent.engine.transaction import Driver, Flow, write
 
 
-def work_steadily(desk: Desk, live: Live) -> Flow:
+def work_steadily(driver: Driver, aggregate: Aggregate) -> Flow:
     """Attempts and their steps, until the general path has something to ask."""
-    actions, new_draft = live.program.steady_actions, live.program.data_type
-    while (action := actions.get(live.head.state)) is not None and _is_steady(live, live.head):
-        head, data, notes = live.head, new_draft(live.folded.values), Notes()
-        insight = Insight(live, data, notes, stays=desk.stays)
+    actions, new_draft = aggregate.program.steady_actions, aggregate.program.data_type
+    while (action := actions.get(aggregate.head.state)) is not None and _is_steady(aggregate, aggregate.head):
+        head, data, notes = aggregate.head, new_draft(aggregate.folded.values), AttemptOutputs()
+        insight = ActionScope(aggregate, data, notes, stays=driver.stays)
         attempt, (do, timeout_ms) = head.attempts + 1, action
         reply: Acted = yield from_fields(
-            Act, (head, do, {}, data, live.now_ms, attempt, timeout_ms, None, notes, insight)
+            Act, (head, do, {}, data, aggregate.now_ms, attempt, timeout_ms, None, notes, insight)
         )
         if type(reply) is Emitted and notes.user is None:  # then nobody can have changed the same user
-            live.now_ms = max(live.now_ms, reply.now_ms)
-            made = proposed(live, reply, data, notes)
-            if isinstance(made, Proposal):
-                yield from write(desk, live, made, is_joined=notes.is_joined)
+            aggregate.now_ms = max(aggregate.now_ms, reply.now_ms)
+            made = proposed(aggregate, reply, data, notes)
+            if isinstance(made, PendingStep):
+                yield from write(driver, aggregate, made, is_joined=notes.is_joined)
             else:
-                yield from refused(desk, live, reply, made, notes)
+                yield from refused(driver, aggregate, reply, made, notes)
         else:
-            yield from concluded(desk, live, reply, data, notes)
+            yield from concluded(driver, aggregate, reply, data, notes)
 
 
-def _is_steady(live: Live, head: Head) -> bool:
+def _is_steady(aggregate: Aggregate, head: Head) -> bool:
     """Whether the agent has its work to do, and nothing else."""
     return not (
         head.status is not RUNNING
-        or live.queue
+        or aggregate.queue
         or head.timers
         or head.retry_ms is not None
         or head.children

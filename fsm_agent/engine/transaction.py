@@ -13,8 +13,8 @@ from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Holder, Lease, lease_runs
 from fsm_agent.domain.record import Commit, Committed, Record, Snapshot
 from fsm_agent.domain.step import EMPTY_DELTA, Event, KeyOutcome
 from fsm_agent.domain.tuples import from_fields
-from fsm_agent.engine.aggregate import Live, Proposal
-from fsm_agent.engine.commands import Claim, Effect, Interrupt, IsAlive, Load, Now, Release
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
+from fsm_agent.engine.commands import Claim, Command, Interrupt, IsAlive, Load, Now, Release
 from fsm_agent.engine.questions import numbered
 from fsm_agent.errors import Conflict, DataInvalid, LeaseHeld
 
@@ -26,10 +26,10 @@ PATIENCE: Final = 50
 
 _SMALLEST_FOLD: Final = 1_024
 
-Flow: TypeAlias = Generator[Effect, Any, Any]
+Flow: TypeAlias = Generator[Command, Any, Any]
 
 
-class Desk(NamedTuple):
+class Driver(NamedTuple):
     """Who works here: the holder of leases, and how a definition's hash becomes a program."""
 
     holder: Holder
@@ -43,20 +43,20 @@ class Desk(NamedTuple):
 
 
 def open_agent(
-    desk: Desk, agent_id: str, key: str | None = None
-) -> Generator[Effect, Any, tuple[Live, KeyOutcome | None]]:
+    driver: Driver, agent_id: str, key: str | None = None
+) -> Generator[Command, Any, tuple[Aggregate, KeyOutcome | None]]:
     """Read an agent as it stands now, and what became of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
     if record.head.asked is not None:
         record = record._replace(head=(yield from numbered(record.head)))
-    return in_hand(desk, record, now_ms), record.outcome
+    return in_hand(driver, record, now_ms), record.outcome
 
 
-def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
+def in_hand(driver: Driver, record: Record, now_ms: int) -> Aggregate:
     """What was read of an agent, ready for its next step."""
-    return Live(
-        program=desk.program(record.head.definition),
+    return Aggregate(
+        program=driver.program(record.head.definition),
         head=record.head,
         folded=fold(record.snapshot, record.tail),
         now_ms=max(now_ms, record.head.updated_ms),
@@ -65,9 +65,9 @@ def in_hand(desk: Desk, record: Record, now_ms: int) -> Live:
 
 
 def write(
-    desk: Desk,
-    live: Live,
-    proposal: Proposal,
+    driver: Driver,
+    aggregate: Aggregate,
+    proposal: PendingStep,
     *,
     from_outside: bool = False,
     dequeue: int | None = None,
@@ -80,84 +80,84 @@ def write(
     """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more. ``is_joined``
     says that no child works any more for what is left.
 
-    Raises ``Conflict`` if somebody else was first; then ``live`` is stale.
+    Raises ``Conflict`` if somebody else was first; then ``aggregate`` is stale.
     """
     head, step, said, user = proposal
-    lease = _kept_lease(desk, live) if desk.drives and head.status is RUNNING else None
+    lease = _kept_lease(driver, aggregate) if driver.drives and head.status is RUNNING else None
     snapshot = None
     if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
-        head, snapshot = _folding(live, head)
-    if head.parent is not None or live.program.has_families or live.head.children or repins:
-        head = _with_kin(desk, live, head, is_joined=is_joined, repins=repins)
+        head, snapshot = _folding(aggregate, head)
+    if head.parent is not None or aggregate.program.has_families or aggregate.head.children or repins:
+        head = _with_kin(driver, aggregate, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield from_fields(
         Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user)
     )
     if step.delta is not EMPTY_DELTA:
-        live.folded.take(step.version, step.delta)
+        aggregate.folded.take(step.version, step.delta)
     holding_epoch, queued = committed
     if holding_epoch != head.epoch or queued != head.queued:
         head = head._replace(epoch=holding_epoch, queued=queued)
-    live.head, live.lease, live.is_idle = head, lease, False
+    aggregate.head, aggregate.lease, aggregate.is_idle = head, lease, False
     if dequeue is not None:
-        live.queue.popleft()
-    if queued > len(live.queue):
+        aggregate.queue.popleft()
+    if queued > len(aggregate.queue):
         record: Record = yield Load(head.id)
-        live.queue = deque(record.queue)
+        aggregate.queue = deque(record.queue)
 
 
-def _with_kin(desk: Desk, live: Live, head: Head, *, is_joined: bool, repins: bool) -> Head:
+def _with_kin(driver: Driver, aggregate: Aggregate, head: Head, *, is_joined: bool, repins: bool) -> Head:
     """The head with what is to be settled with parent and children after a step. It is known from where the agent was,
     so that nobody who moves it can overlook what its action began meanwhile."""
-    was, is_left = live.head, live.head.activation not in (0, head.activation)
+    was, is_left = aggregate.head, aggregate.head.activation not in (0, head.activation)
     children = was.children
-    if is_left and not is_joined and (repins or live.program.has_children(was.state)):
+    if is_left and not is_joined and (repins or aggregate.program.has_children(was.state)):
         children = was.children or was.activation
-    elif desk.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
+    elif driver.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
         children = was.children or head.version
     return head if children == head.children else head._replace(children=children)
 
 
-def _folding(live: Live, head: Head) -> tuple[Head, Snapshot | None]:
+def _folding(aggregate: Aggregate, head: Head) -> tuple[Head, Snapshot | None]:
     """A snapshot when the deltas since the last outweigh twice what it would weigh: of the version before this
     step, so that it costs nothing if the step is refused."""
-    fold_at = 2 * snapshot_weight(live.folded)
+    fold_at = 2 * snapshot_weight(aggregate.folded)
     if head.unfolded <= fold_at:
         return head._replace(fold_at=fold_at), None
-    return head._replace(unfolded=0, fold_at=fold_at), live.folded.snapshot(live.head.version)
+    return head._replace(unfolded=0, fold_at=fold_at), aggregate.folded.snapshot(aggregate.head.version)
 
 
-def new_lease(desk: Desk, live: Live) -> Lease:
-    return Lease(desk.holder, live.now_ms + LEASE_MS)
+def new_lease(driver: Driver, aggregate: Aggregate) -> Lease:
+    return Lease(driver.holder, aggregate.now_ms + LEASE_MS)
 
 
-def _kept_lease(desk: Desk, live: Live) -> Lease:
+def _kept_lease(driver: Driver, aggregate: Aggregate) -> Lease:
     """The lease to go on with: the same one, while less than a renewal's time of it has passed."""
-    if live.lease is not None and live.lease.until_ms - live.now_ms > LEASE_MS - RENEW_MS:
-        return live.lease
-    return new_lease(desk, live)
+    if aggregate.lease is not None and aggregate.lease.until_ms - aggregate.now_ms > LEASE_MS - RENEW_MS:
+        return aggregate.lease
+    return new_lease(driver, aggregate)
 
 
-def claim(desk: Desk, live: Live) -> Flow:
+def claim(driver: Driver, aggregate: Aggregate) -> Flow:
     """Take the lease of an agent that nobody holds, or whose holder has died; raises ``LeaseHeld`` otherwise."""
-    lease = live.head.lease
-    if lease is not None and lease_runs(lease, live.now_ms):
+    lease = aggregate.head.lease
+    if lease is not None and lease_runs(lease, aggregate.now_ms):
         is_alive: bool | None = yield IsAlive(lease.holder)
         if is_alive is not False:
-            raise LeaseHeld(live.head.id, lease)
-    taken = new_lease(desk, live)
-    epoch: int = yield Claim(live.head, taken)
-    live.head, live.lease = live.head._replace(epoch=epoch), taken
-    yield Interrupt(live.head.id, epoch)  # what goes on here under a lease that ran out
+            raise LeaseHeld(aggregate.head.id, lease)
+    taken = new_lease(driver, aggregate)
+    epoch: int = yield Claim(aggregate.head, taken)
+    aggregate.head, aggregate.lease = aggregate.head._replace(epoch=epoch), taken
+    yield Interrupt(aggregate.head.id, epoch)  # what goes on here under a lease that ran out
 
 
-def give_up_orphan(live: Live) -> Flow:
+def give_up_orphan(aggregate: Aggregate) -> Flow:
     """Give up a lease that was left behind: it has run out, or its holder has died."""
-    lease = live.head.lease
-    if lease is None or (lease_runs(lease, live.now_ms) and (yield IsAlive(lease.holder)) is not False):
+    lease = aggregate.head.lease
+    if lease is None or (lease_runs(lease, aggregate.now_ms) and (yield IsAlive(lease.holder)) is not False):
         return
-    yield Release(live.head.id, live.head.epoch)
-    live.head = live.head._replace(lease=None)
+    yield Release(aggregate.head.id, aggregate.head.epoch)
+    aggregate.head = aggregate.head._replace(lease=None)
 
 
 def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
@@ -194,7 +194,7 @@ def used_alike(known: str, event: str | None, payload: Mapping[str, Json]) -> bo
     return event in (None, name) and digest == fingerprint(dict(payload))
 
 
-def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Live:
+def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Aggregate:
     """An agent of which nothing is written yet: version 0, in no state."""
     workflow = program.workflow
     head = Head(
@@ -208,4 +208,4 @@ def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str,
         created_ms=now_ms,
         updated_ms=now_ms,
     )
-    return Live(program, head, Folded(dict(values)), now_ms)
+    return Aggregate(program, head, Folded(dict(values)), now_ms)

@@ -11,61 +11,63 @@ from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.step import Event, StepKind
-from fsm_agent.engine.aggregate import Live, Proposal, cancel, take, unpark
-from fsm_agent.engine.commands import Effect, Interrupt, ReadEffects
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, take, unpark
+from fsm_agent.engine.commands import Command, Interrupt, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
 from fsm_agent.engine.drive import drive
-from fsm_agent.engine.transaction import Desk, Flow, open_agent, patiently, write
+from fsm_agent.engine.transaction import Driver, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
 
 
-def unpark_agent(desk: Desk, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None) -> Flow:
+def unpark_agent(
+    driver: Driver, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None
+) -> Flow:
     """Try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
 
     What parked it for exceeding a limit may exceed it once more.
     """
 
     def attempt() -> Flow:
-        live, problem = yield from _parked(desk, agent_id, event, expect_version)
-        proposal = _retried(live, event, problem) if retry else _by_hand(live, event)
+        aggregate, problem = yield from _parked(driver, agent_id, event, expect_version)
+        proposal = _retried(aggregate, event, problem) if retry else _by_hand(aggregate, event)
         said = proposal.step._replace(by=event.by)  # who said what is held, its own step tells
-        return (yield from _go_on(desk, live, proposal._replace(step=said)))
+        return (yield from _go_on(driver, aggregate, proposal._replace(step=said)))
 
     return (yield from patiently(attempt))
 
 
 def settle_effect(
-    desk: Desk, agent_id: str, settlement: Settlement, *, by: str | None, expect_version: int | None = None
+    driver: Driver, agent_id: str, settlement: Settlement, *, by: str | None, expect_version: int | None = None
 ) -> Flow:
     """Say what became of an effect in doubt, and let the agent try again. Returns ``Delivered``."""
     said = {"effect": settlement.key, "was_done": settlement.was_done}
     event = Event("settle", {**said, "result": settlement.result} if settlement.was_done else said, by)
 
     def attempt() -> Flow:
-        live, problem = yield from _parked(desk, agent_id, event, expect_version)
+        aggregate, problem = yield from _parked(driver, agent_id, event, expect_version)
         if problem.held is not None:
             what = f"agent {agent_id!r} is parked with event {problem.held.name!r}, and not for an effect"
             raise Refused(f"{what}: let it go on with `--retry` or `--event`")
         yield from _check_open(agent_id, settlement.key)
-        return (yield from _go_on(desk, live, unpark(live, event, exempt=False), settlement))
+        return (yield from _go_on(driver, aggregate, unpark(aggregate, event, exempt=False), settlement))
 
     return (yield from patiently(attempt))
 
 
-def end_agent(desk: Desk, agent_id: str, event: Event) -> Flow:
+def end_agent(driver: Driver, agent_id: str, event: Event) -> Flow:
     """End an agent as cancelled, whatever its workflow makes of ``cancel``. Returns ``Delivered``; does nothing to one
     that has ended."""
 
     def attempt() -> Flow:
-        live, _ = yield from open_agent(desk, agent_id)
-        if live.head.status in ENDED:
-            return Delivered(live, None)
-        was_running = live.head.status is Status.RUNNING
-        yield from write(desk, live, cancel(live, event), from_outside=True)
+        aggregate, _ = yield from open_agent(driver, agent_id)
+        if aggregate.head.status in ENDED:
+            return Delivered(aggregate, None)
+        was_running = aggregate.head.status is Status.RUNNING
+        yield from write(driver, aggregate, cancel(aggregate, event), from_outside=True)
         if was_running:
-            yield Interrupt(agent_id, live.head.epoch)
-        return Delivered(live, "applied", (yield from drive(desk, live)))
+            yield Interrupt(agent_id, aggregate.head.epoch)
+        return Delivered(aggregate, "applied", (yield from drive(driver, aggregate)))
 
     return (yield from patiently(attempt))
 
@@ -75,14 +77,14 @@ _BOUNDS: Final = frozenset({LimitExceeded.__name__, "BudgetExceeded"})
 
 
 def _parked(
-    desk: Desk, agent_id: str, said: Event, expect_version: int | None
-) -> Generator[Effect, Any, tuple[Live, Problem]]:
-    live, _ = yield from open_agent(desk, agent_id)
-    yield from insist(live, said, expect_version)
-    problem = live.head.problem
-    if live.head.status is not Status.PARKED or problem is None:
-        raise NotParked(agent_id, str(live.head.status))
-    return live, problem
+    driver: Driver, agent_id: str, said: Event, expect_version: int | None
+) -> Generator[Command, Any, tuple[Aggregate, Problem]]:
+    aggregate, _ = yield from open_agent(driver, agent_id)
+    yield from insist(aggregate, said, expect_version)
+    problem = aggregate.head.problem
+    if aggregate.head.status is not Status.PARKED or problem is None:
+        raise NotParked(agent_id, str(aggregate.head.status))
+    return aggregate, problem
 
 
 def _check_open(agent_id: str, key: str) -> Flow:
@@ -92,38 +94,38 @@ def _check_open(agent_id: str, key: str) -> Flow:
         raise EffectNotOpen(agent_id, key, [f"{name} ({open_key})" for open_key, name in names.items()])
 
 
-def _go_on(desk: Desk, live: Live, proposal: Proposal, settlement: Settlement | None = None) -> Flow:
-    yield from write(desk, live, proposal, from_outside=True, settlement=settlement)
-    return Delivered(live, "applied", (not desk.drives) or (yield from drive(desk, live)))
+def _go_on(driver: Driver, aggregate: Aggregate, proposal: PendingStep, settlement: Settlement | None = None) -> Flow:
+    yield from write(driver, aggregate, proposal, from_outside=True, settlement=settlement)
+    return Delivered(aggregate, "applied", (not driver.drives) or (yield from drive(driver, aggregate)))
 
 
-def _retried(live: Live, event: Event, problem: Problem) -> Proposal:
+def _retried(aggregate: Aggregate, event: Event, problem: Problem) -> PendingStep:
     exempt = problem.type in _BOUNDS
     if problem.held is None:
-        return unpark(live, event, exempt=exempt)
-    return _by_hand(live, problem.held)
+        return unpark(aggregate, event, exempt=exempt)
+    return _by_hand(aggregate, problem.held)
 
 
-def _by_hand(live: Live, event: Event) -> Proposal:
+def _by_hand(aggregate: Aggregate, event: Event) -> PendingStep:
     """An event that an operator lets happen, limits or not; it is the step that unparks."""
-    program = live.program
+    program = aggregate.program
     if not program.knows(event.name):
         raise UnknownEvent(event.name, list(program.workflow.events))
     checked = event._replace(payload=program.payload_rules.complete(event.name, event.payload))
-    live.head = live.head._replace(is_exempt=True)
-    match program.decide(live.head.state, checked, live.scene(checked)):
+    aggregate.head = aggregate.head._replace(is_exempt=True)
+    match program.decide(aggregate.head.state, checked, aggregate.scene(checked)):
         case Taken(move):
-            return _woken(live, take(live, checked, move, kind=StepKind.UNPARKED))
+            return _woken(aggregate, take(aggregate, checked, move, kind=StepKind.UNPARKED))
         case GuardsRefuse(guards):
-            raise GuardsRefused(event.name, live.head.state, guards)
+            raise GuardsRefused(event.name, aggregate.head.state, guards)
         case NotAllowed():
-            allowed = program.workflow.allowed(live.head.state)
-            raise IllegalEvent(event.name, live.head.state, allowed, is_declared=True)
+            allowed = program.workflow.allowed(aggregate.head.state)
+            raise IllegalEvent(event.name, aggregate.head.state, allowed, is_declared=True)
 
 
-def _woken(live: Live, proposal: Proposal) -> Proposal:
+def _woken(aggregate: Aggregate, proposal: PendingStep) -> PendingStep:
     """An internal transition leaves the agent where it is; it goes on there."""
     if proposal.head.status is not Status.PARKED:
         return proposal
-    resumed = unpark(live, Event(proposal.step.event), exempt=False).head
+    resumed = unpark(aggregate, Event(proposal.step.event), exempt=False).head
     return proposal._replace(head=proposal.head._replace(status=resumed.status, problem=None, attempts=0))

@@ -29,6 +29,7 @@ FsmAgentError
 │   ├── NotParked              unpark of an agent that is not parked
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
+│   ├── RunnerClosed           a call after a blocking runner has ended
 │   └── VersionMissing         a version that never was, or that is forgotten
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
@@ -38,8 +39,10 @@ FsmAgentError
 │   │   └── HttpUnavailable    and may be later; worth retrying
 │   ├── McpUnavailable         a server of tools does not answer; worth retrying
 │   ├── ModuleNotAllowed       a module outside the allowed list
+│   ├── ModuleUnread           an allowed module that cannot be imported
 │   ├── NoLegalChoice          a model chose nothing that was legal, as often as it was asked
 │   ├── RoundsExceeded         a model had no answer after so many replies
+│   ├── ToolMissing            no such tool in the allowed modules
 │   ├── ToolError              what a tool tells the model that called it
 │   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
 ├── ModelError                 a language model could not do what was asked of it
@@ -59,7 +62,10 @@ FsmAgentError
 │   ├── StoreUnavailable       locked, read-only, full, gone
 │   ├── StoreCorrupt           not a store of ours, or damaged
 │   │   ├── AgentDamaged       one agent's rows, in one place
-│   │   └── HistoryBroken      steps that make no sense
+│   │   ├── DefinitionMissing  a definition that is not kept
+│   │   ├── HistoryBroken      steps that make no sense
+│   │   └── SharedDamaged      what is no agent's: a thread, a user
+│   │       └── DefinitionDamaged  or a definition
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
@@ -109,12 +115,15 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, WorkflowInvalid
+from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, RunnerClosed, WorkflowInvalid
 from fsm_agent.errors.storage import (
     AgentDamaged,
+    DefinitionDamaged,
+    DefinitionMissing,
     HistoryBroken,
     KeyInvalid,
     KeyMissing,
+    SharedDamaged,
     StoreCorrupt,
     StoreError,
     StoreTooNew,
@@ -133,9 +142,11 @@ from fsm_agent.errors.work import (
     HttpUnavailable,
     McpUnavailable,
     ModuleNotAllowed,
+    ModuleUnread,
     NoLegalChoice,
     RoundsExceeded,
     ToolError,
+    ToolMissing,
     WindowTooSmall,
 )
 
@@ -155,6 +166,8 @@ __all__ = [
     "DataInvalid",
     "DataModelMissing",
     "DataTooLarge",
+    "DefinitionDamaged",
+    "DefinitionMissing",
     "EffectInDoubt",
     "EffectMismatch",
     "EffectNotOpen",
@@ -183,6 +196,7 @@ __all__ = [
     "ModelUnavailable",
     "ModelUnknown",
     "ModuleNotAllowed",
+    "ModuleUnread",
     "NoLegalChoice",
     "NotAddressee",
     "NotAsked",
@@ -193,12 +207,15 @@ __all__ = [
     "Refused",
     "RenderFailed",
     "RoundsExceeded",
+    "RunnerClosed",
+    "SharedDamaged",
     "StoreCorrupt",
     "StoreError",
     "StoreTooNew",
     "StoreUnavailable",
     "StoreUrlInvalid",
     "ToolError",
+    "ToolMissing",
     "UnknownEvent",
     "UserConflict",
     "VersionMissing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.domain.text import listed, shortened
+from fsm_agent.domain.text import listed, shortened, standing
 from fsm_agent.errors.roots import Refused
 
 if TYPE_CHECKING:
@@ -69,9 +69,12 @@ class AgentExists(Refused):
 
 
 class AgentNotFound(Refused):
-    def __init__(self, agent_id: str, namespace: str = "default") -> None:
+    """``shortest_part`` is how much of an id would have been enough, where that was the mistake."""
+
+    def __init__(self, agent_id: str, namespace: str = "default", *, shortest_part: int | None = None) -> None:
         where = f"in namespace {namespace!r}"
-        super().__init__(f"no agent {shortened(agent_id)} {where}; `fsm-agent list` shows those there are")
+        part = f", and a part of an id needs at least {shortest_part} characters" if shortest_part else ""
+        super().__init__(f"no agent {shortened(agent_id)} {where}{part}; `fsm-agent list` shows those there are")
 
 
 class AgentAmbiguous(Refused):
@@ -95,7 +98,7 @@ class IdInvalid(Refused):
 
 class NotParked(Refused):
     def __init__(self, agent_id: str, status: str) -> None:
-        super().__init__(f"agent {agent_id!r} is {status}, and only a parked one can be unparked")
+        super().__init__(f"agent {agent_id!r} {standing(status)}, and only a parked one can be unparked")
 
 
 class EffectNotOpen(Refused):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fsm_agent.domain.text import byte_count, did_you_mean, listed, shortened
+from fsm_agent.domain.text import byte_count, did_you_mean, listed, shortened, standing
 from fsm_agent.errors.roots import Refused
 
 if TYPE_CHECKING:
     from fsm_agent.domain.question import Asked
     from fsm_agent.domain.step import Happened
-
-
-#: An event that is not allowed is seldom a misspelt one, so it must look very much like another.
-_MISSPELT = 0.8
 
 
 class UnknownEvent(Refused):
@@ -33,7 +29,7 @@ class IllegalEvent(Refused):
         self.event, self.state, self.allowed = str(event), state, tuple(allowed)
         what = f"event {event!r}" if isinstance(event, str) else f"{shortened(event)} names no event, and"
         others = [each for each in self.allowed if each != event]
-        near = did_you_mean(event, others, alike=_MISSPELT) if isinstance(event, str) and not is_declared else ""
+        near = did_you_mean(event, others) if isinstance(event, str) and not is_declared else ""
         super().__init__(f"{what} is not allowed in state {state!r}{why}{near}; allowed: {listed(self.allowed)}")
 
 
@@ -67,9 +63,10 @@ class DataTooLarge(DataInvalid):
 class ExpressionFailed(Refused):
     """``values`` holds what the expression was evaluated on."""
 
-    def __init__(self, expression: str, why: str, values: object) -> None:
+    def __init__(self, expression: str, why: str, values: Mapping[str, object]) -> None:
         self.expression, self.values = expression, values
-        super().__init__(f"expression `{expression}` failed: {why}, on {values}")
+        where = ", ".join(f"{name} is {shortened(value)}" for name, value in values.items())
+        super().__init__(f"expression `{expression}` failed: {why}{where and f', where {where}'}")
 
 
 class NotAddressee(Refused):
@@ -83,7 +80,7 @@ class NotAsked(Refused):
 
     def __init__(self, agent_id: str, state: str, status: str, *, answered: Happened | None = None) -> None:
         self.answered = answered
-        what = f"agent {agent_id!r} asks nothing now: it is {status} in state {state!r}"
+        what = f"agent {agent_id!r} asks nothing now: it {standing(status)} in state {state!r}"
         if answered is not None:
             what += f"; {answered.by or 'somebody'} answered {answered.event!r} at version {answered.version}"
         super().__init__(what)
@@ -117,7 +114,7 @@ class QuestionClosed(Refused):
 
 def _asked_now(now: Asked | None, state: str, status: str) -> str:
     if now is None:
-        return f"it asks nothing now: it is {status} in state {state!r}"
+        return f"it asks nothing now: it {standing(status)} in state {state!r}"
     return f"it asks question {now.id} now: {shortened(now.prompt)}"
 
 

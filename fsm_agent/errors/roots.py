@@ -28,6 +28,13 @@ class Refused(FsmAgentError):
     """Nothing happened: no row was written, no key was used, the agent is where it was."""
 
 
+class RunnerClosed(Refused):
+    """A call after a blocking runner has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("this runner has ended, and its store is closed: open the store again for another runner")
+
+
 class ArgumentInvalid(Refused, TypeError):
     """A caller gave a value of the wrong type, or a text that is none; also a ``TypeError``."""
 

@@ -12,12 +12,14 @@ _TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml
 
 
 class ActionError(FsmAgentError):
-    """What a worker's code did wrong."""
+    """What a worker's code did wrong. ``unread`` are sentences that say of allowed modules why they cannot be imported,
+    where what is missing may stand in one of them."""
+
+    unread: tuple[str, ...] = ()
 
 
 class ActionMissing(ActionError):
-    """``unread`` are sentences that say of allowed modules why they cannot be imported; ``unmarked_in`` is the one that
-    has a function of this name, which is no action."""
+    """``unmarked_in`` is the module that has a function of this name, which is no action."""
 
     def __init__(
         self, name: str, known: Collection[str], unread: Collection[str] = (), *, unmarked_in: str | None = None
@@ -30,7 +32,25 @@ class ActionMissing(ActionError):
         known = sorted(known)
         have = [f"there are {listed(known)}"] if known else []
         have = [*have, *unread] or [f"no module is allowed that has one: {_TO_ALLOW}"]
-        super().__init__(f"no action {name!r}{did_you_mean(name, known)}; {'; '.join(have)}")
+        near = "" if unread else did_you_mean(name, known)
+        super().__init__(f"no action {name!r}{near}; {'; '.join(have)}")
+
+
+class ToolMissing(ActionError):
+    """``places`` are the modules in which it was sought; for ``unread`` see ``ActionError``."""
+
+    def __init__(self, name: str, places: Collection[str], unread: Collection[str] = ()) -> None:
+        self.unread = tuple(unread)
+        where = listed(places) if places else "any allowed module"
+        super().__init__("; ".join((f"no tool {name!r} in {where}", *unread)))
+
+
+class ModuleUnread(ActionError):
+    """A module that is allowed and cannot be imported."""
+
+    def __init__(self, module: str, cause: BaseException) -> None:
+        super().__init__(f"module {module!r} cannot be imported: {type(cause).__name__}: {cause}")
+        self.unread = (str(self),)
 
 
 class ModuleNotAllowed(ActionError):
@@ -101,7 +121,7 @@ class RoundsExceeded(ActionError):
 
 
 class ToolError(ActionError):
-    """To be raised by tools: the model that called is told, and goes on. Whatever else they raise fails the attempt."""
+    """Tools raise it: the model that called is told, and goes on. Whatever else a tool raises fails the attempt."""
 
 
 class EffectUnclear(FsmAgentError):

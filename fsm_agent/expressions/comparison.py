@@ -27,7 +27,7 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
 
 
 class Comparison(NamedTuple):
-    """Of what ``left`` and ``right`` read."""
+    """Compare what ``left`` and ``right`` read."""
 
     left: Read
     right: Read

@@ -174,8 +174,7 @@ class Expression:
             raise self._failed(f"the data has not the declared shape ({error})", dict(data)) from None
 
     def _failed(self, why: str, given: Values) -> ExpressionFailed:
-        values = {name: value if len(repr(value)) <= 80 else shortened(value) for name, value in given.items()}
-        return ExpressionFailed(self.text.strip(), why, values)
+        return ExpressionFailed(self.text.strip(), why, given)
 
 
 class Prompt(NamedTuple):

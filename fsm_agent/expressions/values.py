@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
+
+#: types of Python as which CEL gives what JSON has no form for -> what that is
+_KINDS: Final[Mapping[str, str]] = {"bytearray": "bytes", "datetime": "a timestamp", "timedelta": "a duration"}
 
 
 def plain_scalar(value: Json) -> Json:
@@ -19,7 +23,8 @@ def plain_scalar(value: Json) -> Json:
             return value
         case int() | float():
             raise ValueError(f"it gives {value}, which no JSON number can be")
-    raise ValueError(f"it gives a {type(value).__name__}, which is no JSON; write string(...)")
+    kind = type(value).__name__
+    raise ValueError(f"it gives {_KINDS.get(kind, kind)}, which JSON cannot hold: write string(...)")
 
 
 def written(value: Json) -> str:
@@ -50,7 +55,7 @@ def holds_nul(value: Json) -> bool:
 
 
 def _any_holds_nul(items: Iterable[Json]) -> bool:
-    """In one pass, since most items are small: a call for each would take as long as CEL itself."""
+    """A list as plain JSON, in one pass: most items are small, and a call for each would take as long as CEL itself."""
     for item in items:
         kind = type(item)
         if kind is str:

@@ -43,14 +43,13 @@ class Models:
         async with self._lock:
             if name not in self._opened:
                 if (model := self._known.get(name)) is None:
-                    model = await asyncio.to_thread(
-                        resolve, name, self.read_script
-                    )  # the import of the library takes a second
+                    # To import the library takes a second.
+                    model = await asyncio.to_thread(resolve, name, self.read_script)
                 self._opened[name] = await self._stack.enter_async_context(model)
             return self._opened[name]
 
     async def ask(self, question: Ask, *, on_text: Callable[[str], None] | None = None) -> Reply:
-        """As ``ask``, of the model that the question names."""
+        """Ask the model that the question names, as the function ``ask`` does."""
         from fsm_agent.llm.request import ask
 
         return await ask(await self.get(question.model), question, on_text=on_text)

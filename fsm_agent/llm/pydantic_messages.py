@@ -203,7 +203,7 @@ def _piece(message: Message) -> Mapping[str, Json] | None:
 
 
 def _entries(parts: Sequence[Json], plain: Sequence[Json]) -> list[dict[str, Json]]:
-    """For each part how it differs from the next plain one of its kind, or itself where there is none."""
+    """How each part differs from the plain part of its kind that follows; the part itself where none follows."""
     left = list(plain)
     entries: list[dict[str, Json]] = []
     for part in parts:

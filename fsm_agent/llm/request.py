@@ -111,7 +111,7 @@ def _is_object(schema: Schema) -> bool:
 
 
 def _wrapped(schema: Schema) -> dict[str, Json]:
-    """As the arguments of a tool; what is referred to stays at the root."""
+    """A schema as that of the arguments of a tool; what it refers to stays at the root."""
     if _is_object(schema):
         return dict(schema)
     inner = {name: value for name, value in schema.items() if name != "$defs"}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from fsm_agent.domain.text import nearest
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.errors import FsmAgentError, ModelKeyMissing, ModelUnknown
 from fsm_agent.llm.import_lock import READING
 from fsm_agent.llm.types import SCRIPTED

@@ -94,11 +94,11 @@ class Reply(NamedTuple):
 
     @property
     def message(self) -> Message:
-        """It as a message of a conversation; the time is for others to say."""
+        """The reply as a message of a conversation, without a time."""
         return Message(Role.ASSISTANT, self.written, self.parts)
 
     def to_json(self) -> dict[str, Json]:
-        """To be recorded: ``from_json`` gives the same reply."""
+        """The reply as JSON, to be recorded: ``from_json`` gives the same reply."""
         return {
             "text": self.text,
             "calls": [list(call) for call in self.calls],

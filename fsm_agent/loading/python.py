@@ -11,13 +11,14 @@ from pathlib import Path as FilePath
 from typing import Any, Final, Self, TypeAlias
 
 from fsm_agent.check.document import examine
+from fsm_agent.data.arguments import check
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import STATE
 from fsm_agent.dialect.pydantic_models import is_model, model_name, model_schema
 from fsm_agent.dialect.reader import ResolveModel
 from fsm_agent.dialect.writer import to_document
 from fsm_agent.domain import workflow as words
-from fsm_agent.domain.conversation import ProgressRule, Recall
+from fsm_agent.domain.conversation import ConversationPolicy, ProgressRule
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.state import Ask, ByteSize, Duration, MergePolicy, Retry, Transition, compact
@@ -97,7 +98,7 @@ class Workflow(words.Workflow):
         on: Mapping[str, Choice] | None = None,
         limits: words.Limits | Mapping[str, Json] | None = None,
         merge: Mapping[str, MergePolicy] | None = None,
-        conversation: Recall | Mapping[str, Json] | None = None,
+        conversation: ConversationPolicy | Mapping[str, Json] | None = None,
         user: Fields | None = None,
         progress: ProgressRule | Mapping[str, str] | None = None,
         workflows: Mapping[str, words.Workflow | Mapping[str, Json]] | None = None,
@@ -138,6 +139,7 @@ class Workflow(words.Workflow):
     @classmethod
     def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:
         """The workflow that a YAML file declares; raises ``WorkflowInvalid`` with file, line and column."""
+        check(path=path)
         from fsm_agent.loading.yaml_file import load
 
         return cls._of(load(path, resolve_model=resolve_model))
@@ -191,7 +193,7 @@ def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dic
 def _plain(value: Any) -> Json:
     """A value of the declaration as YAML would give it."""
     match value:
-        case Transition() | Retry() | Ask() | Migration() | words.Limits() | Recall() | ProgressRule():
+        case Transition() | Retry() | Ask() | Migration() | words.Limits() | ConversationPolicy() | ProgressRule():
             return value.to_json()
         case Duration() | ByteSize():
             return value.text

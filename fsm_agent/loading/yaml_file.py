@@ -34,7 +34,7 @@ def load(path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> 
 
 
 def loads(text: str, *, file: str = "<string>", resolve_model: ResolveModel | None = None) -> Workflow:
-    """As ``load``; ``file`` is what places say."""
+    """A workflow from a text, as ``load`` reads it from a file; places name it ``file``."""
     return _valid(*inspect_text(text, file=file, resolve_model=resolve_model))
 
 

@@ -10,8 +10,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
+from fsm_agent.data.arguments import why_blank
 from fsm_agent.data.delta import own
-from fsm_agent.domain.conversation import PLAIN_RECALL, Recall, Strategy
+from fsm_agent.domain.conversation import PLAIN_RECALL, ConversationPolicy, Strategy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span, is_own
 from fsm_agent.domain.text import listed, shortened
@@ -58,7 +59,7 @@ class Conversation:
         *,
         read: Read,
         pending: list[Message],
-        rule: Recall = PLAIN_RECALL,
+        rule: ConversationPolicy = PLAIN_RECALL,
         count: Counter = estimate,
         once: Once | None = None,
         summarise: Summarise | None = None,
@@ -246,8 +247,8 @@ def said(
         raise ActionError(
             f"content and `by` of a message are texts, not {shortened(by if isinstance(content, str) else content)}"
         )
-    if by == "":
-        raise ActionError("`by` of a message is empty; give it a text, or leave it out")
+    if by is not None and (why := why_blank(by)) is not None:
+        raise ActionError(f"`by` of a message {why}; give it a text, or leave it out")
     try:
         plain = own([dict(part) for part in parts], "parts")
         own([content, by], "content")

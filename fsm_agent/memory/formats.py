@@ -20,6 +20,7 @@ from typing import Any, Final
 from fsm_agent.data.delta import own
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
+from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.domain.text import listed, shortened
 from fsm_agent.errors import DataInvalid, MessagesInvalid
 
@@ -180,6 +181,8 @@ def _field(name: str, value: Json) -> Any:
             return value
         case "by", str() | None:
             return value
+        case "at_ms", int() if value > LATEST_MS:
+            raise _Bad(where, "is later than the year 9999")
         case (("tokens" | "at_ms" | "covers" | "number"), int()) if not isinstance(value, bool) and value >= 0:
             return value
         case _ if name in Message._fields:

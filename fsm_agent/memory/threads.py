@@ -11,7 +11,8 @@ from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.conversation import PLAIN_RECALL, Strategy
 from fsm_agent.domain.json import INT64_MAX, Json
 from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, Message, Role, Span, is_own, own_thread, owner_of
-from fsm_agent.errors import Refused
+from fsm_agent.domain.step import LATEST_MS
+from fsm_agent.errors import ActionError, Refused
 from fsm_agent.memory.conversation import Conversation, said
 from fsm_agent.memory.counting import Counter, estimate
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
@@ -163,6 +164,8 @@ class Thread:
 def _dated(message: Message, now_ms: int) -> Message:
     """With its time and its tokens, where it has none. Raises ``ActionError`` for what is no message."""
     checked = said(message.role, message.content, parts=message.parts, by=message.by)
+    if type(message.at_ms) is not int or not 0 <= message.at_ms <= LATEST_MS:
+        raise ActionError("the time of a message must be milliseconds since 1970, no later than the year 9999")
     dated = checked._replace(at_ms=message.at_ms or now_ms, covers=message.covers)
     return dated._replace(tokens=message.tokens or estimate(dated))
 

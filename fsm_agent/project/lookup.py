@@ -24,6 +24,8 @@ class Known:
     tools: set[str] = field(default_factory=set)
     #: name -> the sentence that says why it leads to nothing
     unfound: dict[str, str] = field(default_factory=dict)
+    #: name -> the sentence that says which modules cannot be imported, one of which may have it
+    unread: dict[str, str] = field(default_factory=dict)
     #: name -> the sentence that says why not all of it can be told
     doubts: dict[str, str] = field(default_factory=dict)
     #: whether there is a name of an action that leads to nothing
@@ -31,12 +33,16 @@ class Known:
     #: extras of built-in actions that are not installed
     lacking: set[str] = field(default_factory=set)
 
-    def look(self, name: str, way: Callable[[str], Found]) -> Found | None:
-        """What a way to look gives; notes where there is nothing. Of a misspelt name the checker says more."""
+    def look(self, name: str, way: Callable[[str], Found], unread: Found) -> Found | None:
+        """What a way to look gives; notes where there is nothing. Of a misspelt name the checker says more. A name that
+        may stand in a module that cannot be imported is trusted: it gives ``unread``."""
         try:
             found = way(name)
         except ActionError as error:
-            if ":" in name or not isinstance(error, ActionMissing) or error.unmarked_in or error.unread:
+            if error.unread:
+                self.unread[name] = "; ".join(error.unread)
+                return unread
+            if ":" in name or not isinstance(error, ActionMissing) or error.unmarked_in:
                 self.unfound[name] = str(error)
             self.has_missing = self.has_missing or isinstance(error, ActionMissing)
             return None
@@ -55,10 +61,10 @@ def look_up(workflow: Workflow, catalogue: Catalogue, *, trusts_names: bool) -> 
             known.lacking |= {extra.name for extra in extras_of(leaf) if find_spec(extra.module) is None}
             _look_for_action(known, leaf.do, catalogue, trusts_names=trusts_names)
             for tool in tools_of(leaf):
-                if (trusts_names and ":" not in tool) or known.look(tool, catalogue.tool) is not None:
+                if (trusts_names and ":" not in tool) or known.look(tool, catalogue.tool, "") is not None:
                     known.tools.add(tool)
         for upcast in [migration.upcast for migration in each.migrations if migration.upcast]:
-            if known.look(upcast, catalogue.function) is not None:
+            if known.look(upcast, catalogue.function, "") is not None:
                 known.actions.setdefault(upcast, Signature())
     if known.has_missing:
         known.actions |= catalogue.actions()  # one of them may have been meant
@@ -70,7 +76,7 @@ def _look_for_action(known: Known, name: str | None, catalogue: Catalogue, *, tr
         return
     if trusts_names and ":" not in name:
         known.actions[name] = Signature()
-    elif (signature := known.look(name, catalogue.action)) is not None:
+    elif (signature := known.look(name, catalogue.action, Signature())) is not None:
         known.actions[name] = signature
 
 

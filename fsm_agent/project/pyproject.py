@@ -8,13 +8,11 @@ from typing import Any, Final, NamedTuple
 import click
 
 from fsm_agent.data.limit import DEFAULT_LIMIT
+from fsm_agent.domain.environment import SEALING_KEYS
 from fsm_agent.domain.state import LARGEST_SIZE, ByteSize
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.project.options import DEFAULT_STORE
-
-#: the environment variable that has the keys of sealed agents; they stand nowhere else
-SEALING_KEYS: Final = "FSM_AGENT_KEYS"
 
 #: of ``[tool.fsm-agent]``
 KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -24,10 +24,25 @@ if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
 
+#: the beginning of a command that looks at a store, and has no options yet
+_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
+
+
 def text(said: str) -> str:
     """The value of an option that may be left out, and not be empty."""
-    if not said:
-        raise click.BadParameter("it is empty; give it a text, or leave it out")
+    return _filled(said, "give it a text, or leave it out")
+
+
+def name(said: str) -> str:
+    """The name of somebody that must be given, and not be empty."""
+    return _filled(said, "say who it is")
+
+
+def _filled(said: str, advice: str) -> str:
+    from fsm_agent.data.arguments import why_blank
+
+    if (why := why_blank(said)) is not None:
+        raise click.BadParameter(f"it {why}; {advice}")
     return said
 
 
@@ -66,7 +81,7 @@ class Settings(Options):
     @property
     def keys(self) -> dict[str, bytes]:
         """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
-        from fsm_agent.project.pyproject import SEALING_KEYS
+        from fsm_agent.domain.environment import SEALING_KEYS
 
         text = os.environ.get(SEALING_KEYS)
         if not text:
@@ -84,7 +99,7 @@ class Settings(Options):
 
     def open_store(self, url: str | None = None) -> Store:
         """The store of these settings, or in its place the one at ``url``."""
-        from fsm_agent.project.pyproject import SEALING_KEYS
+        from fsm_agent.domain.environment import SEALING_KEYS
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys
@@ -129,15 +144,25 @@ class Settings(Options):
         )
 
     def command(self, *words: str) -> str:
-        """The same command line for another command, to be typed; a store URL with a secret is left out."""
+        """How another command is to be typed with the same options; a store URL with a secret is left out."""
         import shlex
 
+        return shlex.join(["fsm-agent", *self._options(), *words])
+
+    def in_full(self, sentence: str) -> str:
+        """A sentence of a room that knows no options, with those of this command line in the commands that it names."""
+        import re
+        import shlex
+
+        options = "".join(f" {shlex.quote(word)}" for word in self._options())
+        return re.sub(_COMMAND, lambda found: f"{found[0]}{options}", sentence)
+
+    def _options(self) -> list[str]:
         options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
         options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
         options += ["--by", self.given_by] if self.given_by else []
         options += ["--model", self.given_model] if self.given_model else []
-        options += [word for module in self.given_modules for word in ("--module", module)]
-        return shlex.join(["fsm-agent", *options, *words])
+        return options + [word for module in self.given_modules for word in ("--module", module)]
 
     @staticmethod
     def _is_secret(url: str) -> bool:

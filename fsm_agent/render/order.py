@@ -37,7 +37,7 @@ def forward_order(graph: Graph) -> Mapping[str, int]:
 
 
 def _onward(graph: Graph) -> Mapping[str, list[str]]:
-    """For each id what is met next, the nearest first."""
+    """What is met next from each id, the nearest first."""
     onward: dict[str, list[str]] = {item.id: [] for item in walk(graph.items)}
     for edge in graph.edges:
         onward[edge.source].append(edge.target)

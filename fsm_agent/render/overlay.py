@@ -135,7 +135,7 @@ class _Track:
             self._descend(initial)
 
     def _descend(self, path: str | None) -> None:
-        """From a start dot to the state that it points at, and on inside that one."""
+        """The edges from a start dot to the state that it points at, and on inside that state."""
         while path is not None:
             identity = self._graph.ids[path]
             first = next(edge for edge in self._graph.edges if edge.kind is None and edge.target == identity)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from fsm_agent.actions.action import THREAD, Action
 from fsm_agent.actions.blocking import waiting_on
-from fsm_agent.actions.effects import Ledger, Outside
+from fsm_agent.actions.effects import Effects, Ledger
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.concurrency.cancellation import Watched
@@ -27,7 +27,7 @@ logger = logging.getLogger("fsm_agent")
 
 
 @dataclass(slots=True)
-class _Shift:
+class _Execution:
     """One agent that this process drives now."""
 
     head: Head
@@ -65,14 +65,14 @@ class _Shift:
         return told > self.cancelling + 1 if self.is_interrupted else told > 0
 
 
-class Performing:
+class ActionExecutor:
     """Runs actions and waits, each within a shift; renews the leases of all shifts; stops them on request."""
 
     def __init__(self, store: Store, actions: Actions, surroundings: Surroundings | None = None) -> None:
         self._store = store
         self._ledger: Ledger = store
         self._actions = actions
-        self._shifts: dict[str, _Shift] = {}
+        self._shifts: dict[str, _Execution] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -85,7 +85,7 @@ class Performing:
         except ActionError as error:
             return Missing(str(error), await self._store.now())
         wait = waiting_on(asyncio.get_running_loop()) if action.mode is THREAD else None
-        outside = Outside(self._ledger, effect.head, wait)
+        outside = Effects(self._ledger, effect.head, wait)
         began = perf_counter()
         try:
             returned = await self._called(action, effect, outside)
@@ -101,7 +101,7 @@ class Performing:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
         return reply if outside.verdict is None else await outside.judged(reply)
 
-    async def _called(self, action: Action, effect: Act, outside: Outside) -> Any:
+    async def _called(self, action: Action, effect: Act, outside: Effects) -> Any:
         """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if
         somebody else takes the agent over."""
         if self._is_closed:
@@ -123,7 +123,7 @@ class Performing:
             outside.close()
             self._end(shift)
 
-    async def _watched(self, work: Watched, shift: _Shift, do: str) -> Any:
+    async def _watched(self, work: Watched, shift: _Execution, do: str) -> Any:
         """What the work of an action returns. What it does to its own task or to the process fails the attempt: it
         would do so at every other one too."""
         cause: BaseException | None = None  # it knows where that was
@@ -148,7 +148,7 @@ class Performing:
                 await self._taken_back(work, shift)
         raise RuntimeError(f"action {do!r} cancelled its own task") from cause
 
-    async def _taken_back(self, work: Watched, shift: _Shift) -> None:
+    async def _taken_back(self, work: Watched, shift: _Execution) -> None:
         """Undo what the work told its task; somebody else may have told it the same."""
         await work.take_back()
         if shift.is_cancelled or shift.is_interrupted:
@@ -189,7 +189,7 @@ class Performing:
                 self._end(shift)
         return now_ms
 
-    async def _cancelled(self, shift: _Shift, error: asyncio.CancelledError | None = None) -> NoReturn:
+    async def _cancelled(self, shift: _Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
         """Raise what it means that the task was cancelled: the lease is given up if the whole process is to stop."""
         if shift.is_cancelled:
             await self._give_up(shift.head)
@@ -198,7 +198,7 @@ class Performing:
             raise Superseded from None
         raise RuntimeError("what the action awaited was cancelled") from error
 
-    def _end(self, shift: _Shift) -> None:
+    def _end(self, shift: _Execution) -> None:
         if shift.is_interrupted:
             shift.task.uncancel()
         agent_id = shift.head.id
@@ -212,7 +212,7 @@ class Performing:
         await self._give_up(head)
         raise asyncio.CancelledError
 
-    def _begun(self, head: Head) -> _Shift:
+    def _begun(self, head: Head) -> _Execution:
         """A new shift of the present task; raises ``Superseded`` if a later epoch is at work here already."""
         shifts, agent_id = self._shifts, head.id
         known = shifts.get(agent_id)
@@ -222,7 +222,7 @@ class Performing:
         assert task is not None  # noqa: S101 - coroutines run in tasks
         if self._beat is None:
             self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
-        shift = shifts[agent_id] = _Shift(head, task, task.cancelling())
+        shift = shifts[agent_id] = _Execution(head, task, task.cancelling())
         return shift
 
     async def _give_up(self, head: Head) -> None:

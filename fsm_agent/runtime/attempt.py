@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
 from fsm_agent.actions.blocking import awaited, in_thread
-from fsm_agent.actions.context import BlockingContext, Context, InlineContext, Situation
-from fsm_agent.actions.effects import Outside
+from fsm_agent.actions.context import ActionFacts, BlockingContext, Context, InlineContext
+from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.json import Json
@@ -30,7 +30,7 @@ _LONGEST_DELAY_S: Final = 3_600.0
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
-def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surroundings) -> Situation:
+def context_of(effect: Act, mode: Mode, outside: Effects, surroundings: Surroundings) -> ActionFacts:
     """What the action is given."""
     head, _, _, data, now_ms, number, _, _, notes, insight = effect
     made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
@@ -39,7 +39,7 @@ def context_of(effect: Act, mode: Mode, outside: Outside, surroundings: Surround
     )
 
 
-def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
+def attempt(action: Action, effect: Act, outside: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
     mode, arguments = action.mode, effect.arguments
     context = context_of(effect, mode, outside, surroundings)
@@ -57,7 +57,7 @@ def attempt(action: Action, effect: Act, outside: Outside, surroundings: Surroun
     return _in_time(work, _allowance(effect))
 
 
-async def _inline(action: Action, context: Situation, arguments: Mapping[str, Json]) -> Any:
+async def _inline(action: Action, context: ActionFacts, arguments: Mapping[str, Json]) -> Any:
     return await awaited(action.function(context, **arguments))
 
 

@@ -20,7 +20,7 @@ from fsm_agent.domain.step import Event
 from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.commands import ReadWorkflow, Superseded
-from fsm_agent.engine.transaction import Desk, Flow
+from fsm_agent.engine.transaction import Driver, Flow
 from fsm_agent.errors import ActionError, AgentExists, AgentNotFound, Conflict, IllegalEvent, LeaseHeld, Refused
 from fsm_agent.runtime.orphans import without_orphan
 from fsm_agent.stores.base import Store
@@ -40,7 +40,7 @@ logger = logging.getLogger("fsm_agent")
 class Loop(Protocol):
     """What is needed of the loop that performs flows."""
 
-    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk: ...
+    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver: ...
 
     async def pin(self, workflow: Workflow) -> Program: ...
 
@@ -61,7 +61,7 @@ class Family:
         self.alive = 0
 
 
-class Kin:
+class ChildDriver:
     """Starts, drives and cancels the children of the agents that a runner drives."""
 
     def __init__(self, store: Store, loop: Loop) -> None:
@@ -92,17 +92,17 @@ class Kin:
         parent = Parent(head.id, head.activation, number)
         program = await self._loop.pin(order.workflow)
         first, serves = Event(order.event, order.payload, head.id), beginning.Serves(order.user, parent)
-        desk = self._loop.desk(stays=stays, tells=False)
+        driver = self._loop.driver(stays=stays, tells=False)
         with suppress(AgentExists):
             await self._loop.run(
-                beginning.start(desk, program, child_id(*parent), first, order.data, serves=serves),
+                beginning.start(driver, program, child_id(*parent), first, order.data, serves=serves),
             )
         return await self._known(parent)
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
         """Drive a child as far as it goes; one that somebody else drives is left alone."""
         with suppress(LeaseHeld, Conflict):
-            await self._loop.run(delivery.resume(self._loop.desk(stays=stays, tells=False), child.id))
+            await self._loop.run(delivery.resume(self._loop.driver(stays=stays, tells=False), child.id))
         return await self._store.head(child.id)
 
     async def cancel(self, child: Head) -> None:
@@ -110,7 +110,7 @@ class Kin:
         its own end, and nobody waits for it."""
         event = Event("cancel", by=child.parent and child.parent.id)
         try:
-            await self._loop.run(delivery.send(self._loop.desk(stays=False, tells=False), child.id, event))
+            await self._loop.run(delivery.send(self._loop.driver(stays=False, tells=False), child.id, event))
         except (AgentNotFound, IllegalEvent):
             return
         except Refused as refusal:

@@ -16,13 +16,14 @@ from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
 from fsm_agent.domain.record import Commit, Creation
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.engine import commands as ask
 from fsm_agent.engine import delivery
-from fsm_agent.engine.transaction import Desk, Flow, open_agent
-from fsm_agent.errors import AgentNotFound, DataModelMissing, FsmAgentError
-from fsm_agent.runtime.children import Kin
-from fsm_agent.runtime.executor import Hands
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.engine.transaction import Driver, Flow, open_agent
+from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
+from fsm_agent.runtime.children import ChildDriver
+from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
 from fsm_agent.stores.base import Store
 
@@ -36,14 +37,14 @@ logger = logging.getLogger("fsm_agent")
 _STEPS_PER_TURN: Final = 64
 
 
-class EffectLoop:
+class CommandLoop:
     """Performs the flows of one runner: store, clock, actions, leases."""
 
     def __init__(
         self,
         store: Store,
         actions: Actions,
-        hands: Hands,
+        hands: Executor,
         *,
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
@@ -55,19 +56,23 @@ class EffectLoop:
         self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
+        #: hashes of definitions whose agents go on without the class of their data
+        self._without_class: set[str] = set()
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
-        self.kin = Kin(store, self)
+        self.kin = ChildDriver(store, self)
 
-    def desk(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Desk:
+    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver:
         """Who works here."""
-        return Desk(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
+        return Driver(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
 
     def program(self, workflow: Workflow) -> Program:
-        """The program of a workflow, whether the store keeps that or not."""
-        if workflow.hash not in self._programs:
-            self._programs[workflow.hash] = self._compile(workflow)
+        """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
+        ``ActionError`` if the class of its data cannot be had."""
+        if workflow.hash not in self._programs or workflow.hash in self._without_class:
+            self._programs[workflow.hash] = self._compile(workflow, self._model(workflow))
+            self._without_class.discard(workflow.hash)
         return self._programs[workflow.hash]
 
     async def pin(self, workflow: Workflow) -> Program:
@@ -78,22 +83,35 @@ class EffectLoop:
             self._saved.add(workflow.hash)
         return program
 
-    def _compile(self, workflow: Workflow) -> Program:
+    def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
+        """``model`` is the class of the data; where there is none, though one is named, ``note`` says why not."""
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
         build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
         if not workflow.model:
             return build()
-        model = self._model(workflow)
         if model is not None:
             return build(model=model_rule(model.model_validate))
-        note = model_changed(workflow)
+        note = note or model_changed(workflow)
         logger.warning("%s", note, extra={"action": "model_changed", "workflow": workflow.name})
         return build(model_note=note)
 
+    def _compile_stored(self, workflow: Workflow) -> Program:
+        """The program of agents that live already: where the class of their data cannot be had, the schema that was
+        stored judges alone."""
+        from fsm_agent.engine.program import model_missing
+
+        try:
+            return self._compile(workflow, self._model(workflow))
+        except ActionError as error:
+            self._without_class.add(workflow.hash)
+            return self._compile(workflow, None, model_missing(workflow, error))
+
     def _model(self, workflow: Workflow) -> Any:
         """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
-        definition was stored. Raises ``ActionError``."""
+        definition was stored, or if it names none. Raises ``ActionError``."""
+        if not workflow.model:
+            return None
         from fsm_agent.dialect.pydantic_models import declares
 
         try:
@@ -116,21 +134,23 @@ class EffectLoop:
         try:
             wake_ms = (await self._store.head(parent_id)).wake_ms
             if wake_ms is not None and wake_ms <= await self._store.now():
-                await self.call(delivery.resume(self.desk(stays=False), parent_id))
+                await self.call(delivery.resume(self.driver(stays=False), parent_id))
         except FsmAgentError as error:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}
             logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
     async def portrait(self, delivered: delivery.Delivered) -> Agent:
         """The agent as it stands after a call."""
-        live = delivered.live
+        aggregate = delivered.aggregate
         if not delivered.is_current:
-            await self._hands.settled(live.head.id)
-            live, _ = await self.run(open_agent(self.desk(), live.head.id))
-        head = live.head
+            await self._hands.settled(aggregate.head.id)
+            aggregate, _ = await self.run(open_agent(self.driver(), aggregate.head.id))
+        head = aggregate.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
-        claimed = live.program.claimed(head)
-        return portray(live.program.workflow, head, live.folded.values, claimed=claimed, delivery=delivered.delivery)
+        claimed = aggregate.program.claimed(head)
+        return agent_view(
+            aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
+        )
 
     async def run(self, flow: Flow) -> Any:
         """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
@@ -150,7 +170,7 @@ class EffectLoop:
         finally:
             flow.close()
 
-    def perform(self, effect: ask.Effect) -> Awaitable[Any]:
+    def perform(self, effect: ask.Command) -> Awaitable[Any]:
         """Do what an effect asks for; to be awaited for the reply."""
         if isinstance(effect, Commit):
             return self._commit(effect)
@@ -176,7 +196,7 @@ class EffectLoop:
                 return await self._store.load(agent_id)
             case ask.ReadWorkflow(definition):
                 return await self._workflow(definition)
-            case ask.Keep(workflow):
+            case ask.SaveWorkflow(workflow):
                 return await self.pin(workflow)
             case ask.Sleep(head, until_ms):
                 if self._observe is not None:
@@ -194,9 +214,9 @@ class EffectLoop:
                 return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
             case ask.ReadUser(name):
                 return await self._store.user(name)
-            case ask.Disband(agent_id, activation):
+            case ask.CancelChildren(agent_id, activation):
                 return await self.kin.disband(agent_id, activation)
-            case ask.Tell(parent):
+            case ask.NotifyParent(parent):
                 return await self.kin.tell(parent)
             case ask.ReadHead(agent_id):
                 return await self._head(agent_id)
@@ -244,12 +264,13 @@ class EffectLoop:
         record = await self._store.load(agent_id, key=key)
         for queued in record.queue:
             refuse_sealed(queued.event.payload)
-        await self._program(record.head.definition)
+        program = await self._program(record.head.definition)
+        require_fit(program.workflow, record.head)
         return record
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile(await self._workflow(definition))
+            self._programs[definition] = self._compile_stored(await self._workflow(definition))
         return self._programs[definition]
 
     async def _workflow(self, definition: str) -> Workflow:

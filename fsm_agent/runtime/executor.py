@@ -10,7 +10,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.engine.commands import Act, Acted
 
 
-class Hands(Protocol):
+class Executor(Protocol):
     """What takes time: calling actions, and waiting."""
 
     def act(self, effect: Act) -> Awaitable[Acted]:
@@ -29,13 +29,13 @@ class Hands(Protocol):
         """Stop what still runs, give its leases up, and begin nothing any more."""
 
 
-class HandsOnDemand:
+class LazyExecutor:
     """Hands that are made for the first action or wait, within an event loop. A process that only delivers events
     needs neither them nor a loop."""
 
-    def __init__(self, make: Callable[[], Hands]) -> None:
+    def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
-        self._hands: Hands | None = None
+        self._hands: Executor | None = None
         self._is_closed = False
 
     def act(self, effect: Act) -> Awaitable[Acted]:
@@ -63,7 +63,7 @@ class HandsOnDemand:
     async def _first_sleep(self, head: Head, until_ms: int) -> int:
         return await (await self._made()).sleep(head, until_ms)
 
-    async def _made(self) -> Hands:
+    async def _made(self) -> Executor:
         await event_loop.reach()
         if self._hands is None:
             self._hands = self._make()

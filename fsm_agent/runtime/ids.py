@@ -18,6 +18,11 @@ def new_id() -> str:
 
 def checked_id(text: str) -> str:
     """``text`` if it may be an id; raises ``IdInvalid``."""
-    if re.fullmatch(_ID, text) is None:
+    if not is_id(text):
         raise IdInvalid(text)
     return text
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` may be an id."""
+    return re.fullmatch(_ID, text) is not None

@@ -14,7 +14,8 @@ from fsm_agent.domain.step import moment
 from fsm_agent.domain.summary import AgentPage, AgentSummary
 from fsm_agent.domain.view import error_of, question_of, trying
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentDamaged, AgentNotFound, KeyMissing, StoreCorrupt
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged, KeyMissing
 from fsm_agent.runtime.reads import numbered, read_workflow
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
@@ -78,28 +79,39 @@ def _urgency(head: Head) -> tuple[float, int, str]:
 
 
 async def summaries(store: Store, heads: Iterable[Head], damaged: list[Damage]) -> list[AgentSummary]:
-    """What a list shows of these agents. A definition is read once, and only where something is asked. An agent whose
-    question cannot be read is noted in ``damaged`` instead."""
-    known: dict[str, Workflow] = {}
+    """What a list shows of these agents. A definition is read once. An agent whose definition cannot be read, or whose
+    head does not fit it, is noted in ``damaged`` instead."""
+    known: dict[str, Workflow | DefinitionDamaged] = {}
     found: list[AgentSummary] = []
     for head in heads:
         try:
-            found.append(_summary(head, await _question(store, head, known)))
+            found.append(_summary(head, await _question(store, head, await _definition(store, head, known))))
         except AgentDamaged as error:
             damaged.append(damage_of(error))
-        except StoreCorrupt as error:
-            damaged.append(Damage(head.id, "its definition", str(error)))
+        except DefinitionDamaged as error:
+            damaged.append(Damage(head.id, f"its {error.thing}", error.what))
     return found
 
 
-async def _question(store: Store, head: Head, known: dict[str, Workflow]) -> Question | None:
+async def _definition(store: Store, head: Head, known: dict[str, Workflow | DefinitionDamaged]) -> Workflow:
+    if head.definition not in known:
+        try:
+            known[head.definition] = await read_workflow(store, head.definition)
+        except DefinitionDamaged as error:
+            known[head.definition] = error
+    workflow = known[head.definition]
+    if isinstance(workflow, DefinitionDamaged):
+        raise workflow
+    require_fit(workflow, head)
+    return workflow
+
+
+async def _question(store: Store, head: Head, workflow: Workflow) -> Question | None:
     if head.asked is None or head.status is not Status.WAITING:
         return None
-    if head.definition not in known:
-        known[head.definition] = await read_workflow(store, head.definition)
     with suppress(KeyMissing):  # one that does not open keeps no other from being listed
         head = await numbered(store, head)
-    return question_of(known[head.definition], head)
+    return question_of(workflow, head)
 
 
 def _summary(head: Head, question: Question | None) -> AgentSummary:

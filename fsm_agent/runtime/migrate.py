@@ -10,13 +10,13 @@ from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Order, Outcome, migrate
 from fsm_agent.engine.migration.route import Route
-from fsm_agent.errors import AgentDamaged, OtherWorkflow, StoreCorrupt
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.errors import AgentDamaged, DefinitionDamaged, OtherWorkflow
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
 
 
-class Moves(NamedTuple):
+class MigrationPage(NamedTuple):
     """What became of some agents, and the id to go on after, if there are more."""
 
     outcomes: tuple[Outcome, ...]
@@ -25,34 +25,34 @@ class Moves(NamedTuple):
     damaged: tuple[Damage, ...] = ()
 
 
-class Mover:
+class Migrator:
     """Moves agents to one definition, or says what that would do to them."""
 
-    def __init__(self, loop: EffectLoop, store: Store, actions: Actions, workflow: Workflow) -> None:
+    def __init__(self, loop: CommandLoop, store: Store, actions: Actions, workflow: Workflow) -> None:
         """Raises ``ActionError`` if a function that a migration names cannot be found."""
         self._loop, self._store, self._workflow = loop, store, workflow
         named = [migration.upcast for migration in workflow.migrations if migration.upcast]
         upcasters = {name: workflow.upcasters.get(name) or actions.function(name) for name in named}
         self._route = Route(loop.program(workflow), workflow.migrations, upcasters)
 
-    async def named(self, agent_ids: Sequence[str], order: Order) -> Moves:
+    async def named(self, agent_ids: Sequence[str], order: Order) -> MigrationPage:
         """The agents with these ids; if one of them is unknown or of another workflow, nothing happens to any."""
         heads = [await self._store.head(agent_id) for agent_id in dict.fromkeys(agent_ids)]
         for head in heads:
             if head.workflow != self._workflow.name:
                 raise OtherWorkflow(head.id, head.workflow, self._workflow.name)
-        desk = self._loop.desk(drives=False)
-        return Moves(tuple([await self._loop.run(migrate(desk, self._route, head, order)) for head in heads]))
+        driver = self._loop.driver(drives=False)
+        return MigrationPage(tuple([await self._loop.run(migrate(driver, self._route, head, order)) for head in heads]))
 
-    async def page(self, order: Order, *, limit: int, after: str | None) -> Moves:
+    async def page(self, order: Order, *, limit: int, after: str | None) -> MigrationPage:
         """Agents of the workflow in order of their ids, after ``after``."""
         page = await self._store.list(workflow=self._workflow.name, limit=limit, after=after)
-        desk, outcomes, damaged = self._loop.desk(drives=False), [], [*page.damaged]
+        driver, outcomes, damaged = self._loop.driver(drives=False), [], [*page.damaged]
         for head in page.heads:
             try:
-                outcomes.append(await self._loop.run(migrate(desk, self._route, head, order)))
+                outcomes.append(await self._loop.run(migrate(driver, self._route, head, order)))
             except AgentDamaged as error:
                 damaged.append(damage_of(error))
-            except StoreCorrupt as error:
-                damaged.append(Damage(head.id, "its definition", str(error)))
-        return Moves(tuple(outcomes), page.next, tuple(damaged))
+            except DefinitionDamaged as error:
+                damaged.append(Damage(head.id, f"its {error.thing}", error.what))
+        return MigrationPage(tuple(outcomes), page.next, tuple(damaged))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from fsm_agent.data.arguments import check, check_optional
+from fsm_agent.data.arguments import check, check_optional, statuses
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
@@ -43,19 +43,17 @@ class Queries:
         limit: int = 50,
         after: str | None = None,
     ) -> AgentPage:
-        """At most ``limit`` agents, with what they ask, in order of id, after the id ``after``: those of a status or of
-        several, and of a workflow, or all.
+        """At most ``limit`` agents (1 to 1000), with what they ask, in order of id, after the id ``after``: those of a
+        status or of several, and of a workflow, or all.
 
         With ``waiting`` only those that ask somebody something: the earliest deadline first, then who began first.
         ``after`` is one of them then; raises ``AgentNotFound`` if it has been answered.
         """
-        check(limit=limit)
+        check(waiting=waiting, limit=limit)
         check_optional(workflow_name=workflow, after=after)
         from fsm_agent.runtime.lists import list_agents, list_waiting
 
-        wanted = [status] if isinstance(status, str) else list(status)
-        for each in wanted:
-            check(status=each)
+        wanted = statuses(status)
         find = list_waiting if waiting else list_agents
         return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
 

@@ -11,9 +11,10 @@ from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import AgentNotFound, EffectInDoubt, StoreCorrupt
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.errors import AgentNotFound, DefinitionDamaged, DefinitionMissing, EffectInDoubt
 from fsm_agent.stores.base import Store
 
 _PAGE: Final = 500
@@ -49,9 +50,9 @@ async def read_agent(
 ) -> Agent:
     """The agent as it stands; raises ``AgentNotFound``. ``signature`` says what is known of actions."""
     record = await store.load(agent_id)
-    workflow = await read_workflow(store, record.head.definition)
+    workflow = await workflow_of(store, record.head)
     head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
-    return portray(workflow, head, values, claimed=claimed_events(workflow, head, signature))
+    return agent_view(workflow, head, values, claimed=claimed_events(workflow, head, signature))
 
 
 def claimed_events(
@@ -84,7 +85,7 @@ async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
 
 
 class Children(NamedTuple):
-    """Those who work for an agent now, as they stand, and how many there are to be."""
+    """The children who work for an agent now, as they stand, and how many there are to be."""
 
     heads: Sequence[Head]
     total: int
@@ -116,7 +117,7 @@ class Failures(NamedTuple):
 
 
 async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failures:
-    """Those of the children that an agent has had."""
+    """The children of an agent that have failed or were cancelled."""
     from fsm_agent.dialect.builtin_names import HAS_CHILDREN
 
     if not any(state.do == HAS_CHILDREN for state in workflow.leaves):
@@ -133,12 +134,21 @@ async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failure
     return Failures(failed, max(0, len(parents) - _MOST_CHILDREN))
 
 
+async def workflow_of(store: Store, head: Head) -> Workflow:
+    """The definition that an agent is pinned to; raises ``AgentDamaged`` if its head does not fit it."""
+    workflow = await read_workflow(store, head.definition)
+    require_fit(workflow, head)
+    return workflow
+
+
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:
-    """A definition as its agents are pinned to it; raises ``StoreCorrupt`` if it is none any more."""
-    document = await store.load_workflow(definition_hash)
+    """A definition as its agents are pinned to it; raises ``DefinitionDamaged`` if it is none any more."""
+    place = "the definitions"
+    try:
+        document = await store.load_workflow(definition_hash)
+    except DefinitionMissing as error:
+        raise DefinitionDamaged(definition_hash, place, "it is not kept any more") from error
     try:
         return Workflow.from_json(document)
     except Exception as error:  # whatever a damaged document makes go wrong
-        raise StoreCorrupt(
-            f"definition {definition_hash!r} is damaged ({type(error).__name__}); `fsm-agent doctor` says what to do"
-        ) from error
+        raise DefinitionDamaged(definition_hash, place, "it is no definition of a workflow any more") from error

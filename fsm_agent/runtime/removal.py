@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fsm_agent.data.arguments import check, check_optional, strings
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.domain.retention import Retention
-    from fsm_agent.runtime.maintenance.erase import Forgotten
+    from fsm_agent.runtime.maintenance.erase import ErasureReport
     from fsm_agent.runtime.maintenance.purge import Purged
 
 
@@ -19,7 +19,7 @@ class Removal:
     """Deletions from one store."""
 
     store: Store
-    _loop: EffectLoop
+    _loop: CommandLoop
 
     async def purge(
         self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
@@ -35,14 +35,14 @@ class Removal:
 
         return await purge(self.store, retention, agent_ids=named, workflow=workflow, is_dry=is_dry)
 
-    async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> Forgotten:
+    async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> ErasureReport:
         """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
 
         An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
         A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
         """
-        check(user=user)
+        check(whom=user)
         check_optional(by=by)
-        from fsm_agent.runtime.maintenance.erase import Oblivion
+        from fsm_agent.runtime.maintenance.erase import Erasure
 
-        return await Oblivion(self._loop, self.store, user, by=by, is_dry=is_dry).run()
+        return await Erasure(self._loop, self.store, user, by=by, is_dry=is_dry).run()

@@ -7,22 +7,23 @@ from typing import Any
 from fsm_agent.data.erased import extent_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.replay import Replayed
-from fsm_agent.domain.view import portray
+from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.aggregate import Live
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Load, ReadHistory, ReadOrigin, ReadProgram
+from fsm_agent.engine.pinned import require_version
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.verify import verify
-from fsm_agent.errors import HistoryBroken, StoreCorrupt
+from fsm_agent.errors import DefinitionDamaged, HistoryBroken
 from fsm_agent.runtime.reads import read_workflow
 from fsm_agent.stores.base import Store
 
 
 async def agent_at(store: Store, agent_id: str, version: int) -> tuple[Agent, Workflow]:
     """An agent as it was at a version, and the definition that it was pinned to then; raises ``VersionMissing``."""
-    live = (await look_back(store, agent_id)).at(version)
-    return _portrait(live), live.program.workflow
+    aggregate = (await look_back(store, agent_id)).at(version)
+    return _portrait(aggregate), aggregate.program.workflow
 
 
 async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed:
@@ -44,9 +45,9 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
     )
 
 
-def _portrait(live: Live) -> Agent:
-    claimed = live.program.claimed(live.head)
-    return portray(live.program.workflow, live.head, live.folded.values, claimed=claimed)
+def _portrait(aggregate: Aggregate) -> Agent:
+    claimed = aggregate.program.claimed(aggregate.head)
+    return agent_view(aggregate.program.workflow, aggregate.head, aggregate.folded.values, claimed=claimed)
 
 
 async def look_back(store: Store, agent_id: str) -> Past:
@@ -57,6 +58,7 @@ async def look_back(store: Store, agent_id: str) -> Past:
             reply = await _read(store, flow.send(reply))
     except StopIteration as stop:
         past: Past = stop.value
+        require_version(past.record.head)
         return past
 
 
@@ -73,7 +75,6 @@ async def _read(store: Store, effect: Any) -> Any:
             try:
                 return Program(workflow)
             except Exception as error:  # whatever a damaged definition makes go wrong
-                what = f"definition {definition!r} is damaged ({type(error).__name__})"
-                raise StoreCorrupt(f"{what}; `fsm-agent doctor` says what to do") from error
+                raise DefinitionDamaged(definition, "the definitions", "no agent can run by what it says") from error
         case _:
             raise TypeError(f"{effect!r} is no look at the past")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.data.arguments import check, check_optional, strings
+from fsm_agent.data.arguments import check, check_optional, functions, strings
 from fsm_agent.domain.agent import Agent, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.answers import Answer
 from fsm_agent.errors import ArgumentInvalid
-from fsm_agent.runtime.command_loop import EffectLoop
-from fsm_agent.runtime.executor import Hands, HandsOnDemand
+from fsm_agent.runtime.command_loop import CommandLoop
+from fsm_agent.runtime.executor import Executor, LazyExecutor
 from fsm_agent.runtime.ids import checked_id, new_id
 from fsm_agent.runtime.queries import Queries
 from fsm_agent.runtime.removal import Removal
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.llm.script import Script
-    from fsm_agent.runtime.migrate import Moves
+    from fsm_agent.runtime.migrate import MigrationPage
 
 
 class Runner(Queries, Removal):
@@ -43,7 +43,7 @@ class Runner(Queries, Removal):
         actions: Iterable[Callable[..., Any]] | Actions = (),
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
-        hands: Hands | None = None,
+        hands: Executor | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
@@ -54,21 +54,21 @@ class Runner(Queries, Removal):
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
         self.store = store
-        self.actions = (
-            actions if isinstance(actions, Actions) else Actions(actions, modules=strings("modules", modules))
-        )
+        if not isinstance(actions, Actions):
+            actions = Actions(functions("actions", actions), modules=strings("modules", modules))
+        self.actions = actions
         found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
-        self._hands = hands or HandsOnDemand(self._performing)
-        self._loop = EffectLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
+        self._hands = hands or LazyExecutor(self._performing)
+        self._loop = CommandLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
         found.kinship = self._loop.kin
 
-    def _performing(self) -> Hands:
-        from fsm_agent.runtime.action_executor import Performing
+    def _performing(self) -> Executor:
+        from fsm_agent.runtime.action_executor import ActionExecutor
 
-        return Performing(self.store, self.actions, self._surroundings)
+        return ActionExecutor(self.store, self.actions, self._surroundings)
 
     async def start(
         self,
@@ -94,8 +94,8 @@ class Runner(Queries, Removal):
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._loop.pin(workflow)
         first = event_of(event or "created", payload, by, key)
-        desk, serves = self._loop.desk(drives=drive), beginning.Serves(user)
-        flow = beginning.start(desk, program, agent_id, first, data or {}, serves=serves)
+        driver, serves = self._loop.driver(drives=drive), beginning.Serves(user)
+        flow = beginning.start(driver, program, agent_id, first, data or {}, serves=serves)
         return await self._loop.call(flow, drives=drive)
 
     async def send(
@@ -119,7 +119,7 @@ class Runner(Queries, Removal):
         check(agent_id=agent_id, event=event)
         check_optional(payload=payload, key=key, by=by, expect_version=expect_version)
         said = event_of(event, payload, by, key)
-        flow = delivery.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def answer(
@@ -142,7 +142,7 @@ class Runner(Queries, Removal):
         check(agent_id=agent_id)
         check_optional(payload=payload, event=event, question=question, key=key, by=by, expect_version=expect_version)
         said = Answer(payload or {}, event, by, key, question)
-        flow = delivery.send(self._loop.desk(drives=drive), agent_id, said, expect_version=expect_version)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def cancel(
@@ -157,7 +157,7 @@ class Runner(Queries, Removal):
         With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives it.
         """
         check(agent_id=agent_id)
-        return await self._loop.call(delivery.resume(self._loop.desk(stays=stay), agent_id))
+        return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id))
 
     async def unpark(
         self,
@@ -181,13 +181,13 @@ class Runner(Queries, Removal):
         check_optional(event=event, payload=payload, effect=effect, by=by, expect_version=expect_version)
         from fsm_agent.engine import unpark as operator
 
-        desk = self._loop.desk(drives=drive)
+        driver = self._loop.driver(drives=drive)
         said = event_of(event or "retry", payload, by)
         settlement = settlement_of(effect, event, result, not_done=not_done)
         if settlement is not None:
-            flow = operator.settle_effect(desk, agent_id, settlement, by=by, expect_version=expect_version)
+            flow = operator.settle_effect(driver, agent_id, settlement, by=by, expect_version=expect_version)
         else:
-            flow = operator.unpark_agent(desk, agent_id, said, retry=event is None, expect_version=expect_version)
+            flow = operator.unpark_agent(driver, agent_id, said, retry=event is None, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def migrate(
@@ -200,7 +200,7 @@ class Runner(Queries, Removal):
         expect_version: int | None = None,
         limit: int = 50,
         after: str | None = None,
-    ) -> Moves:
+    ) -> MigrationPage:
         """Move agents to ``workflow``, a newer definition of theirs: those that are named, or else a page of all.
 
         Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
@@ -210,9 +210,9 @@ class Runner(Queries, Removal):
         check_optional(by=by, expect_version=expect_version, after=after)
         named = () if agent_ids is None else strings("agent_ids", agent_ids)
         from fsm_agent.engine.migration.migrate import Order
-        from fsm_agent.runtime.migrate import Mover
+        from fsm_agent.runtime.migrate import Migrator
 
-        mover = Mover(self._loop, self.store, self.actions, workflow)
+        mover = Migrator(self._loop, self.store, self.actions, workflow)
         order = Order(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
             return await mover.page(order, limit=limit, after=after)
@@ -237,7 +237,7 @@ class Runner(Queries, Removal):
         from fsm_agent.domain.replay import Rewound
         from fsm_agent.engine.replay import rewind as travel
 
-        flow = travel.rewind(self._loop.desk(drives=drive), agent_id, version, by=by, expect_version=expect_version)
+        flow = travel.rewind(self._loop.driver(drives=drive), agent_id, version, by=by, expect_version=expect_version)
         back = await self._loop.run(flow)
         return Rewound(await self._loop.portrait(back.delivered), back.effects)
 
@@ -260,7 +260,7 @@ class Runner(Queries, Removal):
         from fsm_agent.engine.replay import rewind as travel
 
         new = new_id() if id is None else checked_id(id)
-        flow = travel.fork(self._loop.desk(drives=False), agent_id, version, new_id=new, key=key, by=by)
+        flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
 
     async def close(self) -> None:

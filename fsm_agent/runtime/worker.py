@@ -22,7 +22,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.retention import Retention
 from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
-from fsm_agent.runtime.maintenance.purge import Housekeeper
+from fsm_agent.runtime.maintenance.purge import RetentionSweeper
 from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
 from fsm_agent.runtime.processes import this_host
 from fsm_agent.runtime.runner import Runner
@@ -44,7 +44,7 @@ class Worker:
         self._every = every
         self._free = asyncio.Semaphore(at_once)
         self._at_once = at_once
-        self._housekeeper = Housekeeper(runner.store, retention or Retention())
+        self._housekeeper = RetentionSweeper(runner.store, retention or Retention())
         self._driven: dict[str, asyncio.Task[None]] = {}
         #: agents that could not be driven, or for which driving changed nothing
         self._stuck: set[str] = set()
@@ -76,7 +76,7 @@ class Worker:
         return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
 
     async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
-        """Those of ``due`` that a turn may change. Who is due in every sweep and never stands otherwise is stuck."""
+        """The agents of ``due`` that a turn may change. One that is due in every sweep and never changes is stuck."""
         moving: dict[str, Head | None] = {}
         for agent_id in due:
             stands = await self._standing(agent_id) if agent_id in self._begun else None
@@ -177,7 +177,8 @@ class Worker:
                 self._stuck.add(agent_id)
                 if self._is_news(agent_id, repr(error)):
                     facts = {"action": "drive_failed", "agent_id": agent_id}
-                    logger.exception("agent %s could not be driven", agent_id, extra=facts)
+                    why = f"unexpected {type(error).__name__}: {error}"
+                    logger.exception("agent %s could not be driven: %s", agent_id, why, extra=facts)
 
 
 async def _first_of(stopped: asyncio.Event, every: timedelta) -> None:

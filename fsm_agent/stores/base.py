@@ -18,7 +18,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import paging
@@ -221,11 +221,11 @@ class Store(ABC):
         """What is kept of an agent; raises ``AgentNotFound``."""
 
     @abstractmethod
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         """All that is kept of an agent, in one consistent view; raises ``AgentNotFound``."""
 
     @abstractmethod
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
         """Keep an agent as another store kept it, epoch and lease included; whole, or not at all. With ``replaces``
         it takes the place of the agent of that id, and everything that is kept of that one is forgotten.
 

@@ -5,7 +5,7 @@ Every store reads pages past such rows, and its other verbs raise ``AgentDamaged
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from json import JSONDecodeError
 from typing import Any, Final, TypeVar
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import Damage, Record
 from fsm_agent.domain.step import Step
-from fsm_agent.errors import AgentDamaged, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, DefinitionDamaged, SharedDamaged, StoreCorrupt
 
 T = TypeVar("T")
 
@@ -27,13 +27,13 @@ UNPINNED: Final = "the definition that it is pinned to is not kept any more"
 
 
 def damaged(agent_id: str, place: str, error: Exception) -> AgentDamaged:
-    """That something of an agent cannot be read there; an error that says so already is kept."""
+    """The error for what of an agent cannot be read; an error that says so already is kept."""
     return error if isinstance(error, AgentDamaged) else AgentDamaged(agent_id, place, why(error))
 
 
 def unreadable(what: str, place: str, error: Exception) -> StoreCorrupt:
-    """The same of what is no agent's, such as ``thread 'news'``."""
-    return StoreCorrupt(f"{what} is damaged in {place}: {why(error)}; `fsm-agent doctor` says what to do")
+    """The error for what belongs to no agent and cannot be read, such as ``thread 'news'``."""
+    return SharedDamaged(what, place, why(error))
 
 
 @contextmanager
@@ -54,17 +54,35 @@ def reading_shared(what: str, place: str) -> Iterator[None]:
         raise unreadable(what, place, error) from error
 
 
+@contextmanager
+def reading_definition(definition: str, place: str) -> Iterator[None]:
+    """Whatever goes wrong inside is damage there of a definition."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise DefinitionDamaged(definition, place, why(error)) from error
+
+
 def why(error: Exception) -> str:
     """What is wrong with a row, without its content: that may be private."""
     match error.__cause__ if isinstance(error.__cause__, JSONDecodeError) else error:
         case JSONDecodeError() as wrong:
             return f"it is no JSON from character {wrong.pos + 1} on"
-        case UnicodeDecodeError():
-            return "it is no UTF-8 text"
-        case StoreCorrupt() as told:
-            return str(told)
+        case AgentDamaged(what=told) | SharedDamaged(what=told):
+            return told
+        case StoreCorrupt():
+            return str(error)
         case other:
-            return f"it is not as fsm-agent writes it ({type(other).__name__})"
+            return next(said for kind, said in _SAID if isinstance(other, kind))
+
+
+#: what a row is told to be where reading it raises one of these; the first that fits
+_SAID: Final = (
+    (UnicodeDecodeError, "it is no UTF-8 text"),
+    (LookupError, "a value that stands in it is none of those that are written there"),
+    (RecursionError, "it is nested too deep to be read"),
+    (Exception, "it is not of the form in which it was written"),
+)
 
 
 def damage_of(error: AgentDamaged) -> Damage:
@@ -116,7 +134,22 @@ def _gap(steps: Iterable[Step], first: int, last: int) -> str:
 
 
 def checked(kind: type[T], value: Any) -> T:
-    """A value of this very type; raises ``TypeError`` otherwise."""
+    """A value of this very type; raises ``StoreCorrupt`` otherwise."""
     if type(value) is not kind:
-        raise TypeError(f"a {type(value).__name__} where a {kind.__name__} should be")
+        raise StoreCorrupt(f"{_called(type(value))} stands where {_called(kind)} should be")
     return value
+
+
+_CALLED: Final[Mapping[type, str]] = {
+    bool: "a truth value",
+    bytes: "a blob",
+    dict: "an object",
+    float: "a fraction",
+    int: "a number",
+    list: "a list",
+    str: "text",
+}
+
+
+def _called(kind: type) -> str:
+    return _CALLED.get(kind, "nothing")

@@ -6,5 +6,5 @@ from collections.abc import Iterable
 
 
 def ids_with(ids: Iterable[str], part: str) -> list[str]:
-    """Those that begin or end with ``part``."""
+    """The ids that begin or end with ``part``."""
     return [agent_id for agent_id in ids if agent_id.startswith(part) or agent_id.endswith(part)]

@@ -12,7 +12,7 @@ Listed: TypeAlias = Head | Damage
 
 
 def in_order(listed: Iterable[Listed]) -> list[Listed]:
-    """In order of their ids."""
+    """Heads in the order of their ids."""
     return sorted(listed, key=id_of)
 
 

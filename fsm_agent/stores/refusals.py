@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm_agent.errors import Conflict, StoreCorrupt
+from fsm_agent.errors import Conflict, DefinitionMissing
 
 
 def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
@@ -10,5 +10,5 @@ def moved_on(agent_id: str, expected: int, actual: int) -> Conflict:
     return Conflict(agent_id, expected, actual if actual != expected else None)
 
 
-def definition_missing(url: str, definition_hash: str) -> StoreCorrupt:
-    return StoreCorrupt(f"{url} keeps no workflow under the hash {definition_hash!r}; `save_workflow` comes first")
+def definition_missing(url: str, definition_hash: str) -> DefinitionMissing:
+    return DefinitionMissing(url, definition_hash)

@@ -40,8 +40,21 @@ _NAMESPACE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 _START: Final = r"(?i)(?:[a-z]\w*:)?[a-z][\w+.-]*:/+|[a-z][\w+.-]*//+|/+"
 #: A comma that begins the second URL of a tiered store.
 _SECOND: Final = r"(?i),(?=[a-z][\w+.-]*:/)"
-#: An option that holds a secret, whatever a driver calls it; its value is all that stands before the next option.
-_HIDDEN_OPTION: Final = r"(?i)((?:^|[?&;\s])[^\s?&;=@/]*(?:pass|pwd|secret|token)[^\s?&;=@/,]*=)[^&]*"
+#: What is called like a secret where no option should stand; its value is all that stands before the next option.
+_HIDDEN_WORD: Final = r"(?i)((?:^|\s)[^\s?&;=@/]*(?:pass|pwd|secret|token)[^\s?&;=@/,]*=)[^&]*"
+#: An option, which drivers call as they like and people mistype: its value is shown if its name is known.
+_OPTION: Final = r"([?&;]([^?&;=@/,]*)=)([^&]*)"
+_HARMLESS: Final = frozenset({
+    "application_name", "channel_binding", "client_encoding", "connect_timeout", "db", "dbname", "gssencmode",
+    "health_check_interval", "host", "hostaddr", "keepalives", "keepalives_count", "keepalives_idle",
+    "keepalives_interval", "load_balance_hosts", "max_connections", "pool_size", "port", "protocol",
+    "retry_on_timeout", "service", "socket_connect_timeout", "socket_keepalive", "socket_timeout",
+    "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_check_hostname", "ssl_max_protocol_version",
+    "ssl_min_protocol_version", "ssl_min_version", "sslcompression", "sslcrl", "sslmode", "sslnegotiation",
+    "sslrootcert", "sslsni", "target_session_attrs", "tcp_user_timeout", "user", "username",
+})  # fmt: skip
+#: What such a value may be, and behind it the options of a tiered store.
+_PLAIN_VALUE: Final = r"[\w.:/+%~*-]*(?:,[\w.:/+%~*-]+)*(?:,(?:idle|ended|hot)=\w*)*"
 _HOST: Final = r"(?:\[[^\]/@]*\]|[^/?#@:,]*)(?::\d*)?"
 #: A place in which no password can stand: hosts with their ports, a path, options.
 _PLACE: Final = rf"{_HOST}(?:,{_HOST})*(?:/[^?#@]*)?(?:\?[^?&=@]+=[^&]*(?:&[^?&=@]+=[^&]*)*)?"
@@ -93,7 +106,7 @@ def without_password(url: str) -> str:
 
 def _masked(url: str) -> str:
     start = found[0] if (found := re.match(_START, url)) else ""
-    rest = re.sub(_HIDDEN_OPTION, r"\1***", url[len(start) :])
+    rest = re.sub(_OPTION, _shown_option, re.sub(_HIDDEN_WORD, r"\1***", url[len(start) :]))
     if re.fullmatch(_PLACE, rest):
         return start + rest
     if found := re.fullmatch(f"([^/?#@:]*):[^/?#@]*@({_PLACE})", rest):
@@ -103,6 +116,12 @@ def _masked(url: str) -> str:
         return start + rest
     user, *password = re.split(_COLON, who if at else rest, maxsplit=1)
     return f"{start}{user}{':***' if password else ''}{at}{place if at else ''}"
+
+
+def _shown_option(found: re.Match[str]) -> str:
+    whole, start, name, value = found[0], *found.groups()
+    is_plain = name.lower() in _HARMLESS and re.fullmatch(_PLAIN_VALUE, value) is not None
+    return whole if is_plain else f"{start}***"
 
 
 def is_torn(rest: str) -> bool:

@@ -56,13 +56,16 @@ class Runner(Twin[AsyncRunner]):
 
     def thread(self, name: str) -> Thread:
         """A thread of its store, by name; that of an agent is ``@`` and its id."""
+        self._portal.require_open()
         from fsm_agent.memory.threads import Thread as AsyncThread
         from fsm_agent.sync.thread import Thread
 
         return Thread(AsyncThread(self._inner.store, name), self._portal)
 
     def close(self) -> None:
-        """Stop what runs here, give its leases up, close the store, end the portal thread."""
+        """Stop what runs here, give its leases up, close the store, end the portal thread. Once is enough."""
+        if self._portal.is_closed:
+            return
         try:
             self._portal.call(self._inner.close())
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 
 from fsm_agent.concurrency import event_loop
 from fsm_agent.concurrency.blocking import Ended, Interrupts, held_interrupts, step
+from fsm_agent.errors import RunnerClosed
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,9 +33,18 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._turn = threading.Lock()
         self._stepping: threading.Thread | None = None
+        self.is_closed = False
+
+    def require_open(self) -> None:
+        """Raises ``RunnerClosed`` once it has been closed."""
+        if self.is_closed:
+            raise RunnerClosed
 
     def call(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine; returns or raises what it does."""
+        if self.is_closed:
+            work.close()
+            raise RunnerClosed
         if threading.current_thread() in (self._thread, self._stepping):
             work.close()
             raise RuntimeError("a blocking call would wait for itself here; actions on the loop use the async Runner")
@@ -70,7 +80,14 @@ class Portal:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self) -> None:
-        """Stop the loop and its thread, if there are any; what still runs is cancelled first."""
+        """Stop the loop and its thread, if there are any; what still runs is cancelled first. Nothing is called after
+        that."""
+        try:
+            self._stop()
+        finally:
+            self.is_closed = True
+
+    def _stop(self) -> None:
         if self._loop is None or self._thread is None:
             return
         self.call(_cancel_all())

@@ -19,8 +19,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 from fsm_agent.actions.action import THREAD, Action, Emission, describe
 from fsm_agent.actions.blocking import awaited
 from fsm_agent.actions.builtin import built_in
-from fsm_agent.actions.context import Situation
-from fsm_agent.actions.effects import Ledger, Outside
+from fsm_agent.actions.context import ActionFacts
+from fsm_agent.actions.effects import Effects, Ledger
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.agent import ENDED, Agent, Head, Status
@@ -191,7 +191,7 @@ class ScriptedHands:
         self._ledger = ledger
 
     async def act(self, effect: Act) -> Acted:
-        outside = Outside(self._ledger, effect.head, wait=_finish, thread=_at_once)
+        outside = Effects(self._ledger, effect.head, wait=_finish, thread=_at_once)
         outcome, emits = self._next(effect.do, effect.head.state), None
         if callable(outcome):
             emits = describe(outcome).signature.emits
@@ -252,13 +252,13 @@ class ScriptedHands:
         """Nothing runs in the background here."""
 
 
-async def _called(function: Callable[..., Any], effect: Act, outside: Outside) -> Any:
+async def _called(function: Callable[..., Any], effect: Act, outside: Effects) -> Any:
     """What a function of the context gives; it may be a coroutine. An action gets all that ``with`` gives it, any other
     function what it takes of that."""
     known = describe(function)
     accepts = None if hasattr(function, "action") else known.signature.accepts
     taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
-    context: Situation = context_of(effect, known.mode, outside, Surroundings())
+    context: ActionFacts = context_of(effect, known.mode, outside, Surroundings())
     returned = function(context, **taken)
     return await (awaited(returned) if known.mode is THREAD else in_own_task(awaited(returned), effect.do))
 

@@ -13,7 +13,7 @@ import pytest
 
 from fsm_agent import ActionError, BlockingContext, Context, Runner, Store, StoreError, action, open_store
 from fsm_agent.actions.blocking import waiting_on
-from fsm_agent.actions.effects import Outside, deed
+from fsm_agent.actions.effects import Effects, deed
 from fsm_agent.data.data import Data
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
@@ -230,7 +230,7 @@ async def test_of_two_attempts_that_overlap_the_first_to_record_its_result_is_be
 
         attempts = []
         for each in begun:
-            outside = Outside(store, head, wait=waiting_on(asyncio.get_running_loop()))
+            outside = Effects(store, head, wait=waiting_on(asyncio.get_running_loop()))
             asked = deed("charge", charge, probe=None, mode="idempotent", given=(), named={})
             attempts.append(asyncio.create_task(outside.do(asked)))
             await each.wait()

@@ -15,6 +15,7 @@ import pytest
 
 from fsm_agent import Agent, Runner, Status, Surroundings, open_store
 from fsm_agent.dialect.writer import to_document
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.yaml_file import dump
 from fsm_agent.testing.clock import FakeClock
@@ -217,7 +218,7 @@ def _bytes_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
-@pytest.mark.parametrize("variable", ["SHOP_TOKEN", "FSM_AGENT_KEYS", "HOME"])
+@pytest.mark.parametrize("variable", ["SHOP_TOKEN", "HOME"])
 @on_loop
 async def test_a_variable_that_is_not_allowed_is_neither_read_nor_sent(
     web: Web, monkeypatch: pytest.MonkeyPatch, variable: str
@@ -229,6 +230,30 @@ async def test_a_variable_that_is_not_allowed_is_neither_read_nor_sent(
         "[tool.fsm-agent] in pyproject.toml"
     )
     assert (agent.error, web.requests) == ({"type": "ActionError", "message": why}, [])
+
+
+KEYS_ARE_FOR_NOBODY = "FSM_AGENT_KEYS: the keys of sealed agents are sent to nobody"
+
+
+def test_the_keys_of_sealed_agents_are_sent_to_nobody_and_the_check_says_so(web: Web, shop: Shop) -> None:
+    text = dump(to_document(asking(f"{web.url}/a", "auth: SHOP_TOKEN"))).replace("SHOP_TOKEN", "FSM_AGENT_KEYS")
+    shop.write("ask.yaml", text)
+    for words in (["check", "ask.yaml"], ["run", "ask.yaml"]):
+        told = shop(*words)
+        assert (told.code, KEYS_ARE_FOR_NOBODY in told.out + told.err) == (1, True)
+        assert "add it to `environment`" not in told.out + told.err
+    assert web.requests == []
+
+
+@on_loop
+async def test_nor_by_agents_that_were_begun_before_they_were_refused(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FSM_AGENT_KEYS", TOKEN)
+    document = json.dumps(asking(f"{web.url}/a", "auth: SHOP_TOKEN").to_json()).replace("SHOP_TOKEN", "FSM_AGENT_KEYS")
+    agent = await asked(Workflow.from_json(json.loads(document)))
+    told = {"type": "ActionError", "message": f"`auth` cannot be {KEYS_ARE_FOR_NOBODY}"}
+    assert (agent.error, web.requests) == (told, [])
 
 
 def test_the_settings_of_a_project_say_which_variables_may_be_sent(web: Web, shop: Shop) -> None:

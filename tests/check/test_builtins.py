@@ -74,7 +74,7 @@ TOPIC: Final = "payload: {topic: data.note}, data: {size: 1}"
         (RUN % f"{TOPIC}, user: data.count", "FSM210", "`user` must be the name of a user, and this is an int"),
         (RUN % f"{TOPIC}, for_each: data.items, into: note", "FSM204", "a list of results, and `note` takes null or"),
         (RUN % "payload: {topic: item}, data: {size: 1}", "FSM201", "`item` is known under `payload` and `data` of"),
-        (RUN % "payload: {topic: 'data.count'}, data: {size: 1}", "FSM204", "payload.topic takes string, and this is"),
+        (RUN % "payload: {topic: 'data.count'}, data: {size: 1}", "FSM204", "payload.topic must be a string, and this"),
         (RUN % "payload: {topic: data.note}, data: {size: x}", "FSM201", "unknown name `x`"),
         (RUN % "payload: {topic: data.note}, data: {size: 1.5}", "FSM204", "the value does not fit: data.size: 1.5 i"),
         (RUN % "payload: {topic: data.note}, data: {size: 1, wrd: 2}", "FSM412", "workflow `child` has no field `wrd"),

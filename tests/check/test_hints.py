@@ -7,6 +7,7 @@ import pytest
 from fsm_agent.check import check_workflow
 from fsm_agent.data.draft import DictDraft
 from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import DataInvalid, IllegalEvent
 from fsm_agent.loading.yaml_file import inspect_text
@@ -47,6 +48,112 @@ def found(text: str, actions: dict[str, Signature] | None = None) -> list[str]:
 def test_a_key_of_another_dialect_is_translated(written: str, meant: str, said: str) -> None:
     [message] = found(WORKFLOW.replace(written, meant, 1))
     assert said in message
+
+
+STATE, GO, ASKS, RETRIES = (
+    "do: work, ",
+    "go: {target: busy, ",
+    "ask: {prompt: x, events: [go], ",
+    "retry: {attempts: 2, ",
+)
+#: where a key stands, how somebody writes it who comes from XState, SCXML, transitions, LangGraph or Step Functions,
+#: and what is said of it
+HABITS = [
+    (GO, "Guard: 'true'", "'Guard' (did you mean `when`?)"),
+    (GO, "Target: busy", "'Target' (did you mean `target`?)"),
+    (GO, "conditions: x", "'conditions' (did you mean `when`?)"),
+    (GO, "actions: x", "'actions': a transition changes only data; the state to which it goes works by `do`;"),
+    (GO, "after: 3d", "'after': a transition by time stands under `after` of the state that it leaves;"),
+    (GO, "trigger: x", "'trigger': a transition stands under `on` of the state that it leaves, by its event;"),
+    (STATE, "on_entry: x", "'on_entry': there are no entry actions; a state works by `do`;"),
+    (STATE, "onentry: x", "'onentry': there are no entry actions; a state works by `do`;"),
+    (STATE, "entry: x", "'entry': there are no entry actions; a state works by `do`;"),
+    (STATE, "on_exit: x", "'on_exit': there are no exit actions; a state works by `do`, and"),
+    (STATE, "exit: x", "'exit': there are no exit actions; a state works by `do`, and"),
+    (STATE, "onDone: x", "'onDone' (did you mean `on: {EVENT: STATE}`?)"),
+    (STATE, "onError: x", "'onError' (did you mean `on: {error: STATE}`?)"),
+    (STATE, "Catch: x", "'Catch' (did you mean `on: {error: STATE}`?)"),
+    (STATE, "Next: x", "'Next' (did you mean `on: {EVENT: STATE}`?)"),
+    (STATE, "TimeoutSeconds: 5", "'TimeoutSeconds' (did you mean `timeout`?)"),
+    (STATE, "type: parallel", "'type': there are no parallel states; `do: workflow.run` runs agents side by side;"),
+    (STATE, "type: history", "'type': there are no history states;"),
+    (STATE, "prompt: x", "'prompt' (did you mean `with: {prompt: ...}`?)"),
+    ("", "prompt: x", "'prompt' (did you mean `ask: {prompt: ..., events: [...]}`?)"),
+    (STATE, "xyzzy: x", "'xyzzy'; allowed: "),
+    (RETRIES, "BackoffRate: 2", "'BackoffRate': the delay doubles each time;"),
+    (RETRIES, "IntervalSeconds: 2", "'IntervalSeconds' (did you mean `backoff`?)"),
+    (RETRIES, "ErrorEquals: [x]", "'ErrorEquals' (did you mean `on`?)"),
+    (ASKS, "deadline: 3d", "'deadline': how long a question may stay open says `after` of its state;"),
+    (ASKS, "choices: [x]", "'choices' (did you mean `events`?)"),
+    (None, "context: {}", "'context' (did you mean `data`?)"),
+    (None, "nodes: {}", "'nodes' (did you mean `states`?)"),
+    (None, "edges: []", "'edges': transitions stand under `on` of each state;"),
+    (None, "StartAt: x", "'StartAt' (did you mean `initial`?)"),
+    (None, "recursion_limit: 5", "'recursion_limit' (did you mean `limits: {steps: 100}`?)"),
+    (None, "checkpointer: x", "'checkpointer': where agents live says --store or pyproject.toml;"),
+]
+
+
+@pytest.mark.parametrize(("place", "key", "said"), HABITS)
+def test_what_others_call_otherwise_is_told_and_nothing_is_suggested_that_only_looks_alike(
+    place: str | None, key: str, said: str
+) -> None:
+    text = f"{WORKFLOW}{key}\n"
+    if place == GO:
+        text = WORKFLOW.replace("{go: busy", f"{{{GO}{key}}}")
+    elif place is not None:
+        end = "}" if "{" in place else ""
+        body = f"{place}{key}{end}"
+        text = WORKFLOW.replace("do: work", f"do: work, {body}" if place == RETRIES else body)
+    assert any(said in message for message in found(text)), found(text)
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("string[]", "'string[]' is not a type (did you mean `[string]`?)"),
+        ("string?[]?", "(did you mean `[string?]?`?)"),
+        ("int", "(did you mean `integer`?)"),
+        ("dict", "(did you mean `object`?)"),
+        ("any", "'any' is not a type (did you mean `{}`, which is anything?)"),
+    ],
+)
+def test_a_type_of_another_language_is_translated(declared: str, said: str) -> None:
+    messages = found(WORKFLOW.replace("string?", f'"{declared}"'))
+    assert said in messages[0]
+    assert found(WORKFLOW.replace("string?", "{}")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("aprove", ["approve", "reject"], "approve"),
+        ("nmae", ["name"], "name"),
+        ("ned", ["end"], "end"),
+        ("Amount", ["amount"], "amount"),
+        ("wall-time", ["wall_time"], "wall_time"),
+        ("appr", ["approve"], "approve"),
+        ("gone", ["go"], "go"),
+        ("data.amuont", ["data.amount"], "data.amount"),
+        ("b", ["t"], None),
+        ("data.b", ["data.t"], None),
+        ("event.zzz", ["event.v"], None),
+        ("shop_actions:x", ["shop_actions:pack"], None),
+        ("on_entry", ["retry", "do"], None),
+        ("entry", ["retry"], None),
+        ("tags", ["states"], None),
+        ("trigger", ["target"], None),
+        ("ab", ["ac"], None),
+        ("x", [], None),
+    ],
+)
+def test_only_what_is_near_is_suggested(name: str, known: list[str], meant: str | None) -> None:
+    assert nearest(name, known) == meant
+
+
+def test_a_field_of_which_nothing_is_near_is_told_with_those_there_are() -> None:
+    [message] = found(WORKFLOW.replace("go: busy", "go: {target: busy, when: 'data.b > 1'}"))
+    assert message == "FSM201 no data field `b`; there is data.amount, data.name"
 
 
 @pytest.mark.parametrize(

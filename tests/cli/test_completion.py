@@ -44,7 +44,14 @@ def offered(shop: Shop, *line: str) -> list[str]:
         (["r"], ["run", "resume", "replay", "rewind", "reseal"]),
         (["show", ""], [MADE, "first"]),
         (["show", "fi"], ["first"]),
-        (["show", "456789ab"], [MADE]),
+        (["show", "45"], ["456789ab"]),
+        (["show", "456789ab"], ["456789ab"]),
+        (["show", "89ab"], []),
+        (["show", "6789ab"], [MADE]),
+        (["list", "--js"], ["--json"]),
+        (["list", "--wi"], ["--wide"]),
+        (["show", "--st"], ["--store"]),
+        (["doctor", "--de"], ["--debug"]),
         (["show", "0199"], [MADE]),
         (["thread", "--agent", "fi"], ["first"]),
         (["send", "first", ""], ["approve", "cancel", "reject"]),
@@ -62,6 +69,19 @@ def offered(shop: Shop, *line: str) -> list[str]:
 def test_a_shell_is_offered_what_may_stand_there(stocked: Shop, line: list[str], names: list[str]) -> None:
     assert offered(stocked, *line) == names
     assert not (stocked.folder / "none.db").exists()
+
+
+def test_what_tables_print_is_completed_also_where_it_takes_more_to_tell_agents_apart(stocked: Shop) -> None:
+    twin = "0199a1b2-c3d4-7e5f-8a6b-fedc456789ab"
+    child = f"{MADE}.2.10"
+    for agent_id in (twin, child):
+        stocked("run", "workflows/order.yaml", "--id", agent_id, "--payload", '{"item": "lamp"}')
+    printed = [line.split()[0] for line in stocked("list").out.splitlines()[1:]]
+    assert printed == ["3456789ab", "456789ab.2.10", "c456789ab", "first"]
+    assert offered(stocked, "show", "345") == ["3456789ab"]
+    assert offered(stocked, "show", "c4567") == ["c456789ab"]
+    assert offered(stocked, "show", "4567") == [MADE, "456789ab.2.10", twin]
+    assert offered(stocked, "show", "456789ab.") == ["456789ab.2.10"]
 
 
 def test_an_option_that_the_line_gives_is_heeded(stocked: Shop) -> None:
@@ -97,8 +117,8 @@ def test_tab_in_a_shell_completes_the_id(stocked: Shop, monkeypatch: pytest.Monk
     screen = pexpect.spawn("bash", ["--norc", "-i"], cwd=str(stocked.folder), encoding="utf-8", timeout=30)
     screen.sendline('eval "$(_FSM_AGENT_COMPLETE=bash_source fsm-agent)"; echo re""ady')
     screen.expect("ready")
-    screen.send("fsm-agent history 456789ab\t\r")
+    screen.send("fsm-agent history 456\t\r")
     screen.expect("created")
-    assert MADE in (screen.before or "")
+    assert "fsm-agent history 456789ab" in (screen.before or "")
     screen.sendeof()
     screen.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from fsm_agent import __version__
+from fsm_agent.cli.main import COMMANDS
 from tests.support.shop import ACTIONS, FORM, ORDER, Shop, working
 
 AGENT = [
@@ -156,7 +158,7 @@ def test_who_expects_the_present_version_is_heard_and_a_version_is_a_number_from
     shop.order()
     assert shop("answer", "one", "--event", "approve", "--expect-version", "2").code == 0
     refused = shop("cancel", "one", "--expect-version", "0")
-    assert (refused.code, "0 is not in the range x>=1" in refused.err) == (1, True)
+    assert (refused.code, "a whole number from 1, and '0' is none" in refused.err) == (1, True)
 
 
 def test_a_module_that_is_no_longer_listed_parks_the_agent_and_says_what_is_allowed(shop: Shop) -> None:
@@ -303,10 +305,13 @@ ERRORS = [
     (("list", "--lmit", "1"), 2, {"type": "UsageError", "title": "Usage error"}),
     (("lst",), 2, {"type": "UsageError"}),
     (("show",), 2, {"type": "UsageError"}),
+    ((), 2, {"type": "UsageError"}),
 ]
 
 
-@pytest.mark.parametrize(("words", "code", "told"), ERRORS, ids=lambda each: each[0] if isinstance(each, tuple) else "")
+@pytest.mark.parametrize(
+    ("words", "code", "told"), ERRORS, ids=lambda each: " ".join(each[:1]) if isinstance(each, tuple) else ""
+)
 def test_an_error_is_a_document_too_where_json_is_asked_for(
     shop: Shop, words: tuple[str, ...], code: int, told: dict[str, object]
 ) -> None:
@@ -318,6 +323,30 @@ def test_an_error_is_a_document_too_where_json_is_asked_for(
         assert set(error) - {"allowed", "problems"} == {"type", "title", "detail"}
         assert {name: error[name] for name in told} == told
         assert refused.err == f"error: {error['detail']}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("list", "--limit", "x"), "`--limit` takes a whole number from 1 to 1000, and 'x' is none"),
+        (("list", "--limit", "1001"), "`--limit` takes a whole number from 1 to 1000, and '1001' is none"),
+        (("answer", "one", "--question", "x"), "`--question` takes a whole number from 1, and 'x' is none"),
+        (("answer", "one", "--expect-version", "0"), "`--expect-version` takes a whole number from 1, and '0' is none"),
+        (("show", "one", "--at", "1.5"), "`--at` takes a whole number from 1, and '1.5' is none"),
+        (("size", "--top", "-1"), "`--top` takes a whole number from 0, and '-1' is none"),
+        (("rewind", "one", "x"), "`VERSION` takes a whole number from 1, and 'x' is none"),
+        (("fork", "one", "x"), "`VERSION` takes a whole number from 1, and 'x' is none"),
+    ],
+)
+def test_what_is_no_number_is_told_with_those_that_are_taken(shop: Shop, words: tuple[str, ...], said: str) -> None:
+    refused = shop(*words)
+    assert (refused.code, refused.out, refused.err) == (1, "", f"error: {said}\n")
+
+
+def test_no_help_speaks_of_ranges(shop: Shop) -> None:
+    for name in [name for entries in COMMANDS.values() for name in entries]:
+        told = shop(name, "--help").out
+        assert not re.search(r"RANGE|x>=|<=x|INTEGER", told), told
 
 
 def test_a_workflow_with_mistakes_is_a_document_with_all_of_them(shop: Shop) -> None:

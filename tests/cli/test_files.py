@@ -34,6 +34,61 @@ def test_check_names_an_action_that_no_allowed_module_has(shop: Shop) -> None:
     assert checked.out.endswith("1 file: 1 error, 0 warnings\n")
 
 
+MANY = """
+workflow: many
+version: 1
+events: {next: {}, stop: {}}
+initial: a
+states:
+  a: {do: read_goal, on: {next: b, error: z}}
+  b: {do: book, on: {next: c, error: z}}
+  c: {do: llm.agent, with: {prompt: x, tools: [search]}, on: {stop: z, error: z}}
+  z: {final: true}
+migrations: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "cause", "unread"),
+    [
+        (None, "ModuleNotFoundError: No module named 'gone'", "not found as a file"),
+        ("def x(:\n", "SyntaxError: invalid syntax (gone.py, line 1)", "cannot be read: it is not Python in line 1"),
+        ("raise ValueError('no key')\n", "ValueError: no key", ""),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_mistake_whatever_may_be_in_it(
+    shop: Shop, text: str | None, cause: str, unread: str
+) -> None:
+    shop.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["gone", "fine"]\n')
+    shop.write("fine.py", "from fsm_agent import action\n\n\n@action\ndef look(ctx): return 'next'\n")
+    if text is not None:
+        shop.write("gone.py", text)
+    shop.write("many.yaml", MANY)
+    found = shop.process("--json", "check", "--import", "many.yaml")
+    [mistake] = found.json
+    assert (mistake["code"], mistake["line"]) == ("FSM415", 7)
+    assert mistake["message"] == (
+        f"module 'gone' cannot be imported: {cause}; "
+        "so it is not known whether `read_goal`, `book`, `search` can be used"
+    )
+    assert cause not in found.err
+    if unread:
+        [note] = shop("--json", "check", "many.yaml").json
+        assert (note["code"], note["severity"]) == ("FSM413", "note")
+        assert note["message"].startswith("not all is known of `read_goal`, `book`, `search`: module 'gone' ")
+        assert unread in note["message"]
+
+
+def test_a_module_that_nothing_needs_is_told_beside_the_findings(shop: Shop) -> None:
+    shop.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["gone", "shop_actions"]\n')
+    found = shop.process("check", "--import", "workflows/order.yaml")
+    assert found.code == 0
+    assert found.err == (
+        "module 'gone' cannot be imported: ModuleNotFoundError: No module named 'gone'; "
+        "its actions and tools are missing\n"
+    )
+
+
 def test_check_without_modules_trusts_bare_names_alone_and_says_so(shop: Shop) -> None:
     shop.write("pyproject.toml", "")
     shop.write("bad.yaml", BAD)

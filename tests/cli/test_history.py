@@ -56,7 +56,7 @@ def test_a_replay_says_what_it_has_verified_and_gives_any_version(shop: Shop) ->
         "  versions  1 to 4, none missing, times never decreasing",
         "  steps     each begins where the one before it ended, and is declared",
         "  agent     state, status, visits, timers, question, output and error are what the steps tell",
-        "  data      snapshot and tail are what all changes add up to",
+        "  data      snapshot and tail are what all changes add up to, and as the definition declares",
     ]
     document = shop("--json", "replay", "one", "--to", "2").json
     assert list(document) == ["id", "versions", "verified", "mismatches", "agent"]

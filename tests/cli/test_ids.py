@@ -114,6 +114,15 @@ def test_less_than_six_characters_or_other_ones_are_no_part(shop: Shop, part: st
     assert f"no agent {part!r} in namespace" in shop("show", "--", part).err
 
 
+def test_of_a_part_that_is_too_short_it_is_said_how_much_is_needed(shop: Shop) -> None:
+    order(shop, "first-agent")
+    assert shop("show", "agent").err == (
+        "error: no agent 'agent' in namespace 'default', and a part of an id needs at least 6 characters; "
+        "`fsm-agent list` shows those there are\n"
+    )
+    assert "characters" not in shop("show", "nobody").err
+
+
 def test_a_new_id_is_taken_as_it_is(shop: Shop) -> None:
     order(shop, MADE)
     order(shop, MADE[-6:])

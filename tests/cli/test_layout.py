@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.cli.views.layout import column_widths, widest_word, wrapped, wrapped_command
-from tests.support.shop import Shop
+from tests.support.shop import ORDER, Shop
 
 MADE = "0199a1b2-c3d4-7e5f-8a6b-0123456789ab"
 TEXTS = st.text(st.sampled_from("ab {}'\"\\,"), max_size=40)
@@ -94,3 +94,24 @@ def test_a_command_under_next_can_be_copied_into_a_shell(shop: Shop, monkeypatch
     assert copied is not None, text
     read = subprocess.run(["sh", "-c", f"printf '%s\\n' {copied[0]}"], capture_output=True, text=True, check=True)
     assert read.stdout.splitlines()[:7] == ["fsm-agent", "answer", MADE, "--question", "2", "--event", "reject"]
+
+
+def test_the_line_of_a_mistake_fits_and_a_mark_says_where_it_was_cut(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = "ordered: {item: {type: string, minLength: 1}}"
+    fields = ", ".join(f"field_{number}: {'strin' if number == 8 else 'string'}" for number in range(16))
+    shop.write("workflows/order.yaml", ORDER.replace(event, f"ordered: {{item: string, {fields}}}"))
+    lines = screen(shop, monkeypatch, 80, "check", "workflows/order.yaml")
+    [at] = [number for number, line in enumerate(lines) if "'strin' is not a type" in line]
+    shown, caret = lines[at + 1 : at + 3]
+    assert (shown[4], shown[-1], len(shown)) == ("…", "…", 80)
+    assert shown[caret.index("^") :].startswith("strin,")
+
+
+def test_a_time_is_broken_between_its_parts_and_not_within_them(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for agent_id in (MADE, "a-long-name-of-an-agent"):
+        shop("run", "workflows/order.yaml", "--id", agent_id, "--payload", '{"item": "lamp"}')
+    lines = screen(shop, monkeypatch, 80, "list", "--waiting")
+    assert [line.split() for line in lines if re.search(r"\bin \d", line)] == [["in", "2", "d", "23", "h"]] * 2
+    assert "\N{NO-BREAK SPACE}" not in "".join(lines) + shop("list", "--waiting").out

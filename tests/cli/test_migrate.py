@@ -120,7 +120,7 @@ def test_without_any_agent_there_is_an_empty_report(shop: Shop) -> None:
         (["workflows/newer.yaml"], 2, "say which agents, with their ids or with --all; `"),
         (["workflows/newer.yaml", "one", "--all"], 1, "ids and --all exclude each other"),
         (["workflows/newer.yaml", "--all", "--expect-version", "2"], 1, "--expect-version is for one agent: name just"),
-        (["workflows/newer.yaml", "one", "--expect-version", "0"], 1, "Invalid value for '--expect-version': 0 is not"),
+        (["workflows/newer.yaml", "one", "--expect-version", "0"], 1, "`--expect-version` takes a whole number from 1"),
         (["workflows/newer.yaml", "one", "--expect-version", "9", "--apply"], 1, "agent 'one' is at version 2, "),
         (["workflows/newer.yaml", "one", "nobody", "--apply"], 1, "no agent 'nobody' in namespace 'default'"),
         (["workflows/other.yaml", "one"], 1, "agent 'one' is of workflow 'order', and can move only within it, not to"),

@@ -113,14 +113,27 @@ def test_a_run_leaves_a_question_for_somebody_else_waiting(scales: Shop, monkeyp
         ["send", "one", "marked", "--key", ""],
         ["run", "open.yaml", "--key", ""],
         ["fork", "one", "--key", ""],
+        ["run", "open.yaml", "--user", ""],
+        ["forget", "", "--yes"],
+        ["user", ""],
     ],
 )
-def test_an_empty_name_or_key_is_refused_in_one_sentence(scales: Shop, words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("blank", "why"), [("", "is empty"), (" ", "is only white space"), ("\t\n", "is only white s")]
+)
+def test_an_empty_name_or_key_is_refused_in_one_sentence(scales: Shop, words: list[str], blank: str, why: str) -> None:
     scales("run", "open.yaml", "--id", "one")
+    words = [blank if word == "" else word for word in words]
     refused = scales(*words)
-    option = "--by" if "--by" in words else "--key"
+    option = next(
+        (word for word in words if word in ("--by", "--key", "--user")), {"forget": "USER"}.get(words[0], "NAME")
+    )
     assert refused.code == 1
-    assert refused.err == f"error: Invalid value for '{option}': it is empty; give it a text, or leave it out\n"
+    assert refused.err.startswith(f"error: Invalid value for '{option}': it {why}")
+    assert refused.err.count("\n") == 1
+    assert refused.err.endswith(
+        "; give it a text, or leave it out\n" if option.startswith("-") else "; say who it is\n"
+    )
     assert [entry["version"] for entry in scales("--json", "list").json["agents"]] == [1]
 
 

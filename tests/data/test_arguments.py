@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fsm_agent import Retention, open_store
-from fsm_agent.errors import ArgumentInvalid, Refused
+from fsm_agent import Retention, Workflow, open_store
+from fsm_agent.errors import ArgumentInvalid, Refused, RunnerClosed
 from fsm_agent.sync import Runner
 from tests.support.running import flow
 
@@ -55,6 +55,23 @@ WRONG: list[tuple[str, Call, str]] = [
     ("fork", lambda r: r.fork("one", by=""), "by is empty; give it a text, or leave it out"),
     ("forget", lambda r: r.forget("ana", by=""), "by is empty; give it a text, or leave it out"),
     ("list", lambda r: r.list(status="asleep"), "status must be one of running, waiting, parked, done, failed, canc"),
+    ("start", lambda r: r.start(FLOW, key=" "), "key is only white space; give it a text, or leave it out"),
+    ("start", lambda r: r.start(FLOW, by="\t"), "by is only white space; give it a text, or leave it out"),
+    ("start", lambda r: r.start(FLOW, user=""), "user is empty; give it a text, or leave it out"),
+    ("start", lambda r: r.start(FLOW, user="\u2003 "), "user is only white space; give it a text, or leave it out"),
+    ("send", lambda r: r.send("one", "noted", key="\n"), "key is only white space; give it a text, or leave it out"),
+    ("answer", lambda r: r.answer("one", GO, by=" "), "by is only white space; give it a text, or leave it out"),
+    ("fork", lambda r: r.fork("one", key=" "), "key is only white space; give it a text, or leave it out"),
+    ("forget", lambda r: r.forget(""), "user is empty; say who it is"),
+    ("forget", lambda r: r.forget("  "), "user is only white space; say who it is"),
+    ("thread", lambda r: r.thread(""), "there can be no thread '': the name of a thread is 1 to 128 letters"),
+    ("thread", lambda r: r.thread(" "), "there can be no thread ' ': the name of a thread is 1 to 128 letters"),
+    ("list", lambda r: r.list(status=5), "status must be a Status or a list of them, and is of type int"),
+    ("list", lambda r: r.list(status=[5]), "status must be one of running, waiting, parked, done, failed, cancelled"),
+    ("list", lambda r: r.list(status=None), "status must be a Status or a list of them, and is None"),
+    ("list", lambda r: r.list(waiting="x"), "waiting must be True or False, and is of type str"),
+    ("list", lambda r: r.list(limit=1_001), "limit must be at most 1000, and is 1001; go on with `after`"),
+    ("migrate", lambda r: r.migrate(FLOW, limit=2_000), "limit must be at most 1000, and is 2000; go on with `after`"),
     ("list", lambda r: r.list(limit=0), "limit must be an integer from 1, and is 0"),
     ("send", lambda r: r.send(5, "noted"), "agent_id must be a string, and is of type int"),
     ("send", lambda r: r.send(None, "noted"), "agent_id must be a string, and is None"),
@@ -129,6 +146,16 @@ def test_a_value_of_the_wrong_type_gets_one_sentence_and_changes_nothing(every_u
     [
         (lambda: Runner("memory://"), "store must be a Store, and is of type str; `open_store(url)` opens one"),
         (lambda: Runner(open_store("memory://"), modules="shop"), "modules must be a list of strings, and is of type "),
+        (lambda: Runner(open_store("memory://"), actions=5), "actions must be a list of functions, and is of type int"),
+        (
+            lambda: Runner(open_store("memory://"), actions="do"),
+            "actions must be a list of functions, and is of",
+        ),
+        (
+            lambda: Runner(open_store("memory://"), actions=["greet"]),
+            "each of actions must be a function, and is of type str; modules go into `modules`",
+        ),
+        (lambda: Workflow.load(5), "path must be a path, as text or as a Path, and is of type int"),
         (lambda: open_store(5), "url must be a string, and is of type int"),
         (lambda: open_store("memory://", namespace=None), "namespace must be a string, and is None"),
     ],
@@ -146,3 +173,23 @@ def test_a_value_is_never_told_since_it_may_be_a_secret() -> None:
         with pytest.raises(ArgumentInvalid) as refused:
             runner.answer("one", "hunter2")
     assert "hunter2" not in str(refused.value)
+
+
+def test_whatever_is_called_after_the_end_gets_one_sentence(every_url: str) -> None:
+    with Runner(open_store(every_url)) as runner:
+        runner.start(FLOW, id="one")
+        room = runner.thread("room")
+        room.append("user", "hello")
+    calls: list[Callable[[], object]] = [
+        lambda: runner.get("one"),
+        lambda: runner.send("one", "noted"),
+        lambda: runner.start(FLOW),
+        runner.list,
+        lambda: runner.thread("room"),
+        room.messages,
+        lambda: room.append("user", "still there?"),
+    ]
+    for call in calls:
+        with pytest.raises(RunnerClosed, match=r"^this runner has ended, and its store is closed"):
+            call()
+    runner.close()

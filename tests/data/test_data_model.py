@@ -10,8 +10,9 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
+from fsm_agent.domain import workflow as words
 from fsm_agent.domain.agent import Status
-from fsm_agent.errors import DataInvalid, ModuleNotAllowed
+from fsm_agent.errors import DataInvalid, IllegalEvent, ModuleNotAllowed
 from fsm_agent.loading.python import State, Workflow
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
@@ -112,13 +113,67 @@ def test_what_an_action_leaves_is_judged_by_the_model_too(trips: Shop) -> None:
     assert (failed.code, failed.json["error"]["type"], failed.json["data"]["legs"]) == (3, "DataInvalid", [])
 
 
-def test_a_model_that_is_no_longer_allowed_is_named_and_nothing_is_lost(trips: Shop) -> None:
+def forbid(shop: Shop) -> None:
+    shop.write("pyproject.toml", "[tool.fsm-agent]\nmodules = []\n")
+
+
+#: how the module of a class is lost, and what is told of it
+LOST = {
+    "no longer listed": (forbid, "module 'shop_actions' is not allowed: add it to `modules` under [tool.fsm-agent]"),
+    "removed": (
+        lambda shop: (shop.folder / "shop_actions.py").unlink(),
+        "module 'shop_actions' cannot be imported: ModuleNotFoundError: No module named 'shop_actions'",
+    ),
+    "broken": (
+        lambda shop: shop.write("shop_actions.py", "1 / 0\n"),
+        "module 'shop_actions' cannot be imported: ZeroDivisionError: division by zero",
+    ),
+}
+CURE = (
+    "until that is mended, the schema that was stored with version 1 of workflow 'trip' judges the data of its agents "
+    "alone; `migrate` moves them to a version without the class shop_actions:Trip"
+)
+
+
+@pytest.mark.parametrize("way", LOST)
+def test_agents_go_on_by_the_stored_schema_where_the_module_of_their_class_is_lost(trips: Shop, way: str) -> None:
+    lose, why = LOST[way]
     trips(*run(trips, "NYC"))
-    trips.write("pyproject.toml", "[tool.fsm-agent]\nmodules = []\n")
-    refused = trips.process("answer", "a", "2")
-    assert (refused.code, "module 'shop_actions' is not allowed" in refused.err) == (1, True)
-    trips.write("pyproject.toml", '[tool.fsm-agent]\nmodules = ["shop_actions"]\n')
-    assert trips.process("answer", "a", "2").code == 0
+    lose(trips)
+    refused = trips.process("answer", "a", "0")
+    assert (refused.code, "travellers: 0 is less than the minimum of 1" in refused.err) == (1, True)
+    done = trips.process("--json", "answer", "a", "2")
+    assert (done.code, done.json["output"]) == (0, {"legs": [{"place": "NYC"}], "travellers": 2})
+    [warning] = done.err.splitlines()
+    assert warning.startswith(why)
+    assert warning.endswith(CURE)
+
+
+@pytest.mark.parametrize("way", LOST)
+def test_no_agent_begins_where_the_module_of_its_class_is_lost(trips: Shop, way: str) -> None:
+    lose, why = LOST[way]
+    trips(*run(trips, "NYC"))
+    lose(trips)
+    refused = trips.process("run", "trip.yaml", "--id", "b", "--event", "go", "--payload", '{"goal": "NYC"}')
+    assert (refused.code, why.partition(":")[0] in refused.err) == (1, True)
+    assert [agent["id"] for agent in trips.process("--json", "list").json["agents"]] == ["a"]
+
+
+@on_loop
+async def test_a_runner_that_goes_on_without_a_class_begins_no_agent_without_it() -> None:
+    async with Runner(open_store("memory://"), actions=[fill]) as runner:
+        await runner.start(ASKING, id="a")
+        other = Runner(runner.store)
+        asked = await other.get("a")
+        assert (await other.send("a", "go")).data == {"items": []}
+        bare = words.Workflow.from_json(ASKING.to_json())
+        for _ in range(2):
+            with pytest.raises(ModuleNotAllowed):
+                await other.start(bare, id="b")
+        assert asked.id == "a"
+        assert (await other.start(ASKING, id="c")).data == {"items": []}
+        with pytest.raises(DataInvalid, match="KeyError: 'tin'"):
+            await other.start(ASKING, data={"items": ["tin"]})
 
 
 def change_the_class(shop: Shop, line: str = "    budget: int") -> None:
@@ -226,12 +281,22 @@ FILLING = Workflow(
 )
 
 
+ASKING = Workflow(
+    "asking",
+    version=1,
+    data=Basket,
+    initial="asking",
+    events={"go": {}},
+    states=[State("asking", on={"go": "done"}), State("done", final=True)],
+)
+
+
 @on_loop
 async def test_a_model_that_python_code_hands_over_needs_no_list_of_modules() -> None:
     async with Runner(open_store("memory://"), actions=[fill]) as runner:
         agent = await runner.start(FILLING, id="a")
         assert (agent.status, agent.data) == (Status.DONE, {"items": ["tea"]})
-        with pytest.raises(ModuleNotAllowed):
+        with pytest.raises(IllegalEvent):
             await Runner(runner.store).send("a", "cancel")
 
 

@@ -174,7 +174,7 @@ def test_a_child_is_no_target_by_its_bare_name_from_outside() -> None:
     [
         (minimal(workflow="a b"), "workflow: FSM104 'a b' is not a name: write letters, digits, '_' and '-'"),
         (minimal(version=1.1), "version: FSM103 `version` must be an integer, counted 1, 2, 3 (YAML reads 1.10 as"),
-        (minimal(version=True), "version: FSM103 `version` must be an integer, and is True"),
+        (minimal(version=True), "version: FSM103 `version` must be an integer, and is true"),
         (minimal(version=0), "version: FSM114 `version` must be at least 1, and is 0"),
         (minimal(initial="strat"), "initial: FSM110 there is no state 'strat' at the top level (did you mean `start`"),
         (minimal(stats={}), "stats: FSM101 the workflow has no key 'stats' (did you mean `states`?); allowed: workf"),
@@ -214,7 +214,7 @@ def test_a_child_is_no_target_by_its_bare_name_from_outside() -> None:
         (minimal(limits={"tokens": 1.5}), "limits.tokens: FSM103 `tokens` must be an integer, and is 1.5"),
         (minimal(limits={"cost": 0}), "limits.cost: FSM114 `cost` must be more than 0, and is 0"),
         (minimal(limits={"cost": "1"}), "limits.cost: FSM103 `cost` must be a number, and is '1'"),
-        (minimal(limits={"cost": True}), "limits.cost: FSM103 `cost` must be a number, and is True"),
+        (minimal(limits={"cost": True}), "limits.cost: FSM103 `cost` must be a number, and is true"),
         (
             minimal(limits={"wall_time": 60}),
             "limits.wall_time: FSM103 `wall_time` must be a duration such as 30s or 3d",
@@ -346,7 +346,7 @@ def test_states_nest_only_so_deep() -> None:
     [
         (float("nan"), "nan is no number that JSON can hold"),
         (2**53, "the largest integer that a declaration can hold is 9007199254740991"),
-        (object(), "a object is no JSON value"),
+        (object(), "a value of the type object is no JSON"),
         ("\ud800", "half a surrogate pair"),
         ({1: 2}, "a key must be text, and is 1"),
     ],

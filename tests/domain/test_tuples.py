@@ -11,9 +11,9 @@ from fsm_agent import Context, Runner, action, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.data.draft import DictDraft, collect
 from fsm_agent.domain.agent import RUNNING, Head, Status
-from fsm_agent.engine.commands import Effect
-from fsm_agent.runtime.action_executor import Performing
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.engine.commands import Command
+from fsm_agent.runtime.action_executor import ActionExecutor
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores import codec
 from tests.support.running import flow, on_loop
 
@@ -42,14 +42,14 @@ def tuples_in(value: Any) -> Iterator[Any]:
             yield from tuples_in(part)
 
 
-class Watching(EffectLoop):
+class Watching(CommandLoop):
     """Keeps what the engine asked for, and what it was told."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.seen: list[Any] = []
 
-    async def perform(self, effect: Effect) -> Any:
+    async def perform(self, effect: Command) -> Any:
         reply = await super().perform(effect)
         self.seen += [effect, reply]
         return reply
@@ -59,7 +59,7 @@ class Watching(EffectLoop):
 async def test_all_that_steps_are_made_of_has_all_of_its_fields() -> None:
     store, actions = open_store("memory://"), Actions([count])
     async with Runner(store, actions=[count]) as runner:
-        runner._loop = loop = Watching(store, actions, Performing(store, actions))
+        runner._loop = loop = Watching(store, actions, ActionExecutor(store, actions))
         agent = await runner.start(COUNTING)
     assert agent.state == "end"
     found = {type(each) for seen in loop.seen for each in tuples_in(seen)}

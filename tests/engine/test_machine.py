@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import transitions
 
-from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Scene, Taken, timer_event
+from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, NotAllowed, Taken, timer_event
 from fsm_agent.domain.step import Event
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import ExpressionFailed
@@ -34,8 +34,8 @@ FLOW = flow("""
 MACHINE = Machine(FLOW)
 
 
-def scene(n: Any = 0) -> Scene:
-    return Scene({"n": n, "names": []}, Event("go"), {})
+def scene(n: Any = 0) -> EvaluationContext:
+    return EvaluationContext({"n": n, "names": []}, Event("go"), {})
 
 
 def test_deciding_answers_taken_not_allowed_or_refused_and_changes_nothing() -> None:
@@ -91,8 +91,8 @@ def test_a_guard_must_give_true_or_false() -> None:
     machine = Machine(loose)
     for value in ("yes", 1, [1], None):
         with pytest.raises(ExpressionFailed, match="a guard must give true or false"):
-            machine.decide("a", "go", Scene({"flag": value}, None, {}))
-    assert isinstance(machine.decide("a", "go", Scene({"flag": True}, None, {})), Taken)
+            machine.decide("a", "go", EvaluationContext({"flag": value}, None, {}))
+    assert isinstance(machine.decide("a", "go", EvaluationContext({"flag": True}, None, {})), Taken)
 
 
 def test_the_library_below_is_told_neither_to_move_objects_of_ours_nor_to_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -223,7 +223,7 @@ async def test_what_an_upcast_makes_is_judged_like_any_data() -> None:
         for upcast, reason in [
             (fails, "upcast 'm:f' raised KeyError: 'x'"),
             (lambda data: sys.exit(3), "upcast 'm:f' raised SystemExit: 3"),
-            (lambda data: None, "upcast 'm:f' returned None, and must return a dict"),
+            (lambda data: None, "upcast 'm:f' returned null, and must return a dict"),
             (lambda data: {"goal": {1, 2}}, "upcast 'm:f' returned what cannot be kept: goal is {1, 2} of type set, "
              "and only JSON can be kept: none, booleans, numbers, strings, lists, dicts"),
             (lambda data: {"goal": 3}, "the data does not fit, and only an `upcast` can mend that: goal: 3 is not of "
@@ -340,7 +340,7 @@ async def test_an_agent_ends_by_a_migration_only_where_that_says_so() -> None:
             "states: {asking: asking}}` under `migrations`",
         )
         outcome = await b.move(version(2, newer, "- {from: 1, states: {asking: asking}}"))
-        assert outcome.changes == ("timer 3d of `asking` is cleared", "it is failed then")
+        assert outcome.changes == ("timer 3d of `asking` is cleared", "it has failed then")
         agent = await b.runner.get("a")
         assert (agent.status, agent.output, agent.allowed) == ("failed", {"was": "fun"}, ())
 
@@ -661,7 +661,8 @@ async def test_an_agent_whose_definition_is_lost_is_stranded_and_holds_up_no_oth
             outcomes = (await other.migrate(version(2, ASKING), apply=True)).outcomes
             assert [(outcome.id, outcome.verdict) for outcome in outcomes] == [("a", "stranded"), ("b", "moved")]
             assert outcomes[0].reason == (
-                f"memory:// keeps no workflow under the hash {lost.hash!r}; `save_workflow` comes first"
+                f"definition {lost.hash[:12]} is damaged in the definitions: it is not kept any more; "
+                "`fsm-agent doctor` says what to do"
             )
 
 

@@ -28,6 +28,8 @@ from fsm_agent.errors import (
     DataInvalid,
     DataModelMissing,
     DataTooLarge,
+    DefinitionDamaged,
+    DefinitionMissing,
     EffectInDoubt,
     EffectMismatch,
     EffectNotOpen,
@@ -54,6 +56,7 @@ from fsm_agent.errors import (
     ModelUnavailable,
     ModelUnknown,
     ModuleNotAllowed,
+    ModuleUnread,
     NoLegalChoice,
     NotAddressee,
     NotAsked,
@@ -62,6 +65,9 @@ from fsm_agent.errors import (
     PayloadInvalid,
     QuestionClosed,
     RoundsExceeded,
+    RunnerClosed,
+    SharedDamaged,
+    ToolMissing,
     UnknownEvent,
     UserConflict,
     VersionMissing,
@@ -103,9 +109,9 @@ SENTENCES = [
         IllegalEvent("pay", "idle", ["order"], why=", because I say so"),
         "event 'pay' is not allowed in state 'idle', because I say so; allowed: order",
     ),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (IllegalEvent("pay", "done", ()), "event 'pay' is not allowed in state 'done'; allowed: nothing"),
-    (IllegalEvent(None, "idle", ["order"]), "None names no event, and is not allowed in state 'idle'; allowed: order"),
+    (IllegalEvent(None, "idle", ["order"]), "null names no event, and is not allowed in state 'idle'; allowed: order"),
     (
         GuardsRefused("pay", "idle", ["data.n > 0", "data.m > 0"]),
         "event 'pay' is refused in state 'idle': `data.n > 0` and `data.m > 0` did not hold",
@@ -114,7 +120,7 @@ SENTENCES = [
     (DataInvalid(["a is b", "c is d"]), "the data is wrong: a is b; c is d"),
     (
         ExpressionFailed("1 / data.n", "division by zero", {"data.n": 0}),
-        "expression `1 / data.n` failed: division by zero, on {'data.n': 0}",
+        "expression `1 / data.n` failed: division by zero, where data.n is 0",
     ),
     (
         EffectInDoubt("a-1", "charge", "0f3a", "2026-01-01T00:00:00.000+00:00"),
@@ -248,8 +254,29 @@ SENTENCES = [
     ),
     (
         HistoryBroken("a-1", 2, KeyError("lost")),
-        "version 2 of agent 'a-1' cannot be rebuilt (KeyError: 'lost'); `fsm-agent replay a-1` says what is wrong "
-        "with its history",
+        "version 2 of agent 'a-1' cannot be rebuilt, since it names 'lost', which its definition does not have; "
+        "`fsm-agent replay a-1` says what is wrong with its history",
+    ),
+    (
+        HistoryBroken("a-1", 2, TypeError("unhashable type: 'dict'")),
+        "version 2 of agent 'a-1' cannot be rebuilt, since its parts do not fit together; `fsm-agent replay a-1` says "
+        "what is wrong with its history",
+    ),
+    (
+        RunnerClosed(),
+        "this runner has ended, and its store is closed: open the store again for another runner",
+    ),
+    (
+        SharedDamaged("thread 'news'", "messages", "it is no UTF-8 text"),
+        "thread 'news' is damaged in messages: it is no UTF-8 text; `fsm-agent doctor` says what to do",
+    ),
+    (
+        DefinitionDamaged("5bf0c1de9a7722", "definitions", "it is no UTF-8 text"),
+        "definition 5bf0c1de9a77 is damaged in definitions: it is no UTF-8 text; `fsm-agent doctor` says what to do",
+    ),
+    (
+        DefinitionMissing("memory://", "5bf0"),
+        "memory:// keeps no workflow under the hash '5bf0'; `save_workflow` comes first",
     ),
     (
         AgentAmbiguous("c5a87f", ["a-c5a87f", "c5a87f-b"]),
@@ -272,6 +299,13 @@ SENTENCES = [
         "no action 'plan'; no module is allowed that has one: add it to `modules` under [tool.fsm-agent] in "
         "pyproject.toml or name it with --module",
     ),
+    (
+        ActionMissing("plam", ["plan"], ["module 'x' cannot be imported: E: no"]),
+        "no action 'plam'; there are plan; module 'x' cannot be imported: E: no",
+    ),
+    (ToolMissing("add", ["a", "b"]), "no tool 'add' in a, b"),
+    (ToolMissing("add", [], ["module 'x' fails"]), "no tool 'add' in any allowed module; module 'x' fails"),
+    (ModuleUnread("trips", ImportError("no x")), "module 'trips' cannot be imported: ImportError: no x"),
     (
         ModuleNotAllowed("os", ["trips"]),
         "module 'os' is not allowed: add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with "

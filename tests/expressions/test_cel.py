@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fsm_agent
-from fsm_agent.domain.decision import Scene, Taken
+from fsm_agent.domain.decision import EvaluationContext, Taken
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.workflow import Workflow
@@ -143,11 +143,11 @@ def travel_all_roads(program: Program) -> None:
     """Every way on which the result of an expression comes into an agent: guard, assign, append, question and whom
     it asks, progress, ``with``, ``output``."""
     event, data = Event("go", {"note": None}), {"perhaps": None, "list": [], "any": None}
-    decision = program.decide("asking", event, Scene(data, event, {}))
+    decision = program.decide("asking", event, EvaluationContext(data, event, {}))
     assert isinstance(decision, Taken)
     written = program.changes(decision.move, event, data, {})
     assert written == ({"any": {"a": None, "b": [None]}, "perhaps": None}, {"list": [None]})
-    scene = Scene(data, None, {})
+    scene = EvaluationContext(data, None, {})
     assert program.asked(program.state("asking"), scene, 1)[:2] == ("none and none", ("ana",))
     assert program.progress(data, {}) == (None, 1, None, None)
     assert program.arguments(program.state("working"), scene) == {"plan": [None, None]}
@@ -296,5 +296,5 @@ def test_an_expression_that_needs_more_stack_than_there_is_says_so_in_a_sentence
         return dig(levels - 1) if levels else evaluate("[data.any]", any=deep)
 
     levels = sys.getrecursionlimit() - len(inspect.stack(0)) - 150
-    with pytest.raises(ExpressionFailed, match=r"its values are nested too deep to be read, on \{'data.any'"):
+    with pytest.raises(ExpressionFailed, match=r"its values are nested too deep to be read, where data.any is"):
         dig(levels)

@@ -140,14 +140,14 @@ def test_the_event_is_out_of_scope_where_there_is_none() -> None:
     ("text", "changed", "why"),
     [
         ("data.amount / 0 == 1", {}, "divide by zero"),
-        ("data.count > 3", {}, "`>` does not take (null, int), on {'data.count': None}"),
+        ("data.count > 3", {}, "`>` does not take (null, int), where data.count is null"),
         ("data.anything.b.c", {"anything": {}}, 'key not found in map : "b"'),
         ("data.amount > 3", {"amount": "many"}, "data.amount is string, and int is declared"),
         ("data.trip.goal", {"trip": 3}, "the data has not the declared shape"),
         ("data.options.exists(o, o.n == 0)", {"options": [{"n": 1}] * 10_001}, "it loops too often"),
         ("1.0 / 0.0", {}, "it gives inf, which no JSON number can be"),
-        ("duration('1s')", {}, "no JSON; write string(...)"),
-        ("b'abc'", {}, "no JSON; write string(...)"),
+        ("duration('1s')", {}, "it gives a duration, which JSON cannot hold: write string(...)"),
+        ("b'abc'", {}, "it gives bytes, which JSON cannot hold: write string(...)"),
         ("{1: 2}", {}, "keys that are no strings"),
         ("18446744073709551615u", {}, "which no JSON number can be"),
         ("data.name + '!'", {"name": "\ud800"}, "failed"),
@@ -165,6 +165,12 @@ def test_a_guard_is_true_or_false_and_nothing_else() -> None:
     assert guard.holds({**VALUES, "anything": True}, None, {}) is True
     with pytest.raises(ExpressionFailed, match="it gives 'yes', and a guard must give true or false"):
         guard.holds({**VALUES, "anything": "yes"}, None, {})
+    with pytest.raises(ExpressionFailed) as caught:
+        guard.holds({**VALUES, "anything": None}, None, {})
+    assert str(caught.value) == (
+        "expression `data.anything` failed: it gives null, and a guard must give true or false, "
+        "where data.anything is null"
+    )
 
 
 def test_only_what_is_mentioned_is_read() -> None:

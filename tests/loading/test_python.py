@@ -176,8 +176,8 @@ def test_every_mistake_is_named_by_its_path() -> None:
         data={"note": "string?", "n": 1j},
     ) == [
         "states.start: FSM007 state 'start' is declared twice: rename one of them",
-        "states.2: FSM103 {'end': {}} is no State: write State(name, ...)",
-        "data.n: FSM117 a complex is no JSON value: write text, a number, a list or a mapping",
+        'states.2: FSM103 {"end": {}} is no State: write State(name, ...)',
+        "data.n: FSM117 a value of the type complex is no JSON: write text, a number, a list or a mapping",
     ]
     assert mistakes(
         initial="strat",

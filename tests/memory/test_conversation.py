@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fsm_agent.actions.blocking import in_thread, waiting_on
-from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.conversation import ConversationPolicy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
-from fsm_agent.engine.outputs import Notes
+from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.memory.conversation import BlockingConversation, Conversation
 from fsm_agent.memory.counting import estimate
@@ -45,7 +45,7 @@ async def short(messages: list[dict[str, Json]], max_tokens: int) -> str:
 @on_loop
 async def test_what_is_said_is_recorded_with_its_tokens_and_nothing_is_written() -> None:
     async with open_store("memory://") as store:
-        notes = Notes()
+        notes = AttemptOutputs()
         talk = talking(store, pending=notes.pending(ROOM), at_ms=7)
         said = talk.append("user", "hello", by="ana")
         talk.append(Role.ASSISTANT, parts=[{"type": "tool_call", "id": "1", "name": "f", "arguments": {}}])
@@ -96,7 +96,7 @@ async def test_spans_are_read_as_one_and_what_lies_between_them_is_hidden() -> N
 async def test_the_strategies_are_those_of_the_workflow_unless_another_is_named() -> None:
     async with open_store("memory://") as store:
         await store.append(ROOM, [SYSTEM, *words(*"abcdef")])
-        talk = talking(store, rule=Recall(max_tokens=10, strategy="keep_ends", keep_first=2))
+        talk = talking(store, rule=ConversationPolicy(max_tokens=10, strategy="keep_ends", keep_first=2))
         assert contents(await talk.window()) == ["be kind", "a", "b", "f"]
         assert contents(await talk.window(11)) == ["be kind", "a", "b", "e", "f"]
         assert contents(await talk.window(strategy="drop_oldest")) == ["be kind", "d", "e", "f"]
@@ -173,7 +173,7 @@ async def test_a_conversation_is_summarised_when_it_outgrows_its_window() -> Non
     async with open_store("memory://") as store:
         await store.append(ROOM, [SYSTEM, *words("a aa", "b bb", "c cc", "d dd", "e ee", "f ff")])
         journal, pending = Journal(), words("g gg")
-        rule = Recall(max_tokens=30, strategy="summarise")
+        rule = ConversationPolicy(max_tokens=30, strategy="summarise")
         talk = talking(store, pending=pending, rule=rule, once=journal, summarise=short)
         shown = await talk.window()
         summary = Message(Role.SUMMARY, "a-b-c-d", tokens=7, covers=6)
@@ -332,7 +332,7 @@ async def test_the_first_groups_are_read_in_as_many_goes_as_it_takes(keep_first:
     async with open_store("memory://") as store:
         said = [*words(*["w"] * (BATCH - 1)), call("1"), result("1"), *words(*["x"] * 400)]
         await store.append(ROOM, said)
-        talk = talking(store, rule=Recall(max_tokens=150, strategy="keep_ends", keep_first=keep_first))
+        talk = talking(store, rule=ConversationPolicy(max_tokens=150, strategy="keep_ends", keep_first=keep_first))
         assert await talk.window() == keep_ends(keep_first)(await store.messages(ROOM), 150, by_length)
 
 
@@ -354,7 +354,9 @@ async def test_a_window_reads_as_many_messages_of_ten_thousand_as_of_a_hundred(s
                 numbers = range(first, min(first + 1_000, length))
                 await store.append(name, [Message(Role.USER, f"{number:05} " + "word " * 30) for number in numbers])
             reader = Reader(store)
-            talk = Conversation(name, whole(name), read=reader, pending=words("hi"), rule=Recall(keep_first=3))
+            talk = Conversation(
+                name, whole(name), read=reader, pending=words("hi"), rule=ConversationPolicy(keep_first=3)
+            )
             shown = await talk.window(2_000, strategy=strategy)
             assert sum(map(estimate, shown)) <= 2_000
             assert await talk.count() == length + 1

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import MessagesInvalid
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
 from tests.support.talks import call, result, words
@@ -57,7 +58,7 @@ messages = st.builds(
     texts,
     st.lists(calls | results | others, max_size=4).map(tuple),
     tokens=numbers,
-    at_ms=numbers,
+    at_ms=st.integers(0, LATEST_MS),
     by=st.none() | texts,
     covers=numbers,
     number=numbers,
@@ -141,6 +142,7 @@ def called(**function: Any) -> dict[str, Any]:
         ({"role": "user", "fsm_agent": 7}, "[1].fsm_agent must be an object, not 7"),
         ({"role": "user", "fsm_agent": {"tokens": -1}}, "[1].fsm_agent.tokens cannot be -1"),
         ({"role": "user", "fsm_agent": {"tokens": True}}, "[1].fsm_agent.tokens cannot be True"),
+        ({"role": "user", "fsm_agent": {"at_ms": 10**15}}, "[1].fsm_agent.at_ms is later than the year 9999"),
         ({"role": "user", "fsm_agent": {"role": "robot"}}, "[1].fsm_agent.role cannot be 'robot'"),
         ({"role": "user", "fsm_agent": {"parts": [{"type": "tool_call"}]}}, "[1].fsm_agent.parts cannot be [{"),
         (

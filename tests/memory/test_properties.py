@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.conversation import ConversationPolicy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.errors import WindowTooSmall
@@ -88,7 +88,7 @@ def is_promised(shown: Sequence[Message], all_of_it: Sequence[Message], max_toke
 def test_what_is_read_by_the_tail_is_what_the_whole_conversation_gives(plot: Plot, count: Counter) -> None:
     async def check(store: Store) -> None:
         spans, before, pending = await placed(store, plot)
-        rule = Recall(max_tokens=plot.max_tokens, keep_first=plot.keep_first)
+        rule = ConversationPolicy(max_tokens=plot.max_tokens, keep_first=plot.keep_first)
         talk = Conversation(HOME, spans, read=store.messages, pending=pending, rule=rule, count=count)
         both = [*before, *pending]
         for name, choose in (("drop_oldest", drop_oldest), ("keep_ends", keep_ends(plot.keep_first))):

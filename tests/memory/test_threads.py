@@ -12,8 +12,8 @@ import pytest
 
 from fsm_agent import ActionError, Context, Refused, Runner, Thread, action, open_store, sync
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role, Span, Talk, own_thread
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role, Span, ThreadSpans, own_thread
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.errors import AgentNotFound, KeyMissing, MessagesInvalid, WindowTooSmall
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.memory.reading import COVERED
@@ -88,8 +88,8 @@ async def test_a_document_with_mistakes_adds_nothing(store: Store) -> None:
 async def test_the_conversation_of_an_agent_is_read_and_left_alone(store: Store) -> None:
     await keep_definitions(store)
     await store.create(a_creation())
-    said = Said(own_thread(ID), (Message(Role.USER, "mine"),))
-    await store.commit(a_commit(2, head={"talk": Talk(last=1)}, said=(said,)))
+    said = AppendedMessages(own_thread(ID), (Message(Role.USER, "mine"),))
+    await store.commit(a_commit(2, head={"talk": ThreadSpans(last=1)}, said=(said,)))
     own = Thread.of_agent(store, ID)
     assert [message.content for message in await own.messages()] == ["mine"]
     with pytest.raises(Refused, match=f"conversation of agent '{ID}' is its own"):
@@ -107,8 +107,8 @@ async def test_the_conversation_of_an_agent_is_what_it_sees_of_it(store: Store) 
     await keep_definitions(store)
     await store.create(a_creation())
     summary = Message(Role.SUMMARY, "b", ({"type": COVERED, "thread": "before"},), covers=2)
-    said = Said(own_thread(ID), (Message(Role.USER, "hidden"), summary, Message(Role.USER, "d")))
-    talk = Talk(last=3, since=1, before=(Span("before", 1, 3),))
+    said = AppendedMessages(own_thread(ID), (Message(Role.USER, "hidden"), summary, Message(Role.USER, "d")))
+    talk = ThreadSpans(last=3, since=1, before=(Span("before", 1, 3),))
     await store.commit(a_commit(2, head={"talk": talk}, said=(said,)))
     own = Thread.of_agent(store, ID)
     assert [message.content for message in await own.messages()] == ["b", "c", "b", "d"]
@@ -158,7 +158,11 @@ async def test_a_window_keeps_to_its_tokens_and_tears_no_call_from_its_result(st
 @on_loop
 async def test_what_no_store_can_keep_adds_nothing(store: Store) -> None:
     room = Thread(store, "room-7")
-    for odd in (Message(Role.USER, "x", ({"no": "type"},)), Message(Role.USER, "x", ({"type": "x", "y": object()},))):  # type: ignore[dict-item]
+    for odd in (
+        Message(Role.USER, "x", ({"no": "type"},)),
+        Message(Role.USER, "x", ({"type": "x", "y": object()},)),  # type: ignore[dict-item]
+        Message(Role.USER, "x", at_ms=10**15),
+    ):
         with pytest.raises(ActionError, match="message"):
             await room.add([Message(Role.USER, "fine"), odd])
     assert await room.messages() == []

@@ -10,10 +10,10 @@ from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import ENDED, Agent, Head, Status
 from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.commands import Effect
+from fsm_agent.engine.commands import Command
 from fsm_agent.engine.replay.verify import TOLD
 from fsm_agent.errors import Refused
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.scripted import ScriptedActions, ScriptedHands
 
@@ -43,7 +43,7 @@ def portrait(agent: Agent, head: Head) -> Portrait:
     return Portrait(agent._replace(retry=None).to_json(), parts(head))
 
 
-class Chronicler(EffectLoop):
+class Chronicler(CommandLoop):
     """Writes down what the store says after each commit."""
 
     def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
@@ -51,7 +51,7 @@ class Chronicler(EffectLoop):
         self._runner = runner
         self.seen: dict[tuple[str, int], Portrait] = {}
 
-    async def perform(self, effect: Effect) -> Any:
+    async def perform(self, effect: Command) -> Any:
         reply = await super().perform(effect)
         if isinstance(effect, Commit | Creation):
             head = await self._runner.store.head(effect.head.id)
@@ -83,7 +83,7 @@ class Chronicle:
         self._calls += 1
         return self._script[(self._calls - 1) % len(self._script)].play(ctx)
 
-    async def live(self, deeds: Sequence[tuple[Any, ...]]) -> None:
+    async def aggregate(self, deeds: Sequence[tuple[Any, ...]]) -> None:
         await self.runner.start(self.workflow, id=ID)
         for deed in deeds:
             try:

@@ -9,11 +9,11 @@ from fsm_agent import Runner
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.engine.commands import Act, Acted, Effect, IsAlive
+from fsm_agent.engine.commands import Act, Acted, Command, IsAlive
 from fsm_agent.engine.effects import Begin, End
-from fsm_agent.runtime.action_executor import Performing
-from fsm_agent.runtime.command_loop import EffectLoop
-from fsm_agent.runtime.executor import Hands
+from fsm_agent.runtime.action_executor import ActionExecutor
+from fsm_agent.runtime.command_loop import CommandLoop
+from fsm_agent.runtime.executor import Executor
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
@@ -49,20 +49,20 @@ class Mortal(Runner):
         hands.surroundings.kinship = self._loop.kin
 
 
-class MortalLoop(EffectLoop):
-    def __init__(self, store: Store, actions: Actions, hands: Hands, fuse: Fuse, *, finds_dead: bool) -> None:
+class MortalLoop(CommandLoop):
+    def __init__(self, store: Store, actions: Actions, hands: Executor, fuse: Fuse, *, finds_dead: bool) -> None:
         super().__init__(store, actions, hands)
         self._fuse = fuse
         self._finds_dead = finds_dead
 
-    async def perform(self, effect: Effect) -> Any:
+    async def perform(self, effect: Command) -> Any:
         self._fuse.burn(effect)
         reply = False if self._finds_dead and isinstance(effect, IsAlive) else await super().perform(effect)
         self._fuse.burn(effect)
         return reply
 
 
-class Timeless(Performing):
+class Timeless(ActionExecutor):
     """Real actions, whose effects are places to die at too, and a clock that jumps."""
 
     def __init__(self, store: Store, actions: Actions, clock: FakeClock, fuse: Fuse) -> None:

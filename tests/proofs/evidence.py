@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry, EffectMode
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step, StepKind
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.errand import errand, receipt_of
@@ -41,8 +41,8 @@ def steps(count: int = 4) -> list[Step]:
     return [created, *(a_step(version) for version in range(2, count + 1))]
 
 
-def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | None = None, **dossier: Any) -> Kept:
-    """As the store would keep it; ``head`` and ``dossier`` are fields that are different."""
+def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | None = None, **export: Any) -> Kept:
+    """As the store would keep it; ``head`` and ``export`` are fields that are different."""
     history = steps() if history is None else history
     last, workflow = history[-1], errand(1)
     made = Head(
@@ -56,7 +56,7 @@ def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | Non
         created_ms=history[0].at_ms,
         updated_ms=last.at_ms,
     )
-    kept = Kept(Dossier(made._replace(**(head or {})), tuple(history), **dossier), {}, workflow)
+    kept = Kept(AgentExport(made._replace(**(head or {})), tuple(history), **export), {}, workflow)
     values: dict[str, Any] = {}
     for _, values in kept.folded():  # noqa: B007 - the last one
         pass

@@ -49,7 +49,7 @@ async def pay(folder: Path) -> Agent:
     """Make the payment, or go on with it."""
     world = FileWorld(folder)
     async with Runner(open_store(f"sqlite:///{folder}/payment.db"), actions=payment.actions(world)) as runner:
-        return await payment.live(runner, world)
+        return await payment.aggregate(runner, world)
 
 
 if __name__ == "__main__":

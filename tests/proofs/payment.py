@@ -93,7 +93,7 @@ def actions(world: World) -> list[Callable[..., Any]]:
     return [pay, send]
 
 
-async def live(runner: Runner, world: World) -> Agent:
+async def aggregate(runner: Runner, world: World) -> Agent:
     """Start it, take it up again, and tell it what became of what is in doubt; may be repeated at any time."""
     await runner.start(workflow(), id=ID, key="go")
     agent = await runner.resume(ID)

@@ -12,7 +12,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Dossier, Origin
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Origin
 from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, UserConflict
@@ -79,9 +79,9 @@ class Agent:
         those = [entry for entry in self.effects.values() if entry.activation >= activation]
         return sorted(those, key=lambda entry: (entry.activation, entry.name, entry.use))
 
-    def dossier(self) -> Dossier:
+    def export(self) -> AgentExport:
         """But for the snapshot, which is the store's own business."""
-        return Dossier(
+        return AgentExport(
             head=self.now,
             steps=tuple(self.steps.values()),
             origin=self.origin,

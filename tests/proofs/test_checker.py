@@ -200,7 +200,7 @@ def test_what_an_acknowledgement_says_of_the_version_is_held_against_the_history
 def test_a_history_that_makes_no_sense_breaks_a_rule_and_no_program() -> None:
     kept = an_agent()
     history = (*kept.steps[:1], kept.steps[1]._replace(delta=Delta(remove=("nowhere",))))
-    senseless = replace(kept, dossier=kept.dossier._replace(steps=history))
+    senseless = replace(kept, export=kept.export._replace(steps=history))
     [sentence] = broken(evidence(kept=senseless))["history_folds_to_the_data"]
     assert sentence == "what is there makes no sense: KeyError('nowhere')"
 

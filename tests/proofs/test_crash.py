@@ -55,7 +55,7 @@ class Life:
         process.actions.add(parcel.actions(Mortal(self._store, self._clock, self.fuse, finds_dead=False)))
         return process
 
-    async def live(self) -> Ending:
+    async def aggregate(self) -> Ending:
         process = self._process()
         for stage in parcel.STAGES:
             while not await self._survives(process, stage):
@@ -101,7 +101,7 @@ def _told(step: Step) -> tuple[str, str, str | None, str]:
 
 def end(url: str, blows: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, Fuse]:
     life = Life(url, blows, finds_dead=finds_dead)
-    return asyncio.run(life.live()), life.fuse
+    return asyncio.run(life.aggregate()), life.fuse
 
 
 @pytest.fixture

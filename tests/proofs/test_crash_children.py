@@ -42,7 +42,7 @@ class Life:
         self.fuse = Fuse(blows)
         self.store: Store = open_store("memory://", clock=self.clock)
 
-    async def live(self, *stages: Stage) -> list[str]:
+    async def aggregate(self, *stages: Stage) -> list[str]:
         process = self._process()
         for stage in stages:
             while not await self._survives(process, stage):
@@ -79,7 +79,7 @@ class Life:
 
 def ending(*stages: Stage, blows: Callable[[int], bool] = lambda _: False) -> tuple[list[str], Fuse]:
     life = Life(blows)
-    return asyncio.run(life.live(*stages)), life.fuse
+    return asyncio.run(life.aggregate(*stages)), life.fuse
 
 
 @pytest.mark.parametrize("stages", [(begin, answer), (begin, cancel)], ids=["joined", "left"])

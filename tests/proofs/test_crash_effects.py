@@ -60,12 +60,12 @@ class Life:
         self._clock = FakeClock()
         self._store = open_store(url, clock=self._clock)
 
-    async def live(self) -> Ending:
+    async def aggregate(self) -> Ending:
         for _ in range(100):
             process = Mortal(self._store, self._clock, self.fuse, finds_dead=self._finds_dead)
             process.actions.add(payment.actions(self.world))
             try:
-                agent = await payment.live(process, self.world)
+                agent = await payment.aggregate(process, self.world)
             except Crash:
                 await self._is_replaced()
             else:
@@ -98,7 +98,7 @@ async def _effects(store: Store) -> list[EffectEntry]:
 
 def end(url: str, blows: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, Life]:
     life = Life(url, blows, finds_dead=finds_dead)
-    return asyncio.run(life.live()), life
+    return asyncio.run(life.aggregate()), life
 
 
 @pytest.fixture

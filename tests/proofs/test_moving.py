@@ -16,13 +16,13 @@ from fsm_agent.data.delta import fold
 from fsm_agent.data.validation import DataRules
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import Status
-from fsm_agent.domain.record import Commit, Dossier
+from fsm_agent.domain.record import AgentExport, Commit
 from fsm_agent.domain.step import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.engine.commands import Effect
+from fsm_agent.engine.commands import Command
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.errors import Conflict
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
@@ -119,7 +119,7 @@ async def _plan_and_apply(old: Workflow, new: Workflow, *, is_driven: bool) -> N
         assert ended.status in ("cancelled", "done")
 
 
-def _assert_whole(old: Workflow, new: Workflow, before: Dossier, after: Dossier) -> None:
+def _assert_whole(old: Workflow, new: Workflow, before: AgentExport, after: AgentExport) -> None:
     head, leaf = after.head, new.by_path[after.head.state]
     assert (head.definition, head.workflow_version, head.version) == (new.hash, 2, before.head.version + 1)
     assert [step.version for step in after.steps] == list(range(1, head.version + 1))
@@ -184,7 +184,7 @@ async def _crash_and_go_on(url: str, first: Workflow, fuse: Fuse) -> None:
         assert (after.head.definition, after.head.lease) == (SECOND.hash, None)
 
 
-async def _assert_whole_or_not_at_all(store: Store, before: Dossier) -> None:
+async def _assert_whole_or_not_at_all(store: Store, before: AgentExport) -> None:
     now = await store.dump("a")
     if now.steps == before.steps:
         assert now.head._replace(epoch=1, lease=None) == before.head._replace(epoch=1)
@@ -192,12 +192,12 @@ async def _assert_whole_or_not_at_all(store: Store, before: Dossier) -> None:
         assert (now.head.definition, now.head.version, len(now.steps)) == (SECOND.hash, 2, 2)
 
 
-class Meddled(EffectLoop):
+class Meddled(CommandLoop):
     """Somebody else is faster, once, right before a commit."""
 
     meddle: Callable[[], Awaitable[Any]] | None = None
 
-    async def perform(self, effect: Effect) -> Any:
+    async def perform(self, effect: Command) -> Any:
         if isinstance(effect, Commit) and self.meddle is not None:
             meddle, self.meddle = self.meddle, None
             await meddle()
@@ -272,10 +272,10 @@ def test_an_action_that_is_the_same_goes_on_after_the_move() -> None:
         ctx.data.y = f"activation {ctx.activation}"
         return "go"
 
-    async def live() -> None:
+    async def aggregate() -> None:
         async with Runner(open_store("memory://"), actions=[work]) as runner:
             await runner.start(WORKING, id="a", drive=False)
             await runner.migrate(SECOND, ["a"], apply=True)
             assert (await runner.resume("a")).data == {"y": "activation 1", "n": 1}
 
-    asyncio.run(live())
+    asyncio.run(aggregate())

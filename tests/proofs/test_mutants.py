@@ -150,7 +150,7 @@ MUTANTS = {
     ),
     "what was queued counts as what the next action names": Mutant(
         "engine/drive.py",
-        "if event.name in live.program.claimed(live.head):",
+        "if event.name in program.claimed(head):",
         "if False:",
         "tests/engine/test_claimed_events.py"
         "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
@@ -163,7 +163,7 @@ MUTANTS = {
     ),
     "what was queued outlives a rewind": Mutant(
         "engine/drive.py",
-        "live.queue[0].version < live.head.rewound",
+        "aggregate.queue[0].version < aggregate.head.rewound",
         "False",
         "tests/proofs/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
     ),
@@ -175,8 +175,8 @@ MUTANTS = {
     ),
     "a lease that was left behind is left": Mutant(
         "engine/delivery.py",
-        "        yield from give_up_orphan(live)\n        return Delivered(live, None)",
-        "        return Delivered(live, None)",
+        "        yield from give_up_orphan(aggregate)\n        return Delivered(aggregate, None)",
+        "        return Delivered(aggregate, None)",
         "tests/runtime/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
     ),
     "a pid means the same in every PID namespace": Mutant(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.step import Step
-from fsm_agent.engine.commands import Act, Effect
+from fsm_agent.engine.commands import Act, Command
 from fsm_agent.engine.program import Program, SteadyAction
 from fsm_agent.errors import Refused
 
@@ -110,7 +110,7 @@ class Busy(Chronicle):
         self.steps = Steps(program.steady_actions if is_steady else {})
         program.steady_actions = self.steps
 
-    async def _note(self, effect: Effect) -> Any:
+    async def _note(self, effect: Command) -> Any:
         if isinstance(effect, Act):
             head, do, arguments, data, *times, _, _ = effect
             self.attempts.append((head, do, dict(arguments), data.plain(), *times))
@@ -129,7 +129,7 @@ class Busy(Chronicle):
 
     async def lived(self, deeds: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
         """Everything that came of it: portraits of each version, attempts, histories and heads."""
-        await self.live(deeds)
+        await self.aggregate(deeds)
         histories: list[Sequence[Step]] = [await self.runner.history(agent_id) for agent_id in self.ids]
         heads = [await self.runner.store.head(agent_id) for agent_id in self.ids]
         return self.seen, self.attempts, histories, heads

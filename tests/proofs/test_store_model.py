@@ -24,7 +24,7 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.message import Message, Role, own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
-from fsm_agent.domain.record import Commit, Creation, Dossier, Origin, Said, Snapshot
+from fsm_agent.domain.record import AgentExport, AppendedMessages, Commit, Creation, Origin, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.domain.usage import Usage
 from fsm_agent.domain.user import UserRecord
@@ -193,7 +193,10 @@ class StoreMachine(RuleBasedStateMachine):
             "g",
             self._settlement(space, agent, more["settles"]),
             more["repins"] in (1, 2),
-            tuple(Said(own_thread(agent) if name == "own" else name, messages) for name, messages in said.items()),
+            tuple(
+                AppendedMessages(own_thread(agent) if name == "own" else name, messages)
+                for name, messages in said.items()
+            ),
             user and self._known(space, user),
         )
         self.both(space, agent, lambda store: store.commit(commit), lambda: self.models[space].commit(commit))
@@ -376,12 +379,12 @@ class StoreMachine(RuleBasedStateMachine):
         known, there = self.models[space].agents.get(agent), 1 - space
         if known is None:
             return
-        dossier = self.loop.run(self.stores[space].dump(agent))
+        export = self.loop.run(self.stores[space].dump(agent))
         whom = self._nearly(there, agent, near, other) if replaces else None
         self.both(
             there,
             agent,
-            lambda store: store.adopt(dossier, replaces=whom),
+            lambda store: store.adopt(export, replaces=whom),
             lambda: self.models[there].adopt(known, whom),
         )
 
@@ -432,7 +435,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     async def _compare(self, store: Store, known: Agent) -> None:
         agent = known.head.id
-        assert bare(await store.dump(agent)) == known.dossier()
+        assert bare(await store.dump(agent)) == known.export()
         record = await store.load(agent, key="k1")
         assert (record.head, record.queue) == (known.now, tuple(known.queue.values()))
         assert record.outcome == known.keys.get("k1")
@@ -452,9 +455,9 @@ class StoreMachine(RuleBasedStateMachine):
             assert await store.user(name) == known.user(name)
 
 
-def bare(dossier: Dossier) -> Dossier:
+def bare(export: AgentExport) -> AgentExport:
     """Without the snapshot, which is judged by the data that comes of it."""
-    return dossier._replace(snapshot=None)
+    return export._replace(snapshot=None)
 
 
 @pytest.fixture

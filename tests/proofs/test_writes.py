@@ -57,7 +57,7 @@ def be_another_process() -> None:
     assert is_alive(before) is False
 
 
-async def live(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
+async def aggregate(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
     """A process does a deed, until it has written ``last`` times; another one comes after it. Returns the verbs that
     had written, and how all stands in the end."""
     deed, clock, is_file = DEEDS[name], FakeClock(), url.startswith("sqlite")
@@ -79,7 +79,7 @@ async def live(name: str, url: str, last: int | None) -> tuple[list[str], list[A
 @cache
 def undisturbed(name: str) -> tuple[list[str], list[Any]]:
     """The verbs that write in a deed that nobody disturbs, in their order, and how all stands in the end."""
-    return asyncio.run(live(name, "memory://", None))
+    return asyncio.run(aggregate(name, "memory://", None))
 
 
 def test_every_verb_of_the_port_reads_or_is_a_write_that_some_process_dies_after() -> None:
@@ -94,7 +94,7 @@ def test_a_death_after_any_write_changes_nothing_in_the_end(name: str, backend: 
     writes, ends = undisturbed(name)
     for last in range(1, len(writes) + 1):
         url = "memory://" if backend == "memory" else f"sqlite:///{tmp_path}/{last}.db"
-        done, found = asyncio.run(live(name, url, last))
+        done, found = asyncio.run(aggregate(name, url, last))
         assert found == ends, done
 
 

@@ -22,7 +22,7 @@ from fsm_agent import Runner, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.agent import Agent, Status
-from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.action_executor import ActionExecutor
 
 from . import errands
 from .crashing import Fuse, MortalLedger, MortalLoop
@@ -50,13 +50,13 @@ class Thinker(Runner):
         store, around = open_store(f"sqlite:///{folder}/agents.db"), Surroundings(model=model)
         actions = Actions(modules=[errands.__name__])
         around.tool = actions.tool
-        hands = Performing(store, actions, around)
+        hands = ActionExecutor(store, actions, around)
         hands._ledger = MortalLedger(store, fuse)
         super().__init__(store, actions=actions, hands=hands)
         self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=False)
 
 
-async def live(folder: Path, model: str, fuse: Fuse) -> Agent:
+async def aggregate(folder: Path, model: str, fuse: Fuse) -> Agent:
     """Begin, or go on; and say what became of what is in doubt, as the world shows it."""
     async with Thinker(folder, model, fuse) as runner:
         await runner.start(errands.workflow(), id=errands.ID, key="go", drive=False)
@@ -82,7 +82,7 @@ def child(folder: Path, model: str, place: int) -> int:
         status = 1
         try:
             errands.World.folder, errands.World.fuse = folder, Doom(place, folder / "places.txt")
-            agent = asyncio.run(live(folder, model, errands.World.fuse))
+            agent = asyncio.run(aggregate(folder, model, errands.World.fuse))
             status = 0 if agent.status is Status.DONE else 2
         except BaseException:
             traceback.print_exc()
@@ -93,7 +93,7 @@ def child(folder: Path, model: str, place: int) -> int:
 
 def main() -> None:
     errands.World.folder = Path(sys.argv[1])
-    asyncio.run(live(errands.World.folder, "openai-chat:first", errands.World.fuse))
+    asyncio.run(aggregate(errands.World.folder, "openai-chat:first", errands.World.fuse))
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         folder, model, how, number = line.split()

@@ -92,8 +92,8 @@ def shortened() -> Kept:
     """Without its first two steps."""
     kept = a_visit()
     values = deepcopy(next(values for version, values in kept.folded() if version == 2))
-    origin = Origin(kept.dossier.head._replace(version=2), values)
-    return replace(kept, dossier=kept.dossier._replace(steps=kept.steps[2:], origin=origin))
+    origin = Origin(kept.export.head._replace(version=2), values)
+    return replace(kept, export=kept.export._replace(steps=kept.steps[2:], origin=origin))
 
 
 def in_vain() -> Evidence:

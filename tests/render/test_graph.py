@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.domain.conversation import Recall
+from fsm_agent.domain.conversation import ConversationPolicy
 from fsm_agent.domain.state import Duration, State, Transition
 from fsm_agent.domain.workflow import Limits, Workflow
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
@@ -216,5 +216,5 @@ def test_of_a_long_prompt_the_beginning_is_shown() -> None:
 
 def test_the_bounds_of_a_workflow_stand_in_one_line() -> None:
     limits = Limits(steps=9, tokens=1000, cost=2.5, wall_time=Duration.parse("2d"))
-    flow = replace(workflow(State("a")), limits=limits, conversation=Recall(thread="'desk'"))
+    flow = replace(workflow(State("a")), limits=limits, conversation=ConversationPolicy(thread="'desk'"))
     assert graph_of(flow).remarks == ("at most 9 steps, 1000 tokens, 2.5 USD, 2d", "shared conversation")

@@ -15,7 +15,7 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ModelRateLimited, ModelRefused, ModelReplyInvalid
-from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
@@ -103,7 +103,7 @@ async def test_a_timer_that_leaves_the_state_bounds_the_action_whatever_its_time
     assert agent.state == "done"
 
 
-class TellingHands(Performing):
+class TellingHands(ActionExecutor):
     """Hands that say when they begin to wait."""
 
     def __init__(self, store: Store, actions: Actions) -> None:

@@ -148,9 +148,9 @@ async def test_a_child_that_was_made_while_its_parent_left_ends_itself(house: Ho
         await parent_of_two(runner)
         before = [await runner.store.dump(f"p.2.{number}") for number in (1, 2)]
         await runner.cancel("p")
-        for dossier in before:
-            await runner.store.delete(await runner.store.head(dossier.head.id))
-            await runner.store.adopt(dossier)
+        for export in before:
+            await runner.store.delete(await runner.store.head(export.head.id))
+            await runner.store.adopt(export)
         agent = await runner.answer("p.2.1", {"text": "x"})
         assert (agent.status, agent.state) == (Status.DONE, "done"), "what was said stands"
         house.clock.advance(days=1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import apsw
 import pytest
@@ -22,7 +23,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.damaging import BAD, GOOD, LONG, defects_of, live, others_go_on
+from tests.support.damaging import BAD, GOOD, LONG, aggregate, defects_of, others_go_on
 from tests.support.running import dead_process, on_loop
 from tests.support.shop import Shop
 
@@ -55,7 +56,7 @@ JSON: Final = {
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeClock]:
     """A file in which every table has rows of both agents, and the time."""
     path = tmp_path_factory.mktemp("sound") / "agents.db"
-    clock = asyncio.run(live(f"sqlite:///{path}"))
+    clock = asyncio.run(aggregate(f"sqlite:///{path}"))
     db = apsw.Connection(str(path))
     for table, rows in ROWS.items():
         query = f"SELECT count(*) FROM {table} WHERE {rows}"  # noqa: S608 - words of this file
@@ -153,7 +154,7 @@ async def _look(path: Path, clock: FakeClock, table: str, case: str) -> None:
     async with SqliteStore(path, clock=clock) as store:
         content = store._db.serialize("main")
         found = await defects_of(store)
-        defects = [defect for defect in found if defect.place == table or f" is damaged in {table}: " in defect.what]
+        defects = [defect for defect in found if defect.place == table or f" (in {table})" in defect.what]
         assert defects, case
         is_of_nobody = case.startswith(("agents.id", "agents.namespace")) or ".agent " in case
         if table in AGENTS and not is_of_nobody:
@@ -240,7 +241,7 @@ def _lease_defects(defects: list[Defect]) -> list[tuple[str | None, str]]:
 async def test_leases_of_the_dead_and_leases_without_end_are_named() -> None:
     clock = FakeClock()
     store = open_store("memory://", clock=clock)
-    await live(store, clock)
+    await aggregate(store, clock)
     dead, far = dead_process(), Holder("elsewhere", 7, clock.ms)
 
     async def held(holder: Holder, until_ms: int) -> list[tuple[str | None, str]]:
@@ -260,11 +261,11 @@ async def test_leases_of_the_dead_and_leases_without_end_are_named() -> None:
 async def test_a_store_of_every_kind_is_sound_as_long_as_nobody_damages_it(every_url: str) -> None:
     clock = FakeClock()
     store: Store = open_store(every_url, clock=clock)
-    await live(store, clock)
+    await aggregate(store, clock)
     async with open_store(every_url, clock=clock) if every_url != "memory://" else store as again:
         inspection = await inspect(again)
         assert inspection.to_json() == {
-            "sound": True, "agents": 2, "definitions": 2, "threads": 1, "users": 1, "findings": [],
+            "sound": True, "agents": 2, "unreadable": 0, "definitions": 2, "threads": 1, "users": 1, "findings": [],
         }  # fmt: skip
         assert await again.definitions(limit=1) == sorted(await again.definitions())[:1]
         assert LONG.hash in await again.definitions()
@@ -280,13 +281,14 @@ def test_the_command_says_what_is_wrong_where_and_what_to_do(shop: Shop) -> None
     db.close()
     found = shop("--json", "doctor")
     assert found.code == 1
-    assert list(found.json) == ["sound", "agents", "definitions", "threads", "users", "findings"]
+    assert list(found.json) == ["sound", "agents", "unreadable", "definitions", "threads", "users", "findings"]
     assert (found.json["sound"], found.json["agents"]) == (False, 1)
     [finding] = found.json["findings"]
     assert list(finding) == ["agent", "place", "what", "advice"]
     assert (finding["agent"], finding["place"]) == ("one", "agents")
     told = shop("doctor")
     assert (told.code, "one    agents" in told.out, "1 finding" in told.err) == (1, True, True)
+    assert told.err.startswith("looked at 1 agent (1 of them cannot be read), 1 definition, ")
 
 
 def test_lists_sizes_and_purges_name_whom_they_leave_out(shop: Shop) -> None:
@@ -315,3 +317,115 @@ def test_lists_sizes_and_purges_name_whom_they_leave_out(shop: Shop) -> None:
     assert (forgotten.code, [each["id"] for each in forgotten.json["left"]]) == (1, ["two", "thread room"])
     swept = shop("resume")
     assert swept.code == 0
+
+
+def spoilt(shop: Shop, change: str, *words: str) -> Any:
+    """What a command says of the shop with one row changed."""
+    db = apsw.Connection("fsm-agent.db")
+    db.execute(f"UPDATE {change}")
+    assert db.changes()
+    db.close()
+    return shop(*words)
+
+
+def findings_of(shop: Shop, change: str) -> list[tuple[str | None, str, str, str]]:
+    found = spoilt(shop, change, "--json", "doctor")
+    assert found.code == 1
+    return [tuple(each.values()) for each in found.json["findings"]]
+
+
+def test_data_that_its_definition_does_not_declare_are_named_and_not_verified(shop: Shop) -> None:
+    shop.order()
+    *_, (agent, place, what, advice) = findings_of(shop, """steps SET delta = '{"item":5}' WHERE version = 2""")
+    assert (agent, place) == ("one", "history")
+    assert what == 'the data is not as its definition declares it: item: 5 is not of types "null", "string"'
+    assert "rewind to a version that adds up, or restore a backup" in advice
+    replayed = shop("replay", "one")
+    assert (replayed.code, "verified" in replayed.out, what in replayed.out) == (1, False, True)
+
+
+def test_a_version_that_no_agent_has_is_named(shop: Shop) -> None:
+    shop.order()
+    [(agent, place, what, _)] = findings_of(shop, "agents SET version = -1")
+    assert (agent, place, what.partition(";")[0]) == ("one", "head", "its version is -1, and versions begin at 1")
+    for command in ("replay", "show", "history"):
+        told = shop(command, "one")
+        assert (told.code, "its version is -1" in told.err) == (1, True)
+
+
+def test_no_terminal_is_fed_an_id_as_it_stands_in_a_row_and_the_doctor_names_it(shop: Shop) -> None:
+    shop.order()
+    change = "agents SET id = 'a' || char(27) || '[31m' || char(155) || '1mb'"
+    [(agent, _, what, _)] = findings_of(shop, change)
+    assert (agent, what) == ("a\x1b[31m\x9b1mb", "its id is none that an agent is given, and cannot be typed")
+    for words in (["list"], ["list", "--waiting"], ["doctor"], ["--json", "list"], ["--json", "doctor"], ["size"]):
+        told = shop(*words)
+        assert not {"\x1b", "\x9b"} & set(told.out + told.err), words
+    assert shop("--json", "list").json["agents"][0]["id"] == agent
+
+
+def test_an_id_that_was_emptied_is_counted_and_named(shop: Shop) -> None:
+    shop.order("one")
+    shop.order("two")
+    [(agent, _, what, _)] = findings_of(shop, "agents SET id = '' WHERE id = 'two'")
+    assert (agent, what) == ("", "its id is none that an agent is given, and cannot be typed")
+    assert shop("doctor").err.startswith("looked at 2 agents, ")
+
+
+def test_a_damaged_definition_is_told_once_with_all_agents_that_it_concerns(shop: Shop) -> None:
+    for name in ("one", "two", "three"):
+        shop.order(name)
+    [(agent, place, what, _)] = findings_of(shop, "definitions SET definition = '{'")
+    digest = place.removeprefix("definition ")
+    assert (agent, len(digest)) == (None, 12)
+    assert what == "it is no JSON from character 2 on (in definitions); 3 agents are pinned to it"
+    listed = shop("list")
+    assert listed.err.startswith(f"3 agents are left out, being damaged: one, three, two in its definition {digest} (")
+    assert listed.err.count(digest) == 1
+    assert "looked at 3 agents (3 of them cannot be read), 1 definition," in shop("doctor").err
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("DELETE FROM definitions")
+    db.close()
+    [finding] = shop("--json", "doctor").json["findings"]
+    assert finding["what"] == "the definitions of 3 agents are not kept any more: one, three, two"
+
+
+#: what is changed in the rows of one agent, and how that is told
+WORDS = [
+    ("agents SET wake_ms = 5", "by its wake_ms it is due at 1970-01-01T00:00:00.005+00:00, by its head at 20"),
+    ("agents SET status = 77", "its status is 77, and there are those from 1 to 6"),
+    ("steps SET kind = 15 WHERE version = 2", "the kind of version 2 is 15, which no step has"),
+    (
+        "agents SET cold = replace(cold, 'Pack', 'Lose')",
+        'question: the history tells question 2, "Pack book?", the store says question 2, "Lose book?"',
+    ),
+    (
+        "steps SET target = 'nope' WHERE version = 2",
+        "version 2: it cannot have happened as it is told, and nothing after it: it names 'nope', which its definition",
+    ),
+    ("agents SET updated_ms = created_ms + 1", "time of the last step: the history tells 20"),
+]
+
+
+@pytest.mark.parametrize(("change", "what"), WORDS)
+def test_damage_is_told_in_sentences_and_not_in_the_words_of_python(shop: Shop, change: str, what: str) -> None:
+    shop.order()
+    told = " ".join(finding[2] for finding in findings_of(shop, change))
+    assert what in told
+    assert not re.search(r"Error\b|\w+\(\w+=|\('|None\b", told), told
+
+
+def test_every_command_that_is_told_of_damage_is_one_to_be_typed_here(shop: Shop) -> None:
+    url = f"sqlite:///{shop.folder / 'fsm-agent.db'}"
+    shop.order("one")
+    shop.order("two")
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("UPDATE agents SET status = 99 WHERE id = 'two'")
+    db.execute("UPDATE steps SET event = 'nope' WHERE agent = (SELECT agent FROM agents WHERE id = 'one')")
+    db.close()
+    for words in (["show", "two"], ["list"], ["purge", "--finished", "0s"], ["doctor"], ["replay", "two"], ["size"]):
+        for form in ([], ["--json"]):
+            told = shop("--store", url, *form, *words)
+            said = told.out + told.err
+            assert said.count("`fsm-agent") == said.count(f"`fsm-agent --store {url} "), (words, said)
+    assert f"`fsm-agent --store {url} replay one` shows" in shop("--store", url, "doctor").out

@@ -20,7 +20,7 @@ from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.migration import Migration
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentErased, Conflict, KeyReuse, Refused
@@ -54,7 +54,7 @@ async def at_work(kind: str, folder: Path) -> AsyncIterator[tuple[Runner, FakeCl
         yield runner, clock
 
 
-async def all_of(store: Store) -> dict[str, Dossier]:
+async def all_of(store: Store) -> dict[str, AgentExport]:
     return {head.id: await store.dump(head.id) for head in (await store.list(limit=1_000)).heads}
 
 
@@ -75,11 +75,11 @@ async def check_whole(runner: Runner) -> None:
         assert replayed.mismatches == [], (head.id, replayed.mismatches)
 
 
-def skeleton(dossier: Dossier) -> list[Any]:
+def skeleton(export: AgentExport) -> list[Any]:
     """What of a history must stay."""
     return [
         (step.version, step.kind, step.event, step.source, step.target, step.at_ms, step.entered, step.said, step.usage)
-        for step in dossier.steps
+        for step in export.steps
     ]
 
 
@@ -327,7 +327,7 @@ async def test_what_is_left_of_others_can_be_rewound_and_forked() -> None:
         await runner.fork("a", id="b")
         await runner.fork("b", id="c")
         await runner.forget("ana")
-        text = spelled([dossier.steps for dossier in (await all_of(runner.store)).values()])
+        text = spelled([export.steps for export in (await all_of(runner.store)).values()])
         assert "my secret" not in text
         for agent_id in ("a", "b", "c"):
             agent = await runner.get(agent_id)
@@ -414,10 +414,10 @@ async def test_no_fingerprint_is_left_by_which_words_could_be_guessed(kind: str,
             await runner.send(agent_id, "noted", {"text": "mine"}, by="bob", key="n2")
         await runner.forget("ana")
         kept = await all_of(runner.store)
-        prints = {agent_id: [each.fingerprint for each in dossier.keys.values()] for agent_id, dossier in kept.items()}
+        prints = {agent_id: [each.fingerprint for each in export.keys.values()] for agent_id, export in kept.items()}
         assert prints["hers"] == ["", ""]
         assert (prints["his"][0], prints["his"][1][:6]) == ("", "noted ")
-        assert [dossier.start for dossier in kept.values()] == [("key hers", ""), ("key his", "")]
+        assert [export.start for export in kept.values()] == [("key hers", ""), ("key his", "")]
         assert [entry.fingerprint for entry in kept["hers"].effects] == [""]
         with pytest.raises(KeyReuse):
             await runner.send("his", "noted", {"text": "555"}, by="ana", key="n1")
@@ -453,11 +453,9 @@ async def test_a_history_that_cannot_be_told_again_is_left_and_named() -> None:
     async with Runner(open_store("memory://"), actions=[plan_plainly]) as runner:
         await wish(runner, "a", user="bob")
         await wish(runner, "b", user="bob")
-        dossier = await runner.store.dump("a")
-        broken = dossier._replace(
-            steps=(dossier.steps[0], dossier.steps[1]._replace(target="nowhere"), dossier.steps[2])
-        )
-        await runner.store.adopt(broken, replaces=dossier.head)
+        export = await runner.store.dump("a")
+        broken = export._replace(steps=(export.steps[0], export.steps[1]._replace(target="nowhere"), export.steps[2]))
+        await runner.store.adopt(broken, replaces=export.head)
         forgotten = await runner.forget("ana")
         assert list(forgotten.left) == ["a"]
         assert "`fsm-agent replay a` says what is wrong with its history" in forgotten.left["a"]
@@ -550,11 +548,11 @@ class Hasty(MemoryStore):
 
     moves = 3
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
         if replaces is not None and self.moves > 0:
             self.moves -= 1
-            raise Conflict(dossier.head.id, dossier.head.version)
-        await super().adopt(dossier, replaces=replaces)
+            raise Conflict(export.head.id, export.head.version)
+        await super().adopt(export, replaces=replaces)
 
 
 @on_loop
@@ -565,7 +563,7 @@ async def test_who_moves_meanwhile_is_taken_again() -> None:
         forgotten = await runner.forget("ana")
         assert (forgotten.left, forgotten.erased["agents"], forgotten.erased["others"]) == ({}, 1, 1)
         assert forgotten.erased["cancelled"] == 1
-        assert WISH not in spelled([dossier.steps for dossier in (await all_of(runner.store)).values()])
+        assert WISH not in spelled([export.steps for export in (await all_of(runner.store)).values()])
 
 
 class Mortal(MemoryStore):
@@ -578,9 +576,9 @@ class Mortal(MemoryStore):
         if self.left < 0:
             raise KeyboardInterrupt
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
         self._live()
-        await super().adopt(dossier, replaces=replaces)
+        await super().adopt(export, replaces=replaces)
 
     async def revise(self, thread: str, messages: Any) -> int:
         self._live()
@@ -612,7 +610,7 @@ def test_a_run_that_is_cut_off_anywhere_is_finished_by_the_next(writes: int) -> 
             await runner.forget("ana")
             await check_whole(runner)
             kept = await all_of(store)
-            said = [[dossier.steps, dossier.head, dossier.snapshot, dossier.queue] for dossier in kept.values()]
+            said = [[export.steps, export.head, export.snapshot, export.queue] for export in kept.values()]
             assert WISH not in spelled(said)
             assert (await store.messages("room"))[0].content == ERASED
             assert (await store.user("ana")).values == {}
@@ -659,12 +657,12 @@ def test_whatever_was_said_none_of_it_is_left_and_every_history_adds_up(
                 await _do(runner, clock, what, by, word)
             if is_forked:
                 await runner.fork("a", id="b")
-            before = {agent_id: skeleton(dossier) for agent_id, dossier in (await all_of(runner.store)).items()}
+            before = {agent_id: skeleton(export) for agent_id, export in (await all_of(runner.store)).items()}
             await runner.forget("ana")
             after = await all_of(runner.store)
-            for agent_id, dossier in after.items():
-                assert skeleton(dossier)[: len(before[agent_id])] == before[agent_id]
-                told = [dossier.steps, dossier.snapshot, dossier.head.asked, dossier.head.output, dossier.head.progress]
+            for agent_id, export in after.items():
+                assert skeleton(export)[: len(before[agent_id])] == before[agent_id]
+                told = [export.steps, export.snapshot, export.head.asked, export.head.output, export.head.progress]
                 text = spelled(told)
                 assert [word for word in said if word in text] == []
             await check_whole(runner)

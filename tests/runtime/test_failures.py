@@ -17,7 +17,7 @@ from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.tracebacks import place_of, shown_path, trace_of
 from fsm_agent.cli.views.failures import why_of
 from fsm_agent.domain.agent import Agent
-from fsm_agent.domain.problem import Problem, Trying
+from fsm_agent.domain.problem import Problem, Retrying
 from fsm_agent.domain.step import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
@@ -342,7 +342,7 @@ async def test_an_agent_that_tries_again_says_which_attempt_when_and_why(every_u
             problem = Problem("ConnectionError", "no line", place=f"{HERE}:{line_of('# the break')}")
             assert (agent.status, agent.error) == ("running", None)
             assert agent.retry is not None
-            assert agent.retry == Trying(attempt, agent.retry.at_ms, problem)
+            assert agent.retry == Retrying(attempt, agent.retry.at_ms, problem)
             assert agent.to_json()["retry"]["error"] == problem.to_json()
             assert [each.retry for each in (await runner.list()).agents] == [agent.retry]
             assert (await runner.replay("a")).is_verified

@@ -14,7 +14,7 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import Conflict, LeaseHeld
-from fsm_agent.runtime.action_executor import Performing
+from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
@@ -200,7 +200,7 @@ async def test_closing_the_runner_stops_its_actions_and_gives_their_leases_up() 
 async def test_a_cancellation_from_outside_is_not_taken_for_a_takeover() -> None:
     store, gate = open_store("memory://"), Gate()
     actions = Actions([gate.as_action()])
-    hands = Performing(store, actions)
+    hands = ActionExecutor(store, actions)
     async with Runner(store, actions=actions, hands=hands) as runner:
         driven = asyncio.create_task(runner.start(WORK, id="a"))
         await gate.begun.wait()

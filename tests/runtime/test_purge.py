@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from fsm_agent import sync
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.record import Dossier, Origin
+from fsm_agent.domain.record import AgentExport, Origin
 from fsm_agent.domain.retention import Retention, read_history
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound, KeyMissing, VersionMissing
-from fsm_agent.runtime.maintenance.purge import Housekeeper, Purged, purge
+from fsm_agent.runtime.maintenance.purge import Purged, RetentionSweeper, purge
 from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.runtime.maintenance.size import weigh
 from fsm_agent.runtime.replay import agent_at
@@ -160,7 +160,7 @@ def test_what_is_not_due_is_never_deleted_and_what_is_goes_once(
     asyncio.run(compare())
 
 
-def _free(kept: Dossier) -> Dossier:
+def _free(kept: AgentExport) -> AgentExport:
     """Without a lease that has run out, unless the agent has work to do: that is for whoever drives it."""
     is_left = kept.head.lease == RUN_OUT and kept.head.status is not Status.RUNNING
     return kept._replace(head=kept.head._replace(lease=None)) if is_left else kept
@@ -309,7 +309,7 @@ async def test_a_worker_looks_at_all_agents_bit_by_bit_once_an_hour() -> None:
         await keep_definitions(store)
         for number in range(250):
             await store.create(a_creation(f"a{number:03}", status=Status.DONE, updated_ms=NOW - number * DAY_MS))
-        housekeeper = Housekeeper(store, Retention(finished=Duration.parse("50d")))
+        housekeeper = RetentionSweeper(store, Retention(finished=Duration.parse("50d")))
         assert [len((await housekeeper.turn()).deleted) for _ in range(4)] == [50, 100, 50, 0]
         clock.advance(minutes=59)
         await store.create(a_creation("late", status=Status.DONE, updated_ms=NOW - 99 * DAY_MS))
@@ -362,8 +362,8 @@ async def test_resealing_frees_agents_from_an_old_key(tmp_path: Path) -> None:
             "held": "it is driven by process 1 on there now; try again",
         }
         after = await all_of(store)
-        for agent_id, dossier in before.items():
-            head = dossier._replace(head=dossier.head._replace(epoch=after[agent_id].head.epoch))
+        for agent_id, export in before.items():
+            head = export._replace(head=export.head._replace(epoch=after[agent_id].head.epoch))
             assert after[agent_id] == head
     async with Runner(open_store(url, clock=clock, keys=new)) as runner:
         assert (await runner.answer("a", {})).state == "first"

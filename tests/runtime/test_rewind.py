@@ -381,8 +381,8 @@ async def test_a_history_that_an_earlier_version_wrote_is_verified_but_for_visit
     assert (verdict.is_guessed, verdict.mismatches) == (True, [])
     altered = replace(unsaid, steps=[*unsaid.steps[:1], unsaid.steps[1]._replace(delta=EMPTY_DELTA), *unsaid.steps[2:]])
     assert [str(each) for each in verify(altered).mismatches] == [
-        "output: the history tells {'item': None}, the store says {'item': 'tea'}",
-        "data field 'item' is otherwise in the store: the history tells None",
+        'output: the history tells {"item": null}, the store says {"item": "tea"}',
+        "data field 'item' is otherwise in the store: the history tells null",
     ]
 
 
@@ -406,11 +406,17 @@ async def test_each_thing_that_does_not_add_up_is_named(clock: FakeClock) -> Non
         ),
         (
             (one, two, three, four, five, back._replace(payload={**back.payload, "visits": {}})),
-            ["version 6: it brings back {'definition':", "visits: the history tells {}, the store says {'shop': 1,"],
+            [
+                'version 6: it brings back {"definition":',
+                "visits: the history tells none, the store says 1 of 'shop', 1 of",
+            ],
         ),
         (
             (one, two._replace(delta=Delta({"item": "jam"})), three, four, five, back),
-            ["question: the history tells Asked(prompt='Pay for jam?'", "data field 'item' is otherwise in the store"],
+            [
+                'question: the history tells question 6, "Pay for jam?", the store says question 6, "Pay for tea?"',
+                "data field 'item' is otherwise in the store",
+            ],
         ),
         (
             (one, two, three, four, five, back._replace(delta=EMPTY_DELTA)),
@@ -421,7 +427,7 @@ async def test_each_thing_that_does_not_add_up_is_named(clock: FakeClock) -> Non
         ),
         (
             (one, two, three._replace(payload={"after": "3d"}), four, five, back),
-            ["version 3: it cannot have happened as it is told, and nothing after it: Untold(\"no timer '3d' was due"],
+            ["version 3: it cannot have happened as it is told, and nothing after it: no timer '3d' was due"],
         ),
         ((one, two, three, four, five), ["the history ends at version 5, and the agent is at 6"]),
     ]:
@@ -439,5 +445,5 @@ def test_rows_that_make_no_sense_are_an_error_that_says_where_to_look(clock: Fak
 
     past = asyncio.run(broken())
     assert past.at(1).head.state == "shop.browsing"
-    with pytest.raises(HistoryBroken, match=r"version 2 of agent 'a' cannot be rebuilt \(KeyError: 'nowhere'\)"):
+    with pytest.raises(HistoryBroken, match=r"version 2 of agent .* since it names .nowhere., which"):
         past.at(3)

@@ -192,7 +192,7 @@ async def test_a_timer_that_takes_the_agent_out_of_its_work_stops_the_action(ope
     clock = FakeClock()
     async with Working(open_store("memory://", clock=clock)) as it:
         clock.advance(hours=1)
-        with pytest.raises(IllegalEvent, match="because the agent is failed"):
+        with pytest.raises(IllegalEvent, match="because the agent has failed"):
             await it.runner.send("a", "note", {"text": "late"})
         assert (await it.started).state == "late"
         assert it.gate.was_cancelled

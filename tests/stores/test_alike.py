@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Commit, Said, Snapshot
+from fsm_agent.domain.record import AppendedMessages, Commit, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import FsmAgentError
@@ -147,7 +147,9 @@ def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
         key=what["key"],
         dequeue=what["dequeue"],
         lease=what["lease"],
-        said=tuple(Said(own_thread(seen.id) if room == "own" else room, (HELLO, HELLO)) for room in what["rooms"]),
+        said=tuple(
+            AppendedMessages(own_thread(seen.id) if room == "own" else room, (HELLO, HELLO)) for room in what["rooms"]
+        ),
     )
 
 

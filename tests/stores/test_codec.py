@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN
-from fsm_agent.domain.message import Message, Role, Span, Talk
+from fsm_agent.domain.message import Message, Role, Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Snapshot
-from fsm_agent.domain.step import Delta, Event, Queued, Step, StepKind
+from fsm_agent.domain.step import EARLIEST_MS, LATEST_MS, Delta, Event, Queued, Step, StepKind
 from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreCorrupt
@@ -33,7 +33,8 @@ OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
 LISTS = st.dictionaries(TEXT, st.lists(JSON, min_size=1, max_size=2), max_size=3)
 DELTAS = st.builds(Delta, OBJECTS, st.lists(TEXT, max_size=2).map(tuple), LISTS)
 EVENTS = st.builds(Event, TEXT, OBJECTS, st.none() | TEXT, st.none() | TEXT)
-MAYBE_MS = st.none() | st.integers(0, INT64_MAX)
+TIMES = st.integers(EARLIEST_MS, LATEST_MS)
+MAYBE_MS = st.none() | TIMES
 COUNTS = st.integers(0, 9)
 USAGES = st.just(NO_USAGE) | st.builds(Usage, *[COUNTS] * len(Usage._fields))
 STEPS = st.builds(
@@ -44,10 +45,10 @@ STEPS = st.builds(
     payload=OBJECTS,
     source=st.none() | TEXT,
     target=TEXT,
-    at_ms=st.integers(0, INT64_MAX),
+    at_ms=TIMES,
     delta=DELTAS,
     by=st.none() | TEXT,
-    duration_ms=MAYBE_MS,
+    duration_ms=st.none() | st.integers(0, INT64_MAX),
     reason=st.none() | TEXT,
     entered=st.integers(0, 8),
     said=st.integers(0, 9),
@@ -56,13 +57,15 @@ STEPS = st.builds(
 HEADS = st.builds(
     Head,
     status=st.sampled_from(Status),
+    created_ms=TIMES,
+    updated_ms=TIMES,
     visits=st.dictionaries(TEXT, st.integers(0, 99), max_size=3),
-    timers=st.lists(st.builds(ArmedTimer, TEXT, TEXT, st.integers(0, INT64_MAX)), max_size=3).map(tuple),
+    timers=st.lists(st.builds(ArmedTimer, TEXT, TEXT, TIMES), max_size=3).map(tuple),
     asked=st.none() | st.builds(Asked, TEXT, *[st.lists(TEXT, max_size=2).map(tuple)] * 2),
     retry_ms=MAYBE_MS,
     output=JSON,
     problem=st.none() | st.builds(Problem, TEXT, TEXT, st.none() | EVENTS),
-    talk=st.builds(Talk, COUNTS, COUNTS, st.lists(st.builds(Span, TEXT, COUNTS, COUNTS), max_size=2).map(tuple)),
+    talk=st.builds(ThreadSpans, COUNTS, COUNTS, st.lists(st.builds(Span, TEXT, COUNTS, COUNTS), max_size=2).map(tuple)),
     usage=USAGES,
     user=st.none() | TEXT,
     parent=st.none() | st.builds(Parent, TEXT, COUNTS, COUNTS),
@@ -76,7 +79,7 @@ MESSAGES = st.builds(
     TEXT,
     st.lists(OBJECTS, max_size=2).map(tuple),
     tokens=COUNTS,
-    at_ms=st.integers(0, INT64_MAX),
+    at_ms=TIMES,
     by=st.none() | TEXT,
     covers=COUNTS,
     number=COUNTS,

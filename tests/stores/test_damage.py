@@ -6,6 +6,7 @@ Real rows are damaged in real files and servers, in each store in its own way.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
+from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
@@ -27,16 +29,18 @@ from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.damaging import BAD, GOOD, LONG, defects_of, live, others_go_on
+from tests.support.damaging import BAD, GOOD, LONG, aggregate, defects_of, others_go_on
 
 KEYS = {"k": b"k" * 32}
+#: more milliseconds than any date has
+FAR = 99_999_999_999_999_999
 Spoil = Callable[[Any], Awaitable[object]]
 
 
 def sqlite(statement: str) -> Spoil:
     async def spoil(store: SqliteStore) -> None:
         agent = "(SELECT agent FROM agents WHERE id = 'bad')"
-        store._db.execute(statement.replace("BAD", agent))
+        store._db.execute(statement.replace("BAD", agent).replace("FAR", str(FAR)))
         assert store._db.changes()
 
     return spoil
@@ -45,7 +49,8 @@ def sqlite(statement: str) -> Spoil:
 def postgres(statement: str) -> Spoil:
     async def spoil(store: PostgresStore) -> None:
         agent = "(SELECT agent FROM fsm_agent.head WHERE namespace = %(namespace)s AND id = 'bad')"
-        assert await store._write(f"{statement.replace('BAD', agent)} RETURNING 1".encode(), {})
+        told = statement.replace("BAD", agent).replace("FAR", str(FAR))
+        assert await store._write(f"{told} RETURNING 1".encode(), {})
 
     return spoil
 
@@ -63,6 +68,20 @@ def redis(*command: str | bytes | int) -> Spoil:
 def memory(change: Callable[[Any], object]) -> Spoil:
     async def spoil(store: MemoryStore) -> None:
         change(store._agents[BAD])
+
+    return spoil
+
+
+def redis_moving(state: str = "resting", updated_ms: int = 0) -> Spoil:
+    """Another state, or another time of the last step, in the head."""
+
+    async def spoil(store: RedisStore) -> None:
+        head = agent_keys(store.namespace, BAD).head
+        kept: Any = await store._look(("HGET", head, "moving"))
+        (text,) = kept
+        was, cold = text.split("\n")
+        moved = [state, updated_ms or json.loads(was)[1]]
+        await store._look(("HSET", head, "moving", f"{json.dumps(moved)}\n{cold}"))
 
     return spoil
 
@@ -91,7 +110,55 @@ HEADS: dict[str, tuple[str, Spoil]] = {
     "redis: a head that is cut": ("fsm-agent:", redis("HSET", "@head", "moving", '["resting",')),
     "redis: a field that is gone": ("fsm-agent:", redis("HDEL", "@head", "moving")),
     "redis: a version that is no number": ("fsm-agent:", redis("HSET", "@head", "version", "one")),
+    "sqlite: a last step beyond all dates": (
+        "agents",
+        sqlite("UPDATE agents SET updated_ms = FAR WHERE id = 'bad'"),
+    ),
+    "sqlite: a beginning before all dates": (
+        "agents",
+        sqlite("UPDATE agents SET created_ms = -FAR WHERE id = 'bad'"),
+    ),
+    "sqlite: a timer beyond all dates": (
+        "agents",
+        sqlite("UPDATE agents SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
+    ),
+    "postgres: a last step beyond all dates": (
+        "head",
+        postgres("UPDATE fsm_agent.head SET updated_ms = FAR WHERE agent = BAD"),
+    ),
+    "postgres: a beginning before all dates": (
+        "head",
+        postgres("UPDATE fsm_agent.head SET created_ms = -FAR WHERE agent = BAD"),
+    ),
+    "redis: a last step beyond all dates": ("fsm-agent:", redis_moving(updated_ms=FAR)),
     "memory: a head that is gone": ("memory", memory(lambda kept: setattr(kept, "written", None))),
+}
+#: what no agent of the definition can be, in a head that can be read
+UNFIT: dict[str, tuple[str, Spoil]] = {
+    "sqlite: a state that is none": ("'nowhere'", sqlite("UPDATE agents SET state = 'nowhere' WHERE id = 'bad'")),
+    "sqlite: a version below 1": ("its version is -1,", sqlite("UPDATE agents SET version = -1 WHERE id = 'bad'")),
+    "sqlite: a timer of a state that is none": (
+        "a timer of state 'nowhere'",
+        sqlite("UPDATE agents SET cold = replace(cold, '[\"resting', '[\"nowhere') WHERE id = 'bad'"),
+    ),
+    "postgres: a state that is none": (
+        "'nowhere'",
+        postgres("UPDATE fsm_agent.head SET state = 'nowhere' WHERE agent = BAD"),
+    ),
+    "postgres: a version below 1": (
+        "its version is -1,",
+        postgres("UPDATE fsm_agent.head SET version = -1 WHERE agent = BAD"),
+    ),
+    "redis: a state that is none": ("'nowhere'", redis_moving(state="nowhere")),
+    "redis: a version below 1": ("its version is -1,", redis("HSET", "@head", "version", "-1")),
+    "memory: a state that is none": (
+        "'nowhere'",
+        memory(lambda kept: setattr(kept, "written", kept.written._replace(state="nowhere"))),
+    ),
+    "memory: a version below 1": (
+        "its version is -1,",
+        memory(lambda kept: setattr(kept, "written", kept.written._replace(version=-1))),
+    ),
 }
 #: what makes something else of the agent unreadable: a head can be read all the same
 PARTS: dict[str, tuple[str, Spoil]] = {
@@ -108,6 +175,14 @@ PARTS: dict[str, tuple[str, Spoil]] = {
         sqlite("UPDATE agents SET last_step = 1 WHERE id = 'bad'"),
     ),
     "sqlite: a kind that is none": ("steps", sqlite("UPDATE steps SET kind = 15 WHERE agent = BAD")),
+    "sqlite: a step beyond all dates": (
+        "steps",
+        sqlite("UPDATE steps SET after_ms = FAR WHERE agent = BAD AND version = 12"),
+    ),
+    "postgres: a step beyond all dates": (
+        "history",
+        postgres("UPDATE fsm_agent.history SET at_ms = FAR WHERE agent = BAD AND version = 12"),
+    ),
     "sqlite: a delta that is cut": ("steps", sqlite("UPDATE steps SET delta = '{\"n' WHERE agent = BAD")),
     "sqlite: a snapshot that is cut": ("snapshot", sqlite("UPDATE snapshot SET data = '{' WHERE agent = BAD")),
     "sqlite: a snapshot of the future": ("steps", sqlite("UPDATE snapshot SET version = 99 WHERE agent = BAD")),
@@ -164,9 +239,9 @@ def with_damage(url: str, spoil: Spoil, look: Callable[[Any, FakeClock], Corouti
     async def run() -> None:
         if url == "memory://":
             store = MemoryStore(clock=(clock := FakeClock()))
-            await live(store, clock)
+            await aggregate(store, clock)
         else:
-            clock = await live(url)
+            clock = await aggregate(url)
             store = open_store(url, clock=clock)  # type: ignore[assignment]
         async with store:
             await spoil(store)
@@ -191,7 +266,38 @@ def test_an_agent_whose_head_is_damaged_is_named_and_all_others_go_on(case: str,
         assert [first.next, second.next] == [BAD, None]
         assert ([each.agent_id for each in first.damaged], [head.id for head in second.heads]) == ([BAD], [GOOD])
         assert (BAD, True) in {(each.agent, each.place.startswith(place)) for each in await defects_of(store)}
+        assert await store.now() == clock.ms
         await others_go_on(store, clock)
+
+    with_damage(opened(case.partition(":")[0]), spoil, look)
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_a_head_that_does_not_fit_its_definition_is_damage_like_any_other(
+    case: str, opened: Callable[[str], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    what, spoil = UNFIT[case]
+
+    async def look(store: Store, clock: FakeClock) -> None:
+        runner = Runner(store)
+        for is_waiting in (False, True):
+            page = await runner.list(waiting=is_waiting)
+            assert BAD not in [agent.id for agent in page.agents]
+        page = await runner.list()
+        assert [(each.agent_id, each.place, what in each.what) for each in page.damaged] == [(BAD, "head", True)]
+        for call in (runner.get(BAD), runner.send(BAD, "note"), runner.resume(BAD), runner.cancel(BAD)):
+            with pytest.raises(AgentDamaged, match=f"agent '{BAD}' is damaged in head: "):
+                await call
+        moves = await runner.migrate(replace(LONG, version=2))
+        assert ([each.id for each in moves.outcomes], [each.agent_id for each in moves.damaged]) == ([], [BAD])
+        inspection = await inspect(store)
+        mine = [each for each in inspection.defects if each.agent == BAD and each.place == "head"]
+        assert ([what in each.what for each in mine], inspection.agents, inspection.unreadable) == ([True], 2, 1)
+        clock.advance(hours=200)
+        with caplog.at_level(logging.WARNING, "fsm_agent"):
+            await Worker(runner).run_once()
+        assert (await runner.get(GOOD)).state == "done"
+        assert not any(record.exc_info for record in caplog.records)
 
     with_damage(opened(case.partition(":")[0]), spoil, look)
 
@@ -214,7 +320,7 @@ def test_an_agent_of_which_something_is_damaged_fails_alone(case: str, opened: C
 def test_a_sealed_store_passes_on_who_is_damaged(tmp_path: Path) -> None:
     async def run() -> None:
         url = f"sqlite:///{tmp_path / 'agents.db'}"
-        clock = await live(open_store(url, clock=(told := FakeClock()), keys=KEYS), told)
+        clock = await aggregate(open_store(url, clock=(told := FakeClock()), keys=KEYS), told)
         async with open_store(url, clock=clock, keys=KEYS) as store:
             assert isinstance(store, SealedStore)
             await HEADS["sqlite: a head that is cut"][1](store._store)
@@ -332,7 +438,7 @@ def test_definitions_messages_and_users_that_are_damaged_are_said_to_be(
             with pytest.raises(StoreCorrupt, match=r"(definition|thread 'room'|user 'ana').* is damaged in "):
                 await verb
         places = " ".join(each.place for each in await defects_of(store))
-        assert all(word in places for word in (f"definition '{LONG.hash}'", "thread 'room'", "user 'ana'"))
+        assert all(word in places for word in (f"definition {LONG.hash[:12]}", "thread 'room'", "user 'ana'"))
         await others_go_on(store, clock)
 
     with_damage(opened(kind), spoil, look)
@@ -346,7 +452,7 @@ def test_a_definition_that_was_changed_is_found_by_its_hash(tmp_path: Path) -> N
     async def look(store: Store, clock: FakeClock) -> None:
         del clock
         [defect] = [each for each in await defects_of(store) if "has the hash" in each.what]
-        assert (defect.agent, defect.place) == (None, f"definition '{LONG.hash}'")
+        assert (defect.agent, defect.place) == (None, f"definition {LONG.hash[:12]}")
         assert replace(LONG, version=1).hash == LONG.hash
 
     spoil = sqlite("UPDATE definitions SET definition = replace(definition, '99h', '98h') WHERE name = 'long'")

@@ -53,10 +53,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path / "numbers.db")
-    yield desk
-    desk.db.close()
+def driver(tmp_path: Path) -> Iterator[Desk]:
+    driver = Desk(tmp_path / "numbers.db")
+    yield driver
+    driver.db.close()
 
 
 def insert(n: int) -> Unit[int]:
@@ -83,16 +83,16 @@ def whereabouts(_: apsw.Connection) -> int:
     return threading.get_ident()
 
 
-def test_writes_of_one_turn_form_one_transaction(desk: Desk) -> None:
+def test_writes_of_one_turn_form_one_transaction(driver: Desk) -> None:
     async def scenario(writer: GroupCommit) -> None:
         assert await asyncio.gather(*(writer.write(insert(n)) for n in range(50))) == list(range(50))
 
-    desk.run(scenario)
-    assert desk.commits == 1
-    assert desk.numbers() == list(range(50))
+    driver.run(scenario)
+    assert driver.commits == 1
+    assert driver.numbers() == list(range(50))
 
 
-def test_a_task_that_writes_alone_does_not_wait_for_the_next_turn(desk: Desk) -> None:
+def test_a_task_that_writes_alone_does_not_wait_for_the_next_turn(driver: Desk) -> None:
     async def scenario(writer: GroupCommit) -> None:
         await writer.write(insert(1))
         turns: list[int] = []
@@ -100,11 +100,11 @@ def test_a_task_that_writes_alone_does_not_wait_for_the_next_turn(desk: Desk) ->
         await writer.write(insert(2))
         assert turns == []
 
-    desk.run(scenario)
-    assert desk.commits == 2
+    driver.run(scenario)
+    assert driver.commits == 2
 
 
-def test_tasks_that_write_again_and_again_share_their_transactions(desk: Desk) -> None:
+def test_tasks_that_write_again_and_again_share_their_transactions(driver: Desk) -> None:
     async def drive(writer: GroupCommit, first: int) -> None:
         for n in range(first, first + 10):
             await writer.write(insert(n))
@@ -112,38 +112,38 @@ def test_tasks_that_write_again_and_again_share_their_transactions(desk: Desk) -
     async def scenario(writer: GroupCommit) -> None:
         await asyncio.gather(*(drive(writer, first) for first in range(0, 100, 10)))
 
-    desk.run(scenario)
-    assert desk.commits <= 20
-    assert desk.numbers() == list(range(100))
+    driver.run(scenario)
+    assert driver.commits <= 20
+    assert driver.numbers() == list(range(100))
 
 
-def test_a_refused_unit_is_refused_alone(desk: Desk) -> None:
+def test_a_refused_unit_is_refused_alone(driver: Desk) -> None:
     async def scenario(writer: GroupCommit) -> None:
         writes = (writer.write(insert(1)), writer.write(refuse), writer.write(insert(2)))
         first, refused, last = await asyncio.gather(*writes, return_exceptions=True)
         assert (first, last) == (1, 2)
         assert isinstance(refused, Conflict)
 
-    desk.run(scenario)
-    assert desk.commits == 1
-    assert desk.numbers() == [1, 2]
+    driver.run(scenario)
+    assert driver.commits == 1
+    assert driver.numbers() == [1, 2]
 
 
 @pytest.mark.parametrize("cheap_s", [math.inf, -1])
-def test_a_failing_unit_is_undone_and_fails_alone(desk: Desk, cheap_s: float) -> None:
+def test_a_failing_unit_is_undone_and_fails_alone(driver: Desk, cheap_s: float) -> None:
     async def scenario(writer: GroupCommit) -> None:
         units = (insert(1), fail_after(2, ZeroDivisionError("mine")), insert(3), refuse, insert(1))
         outcomes = await asyncio.gather(*map(writer.write, units), return_exceptions=True)
         kinds = [type(outcome) for outcome in outcomes]
         assert kinds == [int, ZeroDivisionError, int, Conflict, apsw.ConstraintError]
 
-    desk.run(scenario, cheap_s=cheap_s)
-    assert desk.numbers() == [1, 3]
+    driver.run(scenario, cheap_s=cheap_s)
+    assert driver.numbers() == [1, 3]
 
 
-def test_nobody_is_told_of_success_before_the_commit(desk: Desk) -> None:
+def test_nobody_is_told_of_success_before_the_commit(driver: Desk) -> None:
     def connect_to_forbid() -> Connection:
-        db = desk.connect()
+        db = driver.connect()
         db.set_commit_hook(lambda: True)  # turns COMMIT into ROLLBACK
         return db
 
@@ -156,10 +156,10 @@ def test_nobody_is_told_of_success_before_the_commit(desk: Desk) -> None:
         db.close()
 
     asyncio.run(scenario())
-    assert desk.numbers() == []
+    assert driver.numbers() == []
 
 
-def test_what_is_cheap_is_written_by_the_loop_and_what_is_not_by_a_thread(desk: Desk) -> None:
+def test_what_is_cheap_is_written_by_the_loop_and_what_is_not_by_a_thread(driver: Desk) -> None:
     here = threading.get_ident()
 
     async def is_here(writer: GroupCommit) -> None:
@@ -168,8 +168,8 @@ def test_what_is_cheap_is_written_by_the_loop_and_what_is_not_by_a_thread(desk: 
     async def is_not_here(writer: GroupCommit) -> None:
         assert await writer.write(whereabouts) != here
 
-    desk.run(is_here)
-    desk.run(is_not_here, cheap_s=-1)
+    driver.run(is_here)
+    driver.run(is_not_here, cheap_s=-1)
 
 
 class Stopwatch:
@@ -184,10 +184,10 @@ class Stopwatch:
         return self._now_s
 
 
-def is_slow_then_quick(desk: Desk, scenario: Callable[[GroupCommit, Stopwatch], Awaitable[None]]) -> None:
+def is_slow_then_quick(driver: Desk, scenario: Callable[[GroupCommit, Stopwatch], Awaitable[None]]) -> None:
     async def play() -> None:
         stopwatch = Stopwatch()
-        writer = GroupCommit(desk.db, desk.connect, clock=stopwatch)
+        writer = GroupCommit(driver.db, driver.connect, clock=stopwatch)
         await scenario(writer, stopwatch)
         await writer.close()
 
@@ -195,7 +195,7 @@ def is_slow_then_quick(desk: Desk, scenario: Callable[[GroupCommit, Stopwatch], 
 
 
 @pytest.mark.parametrize("stall_s", [0.1, 100])
-def test_whoever_went_to_the_thread_comes_back_when_commits_are_quick_again(desk: Desk, stall_s: float) -> None:
+def test_whoever_went_to_the_thread_comes_back_when_commits_are_quick_again(driver: Desk, stall_s: float) -> None:
     here = threading.get_ident()
 
     async def scenario(writer: GroupCommit, stopwatch: Stopwatch) -> None:
@@ -205,10 +205,10 @@ def test_whoever_went_to_the_thread_comes_back_when_commits_are_quick_again(desk
         stopwatch.takes_s = 0.0001
         assert [await writer.write(whereabouts) == here for _ in range(10)] == [False] * 8 + [True] * 2
 
-    is_slow_then_quick(desk, scenario)
+    is_slow_then_quick(driver, scenario)
 
 
-def test_what_many_take_together_says_nothing_of_one_alone(desk: Desk) -> None:
+def test_what_many_take_together_says_nothing_of_one_alone(driver: Desk) -> None:
     here = threading.get_ident()
 
     async def scenario(writer: GroupCommit, stopwatch: Stopwatch) -> None:
@@ -218,29 +218,29 @@ def test_what_many_take_together_says_nothing_of_one_alone(desk: Desk) -> None:
         assert await writer.write(whereabouts) == here
         assert set(await asyncio.gather(*(writer.write(whereabouts) for _ in range(50)))) != {here}
 
-    is_slow_then_quick(desk, scenario)
+    is_slow_then_quick(driver, scenario)
 
 
-def test_a_database_that_somebody_holds_is_waited_for_while_the_loop_goes_on(desk: Desk) -> None:
-    holder = desk.connect()
+def test_a_database_that_somebody_holds_is_waited_for_while_the_loop_goes_on(driver: Desk) -> None:
+    holder = driver.connect()
     holder.execute("BEGIN IMMEDIATE; INSERT INTO numbers VALUES (0)")
 
     async def scenario(writer: GroupCommit) -> None:
         writes = [asyncio.ensure_future(writer.write(insert(n))) for n in (1, 2)]
         for _ in range(3):
             await asyncio.sleep(0)
-        assert desk.numbers() == []
+        assert driver.numbers() == []
         later = asyncio.ensure_future(writer.write(insert(3)))
         await asyncio.sleep(0)
         holder.execute("COMMIT")
         assert await asyncio.gather(*writes, later) == [1, 2, 3]
 
-    desk.run(scenario)
+    driver.run(scenario)
     holder.close()
-    assert desk.numbers() == [0, 1, 2, 3]
+    assert driver.numbers() == [0, 1, 2, 3]
 
 
-def test_a_caller_that_is_cancelled_leaves_the_others_whole(desk: Desk) -> None:
+def test_a_caller_that_is_cancelled_leaves_the_others_whole(driver: Desk) -> None:
     async def scenario(writer: GroupCommit) -> None:
         tasks = [asyncio.ensure_future(writer.write(insert(n))) for n in range(3)]
         await asyncio.sleep(0)
@@ -248,12 +248,12 @@ def test_a_caller_that_is_cancelled_leaves_the_others_whole(desk: Desk) -> None:
         outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [int, asyncio.CancelledError, int]
 
-    desk.run(scenario)
-    assert set(desk.numbers()) >= {0, 2}
+    driver.run(scenario)
+    assert set(driver.numbers()) >= {0, 2}
 
 
 @pytest.mark.parametrize("cheap_s", [math.inf, -1])
-def test_closing_finishes_what_is_queued_and_takes_nothing_more(desk: Desk, cheap_s: float) -> None:
+def test_closing_finishes_what_is_queued_and_takes_nothing_more(driver: Desk, cheap_s: float) -> None:
     async def scenario(writer: GroupCommit) -> None:
         writes = [asyncio.ensure_future(writer.write(insert(n))) for n in range(3)]
         await asyncio.sleep(0)
@@ -262,5 +262,5 @@ def test_closing_finishes_what_is_queued_and_takes_nothing_more(desk: Desk, chea
         with pytest.raises(apsw.ConnectionClosedError):
             await writer.write(insert(4))
 
-    desk.run(scenario, cheap_s=cheap_s)
-    assert desk.numbers() == [0, 1, 2]
+    driver.run(scenario, cheap_s=cheap_s)
+    assert driver.numbers() == [0, 1, 2]

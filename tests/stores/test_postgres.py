@@ -10,7 +10,7 @@ import pytest
 
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.effect import Settlement
-from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
@@ -49,13 +49,13 @@ class TestPostgresStore(DurableStoreContract):
     @in_loop
     async def test_an_adoption_that_is_rolled_back_leaves_the_statements_of_others_alone(self, store: Store) -> None:
         await store.create(a_creation())
-        dossier = await store.dump(ID)
+        export = await store.dump(ID)
         for _ in range(8):  # psycopg prepares what it says for the sixth time
-            await store.adopt(dossier, replaces=dossier.head)
-            assert await store.dump(ID) == dossier
+            await store.adopt(export, replaces=export.head)
+            assert await store.dump(ID) == export
         with pytest.raises(StoreCorrupt):
-            await store.adopt(dossier._replace(head=dossier.head._replace(definition="unknown")), replaces=dossier.head)
-        assert await store.dump(ID) == dossier
+            await store.adopt(export._replace(head=export.head._replace(definition="unknown")), replaces=export.head)
+        assert await store.dump(ID) == export
 
     @in_loop
     async def test_no_verb_reads_a_table_from_end_to_end(self, postgres: PostgresServer) -> None:
@@ -102,11 +102,11 @@ class TestPostgresStore(DurableStoreContract):
         assert [step.by for step in await store.history(ID, after=1)] == list(ODD_NAMES)
         assert {entry.name for entry in await store.effects(ID)} == set(ODD_NAMES)
         assert await store.find_key(ODD_NAMES[0]) == (ID, ODD_NAMES[1])
-        dossier = await store.dump(ID)
-        assert set(dossier.keys) == set(ODD_NAMES)
-        await store.delete(dossier.head)
-        await store.adopt(dossier)
-        assert await store.dump(ID) == dossier
+        export = await store.dump(ID)
+        assert set(export.keys) == set(ODD_NAMES)
+        await store.delete(export.head)
+        await store.adopt(export)
+        assert await store.dump(ID) == export
 
     @in_loop
     async def test_threads_users_and_who_speaks_may_have_such_names(self, store: Store) -> None:
@@ -123,7 +123,7 @@ class TestPostgresStore(DurableStoreContract):
         assert isinstance(store, PostgresStore)
         await store.create(a_creation())
         await store.append("a", [HELLO])
-        step = a_commit(2, said=tuple(Said(room, (HELLO,)) for room in ("c", "b", "a")))
+        step = a_commit(2, said=tuple(AppendedMessages(room, (HELLO,)) for room in ("c", "b", "a")))
         async with store._pool.lent() as session:
             await session.run(b"BEGIN", {})
             await session.run(b"SELECT FROM fsm_agent.threads WHERE name = 'a' FOR UPDATE", {})
@@ -356,8 +356,8 @@ async def say_every_verb(store: Store) -> None:
     await store.effects(ID)
     await say_every_word(store, 3, epoch=2)
     await store.size(ID)
-    dossier = await store.dump(ID)
+    export = await store.dump(ID)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))
     await store.origin(ID)
     await store.delete(await store.head(ID))
-    await store.adopt(dossier)
+    await store.adopt(export)

@@ -171,18 +171,26 @@ def test_a_store_that_is_closed_says_so(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("postgresql://", FORM),
-        ("postgresql://host", FORM),
-        ("postgres://ana:geheim@host:5432", FORM),
-        ("postgresql://ana:geheim@host:port/agents", FORM),
-        ("postgresql://ana:geheim@host/agents?no_such_option=1", FORM),
-        ("postgresql://ana:ge%heim@host/agents", FORM),
-        ("postgresql://host/nul\0", FORM),
+        ("postgresql://", f"names no database: {FORM}"),
+        ("postgresql://host", f"names no database: {FORM}"),
+        ("postgres://ana:geheim@host:5432", f"names no database: {FORM}"),
+        ("postgresql://ana:geheim@host:port/agents", f"has a port that is no number up to 65535: {FORM}"),
+        ("postgresql://127.0.0.1:xx/db", f"has a port that is no number up to 65535: {FORM}"),
+        ("postgresql://host:99999/db", f"has a port that is no number up to 65535: {FORM}"),
+        ("postgresql://ana:geheim@host/agents?no_such_option=1", f"has the unknown option 'no_such_option': {FORM}"),
+        (
+            "postgresql://127.0.0.1:1/db?pasword=geheim",
+            f"store URL 'postgresql://127.0.0.1:1/db?pasword=***' has the unknown option 'pasword' (did you mean "
+            f"`password`?): {FORM}",
+        ),
+        ("postgresql://host/db?sslmode", f"has an option without a value: {FORM}"),
+        ("postgresql://ana:ge%heim@host/agents", f"cannot be read: {FORM}"),
+        ("postgresql://host/nul\0", f"has a NUL character: {FORM}"),
         ("postgresql://host/agents?password=geheim&pool_size=0", "has an odd pool_size; it is a number from 1 to 1000"),
         ("postgresql://ana:geheim@host/agents?pool_size=many", "has an odd pool_size; it is a number from 1 to 1000"),
     ],
 )
-def test_a_url_that_names_no_database_is_refused_in_one_sentence(url: str, sentence: str) -> None:
+def test_a_url_that_leads_to_no_database_is_refused_with_the_reason(url: str, sentence: str) -> None:
     with pytest.raises(StoreUrlInvalid) as failed:
         open_store(url)
     assert sentence in str(failed.value)

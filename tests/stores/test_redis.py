@@ -13,7 +13,7 @@ import redis
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import Settlement
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentDamaged, StoreCorrupt, StoreTooNew, StoreUnavailable
@@ -103,7 +103,10 @@ class TestRedisStore(DurableStoreContract):
     ) -> None:
         await store.create(a_creation(status=Status.RUNNING))
         before = await all_of(store)
-        space, said = space_keys("default"), (Said(own_thread(ID), (HELLO,)), Said(ROOM, (HELLO,)))
+        space, said = (
+            space_keys("default"),
+            (AppendedMessages(own_thread(ID), (HELLO,)), AppendedMessages(ROOM, (HELLO,))),
+        )
         threads = [thread_key("default", each.thread) for each in said]
         for spoilt in (space.due, space.held, space.listed, space.users, space.named, *threads):
             is_there = redis_server.execute("EXISTS", spoilt)
@@ -149,9 +152,9 @@ class TestRedisStore(DurableStoreContract):
     @in_loop
     async def test_ten_thousand_steps_are_handed_over_whole(self, store: Store, redis_url: str) -> None:
         await store.create(a_creation())
-        dossier = await store.dump(ID)
-        steps = tuple(dossier.steps[0]._replace(version=version) for version in range(1, 10_001))
-        many = dossier._replace(head=dossier.head._replace(id="many", version=10_000), steps=steps)
+        export = await store.dump(ID)
+        steps = tuple(export.steps[0]._replace(version=version) for version in range(1, 10_001))
+        many = export._replace(head=export.head._replace(id="many", version=10_000), steps=steps)
         await store.adopt(many)
         assert await store.dump("many") == many
 
@@ -229,9 +232,9 @@ async def say_every_verb(store: Store) -> None:
     await store.due(0, 9)
     await store.held_here("here")
     await store.lapsed(0, 9)
-    dossier = await store.dump(ID)
-    await store.delete(dossier.head)
-    await store.adopt(dossier)
+    export = await store.dump(ID)
+    await store.delete(export.head)
+    await store.adopt(export)
 
 
 @contextmanager

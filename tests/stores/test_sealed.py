@@ -14,11 +14,11 @@ import pytest
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import Settlement
-from fsm_agent.domain.message import Talk, own_thread
+from fsm_agent.domain.message import ThreadSpans, own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
-from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import Delta, Event, StepKind
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
@@ -121,9 +121,13 @@ async def plant(store: Store) -> None:
         "output": "secret-output",
         "problem": Problem("ValueError", "secret-message", Event("ping", {"n": "secret-held"})),
         "progress": Progress("secret-goal", 3, 4, "secret-current"),
-        "talk": Talk(last=1),
+        "talk": ThreadSpans(last=1),
     }
-    said = (Said(own_thread(ID), (HELLO._replace(content="secret-said", parts=({"type": "x", "n": "secret-part"},)),)),)
+    said = (
+        AppendedMessages(
+            own_thread(ID), (HELLO._replace(content="secret-said", parts=({"type": "x", "n": "secret-part"},)),)
+        ),
+    )
     user = UserRecord("ana", 1, {"likes": "secret-remembered"})
     delta = Delta(append={"log": ["secret-item"], "deep/list": ["secret-deep"]})
     commit = a_commit(2, delta=delta, head=head, key="k", fingerprint="secret-fingerprint", settlement=settlement)

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from fsm_agent.domain.record import Origin, Said
+from fsm_agent.domain.record import AppendedMessages, Origin
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
@@ -144,7 +144,7 @@ def test_a_process_whose_file_is_upgraded_meanwhile_is_told_so_and_writes_nothin
             newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
             content = list(newer.execute("SELECT * FROM definitions"))
             other = Workflow("other", 1, "open", (State("open"),))
-            said = a_commit(2)._replace(said=(Said("room", (HELLO,)),))
+            said = a_commit(2)._replace(said=(AppendedMessages("room", (HELLO,)),))
             for write in (
                 store.append("room", [HELLO]),
                 store.revise("room", [HELLO]),

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.message import Talk, own_thread
-from fsm_agent.domain.record import Dossier, Origin, Said
+from fsm_agent.domain.message import ThreadSpans, own_thread
+from fsm_agent.domain.record import AgentExport, AppendedMessages, Origin
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, StoreUrlInvalid
@@ -69,17 +69,17 @@ class Mortal(MemoryStore):
         super().__init__(clock=clock)
         self.fuse = fuse
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
         self.burn()
         await asyncio.sleep(0)
-        await super().adopt(dossier, replaces=replaces)
+        await super().adopt(export, replaces=replaces)
         await asyncio.sleep(0)
         self.burn()
 
-    async def dump(self, agent_id: str) -> Dossier:
-        dossier = await super().dump(agent_id)
+    async def dump(self, agent_id: str) -> AgentExport:
+        export = await super().dump(agent_id)
         await asyncio.sleep(0)
-        return dossier
+        return export
 
     def burn(self) -> None:
         self.fuse[0] -= 1
@@ -108,19 +108,19 @@ async def a_tiered() -> AsyncIterator[Tiered]:
     tiered = Tiered()
     await keep_definitions(tiered.store)
     await a_long_life(tiered.store)
-    said = (Said(OWN, (HELLO, HELLO)), Said(ROOM, (HELLO,)))
-    head = {"status": Status.DONE, "talk": Talk(last=2)}
+    said = (AppendedMessages(OWN, (HELLO, HELLO)), AppendedMessages(ROOM, (HELLO,)))
+    head = {"status": Status.DONE, "talk": ThreadSpans(last=2)}
     await tiered.store.commit(a_commit(7, dequeue=1, head=head, said=said, user=UserRecord("ana", 1)))
     yield tiered
 
 
 async def everything(store: TieredStore) -> list[Any]:
     """All that can be read of the agent, but for the epoch, which a move raises."""
-    dossier = await store.dump(ID)
+    export = await store.dump(ID)
     record = await store.load(ID, key="key-3")
-    heads = [dossier.head, record.head, await store.head(ID), *(await store.list()).heads]
+    heads = [export.head, record.head, await store.head(ID), *(await store.list()).heads]
     return [
-        dossier._replace(head=dossier.head._replace(epoch=0)),
+        export._replace(head=export.head._replace(epoch=0)),
         record._replace(head=record.head._replace(epoch=0)),
         [head._replace(epoch=0) for head in heads],
         list(await store.history(ID)),
@@ -323,20 +323,20 @@ class Overtaking(MemoryStore):
 
     has_overtaken = False
 
-    async def dump(self, agent_id: str) -> Dossier:
-        dossier = await super().dump(agent_id)
+    async def dump(self, agent_id: str) -> AgentExport:
+        export = await super().dump(agent_id)
         if not self.has_overtaken:
             self.has_overtaken = True
-            later = dossier._replace(head=dossier.head._replace(epoch=dossier.head.epoch + 1))
-            await self.adopt(later, replaces=dossier.head)
+            later = export._replace(head=export.head._replace(epoch=export.head.epoch + 1))
+            await self.adopt(later, replaces=export.head)
         return await super().dump(agent_id)
 
 
 class Forgetful(MemoryStore):
     """Keeps copies without their keys."""
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        await super().adopt(dossier._replace(keys={}), replaces=replaces)
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        await super().adopt(export._replace(keys={}), replaces=replaces)
 
 
 @on_loop

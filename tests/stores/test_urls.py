@@ -70,8 +70,8 @@ def test_no_sentence_shows_a_password() -> None:
             open_store(url)
         assert "secret" not in str(refused.value)
     assert without_password("redis://ana:secret@host:6379/0") == "redis://ana:***@host:6379/0"
-    assert without_password("redis://host:6379/0?a=b@c") == "redis://host:6379/0?a=b@c"
-    assert without_password("postgresql://host/x?password=secret&a=b") == "postgresql://host/x?password=***&a=b"
+    assert without_password("redis://host:6379/0?a=b@c") == "redis://host:6379/0?a=***"
+    assert without_password("postgresql://host/x?password=secret&db=b") == "postgresql://host/x?password=***&db=b"
 
 
 #: URLs as somebody mistypes them; the password is `s3cret`, or begins and ends with it
@@ -102,6 +102,14 @@ MISTYPED = [
     "postgresql://host/db?password=s3cret@s3cret&pool_size=0",
     "postgresql://host/db?sslpassword=s3cret&nosuch=1",
     "postgresql://host?PGPASSWORD=s3cret",
+    "postgresql://host/db?pasword=s3cret",
+    "postgresql://host/db?sslmode=require&pw=s3cret",
+    "postgresql://host/db?p%61ssword=s3cret&nosuch=1",
+    "postgresql://host/db?sslmode=s3cret!;x=s3cret&nosuch=1",
+    "postgres://host/db?port=s3cret!",
+    "redis://host/name?passwrd=s3cret",
+    "redis+unix:///?auth=s3cret",
+    "tiered:redis://host/0?pas=s3cret,postgresql://host/db?kennwort=s3cret,idle=1h",
     "postgres://ana:s3cret@host",
     "postgresq://ana:s3cret@host/db",
     "host=h password=s3cret",
@@ -164,6 +172,9 @@ def test_a_password_of_any_characters_is_masked(form: str, password: str) -> Non
         "redis+unix:///run/redis.sock?db=1",
         "postgresql://ana@host:5432/db?pool_size=3",
         "postgresql://[::1]:5432/db",
+        "postgresql://host/db?sslmode=verify-full&sslrootcert=/etc/ca.pem&application_name=shop",
+        "redis://host:6379/0?db=1&socket_timeout=0.5",
+        "tiered:redis://host/0?db=1,postgresql://host/db?pool_size=3,idle=1h,hot=0",
         "postgresql://one:1,two:2/db",
         "tiered:redis://ana@host,sqlite:///cold.db,idle=1h",
         "memory://",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fsm_agent.domain.message import Message, Role, Talk, own_thread
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.message import Message, Role, ThreadSpans, own_thread
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS
@@ -17,8 +17,8 @@ HELLO: Final = Message(Role.USER, "hello", ({"type": "x"},), 1, NEW_YEAR_MS, "an
 
 async def say_every_word(store: Store, version: int, *, epoch: int) -> None:
     """Every verb of threads and users; agent ``ID`` takes the step to ``version`` and one more."""
-    said = (Said(ROOM, (HELLO, HELLO)), Said(own_thread(ID), (HELLO,)))
-    talking = {"talk": Talk(last=1)}
+    said = (AppendedMessages(ROOM, (HELLO, HELLO)), AppendedMessages(own_thread(ID), (HELLO,)))
+    talking = {"talk": ThreadSpans(last=1)}
     await store.commit(a_commit(version, epoch=epoch, head=talking, said=said, user=UserRecord("ana", 1, {"n": 1})))
     await store.commit(a_commit(version + 1, epoch=epoch, head=talking, user=UserRecord("ana", 2, {"n": 2})))
     await store.append(ROOM, [HELLO])

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple, NoReturn
 
 from fsm_agent.data.delta import own
+from fsm_agent.domain.environment import SEALING_KEYS
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import ActionError, DataInvalid, HttpUnavailable
 
@@ -119,6 +120,8 @@ def bearer(variable: str | None, readable: Collection[str]) -> dict[str, str]:
     Only ``readable`` variables are looked at: whoever writes a workflow names the variable and the host."""
     if variable is None:
         return {}
+    if variable == SEALING_KEYS:
+        raise ActionError(f"`auth` cannot be {SEALING_KEYS}: the keys of sealed agents are sent to nobody")
     if variable not in readable:
         raise ActionError(
             f"`auth: {variable}` names an environment variable that workflows may not read: add it to `environment` "

@@ -79,7 +79,7 @@ class _Verdict(NamedTuple):
 
 
 class _Loop:
-    """Of one attempt: the calls that are still to be made."""
+    """The calls of one attempt that are still to be made."""
 
     def __init__(self, ctx: Context, toolbox: Toolbox, approval: Mapping[str, str]) -> None:
         self._ctx, self._toolbox, self._approval = ctx, toolbox, approval
@@ -149,6 +149,6 @@ def _unanswered(messages: Sequence[Message], speaker: str | None) -> list[Call]:
 
 
 def _question(call: Call) -> str:
-    """With all of the arguments, so that nothing is allowed that was not shown."""
+    """The question for approval, with all of the arguments: nothing is allowed that was not shown."""
     given = json.dumps(call.arguments, ensure_ascii=False)
     return f"May the agent call `{call.name}` with {given}?"

@@ -57,14 +57,14 @@ class Plan:
     user: str | None
 
     async def order(self, ctx: Context, item: Json, index: int) -> Order:
-        """For one of them. Raises ``ExpressionFailed``."""
+        """What one child is started with. Raises ``ExpressionFailed``."""
         insight = insight_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
         mentioned = {name for value in written for name in insight.mentions(value)}
         scope = await recalled(ctx, mentioned, item=item, index=index)
         value: Callable[[Json], Json] = partial(insight.value, recalled=scope)
         user = insight.head.user if self.user is None else value(self.user)
-        if not (user is None or (isinstance(user, str) and user)):
+        if not (user is None or (isinstance(user, str) and user.strip())):
             raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
         payload = {name: value(each) for name, each in self.payload.items()}
         return Order(self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user)
@@ -113,7 +113,7 @@ async def run(
 
 
 async def _items(ctx: Context, for_each: str | None) -> list[Json]:
-    """For what a child is started, once for all attempts."""
+    """The items for which children are started, the same in all attempts."""
     items: Json = [None]
     if for_each is not None:
         insight = insight_of(ctx)
@@ -166,7 +166,7 @@ class _Brood:
 
     @property
     def outputs(self) -> list[Json]:
-        """Of all, in their order; null of those that have failed."""
+        """The outputs of all children, in their order; null for those that have failed."""
         return [output_of(known) for known in self._by_id.values()]
 
     @property
@@ -177,7 +177,7 @@ class _Brood:
 
     @property
     def _by_id(self) -> dict[str, Known]:
-        """Those that are known, in their order."""
+        """What is known of each child, by its id, in their order."""
         numbered = sorted(self._known.items())
         return {child_id(self._head.id, self._head.activation, number): known for number, known in numbered}
 

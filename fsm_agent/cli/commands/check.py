@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fsm_agent.actions.catalogue import Catalogue
 from fsm_agent.check import behaviour_findings
 from fsm_agent.check.reports import FORMATS
 from fsm_agent.cli.blocks import visible
+from fsm_agent.cli.logs import unread_modules_once
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.excerpts import with_excerpts
 from fsm_agent.domain.finding import Finding, Severity
@@ -53,8 +55,10 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     """Everything that can be said of workflow files before they run. Where no module is allowed, names are trusted."""
     paths = list(files)
     found: list[Finding] = []
-    for path in paths:
-        found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+    with unread_modules_once() as told:
+        for path in paths:
+            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+        told += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
 
@@ -73,6 +77,7 @@ def inspect(
             unfound=known.unfound,
             doubts=known.doubts,
             lacking=known.lacking,
+            unread=known.unread,
         )
         return list(filter(only, found))
 
@@ -83,7 +88,8 @@ def print_report(report: Report, format_name: str) -> None:
     """The findings on stdout; the sum of them beside it, where a program reads."""
     is_text = format_name == "text"
     if is_text:
-        for finding, lines in with_excerpts(report.findings):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for finding, lines in with_excerpts(report.findings, width=width):
             click.echo(f"{_marked(finding)}\n{lines}", nl=False)
     elif report.findings or format_name == "json":
         click.echo(FORMATS[format_name](report.findings))

@@ -23,7 +23,7 @@ from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import looking
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.reads import workflow_of
 
 #: what ``--out-dir`` writes without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")
@@ -73,7 +73,12 @@ class Picture:
 @click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
 @click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write one picture here.")
 @click.option("--out-dir", type=click.Path(file_okay=False, path_type=Path), help="Write NAME.* of each workflow here.")
-@click.option("--format", "format_name", type=click.Choice(list(FORMATS)), help="[default: by FILE, else svg]")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(FORMATS)),
+    help="What to draw.  [default: by the name of FILE, else svg]",
+)
 @click.option(
     "--agent",
     "agent_id",
@@ -81,7 +86,7 @@ class Picture:
     metavar="ID",
     help="Draw the workflow of an agent, with its path and its state.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or stale.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is missing or out of date.")
 @imports_option
 @click.pass_obj
 def diagram(
@@ -120,7 +125,7 @@ def _agent(settings: Settings, agent_id: str) -> Subject:
     async def read() -> Subject:
         async with looking(settings) as store:
             head = await store.head(await whole_id(store, agent_id))
-            workflow = await read_workflow(store, head.definition)
+            workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
         return Subject(head.id, workflow, overlay)

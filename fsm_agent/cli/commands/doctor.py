@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.blocks import Block, Ink, Table, Tone, visible
 from fsm_agent.cli.views import output
-from fsm_agent.domain.defect import Inspection
+from fsm_agent.domain.defect import Defect, Inspection
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import looking
 from fsm_agent.runtime.maintenance.inspection import inspect
@@ -25,10 +25,16 @@ def doctor(settings: Settings) -> int:
             return await inspect(store)
 
     inspection = asyncio.run(within())
+    inspection.defects = [_in_full(settings, defect) for defect in inspection.defects]
     output.show(settings, inspection.to_json(), lambda: _report(inspection))
     if not settings.json:
         output.say(_summary(inspection))
     return 0 if inspection.is_sound else 1
+
+
+def _in_full(settings: Settings, defect: Defect) -> Defect:
+    """The remedy, with commands as they are to be typed here."""
+    return defect._replace(what=settings.in_full(defect.what), advice=settings.in_full(defect.advice))
 
 
 def _report(inspection: Inspection) -> Iterator[Block]:
@@ -46,11 +52,13 @@ def _report(inspection: Inspection) -> Iterator[Block]:
 
 
 def _summary(inspection: Inspection) -> str:
+    agents = output.counted(inspection.agents, "agent")
+    if inspection.unreadable:
+        agents += f" ({inspection.unreadable} of them cannot be read)"
     counts = (
-        (inspection.agents, "agent"),
         (inspection.definitions, "definition"),
         (inspection.threads, "shared thread"),
         (inspection.users, "user"),
     )
-    looked_at = ", ".join(output.counted(count, noun) for count, noun in counts)
+    looked_at = ", ".join([agents, *(output.counted(count, noun) for count, noun in counts)])
     return f"looked at {looked_at}: {output.counted(len(inspection.defects), 'finding')}"

@@ -9,16 +9,18 @@ import click
 
 from fsm_agent.cli.commands import deliver
 from fsm_agent.cli.commands import run as starting
-from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE, WholeNumber
 from fsm_agent.cli.input.values import any_json, json_object
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.project.settings import Settings, text
 
 _agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
-_payload = click.option("--payload", type=json_object, metavar="JSON|@file", help="Payload of the event.")
+_payload = click.option(
+    "--payload", type=json_object, metavar="JSON|@file", help="Payload of the event: a JSON object, or a file with one."
+)
 _key = click.option("--key", type=text, metavar="KEY", help="Apply once: a repeat under this key changes nothing.")
 _expect_version = click.option(
-    "--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if the agent is as it was at version N."
+    "--expect-version", type=WholeNumber(), metavar="N", help="Only if the agent is still as it was at version N."
 )
 
 
@@ -29,7 +31,9 @@ _expect_version = click.option(
 @click.option("--event", metavar="EVENT", help="First event.  [default: the only one that the initial state takes]")
 @_payload
 @_key
-@click.option("--user", metavar="NAME", help="Whom it serves, and whose memory it shares.  [default: nobody]")
+@click.option(
+    "--user", type=text, metavar="NAME", help="Whom it serves: agents of one user share a memory.  [default: nobody]"
+)
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
 @click.pass_obj
 def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
@@ -71,17 +75,19 @@ _NEGATIVE: Final = re.compile(r"-\.?\d.*")
 @click.command(cls=NumberTaking)
 @_agent
 @click.argument("value", metavar="[VALUE]", required=False)
-@click.option("--event", type=EVENT, metavar="EVENT", help="Which answer it is, where there are several.")
 @click.option(
-    "--question", type=click.IntRange(min=1), metavar="N", help="Which question it is for: refused if another is asked."
+    "--event", type=EVENT, metavar="EVENT", help="Which of the possible answers it is, where there are several."
+)
+@click.option(
+    "--question", type=WholeNumber(), metavar="N", help="Which question is answered: refused if another one is open."
 )
 @_expect_version
 @click.pass_obj
 def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
     """Answer the question of agent ID, and drive it on.
 
-    VALUE is the payload if it is a JSON object; any other fills the only required field. Without VALUE the payload
-    is empty, or asked for on a terminal.
+    VALUE is the payload if it is a JSON object; else it is the value of the only required field. Without VALUE the
+    payload is empty, or you are asked for it on a terminal.
     """
     return drive(settings, lambda session: deliver.answer(session, agent_id, value, **order))
 
@@ -140,9 +146,9 @@ def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> 
 @click.option("--retry", is_flag=True, help="Try again what parked it.")
 @click.option("--event", type=EVENT, metavar="EVENT", help="Let this event happen instead.")
 @_payload
-@click.option("--effect", metavar="KEY", help="Say what became of this effect, and try again.")
-@click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, and this is its result.")
-@click.option("--not-done", is_flag=True, help="It was not done, and may be.")
+@click.option("--effect", metavar="KEY", help="Settle this effect, with --result or --not-done, and try again.")
+@click.option("--result", type=any_json, metavar="JSON|@file", help="It was done, with this result.")
+@click.option("--not-done", is_flag=True, help="It was not done, and may be done now.")
 @_expect_version
 @click.pass_obj
 def unpark(settings: Settings, /, *, agent_id: str, **way: Any) -> int:

@@ -26,9 +26,11 @@ def init(settings: Settings, *, folder: Path) -> None:
 
 @click.command()
 @click.argument("paths", type=WORKFLOW_FILE, metavar="PATH...", nargs=-1)
-@click.option("--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How to tell.")
+@click.option(
+    "--format", "format_name", type=click.Choice(["text", "json", "github"]), help="How findings are printed."
+)
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
-@click.option("--explain", metavar="CODE", help="Say what a code means, as in FSM110, and how to mend it.")
+@click.option("--explain", metavar="CODE", help="Explain what a code such as FSM110 means, and how to mend it.")
 @imports_option
 @click.pass_obj
 def check(

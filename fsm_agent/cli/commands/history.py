@@ -8,7 +8,7 @@ import click
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
 from fsm_agent.cli.input.agent_ids import whole_id
-from fsm_agent.cli.input.parameters import AGENT_ID
+from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber
 from fsm_agent.cli.session import Session, drive, finish
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, next_rows, short, still_blocks
@@ -26,10 +26,10 @@ _agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
 
 @click.command()
 @_agent
-@click.option("--to", type=int, metavar="VERSION", help="Rebuild this version.  [default: the last]")
+@click.option("--to", type=WholeNumber(), metavar="VERSION", help="Rebuild this version.  [default: the last]")
 @click.pass_obj
 def replay(settings: Settings, *, agent_id: str, to: int | None) -> int:
-    """Hold the history of agent ID against what the store says of it, and rebuild one version from the steps."""
+    """Verify that the history of agent ID tells what the store says of it, and rebuild one version from its steps."""
     from fsm_agent.runtime import replay as lookback
 
     async def read(store: Store) -> Replayed:
@@ -42,11 +42,12 @@ def replay(settings: Settings, *, agent_id: str, to: int | None) -> int:
 
 @click.command()
 @_agent
-@click.argument("version", type=int, metavar="VERSION")
-@click.option("--expect-version", type=click.IntRange(min=1), metavar="N", help="Only if it is still at version N.")
+@click.argument("version", type=WholeNumber(), metavar="VERSION")
+@click.option("--expect-version", type=WholeNumber(), metavar="N", help="Only if the agent is still at version N.")
 @click.pass_obj
 def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: int | None) -> None:
-    """Bring state and data of VERSION back, as a new step of agent ID; what its actions did since stays done."""
+    """Bring state and data of VERSION back, as a new step of agent ID; what its actions
+    have done to the world outside since then stays done."""
 
     async def work(session: Session) -> tuple[Rewound, Workflow]:
         whole = await session.whole_id(agent_id)
@@ -59,7 +60,7 @@ def rewind(settings: Settings, *, agent_id: str, version: int, expect_version: i
 
 @click.command()
 @_agent
-@click.argument("version", type=int, metavar="[VERSION]", required=False)
+@click.argument("version", type=WholeNumber(), metavar="[VERSION]", required=False)
 @click.option("--id", "new_id", metavar="NEW", help="Id of the new agent.  [default: a new one]")
 @click.option("--key", type=text, metavar="KEY", help="Fork once: a repeat under this key gives the same agent.")
 @click.pass_obj
@@ -112,7 +113,7 @@ def _verified(replayed: Replayed) -> Iterator[tuple[str, str]]:
     yield "steps", "each begins where the one before it ended, and is declared"
     counts = "visits, timers, " if replayed.counts else ""
     yield "agent", f"state, status, {counts}question, output and error are what the steps tell"
-    yield "data", "snapshot and tail are what all changes add up to"
+    yield "data", "snapshot and tail are what all changes add up to, and as the definition declares"
     if replayed.is_erased:
         yield "erased", "words, since a person is forgotten; the steps add up without them"
     if not replayed.counts:

@@ -10,7 +10,8 @@ import click
 
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.views import maintenance, output
 from fsm_agent.domain.retention import read_history
 from fsm_agent.domain.state import Duration
@@ -47,10 +48,14 @@ _length = _read(Duration.parse)
 @click.command()
 @_agents
 @_workflow
-@click.option("--top", type=click.IntRange(0), default=10, show_default=True, help="Tell so many one by one.")
+@click.option("--top", type=WholeNumber(0), default=10, show_default=True, help="Show so many agents one by one.")
 @click.pass_obj
 def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None, top: int) -> None:
-    """Show what agents weigh, the heaviest first, and what workflows weigh."""
+    """Show how much agents and workflows take in the store, the largest first.
+
+    Of each: head (where it stands), history (its steps), snapshot (its data at some step), rest (its queue, keys and
+    effects), thread (its messages).
+    """
     from fsm_agent.runtime.maintenance.size import weigh
 
     most = None if agent_ids else top
@@ -66,15 +71,25 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
 @click.command()
 @_agents
 @_workflow
-@click.option("--finished", callback=_length, metavar="DURATION", help="Delete who ended so long ago.")
-@click.option("--idle", callback=_length, metavar="DURATION", help="Delete who waits so long, for no timer.")
-@click.option("--history", callback=_read(read_history), metavar="all|N|since-snapshot", help="Keep so much of it.")
+@click.option(
+    "--finished", callback=_length, metavar="DURATION", help="Delete agents that ended so long ago, such as 30d."
+)
+@click.option("--idle", callback=_length, metavar="DURATION", help="Delete agents that wait so long, and for no timer.")
+@click.option(
+    "--history",
+    callback=_read(read_history),
+    metavar="all|N|since-snapshot",
+    help="Keep all steps, the last N, or those since the snapshot.",
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 @click.pass_obj
 def purge(
     settings: Settings, /, *, agent_ids: tuple[str, ...], workflow: str | None, dry_run: bool, **said: Any
 ) -> None:
-    """Delete agents and shorten histories as the options say; what they leave open, pyproject.toml says."""
+    """Delete agents and shorten histories: those that are named, or all.
+
+    What is not given here is taken from [tool.fsm-agent.retention] in pyproject.toml.
+    """
     from fsm_agent.runtime.maintenance.purge import purge as apply
 
     wanted = maintenance.retention(settings.retention, **said)
@@ -84,6 +99,7 @@ def purge(
         return await apply(store, wanted, agent_ids=named, workflow=workflow, is_dry=dry_run)
 
     purged = _with_store(settings, work)
+    output.left_in_full(settings, purged.left)
     output.show(settings, purged.to_json(), lambda: maintenance.purged(purged))
 
 
@@ -91,7 +107,7 @@ def purge(
 @_agents
 @click.pass_obj
 def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
-    """Seal agents afresh under the first of the keys: those that are named, or all there are."""
+    """Seal agents again, with the first key of FSM_AGENT_KEYS: those that are named, or all there are."""
     from fsm_agent.runtime.maintenance.reseal import reseal as write
 
     if not settings.keys:
@@ -101,6 +117,7 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
         return await write(store, await whole_ids(store, agent_ids))
 
     resealed = _with_store(settings, work)
+    output.left_in_full(settings, resealed.left)
     output.show(settings, resealed.to_json(), lambda: maintenance.resealed(resealed))
     return 1 if resealed.left else 0
 
@@ -124,4 +141,5 @@ def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]], 
         async with settings.open_store() if creates else looking(settings) as store:
             return await work(store)
 
-    return asyncio.run(within())
+    with in_sentences(settings):
+        return asyncio.run(within())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import replace
 from typing import IO, Final, NamedTuple
 
 import click
@@ -17,7 +17,7 @@ from fsm_agent.cli.blocks import Ink, Table, Tone, visible
 from fsm_agent.cli.commands.run import load_workflow
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage
@@ -25,7 +25,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.engine.migration.plan import Verdict
 from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
 _PAGE: Final = 100
@@ -54,8 +54,8 @@ class Order(NamedTuple):
 @click.argument("workflow", type=WORKFLOW_FILE, metavar="WORKFLOW")
 @click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All agents of the workflow.")
-@click.option("--apply", is_flag=True, help="Move those that can be moved.  [default: only say what would happen]")
-@click.option("--expect-version", type=click.IntRange(1), metavar="N", help="Refuse an agent at any other version.")
+@click.option("--apply", is_flag=True, help="Move the agents that can be moved.")
+@click.option("--expect-version", type=WholeNumber(), metavar="N", help="Only agents that are still at version N.")
 @click.pass_obj
 def migrate(
     settings: Settings,
@@ -94,7 +94,7 @@ def _migrate(settings: Settings, order: Order) -> int:
             async for moves in _pages(runner, order, settings.by):
                 counts.update(outcome.verdict for outcome in moves.outcomes)
                 damaged.extend(moves.damaged)
-                report.add(moves.outcomes)
+                report.add([replace(each, reason=settings.in_full(each.reason)) for each in moves.outcomes])
 
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
         report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
@@ -113,7 +113,7 @@ def _left(order: Order) -> list[Verdict]:
     return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
 
 
-async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[Moves]:
+async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[MigrationPage]:
     if order.agent_ids:
         named = await whole_ids(runner.store, order.agent_ids)
         yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)
@@ -201,5 +201,5 @@ class _JsonReport:
 
 
 def _indented(document: Json, depth: int) -> str:
-    text = json.dumps(document, ensure_ascii=False, indent=2)
+    text = output.json_text(document)
     return "\n".join(f"{' ' * depth}{line}" for line in text.splitlines())

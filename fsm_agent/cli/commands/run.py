@@ -48,9 +48,12 @@ def checked_workflow(settings: Settings, path: str) -> Workflow:
     """
     from fsm_agent.check.codes import Code, concerns_actions
     from fsm_agent.cli.commands.check import inspect
+    from fsm_agent.cli.logs import unread_modules_once
 
     catalogue = settings.catalogue(imports=True)
-    workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
+    with unread_modules_once() as told:
+        workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
+        told += [finding.message for finding in findings]
     if workflow is None:
         raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
     if lacking := [each for each in findings if each.code == Code.MISSING_EXTRA]:

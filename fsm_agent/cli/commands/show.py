@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from fsm_agent.cli.blocks import Block, visible
+from fsm_agent.cli.blocks import Block
 from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
 from fsm_agent.cli.views.changes import change_blocks
@@ -22,19 +22,20 @@ from fsm_agent.cli.views.children import (
     read_family,
 )
 from fsm_agent.cli.views.effects import effects_blocks
+from fsm_agent.data.arguments import LONGEST_PAGE
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.summary import AgentPage
+from fsm_agent.domain.text import some
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.pinned import require_version
 from fsm_agent.project.settings import Settings
 from fsm_agent.project.store import look
-from fsm_agent.runtime.reads import Failures, read_agent, read_doubts, read_failures, read_workflow
+from fsm_agent.runtime.reads import Failures, read_agent, read_doubts, read_failures, workflow_of
 from fsm_agent.stores.base import Store
-
-MOST_LISTED = 1_000
 
 
 @click.command("list")
@@ -43,17 +44,29 @@ MOST_LISTED = 1_000
     "statuses",
     type=click.Choice([str(status) for status in Status]),
     multiple=True,
-    help="Only those; repeatable.",
+    help="Only agents in this status; repeatable.",
 )
 @click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
-@click.option("--waiting", is_flag=True, help="Only what is asked, and of whom: the earliest deadline first.")
-@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="At most so many.")
-@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent: `next` of the list before.")
+@click.option(
+    "--waiting", is_flag=True, help="Only open questions, and for whom they are: the earliest deadline first."
+)
+@click.option(
+    "--limit",
+    type=WholeNumber(1, LONGEST_PAGE),
+    default=50,
+    show_default=True,
+    help=f"At most N, up to {LONGEST_PAGE}.",
+)
+@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent, the last of the list before.")
 @click.pass_obj
 def list_agents(
     settings: Settings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
 ) -> None:
-    """List agents in order of their ids, which is by age unless you named them; with --waiting, what they ask."""
+    """List agents, the oldest first, and those that you have named yourself in order of their names; with --waiting,
+    the questions that are open.
+
+    The order is that of the whole ids. A new id begins with its time, and tables print only its end; --wide prints all.
+    """
     from fsm_agent.runtime import lists
 
     pages, blocks = (lists.list_waiting, inbox_blocks) if waiting else (lists.list_agents, agents_blocks)
@@ -74,7 +87,7 @@ def list_agents(
 
 @click.command()
 @click.argument("agent_id", type=AGENT_ID, metavar="ID")
-@click.option("--at", type=int, metavar="VERSION", help="As it was at this version.")
+@click.option("--at", type=WholeNumber(), metavar="VERSION", help="Show the agent as it was at this version.")
 @click.pass_obj
 def show(settings: Settings, agent_id: str, at: int | None) -> None:
     """Show an agent: its state, its data, what it asks, what may be sent, and what to type next."""
@@ -98,7 +111,7 @@ def _blocks(settings: Settings, shown: Described) -> Iterator[Block]:
 @click.option("--changes", is_flag=True, help="Show what each event brought, and what it changed in the data.")
 @click.pass_obj
 def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
-    """Show every step of an agent, the first first."""
+    """Show every step of an agent, from the first to the last."""
     agent_id, steps = look(settings, lambda store: _with_history(store, agent_id))
     for step in steps:
         refuse_sealed(step.payload)
@@ -108,6 +121,7 @@ def history(settings: Settings, agent_id: str, *, changes: bool) -> None:
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
     agent_id = await whole_id(store, part)
+    require_version(await store.head(agent_id))
     return agent_id, await store.history(agent_id)
 
 
@@ -144,7 +158,7 @@ class Described(NamedTuple):
 async def described(store: Store, part: str) -> Described:
     """What `show` tells of an agent."""
     head = await store.head(await whole_id(store, part))
-    workflow = await read_workflow(store, head.definition)
+    workflow = await workflow_of(store, head)
     agent, children = await read_agent(store, head.id), await read_family(store, head)
     return Described(
         agent, workflow, children, await read_failures(store, head, workflow), await read_doubts(store, agent)
@@ -152,9 +166,12 @@ async def described(store: Store, part: str) -> Described:
 
 
 def say_left_out(settings: Settings, damaged: Sequence[Damage]) -> None:
-    """Name the agents that a list has left out."""
+    """Name the agents that a list has left out, those together of which the same is wrong."""
     if damaged and not settings.json:
-        which = "; ".join(f"{visible(each.agent_id)} in {each.place} ({each.what})" for each in damaged)
+        alike: dict[tuple[str, str], list[str]] = {}
+        for each in damaged:
+            alike.setdefault((each.place, each.what), []).append(each.agent_id)
+        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in alike.items())
         are = "is" if len(damaged) == 1 else "are"
         count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
         output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

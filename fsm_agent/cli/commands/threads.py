@@ -12,7 +12,7 @@ import click
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.input.agent_ids import whole_id
-from fsm_agent.cli.input.parameters import AGENT_ID
+from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import short, when
 from fsm_agent.domain.json import Json
@@ -34,9 +34,11 @@ _STREAM: Final = "-"
 @click.option(
     "--agent", "agent_id", type=AGENT_ID, metavar="ID", help="The conversation of an agent, instead of a NAME."
 )
-@click.option("--last", type=click.IntRange(1), default=50, show_default=True, help="Show so many.")
-@click.option("--export", "to", metavar="FILE", help="Write all of it as chat completions do; - is stdout.")
-@click.option("--import", "source", metavar="FILE", help="Add the messages of such a file; - is stdin.")
+@click.option("--last", type=WholeNumber(), default=50, show_default=True, help="Show the last N messages.")
+@click.option(
+    "--export", "to", metavar="FILE", help="Write the whole thread, as chat completions write it; - is stdout."
+)
+@click.option("--import", "source", metavar="FILE", help="Add the messages of such a file to the thread; - is stdin.")
 @click.pass_obj
 def thread(
     settings: Settings, *, name: str | None, agent_id: str | None, last: int, to: str | None, source: str | None

@@ -14,12 +14,12 @@ from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import iso, moment
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.project.settings import Settings
+from fsm_agent.project.settings import Settings, name
 from fsm_agent.project.store import look
 
 if TYPE_CHECKING:
     from fsm_agent.cli.session import Session
-    from fsm_agent.runtime.maintenance.erase import Forgotten
+    from fsm_agent.runtime.maintenance.erase import ErasureReport
 
 #: kind of what is erased -> what it is called for a person
 _CALLED: Final = {
@@ -36,7 +36,7 @@ _CALLED: Final = {
 
 
 @click.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", type=name, metavar="NAME")
 @click.pass_obj
 def user(settings: Settings, *, name: str) -> None:
     """Show what is remembered of user NAME, by all workflows together."""
@@ -63,7 +63,7 @@ def _remembered(record: UserRecord) -> Iterator[Block]:
 
 
 @click.command()
-@click.argument("name", metavar="USER")
+@click.argument("name", type=name, metavar="USER")
 @click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be erased.")
 @click.pass_obj
@@ -79,11 +79,12 @@ def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
     from fsm_agent.cli.session import finish
 
     forgotten = finish(settings, lambda session: _forget(session, name, is_dry=dry_run, is_sure=yes))
+    output.left_in_full(settings, forgotten.left)
     output.show(settings, forgotten.to_json(), lambda: _erased(forgotten))
     return 1 if forgotten.left else 0
 
 
-async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> Forgotten:
+async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> ErasureReport:
     """On a terminal whoever is not sure sees first what it means."""
     runner, by = session.runner, session.settings.by
     if not is_dry and not is_sure:
@@ -93,7 +94,7 @@ async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -
     return await session.follow(runner.forget(name, by=by, is_dry=is_dry))
 
 
-def _erased(forgotten: Forgotten) -> Iterator[Block]:
+def _erased(forgotten: ErasureReport) -> Iterator[Block]:
     rows = [(_CALLED[kind], Ink(str(count))) for kind in _CALLED if (count := forgotten.erased[kind])]
     title = "would be erased" if forgotten.is_dry else "erased"
     yield Facts(title, rows or [("", Ink(f"nothing: there is nothing of {visible(forgotten.user)}", Tone.QUIET))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.project.settings import Settings
@@ -12,7 +13,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 
 
-class Diary:
+class DriveLog:
     """Which agents were driven, and a line on stderr for each that comes to rest."""
 
     def __init__(self) -> None:
@@ -26,16 +27,17 @@ class Diary:
 
 def sweep(settings: Settings, *, once: bool) -> None:
     """Drive what is due: once until nothing is, or until a signal comes."""
-    diary = Diary()
-    with output.kept_clean(settings):
+    diary = DriveLog()
+    with output.kept_clean(settings), in_sentences(settings):
         asyncio.run(_sweep(settings, diary, once=once))
     if settings.json:
         output.print_json({"driven": sorted(diary.driven)})
     else:
-        output.say(f"drove {output.counted(len(diary.driven), 'agent')}")
+        count = len(diary.driven)
+        output.say(f"drove {output.counted(count, 'agent')}" if count else "no agent was due")
 
 
-async def _sweep(settings: Settings, diary: Diary, *, once: bool) -> None:
+async def _sweep(settings: Settings, diary: DriveLog, *, once: bool) -> None:
     around, actions = settings.surroundings(), settings.actions
     async with Runner(settings.open_store(), actions=actions, observe=diary.observe, surroundings=around) as runner:
         worker = Worker(runner, retention=settings.retention)

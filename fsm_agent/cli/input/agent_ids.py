@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,8 @@ async def whole_id(store: Store, text: str) -> str:
     try:
         return (await store.head(text)).id
     except AgentNotFound:
+        if len(text) < SHORTEST:
+            raise AgentNotFound(text, store.namespace, shortest_part=SHORTEST) from None
         if re.fullmatch(_PART, text) is None:
             raise
         found = await store.find_ids(text, limit=_MOST_NAMED + 1)
@@ -69,11 +71,13 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
         return Counter(part for each in all_ids for part in {each[:length], each[-length:]})
 
     def short(agent_id: str) -> str:
-        made = re.fullmatch(_MADE, agent_id)
-        if made is None:
-            return agent_id
-        random, which = made.groups()
-        ends = (f"{random[-length:]}{which}" for length in range(_PRINTED, len(random) + 1))
-        return next((end for end in ends if counted(len(end))[end] == 1), agent_id)
+        return next((end for end in ends(agent_id) if counted(len(end))[end] == 1), agent_id)
 
     return {agent_id: short(agent_id) for agent_id in all_ids}
+
+
+def ends(agent_id: str) -> Iterator[str]:
+    """What may be printed for an id that was made, the shortest first; nothing for a name that somebody gave."""
+    if made := re.fullmatch(_MADE, agent_id):
+        random, which = made.groups()
+        yield from (f"{random[-length:]}{which}" for length in range(_PRINTED, len(random) + 1))

@@ -29,11 +29,15 @@ _FIELDS: Final = {
 _BEFORE: Final = "global_"
 
 
-def taking_globals(command: click.Command, options: Iterable[click.Parameter]) -> click.Command:
-    """A command that takes these options besides its own; one of its own wins."""
+def taking_globals(
+    command: click.Command, options: Iterable[click.Parameter], *, shows_them: bool = False
+) -> click.Command:
+    """A command that takes these options besides its own; one of its own wins. With ``shows_them`` they are among what
+    a shell is offered."""
     taken = {name for parameter in command.params for name in parameter.opts}
     known = copy(command)
-    known.params = [*command.params, *(_hidden(each) for each in options if _is_free(each, taken))]
+    free = [each for each in options if _is_free(each, taken)]
+    known.params = [*command.params, *(_late(each, is_hidden=not shows_them) for each in free)]
     return known
 
 
@@ -41,11 +45,11 @@ def _is_free(option: click.Parameter, taken: Iterable[str]) -> bool:
     return option.name in _FIELDS and set(option.opts).isdisjoint(taken)
 
 
-def _hidden(option: click.Parameter) -> click.Parameter:
+def _late(option: click.Parameter, *, is_hidden: bool) -> click.Parameter:
     late = copy(option)
     late.name, late.expose_value, late.envvar, late.callback = f"{_BEFORE}{option.name}", False, None, _given
     if isinstance(late, click.Option):
-        late.hidden = True
+        late.hidden = is_hidden
     return late
 
 

@@ -11,5 +11,5 @@ imports_option: Final = click.option(
     "--import/--no-import",
     "imports",
     default=False,
-    help="Import the allowed modules, which runs them, or only read their text.  [default: --no-import]",
+    help="Import the allowed modules, which runs them; without it only their text is read.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,6 +22,33 @@ class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from clic
 
         found: list[CompletionItem[str]] = getattr(completion, self._completer)(ctx, param, incomplete)
         return found
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
+    """A whole number from ``least`` on, up to ``most`` if that is given."""
+
+    name = "n"
+
+    def __init__(self, least: int = 1, most: int | None = None) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = int(value)
+        except ValueError:
+            number = self._least - 1
+        if number < self._least or (self._most is not None and number > self._most):
+            to = "" if self._most is None else f" to {self._most}"
+            raise NotTaken(f"takes a whole number from {self._least}{to}, and {value!r} is none", ctx, param)
+        return number
+
+
+class NotTaken(click.BadParameter):
+    """A value that its option or argument does not take; the message goes on after the name of that."""
+
+    def format_message(self) -> str:
+        name = self.param.opts[0] if isinstance(self.param, click.Option) else self.param and self.param.metavar
+        return f"`{(name or 'it').strip('[]')}` {self.message}"
 
 
 #: the id of an agent that is there, whole or a part of it

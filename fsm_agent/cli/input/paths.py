@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
+
+from fsm_agent.domain.similarity import nearest
 
 _PATTERNS = ("*.yaml", "*.yml")
 
@@ -41,5 +42,5 @@ def _nearest(path: Path) -> str:
     """`` (did you mean `x.yaml`?)``: among files beside the path, here, and in workflows/."""
     folders = dict.fromkeys([path.parent, Path(), Path("workflows")])
     files = [file for folder in folders for pattern in _PATTERNS for file in sorted(folder.glob(pattern))]
-    close = get_close_matches(path.stem, [file.stem for file in files], n=1)
-    return next((f" (did you mean `{file}`?)" for file in files if [file.stem] == close), "")
+    close = nearest(path.stem, [file.stem for file in files])
+    return next((f" (did you mean `{file}`?)" for file in files if file.stem == close), "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from fsm_agent.cli.blocks import Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, visible
 from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.views.next_commands import Next, next_commands
 from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
@@ -143,13 +143,18 @@ def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
             Ink(str(agent.question.id)),
             Ink(short_line(agent.question.prompt)),
             Ink(visible(" or ".join(agent.question.to))),
-            Ink(until_text(agent.question).removeprefix("until "), Tone.QUIET),
+            Ink(_bound(until_text(agent.question).removeprefix("until ")), Tone.QUIET),
         ]
         for agent in agents
         if agent.question is not None
     ]
     columns = ("id", "workflow", "question", "asks", "for", "until")
     return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
+
+
+def _bound(text: str) -> str:
+    """A text that is broken only after a comma."""
+    return text.replace(" ", BOUND).replace(f",{BOUND}", ", ")
 
 
 def short_line(text: str) -> str:
@@ -201,7 +206,7 @@ def _cut(why: Ink) -> Ink:
 
 
 def way(step: Step) -> str:
-    """From where to where."""
+    """The state that a step left, and the one that it entered."""
     return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
 
 

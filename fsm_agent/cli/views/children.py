@@ -21,7 +21,7 @@ _MOST_SHOWN: Final = 50
 
 
 class Family(NamedTuple):
-    """Those who work for an agent now, with what they ask, and how many there are to be."""
+    """The children who work for an agent now, what they ask, and how many there are to be."""
 
     agents: Sequence[AgentSummary]
     total: int
@@ -42,14 +42,14 @@ async def read_family(store: Store, head: Head) -> Family | None:
 
 
 def children_json(family: Family | None) -> Json:
-    """As `show` prints them (a contract); null where no children work."""
+    """The children as `show --json` prints them (a contract); null where none work."""
     if family is None:
         return None
     return {"total": family.total, "ended": family.ended, "agents": [_entry(agent) for agent in family.agents]}
 
 
 def failures_json(failures: Failures) -> Json:
-    """As `show` prints them (a contract)."""
+    """The failed children as `show --json` prints them (a contract)."""
     return [
         {"id": head.id, "state": head.state, "status": str(head.status), "error": error_of(head)}
         for head in failures.heads

@@ -10,14 +10,18 @@ from typing import Final
 from fsm_agent.cli.blocks import visible
 from fsm_agent.domain.finding import Finding, Place
 
-#: Characters of a line that are shown, and how many of them before the place.
+#: Characters of a line that are shown where the output has no width.
 _LONGEST: Final = 100
-_BEFORE: Final = 60
+#: fewer would show nothing
+_LEAST: Final = 20
 _INDENT: Final = "    "
+_CUT: Final = "…"
 
 
-def with_excerpts(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
-    """Each finding with two lines that end in a line feed, or with nothing where its file has no such line."""
+def with_excerpts(findings: Iterable[Finding], *, width: int | None = None) -> Iterator[tuple[Finding, str]]:
+    """Each finding with two lines that end in a line feed, or with nothing where its file has no such line. They fit a
+    terminal of ``width`` columns."""
+    longest = _LONGEST if width is None else max(width - len(_INDENT), _LEAST)
     files: dict[str, Sequence[str]] = {}
     for finding in findings:
         place = finding.place
@@ -26,16 +30,20 @@ def with_excerpts(findings: Iterable[Finding]) -> Iterator[tuple[Finding, str]]:
             continue
         if place.file not in files:
             files[place.file] = _lines(Path(place.file))
-        yield finding, _excerpt(place, files[place.file])
+        yield finding, _excerpt(place, files[place.file], longest)
 
 
-def _excerpt(place: Place, lines: Sequence[str]) -> str:
+def _excerpt(place: Place, lines: Sequence[str], longest: int) -> str:
+    """What surrounds the place, with a mark where it was cut, and a caret under the place."""
     line = lines[place.line - 1].expandtabs(1) if place.line <= len(lines) else ""
-    start = max(place.column - 1 - _BEFORE, 0)
-    shown = line[start : start + _LONGEST].rstrip()
+    start = max(place.column - 1 - longest * 3 // 5, 0)
+    shown = line[start : start + longest].rstrip()
     if not shown:
         return ""
-    before = visible(line[start : place.column - 1])
+    shown = f"{_CUT if start else shown[:1]}{shown[1:]}"
+    if start + longest < len(line.rstrip()):
+        shown = f"{shown[:-1]}{_CUT}"
+    before = visible(shown[: place.column - 1 - start])
     return f"{_INDENT}{visible(shown)}\n{_INDENT}{' ' * _cells(before)}^\n"
 
 

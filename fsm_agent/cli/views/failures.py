@@ -10,7 +10,7 @@ from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
 from fsm_agent.cli.views.usage import span
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.problem import Problem, Trying, why_parked
+from fsm_agent.domain.problem import Problem, Retrying, why_parked
 from fsm_agent.domain.state import Retry
 from fsm_agent.domain.step import Step, StepKind, moment
 from fsm_agent.domain.summary import AgentSummary
@@ -43,7 +43,7 @@ def _error_rows(kind: str, message: str, place: str) -> Iterator[tuple[str, Ink]
         yield "at", Ink(visible(place))
 
 
-def _next_try(retry: Trying, declared: Retry | None) -> str:
+def _next_try(retry: Retrying, declared: Retry | None) -> str:
     of = f" of {declared.attempts}" if declared else ""
     if retry.at_ms is None:
         return f"{retry.attempt}{of}, now"

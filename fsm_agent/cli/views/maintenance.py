@@ -58,7 +58,7 @@ def human(count: float) -> str:
 
 
 def purged(done: Purged) -> Iterator[Block]:
-    """With whole ids: who is deleted can be looked up nowhere."""
+    """Ids are whole: an agent that is deleted can be looked up nowhere."""
     would = "would be " if done.is_dry else ""
     rows = [
         *((agent_id, Ink(f"{would}deleted")) for agent_id in done.deleted),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
@@ -10,11 +11,13 @@ from typing import Final, TypeGuard
 
 import click
 
-from fsm_agent.cli.blocks import Block, Table, visible
+from fsm_agent.cli.blocks import Block, Table, harmless, visible
 from fsm_agent.domain.json import Json
 from fsm_agent.project.settings import Settings
 
 _LINES: Final = "\n"
+#: controls beyond ASCII, and what turns the direction of text round; all else JSON writes as numbers by itself
+_STEERING: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
@@ -26,13 +29,29 @@ def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block
 
 
 def print_json(document: Json) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    click.echo(json_text(document))
+
+
+def json_text(document: Json) -> str:
+    """A document as it is printed: what could steer a terminal stands in it as a number."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def left_in_full(settings: Settings, left: dict[str, str]) -> None:
+    """Why agents are left as they are, with commands as they are to be typed here."""
+    left.update({name: settings.in_full(why) for name, why in left.items()})
 
 
 def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
     """Print for a person. Unless ``is_wide``, tables tell agents by the shortest ends of their ids."""
+    blocks = [harmless(block) for block in blocks]
     if not is_wide:
-        blocks = with_short_ids(list(blocks))
+        blocks = with_short_ids(blocks)
     if sys.stdout.isatty():
         from fsm_agent.cli.views import terminal
 
@@ -44,7 +63,7 @@ def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
 
 
 def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
-    """The same blocks; an id is told from all others that are printed with it."""
+    """The blocks with short ids, each told from all others that are printed with it."""
     if not any(map(_names_agents, blocks)):
         return list(blocks)
     from fsm_agent.cli.input.agent_ids import short_ids

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from fsm_agent.cli.blocks import Block, Facts, Prose, Table
+from fsm_agent.cli.blocks import BOUND, Block, Facts, Prose, Table
 
 
 def plain_text(blocks: Iterable[Block]) -> str:
@@ -20,7 +20,11 @@ def _lines(block: Block) -> Iterator[str]:
             yield from (indent + line for line in _aligned([[label, ink.text] for label, ink in rows]))
         case Table(columns, rows, empty):
             heading = [column.upper() for column in columns]
-            yield from _aligned([heading, *([ink.text for ink in row] for row in rows)]) if rows else [empty]
+            yield from (
+                _aligned([heading, *([ink.text.replace(BOUND, " ") for ink in row] for row in rows)])
+                if rows
+                else [empty]
+            )
         case Prose(title, text, footer):
             yield f"{title}:"
             yield from (f"  {line}".rstrip() for line in text.splitlines())

@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from fsm_agent.cli.blocks import Block, Facts, Ink, Prose, Table, Tone
+from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone
 from fsm_agent.cli.views.layout import GAP, column_widths, widest_word, wrapped, wrapped_command
 
 STYLES: Final = {
@@ -31,8 +31,6 @@ STYLES: Final = {
 _WIDEST_FRAME: Final = 100
 #: what a frame takes of a line
 _FRAME: Final = 4
-#: what a glyph is bound to its text with, until it is printed
-_BOUND: Final = "\N{NO-BREAK SPACE}"
 _MARGIN: Final = 1
 #: how far what stands below its label is set off
 _BELOW: Final = 1
@@ -136,12 +134,12 @@ def _row(row: Sequence[Ink], widths: Sequence[int]) -> Text:
 
 
 def _text(ink: Ink) -> str:
-    return f"{ink.glyph}{_BOUND}{ink.text}" if ink.glyph else ink.text
+    return f"{ink.glyph}{BOUND}{ink.text}" if ink.glyph else ink.text
 
 
 def _wrapped(ink: Ink, text: str, width: int) -> list[str]:
     wrap = wrapped_command if ink.tone is Tone.COMMAND else wrapped
-    return [line.replace(_BOUND, " ") for line in wrap(text, width, cell_len)]
+    return [line.replace(BOUND, " ") for line in wrap(text, width, cell_len)]
 
 
 def _fits_frame(prose: Prose, width: int) -> bool:

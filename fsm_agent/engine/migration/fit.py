@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fsm_agent.domain.json import Json, Schema, is_required
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
-from fsm_agent.domain.text import listed, nearest
+from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.route import Route, Stranding
 from fsm_agent.errors import DataInvalid

@@ -17,11 +17,12 @@ from fsm_agent.domain.lease import lease_runs
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.aggregate import Live
-from fsm_agent.engine.commands import Effect, IsAlive, Keep, Now, ReadRecord, ReadWorkflow
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.commands import Command, IsAlive, Now, ReadRecord, ReadWorkflow, SaveWorkflow
 from fsm_agent.engine.migration.plan import Plan, Verdict, plan
 from fsm_agent.engine.migration.route import Route
-from fsm_agent.engine.transaction import Desk, Flow, claim, patiently, write
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.engine.transaction import Driver, Flow, claim, patiently, write
 from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt
 
 
@@ -67,21 +68,21 @@ class Outcome:
         }
 
 
-def migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
+def migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
     """Plan the move of the agent ``seen``, and make it if that is the order. Returns an ``Outcome``.
 
     An agent that others move on meanwhile is planned anew. Raises ``Conflict`` only if its version is not the one that
     the order expects.
     """
     try:
-        return (yield from patiently(lambda: _migrate(desk, route, seen, order)))
+        return (yield from patiently(lambda: _migrate(driver, route, seen, order)))
     except Conflict:
         if order.expect_version is not None:
             raise
     return _outcome(seen, Plan(Verdict.DRIVEN, "moves on faster than it can be read: try again"))
 
 
-def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
+def _migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
     try:
         record: Record = yield ReadRecord(seen.id)
         old: Workflow = yield ReadWorkflow(record.head.definition)
@@ -90,45 +91,46 @@ def _migrate(desk: Desk, route: Route, seen: Head, order: Order) -> Flow:
     except AgentNotFound:
         return _outcome(seen, Plan(Verdict.UNAFFECTED, "was deleted meanwhile"))
     head = record.head
+    require_fit(old, head)
     if order.expect_version not in (None, head.version):
         raise Conflict(head.id, order.expect_version, head.version)
-    live = _in_hand(route, record, (yield Now()))
-    planned = plan(route, old, live, order.event)
+    aggregate = _in_hand(route, record, (yield Now()))
+    planned = plan(route, old, aggregate, order.event)
     if planned.proposal is None:
         return _outcome(head, planned)
-    if (holder := (yield from _driver(live))) is not None:
+    if (holder := (yield from _driver(aggregate))) is not None:
         reason = f"is driven by {holder}: try again when that has come to rest"
         return _outcome(head, planned._replace(verdict=Verdict.DRIVEN, reason=reason))
-    return _outcome(head, (yield from _applied(desk, live, planned)) if order.apply else planned)
+    return _outcome(head, (yield from _applied(driver, aggregate, planned)) if order.apply else planned)
 
 
-def _applied(desk: Desk, live: Live, planned: Plan) -> Generator[Effect, Any, Plan]:
+def _applied(driver: Driver, aggregate: Aggregate, planned: Plan) -> Generator[Command, Any, Plan]:
     """Commit the planned step. An agent with work to do is claimed first, so that nobody begins it meanwhile."""
     assert planned.proposal is not None  # noqa: S101 - only what moves is applied
-    yield Keep(live.program.workflow)
-    is_running = live.head.status is Status.RUNNING
+    yield SaveWorkflow(aggregate.program.workflow)
+    is_running = aggregate.head.status is Status.RUNNING
     if is_running:
         try:
-            yield from claim(desk, live)
+            yield from claim(driver, aggregate)
         except LeaseHeld as error:
             return planned._replace(verdict=Verdict.DRIVEN, reason=f"is driven by {error.lease.holder}: try again")
-    proposal = planned.proposal._replace(head=planned.proposal.head._replace(epoch=live.head.epoch))
-    yield from write(desk, live, proposal, from_outside=not is_running, repins=True)
+    proposal = planned.proposal._replace(head=planned.proposal.head._replace(epoch=aggregate.head.epoch))
+    yield from write(driver, aggregate, proposal, from_outside=not is_running, repins=True)
     return planned._replace(verdict=Verdict.MOVED)
 
 
-def _driver(live: Live) -> Generator[Effect, Any, Any]:
+def _driver(aggregate: Aggregate) -> Generator[Command, Any, Any]:
     """Who drives an agent that has work to do, unless that process is known to be dead."""
-    lease = live.head.lease
-    if live.head.status is not Status.RUNNING or lease is None or not lease_runs(lease, live.now_ms):
+    lease = aggregate.head.lease
+    if aggregate.head.status is not Status.RUNNING or lease is None or not lease_runs(lease, aggregate.now_ms):
         return None
     is_alive: bool | None = yield IsAlive(lease.holder)
     return None if is_alive is False else lease.holder
 
 
-def _in_hand(route: Route, record: Record, now_ms: int) -> Live:
+def _in_hand(route: Route, record: Record, now_ms: int) -> Aggregate:
     """The agent as it stands. Its own definition is only looked at: its data model may not be there any more."""
-    return Live(
+    return Aggregate(
         program=route.program,
         head=record.head,
         folded=fold(record.snapshot, record.tail),

@@ -22,8 +22,9 @@ from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.engine.aggregate import Live, Proposal, require_room
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, require_room
 from fsm_agent.engine.migration.fit import Gaps, fit_data, fit_state
 from fsm_agent.engine.migration.route import Route, Stranding
 from fsm_agent.engine.migration.transfer import Transfer, places_of
@@ -51,18 +52,18 @@ class Plan(NamedTuple):
     verdict: Verdict
     reason: str
     changes: tuple[str, ...] = ()
-    proposal: Proposal | None = None
+    proposal: PendingStep | None = None
 
 
-def plan(route: Route, old: Workflow, live: Live, event: Event) -> Plan:
+def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Plan:
     """What ``event``, the order to migrate, would do to an agent of the workflow ``old``."""
-    if (reason := _why_unaffected(route, live)) is not None:
+    if (reason := _why_unaffected(route, aggregate)) is not None:
         return Plan(Verdict.UNAFFECTED, reason)
-    head, gaps = live.head, Gaps()
+    head, gaps = aggregate.head, Gaps()
     left = route.since(head.workflow_version)
     try:
         leaf = fit_state(left, old, head.state, gaps)
-        values = fit_data(left, old, live.folded.values, gaps)
+        values = fit_data(left, old, aggregate.folded.values, gaps)
         if leaf is None or gaps.reasons:
             reason = f"{'; '.join(gaps.reasons)}: {gaps.advice(left, head.workflow_version)}"
             return Plan(Verdict.NEEDS_MAPPING, reason)
@@ -72,21 +73,21 @@ def plan(route: Route, old: Workflow, live: Live, event: Event) -> Plan:
             before=head,
             leaf=leaf,
             values=values,
-            now_ms=live.now_ms,
+            now_ms=aggregate.now_ms,
             places={path: left.place(path)[0] for path in lineage(head.state)},
             visits=_visits(left, head.visits),
         )
-        return _moving(transfer, left, live, event)
+        return _moving(transfer, left, aggregate, event)
     except Stranding as error:
         return Plan(Verdict.STRANDED, str(error))
 
 
-def _why_unaffected(route: Route, live: Live) -> str | None:
-    head, new = live.head, route.program.workflow
+def _why_unaffected(route: Route, aggregate: Aggregate) -> str | None:
+    head, new = aggregate.head, route.program.workflow
     if head.definition == new.hash:
         return "is on this definition already"
     if head.status in ENDED:
-        return f"has ended: it is {head.status}"
+        return f"has ended: it {standing(head.status)}"
     if head.workflow_version > new.version:
         return f"is on version {head.workflow_version}, which is newer"
     return None
@@ -101,8 +102,8 @@ def _visits(route: Route, visits: Mapping[str, int]) -> dict[str, int]:
     return counted
 
 
-def _moving(transfer: Transfer, route: Route, live: Live, event: Event) -> Plan:
-    head, delta = live.head, _difference(live.folded.values, transfer.values)
+def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event) -> Plan:
+    head, delta = aggregate.head, _difference(aggregate.folded.values, transfer.values)
     try:
         moved = transfer.head._replace(unfolded=head.unfolded + step_weight(delta))
         require_room(route.program, moved)
@@ -115,13 +116,13 @@ def _moving(transfer: Transfer, route: Route, live: Live, event: Event) -> Plan:
         payload=_facts(transfer),
         source=head.state,
         target=moved.state,
-        at_ms=live.now_ms,
+        at_ms=aggregate.now_ms,
         delta=delta,
         by=event.by,
         reason=moved.problem.message if moved.problem and moved.problem is not head.problem else None,
     )
     reason = "as `migrations` says" if route.migrations else "its state and its data fit"
-    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer, delta)), Proposal(moved, step))
+    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer, delta)), PendingStep(moved, step))
 
 
 def _facts(transfer: Transfer) -> dict[str, Json]:
@@ -160,7 +161,7 @@ def _changes(transfer: Transfer, delta: Delta) -> Iterator[str]:
     if moved.problem is not None and moved.problem is not head.problem:
         yield f"it is parked, since {moved.problem.message}"
     elif moved.status is not head.status:
-        yield f"it is {moved.status} then"
+        yield f"it {standing(moved.status)} then"
     if head.queued:
         yield f"what is queued ({head.queued}) is decided by the newer definition"
 

@@ -24,7 +24,7 @@ class Stranding(Exception):
 
 @dataclass(frozen=True)
 class Route:
-    """To ``program``, by ``migrations`` in the order in which they are applied."""
+    """The way to ``program``: its ``migrations``, in the order in which they are applied."""
 
     program: Program
     migrations: tuple[Migration, ...] = ()

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Final
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
-from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.question import Asked
@@ -45,7 +45,7 @@ class Transfer:
     def head(self) -> Head:
         """The head after the step. Raises ``ExpressionFailed`` and ``DataInvalid`` where the definition fails on the
         data."""
-        leaf, workflow, scene = self.leaf, self.program.workflow, Scene(self.values, None, self.visits)
+        leaf, workflow, scene = self.leaf, self.program.workflow, EvaluationContext(self.values, None, self.visits)
         moved = self.before._replace(
             workflow_version=workflow.version,
             definition=workflow.hash,
@@ -60,7 +60,7 @@ class Transfer:
         )
         return _ended(moved, leaf) if leaf.final else self._working(moved)
 
-    def _asked(self, scene: Scene) -> Asked | None:
+    def _asked(self, scene: EvaluationContext) -> Asked | None:
         """What an action has asked stays asked, and what the state asks is put anew. Either is another question now:
         the newer definition says which answers it takes."""
         asked, version = self.before.asked, self.before.version + 1
@@ -75,7 +75,7 @@ class Transfer:
 
     @cached_property
     def timers(self) -> tuple[ArmedTimer, ...]:
-        """Those of the newer definition. One that was declared before goes on, unless it has had its turn."""
+        """The timers of the newer definition. One that was declared before goes on, unless it has had its turn."""
         timers: list[ArmedTimer] = []
         had = set(self._named.values())
         for path in lineage(self.leaf.path):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from fsm_agent.data.erased import ERASED, Extent
-from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
@@ -26,18 +26,18 @@ class ErasedProgram(Program):
         super().__init__(workflow)
         self._is_whole = extent is Extent.WHOLE
 
-    def entry_values(self, values: Mapping[str, Json], scene: Scene) -> dict[str, Json]:
+    def entry_values(self, values: Mapping[str, Json], scene: EvaluationContext) -> dict[str, Json]:
         if self._is_whole:
             return dict.fromkeys(values, ERASED)
         return {name: self._entry_value(name, value, scene) for name, value in values.items()}
 
-    def _entry_value(self, name: str, value: Json, scene: Scene) -> Json:
+    def _entry_value(self, name: str, value: Json, scene: EvaluationContext) -> Json:
         try:
             return super().entry_values({name: value}, scene)[name]
         except _STUMBLES:
             return ERASED
 
-    def asked(self, state: State, scene: Scene, version: int) -> Asked | None:
+    def asked(self, state: State, scene: EvaluationContext, version: int) -> Asked | None:
         if state.ask is None:
             return None
         if self._is_whole:

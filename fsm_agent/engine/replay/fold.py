@@ -6,7 +6,7 @@ question, begins an activation, gives the output; leaving clears timers; a timer
 asked again and assigns not computed again, with one exception: which of several timers with the same duration fired
 is told by what their guards say.
 
-Every rule here is the function that made the step in the first place (``live``, ``restoring``). What changes without
+Every rule here is the function that made the step in the first place (``aggregate``, ``restore``). What changes without
 a version is not in a history and therefore not rebuilt: failed attempts and the time of the next, lease, epoch and
 queue, the leave to exceed a limit, and how much a snapshot would save; nor is the event with which an agent was
 parked, of which the history has name and payload in the step itself; nor whom it serves, who started it and whether it
@@ -28,20 +28,20 @@ from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
-from fsm_agent.engine.aggregate import Live, cancel, enter, park, stay, told, unpark
+from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, told, unpark
 from fsm_agent.engine.migration.applied import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.recording import counted
 from fsm_agent.engine.replay.restore import restored
 from fsm_agent.engine.transaction import started
-from fsm_agent.errors import ExpressionFailed
+from fsm_agent.errors import ExpressionFailed, FsmAgentError
 
 #: The kinds of steps that may enter states.
 _MOVING: Final = frozenset({StepKind.CREATED, StepKind.EVENT, StepKind.UNPARKED})
 
 
-class Untold(Exception):
+class Untold(FsmAgentError):
     """A step that cannot have happened as it is told."""
 
 
@@ -69,64 +69,68 @@ class Retelling:
             head, folded = started(program, agent_id, 0, {}).head, Folded()
         else:
             head, folded = with_id(origin.head, (), origin), Folded(own(dict(origin.values)))
-        self.live = Live(program, head._replace(definition=definition), folded, head.updated_ms)
+        self.aggregate = Aggregate(program, head._replace(definition=definition), folded, head.updated_ms)
         self.is_guessed = is_guessed
         self.is_erased = is_erased
 
     @property
     def head(self) -> Head:
-        return self.live.head
+        return self.aggregate.head
 
     @property
     def values(self) -> Mapping[str, Json]:
-        return self.live.folded.values
+        return self.aggregate.folded.values
 
     def take(self, step: Step) -> None:
         """Go on by one step. Raises ``Untold``, or whatever a damaged row makes go wrong."""
-        live = self.live
-        live.now_ms = step.at_ms
+        aggregate = self.aggregate
+        aggregate.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
-            live.head = live.head._replace(created_ms=step.at_ms)
+            aggregate.head = aggregate.head._replace(created_ms=step.at_ms)
         fired = self._fired(step)  # by guards that see the data as it was
-        live.folded.take(step.version, owned(step.delta))
+        aggregate.folded.take(step.version, owned(step.delta))
         after = counted(self._after(step, fired), step)
-        live.program = self._programs[after.definition]
-        live.head = told(live.program, after, self.values)
+        aggregate.program = self._programs[after.definition]
+        aggregate.head = told(aggregate.program, after, self.values)
 
     def _after(self, step: Step, fired: ArmedTimer | None) -> Head:  # noqa: PLR0911 - a branch a kind
         """The head after a step; the data are so already."""
-        live, event = self.live, Event(step.event, step.payload, step.by)
+        aggregate, event = self.aggregate, Event(step.event, step.payload, step.by)
         match step.kind:
             case StepKind.CREATED | StepKind.EVENT:
                 return self._moved(step, event, fired)
             case StepKind.UNPARKED:
-                return self._moved(step, event, fired) if self.entered(step) else unpark(live, event, exempt=False).head
+                return (
+                    self._moved(step, event, fired)
+                    if self.entered(step)
+                    else unpark(aggregate, event, exempt=False).head
+                )
             case StepKind.REFUSED:
-                return stay(live, fired, unfolded=0)
+                return stay(aggregate, fired, unfolded=0)
             case StepKind.PARKED:
-                return park(live, event, why_parked(step)).head
+                return park(aggregate, event, why_parked(step)).head
             case StepKind.CANCELLED:
-                return cancel(live, event).head
+                return cancel(aggregate, event).head
             case StepKind.ASKED:
-                return waits(live.head, step)
+                return waits(aggregate.head, step)
             case StepKind.REWOUND:
-                return restored(self._programs[step.payload["definition"]], live.head, step, self.values)
+                return restored(self._programs[step.payload["definition"]], aggregate.head, step, self.values)
             case StepKind.FORKED:
-                return restored(live.program, live.head._replace(created_ms=step.at_ms), step, self.values)
+                return restored(aggregate.program, aggregate.head._replace(created_ms=step.at_ms), step, self.values)
             case StepKind.MIGRATED:
-                return migrated(self._programs[step.payload["to"]], live, step)
+                return migrated(self._programs[step.payload["to"]], aggregate, step)
             case _:
                 assert_never(step.kind)
 
     def _moved(self, step: Step, event: Event, fired: ArmedTimer | None) -> Head:
         entered = self.entered(step)
         if not entered:
-            stayed = stay(self.live, fired, unfolded=0, is_done=step.duration_ms is not None)
-            return rendered(self.live.program, stayed, self.values) if step.asks_anew else stayed
+            stayed = stay(self.aggregate, fired, unfolded=0, is_done=step.duration_ms is not None)
+            return rendered(self.aggregate.program, stayed, self.values) if step.asks_anew else stayed
         new, old = lineage(step.target), lineage(step.source) if step.source else ()
         shared = len(new) - entered
         move = Move(Transition(step.target), step.target, tuple(reversed(old[shared:])), new[shared:])
-        return enter(self.live, move, event, self.values, fired=fired, unfolded=0)
+        return enter(self.aggregate, move, event, self.values, fired=fired, unfolded=0)
 
     def entered(self, step: Step) -> int:
         """How many states a step entered; where nobody has recorded it, as the first transition that leads there."""
@@ -134,7 +138,7 @@ class Retelling:
             return step.entered
         if step.source is None:
             return len(lineage(step.target))
-        moves = self.live.program.machine.moves(step.source, step.event)
+        moves = self.aggregate.program.machine.moves(step.source, step.event)
         likely = [len(move.entered) for move in moves if move.target == step.target]
         return likely[0] if likely else int(step.source != step.target)
 
@@ -144,7 +148,7 @@ class Retelling:
             return None
         label = step.payload["after"]
         due = [timer for timer in self.head.timers if timer.label == label and timer.due_ms <= step.at_ms]
-        for timer in sorted(due, key=self.live.program.turn):
+        for timer in sorted(due, key=self.aggregate.program.turn):
             if self._would_do(timer, step):
                 return timer
         raise Untold(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
@@ -153,8 +157,8 @@ class Retelling:
         if self.is_erased:
             return step.kind is StepKind.REFUSED or self._may_do(timer, step)
         try:
-            decision = self.live.program.decide_timer(
-                self.head.state, timer, self.live.scene(Event("after", step.payload))
+            decision = self.aggregate.program.decide_timer(
+                self.head.state, timer, self.aggregate.scene(Event("after", step.payload))
             )
         except ExpressionFailed:
             return False
@@ -166,7 +170,7 @@ class Retelling:
 
     def _may_do(self, timer: ArmedTimer, step: Step) -> bool:
         """Whether the table has this way for a timer, whatever its guards say."""
-        moves = self.live.program.machine.moves(self.head.state, timer_event(timer.state, timer.label))
+        moves = self.aggregate.program.machine.moves(self.head.state, timer_event(timer.state, timer.label))
         return any((move.target, len(move.entered)) == (step.target, step.entered) for move in moves)
 
 

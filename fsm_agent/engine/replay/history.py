@@ -10,8 +10,8 @@ from fsm_agent.data.erased import extent_of
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.record import Origin, Record
 from fsm_agent.domain.step import Step, StepKind
-from fsm_agent.engine.aggregate import Live
-from fsm_agent.engine.commands import Effect, Load, ReadHistory, ReadOrigin, ReadProgram
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin, ReadProgram
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.erased_program import ErasedProgram
 from fsm_agent.engine.replay.fold import Retelling
@@ -54,7 +54,7 @@ class Past:
             is_erased=extent is not None,
         )
 
-    def at(self, version: int) -> Live:
+    def at(self, version: int) -> Aggregate:
         """The agent as it was at a version. Raises ``VersionMissing``, and ``HistoryBroken`` where a step makes no
         sense."""
         agent_id = self.record.head.id
@@ -68,11 +68,11 @@ class Past:
                 told.take(step)
             except Exception as error:  # whatever a damaged row makes go wrong
                 raise HistoryBroken(agent_id, step.version, error) from error
-        told.live.program = self.programs[told.head.definition]
-        return told.live
+        told.aggregate.program = self.programs[told.head.definition]
+        return told.aggregate
 
 
-def read_past(agent_id: str) -> Generator[Effect, Any, Past]:
+def read_past(agent_id: str) -> Generator[Command, Any, Past]:
     """All that is needed to go back. Others may write meanwhile: what came after the head that was read is not looked
     at, and what was forgotten since is not counted on. Raises ``KeyMissing`` for what is sealed."""
     record: Record = yield Load(agent_id)

@@ -13,9 +13,9 @@ from typing import Final
 
 from fsm_agent.data.delta import own
 from fsm_agent.domain.agent import ENDED, ArmedTimer, Head, Status
-from fsm_agent.domain.decision import Scene
+from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.message import Span, Talk
+from fsm_agent.domain.message import Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.state import State, compact
@@ -46,7 +46,7 @@ def _question(then: Head) -> Json:
     return [asked.prompt, list(asked.events), list(asked.to)] if asked and asked.events else None
 
 
-def _asked(program: Program, leaf: State, step: Step, scene: Scene) -> Asked | None:
+def _asked(program: Program, leaf: State, step: Step, scene: EvaluationContext) -> Asked | None:
     if "asked" not in step.payload:
         return program.asked(leaf, scene, step.version)
     prompt, events, to = step.payload["asked"]
@@ -77,7 +77,7 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
     ``ExpressionFailed`` if the question cannot be put any more."""
     parts, workflow, leaf = step.payload, program.workflow, program.state(step.target)
     status, visits = Status(parts["status"]), parts.get("visits", {})
-    scene = Scene(values, None, visits)
+    scene = EvaluationContext(values, None, visits)
     return head._replace(
         workflow=workflow.name,
         workflow_version=workflow.version,
@@ -95,7 +95,7 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
         output=program.entry_values(leaf.output, scene) if leaf.output else None,
         problem=_problem(step, status),
         is_exempt=False,
-        talk=Talk(head.talk.last, head.talk.last, tuple(Span(*span) for span in parts.get("talk", ()))),
+        talk=ThreadSpans(head.talk.last, head.talk.last, tuple(Span(*span) for span in parts.get("talk", ()))),
         rewound=step.version if step.kind is StepKind.REWOUND else head.rewound,
     )
 

@@ -18,15 +18,15 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
-from fsm_agent.engine.aggregate import Live, Proposal, told
-from fsm_agent.engine.commands import Effect, Interrupt, Now, ReadEffects
+from fsm_agent.engine.aggregate import Aggregate, PendingStep, told
+from fsm_agent.engine.commands import Command, Interrupt, Now, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
 from fsm_agent.engine.drive import decide_queued, drive, is_stranded
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.restore import difference, parts_of, restored
 from fsm_agent.engine.start import made_before
-from fsm_agent.engine.transaction import Desk, Flow, fingerprint, in_hand, patiently, started, write
+from fsm_agent.engine.transaction import Driver, Flow, fingerprint, in_hand, patiently, started, write
 from fsm_agent.errors import AgentErased, AgentExists, Conflict
 
 
@@ -38,34 +38,34 @@ class WentBack:
     effects: Sequence[EffectEntry]
 
 
-def rewind(desk: Desk, agent_id: str, version: int, *, by: str | None, expect_version: int | None = None) -> Flow:
+def rewind(driver: Driver, agent_id: str, version: int, *, by: str | None, expect_version: int | None = None) -> Flow:
     """Bring an earlier version back as a new step, and drive on. Returns ``WentBack``.
 
     Raises ``VersionMissing``, ``AgentErased``, and ``Conflict`` if the agent is not at ``expect_version``.
     """
     event = Event("rewind", {"version": version}, by)
-    return (yield from patiently(lambda: _rewind(desk, agent_id, event, expect_version)))
+    return (yield from patiently(lambda: _rewind(driver, agent_id, event, expect_version)))
 
 
-def _rewind(desk: Desk, agent_id: str, event: Event, expect_version: int | None) -> Flow:
+def _rewind(driver: Driver, agent_id: str, event: Event, expect_version: int | None) -> Flow:
     past, version = (yield from read_past(agent_id)), event.payload["version"]
-    live = in_hand(desk, past.record, (yield Now()))
-    yield from insist(live, event, expect_version)
+    aggregate = in_hand(driver, past.record, (yield Now()))
+    yield from insist(aggregate, event, expect_version)
     _refuse_erased(past)
     then = past.at(version)
-    was_running = live.head.status is Status.RUNNING
-    proposal = _back(live, then, event)
-    repins = proposal.head.definition != live.head.definition
-    yield from write(desk, live, proposal, from_outside=True, repins=repins)
-    live.program = then.program
+    was_running = aggregate.head.status is Status.RUNNING
+    proposal = _back(aggregate, then, event)
+    repins = proposal.head.definition != aggregate.head.definition
+    yield from write(driver, aggregate, proposal, from_outside=True, repins=repins)
+    aggregate.program = then.program
     if was_running:
-        yield Interrupt(agent_id, live.head.epoch)
+        yield Interrupt(agent_id, aggregate.head.epoch)
     effects: Sequence[EffectEntry] = yield ReadEffects(agent_id, then.head.activation or version + 1)
-    is_current = yield from _refuse_stranded(desk, live)
-    if is_current and desk.drives:
-        is_current = yield from drive(desk, live)
+    is_current = yield from _refuse_stranded(driver, aggregate)
+    if is_current and driver.drives:
+        is_current = yield from drive(driver, aggregate)
     since = (entry for entry in effects if entry.activation > version or entry.begun_ms >= then.head.updated_ms)
-    return WentBack(Delivered(live, None, is_current), tuple(since))
+    return WentBack(Delivered(aggregate, None, is_current), tuple(since))
 
 
 def _refuse_erased(past: Past) -> None:
@@ -74,62 +74,62 @@ def _refuse_erased(past: Past) -> None:
         raise AgentErased(past.record.head.id)
 
 
-def _back(live: Live, then: Live, event: Event) -> Proposal:
+def _back(aggregate: Aggregate, then: Aggregate, event: Event) -> PendingStep:
     """The step that makes an agent what it was. The event that it was parked with, if there is one, is dropped."""
-    held = live.head.problem.held if live.head.problem else None
+    held = aggregate.head.problem.held if aggregate.head.problem else None
     step = Step(
-        version=live.head.version + 1,
+        version=aggregate.head.version + 1,
         kind=StepKind.REWOUND,
         event=event.name,
         payload={**event.payload, **parts_of(then.head)},
-        source=live.head.state,
+        source=aggregate.head.state,
         target=then.head.state,
-        at_ms=live.now_ms,
-        delta=difference(live.folded.values, then.folded.values),
+        at_ms=aggregate.now_ms,
+        delta=difference(aggregate.folded.values, then.folded.values),
         by=event.by,
         reason=held and f"event {held.name!r}, with which it was parked, is refused",
     )
-    head = live.head._replace(unfolded=live.head.unfolded + step_weight(step.delta))
+    head = aggregate.head._replace(unfolded=aggregate.head.unfolded + step_weight(step.delta))
     back = restored(then.program, head, step, then.folded.values)
-    return Proposal(told(then.program, back, then.folded.values), step)
+    return PendingStep(told(then.program, back, then.folded.values), step)
 
 
-def _refuse_stranded(desk: Desk, live: Live) -> Generator[Effect, Any, bool]:
+def _refuse_stranded(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
     """Refuse what was queued before the rewind. False if somebody else was faster, and does it."""
     try:
-        while is_stranded(live):
-            yield from decide_queued(desk, live, from_outside=True)
+        while is_stranded(aggregate):
+            yield from decide_queued(driver, aggregate, from_outside=True)
     except Conflict:
         return False
     return True
 
 
-def fork(desk: Desk, agent_id: str, version: int | None, *, new_id: str, key: str | None, by: str | None) -> Flow:
+def fork(driver: Driver, agent_id: str, version: int | None, *, new_id: str, key: str | None, by: str | None) -> Flow:
     """Bring another agent into being, as this one was at a version (``None`` is the present one). Returns
     ``Delivered``; a repeat of ``key`` gives the agent that the first call made.
 
     Raises ``VersionMissing``, ``AgentErased``, and ``AgentExists`` if the new id is taken.
     """
     what = fingerprint("fork", agent_id, version)
-    if key is not None and (known := (yield from made_before(desk, key, what))):
+    if key is not None and (known := (yield from made_before(driver, key, what))):
         return known
     past = yield from read_past(agent_id)
     _refuse_erased(past)
     then = past.at(past.last if version is None else version)
-    live = started(then.program, new_id, (yield Now()), own(dict(then.folded.values)))
-    live.head = live.head._replace(user=past.record.head.user)
-    proposal = _branch(live, then, agent_id, by)
+    aggregate = started(then.program, new_id, (yield Now()), own(dict(then.folded.values)))
+    aggregate.head = aggregate.head._replace(user=past.record.head.user)
+    proposal = _branch(aggregate, then, agent_id, by)
     try:
         head = yield Creation(proposal.head, (proposal.step,), key, what)
     except AgentExists:
-        if key is not None and (known := (yield from made_before(desk, key, what))):
+        if key is not None and (known := (yield from made_before(driver, key, what))):
             return known
         raise
-    live.head = proposal.head._replace(epoch=head.epoch)
-    return Delivered(live, "applied")
+    aggregate.head = proposal.head._replace(epoch=head.epoch)
+    return Delivered(aggregate, "applied")
 
 
-def _branch(live: Live, then: Live, agent_id: str, by: str | None) -> Proposal:
+def _branch(aggregate: Aggregate, then: Aggregate, agent_id: str, by: str | None) -> PendingStep:
     step = Step(
         version=1,
         kind=StepKind.FORKED,
@@ -137,9 +137,9 @@ def _branch(live: Live, then: Live, agent_id: str, by: str | None) -> Proposal:
         payload={"agent": agent_id, "version": then.head.version, **parts_of(then.head)},
         source=None,
         target=then.head.state,
-        at_ms=live.now_ms,
-        delta=Delta(own(live.folded.values)),
+        at_ms=aggregate.now_ms,
+        delta=Delta(own(aggregate.folded.values)),
         by=by,
     )
-    branch = restored(then.program, live.head, step, live.folded.values)
-    return Proposal(told(then.program, branch, live.folded.values), step)
+    branch = restored(then.program, aggregate.head, step, aggregate.folded.values)
+    return PendingStep(told(then.program, branch, aggregate.folded.values), step)

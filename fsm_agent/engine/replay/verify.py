@@ -19,11 +19,12 @@ from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.replay import Mismatch
 from fsm_agent.domain.step import Step, StepKind, iso
-from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.replay.fold import Retelling, owned
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.restore import alike, parts_of
+from fsm_agent.engine.replay.wording import part_in_words, state_in_words, value_in_words
+from fsm_agent.errors.storage import why_untold
 
 #: The parts of a head that its history tells, and what they are called. See ``replay`` for those that it does not.
 TOLD: Final[Mapping[str, str]] = {
@@ -86,19 +87,21 @@ class _Audit:
             try:
                 yield from self._step(step)
             except Exception as error:  # whatever a damaged row makes go wrong
-                yield Mismatch(step.version, f"it cannot have happened as it is told, and nothing after it: {error!r}")
+                what = f"it cannot have happened as it is told, and nothing after it: {why_untold(error)}"
+                yield Mismatch(step.version, what)
                 return
         yield from self._end(previous)
 
     def _step(self, step: Step) -> Iterator[Mismatch]:
         source = self.told.head.state or None
         if step.source != source:
-            yield Mismatch(step.version, f"it leads away from state {step.source!r}, and the agent was in {source!r}")
+            left, was_in = state_in_words(step.source), state_in_words(source)
+            yield Mismatch(step.version, f"it leads away from {left}, and the agent was in {was_in}")
         if step.at_ms < self.told.head.updated_ms:
             was = iso(self.told.head.updated_ms)
             yield Mismatch(step.version, f"its time is {iso(step.at_ms)}, and the step before it was taken at {was}")
         if (step.source is None) is not (step.kind in (StepKind.CREATED, StepKind.FORKED)):
-            yield Mismatch(step.version, f"it is of kind {step.kind}, and comes from state {step.source!r}")
+            yield Mismatch(step.version, f"it is of kind {step.kind}, and comes from {state_in_words(step.source)}")
         if not _may_follow(self.told.head.status, step):
             yield Mismatch(step.version, f"it is of kind {step.kind}, and the agent was {self.told.head.status}")
         is_declared = self._is_declared(step)
@@ -113,7 +116,7 @@ class _Audit:
     def _is_declared(self, step: Step) -> bool:
         """Whether the table has this way. Which timer fired is found out elsewhere, and so is what steps of another
         kind bring about."""
-        program, entered = self.told.live.program, self.told.entered(step)
+        program, entered = self.told.aggregate.program, self.told.entered(step)
         if step.kind is StepKind.CREATED:
             leaf = program.workflow.leaf(program.workflow.initial).path
             return (step.target, entered) == (leaf, len(lineage(leaf)))
@@ -133,12 +136,16 @@ class _Audit:
         """A rewind brings back what was there, as far as that is not forgotten."""
         version = step.payload["version"]
         if not isinstance(version, int) or version >= step.version:
-            yield Mismatch(step.version, f"it goes back to version {version!r}, which was not there before it")
+            yield Mismatch(
+                step.version, f"it goes back to version {value_in_words(version)}, which was not there before it"
+            )
         elif version in self._then:
             head, values = self._then[version]
             said = {name: part for name, part in step.payload.items() if name not in ("version", MARK)}
             if not alike(said, parts_of(head)) or step.target != head.state:
-                yield Mismatch(step.version, f"it brings back {shortened(said)}, and version {version} was otherwise")
+                yield Mismatch(
+                    step.version, f"it brings back {value_in_words(said)}, and version {version} was otherwise"
+                )
             yield from _fields(step.version, self.told.values, values, f"was otherwise at version {version}")
 
     def _end(self, last: int) -> Iterator[Mismatch]:
@@ -151,8 +158,23 @@ class _Audit:
             if name == "asked":
                 told = _as_kept(told, kept, is_erased=self.told.is_erased)
             if told != kept and not (self.told.is_guessed and name in _GUESSED):
-                yield Mismatch(None, f"{word}: the history tells {shortened(told)}, the store says {shortened(kept)}")
+                by_history, by_store = part_in_words(name, told), part_in_words(name, kept)
+                yield Mismatch(None, f"{word}: the history tells {by_history}, the store says {by_store}")
         yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
+        if not self.told.is_erased:
+            yield from self._schema()
+
+    def _schema(self) -> Iterator[Mismatch]:
+        """What all changes add up to, against what the definition declares."""
+        program, values = self._past.programs[self.told.head.definition], self.told.values
+        for name in {**program.workflow.data, **values}:
+            if name not in program.workflow.data:
+                yield Mismatch(None, f"data field {name!r} is not declared by its definition")
+            elif name not in values:
+                yield Mismatch(None, f"data field {name!r} is declared by its definition, and there is none")
+            else:
+                for problem in program.data_rules.problems(name, values[name]):
+                    yield Mismatch(None, f"the data is not as its definition declares it: {problem}")
 
 
 def _may_follow(status: Status, step: Step) -> bool:
@@ -199,4 +221,4 @@ def _as_kept(told: Asked | None, kept: Asked | None, *, is_erased: bool) -> Aske
 def _fields(version: int | None, told: Mapping[str, Json], kept: Mapping[str, Json], why: str) -> Iterator[Mismatch]:
     for name in {**told, **kept}:
         if name not in told or name not in kept or not alike(told[name], kept[name]):
-            yield Mismatch(version, f"data field {name!r} {why}: the history tells {shortened(told.get(name))}")
+            yield Mismatch(version, f"data field {name!r} {why}: the history tells {value_in_words(told.get(name))}")

@@ -16,7 +16,7 @@ from fsm_agent.data.erased import Tally, erased_messages, erased_whole
 from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
-from fsm_agent.domain.record import Damage, Dossier, Record
+from fsm_agent.domain.record import AgentExport, Damage, Record
 from fsm_agent.domain.step import Event, StepKind
 from fsm_agent.engine import delivery, unpark
 from fsm_agent.engine.erasure import faded, redacted, speaks_to
@@ -32,13 +32,13 @@ from fsm_agent.errors import (
     UserConflict,
     VersionMissing,
 )
-from fsm_agent.runtime.command_loop import EffectLoop
+from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.maintenance.rewrite import rewrite
 from fsm_agent.runtime.reads import read_heads, read_workflow
 from fsm_agent.runtime.replay import look_back
 from fsm_agent.stores.base import Store
 
-Changed = TypeVar("Changed", Dossier, "Dossier | None")
+Changed = TypeVar("Changed", AgentExport, "AgentExport | None")
 
 logger = logging.getLogger("fsm_agent")
 
@@ -59,7 +59,7 @@ _PAGE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ErasureReport:
     """What of a person was erased; with ``is_dry``, what would have been.
 
     ``agents`` served them and are erased whole, after those of them that had not ended were ``cancelled``; in
@@ -78,7 +78,7 @@ class Forgotten:
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         return {
             "user": self.user,
             "erased": {kind: self.erased[kind] for kind in KINDS},
@@ -87,15 +87,15 @@ class Forgotten:
         }
 
 
-class Oblivion:
+class Erasure:
     """Forgets one person in one store; ``by`` is who has them forgotten."""
 
-    def __init__(self, loop: EffectLoop, store: Store, user: str, *, by: str | None, is_dry: bool) -> None:
+    def __init__(self, loop: CommandLoop, store: Store, user: str, *, by: str | None, is_dry: bool) -> None:
         self._loop, self._store, self._by = loop, store, by
-        self._forgotten = Forgotten(user, is_dry=is_dry)
+        self._forgotten = ErasureReport(user, is_dry=is_dry)
         self._programs: dict[str, Program] = {}
 
-    async def run(self) -> Forgotten:
+    async def run(self) -> ErasureReport:
         """Forget them, as far as nobody stands in the way."""
         forks: dict[str, tuple[str, int]] = {}
         async for head in read_heads(self._store, left_out=self._forgotten.leave):
@@ -139,10 +139,10 @@ class Oblivion:
             if not self._forgotten.is_dry:
                 head = await self._ended(head.id)
 
-        async def change(dossier: Dossier) -> Dossier:
+        async def change(export: AgentExport) -> AgentExport:
             tally.clear()
             tally["agents"] = 1
-            return erased_whole(dossier, self._forgotten.user, tally)
+            return erased_whole(export, self._forgotten.user, tally)
 
         return await self._written(head, change, tally)
 
@@ -150,9 +150,9 @@ class Oblivion:
         """Cancel an agent as its workflow declares, and end it if that leads elsewhere."""
         event = Event("cancel", by=self._by)
         with suppress(Refused):
-            await self._loop.call(delivery.send(self._loop.desk(stays=False), agent_id, event))
+            await self._loop.call(delivery.send(self._loop.driver(stays=False), agent_id, event))
         if (await self._store.head(agent_id)).status not in ENDED:
-            await self._loop.call(unpark.end_agent(self._loop.desk(), agent_id, event))
+            await self._loop.call(unpark.end_agent(self._loop.driver(), agent_id, event))
         return await self._store.head(agent_id)
 
     async def _parts(self, head: Head) -> str | None:
@@ -161,16 +161,16 @@ class Oblivion:
             return None
         tally = Tally()
 
-        async def change(dossier: Dossier) -> Dossier:
+        async def change(export: AgentExport) -> AgentExport:
             tally.clear()
             tally["others"] = 1
-            programs = await self._programs_of(dossier)
-            return _told(dossier, lambda: redacted(dossier, programs, self._forgotten.user, tally))
+            programs = await self._programs_of(export)
+            return _told(export, lambda: redacted(export, programs, self._forgotten.user, tally))
 
         return await self._written(head, change, tally)
 
     async def _origin_of(self, agent_id: str) -> tuple[str, int] | None:
-        """Of which agent, at which version, an agent is a fork."""
+        """The agent, and its version, of which another agent is a fork."""
         with suppress(AgentNotFound, StoreError):
             for step in await self._store.history(agent_id, limit=1):
                 if step.kind is StepKind.FORKED:
@@ -183,18 +183,18 @@ class Oblivion:
             values = (await look_back(self._store, source)).at(version).folded.values
         except (AgentNotFound, VersionMissing, HistoryBroken):
             return None
-        dossier, user = await self._store.dump(head.id), self._forgotten.user
-        programs = await self._programs_of(dossier)
-        if _told(dossier, lambda: faded(dossier, programs, user, values)) is None:
+        export, user = await self._store.dump(head.id), self._forgotten.user
+        programs = await self._programs_of(export)
+        if _told(export, lambda: faded(export, programs, user, values)) is None:
             return None
 
-        async def change(now: Dossier) -> Dossier | None:
+        async def change(now: AgentExport) -> AgentExport | None:
             return faded(now, programs, user, values)
 
         return await self._written(head, change, Tally(others=1))
 
     async def _written(
-        self, head: Head, change: Callable[[Dossier], Awaitable[Dossier | None]], tally: Tally
+        self, head: Head, change: Callable[[AgentExport], Awaitable[AgentExport | None]], tally: Tally
     ) -> str | None:
         """Keep what ``change`` makes of an agent, and count it; with ``is_dry``, count only."""
         why: str | None = None
@@ -206,10 +206,10 @@ class Oblivion:
             self._forgotten.erased.update(tally)
         return why
 
-    async def _programs_of(self, dossier: Dossier) -> Mapping[str, Program]:
-        """Of every definition that an agent was ever pinned to."""
-        record = Record(dossier.head, dossier.snapshot, dossier.steps)
-        hashes = definitions(record, dossier.steps, dossier.origin)
+    async def _programs_of(self, export: AgentExport) -> Mapping[str, Program]:
+        """The program of every definition that an agent was ever pinned to."""
+        record = Record(export.head, export.snapshot, export.steps)
+        hashes = definitions(record, export.steps, export.origin)
         for each in hashes - self._programs.keys():
             self._programs[each] = Program(await read_workflow(self._store, each))
         return {each: self._programs[each] for each in hashes}
@@ -259,12 +259,12 @@ class Oblivion:
                 return
 
 
-def _told(dossier: Dossier, change: Callable[[], Changed]) -> Changed:
+def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
     """What ``change`` makes of an agent; raises ``HistoryBroken`` where its history cannot be told again."""
     try:
         return change()
     except Exception as error:  # whatever a damaged row makes go wrong
-        raise HistoryBroken(dossier.head.id, dossier.head.version, error) from error
+        raise HistoryBroken(export.head.id, export.head.version, error) from error
 
 
 def _elders_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:

@@ -12,22 +12,23 @@ from functools import partial
 from typing import Final
 
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.defect import Defect, Inspection
+from fsm_agent.domain.defect import RESTORE, RESTORE_STORE, Defect, Inspection, defect_of
 from fsm_agent.domain.lease import lease_runs
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Damage
 from fsm_agent.errors import (
     AgentDamaged,
     AgentNotFound,
     KeyMissing,
     Refused,
+    SharedDamaged,
     StoreCorrupt,
     StoreTooNew,
     StoreUnavailable,
     StoreUrlInvalid,
 )
+from fsm_agent.runtime.ids import is_id
+from fsm_agent.runtime.maintenance.definitions import Pinning
 from fsm_agent.runtime.processes import is_alive
-from fsm_agent.runtime.reads import read_workflow
 from fsm_agent.runtime.replay import replay
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import why
@@ -40,8 +41,6 @@ _LONGEST_LEASE_MS: Final = 3_600_000
 #: a lease that ran out so long ago has been found by no worker
 _OVERDUE_MS: Final = 60_000
 
-_RESTORE: Final = "restore it from a backup; until then nothing of it can be used, and everything else can"
-_RESTORE_STORE: Final = "restore the store from a backup"
 _REPLAY: Final = (
     "`fsm-agent replay {id}` shows the whole history; rewind to a version that adds up, or restore a backup"
 )
@@ -67,14 +66,17 @@ class _Inspector:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.inspection = Inspection()
+        self._pinning = Pinning(store)
 
     async def run(self) -> None:
         found = self.inspection
         found.defects += await self._store_itself()
         async for definition in self._names("definitions", self._store.definitions):
             found.definitions += 1
-            found.defects += [each async for each in self._definition(definition)]
+            found.defects += await self._pinning.of_definition(definition)
         await self._agents()
+        found.unreadable += len(self._pinning.unfit)
+        found.defects += self._pinning.of_unusable()
         async for thread in self._names("threads", self._store.threads):
             found.threads += 1
             found.defects += await self._reading(None, f"thread {thread!r}", partial(self._thread, thread))
@@ -86,7 +88,7 @@ class _Inspector:
         defects: list[Defect] = []
 
         async def look() -> None:
-            defects.extend(_of_damage(damage) for damage in await self._store.inspect())
+            defects.extend(defect_of(damage) for damage in await self._store.inspect())
 
         return await self._reading(None, "the store", look) + defects
 
@@ -106,18 +108,6 @@ class _Inspector:
                 return
             after = names[-1]
 
-    async def _definition(self, definition: str) -> AsyncIterator[Defect]:
-        place = f"definition {definition!r}"
-        hashes: list[str] = []
-
-        async def look() -> None:
-            hashes.append((await read_workflow(self._store, definition)).hash)
-
-        for defect in await self._reading(None, place, look):
-            yield defect
-        if hashes and hashes != [definition]:
-            yield Defect(None, place, f"its content has the hash {hashes[0]!r}: it was changed", _RESTORE)
-
     async def _thread(self, name: str) -> None:
         after = 0
         while messages := await self._store.messages(name, after=after, limit=_PAGE):
@@ -131,7 +121,8 @@ class _Inspector:
             now_ms = await self._store.now()
             page = await self._store.list(limit=_PAGE, after=after)
             found.agents += len(page.heads) + len(page.damaged)
-            found.defects += [_of_damage(damage) for damage in page.damaged]
+            found.unreadable += len(page.damaged)
+            found.defects += self._pinning.of_damaged(page.damaged)
             for head in page.heads:
                 found.defects += await self._settled(head)
                 if _is_overdue(head, now_ms):
@@ -157,9 +148,15 @@ class _Inspector:
         return defects
 
     async def _agent(self, head: Head) -> list[Defect]:
+        if head.version < 0 and not (await self._store.size(head.id)).steps:
+            return []  # a tiered store keeps the agent elsewhere: it is looked at there
+        odd = list(_odd_id(head.id))
+        unfit = await self._pinning.of_agent(head)
+        return [*odd, *(await self._parts(head) if unfit is None else unfit)]
+
+    async def _parts(self, head: Head) -> list[Defect]:
+        """What is wrong with what is kept of an agent besides its head."""
         store, agent_id = self._store, head.id
-        if head.version < 0:  # a tiered store keeps the agent elsewhere: it is looked at there
-            return []
         defects: list[Defect] = []
         for place, read in (
             ("head", lambda: store.head(agent_id)),
@@ -187,7 +184,7 @@ class _Inspector:
             yield defect
         if queued and queued != [head.queued]:
             yield Defect(
-                head.id, "queue", f"{queued[0]} events are queued, and its head says that it is {head.queued}", _RESTORE
+                head.id, "queue", f"{queued[0]} events are queued, and its head says that it is {head.queued}", RESTORE
             )
 
     async def _told(self, agent_id: str) -> AsyncIterator[Defect]:
@@ -230,7 +227,7 @@ class _Inspector:
             with suppress(StoreCorrupt):
                 if await self._head(agent_id) is None:
                     what = "workers find it, and there is no such agent"
-                    defects.append(Defect(agent_id, "due agents", what, _RESTORE_STORE))
+                    defects.append(Defect(agent_id, "due agents", what, RESTORE_STORE))
         for agent_id in sorted(overdue - set(due)):
             with suppress(StoreCorrupt):
                 head = await self._head(agent_id)
@@ -258,6 +255,13 @@ class _Inspector:
         return []
 
 
+def _odd_id(agent_id: str) -> Iterator[Defect]:
+    """An id that no agent is given: it may be shown otherwise than it is, and nobody can type it."""
+    if not is_id(agent_id):
+        what = "its id is none that an agent is given, and cannot be typed"
+        yield Defect(agent_id, "head", what, RESTORE)
+
+
 def _is_overdue(head: Head, now_ms: int) -> bool:
     """Whether an agent has been due for so long that workers must be able to find it."""
     return head.wake_ms is not None and head.wake_ms < now_ms - _OVERDUE_MS and not lease_runs(head.lease, now_ms)
@@ -266,12 +270,10 @@ def _is_overdue(head: Head, now_ms: int) -> bool:
 def _of_error(agent: str | None, place: str, error: Exception) -> Iterator[Defect]:
     match error:
         case AgentDamaged(agent_id=agent_id, place=where, what=what):
-            yield Defect(agent_id, where, what, _RESTORE)
+            yield Defect(agent_id, where, what, RESTORE)
+        case SharedDamaged(thing=thing, place=table, what=what):
+            yield Defect(agent, thing, f"{what} (in {table})", RESTORE_STORE)
         case KeyMissing(key_id=key_id):
             yield Defect(agent, place, f"it is sealed under the key {key_id!r}, which is not given", _KEY)
         case _:
-            yield Defect(agent, place, why(error), _RESTORE if agent else _RESTORE_STORE)
-
-
-def _of_damage(damage: Damage) -> Defect:
-    return Defect(damage.agent_id or None, damage.place, damage.what, _RESTORE if damage.agent_id else _RESTORE_STORE)
+            yield Defect(agent, place, why(error), RESTORE if agent else RESTORE_STORE)

@@ -44,7 +44,7 @@ class Purged:
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         return {
             "deleted": list(self.deleted),
             "shortened": [{"id": agent_id, "steps": steps} for agent_id, steps in self.shortened.items()],
@@ -68,7 +68,7 @@ async def purge(
     return purged
 
 
-class Housekeeper:
+class RetentionSweeper:
     """Applies a retention bit by bit: a few agents a turn, all of them once an hour by the store's clock."""
 
     def __init__(self, store: Store, retention: Retention) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.record import Damage, Dossier
+from fsm_agent.domain.record import AgentExport, Damage
 from fsm_agent.errors import AgentNotFound, Conflict, StoreError, UserConflict
 from fsm_agent.runtime.maintenance.rewrite import rewrite
 from fsm_agent.runtime.reads import read_heads
@@ -35,7 +35,7 @@ class Resealed:
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         left = [{"id": name, "why": why} for name, why in self.left.items()]
         done = {"resealed": list(self.agents), "threads": list(self.threads), "users": list(self.users)}
         return {**done, "left": left}
@@ -100,5 +100,5 @@ async def _reseal_user(store: Store, name: str) -> None:
             is_saved = True
 
 
-async def _as_it_is(dossier: Dossier) -> Dossier:
-    return dossier
+async def _as_it_is(export: AgentExport) -> AgentExport:
+    return export

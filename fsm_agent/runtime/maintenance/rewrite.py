@@ -9,13 +9,15 @@ from collections.abc import Awaitable, Callable
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS, Lease
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.runtime.orphans import is_orphaned
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.base import Store
 
 
-async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitable[Dossier | None]]) -> str | None:
+async def rewrite(
+    store: Store, head: Head, change: Callable[[AgentExport], Awaitable[AgentExport | None]]
+) -> str | None:
     """Keep what ``change`` makes of an agent, if it makes anything; returns why not, if it cannot be had now. Raises
     ``Conflict`` and ``AgentNotFound`` if it is not as ``head`` shows it any more."""
     now_ms = await store.now()
@@ -23,13 +25,13 @@ async def rewrite(store: Store, head: Head, change: Callable[[Dossier], Awaitabl
         return f"it is driven by {head.lease.holder} now; try again"
     epoch = await store.claim(head.id, head, Lease(this_process(), now_ms + LEASE_MS))
     try:
-        dossier = await store.dump(head.id)
-        changed = await change(dossier._replace(head=dossier.head._replace(lease=None)))
+        export = await store.dump(head.id)
+        changed = await change(export._replace(head=export.head._replace(lease=None)))
         if changed is None:
             return None
         if any(entry.is_open for entry in changed.effects):  # whoever began it may still record its result
             return "an effect of it is open; try again when that has ended or is settled"
-        await store.adopt(changed, replaces=dossier.head)
+        await store.adopt(changed, replaces=export.head)
     finally:
         await store.release(head.id, epoch)
     return None

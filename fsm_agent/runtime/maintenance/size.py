@@ -40,7 +40,7 @@ class Weighed:
     damaged: Sequence[Damage] = ()
 
     def to_json(self) -> dict[str, Json]:
-        """As the command line prints it (a contract)."""
+        """The JSON that the command line prints (a contract)."""
         return {
             "agents": [{"id": each.name, "workflow": each.workflow, **each.parts()} for each in self.agents],
             "workflows": [

@@ -6,15 +6,17 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.message import SILENCE, Span, Talk
+from fsm_agent.domain.message import SILENCE, Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import as_row, usage_of
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.stores.codec.events import event_parts
 from fsm_agent.stores.codec.json_text import decode, encode
+from fsm_agent.stores.codec.times import check_optional_time, check_time
 
 _STATUS_NUMBER: Final[Mapping[Status, int]] = {
     Status.RUNNING: 1,
@@ -84,7 +86,8 @@ def lease_row(lease: Lease | None) -> LeaseRow:
 
 def _lease_of(host: Any, pid: Any, started_ms: Any, until_ms: Any) -> Lease:
     if (type(host), type(pid), type(started_ms), type(until_ms)) != (str, int, int, int):
-        raise TypeError("a lease is a host and three numbers")
+        raise StoreCorrupt("its lease is not a host and three numbers")
+    check_time("until_ms", until_ms)
     return Lease(Holder(host, pid, started_ms), until_ms)
 
 
@@ -97,7 +100,11 @@ def head_of(row: Sequence[Any]) -> Head:
     ident, workflow, workflow_version, definition, created_ms, state, status, version, updated_ms, cold = row[:10]
     epoch, queued, host, pid, started_ms, until_ms = row[10:]
     if tuple(map(type, row[:12])) != _TYPES:
-        raise TypeError("a head of other types than it was written with")
+        raise StoreCorrupt("a number stands where text should be, or text where a number should be")
+    if status not in _STATUS:
+        raise StoreCorrupt(f"its status is {status}, and there are those from 1 to {len(_STATUS)}")
+    check_time("created_ms", created_ms)
+    check_time("updated_ms", updated_ms)
     return Head(
         id=ident,
         workflow=workflow,
@@ -193,12 +200,15 @@ def _rare_parts(head: Head) -> list[Json]:
 def _of_cold(text: str) -> dict[str, Any]:
     kept = decode(text)
     if type(kept) is not list:
-        raise TypeError("the rest of a head is a list")
+        raise StoreCorrupt("what its column `cold` holds is no list")
     parts = {name: part for name, part in zip(_COLD, kept, strict=False) if part is not None}
     if any(type(part) is not _COLD_TYPES.get(name, type(part)) for name, part in parts.items()):
-        raise TypeError("a part of a head of another type than it was written with")
+        raise StoreCorrupt("a part of its column `cold` is of another type than is written there")
     if "timers" in parts:
         parts["timers"] = tuple(ArmedTimer(*timer) for timer in parts["timers"])
+        for timer in parts["timers"]:
+            check_time("timer", timer.due_ms)
+    check_optional_time("retry_ms", parts.get("retry_ms"))
     question = parts.pop("question", 0)
     if "asked" in parts:
         parts["asked"] = _asked_of(parts["asked"], question)
@@ -210,9 +220,9 @@ def _of_cold(text: str) -> dict[str, Any]:
     return parts
 
 
-def _talk_of(row: list[Any]) -> Talk:
+def _talk_of(row: list[Any]) -> ThreadSpans:
     last, since, before = row
-    return Talk(last, since, tuple(Span(*span) for span in before))
+    return ThreadSpans(last, since, tuple(Span(*span) for span in before))
 
 
 _READ: Final[Mapping[str, Callable[[Any], Any]]] = {

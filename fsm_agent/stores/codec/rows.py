@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 
 from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.record import Origin, Snapshot
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.stores.codec.heads import HeldRow, head_of, moving_row, pin_row
 from fsm_agent.stores.codec.json_text import decode, encode
+from fsm_agent.stores.codec.times import check_optional_time, check_time
 
 
 class EffectRow(NamedTuple):
@@ -32,7 +34,7 @@ def snapshot_of(row: Iterable[Any]) -> Snapshot:
     version, appended_since, values = row
     snapshot = Snapshot(version, decode(values), decode(appended_since))
     if tuple(map(type, snapshot)) != (int, dict, dict):
-        raise TypeError("a snapshot is a version and two objects")
+        raise StoreCorrupt("it is not a version and two objects")
     return snapshot
 
 
@@ -45,7 +47,7 @@ def origin_of(row: Iterable[Any]) -> Origin:
     _, head, values = row
     origin = Origin(head_of([*decode(head), *HeldRow(epoch=0, queued=0)]), decode(values))
     if type(origin.values) is not dict:
-        raise TypeError("the values of an origin are an object")
+        raise StoreCorrupt("its values are no object")
     return origin
 
 
@@ -57,4 +59,6 @@ def effect_row(entry: EffectEntry) -> EffectRow:
 def effect_of(row: Sequence[Any]) -> EffectEntry:
     *begun, mode, fingerprint, epoch, begun_ms, ended_ms, result = row
     known = None if result is None else decode(result)
+    check_time("begun_ms", begun_ms)
+    check_optional_time("ended_ms", ended_ms)
     return EffectEntry._make([*begun, EffectMode(mode), fingerprint, epoch, begun_ms, ended_ms, known])

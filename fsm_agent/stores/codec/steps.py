@@ -7,7 +7,9 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Delta, Step, StepKind
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE, as_row, usage_of
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.stores.codec.json_text import decode, encode
+from fsm_agent.stores.codec.times import check_time
 
 _KIND_NUMBER: Final[Mapping[StepKind, int]] = {
     StepKind.CREATED: 1,
@@ -75,6 +77,9 @@ def step_of(row: tuple[Any, ...]) -> Step:
     version, kind, event, source, target, at_ms, by, duration_ms, reason, append, payload, delta, used = row
     said, *usage = decode(used) if used else (0,)
     asks_anew, number = divmod(kind, _ASKS_ANEW)
+    if number % _ENTERED not in _KIND:
+        raise StoreCorrupt(f"the kind of version {version} is {kind}, which no step has")
+    check_time(f"time of version {version}", at_ms)
     return Step(
         version=version,
         kind=_KIND[number % _ENTERED],

@@ -5,7 +5,9 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.user import UserRecord
+from fsm_agent.errors import StoreCorrupt
 from fsm_agent.stores.codec.json_text import decode, encode
+from fsm_agent.stores.codec.times import check_time
 
 _ROLE_NUMBER: Final[Mapping[Role, int]] = {
     Role.SYSTEM: 1,
@@ -45,7 +47,8 @@ def message_of(number: int, row: Sequence[Any]) -> Message:
     """The message of a ``MessageRow``."""
     role, at_ms, tokens, covers, by, content, parts = row
     if not (type(at_ms) is type(tokens) is type(covers) is int):
-        raise TypeError("a message has three numbers")
+        raise StoreCorrupt("a message has text where a number should be")
+    check_time(f"message {number}", at_ms)
     return Message(
         role=_ROLE[role],
         content=decode(content),
@@ -67,5 +70,6 @@ def user_of(name: str, row: Sequence[Any]) -> UserRecord:
     version, updated_ms, values = row
     user = UserRecord(name, version, decode(values), updated_ms)
     if (type(version), type(user.values), type(updated_ms)) != (int, dict, int):
-        raise TypeError("what is remembered of a user is two numbers and an object")
+        raise StoreCorrupt("it is not two numbers and an object")
+    check_time("updated_ms", updated_ms)
     return user

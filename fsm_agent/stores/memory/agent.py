@@ -9,7 +9,7 @@ from typing import Final
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.domain.lease import Lease
-from fsm_agent.domain.record import Commit, Creation, Dossier, Origin, Size
+from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.stores import codec
 
@@ -133,8 +133,8 @@ class Kept:
             rest=codec.weight(rest),
         )
 
-    def dossier(self) -> Dossier:
-        return Dossier(
+    def export(self) -> AgentExport:
+        return AgentExport(
             head=self.head,
             steps=tuple(codec.step_of(step) for step in self.steps),
             snapshot=codec.snapshot_of(self.snapshot) if self.snapshot else None,
@@ -156,7 +156,7 @@ def pinned_as(was: Head, commit: Commit) -> Head:
 
 
 def detached(head: Head) -> Head:
-    """The same head, which shares nothing with ``head`` that is handed to users: they might change it."""
+    """A copy of ``head`` that shares nothing with it that is handed to users: they might change it."""
     if head.output is None and head.problem is None:
         return head
     return codec.head_of((*codec.pin_row(head), *codec.moving_row(head), *codec.HeldRow(0, 0)))
@@ -174,20 +174,20 @@ def kept_of(creation: Creation) -> Kept:
     )
 
 
-def kept_from(dossier: Dossier) -> Kept:
+def kept_from(export: AgentExport) -> Kept:
     """The rows of an agent that another store kept."""
-    head = dossier.head
+    head = export.head
     return Kept(
         written=detached(head),
         wake_ms=head.wake_ms,
         lease=head.lease,
-        steps=[codec.step_row(step) for step in dossier.steps],
+        steps=[codec.step_row(step) for step in export.steps],
         epoch=head.epoch,
-        snapshot=codec.snapshot_row(dossier.snapshot) if dossier.snapshot else None,
-        queue={queued.number: codec.queued_row(queued) for queued in dossier.queue},
-        numbered=dossier.numbered,
-        keys={key: (outcome.version, outcome.fingerprint) for key, outcome in dossier.keys.items()},
-        effects={entry.key: codec.effect_row(entry) for entry in dossier.effects},
-        origin=codec.origin_row(dossier.origin) if dossier.origin else None,
-        start=dossier.start,
+        snapshot=codec.snapshot_row(export.snapshot) if export.snapshot else None,
+        queue={queued.number: codec.queued_row(queued) for queued in export.queue},
+        numbered=export.numbered,
+        keys={key: (outcome.version, outcome.fingerprint) for key, outcome in export.keys.items()},
+        effects={entry.key: codec.effect_row(entry) for entry in export.effects},
+        origin=codec.origin_row(export.origin) if export.origin else None,
+        start=export.start,
     )

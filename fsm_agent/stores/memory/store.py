@@ -17,13 +17,13 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease, is_lapsed
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, KeyOutcome, Step
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_shared
+from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_definition
 from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
 from fsm_agent.stores.memory.due import longest_due
 from fsm_agent.stores.memory.thread_rows import Talks, said_rows
@@ -63,7 +63,7 @@ class MemoryStore(MemoryTalk):
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         if definition_hash not in self._definitions:
             raise definition_missing(self.url, definition_hash)
-        with reading_shared(f"definition {definition_hash!r}", PLACE):
+        with reading_definition(definition_hash, PLACE):
             return checked(dict, codec.decode(self._definitions[definition_hash]))
 
     async def create(self, creation: Creation) -> Head:
@@ -234,13 +234,13 @@ class MemoryStore(MemoryTalk):
         with reading(agent_id, PLACE):
             return kept.size()._replace(thread=self._talks.weight(own_thread(agent_id)))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         kept = self._kept(agent_id)
         with reading(agent_id, PLACE):
-            return kept.dossier()._replace(messages=tuple(await self.messages(own_thread(agent_id))))
+            return kept.export()._replace(messages=tuple(await self.messages(own_thread(agent_id))))
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        head, kept = dossier.head, kept_from(dossier)
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        head, kept = export.head, kept_from(export)
         replaced = self._untold(replaces) if replaces else None
         owner = self._starts.get(kept.start[0]) if kept.start else None
         is_taken = owner is not None and not (replaced and owner[0] == head.id)
@@ -250,7 +250,7 @@ class MemoryStore(MemoryTalk):
         if replaced and replaced.start:
             del self._starts[replaced.start[0]]
         self._agents[head.id] = kept
-        self._talks.adopt(own_thread(head.id), head.talk.last, dossier.messages)
+        self._talks.adopt(own_thread(head.id), head.talk.last, export.messages)
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
 
@@ -283,7 +283,7 @@ class MemoryStore(MemoryTalk):
         return kept
 
     def _untold(self, seen: Head) -> Kept:
-        """The same, if no event was queued since either."""
+        """As ``_unmoved``; raises ``Conflict`` also if an event was queued since."""
         kept = self._unmoved(seen.id, seen)
         if len(kept.queue) != seen.queued:
             raise moved_on(seen.id, seen.version, seen.version)

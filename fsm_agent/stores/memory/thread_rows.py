@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fsm_agent.domain.message import Message, is_own
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import UserConflict
 from fsm_agent.stores import codec
@@ -103,5 +103,5 @@ def rows_of(messages: Sequence[Message]) -> list[codec.MessageRow]:
     return [codec.message_row(message) for message in messages]
 
 
-def said_rows(said: Sequence[Said]) -> list[tuple[str, list[codec.MessageRow]]]:
+def said_rows(said: Sequence[AppendedMessages]) -> list[tuple[str, list[codec.MessageRow]]]:
     return [(each.thread, rows_of(each.messages)) for each in said]

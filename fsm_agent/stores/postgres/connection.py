@@ -119,7 +119,7 @@ def _numbered(statement: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _written(values: Iterable[str | int | None]) -> list[bytes | None]:
-    """In one go: a step has 27 values, and a call for each would be felt."""
+    """All values at once: a step has 27 of them, and a call for each would be felt."""
     return [None if value is None else value.encode() if isinstance(value, str) else b"%d" % value for value in values]
 
 

@@ -16,7 +16,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 
 class Listener:
-    """For one caller at a time, who has just sent something with ``pgconn``."""
+    """Wait for the answer. One caller at a time, who has just sent something with ``pgconn``."""
 
     def __init__(self, pgconn: PGconn) -> None:
         self._pgconn = pgconn

@@ -10,7 +10,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
-from fsm_agent.domain.record import Commit, Creation, Dossier, Said, Snapshot
+from fsm_agent.domain.record import AgentExport, AppendedMessages, Commit, Creation, Snapshot
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import codec
@@ -58,10 +58,10 @@ def creation_values(creation: Creation) -> Values:
     return values
 
 
-def adoption_values(dossier: Dossier) -> Values:
-    head = dossier.head
-    values = born_values(head, wake_ms=head.wake_ms, start=dossier.start) | lease_values(head.lease)
-    return values | {"epoch": head.epoch, "queued": head.queued, "numbered": dossier.numbered}
+def adoption_values(export: AgentExport) -> Values:
+    head = export.head
+    values = born_values(head, wake_ms=head.wake_ms, start=export.start) | lease_values(head.lease)
+    return values | {"epoch": head.epoch, "queued": head.queued, "numbered": export.numbered}
 
 
 def born_values(head: Head, *, wake_ms: int | None, start: tuple[str, str] | None) -> Values:
@@ -130,7 +130,7 @@ def event_values(event: Event, fingerprint: str) -> Values:
     return {"key": kept(event.key), "event": codec.event_text(event), "fingerprint": kept(fingerprint)}
 
 
-def said_values(said: Said, suffix: str) -> Values:
+def said_values(said: AppendedMessages, suffix: str) -> Values:
     """What is added to a thread, numbered from 1 on."""
     numbered = [message._replace(number=place) for place, message in enumerate(said.messages, 1)]
     return {

@@ -17,7 +17,9 @@ from typing import Any, Final, NamedTuple
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import UniqueViolation
+from psycopg.pq import Conninfo
 
+from fsm_agent.domain.text import did_you_mean, shortened
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
 from fsm_agent.stores.postgres.connection import Connection, Row, Session
 from fsm_agent.stores.postgres.errors import Silent, connecting_error, is_lost, statement_error
@@ -67,14 +69,30 @@ def address_of(rest: str) -> Address:
     try:
         told = conninfo_to_dict(f"postgresql://{place}" + (f"?{others}" if others else ""))
     except psycopg.Error:  # its message may hold the password
-        told = {}
-    ports = str(told.get("port") or "0").split(",")
-    if "\0" in rest or not all(map(str.isdigit, ports)) or not (told.get("dbname") or told.get("service")):
-        raise StoreUrlInvalid(
-            f"store URL {shown!r} names no database: write postgresql://user@host:port/database, "
-            "and options of libpq behind it as ?name=value"
-        )
-    return Address(told, shown, int(size))
+        told = None
+    if (what := _wrong_with(told, rest, others)) is not None:
+        raise StoreUrlInvalid(f"store URL {shown!r} {what}: {_HOW_TO}")
+    return Address(told or {}, shown, int(size))
+
+
+_HOW_TO: Final = "write postgresql://user@host:port/database, and options of libpq behind it as ?name=value"
+
+
+def _wrong_with(told: Mapping[str, Any] | None, rest: str, options: str) -> str | None:
+    """What keeps an address from being one. ``told`` is what libpq makes of it, ``None`` if it makes nothing."""
+    if "\0" in rest:
+        return "has a NUL character"
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()} | {"ssl"}
+    for name, is_given, _ in (option.partition("=") for option in options.split("&") if option):
+        if not is_given:
+            return "has an option without a value"
+        if name not in known and "@" not in name:
+            return f"has the unknown option {shortened(name)}{did_you_mean(name, known)}"
+    if told is None:
+        return "cannot be read"
+    if not all(port.isdigit() and 0 <= int(port) < 65_536 for port in str(told.get("port") or "0").split(",")):
+        return "has a port that is no number up to 65535"
+    return None if told.get("dbname") or told.get("service") else "names no database"
 
 
 class Pool:

@@ -135,9 +135,10 @@ SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
 
 
 @cache
-def list_query(statuses: tuple[int, ...], *, by_workflow: bool) -> bytes:
-    """Each combination is a query of its own, so that each has the plan of its index."""
-    conditions = ["head.namespace = %(namespace)s", "head.id > %(after)s"]
+def list_query(statuses: tuple[int, ...], *, by_workflow: bool, is_next: bool = True) -> bytes:
+    """Each combination is a query of its own, so that each has the plan of its index. An id that was emptied stands on
+    the first page, which is not ``is_next``."""
+    conditions = ["head.namespace = %(namespace)s", f"head.id {'>' if is_next else '>='} %(after)s"]
     if len(statuses) == 1:
         conditions.append("head.status = %(status)s::smallint")
     elif statuses:

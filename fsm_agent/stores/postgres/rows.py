@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.message import Message
-from fsm_agent.domain.record import Dossier, Record, Snapshot
+from fsm_agent.domain.record import AgentExport, Record, Snapshot
 from fsm_agent.domain.step import KeyOutcome, Queued, Step
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
@@ -50,12 +50,12 @@ def record_of(row: Row) -> Record:
     return check_record(record, "history", queue="queue")
 
 
-def dossier_of(row: Row) -> Dossier:
+def dossier_of(row: Row) -> AgentExport:
     """What ``DUMP`` found."""
     snapshot, origin = row[HEAD_WIDTH : HEAD_WIDTH + 3], row[HEAD_WIDTH + 3 : HEAD_WIDTH + 6]
     numbered, start_key, start_fingerprint, queue, keys, effects, steps, said = row[HEAD_WIDTH + 6 :]
     head = head_of(row)
-    return Dossier(
+    return AgentExport(
         head=head,
         steps=part_of(head.id, "history", steps_of, steps),
         snapshot=part_of(head.id, "snapshot", _snapshot_of, snapshot),

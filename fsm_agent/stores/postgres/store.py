@@ -16,7 +16,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
 from fsm_agent.stores import codec, damage
@@ -70,7 +70,7 @@ class PostgresStore(PostgresTalk):
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
             raise definition_missing(self.url, definition_hash)
-        with damage.reading_shared(f"definition {definition_hash!r}", "workflows"):
+        with damage.reading_definition(definition_hash, "workflows"):
             return damage.checked(dict, codec.decode(found[0][0]))
 
     async def create(self, creation: Creation) -> Head:
@@ -185,7 +185,7 @@ class PostgresStore(PostgresTalk):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
-        query = queries.list_query(numbers, by_workflow=workflow is not None)
+        query = queries.list_query(numbers, by_workflow=workflow is not None, is_next=after is not None)
         row = {
             "status": numbers[0] if numbers else None,
             "workflow": kept(workflow),
@@ -221,15 +221,15 @@ class PostgresStore(PostgresTalk):
     async def size(self, agent_id: str) -> Size:
         return Size(*map(int, await self._one(queries.SIZE, agent_id)))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         return dossier_of(await self._one(queries.DUMP, agent_id, {"activation": 0}))
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        match await adopt(self._pool, self.namespace, dossier, replaces):
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        match await adopt(self._pool, self.namespace, export, replaces):
             case Adoption.UNPINNED if replaces is None:
-                await self._refuse_birth(dossier.head)
+                await self._refuse_birth(export.head)
             case Adoption.UNPINNED:
-                raise definition_missing(self.url, dossier.head.definition)
+                raise definition_missing(self.url, export.head.definition)
             case Adoption.MOVED_ON if replaces is not None:
                 await self._refuse(replaces.id, replaces.version)
 

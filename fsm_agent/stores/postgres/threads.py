@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fsm_agent.domain.message import Message
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import UserConflict
 from fsm_agent.stores import codec, damage
@@ -34,7 +34,7 @@ class PostgresTalk(Store):
         return messages[::-1] if newest else messages
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        said = values_of.said_values(Said(thread, tuple(messages)), "0")
+        said = values_of.said_values(AppendedMessages(thread, tuple(messages)), "0")
         return int((await self._write(thread_statements.APPEND, said))[0][0])
 
     async def revise(self, thread: str, messages: Sequence[Message]) -> int:

@@ -11,7 +11,7 @@ from psycopg.errors import Error, UniqueViolation
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.errors import AgentExists
 from fsm_agent.stores import codec
 from fsm_agent.stores.postgres import thread_statements
@@ -66,10 +66,10 @@ class Adoption(Enum):
     UNPINNED = auto()
 
 
-async def adopt(pool: Pool, namespace: str, dossier: Dossier, replaces: Head | None) -> Adoption:
+async def adopt(pool: Pool, namespace: str, export: AgentExport, replaces: Head | None) -> Adoption:
     """Keep the agent, whole or not at all. Raises ``AgentExists`` if its id or the key of its creation is taken."""
-    row = {"namespace": namespace, **adoption_values(dossier)}
-    rows = [(statement, list(of_table)) for statement, of_table in _rows_of(dossier)]
+    row = {"namespace": namespace, **adoption_values(export)}
+    rows = [(statement, list(of_table)) for statement, of_table in _rows_of(export)]
     outcome = Adoption.DONE
     try:
         async with pool.lent() as session, session.connection.transaction():
@@ -83,10 +83,10 @@ async def adopt(pool: Pool, namespace: str, dossier: Dossier, replaces: Head | N
                 named = [{"agent": found[0], **each} for each in of_table]
                 if named:
                     await session.connection.cursor().executemany(statement, named)
-            if dossier.head.talk.last:
-                await _adopt_thread(session.connection, namespace, dossier)
+            if export.head.talk.last:
+                await _adopt_thread(session.connection, namespace, export)
     except UniqueViolation:
-        raise AgentExists(dossier.head.id) from None
+        raise AgentExists(export.head.id) from None
     except Error as error:
         raise pool.translated(error) from error
     return outcome
@@ -98,32 +98,32 @@ async def _make_room(connection: Connection, namespace: str, replaces: Head) -> 
     return await (await connection.execute(DELETE, row)).fetchone() is not None
 
 
-async def _adopt_thread(connection: Connection, namespace: str, dossier: Dossier) -> None:
-    head = dossier.head
+async def _adopt_thread(connection: Connection, namespace: str, export: AgentExport) -> None:
+    head = export.head
     row = {"namespace": namespace, "thread": kept(own_thread(head.id)), "last": head.talk.last}
     made = await (await connection.execute(thread_statements.ADOPT_THREAD, row)).fetchone()
     assert made is not None  # noqa: S101 - an insert that returns
-    said = {"thread": made[0], "messages": messages_text(dossier.messages)}
+    said = {"thread": made[0], "messages": messages_text(export.messages)}
     await connection.execute(thread_statements.ADOPT_MESSAGES, said)
 
 
-def _rows_of(dossier: Dossier) -> Iterator[tuple[bytes, Iterator[Values]]]:
+def _rows_of(export: AgentExport) -> Iterator[tuple[bytes, Iterator[Values]]]:
     """What goes to each table but that of heads, without the number of the agent."""
-    yield _STEP, (step_values(step, "0") for step in dossier.steps)
-    if dossier.snapshot:
-        yield _SNAPSHOT, iter([snapshot_values(dossier.snapshot)])
-    if dossier.origin:
-        version, head, data = codec.origin_row(dossier.origin)
+    yield _STEP, (step_values(step, "0") for step in export.steps)
+    if export.snapshot:
+        yield _SNAPSHOT, iter([snapshot_values(export.snapshot)])
+    if export.origin:
+        version, head, data = codec.origin_row(export.origin)
         yield _ORIGIN, iter([{"version": version, "head": head, "data": data}])
     yield (
         _QUEUED,
-        ({"number": each.number, "version": each.version, **event_values(each.event, "")} for each in dossier.queue),
+        ({"number": each.number, "version": each.version, **event_values(each.event, "")} for each in export.queue),
     )
     yield (
         _KEY,
         (
             {"key": kept(key), "version": outcome.version, "fingerprint": kept(outcome.fingerprint)}
-            for key, outcome in dossier.keys.items()
+            for key, outcome in export.keys.items()
         ),
     )
-    yield _EFFECT, (effect_values(entry) for entry in dossier.effects)
+    yield _EFFECT, (effect_values(entry) for entry in export.effects)

@@ -28,11 +28,11 @@ CROWD: Final = 128
 
 
 class Unanswered(Exception):
-    """It was sent, and no answer came: whether it was done is unknown."""
+    """The request was sent, and no answer came: whether it was done is unknown."""
 
 
 class Unsent(Exception):
-    """It was not sent; the cause is that of this exception."""
+    """The request was not sent; this exception has the cause."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,7 +90,7 @@ class Wire:
         return asked.answers or []
 
     def go_to(self, host: str, port: int) -> None:
-        """From the next trip on, ask the node of a cluster that has the keys; an empty host is the present one."""
+        """From the next round trip on, ask the node of the cluster that has the keys; no host is the present one."""
         self._goal = (host or self._place[0], port)
 
     async def close(self) -> None:

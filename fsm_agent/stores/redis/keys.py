@@ -64,7 +64,7 @@ def agent_keys(namespace: str, agent_id: str) -> AgentKeys:
 
 
 def thread_key(namespace: str, thread: str) -> str:
-    """Of a thread that agents share it is a list like ``AgentKeys.thread``."""
+    """The key of a thread that agents share: a list like ``AgentKeys.thread``."""
     owner = owner_of(thread)
     return f"{_prefix(namespace)}shared:{thread}" if owner is None else agent_keys(namespace, owner).thread
 

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.record import Dossier, Origin, Record
+from fsm_agent.domain.record import AgentExport, Origin, Record
 from fsm_agent.domain.step import Step
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores.damage import check_record, reading
@@ -79,12 +79,12 @@ def dumping(namespace: str, agent_id: str, space: SpaceKeys) -> Call:
     return Call(script("dump"), (*own[:-1], space.starts), ())
 
 
-def dossier_of(namespace: str, agent_id: str, told: Sequence[Any]) -> Dossier:
+def dossier_of(namespace: str, agent_id: str, told: Sequence[Any]) -> AgentExport:
     """Raises ``AgentDamaged`` for the first part that cannot be read."""
     own = agent_keys(namespace, agent_id)
     flat, steps, snapshot, origin, queue, keys, effects, start, said = told
     head, fields = head_of(namespace, agent_id, flat), rows.pairs(flat)
-    return Dossier(
+    return AgentExport(
         head=head,
         steps=_part(agent_id, own.history, rows.steps_of, steps),
         snapshot=_part(agent_id, own.snapshot, rows.snapshot_of, snapshot) if snapshot else None,

@@ -28,7 +28,7 @@ def pack(command: Command) -> bytes:
 
 
 def _pack_bytes(words: Sequence[str]) -> bytes:
-    """The same where a character may be more than one byte, since lengths are in bytes."""
+    """The same for texts whose characters may take more than one byte: lengths are in bytes."""
     texts = [word.encode("utf-8", _ODD) for word in words]
     return b"*%d\r\n" % len(texts) + b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts])
 

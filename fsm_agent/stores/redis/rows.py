@@ -180,7 +180,7 @@ def ended_text(ended_ms: int | None, result: Json) -> str:
 
 
 def effects_of(flat: Sequence[str]) -> tuple[EffectEntry, ...]:
-    """In order of activation, name, use."""
+    """Effects in the order of activation, name and use."""
     found = (effect_of(key, text) for key, text in pairs(flat).items())
     return tuple(sorted(found, key=lambda entry: (entry.activation, entry.name, entry.use)))
 

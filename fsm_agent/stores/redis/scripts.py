@@ -28,7 +28,7 @@ class Call(NamedTuple):
 
     @property
     def by_source(self) -> tuple[str | int, ...]:
-        """For a server that has not seen the script yet; it keeps it from then on."""
+        """The call for a server that has not seen the script yet; the server keeps it from then on."""
         return ("EVAL", self.script.source, len(self.keys), *self.keys, *self.arguments)
 
 

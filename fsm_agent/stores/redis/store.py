@@ -17,7 +17,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease, is_lapsed
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
 from fsm_agent.stores import codec, damage
@@ -70,7 +70,7 @@ class RedisStore(RedisTalk):
         (text,) = await self._look(("HGET", self._units.space.workflows, definition_hash))
         if text is None:
             raise definition_missing(self.url, definition_hash)
-        with damage.reading_shared(f"definition {definition_hash!r}", self._units.space.workflows):
+        with damage.reading_definition(definition_hash, self._units.space.workflows):
             return damage.checked(dict, codec.decode(text))
 
     async def create(self, creation: Creation) -> Head:
@@ -222,14 +222,14 @@ class RedisStore(RedisTalk):
     async def size(self, agent_id: str) -> Size:
         return Size(*await self._read(reads.weighing(self.namespace, agent_id), agent_id))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         told = await self._read(reads.dumping(self.namespace, agent_id, self._units.space), agent_id)
         return reads.dossier_of(self.namespace, agent_id, told)
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        head = dossier.head
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        head = export.head
         expected = replaces.version if replaces else None
-        call = self._units.adopting(dossier, replaces)
+        call = self._units.adopting(export, replaces)
         await self._write(call, head.id, expected=expected, definition=head.definition)
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
@@ -270,7 +270,7 @@ def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Liste
 
 
 def _is_meant(head: Listed, statuses: Collection[Status], workflow: str | None) -> bool:
-    """Of what cannot be read, the index said so."""
+    """Whether an agent is wanted; of a head that cannot be read, the index said so."""
     return not isinstance(head, Head) or (head.status in statuses and workflow in {None, head.workflow})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fsm_agent.domain.message import Message, is_own
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores.redis import rows
 from fsm_agent.stores.redis.keys import SpaceKeys, thread_key
@@ -16,7 +16,7 @@ from fsm_agent.stores.redis.scripts import Call, script
 _THREAD, _USER = "t", "u"
 
 
-def said_texts(said: Said) -> Sequence[str]:
+def said_texts(said: AppendedMessages) -> Sequence[str]:
     """What ``commit`` is told of a thread."""
     name = "" if is_own(said.thread) else _THREAD + said.thread
     return (name, str(len(said.messages)), *map(rows.message_text, said.messages))

@@ -8,7 +8,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
-from fsm_agent.domain.record import Commit, Creation, Dossier, Origin, Snapshot
+from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Snapshot
 from fsm_agent.domain.step import Event, KeyOutcome
 from fsm_agent.stores import codec
 from fsm_agent.stores.redis import rows, thread_calls
@@ -119,23 +119,23 @@ class Units:
         keys = (space.due, space.held, space.listed, space.starts, *own)
         return Call(script("delete"), keys, (seen.id, *_seen(seen), str(seen.queued)))
 
-    def adopting(self, dossier: Dossier, replaces: Head | None) -> Call:
-        head, space = dossier.head, self.space
-        key, fingerprint = dossier.start or (None, "")
+    def adopting(self, export: AgentExport, replaces: Head | None) -> Call:
+        head, space = export.head, self.space
+        key, fingerprint = export.start or (None, "")
         own = agent_keys(self._namespace, head.id)
         facts = (
             head.id,
             head.definition,
             rows.key_text(key),
             f"{head.id} {fingerprint}",
-            rows.snapshot_text(dossier.snapshot) if dossier.snapshot else "",
-            rows.origin_text(dossier.origin) if dossier.origin else "",
+            rows.snapshot_text(export.snapshot) if export.snapshot else "",
+            rows.origin_text(export.origin) if export.origin else "",
             *((*_seen(replaces), str(replaces.queued)) if replaces else ("", "", "", "")),
         )
         return Call(
             script("adopt"),
             (*own, space.due, space.held, space.listed, space.starts, space.workflows),
-            (*facts, *(text for part in _parts(dossier) for text in (str(len(part)), *part))),
+            (*facts, *(text for part in _parts(export) for text in (str(len(part)), *part))),
         )
 
     def _held(self, agent_id: str) -> tuple[str, ...]:
@@ -162,9 +162,9 @@ def _seen(head: Head) -> tuple[str, str, str]:
     return (str(head.version), str(head.epoch), rows.lease_text(head.lease))
 
 
-def _parts(dossier: Dossier) -> Sequence[Sequence[str]]:
+def _parts(export: AgentExport) -> Sequence[Sequence[str]]:
     """What ``adopt`` is told, part by part; all but the steps are name, value, name, value."""
-    head, moving = dossier.head, codec.moving_row(dossier.head)
+    head, moving = export.head, codec.moving_row(export.head)
     fields = {
         "pin": rows.pin_text(head),
         "moving": rows.moving_text(moving),
@@ -173,19 +173,19 @@ def _parts(dossier: Dossier) -> Sequence[Sequence[str]]:
         "status": str(moving.status),
         "wake": rows.wake_text(head),
         "lease": rows.lease_text(head.lease),
-        "queued": str(len(dossier.queue) or ""),
-        "numbered": str(dossier.numbered or ""),
-        "forgotten": str(head.version - len(dossier.steps) or ""),
-        "start": rows.key_text(dossier.start[0] if dossier.start else None),
+        "queued": str(len(export.queue) or ""),
+        "numbered": str(export.numbered or ""),
+        "forgotten": str(head.version - len(export.steps) or ""),
+        "start": rows.key_text(export.start[0] if export.start else None),
     }
     return (
         _flat({name: text for name, text in fields.items() if text}),
-        [rows.step_text(step) for step in dossier.steps],
-        _flat({str(queued.number): rows.queued_text(queued) for queued in dossier.queue}),
-        _flat({rows.key_text(key): rows.outcome_text(outcome) for key, outcome in dossier.keys.items()}),
-        _flat({entry.key: rows.effect_text(entry) for entry in dossier.effects}),
-        [text for entry in dossier.effects for text in (str(entry.activation), entry.key)],
-        [str(head.talk.last), *map(rows.numbered_text, dossier.messages)] if head.talk.last else [],
+        [rows.step_text(step) for step in export.steps],
+        _flat({str(queued.number): rows.queued_text(queued) for queued in export.queue}),
+        _flat({rows.key_text(key): rows.outcome_text(outcome) for key, outcome in export.keys.items()}),
+        _flat({entry.key: rows.effect_text(entry) for entry in export.effects}),
+        [text for entry in export.effects for text in (str(entry.activation), entry.key)],
+        [str(head.talk.last), *map(rows.numbered_text, export.messages)] if head.talk.last else [],
     )
 
 

@@ -16,7 +16,18 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, own_thread
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Said, Size
+from fsm_agent.domain.record import (
+    AgentExport,
+    AppendedMessages,
+    Commit,
+    Committed,
+    Creation,
+    Damage,
+    Origin,
+    Page,
+    Record,
+    Size,
+)
 from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
@@ -90,7 +101,9 @@ class SealedStore(Store):
             snapshot=commit.snapshot and words.seal_snapshot(agent_id, commit.snapshot),
             fingerprint=words.seal_fingerprint(commit.fingerprint, agent_id, "key", commit.key),
             settlement=commit.settlement and words.seal_settlement(agent_id, commit.settlement),
-            said=tuple(Said(said.thread, self._seal_messages(said.thread, said.messages)) for said in commit.said),
+            said=tuple(
+                AppendedMessages(said.thread, self._seal_messages(said.thread, said.messages)) for said in commit.said
+            ),
             user=commit.user and words.seal_user(commit.user),
         )
         return await self._store.commit(sealed)
@@ -172,7 +185,7 @@ class SealedStore(Store):
     async def size(self, agent_id: str) -> Size:
         return await self._store.size(agent_id)
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         kept, words = await self._store.dump(agent_id), self._words
         return kept._replace(
             head=words.open_head(kept.head),
@@ -187,18 +200,18 @@ class SealedStore(Store):
             messages=self._open_messages(own_thread(agent_id), kept.messages),
         )
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        agent_id, words, start = dossier.head.id, self._words, dossier.start
-        sealed = dossier._replace(
-            head=words.seal_head(dossier.head),
-            steps=tuple(words.seal_step(agent_id, step) for step in dossier.steps),
-            snapshot=dossier.snapshot and words.seal_snapshot(agent_id, dossier.snapshot),
-            origin=dossier.origin and words.seal_origin(dossier.origin),
-            queue=tuple(each._replace(event=words.seal_event(agent_id, each.event)) for each in dossier.queue),
-            keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in dossier.keys.items()},
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        agent_id, words, start = export.head.id, self._words, export.start
+        sealed = export._replace(
+            head=words.seal_head(export.head),
+            steps=tuple(words.seal_step(agent_id, step) for step in export.steps),
+            snapshot=export.snapshot and words.seal_snapshot(agent_id, export.snapshot),
+            origin=export.origin and words.seal_origin(export.origin),
+            queue=tuple(each._replace(event=words.seal_event(agent_id, each.event)) for each in export.queue),
+            keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in export.keys.items()},
             start=start and (start[0], words.seal_fingerprint(start[1], agent_id, "start", start[0])),
-            effects=tuple(words.seal_effect(agent_id, entry) for entry in dossier.effects),
-            messages=self._seal_messages(own_thread(agent_id), dossier.messages),
+            effects=tuple(words.seal_effect(agent_id, entry) for entry in export.effects),
+            messages=self._seal_messages(own_thread(agent_id), export.messages),
         )
         await self._store.adopt(sealed, replaces=replaces)
 

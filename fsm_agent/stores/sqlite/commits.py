@@ -80,7 +80,7 @@ def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
 
 
 def committing_whole(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
-    """The same by the long road, whatever the commit is."""
+    """Commit by the general unit, which takes any commit."""
     return _whole(namespace, commit, _encoded(commit), url)
 
 

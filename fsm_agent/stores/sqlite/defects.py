@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.step import LATEST_MS, iso
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE
@@ -175,7 +176,9 @@ def _heads(db: Connection, namespace: str, known: _Known) -> Iterator[Damage]:
             for *row, wake_ms in rows(db, _HEAD, namespace, agent_id.encode("utf-8", "surrogateescape")):
                 head = writes.kept_of(row).head
                 if head.version > 0 and wake_ms != head.wake_ms:
-                    yield Damage(head.id, "agents", f"its wake_ms is {wake_ms}, and its head says {head.wake_ms}")
+                    yield Damage(
+                        head.id, "agents", f"by its wake_ms it is due {_due(wake_ms)}, by its head {_due(head.wake_ms)}"
+                    )
                 if len({part is None for part in row[-4:]}) > 1:
                     yield Damage(head.id, "agents", "its lease is there in part")
         except (AgentDamaged, UnicodeDecodeError):  # said already
@@ -186,6 +189,16 @@ _HEAD: Final = f"""
 SELECT {writes.KEPT}, wake_ms FROM agents LEFT JOIN definitions USING (workflow)
 WHERE namespace = ? AND id = CAST(? AS TEXT)
 """  # noqa: S608 - no value is part of it
+
+
+def _due(wake_ms: object) -> str:
+    match wake_ms:
+        case None:
+            return "never"
+        case int() if wake_ms <= LATEST_MS:
+            return f"at {iso(wake_ms)}" if wake_ms > 0 else "at once"
+        case _:
+            return "at no time that there is"
 
 
 def _pairs(flat: list[object]) -> Iterator[tuple[str, bytes | None]]:

@@ -19,12 +19,14 @@ from fsm_agent.stores.sqlite.rows import Row, rows
 #: A status that no fsm-agent knows, and the name of a workflow that is gone, belong to any list.
 _LISTED: Final = """
 FROM agents LEFT JOIN definitions USING (workflow)
-WHERE namespace = ?1 AND id > CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1 OR status NOT BETWEEN 1 AND 6)
+WHERE namespace = ?1 AND id {beyond} CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1 OR status NOT BETWEEN 1 AND 6)
       AND (?4 IS NULL OR name = ?4 OR name IS NULL)
 ORDER BY id LIMIT ?5
 """
-_LIST: Final = f"SELECT {writes.KEPT} {_LISTED}"
-_IDS: Final = f"SELECT CAST(id AS BLOB) {_LISTED}"
+_BEYOND: Final = {True: ">", False: ">="}
+#: by whether a page goes on after an id: an id that was emptied stands on the first page
+_LIST: Final = {is_next: f"SELECT {writes.KEPT} {_LISTED.format(beyond=sign)}" for is_next, sign in _BEYOND.items()}
+_IDS: Final = {is_next: f"SELECT CAST(id AS BLOB) {_LISTED.format(beyond=sign)}" for is_next, sign in _BEYOND.items()}
 _HELD: Final = "FROM agents LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
 #: by the index of those that are held, which are few, and not by namespace, which all are in
 _LAPSED: Final = """
@@ -49,18 +51,19 @@ Seen = Callable[[Row], Head]
 
 
 def page(
-    db: Connection, namespace: str, seen: Seen, *, statuses: int, workflow: str | None, limit: int, after: str
+    db: Connection, namespace: str, seen: Seen, *, statuses: int, workflow: str | None, limit: int, after: str | None
 ) -> Page:
     """See ``Store.list_in``; ``statuses`` has a bit for the number of each, or none for all."""
-    wanted = (namespace, _bytes(after), statuses, workflow, limit + 1)
+    is_next = after is not None
+    wanted = (namespace, _bytes(after or ""), statuses, workflow, limit + 1)
     damage: list[Damage] = []
     try:
-        found = rows(db, _LIST, *wanted)
+        found = rows(db, _LIST[is_next], *wanted)
         ids = [str(row[writes.ID]) for row in found]
         heads = tuple(readable(found[:limit], seen, damage))
     except UnicodeDecodeError:
         damage.clear()
-        ids = [_text(each) for (each,) in rows(db, _IDS, *wanted)]
+        ids = [_text(each) for (each,) in rows(db, _IDS[is_next], *wanted)]
         heads = tuple(_one_by_one(db, namespace, ids[:limit], seen, damage))
     return Page(heads, ids[limit - 1] if len(ids) > limit else None, tuple(damage))
 

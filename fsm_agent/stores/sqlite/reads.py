@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Dossier, Record, Snapshot
+from fsm_agent.domain.record import AgentExport, Record, Snapshot
 from fsm_agent.domain.step import KeyOutcome, Queued, Step
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
@@ -73,7 +73,7 @@ def outcome(db: Connection, agent: int, key: str) -> KeyOutcome | None:
     return KeyOutcome(row[0], checked(str, row[1])) if row else None
 
 
-def dossier(db: Connection, namespace: str, known: Kept) -> Dossier:
+def export(db: Connection, namespace: str, known: Kept) -> AgentExport:
     """All that is kept; raises ``AgentDamaged`` for the first part that cannot be read."""
     agent, head = known.agent, known.head
     read: dict[str, Callable[[], Any]] = {
@@ -92,4 +92,4 @@ def dossier(db: Connection, namespace: str, known: Kept) -> Dossier:
         with reading(head.id, place):
             parts[place] = part()
     numbered, start = parts.pop("agents"), parts.pop("starts")
-    return Dossier(head=head, numbered=numbered[0] if numbered else 0, start=start, **parts)
+    return AgentExport(head=head, numbered=numbered[0] if numbered else 0, start=start, **parts)

@@ -16,7 +16,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores import codec, damage
@@ -84,7 +84,7 @@ class SqliteStore(SqliteTalk):
             await self._write_shared(writes.saving_workflow(definition_hash, definition))
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        with damage.reading_shared(f"definition {definition_hash!r}", "definitions"):
+        with damage.reading_definition(definition_hash, "definitions"):
             if (text := self._definition(definition_hash)) is not None:
                 return damage.checked(dict, codec.decode(text))
         raise definition_missing(self.url, definition_hash)
@@ -169,7 +169,7 @@ class SqliteStore(SqliteTalk):
         wanted = sum(1 << codec.status_number(status) for status in set(statuses))
         with self._translated():
             return pages.page(
-                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after or ""
+                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after
             )
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
@@ -196,12 +196,12 @@ class SqliteStore(SqliteTalk):
         with self._one_view() as db:
             return transfer.size_of(db, self._space, self._read(agent_id))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         with self._one_view() as db:
-            return reads.dossier(db, self._space, self._read(agent_id))
+            return reads.export(db, self._space, self._read(agent_id))
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        await self._write(transfer.adopting(self._space, dossier, replaces, self.url))
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        await self._write(transfer.adopting(self._space, export, replaces, self.url))
 
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         with self._translated():

@@ -8,7 +8,7 @@ from typing import Any, Final
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.message import own_thread
-from fsm_agent.domain.record import Dossier, Origin, Size
+from fsm_agent.domain.record import AgentExport, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.errors import AgentExists
 from fsm_agent.stores import codec
@@ -101,12 +101,12 @@ def _forget(db: Connection, namespace: str, agent_id: str, known: Standing) -> N
     db.execute("DELETE FROM agents WHERE namespace = ? AND id = ?", (namespace, agent_id))
 
 
-def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) -> Unit[None]:
-    head = dossier.head
+def adopting(namespace: str, export: AgentExport, replaces: Head | None, url: str) -> Unit[None]:
+    head = export.head
     row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.wake_ms, head.epoch, head.queued)
-    start, rows_of_agent = dossier.start, list(_rows_of(dossier))
-    history = [codec.step_row(step) for step in dossier.steps]
-    messages = [(message.number, codec.message_row(message)) for message in dossier.messages]
+    start, rows_of_agent = export.start, list(_rows_of(export))
+    history = [codec.step_row(step) for step in export.steps]
+    messages = [(message.number, codec.message_row(message)) for message in export.messages]
 
     def adopt(db: Connection) -> None:
         replaced = None if replaces is None else _untold(db, namespace, replaces)
@@ -116,7 +116,7 @@ def adopting(namespace: str, dossier: Dossier, replaces: Head | None, url: str) 
             _forget(db, namespace, head.id, replaced)
         agent = next_agent(db)
         last_step = steps.append(db, agent, head.created_ms, history)
-        db.execute(_ADOPT, (agent, last_step, workflow, *row, dossier.numbered, *codec.lease_row(head.lease)))
+        db.execute(_ADOPT, (agent, last_step, workflow, *row, export.numbered, *codec.lease_row(head.lease)))
         for statement, kept in rows_of_agent:
             db.execute(statement, (agent, *kept))
         if head.talk.last:
@@ -146,17 +146,17 @@ def _check_free(
         raise AgentExists(agent_id)
 
 
-def _rows_of(dossier: Dossier) -> Iterator[tuple[str, Sequence[Any]]]:
+def _rows_of(export: AgentExport) -> Iterator[tuple[str, Sequence[Any]]]:
     """What goes to all tables but head and history, without the number of the agent."""
-    if dossier.snapshot:
-        yield SNAPSHOT, codec.snapshot_row(dossier.snapshot)
-    if dossier.origin:
-        yield _KEEP_ORIGIN, codec.origin_row(dossier.origin)
-    for queued in dossier.queue:
+    if export.snapshot:
+        yield SNAPSHOT, codec.snapshot_row(export.snapshot)
+    if export.origin:
+        yield _KEEP_ORIGIN, codec.origin_row(export.origin)
+    for queued in export.queue:
         yield _QUEUE, (queued.number, queued.event.key, codec.queued_row(queued))
-    for key, outcome in dossier.keys.items():
+    for key, outcome in export.keys.items():
         yield _KEY, (key, outcome.version, outcome.fingerprint)
-    for entry in dossier.effects:
+    for entry in export.effects:
         yield sqlite_effects.KEEP, codec.effect_row(entry)
 
 

@@ -82,7 +82,7 @@ class Kept(NamedTuple):
 
 
 def kept_of(row: Sequence[Any]) -> Kept:
-    """Of a row of ``SELECT_HEAD``; raises ``AgentDamaged``."""
+    """The head in a row of ``SELECT_HEAD``; raises ``AgentDamaged``."""
     try:
         return Kept(checked(int, row[0]), checked(int, row[1]), codec.head_of(row[2:]))
     except UNREADABLE as error:

@@ -21,7 +21,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, owner_of
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict
@@ -179,7 +179,7 @@ class TieredStore(Store):
     async def size(self, agent_id: str) -> Size:
         return await self._moves.read(agent_id, lambda store: store.size(agent_id))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         for _ in range(PATIENCE):
             here = await self._warm.dump(agent_id)
             whole = await self._moves.whole(here) if is_stub(here.head) else here
@@ -187,9 +187,9 @@ class TieredStore(Store):
                 return whole
         raise moved_on(agent_id, here.head.version, here.head.version)
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        await self._write(dossier.head.id, lambda: self._warm.adopt(dossier, replaces=replaces))
-        self._hot.forget(dossier.head.id)
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        await self._write(export.head.id, lambda: self._warm.adopt(export, replaces=replaces))
+        self._hot.forget(export.head.id)
 
     async def messages(
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import reading
@@ -42,10 +42,10 @@ def awake(head: Head) -> Head:
     return head._replace(version=-head.version) if is_stub(head) else head
 
 
-def stub_of(dossier: Dossier) -> Dossier:
+def stub_of(export: AgentExport) -> AgentExport:
     """What stays in warm. The epoch goes up: who read or held the agent before it was archived can change nothing."""
-    head = dossier.head._replace(version=-dossier.head.version, epoch=dossier.head.epoch + 1, lease=None)
-    return Dossier(head, steps=(), numbered=dossier.numbered, start=dossier.start)
+    head = export.head._replace(version=-export.head.version, epoch=export.head.epoch + 1, lease=None)
+    return AgentExport(head, steps=(), numbered=export.numbered, start=export.start)
 
 
 def roused(copy: Head) -> Head:
@@ -120,11 +120,11 @@ class Moves:
     async def archive(self, agent_id: str) -> bool:
         """Move an agent to cold. False, and it stays where it is, if somebody has work with it or moves it."""
         try:
-            dossier = await self._warm.dump(agent_id)
-            if is_stub(dossier.head) or dossier.head.lease is not None or dossier.queue:
+            export = await self._warm.dump(agent_id)
+            if is_stub(export.head) or export.head.lease is not None or export.queue:
                 return False
-            await self._copy(dossier)
-            await self._warm.adopt(stub_of(dossier), replaces=dossier.head)
+            await self._copy(export)
+            await self._warm.adopt(stub_of(export), replaces=export.head)
         except (Conflict, AgentNotFound, AgentExists):
             return False
         except AgentDamaged as error:  # which keeps no other from its turn
@@ -140,19 +140,19 @@ class Moves:
             facts = {"action": "archive_failed", "agent_id": agent_id}
             logger.warning("agent %s is not archived: %s", agent_id, error, extra=facts)
 
-    async def _copy(self, dossier: Dossier) -> None:
+    async def _copy(self, export: AgentExport) -> None:
         """A complete copy in cold, in place of any that was left there. The key of the creation stays in warm. Raises
         ``Conflict`` if another process is at it."""
-        head, definition = dossier.head, dossier.head.definition
+        head, definition = export.head, export.head.definition
         with reading(head.id, "its definition"):
             document = await self._warm.load_workflow(definition)
         await self._cold.save_workflow(definition, document)
-        copy = dossier._replace(start=None)
+        copy = export._replace(start=None)
         await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
         kept = await found(self._cold.dump(head.id))
         if kept == copy:
             return
-        is_overtaken = kept is None or _stand(kept) != _stand(copy) or await found(self._warm.dump(head.id)) != dossier
+        is_overtaken = kept is None or _stand(kept) != _stand(copy) or await found(self._warm.dump(head.id)) != export
         if is_overtaken:  # another process archives the agent, too
             raise moved_on(head.id, head.version, head.version)
         raise StoreCorrupt(f"{self._cold.url} does not keep agent {head.id!r} as it was given; it stays in warm")
@@ -172,7 +172,7 @@ class Moves:
             logger.info("agent recalled", extra={"action": "agent_recalled", "agent_id": agent_id})
         return True
 
-    async def whole(self, stub: Dossier) -> Dossier | None:
+    async def whole(self, stub: AgentExport) -> AgentExport | None:
         """The agent that a stub stands for; ``None`` if it does so no more."""
         copy = await found(self._cold.dump(stub.head.id))
         if copy is not None and is_copy_of(copy.head, stub.head):
@@ -236,7 +236,7 @@ class Moves:
         )
 
 
-def _stand(copy: Dossier) -> tuple[int, int]:
+def _stand(copy: AgentExport) -> tuple[int, int]:
     return copy.head.version, copy.head.epoch
 
 

@@ -10,7 +10,7 @@ import pytest
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.effect import Settlement
 from fsm_agent.domain.message import Message, Role, own_thread
-from fsm_agent.domain.record import Origin, Said, Snapshot
+from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound
@@ -46,7 +46,10 @@ async def settle(store: Store, mark: str) -> None:
     await keep_definitions(store)
     await store.create(a_creation(delta=Delta({"of": mark, "log": []}))._replace(key="start", fingerprint=mark))
     step = a_commit(2, delta=Delta(append={"log": [mark]}), snapshot=Snapshot(2, {"of": mark, "log": []}, {"log": 1}))
-    said = (Said(own_thread(ID), (SPEECH._replace(content=mark),)), Said("room", (SPEECH._replace(content=mark),)))
+    said = (
+        AppendedMessages(own_thread(ID), (SPEECH._replace(content=mark),)),
+        AppendedMessages("room", (SPEECH._replace(content=mark),)),
+    )
     user = UserRecord("ana", 1, {"of": mark}, NEW_YEAR_MS)
     await store.commit(step._replace(key=_KEY, fingerprint=mark, lease=LEASE, said=said, user=user))
     await store.enqueue(ID, 2, PING._replace(payload={"of": mark}), mark)
@@ -100,9 +103,9 @@ async def _delete(store: Store) -> None:
 
 
 async def _adopt(store: Store) -> None:
-    dossier = await store.dump(ID)
-    await store.adopt(dossier._replace(head=dossier.head._replace(id="adopted"), start=("other", "")))
-    await store.adopt(dossier._replace(effects=()), replaces=dossier.head)
+    export = await store.dump(ID)
+    await store.adopt(export._replace(head=export.head._replace(id="adopted"), start=("other", "")))
+    await store.adopt(export._replace(effects=()), replaces=export.head)
 
 
 _SETTLED: Final = Settlement(an_effect().key, was_done=True, result=7)

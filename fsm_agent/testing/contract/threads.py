@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pytest
 
-from fsm_agent.domain.message import Message, Role, Talk, own_thread
-from fsm_agent.domain.record import Said
+from fsm_agent.domain.message import Message, Role, ThreadSpans, own_thread
+from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, UserConflict
 from fsm_agent.stores.base import Store
@@ -53,23 +53,27 @@ class TalkingContract(Bench):
     @in_loop
     async def test_a_step_says_what_it_says_or_nothing(self, store: Store) -> None:
         await store.create(a_creation())
-        said = (Said(OWN, say("hello", "there")), Said(ROOM, say("to all")))
-        await store.commit(a_commit(2, head={"talk": Talk(last=2)}, said=said))
+        said = (AppendedMessages(OWN, say("hello", "there")), AppendedMessages(ROOM, say("to all")))
+        await store.commit(a_commit(2, head={"talk": ThreadSpans(last=2)}, said=said))
         assert await read(store, OWN) == [(1, "hello"), (2, "there")]
         before = await all_of(store)
         with pytest.raises(Conflict):
-            await store.commit(a_commit(2, said=(Said(OWN, say("late")), Said(ROOM, say("late")))))
+            await store.commit(
+                a_commit(2, said=(AppendedMessages(OWN, say("late")), AppendedMessages(ROOM, say("late"))))
+            )
         assert await read(store, OWN) == [(1, "hello"), (2, "there")]
         assert await read(store) == [(1, "to all")]
         assert await all_of(store) == before
-        assert before[0].head.talk == Talk(last=2)
+        assert before[0].head.talk == ThreadSpans(last=2)
 
     @in_loop
     async def test_many_who_share_a_thread_lose_nothing(self, store: Store) -> None:
         ids = [f"agent-{n}" for n in range(8)]
         for agent_id in ids:
             await store.create(a_creation(agent_id))
-        commits = [a_commit(2, head={"id": each}, said=(Said(ROOM, say(each, f"{each}!")),)) for each in ids]
+        commits = [
+            a_commit(2, head={"id": each}, said=(AppendedMessages(ROOM, say(each, f"{each}!")),)) for each in ids
+        ]
         await asyncio.gather(*map(store.commit, commits), store.append(ROOM, say("from outside")))
         found = await read(store)
         assert [number for number, _ in found] == list(range(1, 18))
@@ -101,7 +105,7 @@ class TalkingContract(Bench):
     @in_loop
     async def test_threads_are_listed_but_for_those_of_agents(self, store: Store) -> None:
         await store.create(a_creation())
-        await store.commit(a_commit(2, head={"talk": Talk(last=1)}, said=(Said(OWN, say("mine")),)))
+        await store.commit(a_commit(2, head={"talk": ThreadSpans(last=1)}, said=(AppendedMessages(OWN, say("mine")),)))
         for name in ("b", "a", "c", "Z", "é"):
             await store.append(name, say("x"))
         assert list(await store.threads()) == ["Z", "a", "b", "c", "é"]
@@ -110,13 +114,15 @@ class TalkingContract(Bench):
     @in_loop
     async def test_an_agents_own_thread_goes_with_it(self, store: Store) -> None:
         await store.create(a_creation())
-        await store.commit(a_commit(2, head={"talk": Talk(last=2)}, said=(Said(OWN, say("hello", "there")),)))
+        await store.commit(
+            a_commit(2, head={"talk": ThreadSpans(last=2)}, said=(AppendedMessages(OWN, say("hello", "there")),))
+        )
         whole, size = await store.dump(ID), await store.size(ID)
         assert [message.content for message in whole.messages] == ["hello", "there"]
         assert size.thread >= len("hello" + "there")
         await store.adopt(whole._replace(messages=whole.messages[1:]), replaces=whole.head)
         assert await read(store, OWN) == [(2, "there")]
-        await store.commit(a_commit(3, head={"talk": Talk(last=3)}, said=(Said(OWN, say("on")),)))
+        await store.commit(a_commit(3, head={"talk": ThreadSpans(last=3)}, said=(AppendedMessages(OWN, say("on")),)))
         assert await read(store, OWN) == [(2, "there"), (3, "on")], "numbers go on, whatever is kept"
         await store.delete(await store.head(ID))
         assert await read(store, OWN) == []
@@ -160,7 +166,7 @@ class TalkingContract(Bench):
         await store.commit(a_commit(2, user=ANA))
         assert await store.user("ana") == ANA
         before = await all_of(store)
-        said = (Said(OWN, say("lost")), Said(ROOM, say("lost")))
+        said = (AppendedMessages(OWN, say("lost")), AppendedMessages(ROOM, say("lost")))
         with pytest.raises(UserConflict):
             await store.commit(a_commit(3, user=ANA._replace(values={}), said=said, key="k", epoch=None))
         assert await all_of(store) == before, "a stale user refuses the step"

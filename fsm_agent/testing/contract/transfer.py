@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.domain.record import Dossier, Origin, Snapshot
+from fsm_agent.domain.record import AgentExport, Origin, Snapshot
 from fsm_agent.domain.step import Delta, KeyOutcome
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt
 from fsm_agent.stores.base import Store
@@ -176,25 +176,25 @@ class WholeContract(Bench):
         await a_long_life(store)
         await store.shorten(await store.head(ID), an_origin(2))
         record, history = await all_of(store)
-        dossier = await store.dump(ID)
-        assert (dossier.head, dossier.queue, dossier.snapshot) == (record.head, record.queue, record.snapshot)
-        assert (dossier.steps, dossier.start, dossier.numbered) == (tuple(history), ("start", "s"), 1)
-        assert dossier.keys == {
+        export = await store.dump(ID)
+        assert (export.head, export.queue, export.snapshot) == (record.head, record.queue, record.snapshot)
+        assert (export.steps, export.start, export.numbered) == (tuple(history), ("start", "s"), 1)
+        assert export.keys == {
             **{f"key-{version}": KeyOutcome(version, "f") for version in range(2, 7)},
             "ping-1": KeyOutcome(None, "g"),
         }
-        assert dossier.effects == tuple(await store.effects(ID))
-        assert dossier.origin == await store.origin(ID)
+        assert export.effects == tuple(await store.effects(ID))
+        assert export.origin == await store.origin(ID)
 
     @in_loop
     async def test_who_is_adopted_lives_on_as_before(self, store: Store, open_again: Callable[..., Store]) -> None:
         await a_long_life(store)
         await store.shorten(await store.head(ID), an_origin(2))
-        dossier, other = await store.dump(ID), open_again("other")
+        export, other = await store.dump(ID), open_again("other")
         await other.save_workflow(REFUND.hash, REFUND.to_json())
-        await other.save_workflow(dossier.head.definition, await store.load_workflow(dossier.head.definition))
-        await other.adopt(dossier)
-        assert await other.dump(ID) == dossier
+        await other.save_workflow(export.head.definition, await store.load_workflow(export.head.definition))
+        await other.adopt(export)
+        assert await other.dump(ID) == export
         assert await other.load(ID, key="key-3") == await store.load(ID, key="key-3")
         assert await other.find_key("start") == (ID, "s")
         await other.commit(a_commit(7, epoch=2, dequeue=1))
@@ -205,10 +205,10 @@ class WholeContract(Bench):
     @in_loop
     async def test_who_is_there_already_is_not_adopted(self, store: Store) -> None:
         await a_long_life(store)
-        dossier = await store.dump(ID)
+        export = await store.dump(ID)
         with pytest.raises(AgentExists):
-            await store.adopt(dossier)
-        namesake = dossier._replace(head=dossier.head._replace(id="namesake"))
+            await store.adopt(export)
+        namesake = export._replace(head=export.head._replace(id="namesake"))
         with pytest.raises(AgentExists):
             await store.adopt(namesake)
         pinned_to_nothing = namesake._replace(start=None, head=namesake.head._replace(definition="unknown"))
@@ -222,7 +222,7 @@ class WholeContract(Bench):
         there, whole = await store.head(ID), await store.dump(ID)
         later = there._replace(version=60, queued=0)
         origin, covered = Origin(later._replace(epoch=0, lease=None), {"n": 1}), Snapshot(60, {"n": 1})
-        stub = Dossier(later, steps=(), snapshot=covered, origin=origin, numbered=1, start=("start", "s"))
+        stub = AgentExport(later, steps=(), snapshot=covered, origin=origin, numbered=1, start=("start", "s"))
         await store.adopt(stub, replaces=there)
         assert await store.dump(ID) == stub
         assert await store.find_key("start") == (ID, "s")
@@ -258,9 +258,9 @@ class WholeContract(Bench):
     @in_loop
     async def test_an_adopted_agent_is_due_and_held_as_before(self, store: Store) -> None:
         await store.create(a_creation(status=Status.RUNNING, lease=LEASE))
-        dossier = await store.dump(ID)
-        await store.delete(dossier.head)
-        await store.adopt(dossier)
+        export = await store.dump(ID)
+        await store.delete(export.head)
+        await store.adopt(export)
         assert [head.id for head in await store.held_here(LEASE.holder.host)] == [ID]
         assert list(await store.due(LEASE.until_ms - 1, 9)) == []
         assert list(await store.due(LEASE.until_ms, 9)) == [ID]

@@ -6,7 +6,7 @@ from typing import Final
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
-from fsm_agent.domain.message import Span, Talk
+from fsm_agent.domain.message import Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
@@ -40,7 +40,7 @@ FULL_HEAD: Final = Head(
     unfolded=77,
     fold_at=99,
     rewound=1,
-    talk=Talk(9, 4, (Span("@other", 1, 3),)),
+    talk=ThreadSpans(9, 4, (Span("@other", 1, 3),)),
     usage=Usage(1, 2, 3, 4, 5, 6, 7, 8),
     user="ana",
     parent=Parent("above", 3, 1),

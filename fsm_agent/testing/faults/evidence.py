@@ -9,7 +9,7 @@ from functools import cached_property
 from fsm_agent.data.delta import Folded, own
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
-from fsm_agent.domain.record import Dossier
+from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
@@ -21,7 +21,7 @@ from fsm_agent.testing.faults.visit import is_visit
 class Kept:
     """One agent. ``values`` is its data as a load gives it; ``outcomes`` is what the store says of keys."""
 
-    dossier: Dossier
+    export: AgentExport
     values: Mapping[str, Json]
     workflow: Workflow
     outcomes: Mapping[str, KeyOutcome | None] = field(default_factory=dict)
@@ -30,11 +30,11 @@ class Kept:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return self.dossier.steps
+        return self.export.steps
 
     def folded(self) -> Iterator[tuple[int, dict[str, Json]]]:
         """Each version, and the data as of then, which the next one changes in place."""
-        origin = self.dossier.origin
+        origin = self.export.origin
         folded = Folded(own(dict(origin.values)) if origin else {})
         for step in self.steps:
             folded.take(step.version, Delta.from_json(own(step.delta.to_json())))  # or the step would change too

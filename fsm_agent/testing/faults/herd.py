@@ -15,7 +15,7 @@ from fsm_agent.testing.faults.apart import entering
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Gone, Journal
 from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.writer import live, watching
+from fsm_agent.testing.faults.writer import aggregate, watching
 
 
 class Herd(Protocol):
@@ -124,7 +124,7 @@ class TaskHerd:
         try:
             with watching(life.journal):
                 failpoints = Failpoints(life.journal, orders.planned, end=life.end)
-                await live(orders, self._store, life.journal, failpoints, life.stopped, pulse=life)
+                await aggregate(orders, self._store, life.journal, failpoints, life.stopped, pulse=life)
         except (BaseExceptionGroup, Gone, asyncio.CancelledError) as error:
             if not life.is_gone:
                 life.journal.noted("broken", {"why": repr(error)})

@@ -1,4 +1,4 @@
-"""Who does to writers, clock and server what fate does, at random, and always the same for one seed."""
+"""The nemesis: it kills and freezes writers, turns the clock and stops the server, at random, the same for one seed."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ def questions_are_asked_as_things_stand(evidence: Evidence) -> Verdicts:
             is_so = (expected and list(expected)) == found
             yield None if is_so else f"{entry.facts['agent']} was read asking {found}, and should ask {expected}"
     for agent, kept in evidence.agents.items():
-        asked = kept.dossier.head.asked
+        asked = kept.export.head.asked
         told = asked and (asked.id, asked.prompt)
-        expected = open_then[agent].get(kept.dossier.head.version)
+        expected = open_then[agent].get(kept.export.head.version)
         yield None if told == expected else f"{agent} asks {told}, and should ask {expected}"
 
 

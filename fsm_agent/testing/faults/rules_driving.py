@@ -31,7 +31,7 @@ def leases_that_run_are_not_taken(evidence: Evidence) -> Verdicts:
 def nobody_is_held_in_the_end(evidence: Evidence) -> Verdicts:
     """Who has nothing to do is held by nobody: or no parent would be told, and no purge would dare."""
     for agent, kept in {**evidence.agents, **evidence.visits}.items():
-        lease = kept.dossier.head.lease
+        lease = kept.export.head.lease
         yield None if lease is None else f"{agent} has nothing to do, and is held by {lease.holder}"
 
 

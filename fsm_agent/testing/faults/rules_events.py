@@ -52,7 +52,7 @@ def refused_events_leave_nothing(evidence: Evidence) -> Verdicts:
         if entry.outcome == "refused" and kept is not None and _of(entry) not in heard:
             token = entry.facts["token"]
             leaves = token in _found(kept) or _is_queued(kept, token)
-            yield f"{token} was refused by {kept.dossier.head.id}, and is there" if leaves else None
+            yield f"{token} was refused by {kept.export.head.id}, and is there" if leaves else None
 
 
 def unknown_outcomes_are_told_by_key(evidence: Evidence) -> Verdicts:
@@ -80,11 +80,9 @@ def repeats_get_the_first_outcome(evidence: Evidence) -> Verdicts:
 
 def nothing_stays_queued(evidence: Evidence) -> Verdicts:
     for agent, kept in evidence.agents.items():
-        is_decided = not kept.dossier.queue or kept.dossier.head.status is Status.PARKED
+        is_decided = not kept.export.queue or kept.export.head.status is Status.PARKED
         yield (
-            None
-            if is_decided
-            else f"{agent} is {kept.dossier.head.status} with {len(kept.dossier.queue)} events queued"
+            None if is_decided else f"{agent} is {kept.export.head.status} with {len(kept.export.queue)} events queued"
         )
 
 
@@ -112,11 +110,11 @@ def _found(kept: Kept) -> dict[str, list[int]]:
 
 
 def _is_queued(kept: Kept, token: str) -> bool:
-    return any(token_of(queued.event) == token for queued in kept.dossier.queue)
+    return any(token_of(queued.event) == token for queued in kept.export.queue)
 
 
 def _is_parked_with(kept: Kept | None, token: str) -> bool:
-    return kept is not None and kept.dossier.head.status is Status.PARKED and _is_queued(kept, token)
+    return kept is not None and kept.export.head.status is Status.PARKED and _is_queued(kept, token)
 
 
 def _of(entry: Entry) -> tuple[str, str]:

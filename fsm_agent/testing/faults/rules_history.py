@@ -41,7 +41,7 @@ def each_step_stands_on_the_last(evidence: Evidence) -> Verdicts:
 
 def the_head_is_the_last_step(evidence: Evidence) -> Verdicts:
     for agent, kept in evidence.agents.items():
-        head, last = kept.dossier.head, kept.steps[-1] if kept.steps else None
+        head, last = kept.export.head, kept.steps[-1] if kept.steps else None
         told = (head.version, head.state, head.updated_ms)
         found = (last.version, last.target, last.at_ms) if last else None
         yield None if told == found else f"{agent} has the head {told}, and its last step is {found}"
@@ -66,14 +66,14 @@ def keys_lie_with_their_steps(evidence: Evidence) -> Verdicts:
         if entry.facts["key"]:
             said[entry.facts["agent"], entry.facts["token"]] = entry.facts["key"]
     for agent, kept in evidence.agents.items():
-        queued = {queued.event.key for queued in kept.dossier.queue}
-        for key, outcome in kept.dossier.keys.items():
+        queued = {queued.event.key for queued in kept.export.queue}
+        for key, outcome in kept.export.keys.items():
             token = None if outcome.version is None else token_of(kept.steps[outcome.version - 1])
             leads = key in queued if outcome.version is None else said.get((agent, token or "")) == key
             yield None if leads else f"key {key} of {agent} leads to version {outcome.version}, where {token} stands"
         for step in kept.steps:
             key_said = said.get((agent, token_of(step) or ""))
-            known = kept.dossier.keys.get(key_said) if key_said else None
+            known = kept.export.keys.get(key_said) if key_said else None
             if key_said is not None and step.kind is not StepKind.PARKED:
                 is_kept = known is not None and known.version == step.version
                 yield None if is_kept else f"version {step.version} of {agent} was said with {key_said}: {known}"
@@ -124,21 +124,21 @@ def agents_are_at_rest(evidence: Evidence) -> Verdicts:
     """A process without faults has gone on with all of them."""
     yield from evidence.troubles
     for agent, kept in evidence.agents.items():
-        head = kept.dossier.head
-        is_done = head.status is not Status.RUNNING and (not kept.dossier.queue or head.status is Status.PARKED)
-        yield None if is_done else f"{agent} is {head.status} in {head.state}, {len(kept.dossier.queue)} events queued"
+        head = kept.export.head
+        is_done = head.status is not Status.RUNNING and (not kept.export.queue or head.status is Status.PARKED)
+        yield None if is_done else f"{agent} is {head.status} in {head.state}, {len(kept.export.queue)} events queued"
 
 
 def definitions_stay(evidence: Evidence) -> Verdicts:
     """An agent and all that was read of it are of the definition that it began with."""
     begun = {entry.facts["agent"]: entry.facts["definition"] for entry in evidence.said("create") if entry.is_ok}
     for agent, kept in evidence.agents.items():
-        now = kept.dossier.head.definition
+        now = kept.export.head.definition
         is_pinned = begun.get(agent, now) == now == kept.workflow.hash
         yield None if is_pinned else f"{agent} began with {begun.get(agent)}, and has {now}"
     for entry in evidence.said("get"):
         if entry.is_ok and (read := evidence.agents.get(entry.facts["agent"])):
-            is_same = entry.reply["workflow_version"] == read.dossier.head.workflow_version
+            is_same = entry.reply["workflow_version"] == read.export.head.workflow_version
             yield _unless(is_same, entry, f"read of version {entry.reply['workflow_version']} of its workflow")
 
 
@@ -159,7 +159,7 @@ def timers_are_never_early(evidence: Evidence) -> Verdicts:
 
 def timers_are_armed_with_their_state(evidence: Evidence) -> Verdicts:
     for agent, kept in evidence.agents.items():
-        head = kept.dossier.head
+        head = kept.export.head
         armed = {timer.label for timer in head.timers}
         expected = set() if head.status in ENDED else set(kept.durations(head.state))
         yield None if armed <= expected else f"{agent} is in {head.state}, and has the timers {sorted(armed)}"

@@ -74,13 +74,13 @@ def results_are_recorded_once(evidence: Evidence) -> Verdicts:
             recorded[entry.facts["agent"], entry.facts["key"]].append(entry)
     for (agent, key), entries in recorded.items():
         kept = evidence.agents.get(agent)
-        results = [each.result for each in kept.dossier.effects if each.key == key and not each.is_open] if kept else []
+        results = [each.result for each in kept.export.effects if each.key == key and not each.is_open] if kept else []
         is_once = results == [entries[0].facts["result"]] and len(entries) == 1
         yield (
             None if is_once else f"effect {key} of {agent} was recorded {len(entries)} times, and is kept as {results}"
         )
     for agent, kept in evidence.agents.items():
-        for effect in kept.dossier.effects:
+        for effect in kept.export.effects:
             is_done = effect.key in evidence.deeds and effect.result == receipt_of(effect.key)
             is_true = effect.is_open or effect.result == GIVEN_UP or is_done
             yield None if is_true else f"effect {effect.key} of {agent} is recorded, and was not done"

@@ -22,7 +22,7 @@ _NEVER_NS = 1 << 63
 def what_is_kept_adds_up(evidence: Evidence) -> Verdicts:
     """Moved, rewound, shortened, erased or sealed afresh: the history has no gap and tells the head and the data."""
     for agent, kept in evidence.visits.items():
-        head, origin, last = kept.dossier.head, kept.dossier.origin, 0
+        head, origin, last = kept.export.head, kept.export.origin, 0
         first = (origin.head.version if origin else 0) + 1
         versions = [step.version for step in kept.steps]
         is_whole = versions == list(range(first, head.version + 1))
@@ -75,7 +75,7 @@ def acknowledged_keys_lead_there(evidence: Evidence) -> Verdicts:
     for entry in evidence.done("say"):
         kept = evidence.visits.get(entry.facts["agent"])
         if entry.is_ok and kept is not None:
-            is_known = entry.facts["key"] in kept.dossier.keys
+            is_known = entry.facts["key"] in kept.export.keys
             yield None if is_known else f"{entry.facts['key']} was {entry.reply['delivery']}, and is not known"
 
 
@@ -142,16 +142,16 @@ def children_are_joined_whole(evidence: Evidence) -> Verdicts:
             found = step.delta.set.get("found")
             if step.event == "joined" and isinstance(found, list):
                 yield None if len(found) == CHILDREN else f"{agent} joined {found} at version {step.version}"
-        if kept.dossier.head.workflow == CHILD:
-            is_over = kept.dossier.head.status in ENDED
-            yield None if is_over else f"child {agent} is {kept.dossier.head.status} in the end"
+        if kept.export.head.workflow == CHILD:
+            is_over = kept.export.head.status in ENDED
+            yield None if is_over else f"child {agent} is {kept.export.head.status} in the end"
 
 
 def visits_are_at_rest(evidence: Evidence) -> Verdicts:
     for agent, kept in evidence.visits.items():
-        head = kept.dossier.head
-        is_done = head.status is not Status.RUNNING and (not kept.dossier.queue or head.status is Status.PARKED)
-        yield None if is_done else f"{agent} is {head.status} in {head.state}, {len(kept.dossier.queue)} events queued"
+        head = kept.export.head
+        is_done = head.status is not Status.RUNNING and (not kept.export.queue or head.status is Status.PARKED)
+        yield None if is_done else f"{agent} is {head.status} in {head.state}, {len(kept.export.queue)} events queued"
 
 
 class _Standing:
@@ -167,9 +167,9 @@ class _Standing:
 def _texts(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Everything that says something, as text in which a token stands in quotes; keys are no words of anybody."""
     for agent, kept in evidence.visits.items():
-        dossier = kept.dossier
-        told = (dossier.head._replace(id=""), dossier.steps, dossier.origin, dossier.queue, dossier.messages)
-        yield agent, repr((*_keyless(told), kept.values, dossier.effects))
+        export = kept.export
+        told = (export.head._replace(id=""), export.steps, export.origin, export.queue, export.messages)
+        yield agent, repr((*_keyless(told), kept.values, export.effects))
     yield f"the thread {ROOM}", repr([message.content for message in evidence.room])
     for user, record in evidence.users.items():
         yield f"what is known of {user}", repr(record.values)

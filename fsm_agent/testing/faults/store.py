@@ -13,7 +13,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import Commit, Committed, Creation, Damage, Dossier, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Refused, StoreError
@@ -179,12 +179,12 @@ class FaultyStore(Store):
     async def size(self, agent_id: str) -> Size:
         return await self._read(lambda: self.inner.size(agent_id))
 
-    async def dump(self, agent_id: str) -> Dossier:
+    async def dump(self, agent_id: str) -> AgentExport:
         return await self._read(lambda: self.inner.dump(agent_id))
 
-    async def adopt(self, dossier: Dossier, *, replaces: Head | None = None) -> None:
-        facts = {"agent": dossier.head.id}
-        await self._write("adopt", facts, lambda: self.inner.adopt(dossier, replaces=replaces))
+    async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
+        facts = {"agent": export.head.id}
+        await self._write("adopt", facts, lambda: self.inner.adopt(export, replaces=replaces))
 
     async def messages(
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
@@ -270,7 +270,7 @@ def named(holder: Holder) -> str:
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """What an exception says of the fate of a call."""
+    """What an exception says of a call: done, not done, or unknown."""
     match error:
         case Refused():
             return "refused"

@@ -17,10 +17,10 @@ from fsm_agent.domain.replay import Rewound
 from fsm_agent.domain.retention import Retention
 from fsm_agent.errors import StoreError
 from fsm_agent.memory.threads import Thread
-from fsm_agent.runtime.maintenance.erase import Forgotten
+from fsm_agent.runtime.maintenance.erase import ErasureReport
 from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.maintenance.reseal import Resealed, reseal
-from fsm_agent.runtime.migrate import Moves
+from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.testing.faults.caller import Caller
 from fsm_agent.testing.faults.journal import Journal
@@ -159,11 +159,11 @@ def _went_back(rewound: Rewound) -> dict[str, Any]:
     return _moved(rewound.agent)
 
 
-def _verdicts(moves: Moves) -> dict[str, Any]:
+def _verdicts(moves: MigrationPage) -> dict[str, Any]:
     return {"verdicts": [str(outcome.verdict) for outcome in moves.outcomes]}
 
 
-def _erased(forgotten: Forgotten) -> dict[str, Any]:
+def _erased(forgotten: ErasureReport) -> dict[str, Any]:
     return {"erased": sum(forgotten.erased.values()), "left": sorted(forgotten.left)}
 
 

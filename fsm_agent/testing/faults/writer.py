@@ -51,7 +51,7 @@ async def _in_process(orders: Orders) -> None:
     if orders.is_sqlite:
         hear_statements_of_sqlite(failpoints)
     with watching(journal):
-        await live(orders, await _opened(orders, clock), journal, failpoints, stopped)
+        await aggregate(orders, await _opened(orders, clock), journal, failpoints, stopped)
 
 
 async def _opened(orders: Orders, clock: SharedClock) -> Store:
@@ -63,7 +63,7 @@ async def _opened(orders: Orders, clock: SharedClock) -> Store:
             await asyncio.sleep(0.05)
 
 
-async def live(
+async def aggregate(
     orders: Orders,
     store: Store,
     journal: Journal,
