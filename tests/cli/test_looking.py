@@ -32,7 +32,7 @@ def test_looking_makes_no_file_and_says_that_there_is_none(shop: Shop, words: li
     file = "nope.db" if store else "fsm-agent.db"
     [said] = [line for line in looked.err.splitlines() if "no file" in line]
     assert (looked.code, said.endswith(f"there are no agents here yet: no file {file}")) == (code, True)
-    assert said.startswith("error: no agent 'one' in namespace 'default'; there are") is bool(code)
+    assert said.startswith("error: no agent 'one' in namespace 'default'") is bool(code)
     assert {path for path in shop.folder.rglob("*") if path.suffix == ".db"} <= before
 
 
