@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -302,3 +303,24 @@ async def test_what_other_tasks_do_to_a_task_is_not_its_own() -> None:
     task.cancel()
     assert await asyncio.gather(task, return_exceptions=True) != []
     assert (told, task.cancelled()) == ([0], True)
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["before it waits", "after it has waited"])
+def test_ctrl_c_while_the_code_of_an_action_runs_is_not_the_action_s_own_doing(is_first: bool) -> None:
+    @action(name="work")
+    async def pressed(ctx: Context) -> str:
+        if not is_first:
+            await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+        return "ok"
+
+    async def live() -> None:
+        async with Runner(store, actions=[pressed]) as runner:
+            await runner.start(WORK, id="a")
+
+    store = open_store("memory://")
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(live())
+    head = asyncio.run(store.head("a"))
+    assert (head.status, head.attempts, head.problem) == (Status.RUNNING, 0, None)
