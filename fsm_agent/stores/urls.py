@@ -79,7 +79,7 @@ def open_store(
     scheme, separator, rest = url.partition(":" if url.startswith("tiered:") else "://")
     if not separator or scheme not in BACKENDS:
         known = ["tiered:" if each == "tiered" else f"{each}://" for each in BACKENDS]
-        near = did_you_mean(f"{scheme}://", known)
+        near = did_you_mean(f"{url.partition(':')[0]}://", known)
         raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
     if not re.fullmatch(_NAMESPACE, namespace):
         raise StoreUrlInvalid(

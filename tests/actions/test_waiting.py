@@ -75,7 +75,7 @@ def test_nobody_waits_beyond_the_last_year_that_there_is() -> None:
     assert (run.status, run.head.wake_ms) == (Status.RUNNING, 253_402_300_799_999)
 
 
-@pytest.mark.parametrize(("at", "shown"), [("tomorrow", "'tomorrow'"), (None, "None"), ("", "''")])
+@pytest.mark.parametrize(("at", "shown"), [("tomorrow", "'tomorrow'"), (None, "null"), ("", "''")])
 def test_what_is_no_moment_is_an_error(at: str | None, shown: str) -> None:
     run = drive(waiting("until: data.at"), data={"at": at})
     assert run.agent.error is not None

@@ -113,5 +113,7 @@ def test_a_time_is_broken_between_its_parts_and_not_within_them(shop: Shop, monk
     for agent_id in (MADE, "a-long-name-of-an-agent"):
         shop("run", "workflows/order.yaml", "--id", agent_id, "--payload", '{"item": "lamp"}')
     lines = screen(shop, monkeypatch, 80, "list", "--waiting")
-    assert [line.split() for line in lines if re.search(r"\bin \d", line)] == [["in", "2", "d", "23", "h"]] * 2
+    times = [line.strip() for line in lines if re.search(r"\bin \d", line)]
+    assert len(times) == 2
+    assert set(times) <= {"in 3 d", "in 2 d 23 h"}
     assert "\N{NO-BREAK SPACE}" not in "".join(lines) + shop("list", "--waiting").out

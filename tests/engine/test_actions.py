@@ -74,8 +74,8 @@ def test_guards_assigns_and_the_one_validation_see_what_the_action_changed() -> 
             "event 'no_such' is not allowed in state 'working' as what action 'work'",
         ),
         (set_n(2, "error"), "IllegalEvent", "allowed: ok, small, odd, listed"),
-        (set_n(2, None), "IllegalEvent", "None names no event, and is not allowed in state 'working' as what action"),
-        (set_n(2, {"event": "ok"}), "IllegalEvent", "{'event': 'ok'} names no event, and is not allowed"),
+        (set_n(2, None), "IllegalEvent", "null names no event, and is not allowed in state 'working' as what action"),
+        (set_n(2, {"event": "ok"}), "IllegalEvent", '{"event": "ok"} names no event, and is not allowed'),
         (DataInvalid(["from inside"]), "DataInvalid", "from inside"),
     ],
 )

@@ -119,7 +119,7 @@ def test_a_place_is_named_by_the_innermost_path_that_a_migration_mentions() -> N
         ),
         (
             "  - {from: 1, states: {a: b}}\n  - {from: 2, states: {b: review.second}}",
-            "w.yaml:15:27: FSM502 `b` becomes `review.second`, and there is no such state; there are ",
+            "w.yaml:15:27: FSM502 `b` becomes `review.second`, and there is no such state (did you mean `review`?)",
         ),
         (
             "  - {from: 1, states: {a: b.x}}\n  - {from: 2, states: {b: review}}",

@@ -146,7 +146,7 @@ async def test_an_unknown_strategy_is_refused_with_those_there_are() -> None:
             r"a message cannot be kept: parts\[0\]\.n is nan, ",
         ),
         ({"role": "user", "parts": [7]}, "a message cannot be kept: "),
-        ({"role": "user", "parts": [{"id": "1"}]}, "a part of a message needs a `type`, and {'id': '1'} has none"),
+        ({"role": "user", "parts": [{"id": "1"}]}, 'a part of a message needs a `type`, and {"id": "1"} has none'),
         ({"role": "user", "parts": [{"type": "tool_call"}]}, "a part of type 'tool_call' needs the `id` of the call"),
     ],
 )

@@ -121,18 +121,18 @@ def called(**function: Any) -> dict[str, Any]:
     ("item", "problem"),
     [
         (7, "[1] must be an object, not 7"),
-        ({}, "[1].role cannot be None; there are system, developer, user, assistant, tool"),
+        ({}, "[1].role cannot be null; there are system, developer, user, assistant, tool"),
         ({"role": "robot"}, "[1].role cannot be 'robot'; there are system, developer, user, assistant, tool"),
         ({"role": "user", "content": 7}, "[1].content must be a string or a list of parts, not 7"),
         ({"role": "user", "content": [{"text": "x"}]}, "[1].content[0] must be an object with a `type`, not"),
         ({"role": "user", "content": "x", "name": 7}, "[1].name must be a string, not 7"),
-        ({"role": "tool", "content": "x"}, "[1].tool_call_id must be a string, not None"),
+        ({"role": "tool", "content": "x"}, "[1].tool_call_id must be a string, not null"),
         ({"role": "assistant", "tool_calls": "x"}, "[1].tool_calls must be a list, not 'x'"),
         (
             {"role": "assistant", "tool_calls": [7]},
             "[1].tool_calls[0] must be {id, type: function, function: {name, arguments}}, not 7",
         ),
-        (called(name="f"), "[1].tool_calls[0].arguments must be a string, not None"),
+        (called(name="f"), "[1].tool_calls[0].arguments must be a string, not null"),
         (called(name=1, arguments="{}"), "[1].tool_calls[0].name must be a string, not 1"),
         ({"role": "user", "content": "\ud800"}, "[1] cannot be kept: content[0] is no Unicode text"),
         (
@@ -141,7 +141,7 @@ def called(**function: Any) -> dict[str, Any]:
         ),
         ({"role": "user", "fsm_agent": 7}, "[1].fsm_agent must be an object, not 7"),
         ({"role": "user", "fsm_agent": {"tokens": -1}}, "[1].fsm_agent.tokens cannot be -1"),
-        ({"role": "user", "fsm_agent": {"tokens": True}}, "[1].fsm_agent.tokens cannot be True"),
+        ({"role": "user", "fsm_agent": {"tokens": True}}, "[1].fsm_agent.tokens cannot be true"),
         ({"role": "user", "fsm_agent": {"at_ms": 10**15}}, "[1].fsm_agent.at_ms is later than the year 9999"),
         ({"role": "user", "fsm_agent": {"role": "robot"}}, "[1].fsm_agent.role cannot be 'robot'"),
         ({"role": "user", "fsm_agent": {"parts": [{"type": "tool_call"}]}}, "[1].fsm_agent.parts cannot be [{"),
@@ -161,7 +161,7 @@ def test_a_mistake_is_named_with_the_index_of_its_message(item: Any, problem: st
 def test_all_mistakes_are_named_at_once() -> None:
     with pytest.raises(MessagesInvalid, match=r"^the messages cannot be read: \[0\] must be .*; \[2\]\.role cannot be"):
         from_openai([1, {"role": "user"}, {"role": 7}])
-    with pytest.raises(MessagesInvalid, match=r"a list of messages is needed, not {'role': 'user'}"):
+    with pytest.raises(MessagesInvalid, match=r'a list of messages is needed, not {"role": "user"}'):
         from_openai({"role": "user"})  # type: ignore[arg-type]
 
 

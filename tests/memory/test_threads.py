@@ -290,7 +290,7 @@ def test_the_command_line_shows_what_an_agent_was_told_and_adds_nothing_to_it(ta
         (("--import", "talk.json"), "which thread is meant"),
         (("--export", "-"), "which thread is meant"),
         (("a b",), "there can be no thread 'a b'"),
-        (("x", "--last", "0"), "0 is not in the range"),
+        (("x", "--last", "0"), "`--last` takes a whole number from 1, and '0' is none"),
         (("x", "--import", "missing.json"), "missing.json: No such file"),
         (("x", "--export", "nowhere/talk.json"), "nowhere/talk.json: No such file"),
     ],
@@ -311,7 +311,7 @@ def test_the_command_line_says_what_cannot_be_meant(talk: Shop, words: tuple[str
         (
             b'[{"role": "user", "content": "fine"}, {"role": "nobody"}, {"role": "tool", "content": ""}]',
             "the messages cannot be read: [1].role cannot be 'nobody'; there are system, developer, user, "
-            "assistant, tool; [2].tool_call_id must be a string, not None",
+            "assistant, tool; [2].tool_call_id must be a string, not null",
         ),
     ],
 )

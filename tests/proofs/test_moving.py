@@ -163,7 +163,7 @@ def test_a_crash_at_any_place_leaves_an_agent_moved_whole_or_not_at_all(
         if not fuse.blown:
             break
         blown.update(fuse.blown)
-    assert blown == {"ReadRecord", "ReadWorkflow", "Now", "Keep", "Commit"} | (
+    assert blown == {"ReadRecord", "ReadWorkflow", "Now", "SaveWorkflow", "Commit"} | (
         {"Claim", "Interrupt"} if first is WORKING else set()
     )
 

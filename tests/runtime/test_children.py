@@ -155,7 +155,7 @@ async def test_what_children_are_for_must_be_a_list() -> None:
         agent = await runner.start(flow(parent), data={"result": 1})
         assert agent.error == {
             "type": "ActionError",
-            "message": "`for_each: dyn(data.who)` gives None, and must give a list",
+            "message": "`for_each: dyn(data.who)` gives null, and must give a list",
         }
 
 

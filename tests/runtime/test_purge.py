@@ -104,7 +104,7 @@ def test_a_retention_is_read_from_settings(section: dict[str, Any], expected: Re
         ({"finished": 30}, 'finished must be a duration as text, such as "30d", and is 30'),
         ({"idle": "soon"}, "idle: 'soon' is not a duration: write an integer and ms, s, m, h or d, such as 30s or 3d"),
         ({"history": 0}, "history 0 is not allowed: write all, since-snapshot, or how many steps (1 ...)"),
-        ({"history": True}, "history True is not allowed: write all, since-snapshot, or how many steps (1 ...)"),
+        ({"history": True}, "history true is not allowed: write all, since-snapshot, or how many steps (1 ...)"),
         ({"history": "some"}, "history 'some' is not allowed: write all, since-snapshot, or how many steps (1 ...)"),
         ({"history": "\u0663"}, "history '\u0663' is not allowed: write all, since-snapshot, or how many"),
     ],
