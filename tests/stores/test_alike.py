@@ -22,6 +22,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
+from tests.proofs.effort import effort
 from tests.support.talk import HELLO
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
@@ -179,7 +180,7 @@ async def compare(url: str, calls: Sequence[Call], *, namespace: str = "default"
         assert await play(memory, calls) == await play(other, calls)
 
 
-@settings(deadline=None, max_examples=60)
+@effort(60)
 @given(st.lists(CALLS, min_size=5, max_size=25))
 def test_memory_and_sqlite_answer_alike(calls: list[Call]) -> None:
     with tempfile.TemporaryDirectory() as folder:
