@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.distribution import distributions, installation
 from tests.support.servers.openai_stub import OpenAIStub
@@ -30,9 +30,10 @@ if "TMPDIR" not in os.environ and os.access(MEMORY_DISK, os.W_OK) and shutil.dis
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY_DISK)
 
 # A busy machine is no mistake: what is slow shows in the whole run.
-settings.register_profile("full", deadline=None)
+settings.register_profile("full", deadline=None, max_examples=50)
 settings.register_profile("quick", deadline=None, max_examples=20)
-settings.load_profile("quick" if os.environ.get("FSM_AGENT_PROOFS") == "quick" else "full")
+settings.register_profile("long", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("FSM_AGENT_PROOFS", "full"))
 
 
 #: fixtures that start a database server
@@ -59,6 +60,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if (AT_LENGTH | PROCESSES).intersection(item.path.parts):
             item.add_marker("long")
+        # the tracer of coverage doubles the time of what it sees: it is spared what is measured or tried at length
+        is_property = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
+        if is_property or item.get_closest_marker("long") is not None:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from .table import Table
 
 #: they are looked at in parts, beside each other
 PARTS = 4
-WORKFLOWS = 10_000 if IS_LONG else 1_000
+WORKFLOWS = 10_000 if IS_LONG else 400
 TRIES = 3
 
 PLAYED = st.lists(st.tuples(st.sampled_from(TRICKS), st.integers(0, 5)), min_size=4, max_size=24)

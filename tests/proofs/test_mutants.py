@@ -257,7 +257,7 @@ MUTANTS = {
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The project in a folder of its own; the package may be changed there."""
-    shutil.copytree(ROOT / "fsm_agent", tmp_path / "fsm_agent", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "fsm_agent", tmp_path / "fsm_agent")
     for name in ("tests", "examples", "workflows", "pyproject.toml"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path

@@ -21,7 +21,7 @@ from .mutating import Mutation, is_declaration, is_free, lines_with, mutations, 
 
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted((ROOT / "workflows").glob("*.yaml"))
-HALF = 2_000 if IS_LONG else 100
+HALF = 2_000 if IS_LONG else 50
 
 
 @cache

@@ -46,7 +46,7 @@ async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]
     return pasts
 
 
-@effort(150)
+@effort(60)
 @given(documents(), SCRIPTS, LIVES)
 def test_every_version_is_told_again_in_memory(document: Any, script: Any, deeds: Any) -> None:
     asyncio.run(_lived(document, script, deeds, "memory://"))
@@ -59,7 +59,7 @@ def test_and_in_a_file(document: Any, script: Any, deeds: Any) -> None:
         asyncio.run(_lived(document, script, deeds, f"sqlite:///{folder}/agents.db"))
 
 
-@effort(100)
+@effort(50)
 @given(documents(), SCRIPTS, LIVES, st.integers(0, 40), st.sampled_from(["delta", "target", "entered", "kind"]))
 def test_a_changed_row_is_noticed(document: Any, script: Any, deeds: Any, number: int, part: str) -> None:
     past = asyncio.run(_lived(document, script, deeds, "memory://"))[0]

@@ -149,7 +149,7 @@ def _both(document: Body, script: list[Outcome], meanwhile: list[str | None], de
     meanwhile=st.lists(st.sampled_from([None, None, "go", "give", "back", "time"]), min_size=1, max_size=5),
     deeds=st.lists(DEEDS, max_size=8),
 )
-@effort(150)
+@effort(80)
 def test_both_paths_make_the_same_steps_of_the_same_agents(
     document: Body, script: list[Outcome], meanwhile: list[str | None], deeds: list[tuple[Any, ...]]
 ) -> None:
