@@ -15,9 +15,9 @@ from click.shell_completion import CompletionItem
 
 from fsm_agent.cli.input.agent_ids import SHORTEST, ends, short_ids, whole_id
 from fsm_agent.cli.input.global_options import settings_of_unfinished
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import missing_file, read_store
 from fsm_agent.domain.agent import Head
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import look, missing_file
 from fsm_agent.runtime.reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
@@ -98,7 +98,7 @@ def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
-def _declared(settings: Settings) -> Iterator[str]:
+def _declared(settings: CommandSettings) -> Iterator[str]:
     for file in Path(settings.project.folder, "workflows").glob("*.y*ml"):
         yield from _NAME.findall(file.read_text(encoding="utf-8", errors="replace"))
 
@@ -131,6 +131,6 @@ def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, oth
         settings = settings_of_unfinished(ctx)
         if missing_file(settings.store) is not None:
             return otherwise
-        return look(settings, read)
+        return read_store(settings, read)
     except Exception:
         return otherwise
