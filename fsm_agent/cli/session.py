@@ -23,7 +23,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
-from fsm_agent.runtime.reads import read_doubts, workflow_of
+from fsm_agent.runtime.reads import read_doubts
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
@@ -48,11 +48,6 @@ class Session:
     async def whole_id(self, part: str) -> str:
         """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
         return await whole_id(self.runner.store, part)
-
-    async def definition(self, agent_id: str) -> Workflow:
-        """The workflow to which an agent is pinned."""
-        head = await self.runner.store.head(agent_id)
-        return await workflow_of(self.runner.store, head)
 
 
 class Interrupted(click.ClickException):
@@ -83,7 +78,8 @@ def drive(settings: CommandSettings, work: Callable[[Session], Awaitable[Agent]]
 
     async def described(session: Session) -> tuple[Agent, Workflow, Sequence[EffectEntry]]:
         agent = await work(session)
-        return agent, await session.definition(agent.id), await read_doubts(session.runner.store, agent)
+        workflow = await session.runner.workflow(agent.definition)
+        return agent, workflow, await read_doubts(session.runner.store, agent)
 
     agent, workflow, doubts = finish(settings, described)
     output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow, doubts=doubts))

@@ -12,7 +12,7 @@ from typing import Final
 import click
 
 from fsm_agent.cli.commands.run import load_workflow
-from fsm_agent.cli.input.agent_ids import whole_id
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.input.paths import workflow_files
@@ -124,7 +124,7 @@ def _declared(settings: CommandSettings, paths: tuple[str, ...], *, imports: boo
 def _agent(settings: CommandSettings, agent_id: str) -> Subject:
     async def read() -> Subject:
         async with opened(settings) as store:
-            head = await store.head(await whole_id(store, agent_id))
+            head = await find(store, agent_id, store.head)
             workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)

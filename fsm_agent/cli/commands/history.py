@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
-from fsm_agent.cli.input.agent_ids import whole_id
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber, text
 from fsm_agent.cli.session import Session, drive, finish
 from fsm_agent.cli.settings import CommandSettings
@@ -33,7 +33,7 @@ def replay(settings: CommandSettings, *, agent_id: str, to: int | None) -> int:
     from fsm_agent.runtime import replay as lookback
 
     async def read(store: Store) -> Replayed:
-        return await lookback.replay(store, await whole_id(store, agent_id), to)
+        return await find(store, agent_id, lambda whole: lookback.replay(store, whole, to))
 
     replayed = read_store(settings, read)
     output.show(settings, replayed.to_json(), lambda: _replay_blocks(replayed, is_shown=to is not None))
@@ -52,7 +52,8 @@ def rewind(settings: CommandSettings, *, agent_id: str, version: int, expect_ver
     async def work(session: Session) -> tuple[Rewound, Workflow]:
         whole = await session.whole_id(agent_id)
         call = session.runner.rewind(whole, version, by=settings.by, expect_version=expect_version)
-        return await session.follow(call), await session.definition(whole)
+        rewound = await session.follow(call)
+        return rewound, await session.runner.workflow(rewound.agent.definition)
 
     rewound, workflow = finish(settings, work)
     output.show(settings, rewound.to_json(), lambda: _rewound_blocks(settings, rewound, workflow, version))
@@ -79,7 +80,7 @@ def show_past(settings: CommandSettings, agent_id: str, version: int) -> None:
     from fsm_agent.runtime import replay as lookback
 
     async def read(store: Store) -> Agent:
-        return (await lookback.agent_at(store, await whole_id(store, agent_id), version))[0]
+        return (await find(store, agent_id, lambda whole: lookback.agent_at(store, whole, version)))[0]
 
     agent = read_store(settings, read)
     output.show(settings, agent.to_json(), lambda: _past_blocks(settings, agent))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from fsm_agent.cli.blocks import Block
-from fsm_agent.cli.input.agent_ids import place_in_list, whole_id
+from fsm_agent.cli.input.agent_ids import find, place_in_list
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
@@ -34,7 +34,7 @@ from fsm_agent.domain.summary import AgentPage
 from fsm_agent.domain.text import some
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_version
-from fsm_agent.runtime.reads import Failures, read_agent, read_doubts, read_failures, workflow_of
+from fsm_agent.runtime.reads import Failures, agent_of, read_doubts, read_failures, workflow_of
 from fsm_agent.stores.base import Store
 
 
@@ -120,9 +120,9 @@ def history(settings: CommandSettings, agent_id: str, *, changes: bool) -> None:
 
 
 async def _with_history(store: Store, part: str) -> tuple[str, Sequence[Step]]:
-    agent_id = await whole_id(store, part)
-    require_version(await store.head(agent_id))
-    return agent_id, await store.history(agent_id)
+    head = await find(store, part, store.head)
+    require_version(head)
+    return head.id, await store.history(head.id)
 
 
 @click.command()
@@ -138,8 +138,8 @@ def effects(settings: CommandSettings, agent_id: str) -> None:
 
 
 async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectEntry]]:
-    agent_id = await whole_id(store, part)
-    return await store.head(agent_id), await store.effects(agent_id)
+    head = await find(store, part, store.head)
+    return head, await store.effects(head.id)
 
 
 class Described(NamedTuple):
@@ -157,9 +157,9 @@ class Described(NamedTuple):
 
 async def described(store: Store, part: str) -> Described:
     """What `show` tells of an agent."""
-    head = await store.head(await whole_id(store, part))
-    workflow = await workflow_of(store, head)
-    agent, children = await read_agent(store, head.id), await read_family(store, head)
+    record = await find(store, part, store.load)
+    head, workflow = record.head, await workflow_of(store, record.head)
+    agent, children = await agent_of(store, record, workflow), await read_family(store, head)
     return Described(
         agent, workflow, children, await read_failures(store, head, workflow), await read_doubts(store, agent)
     )

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from fsm_agent.cli.input.agent_ids import SHORTEST, ends, short_ids, whole_id
+from fsm_agent.cli.input.agent_ids import SHORTEST, ends, find, short_ids
 from fsm_agent.cli.input.global_options import settings_of_unfinished
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import missing_file, read_store
@@ -112,7 +112,7 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option that has no value yet
 
     async def allowed(store: Store) -> list[str]:
-        head = await store.head(await whole_id(store, part))
+        head = await find(store, part, store.head)
         workflow = await workflow_of(store, head)
         claimed = claimed_events(workflow, head)
         return [event for event in workflow.allowed(head.state) if event not in claimed]
