@@ -8,8 +8,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, own_thread
 from fsm_agent.errors import ActionError
 from fsm_agent.memory.conversation import Conversation, Summarise, Written
-from fsm_agent.memory.counting import corrected, estimate, scale_of
-from fsm_agent.memory.reading import whole
+from fsm_agent.memory.conversation_reader import whole
+from fsm_agent.memory.token_counts import corrected, estimate, scale_of
 
 if TYPE_CHECKING:
     from fsm_agent.actions.context import ActionFacts, Context

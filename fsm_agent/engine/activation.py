@@ -20,6 +20,7 @@ from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.engine.action_questions import asked
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
+from fsm_agent.engine.attempt_steps import noted, reconcile, spent
 from fsm_agent.engine.commands import (
     Act,
     Acted,
@@ -40,7 +41,6 @@ from fsm_agent.engine.commands import (
 )
 from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.engine.problems import problem_of, problem_of_attempt, report
-from fsm_agent.engine.recording import noted, reconcile, spent
 from fsm_agent.engine.scope import ActionScope
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (

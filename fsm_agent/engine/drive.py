@@ -25,8 +25,8 @@ from fsm_agent.engine.commands import (
     Release,
     Superseded,
 )
+from fsm_agent.engine.fast_path import work_steadily
 from fsm_agent.engine.problems import problem_of
-from fsm_agent.engine.steady import work_steadily
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     Conflict,

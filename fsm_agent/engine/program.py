@@ -208,7 +208,7 @@ class Program:
 
 
 def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
-    """See ``engine.steady``: leaf -> its action, where nothing has to be found out before each attempt."""
+    """See ``engine.fast_path``: leaf -> its action, where nothing has to be found out before each attempt."""
     if workflow.user or workflow.limits.wall_time is not None:
         return {}
     return {

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import click
 
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import run
+from fsm_agent.concurrency.sync_driver import run
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.project.settings import Settings
 from fsm_agent.stores.base import Store

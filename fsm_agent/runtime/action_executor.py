@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import Any, NoReturn
 
 from fsm_agent.actions.action import THREAD, Action
-from fsm_agent.actions.blocking import waiting_on
 from fsm_agent.actions.effects import Effects, Ledger
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import waiting_on
 from fsm_agent.concurrency.cancellation import Watched
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Lease

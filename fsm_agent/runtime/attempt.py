@@ -9,11 +9,11 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
-from fsm_agent.actions.blocking import awaited, in_thread
 from fsm_agent.actions.context import ActionFacts, BlockingContext, Context, InlineContext
 from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import awaited, in_thread
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields

@@ -29,10 +29,10 @@ from fsm_agent.domain.step import Delta, Event, Step, StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
 from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, told, unpark
+from fsm_agent.engine.attempt_steps import counted
 from fsm_agent.engine.migration.applied import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
-from fsm_agent.engine.recording import counted
 from fsm_agent.engine.replay.restore import restored
 from fsm_agent.engine.transaction import started
 from fsm_agent.errors import ExpressionFailed, FsmAgentError

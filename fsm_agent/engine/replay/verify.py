@@ -21,9 +21,9 @@ from fsm_agent.domain.replay import Mismatch
 from fsm_agent.domain.step import Step, StepKind, iso
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.replay.fold import Retelling, owned
+from fsm_agent.engine.replay.head_text import part_in_words, state_in_words, value_in_words
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.restore import alike, parts_of
-from fsm_agent.engine.replay.wording import part_in_words, state_in_words, value_in_words
 from fsm_agent.errors.storage import why_untold
 
 #: The parts of a head that its history tells, and what they are called. See ``replay`` for those that it does not.
