@@ -1,4 +1,4 @@
-"""What an attempt leaves goes into the step that ends it: messages, what is remembered of the user, usage. Pure."""
+"""The step that ends an attempt, with the attempt's outputs: messages, changes of the user, usage. Pure."""
 
 from __future__ import annotations
 
@@ -19,58 +19,60 @@ from fsm_agent.engine.merge import Unmergeable, merged
 from fsm_agent.engine.outputs import AttemptOutputs
 
 
-def counted(head: Head, step: Step) -> Head:
+def with_totals(head: Head, step: Step) -> Head:
     """The head after a step, with what the step says of messages and usage added up."""
     if not step.said and step.usage == NO_USAGE:
         return head
     return head._replace(talk=head.talk.grown(step.said), usage=head.usage.plus(step.usage))
 
 
-def spent(proposal: PendingStep, notes: AttemptOutputs) -> PendingStep:
-    """The step of an attempt that came to nothing: it has cost what it has cost."""
-    if notes.usage == NO_USAGE:
-        return proposal
-    step = proposal.step._replace(usage=notes.usage)
-    return proposal._replace(step=step, head=counted(proposal.head, step))
+def with_usage(pending: PendingStep, outputs: AttemptOutputs) -> PendingStep:
+    """The step with the attempt's usage alone: an attempt that failed has its cost all the same."""
+    if outputs.usage == NO_USAGE:
+        return pending
+    step = pending.step._replace(usage=outputs.usage)
+    return pending._replace(step=step, head=with_totals(pending.head, step))
 
 
-def noted(aggregate: Aggregate, proposal: PendingStep, notes: AttemptOutputs) -> PendingStep:
-    """The step that an attempt's event takes, with all that the attempt has left."""
-    if notes.is_blank:
-        return proposal
+def with_outputs(aggregate: Aggregate, pending: PendingStep, outputs: AttemptOutputs) -> PendingStep:
+    """The step that an attempt's event makes, with all outputs of the attempt."""
+    if outputs.is_blank:
+        return pending
     mine = own_thread(aggregate.head.id)
-    said = tuple(
+    appended = tuple(
         AppendedMessages(thread, tuple(message._replace(at_ms=aggregate.now_ms) for message in messages))
-        for thread, messages in notes.said.items()
+        for thread, messages in outputs.messages.items()
         if messages
     )
-    step = proposal.step._replace(said=len(notes.said.get(mine, ())), usage=notes.usage)
-    return proposal._replace(head=counted(proposal.head, step), step=step, said=said, user=remembered(aggregate, notes))
+    step = pending.step._replace(said=len(outputs.messages.get(mine, ())), usage=outputs.usage)
+    return pending._replace(
+        head=with_totals(pending.head, step), step=step, appended=appended, user=changed_user(aggregate, outputs)
+    )
 
 
-def remembered(aggregate: Aggregate, notes: AttemptOutputs) -> UserRecord | None:
-    """What is remembered of the user from this step on, if the attempt has changed it; raises ``DataInvalid``."""
-    if notes.user is None or notes.record is None or not (delta := changes(notes.user)):
+def changed_user(aggregate: Aggregate, outputs: AttemptOutputs) -> UserRecord | None:
+    """The record of the user after this step, or ``None`` if the attempt has not changed it; raises ``DataInvalid``."""
+    if outputs.user is None or outputs.record is None or not (delta := changes(outputs.user)):
         return None
-    aggregate.program.user_rules.check(delta, notes.user.plain())
-    record = notes.record
-    aggregate.program.data_limit.require({f"user.{name}": value for name, value in notes.user.plain().items()})
-    return record._replace(version=record.version + 1, values=_changed(notes, delta), updated_ms=aggregate.now_ms)
+    aggregate.program.user_rules.check(delta, outputs.user.plain())
+    record = outputs.record
+    aggregate.program.data_limit.require({f"user.{name}": value for name, value in outputs.user.plain().items()})
+    return record._replace(version=record.version + 1, values=_changed(outputs, delta), updated_ms=aggregate.now_ms)
 
 
-def _changed(notes: AttemptOutputs, delta: Delta) -> Mapping[str, Json]:
+def _changed(outputs: AttemptOutputs, delta: Delta) -> Mapping[str, Json]:
     """The values of the user with what the attempt has changed; what the workflow does not declare stays as it is."""
-    assert notes.record is not None and notes.user is not None  # noqa: S101, PT018 - only then is there a delta
-    drafted: Mapping[str, Json] = notes.user.plain()
-    return {**notes.record.values, **{name: drafted[name] for name in delta.fields}}
+    assert outputs.record is not None and outputs.user is not None  # noqa: S101, PT018 - only then is there a delta
+    drafted: Mapping[str, Json] = outputs.user.plain()
+    return {**outputs.record.values, **{name: drafted[name] for name in delta.fields}}
 
 
-def reconcile(workflow: Workflow, notes: AttemptOutputs, now: UserRecord) -> Problem | None:
-    """Bring an attempt's changes of a user together with what others have changed since, as the merge policies say;
-    afterwards the notes stand on ``now``. Says what stands in the way, if something does."""
-    assert notes.record is not None and notes.user is not None  # noqa: S101, PT018 - there was something to commit
-    seen, drafted = notes.record.values, notes.user.plain()
-    for name in changes(notes.user).fields:
+def reconcile(workflow: Workflow, outputs: AttemptOutputs, now: UserRecord) -> Problem | None:
+    """Merge an attempt's changes of a user into ``now``, the record as others have left it, by the merge policies;
+    afterwards the outputs stand on ``now``. Returns the problem if the two cannot be merged."""
+    assert outputs.record is not None and outputs.user is not None  # noqa: S101, PT018 - there was something to commit
+    seen, drafted = outputs.record.values, outputs.user.plain()
+    for name in changes(outputs.user).fields:
         if name not in seen and name not in now.values:
             continue
         base, theirs = seen.get(name), now.values.get(name)
@@ -82,6 +84,6 @@ def reconcile(workflow: Workflow, notes: AttemptOutputs, now: UserRecord) -> Pro
         except (KeyError, Unmergeable):
             why = f"somebody else has changed {name!r} of user {now.name!r} meanwhile, and `merge` has no policy"
             return Problem("UserConflict", f"{why} that makes one of both: declare one for `user.{name}`")
-        notes.user[name] = drafted[name]
-    notes.record = now
+        outputs.user[name] = drafted[name]
+    outputs.record = now
     return None
