@@ -21,8 +21,8 @@ from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.engine.scope import ActionScope
 from fsm_agent.errors import ActionError
 from fsm_agent.memory.conversation import BlockingConversation, Conversation, Once, Summarise, Written
-from fsm_agent.memory.counting import corrected, estimate, scale_of
-from fsm_agent.memory.reading import whole
+from fsm_agent.memory.conversation_reader import whole
+from fsm_agent.memory.token_counts import corrected, estimate, scale_of
 
 #: has a model write a summary, at most so many tokens long
 SummaryWriter: TypeAlias = "Callable[[Context, list[dict[str, Json]], int], Awaitable[Written]]"

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
-from fsm_agent.actions.blocking import Wait, awaited, in_thread
+from fsm_agent.actions.worker_threads import Wait, awaited, in_thread
 from fsm_agent.data.delta import own
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry, EffectMode

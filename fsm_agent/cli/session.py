@@ -16,7 +16,7 @@ from fsm_agent.cli.views.agents import agent_blocks, agents_blocks
 from fsm_agent.cli.views.errors import error_json
 from fsm_agent.cli.views.progress import Progress
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import run
+from fsm_agent.concurrency.sync_driver import run
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json

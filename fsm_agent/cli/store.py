@@ -11,7 +11,7 @@ import click
 
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import run
+from fsm_agent.concurrency.sync_driver import run
 from fsm_agent.errors import AgentNotFound
 from fsm_agent.stores.base import Store
 

@@ -48,11 +48,11 @@ def meant(aggregate: Aggregate, answer: Answer) -> Event:
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 
-def refuse_closed(aggregate: Aggregate, said: Event | Answer) -> Generator[Command, Any, None]:
+def refuse_closed(aggregate: Aggregate, sent: Event | Answer) -> Generator[Command, Any, None]:
     """Raises ``QuestionClosed``, with what has closed it, for an answer to another question than the present one."""
-    if not isinstance(said, Answer) or said.question is None:
+    if not isinstance(sent, Answer) or sent.question is None:
         return
-    head, question = aggregate.head, said.question
+    head, question = aggregate.head, sent.question
     if head.asked is not None and head.asked.id == question:
         return
     stands = (head.state, str(head.status))

@@ -49,7 +49,7 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
         start=(export.start[0], "") if export.start and spoken & {1, 2} else export.start,
         messages=tuple(revised.get(message.number, message) for message in export.messages),
     )
-    return _told_again(whole, programs, redaction)
+    return _replayed(whole, programs, redaction)
 
 
 def speaks_to(user: str, export: AgentExport) -> bool:
@@ -135,7 +135,7 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
     return head._replace(asked=asked and asked._replace(to=redaction.nameless(asked.to)), problem=problem)
 
 
-def _told_again(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
+def _replayed(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
     """The export with the head and the snapshot that its history tells now."""
     head, snapshot, origin = export.head, export.snapshot, export.origin
     told = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
@@ -165,4 +165,4 @@ def faded(
         return None
     steps = [first._replace(delta=first.delta._replace(set=began)), *later]
     whole = export._replace(steps=tuple(_without_copies(steps, None, redaction)))
-    return _told_again(whole, programs, redaction)
+    return _replayed(whole, programs, redaction)

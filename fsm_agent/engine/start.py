@@ -97,7 +97,7 @@ def _first_steps(aggregate: Aggregate, event: Event | None) -> tuple[Step, ...]:
     aggregate.folded.values = own(values)
     if event is None or event.name == "created":
         return (created,)
-    proposal = decided(aggregate, checked(aggregate, event))
-    aggregate.head = proposal.head
-    aggregate.folded.take(proposal.step.version, proposal.step.delta)
-    return created, proposal.step
+    pending = decided(aggregate, checked(aggregate, event))
+    aggregate.head = pending.head
+    aggregate.folded.take(pending.step.version, pending.step.delta)
+    return created, pending.step

@@ -18,10 +18,10 @@ from fsm_agent.domain.message import Message, Role, Span, is_own
 from fsm_agent.domain.text import listed, shortened
 from fsm_agent.domain.usage import NO_USAGE, Usage, as_row, usage_of
 from fsm_agent.errors import ActionError, DataInvalid
-from fsm_agent.memory.counting import Counter, estimate, remembering
+from fsm_agent.memory.conversation_reader import BATCH, BEGINNING, COVERED, Read, Seen, Spot, Track, View, texts
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.memory.groups import Group, flat, grouped, known_until
-from fsm_agent.memory.reading import BATCH, BEGINNING, COVERED, Read, Seen, Spot, Track, View, texts
+from fsm_agent.memory.token_counts import Counter, estimate, remembering
 from fsm_agent.memory.window import Choose, batch, checked, due, filled, share, weight
 
 

@@ -14,9 +14,9 @@ from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, Message, Role, Sp
 from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import ActionError, Refused
 from fsm_agent.memory.conversation import Conversation, said
-from fsm_agent.memory.counting import Counter, estimate
+from fsm_agent.memory.conversation_reader import BEGINNING, COVERED, Seen, Spot, Track, texts, whole
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
-from fsm_agent.memory.reading import BEGINNING, COVERED, Seen, Spot, Track, texts, whole
+from fsm_agent.memory.token_counts import Counter, estimate
 from fsm_agent.memory.window import Choose
 from fsm_agent.stores.base import Store
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.actions.blocking import in_thread, waiting_on
+from fsm_agent.actions.worker_threads import in_thread, waiting_on
 from fsm_agent.domain.conversation import ConversationPolicy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.memory.conversation import BlockingConversation, Conversation
-from fsm_agent.memory.counting import estimate
-from fsm_agent.memory.reading import BATCH, whole
+from fsm_agent.memory.conversation_reader import BATCH, whole
+from fsm_agent.memory.token_counts import estimate
 from fsm_agent.memory.window import keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store

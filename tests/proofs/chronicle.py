@@ -38,7 +38,7 @@ def parts(head: Head) -> dict[str, Any]:
     return {**told, "visits": dict(head.visits), "problem": problem and problem._replace(held=None)}
 
 
-def portrait(agent: Agent, head: Head) -> Portrait:
+def view(agent: Agent, head: Head) -> Portrait:
     """Attempts change without a version."""
     return Portrait(agent._replace(retry=None).to_json(), parts(head))
 
@@ -55,7 +55,7 @@ class Chronicler(CommandLoop):
         reply = await super().perform(effect)
         if isinstance(effect, Commit | Creation):
             head = await self._runner.store.head(effect.head.id)
-            self.seen[head.id, head.version] = portrait(await self._runner.get(head.id), head)
+            self.seen[head.id, head.version] = view(await self._runner.get(head.id), head)
         return reply
 
 

@@ -116,10 +116,10 @@ class Pair:
     def _agree_on_what_may_happen(self) -> None:
         for event in (*EVENTS, "error", "timeout", "cancel", "after"):
             payload = PAYLOADS.get(event, {})
-            scene = EvaluationContext(self.model.data, Event(event, payload), self.model.visits)
+            context = EvaluationContext(self.model.data, Event(event, payload), self.model.visits)
             offered = self.table.candidates(self.model.leaf, event)
             expected = choose(offered, payload, self.model.data, self.model.visits)
-            match self.machine.decide(self.model.leaf, event, scene):
+            match self.machine.decide(self.model.leaf, event, context):
                 case Taken(move):
                     assert expected is not None
                     way = self.table.way(self.model.leaf, expected)

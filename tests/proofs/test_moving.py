@@ -208,7 +208,7 @@ class Meddling(Runner):
     """A runner whose next commit is preceded by ``meddle``."""
 
     def meddle(self, meddle: Callable[[], Awaitable[Any]]) -> None:
-        self._loop = Meddled(self.store, self.actions, self._hands)
+        self._loop = Meddled(self.store, self.actions, self._executor)
         self._loop.meddle = meddle
 
 

@@ -47,12 +47,12 @@ class Verdict(StrEnum):
 
 
 class Plan(NamedTuple):
-    """What would happen to one agent, and why; ``proposal`` is the step, if it can be moved."""
+    """What would happen to one agent, and why; ``pending`` is the step, if it can be moved."""
 
     verdict: Verdict
     reason: str
     changes: tuple[str, ...] = ()
-    proposal: PendingStep | None = None
+    pending: PendingStep | None = None
 
 
 def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Plan:

@@ -28,11 +28,11 @@ from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import Delta, Event, Step, StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
-from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, told, unpark
+from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, unpark, with_progress
+from fsm_agent.engine.attempt_steps import with_totals
 from fsm_agent.engine.migration.applied import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
-from fsm_agent.engine.recording import counted
 from fsm_agent.engine.replay.restore import restored
 from fsm_agent.engine.transaction import started
 from fsm_agent.errors import ExpressionFailed, FsmAgentError
@@ -45,7 +45,7 @@ class Untold(FsmAgentError):
     """A step that cannot have happened as it is told."""
 
 
-class Retelling:
+class Replay:
     """An agent as its history tells it, up to the last step that was taken.
 
     ``programs`` has every definition of the agent's life by its hash; ``definition`` is the one it began with.
@@ -89,9 +89,9 @@ class Retelling:
             aggregate.head = aggregate.head._replace(created_ms=step.at_ms)
         fired = self._fired(step)  # by guards that see the data as it was
         aggregate.folded.take(step.version, owned(step.delta))
-        after = counted(self._after(step, fired), step)
+        after = with_totals(self._after(step, fired), step)
         aggregate.program = self._programs[after.definition]
-        aggregate.head = told(aggregate.program, after, self.values)
+        aggregate.head = with_progress(aggregate.program, after, self.values)
 
     def _after(self, step: Step, fired: ArmedTimer | None) -> Head:  # noqa: PLR0911 - a branch a kind
         """The head after a step; the data are so already."""
@@ -158,7 +158,7 @@ class Retelling:
             return step.kind is StepKind.REFUSED or self._may_do(timer, step)
         try:
             decision = self.aggregate.program.decide_timer(
-                self.head.state, timer, self.aggregate.scene(Event("after", step.payload))
+                self.head.state, timer, self.aggregate.context(Event("after", step.payload))
             )
         except ExpressionFailed:
             return False

@@ -20,10 +20,10 @@ from fsm_agent.domain.record import Record
 from fsm_agent.domain.replay import Mismatch
 from fsm_agent.domain.step import Step, StepKind, iso
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.engine.replay.fold import Retelling, owned
+from fsm_agent.engine.replay.fold import Replay, owned
+from fsm_agent.engine.replay.head_text import part_in_words, state_in_words, value_in_words
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.restore import alike, parts_of
-from fsm_agent.engine.replay.wording import part_in_words, state_in_words, value_in_words
 from fsm_agent.errors.storage import why_untold
 
 #: The parts of a head that its history tells, and what they are called. See ``replay`` for those that it does not.
@@ -54,7 +54,7 @@ _MOVING_NOTHING: Final = frozenset({StepKind.REFUSED, StepKind.PARKED, StepKind.
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Verification:
     """What came out, and whether an earlier version of the package wrote the beginning, so that visits and timers
     were not looked at."""
 
@@ -62,16 +62,16 @@ class Verdict:
     is_guessed: bool = False
 
 
-def verify(past: Past) -> Verdict:
+def verify(past: Past) -> Verification:
     """Everything that does not add up, in order of version."""
     audit = _Audit(past)
-    return Verdict(list(audit.run()), audit.told.is_guessed)
+    return Verification(list(audit.run()), audit.told.is_guessed)
 
 
 class _Audit:
     def __init__(self, past: Past) -> None:
         self._past = past
-        self.told: Retelling = past.beginning()
+        self.told: Replay = past.beginning()
         #: what rewinds go back to, as it was
         self._then: dict[int, tuple[Head, Mapping[str, Json]]] = {}
         self._named = {step.payload.get("version") for step in past.steps if step.kind is StepKind.REWOUND}
