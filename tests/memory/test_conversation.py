@@ -50,7 +50,7 @@ async def test_what_is_said_is_recorded_with_its_tokens_and_nothing_is_written()
         said = talk.append("user", "hello", by="ana")
         talk.append(Role.ASSISTANT, parts=[{"type": "tool_call", "id": "1", "name": "f", "arguments": {}}])
         assert said == Message(Role.USER, "hello", tokens=5, at_ms=7, by="ana")
-        assert notes.said == {ROOM: [said, (await talk.tail(1))[0]]}
+        assert notes.messages == {ROOM: [said, (await talk.tail(1))[0]]}
         assert await store.messages(ROOM) == []
         assert await talk.count() == 2
 
