@@ -19,6 +19,7 @@ from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, LogRefusal, Paused
 from fsm_agent.errors import ActionError, FsmAgentError
+from fsm_agent.memory.conversation import Written
 
 if TYPE_CHECKING:
     from fsm_agent.actions.tracebacks import Discretion
@@ -34,9 +35,15 @@ def context_of(command: Act, mode: Mode, effects: Effects, surroundings: Surroun
     """What the action is given."""
     head, _, _, data, now_ms, number, _, _, outputs, scope = command
     made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
-    return made(
-        head.id, head.state, data, number, head.activation, visits, now_ms, effects, outputs, scope, surroundings
-    )
+    facts = (head.id, head.state, data, number, head.activation, visits, now_ms)
+    return made(*facts, effects, outputs, scope, surroundings, _write_summary)
+
+
+async def _write_summary(context: Context, messages: list[dict[str, Json]], max_tokens: int) -> Written:
+    """Have a model write it; what that takes is imported when the first summary is due."""
+    from fsm_agent.actions.builtin.llm_summary import summarise
+
+    return await summarise(context, messages, max_tokens)
 
 
 def attempt(action: Action, command: Act, effects: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:

@@ -196,7 +196,7 @@ class CommandLoop:
             case commands.ReadRecord(agent_id):
                 return await self._store.load(agent_id)
             case commands.ReadWorkflow(definition):
-                return await self._workflow(definition)
+                return await self.workflow(definition)
             case commands.SaveWorkflow(workflow):
                 return await self.save_workflow(workflow)
             case commands.Sleep(head, until_ms):
@@ -271,10 +271,11 @@ class CommandLoop:
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile_stored(await self._workflow(definition))
+            self._programs[definition] = self._compile_stored(await self.workflow(definition))
         return self._programs[definition]
 
-    async def _workflow(self, definition: str) -> Workflow:
+    async def workflow(self, definition: str) -> Workflow:
+        """A definition that the store keeps, which is read once."""
         if definition not in self._workflows:
             from fsm_agent.runtime.reads import read_workflow
 

@@ -263,6 +263,9 @@ class Runner(Queries, Removal):
         flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
 
+    async def workflow(self, definition: str) -> Workflow:
+        return await self._loop.workflow(definition)
+
     async def close(self) -> None:
         """Stop what runs here, give its leases up, hang up on models, and close the store."""
         await self._executor.close()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.views.next_commands import Next, next_commands
 from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
@@ -18,7 +19,6 @@ from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import Step, StepKind, moment
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.project.settings import Settings
 
 _STATUS: Final = {
     Status.RUNNING: (Tone.BUSY, "▶"),
@@ -36,7 +36,7 @@ _LONGEST_WHY: Final = 50
 
 
 def agent_blocks(
-    settings: Settings,
+    settings: CommandSettings,
     agent: Agent,
     workflow: Workflow,
     *,
