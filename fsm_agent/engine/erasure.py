@@ -33,23 +33,23 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
     queue = tuple(each._replace(event=redaction.event(each.event)) for each in export.queue)
     origin = export.origin and Origin(_nameless(export.origin.head, redaction), export.origin.values)
     steps = tuple(_without_copies(first, origin, redaction))
-    spoken = {step.version for step in export.steps if step.by == user}
+    own_versions = {step.version for step in export.steps if step.by == user}
     revised = {message.number: message for message in messages}
     whole = export._replace(
         steps=steps,
         origin=origin,
         queue=queue,
         keys={
-            key: outcome._replace(fingerprint="") if outcome.version in spoken else outcome
+            key: outcome._replace(fingerprint="") if outcome.version in own_versions else outcome
             for key, outcome in export.keys.items()
         },
-        start=(export.start[0], "") if export.start and spoken & {1, 2} else export.start,
+        start=(export.start[0], "") if export.start and own_versions & {1, 2} else export.start,
         messages=tuple(revised.get(message.number, message) for message in export.messages),
     )
     return _replayed(whole, programs, redaction)
 
 
-def speaks_to(user: str, export: AgentExport) -> bool:
+def has_words_of(user: str, export: AgentExport) -> bool:
     """Whether there is anything of somebody in an agent."""
     return any(message.by == user for message in export.messages) or any(_found(export, user).values())
 
@@ -135,18 +135,20 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
 def _replayed(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
     """The export with the head and the snapshot that its history tells now."""
     head, snapshot, origin = export.head, export.snapshot, export.origin
-    told = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
+    replay = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
     if snapshot and origin and snapshot.version == origin.head.version:
         snapshot = Snapshot(snapshot.version, origin.values)
     for step in export.steps:
-        told.take(step)
+        replay.take(step)
         if snapshot and step.version == snapshot.version:
-            folded = told.aggregate.folded.snapshot(step.version)
+            folded = replay.aggregate.folded.snapshot(step.version)
             snapshot = folded._replace(values=own(dict(folded.values)))
-    problem = told.head.problem
+    problem = replay.head.problem
     if problem and head.problem:
         problem = problem._replace(held=head.problem.held)
-    after = head._replace(output=told.head.output, asked=told.head.asked, problem=problem, progress=told.head.progress)
+    after = head._replace(
+        output=replay.head.output, asked=replay.head.asked, problem=problem, progress=replay.head.progress
+    )
     return export._replace(head=_nameless(after, redaction), snapshot=snapshot)
 
 
@@ -158,7 +160,7 @@ def faded(
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
     first, *later = export.steps
     began = {name: redaction.faded(value, values.get(name)) for name, value in first.delta.set.items()}
-    if not redaction.said:
+    if not redaction.erased_texts:
         return None
     steps = [first._replace(delta=first.delta._replace(set=began)), *later]
     whole = export._replace(steps=tuple(_without_copies(steps, None, redaction)))

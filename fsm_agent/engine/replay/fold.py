@@ -41,7 +41,7 @@ from fsm_agent.errors import ExpressionFailed, FsmAgentError
 #: The kinds of steps that may enter states.
 
 
-class Untold(FsmAgentError):
+class StepImpossible(FsmAgentError):
     """A step that cannot have happened as it is told."""
 
 
@@ -82,7 +82,7 @@ class Replay:
         return self.aggregate.folded.values
 
     def take(self, step: Step) -> None:
-        """Go on by one step. Raises ``Untold``, or whatever a damaged row makes go wrong."""
+        """Go on by one step. Raises ``StepImpossible``, or whatever a damaged row makes go wrong."""
         aggregate = self.aggregate
         aggregate.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
@@ -151,7 +151,7 @@ class Replay:
         for timer in sorted(due, key=self.aggregate.program.turn):
             if self._would_do(timer, step):
                 return timer
-        raise Untold(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
+        raise StepImpossible(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
 
     def _would_do(self, timer: ArmedTimer, step: Step) -> bool:
         if self.is_erased:

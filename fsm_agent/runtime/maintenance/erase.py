@@ -20,7 +20,7 @@ from fsm_agent.domain.record import AgentExport, Damage, Record
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine import delivery, unpark
-from fsm_agent.engine.erasure import faded, redacted, speaks_to
+from fsm_agent.engine.erasure import faded, has_words_of, redacted
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import definitions
 from fsm_agent.errors import (
@@ -103,7 +103,7 @@ class Erasure:
             await self._try(head.id, self._agent)
             if (origin := await self._origin_of(head.id)) is not None:
                 forks[head.id] = origin
-        for agent_id in _elders_first(forks):
+        for agent_id in _origins_first(forks):
             await self._try(agent_id, lambda head: self._fade(head, *forks[head.id]))
         await self._threads()
         with self._leaving(f"user {self._report.user}"):
@@ -158,7 +158,7 @@ class Erasure:
 
     async def _parts(self, head: Head) -> str | None:
         """An agent that serves somebody else, or nobody: what the person has said to it goes."""
-        if not speaks_to(self._report.user, await self._store.dump(head.id)):
+        if not has_words_of(self._report.user, await self._store.dump(head.id)):
             return None
         tally = Tally()
 
@@ -166,7 +166,7 @@ class Erasure:
             tally.clear()
             tally["others"] = 1
             programs = await self._programs_of(export)
-            return _told(export, lambda: redacted(export, programs, self._report.user, tally))
+            return _with_history_checked(export, lambda: redacted(export, programs, self._report.user, tally))
 
         return await self._written(head, change, tally)
 
@@ -186,7 +186,7 @@ class Erasure:
             return None
         export, user = await self._store.dump(head.id), self._report.user
         programs = await self._programs_of(export)
-        if _told(export, lambda: faded(export, programs, user, values)) is None:
+        if _with_history_checked(export, lambda: faded(export, programs, user, values)) is None:
             return None
 
         async def change(now: AgentExport) -> AgentExport | None:
@@ -260,7 +260,7 @@ class Erasure:
                 return
 
 
-def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
+def _with_history_checked(export: AgentExport, change: Callable[[], Changed]) -> Changed:
     """What ``change`` makes of an agent; raises ``HistoryBroken`` where its history cannot be told again."""
     try:
         return change()
@@ -268,12 +268,12 @@ def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
         raise HistoryBroken(export.head.id, export.head.version, error) from error
 
 
-def _elders_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
+def _origins_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
     """Forks in such an order that one comes after the one that it was forked from."""
     ordered: dict[str, None] = {}
     for agent_id in forks:
         line = [agent_id]
-        while (elder := forks.get(line[-1], ("", 0))[0]) in forks and elder not in line:
-            line.append(elder)
+        while (origin := forks.get(line[-1], ("", 0))[0]) in forks and origin not in line:
+            line.append(origin)
         ordered.update(dict.fromkeys(reversed(line)))
     return list(ordered)
