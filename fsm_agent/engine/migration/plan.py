@@ -63,8 +63,8 @@ def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Pla
     head, gaps = aggregate.head, Gaps()
     left = route.since(head.workflow_version)
     try:
-        leaf = fit_state(left, old, head.state, gaps)
-        values = fit_data(left, old, aggregate.folded.values, gaps)
+        leaf = fit_state(left.program.workflow, old, head.state, left.destination(head.state), gaps)
+        values = fit_data(left.program, old, left.carried(aggregate.folded.values), gaps)
         if leaf is None or gaps.reasons:
             reason = f"{'; '.join(gaps.reasons)}: {gaps.advice(left, head.workflow_version)}"
             return Plan(Verdict.NEEDS_MAPPING, reason)
@@ -75,7 +75,7 @@ def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Pla
             leaf=leaf,
             values=values,
             now_ms=aggregate.now_ms,
-            places={path: left.place(path)[0] for path in lineage(head.state)},
+            places={path: left.destination(path).path for path in lineage(head.state)},
             visits=_visits(left, head.visits),
         )
         return _moving(transfer, left, aggregate, event)
@@ -98,7 +98,7 @@ def _visits(route: Route, visits: Mapping[str, int]) -> dict[str, int]:
     """Counts go with the states; those of states that have become one are added up."""
     counted: dict[str, int] = {}
     for path, count in visits.items():
-        place, _ = route.place(path)
+        place = route.destination(path).path
         counted[place] = counted.get(place, 0) + count
     return counted
 
