@@ -35,7 +35,7 @@ from fsm_agent.errors import DataInvalid, ExpressionFailed
 _LONGEST: Final = 80
 
 
-class Verdict(StrEnum):
+class MigrationVerdict(StrEnum):
     """What the move of an agent comes to."""
 
     UNAFFECTED = "unaffected"
@@ -47,19 +47,19 @@ class Verdict(StrEnum):
     MOVED = "moved"
 
 
-class Plan(NamedTuple):
+class MigrationPlan(NamedTuple):
     """What would happen to one agent, and why; ``pending`` is the step, if it can be moved."""
 
-    verdict: Verdict
+    verdict: MigrationVerdict
     reason: str
     changes: tuple[str, ...] = ()
     pending: PendingStep | None = None
 
 
-def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Plan:
-    """What ``event``, the order to migrate, would do to an agent of the workflow ``old``."""
+def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> MigrationPlan:
+    """What ``event``, the request to migrate, would do to an agent of the workflow ``old``."""
     if (reason := _why_unaffected(route, aggregate)) is not None:
-        return Plan(Verdict.UNAFFECTED, reason)
+        return MigrationPlan(MigrationVerdict.UNAFFECTED, reason)
     head, gaps = aggregate.head, Gaps()
     left = route.since(head.workflow_version)
     try:
@@ -67,7 +67,7 @@ def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Pla
         values = fit_data(left.program, old, left.carried(aggregate.folded.values), gaps)
         if leaf is None or gaps.reasons:
             reason = f"{'; '.join(gaps.reasons)}: {gaps.advice(left, head.workflow_version)}"
-            return Plan(Verdict.NEEDS_MAPPING, reason)
+            return MigrationPlan(MigrationVerdict.NEEDS_MAPPING, reason)
         transfer = Transfer(
             program=left.program,
             old=old,
@@ -80,7 +80,7 @@ def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Pla
         )
         return _moving(transfer, left, aggregate, event)
     except Stranding as error:
-        return Plan(Verdict.STRANDED, str(error))
+        return MigrationPlan(MigrationVerdict.STRANDED, str(error))
 
 
 def _why_unaffected(route: Route, aggregate: Aggregate) -> str | None:
@@ -103,7 +103,7 @@ def _visits(route: Route, visits: Mapping[str, int]) -> dict[str, int]:
     return counted
 
 
-def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event) -> Plan:
+def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event) -> MigrationPlan:
     head, delta = aggregate.head, _difference(aggregate.folded.values, transfer.values)
     try:
         moved = transfer.head._replace(unfolded=head.unfolded + step_weight(delta))
@@ -123,7 +123,7 @@ def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event
         reason=moved.problem.message if moved.problem and moved.problem is not head.problem else None,
     )
     reason = "as `migrations` says" if route.migrations else "its state and its data fit"
-    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer, delta)), PendingStep(moved, step))
+    return MigrationPlan(MigrationVerdict.MOVES, reason, tuple(_changes(transfer, delta)), PendingStep(moved, step))
 
 
 def _facts(transfer: Transfer) -> dict[str, Json]:
