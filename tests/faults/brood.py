@@ -1,6 +1,6 @@
 """A worker to be killed: it looks after a parent and its hundred children, who do deeds to a world that is a file.
 
-    python -m tests.proofs.brood FOLDER
+    python -m tests.faults.brood FOLDER
 
 It says ``did`` on standard output when a deed is done, and ``ended`` when the parent has ended.
 """

@@ -1,6 +1,6 @@
 """Processes that do a deed and are killed by SIGKILL, one after each of its writes:
 
-    python -m tests.proofs.doomed DEED FOLDER
+    python -m tests.faults.doomed DEED FOLDER
 
 Each has a database of its own in FOLDER, ``1.db`` and so on. It says how many were killed.
 """

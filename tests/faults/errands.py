@@ -71,9 +71,9 @@ DOCUMENT: dict[str, Any] = {
             "with": {
                 "prompt": "Where to?",
                 "tools": [
-                    "tests.proofs.errands:look",
-                    "tests.proofs.errands:note",
-                    {"tool": "tests.proofs.errands:mail", "mode": "at_most_once"},
+                    "tests.faults.errands:look",
+                    "tests.faults.errands:note",
+                    {"tool": "tests.faults.errands:mail", "mode": "at_most_once"},
                 ],
                 "into": "answer",
             },

@@ -1,6 +1,6 @@
 """A process to be killed: it does the effects of a payment to a world that is a file.
 
-    python -m tests.proofs.payer DATABASE
+    python -m tests.faults.payer DATABASE
 
 Besides the lines of ``victim`` it says ``do`` before each deed and ``done`` after it.
 """

@@ -1,6 +1,6 @@
 """``make prove``: every backend under faults, on servers of the tests' own, and every mutant.
 
-    python -m tests.proofs.prove [--for 10m] [--seed N] [BACKEND...]
+    python -m tests.faults.prove [--for 10m] [--seed N] [BACKEND...]
 
 Backends are memory, sqlite, postgres, redis and tiered; without one, all of them.
 """

@@ -54,7 +54,7 @@ class Victim:
 
     def words(self, deed: str) -> list[str]:
         """The module that it runs, and what that is told."""
-        return ["tests.proofs.victim", deed, "trip.db", GOAL]
+        return ["tests.faults.victim", deed, "trip.db", GOAL]
 
     def listen(self, is_enough: Callable[[list[str]], bool]) -> None:
         """Hear what it says until that is enough, or it ends."""

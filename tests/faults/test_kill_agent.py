@@ -53,7 +53,7 @@ class House:
         words = ["tests.support.servers.openai_stub", "--script", str(script), "--journal", str(self.journal)]
         self._stub = self._begun(words, dict(os.environ))
         address = {"OPENAI_BASE_URL": f"http://127.0.0.1:{self._line(self._stub)}/v1", "OPENAI_API_KEY": "sk-none"}
-        self._thinker = self._begun(["tests.proofs.thinker", str(folder)], {**os.environ, **address})
+        self._thinker = self._begun(["tests.faults.thinker", str(folder)], {**os.environ, **address})
         assert self._line(self._thinker) == "ready"
         self._number = 0
 

@@ -39,7 +39,7 @@ class Herd:
 
     def grow(self) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        words = [sys.executable, "-m", "tests.proofs.brood", str(self._folder)]
+        words = [sys.executable, "-m", "tests.faults.brood", str(self._folder)]
         self._workers.append(subprocess.Popen(words, env=environment, stdout=self._say))
 
     def lines(self, seconds: float) -> Iterator[str]:

@@ -25,7 +25,7 @@ class Payer(Victim):
     """A process that pays in ``folder``."""
 
     def words(self, deed: str) -> list[str]:
-        return ["tests.proofs.payer", "."]
+        return ["tests.faults.payer", "."]
 
 
 def kept(folder: Path) -> list[EffectEntry]:

@@ -22,7 +22,7 @@ KILLS = 40 if IS_LONG else 6
 
 class Tidier(Victim):
     def words(self, deed: str) -> list[str]:
-        return ["tests.proofs.tidier", "."]
+        return ["tests.faults.tidier", "."]
 
 
 class Ending(NamedTuple):

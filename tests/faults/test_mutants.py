@@ -165,7 +165,7 @@ MUTANTS = {
         "engine/drive.py",
         "aggregate.queue[0].version < aggregate.head.rewound",
         "False",
-        "tests/proofs/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
+        "tests/faults/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
     ),
     "a rewind forgets how often states were entered": Mutant(
         "engine/replay/restore.py",

@@ -101,7 +101,7 @@ def test_a_death_after_any_write_changes_nothing_in_the_end(name: str, backend: 
 @pytest.mark.parametrize("name", DEEDS)
 def test_nor_does_a_kill(name: str, tmp_path: Path) -> None:
     writes, ends = undisturbed(name)
-    line = [sys.executable, "-m", "tests.proofs.doomed", name, str(tmp_path)]
+    line = [sys.executable, "-m", "tests.faults.doomed", name, str(tmp_path)]
     done = subprocess.run(line, check=True, capture_output=True, text=True, timeout=120)
     assert int(done.stdout) == len(writes)
     for last in range(1, len(writes) + 1):

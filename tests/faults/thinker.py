@@ -1,6 +1,6 @@
 """A process whose children are to be killed: each of them lives the life of an agent that thinks.
 
-    python -m tests.proofs.thinker FOLDER
+    python -m tests.faults.thinker FOLDER
 
 It has lived such a life itself, in FOLDER, before it says ``ready``, so that nothing is left to be imported. A line
 ``FOLDER MODEL at N`` makes it beget a child that kills itself at the N-th place (0: never), ``FOLDER MODEL after N``

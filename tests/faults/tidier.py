@@ -1,6 +1,6 @@
 """A process to be killed while it tidies a folder.
 
-    python -m tests.proofs.tidier FOLDER
+    python -m tests.faults.tidier FOLDER
 
 FOLDER holds the mess and the database. Besides the lines of ``victim`` it says ``ruff`` before each look or fix,
 ``replace`` before a file is replaced, and ``replaced`` after that.

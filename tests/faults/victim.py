@@ -1,6 +1,6 @@
 """A process to be killed: it books a flight, and says on standard output where in its work it is.
 
-    python -m tests.proofs.victim travel|resume DATABASE GOAL
+    python -m tests.faults.victim travel|resume DATABASE GOAL
 
 A line says what begins or is done: ``action``; ``commit`` and the first words of a statement inside of a transaction
 that writes; ``kept VERSION`` once a step is durable; ``between`` otherwise. With ``HALT=action:3`` it stops at the
