@@ -11,9 +11,9 @@ from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step, StepKind
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.faults.errand import errand, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.journal import Entry, Life, Outcome
+from fsm_agent.testing.faults.order_workload import errand, receipt_of
 
 AGENT = "agent-0-0"
 

@@ -17,7 +17,7 @@ import click
 
 from fsm_agent.testing.faults import ServerControl, Subject
 from fsm_agent.testing.faults.__main__ import end_like_ctrl_c, of_a_run, proves, some_seed
-from fsm_agent.testing.faults.catching import catch_all
+from fsm_agent.testing.faults.mutant_runs import catch_all
 from fsm_agent.testing.faults.run import MEMORY, SQLITE
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import DURABLE, RedisServer

@@ -13,8 +13,8 @@ from fsm_agent.domain.step import Delta, Event, KeyOutcome, Queued
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
-from fsm_agent.testing.faults.errand import errand
 from fsm_agent.testing.faults.evidence import Evidence
+from fsm_agent.testing.faults.order_workload import errand
 
 from .evidence import (
     AGENT,

@@ -18,13 +18,13 @@ import psutil
 import pytest
 
 from fsm_agent.testing.faults.__main__ import seconds_of
-from fsm_agent.testing.faults.catching import Catch, catch
+from fsm_agent.testing.faults.coverage import REQUIRED, missing, tallied
 from fsm_agent.testing.faults.failpoints import Failpoint
 from fsm_agent.testing.faults.journal import Outcome
+from fsm_agent.testing.faults.mutant_runs import Catch, catch
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
-from fsm_agent.testing.faults.tally import REQUIRED, missing, tallied
 
 from .effort import IS_LONG
 from .evidence import an_entry, evidence

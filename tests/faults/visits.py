@@ -15,7 +15,7 @@ from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.journal import Entry, Life
-from fsm_agent.testing.faults.visit import CHILD
+from fsm_agent.testing.faults.ticket_workload import CHILD
 
 from .evidence import a_step, an_agent, an_entry, evidence, keys, steps
 

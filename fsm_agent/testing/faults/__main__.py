@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from fsm_agent.testing.faults.catching import catch_all
+from fsm_agent.testing.faults.mutant_runs import catch_all
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import MEMORY, SQLITE, Subject, prove
 from fsm_agent.testing.faults.table import truth_table

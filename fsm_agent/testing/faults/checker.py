@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from fsm_agent.testing.faults import rules_answers as answers
-from fsm_agent.testing.faults import rules_driving as driving
+from fsm_agent.testing.faults import rules_effects as holding
 from fsm_agent.testing.faults import rules_events as events
 from fsm_agent.testing.faults import rules_history as history
-from fsm_agent.testing.faults import rules_holding as holding
-from fsm_agent.testing.faults import rules_upkeep as upkeep
+from fsm_agent.testing.faults import rules_leases as driving
+from fsm_agent.testing.faults import rules_tickets as upkeep
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.rules_history import Verdicts
 

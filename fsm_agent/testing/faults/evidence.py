@@ -14,7 +14,7 @@ from fsm_agent.domain.step import Delta, KeyOutcome, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.testing.faults.journal import Entry, Life
-from fsm_agent.testing.faults.visit import is_visit
+from fsm_agent.testing.faults.ticket_workload import is_visit
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from typing import Final
 
 from fsm_agent.testing.faults.clock import SharedClock
 from fsm_agent.testing.faults.failpoints import Failpoint
-from fsm_agent.testing.faults.herd import Herd
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.orders import Orders
 from fsm_agent.testing.faults.places import KINDS, PLACES
 from fsm_agent.testing.faults.servers import ServerControl
+from fsm_agent.testing.faults.writer_pool import Herd
 
 #: Beyond a lease: what a frozen writer held goes to another.
 _HANDOVER_MS: Final = 16_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.testing.faults.errand import prompt
 from fsm_agent.testing.faults.evidence import Evidence, Kept
+from fsm_agent.testing.faults.order_workload import prompt
 from fsm_agent.testing.faults.rules_history import Verdicts
 from fsm_agent.testing.faults.store import token_of
 

@@ -15,15 +15,15 @@ from typing import Final
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults.checker import Checked, check
 from fsm_agent.testing.faults.clock import SharedClock
+from fsm_agent.testing.faults.coverage import failpoints_hit, missing, tallied
 from fsm_agent.testing.faults.evidence import Evidence
-from fsm_agent.testing.faults.herd import Herd, ProcessHerd, TaskHerd
 from fsm_agent.testing.faults.journal import read_lives
 from fsm_agent.testing.faults.nemesis import Nemesis
 from fsm_agent.testing.faults.orders import Orders
 from fsm_agent.testing.faults.places import PLACES
+from fsm_agent.testing.faults.recovery import settle
 from fsm_agent.testing.faults.servers import ServerControl
-from fsm_agent.testing.faults.settle import settle
-from fsm_agent.testing.faults.tally import failpoints_hit, missing, tallied
+from fsm_agent.testing.faults.writer_pool import Herd, ProcessHerd, TaskHerd
 
 _MOMENTS: Final = frozenset(moment for moments in PLACES.values() for moment in moments)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fsm_agent.testing.faults.checker import RULES
+from fsm_agent.testing.faults.coverage import REQUIRED, TOLD
 from fsm_agent.testing.faults.run import Verdict
-from fsm_agent.testing.faults.tally import REQUIRED, TOLD
 
 
 def truth_table(verdicts: Sequence[Verdict]) -> str:

@@ -20,16 +20,16 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.faults import errand, mutants, visit
-from fsm_agent.testing.faults.apart import namespace_here
-from fsm_agent.testing.faults.client import Client, Place, Said
+from fsm_agent.testing.faults import mutants, order_workload, ticket_workload
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.errand import World
 from fsm_agent.testing.faults.failpoints import Failpoints, hear_statements_of_sqlite
 from fsm_agent.testing.faults.journal import Gone, Journal, read_life
+from fsm_agent.testing.faults.operator_client import Upkeep
+from fsm_agent.testing.faults.order_client import Client, Place, Said
+from fsm_agent.testing.faults.order_workload import World
 from fsm_agent.testing.faults.orders import Orders
+from fsm_agent.testing.faults.pid_namespaces import namespace_here
 from fsm_agent.testing.faults.store import FaultyStore, Pulse, named
-from fsm_agent.testing.faults.upkeep import Upkeep
 
 _CLIENTS: Final = 3
 _SWEEP: Final = timedelta(milliseconds=40)
@@ -78,7 +78,7 @@ async def aggregate(
     world = World(orders.world, journal, failpoints, chance)
     places = [Place(number) for number in range(orders.places)]
     doubtful = _doubtful(orders)
-    actions = [*errand.actions_in(world), *visit.actions_in(world)]
+    actions = [*order_workload.actions_in(world), *ticket_workload.actions_in(world)]
     async with (
         Runner(FaultyStore(store, journal, failpoints, pulse), actions=actions) as runner,
         asyncio.TaskGroup() as tasks,

@@ -1,6 +1,6 @@
 """The process from which writers are forked, so that one is there in milliseconds, and whose end is the end of all.
 
-    python -m fsm_agent.testing.faults.nursery
+    python -m fsm_agent.testing.faults.fork_server
 
 A line on standard input is ``{"start": ORDERS}`` or ``{"signal": [NAME, NUMBER]}``; on standard output a line says
 ``{"ended": NAME, "status": STATUS}``. It alone waits for writers, so no signal goes to a process that took over the

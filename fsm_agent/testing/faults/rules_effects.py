@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import accumulate, pairwise
 
-from fsm_agent.testing.faults.errand import GIVEN_UP, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
+from fsm_agent.testing.faults.order_workload import GIVEN_UP, receipt_of
 from fsm_agent.testing.faults.rules_history import Verdicts
-from fsm_agent.testing.faults.visit import is_visit
+from fsm_agent.testing.faults.ticket_workload import is_visit
 
 #: The verbs that an epoch fences. The end of an effect is none: what was begun in time may be told late.
 _FENCED = ("commit", "begin_effect", "record_attempt", "renew")

@@ -16,16 +16,16 @@ from fsm_agent.runtime.replay import replay
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.faults import errand, visit
+from fsm_agent.testing.faults import order_workload, ticket_workload
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.errand import World, deeds_in
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Life, read_lives
+from fsm_agent.testing.faults.order_workload import World, deeds_in
 from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.rules_driving import FINISHER
+from fsm_agent.testing.faults.rules_leases import FINISHER
 from fsm_agent.testing.faults.store import FaultyStore
-from fsm_agent.testing.faults.visit import ROOM, is_visit
+from fsm_agent.testing.faults.ticket_workload import ROOM, is_visit
 from fsm_agent.testing.faults.writer import watching
 
 _HOUR_MS: Final = 3_600_000
@@ -58,7 +58,8 @@ async def settle(orders: Orders, store: Store, clock: SharedClock) -> Evidence:
 async def _finish(orders: Orders, store: Store, clock: SharedClock, journal: Journal) -> None:
     world = World(orders.world, journal, Failpoints(journal), random.Random(orders.seed), is_calm=True)
     runner = Runner(
-        FaultyStore(store, journal, Failpoints(journal)), actions=[*errand.actions_in(world), *visit.actions_in(world)]
+        FaultyStore(store, journal, Failpoints(journal)),
+        actions=[*order_workload.actions_in(world), *ticket_workload.actions_in(world)],
     )
     worker = Worker(runner)
     for _ in range(_ROUNDS):

@@ -14,10 +14,10 @@ from fsm_agent.domain.agent import ENDED, Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
 from fsm_agent.runtime.runner import Runner
-from fsm_agent.testing.faults.caller import Caller
+from fsm_agent.testing.faults.calls import Caller
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
-from fsm_agent.testing.faults.errand import VERSIONS, World, errand
 from fsm_agent.testing.faults.journal import Journal
+from fsm_agent.testing.faults.order_workload import VERSIONS, World, errand
 
 #: After so many steps an agent is stopped, and another takes its place.
 _LONGEST: Final = 250

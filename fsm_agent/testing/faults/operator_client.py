@@ -22,9 +22,9 @@ from fsm_agent.runtime.maintenance.purge import Purged
 from fsm_agent.runtime.maintenance.reseal import Resealed, reseal
 from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
-from fsm_agent.testing.faults.caller import Caller
+from fsm_agent.testing.faults.calls import Caller
 from fsm_agent.testing.faults.journal import Journal
-from fsm_agent.testing.faults.visit import NAME, PREFIX, ROOM, USERS, visit
+from fsm_agent.testing.faults.ticket_workload import NAME, PREFIX, ROOM, USERS, visit
 
 #: how many of them live at a time, as far as this client knows
 _MOST: Final = 4

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from typing import Any, NoReturn, Protocol, Self
 
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.faults.apart import entering
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Gone, Journal
 from fsm_agent.testing.faults.orders import Orders
+from fsm_agent.testing.faults.pid_namespaces import entering
 from fsm_agent.testing.faults.writer import aggregate, watching
 
 
@@ -81,7 +81,7 @@ class _Nursery:
     @classmethod
     async def opened(cls, before: Sequence[str], ended: Callable[[str, int], None]) -> Self:
         process = await asyncio.create_subprocess_exec(
-            *(*before, sys.executable, "-m", "fsm_agent.testing.faults.nursery"),
+            *(*before, sys.executable, "-m", "fsm_agent.testing.faults.fork_server"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us alone

@@ -14,7 +14,7 @@ from fsm_agent.actions.action import Emission, action
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
-from fsm_agent.testing.faults.errand import World
+from fsm_agent.testing.faults.order_workload import World
 
 NAME: Final = "visit"
 CHILD: Final = "inquiry"

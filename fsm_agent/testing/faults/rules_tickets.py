@@ -13,7 +13,7 @@ from fsm_agent.domain.step import StepKind
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts
-from fsm_agent.testing.faults.visit import CHILD, CHILDREN, ROOM
+from fsm_agent.testing.faults.ticket_workload import CHILD, CHILDREN, ROOM
 
 #: later than anything
 _NEVER_NS = 1 << 63
