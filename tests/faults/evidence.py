@@ -1,4 +1,4 @@
-"""Small words to make up evidence with: a sound history, and whatever is to be wrong with it."""
+"""Builders of evidence: a sound history, with whatever is to be wrong in it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step, StepKind
 from fsm_agent.testing.clock import NEW_YEAR_MS
-from fsm_agent.testing.faults.evidence import Evidence, Kept
-from fsm_agent.testing.faults.journal import Entry, Life, Outcome
-from fsm_agent.testing.faults.order_workload import errand, receipt_of
+from fsm_agent.testing.faults.evidence import Evidence, StoredAgent
+from fsm_agent.testing.faults.journal import Entry, Outcome, WriterLog
+from fsm_agent.testing.faults.order_workload import order_workflow, receipt_of
 
-AGENT = "agent-0-0"
+AGENT = "order-0-0"
 
 
 def a_step(version: int, event: str = "note", *, to: str = "idle", **changes: Any) -> Step:
@@ -41,10 +41,10 @@ def steps(count: int = 4) -> list[Step]:
     return [created, *(a_step(version) for version in range(2, count + 1))]
 
 
-def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | None = None, **export: Any) -> Kept:
+def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | None = None, **export: Any) -> StoredAgent:
     """As the store would keep it; ``head`` and ``export`` are fields that are different."""
     history = steps() if history is None else history
-    last, workflow = history[-1], errand(1)
+    last, workflow = history[-1], order_workflow(1)
     made = Head(
         id=AGENT,
         workflow=workflow.name,
@@ -56,7 +56,7 @@ def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | Non
         created_ms=history[0].at_ms,
         updated_ms=last.at_ms,
     )
-    kept = Kept(AgentExport(made._replace(**(head or {})), tuple(history), **export), {}, workflow)
+    kept = StoredAgent(AgentExport(made._replace(**(head or {})), tuple(history), **export), {}, workflow)
     values: dict[str, Any] = {}
     for _, values in kept.folded():  # noqa: B007 - the last one
         pass
@@ -66,8 +66,8 @@ def an_agent(history: list[Step] | None = None, *, head: Mapping[str, Any] | Non
 def an_entry(verb: str, outcome: Outcome = "ok", *, at: int = 1, took: int | None = 1, **rest: Any) -> Entry:
     """Something that writer ``w`` did to the agent at ``at``; ``facts``, ``reply`` and ``writer`` may be given."""
     facts = {"agent": AGENT, **rest.get("facts", {})}
-    returned = None if took is None else at + took
-    return Entry(rest.get("writer", "w"), at, verb, facts, at, returned, outcome, rest.get("reply", {}))
+    end = None if took is None else at + took
+    return Entry(rest.get("writer", "w"), at, verb, facts, at, end, outcome, rest.get("reply", {}))
 
 
 def a_send(token: str, outcome: Outcome = "ok", *, key: str | None = None, **reply: Any) -> Entry:
@@ -101,14 +101,14 @@ def an_end(key: str = "k", **rest: Any) -> Entry:
     return an_entry("end_effect", facts={"key": key, "epoch": 1, "result": receipt_of(key)}, reply={"is": True}, **rest)
 
 
-def evidence(*entries: Entry, kept: Kept | None = None, notes: Any = (), **rest: Any) -> Evidence:
-    """Of one agent, and everything that is said of it. Who is not made an exception of said all that stands there."""
+def evidence(*entries: Entry, kept: StoredAgent | None = None, notes: Any = (), **rest: Any) -> Evidence:
+    """Evidence of one order. The events of its history that ``entries`` do not mention were sent, too."""
     kept = kept or an_agent()
     said = {entry.facts["token"] for entry in entries if entry.verb == "send"}
     tokens = [step.payload["token"] for step in kept.steps if "token" in step.payload]
     others = [a_send(token) for token in dict.fromkeys(tokens) if token not in said]
-    life = Life("w", (*entries, *others), tuple(notes), None)
-    return Evidence(**{"agents": {AGENT: kept}, "lives": (life,), **rest})
+    log = WriterLog("w", (*entries, *others), tuple(notes), None)
+    return Evidence(**{"orders": {AGENT: kept}, "logs": (log,), **rest})
 
 
 def keys(**versions: int | None) -> dict[str, KeyOutcome]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 import click
 
 from fsm_agent.testing.faults import ServerControl, Subject
-from fsm_agent.testing.faults.__main__ import end_like_ctrl_c, of_a_run, proves, some_seed
-from fsm_agent.testing.faults.mutant_runs import catch_all
+from fsm_agent.testing.faults.__main__ import choose_seed, handle_sigterm, run_and_print, run_options
+from fsm_agent.testing.faults.mutant_runs import run_mutants
 from fsm_agent.testing.faults.run import MEMORY, SQLITE
 from tests.support.servers.postgres import PostgresServer
 from tests.support.servers.redis import DURABLE, RedisServer
@@ -25,14 +25,14 @@ from tests.support.servers.redis import DURABLE, RedisServer
 
 @dataclass
 class OneOf:
-    """Several servers: each time another one dies."""
+    """Several servers, of which one is killed at a time."""
 
     servers: tuple[ServerControl, ...]
-    chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - it is no secret
+    rng: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - it is no secret
     killed: ServerControl | None = None
 
     def kill(self) -> None:
-        self.killed = self.chance.choice(self.servers)
+        self.killed = self.rng.choice(self.servers)
         self.killed.kill()
 
     def restart(self) -> None:
@@ -55,7 +55,7 @@ def redis_subject() -> Iterator[Subject]:
 
 @contextmanager
 def tiered_subject() -> Iterator[Subject]:
-    """Who has ended or rests is archived at once, so that agents are on the move all the time."""
+    """Agents that have ended or are idle are archived at once, so that agents are moved all the time."""
     with RedisServer(DURABLE) as warm, PostgresServer() as cold:
         url = f"tiered:{warm.url()},{cold.make_database('agents')},idle=1s,ended=0s"
         yield Subject("tiered", url, OneOf((warm, cold)))
@@ -66,7 +66,7 @@ def alone(subject: Subject) -> Iterator[Subject]:
     yield subject
 
 
-#: name -> what must run meanwhile
+#: name -> what starts its servers
 BACKENDS: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
     "memory": lambda: alone(MEMORY),
     "sqlite": lambda: alone(SQLITE),
@@ -78,17 +78,17 @@ BACKENDS: dict[str, Callable[[], AbstractContextManager[Subject]]] = {
 
 @click.command()
 @click.argument("backends", nargs=-1, type=click.Choice(list(BACKENDS)))
-@of_a_run
+@run_options
 def main(backends: tuple[str, ...], *, seconds: float, seed: int | None, writers: int) -> None:
     """Prove BACKENDS, and catch every mutant."""
-    end_like_ctrl_c()
-    seed = some_seed(seed)
+    handle_sigterm()
+    seed = choose_seed(seed)
     with ExitStack() as running:
         subjects = [running.enter_context(BACKENDS[name]()) for name in backends or BACKENDS]
-        holds = proves(subjects, seconds=seconds, seed=seed, writers=writers)
+        holds = run_and_print(subjects, seconds=seconds, seed=seed, writers=writers)
     click.echo()
-    caught = list(catch_all(seconds=min(seconds, 10), seed=seed, say=click.echo))
-    sys.exit(not (holds and all(each.broken for each in caught)))
+    results = list(run_mutants(seconds=min(seconds, 10), seed=seed, echo=click.echo))
+    sys.exit(not (holds and all(result.broken for result in results)))
 
 
 if __name__ == "__main__":

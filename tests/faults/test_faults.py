@@ -17,11 +17,11 @@ import click
 import psutil
 import pytest
 
-from fsm_agent.testing.faults.__main__ import seconds_of
-from fsm_agent.testing.faults.coverage import REQUIRED, missing, tallied
+from fsm_agent.testing.faults.__main__ import parse_duration
+from fsm_agent.testing.faults.coverage import REQUIRED, count_hits, missing
 from fsm_agent.testing.faults.failpoints import Failpoint
 from fsm_agent.testing.faults.journal import Outcome
-from fsm_agent.testing.faults.mutant_runs import Catch, catch
+from fsm_agent.testing.faults.mutant_runs import MutantResult, run_mutant
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
@@ -55,14 +55,13 @@ def test_a_backend_keeps_every_promise_under_faults_that_all_hit(backend: str) -
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_store_that_breaks_a_promise_is_caught(name: str) -> None:
-    caught = catch(name, seconds=5, seed=SEED)
-    assert caught.broken, str(caught)
-    assert f"caught in run {caught.runs}, by " in str(caught)
+    result = run_mutant(name, seconds=5, seed=SEED)
+    assert result.broken, str(result)
+    assert f"caught in run {result.runs}, by " in str(result)
 
 
 def test_a_mutant_that_is_not_caught_is_told() -> None:
-    says = "mutant no-dedupe (keys are ignored): NOT CAUGHT in 12 runs"
-    assert str(Catch("no-dedupe", 12, ())) == says
+    assert str(MutantResult("no-dedupe", 12, ())) == "mutant no-dedupe (keys are ignored): NOT CAUGHT in 12 runs"
 
 
 def test_what_hit_nothing_proves_nothing() -> None:
@@ -90,23 +89,23 @@ def test_a_forgetting_that_was_cut_off_hit_somebody_if_an_agent_was_written_anew
     forgetting = an_entry("forget", at=10, facts={"user": "ana"})._replace(returned_ns=20, outcome=outcome, reply=reply)
     written = [] if written_at is None else [an_entry("adopt", at=written_at, facts={"agent": "a"})]
     lost = an_entry("adopt", at=15, facts={"agent": "b"})._replace(outcome="lost", returned_ns=None)
-    total = tallied(evidence(forgetting, *written, lost), Counter(), ())
+    total = count_hits(evidence(forgetting, *written, lost), Counter(), ())
     assert total["users forgotten"] == hits
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3_600), ("5", 5)])
 def test_a_duration_has_a_unit(text: str, seconds: float) -> None:
-    assert seconds_of(None, None, text) == seconds
+    assert parse_duration(None, None, text) == seconds
 
 
 def test_what_is_no_duration_is_refused() -> None:
     with pytest.raises(click.BadParameter, match="'soon' is no duration; write 90s, 10m or 1h"):
-        seconds_of(None, None, "soon")
+        parse_duration(None, None, "soon")
 
 
 def test_a_failpoint_that_there_is_not_is_refused() -> None:
     assert str(Failpoint.parse("commit:before:17")) == "commit:before:17"
-    with pytest.raises(ValueError, match="there is no failpoint 'commit:never:1'; places are commit, create"):
+    with pytest.raises(ValueError, match="there is no failpoint 'commit:never:1'; sites are commit, create"):
         Failpoint.parse("commit:never:1")
 
 
@@ -124,14 +123,14 @@ def run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The nurseries and the writers."""
+def run_processes(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The fork servers and the writers."""
     return psutil.Process(process.pid).children(recursive=True)
 
 
 def writers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Those whom a nursery has forked."""
-    everybody = family(process)
+    """The processes that a fork server has forked."""
+    everybody = run_processes(process)
     pythons = {each.pid for each in everybody if each.name() != "unshare"}
     return [each for each in everybody if each.pid in pythons and each.ppid() in pythons]
 
@@ -140,7 +139,7 @@ def writers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 def test_ctrl_c_leaves_no_process_and_no_folder(
     run: subprocess.Popen[str], tmp_path: Path, how: signal.Signals
 ) -> None:
-    everybody = family(run)
+    everybody = run_processes(run)
     random.Random(1).choice(writers_of(run)).suspend()  # noqa: S311 - it is no secret
     run.send_signal(how)
     said = run.communicate(timeout=60)[1]
@@ -152,7 +151,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder(
 
 
 def test_nobody_outlives_a_run_that_is_killed(run: subprocess.Popen[str]) -> None:
-    everybody = family(run)
+    everybody = run_processes(run)
     writers_of(run)[-1].suspend()
     run.kill()
     assert psutil.wait_procs(everybody, timeout=30)[1] == []
@@ -177,8 +176,8 @@ def test_a_mutant_is_the_store_that_the_writers_open(name: str, tmp_path: Path) 
 import sys
 import fsm_agent.stores.sqlite.store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.faults.mutants import MUTANTS, become
-become({name!r})
+from fsm_agent.testing.faults.mutants import MUTANTS, install
+install({name!r})
 store = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__]
 changed = [getattr(store, change.module.rpartition(".")[2]) for change in MUTANTS[{name!r}].changes]
 print(*{{type(module.__loader__).__module__ for module in changed}})

@@ -1,4 +1,4 @@
-"""Calls of the API as a writer makes them: noted before and after, whatever becomes of them."""
+"""Calls of the API by a client of a writer, noted in the journal before and after."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.testing.faults.journal import Journal
 from fsm_agent.testing.faults.store import outcome_of
 
-#: How long nobody tries again who was told that the store does not answer.
-_BREATH_S: Final = 0.05
+#: How long a client waits after the store did not answer.
+_PAUSE_S: Final = 0.05
 
 
-class Caller:
-    """``journal`` is where its calls are noted."""
+class CallRecorder:
+    """Makes calls and notes them in ``journal``."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    async def called(
+    async def call(
         self,
         verb: str,
         facts: dict[str, Any],
         work: Callable[[], Awaitable[Any]],
-        told: Callable[[Any], dict[str, Any]],
+        describe: Callable[[Any], dict[str, Any]],
     ) -> Any:
-        """Await a call; ``None`` if it was refused or failed. ``told`` is what is noted of its reply."""
-        number = self._journal.invoked(verb, facts)
+        """Await a call; ``None`` if it was refused or failed. ``describe`` says what is noted of its reply."""
+        number = self._journal.begin(verb, facts)
         try:
             reply = await work()
         except Exception as error:
             why = {"type": type(error).__name__, "why": str(error)}
-            self._journal.returned(number, verb, outcome_of(error), why)
+            self._journal.end(number, verb, outcome_of(error), why)
             if not isinstance(error, FsmAgentError):
                 raise
             if isinstance(error, StoreError):
-                await asyncio.sleep(_BREATH_S)
+                await asyncio.sleep(_PAUSE_S)
             return None
-        self._journal.returned(number, verb, "ok", told(reply))
+        self._journal.end(number, verb, "ok", describe(reply))
         return reply

@@ -1,4 +1,4 @@
-"""What the faults of a run hit. A fault that hit nothing proves nothing."""
+"""Counts what the faults of a run hit. A fault that hit nothing proves nothing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from fsm_agent.testing.faults.evidence import Evidence
-from fsm_agent.testing.faults.journal import Entry, Life
-from fsm_agent.testing.faults.places import KINDS
+from fsm_agent.testing.faults.failpoints import SITE_GROUPS
+from fsm_agent.testing.faults.journal import Entry, WriterLog
 
-#: Told besides.
-TOLD: Final = ("lives", "agents", "namespaces of pids", *(f"kills inside {kind}" for kind in KINDS))
-#: What must have happened, in the order in which it is told.
+#: Counts that may be 0.
+OPTIONAL: Final = ("writers started", "orders", "PID namespaces", *(f"kills in {group}" for group in SITE_GROUPS))
+#: Counts that must be above 0, in the order in which they are shown.
 REQUIRED: Final = (
     "calls",
     "steps",
     "kills",
-    *(f"failpoints in {kind}" for kind in KINDS),
+    *(f"failpoints in {group}" for group in SITE_GROUPS),
     "freezes",
     "handovers",
     "zombies refused",
@@ -42,43 +42,43 @@ REQUIRED: Final = (
 )
 
 
-def tallied(evidence: Evidence, done: Counter[str], killed: Collection[str]) -> Counter[str]:
-    """``done`` is what the nemesis did, ``killed`` whom it killed."""
-    total = Counter(done)
-    total["agents"] = len(evidence.agents)
-    total["namespaces of pids"] = len({facts["namespace"] for _, facts in evidence.notes("holder")})
+def count_hits(evidence: Evidence, injected: Counter[str], killed: Collection[str]) -> Counter[str]:
+    """``injected`` are the faults of the nemesis, ``killed`` the writers that it killed."""
+    total = Counter(injected)
+    total["orders"] = len(evidence.orders)
+    total["PID namespaces"] = len({facts["namespace"] for _, facts in evidence.notes("holder")})
     total["times without disk"] = sum(1 for _ in evidence.notes("disk full"))
-    for life in evidence.lives:
-        _tally_the_end(total, life, is_killed=life.writer in killed)
-        _tally_calls(total, life)
-    _tally_holders(total, evidence)
+    for log in evidence.logs:
+        _count_end(total, log, is_killed=log.writer in killed)
+        _count_calls(total, log)
+    _count_refused_zombies(total, evidence)
     return total
 
 
 def missing(total: Mapping[str, int], impossible: Collection[str]) -> list[str]:
-    """What should have happened, and did not."""
+    """The names of required counts that are 0."""
     return [name for name in REQUIRED if name not in impossible and not total.get(name)]
 
 
 def failpoints_hit(evidence: Evidence) -> Counter[str]:
     """``commit:before`` -> how many writers it ended."""
-    ends = (life.ended_at for life in evidence.lives if life.ended_at)
-    return Counter(f"{end['place']}:{end['moment']}" for end in ends)
+    ends = (log.ended_at for log in evidence.logs if log.ended_at)
+    return Counter(f"{end['site']}:{end['moment']}" for end in ends)
 
 
-def _tally_the_end(total: Counter[str], life: Life, *, is_killed: bool) -> None:
-    if life.ended_at is not None:
+def _count_end(total: Counter[str], log: WriterLog, *, is_killed: bool) -> None:
+    if log.ended_at is not None:
         total["failpoints"] += 1
-        kind = next(kind for kind, verbs in KINDS.items() if life.ended_at["place"] in verbs)
-        total[f"failpoints in {kind}"] += 1
+        group = next(group for group, verbs in SITE_GROUPS.items() if log.ended_at["site"] in verbs)
+        total[f"failpoints in {group}"] += 1
     elif is_killed:
         total["kills"] += 1
-        for kind, verbs in KINDS.items():
-            total[f"kills inside {kind}"] += bool(verbs & life.open_verbs)
+        for group, verbs in SITE_GROUPS.items():
+            total[f"kills in {group}"] += bool(verbs & log.open_verbs)
 
 
-def _tally_calls(total: Counter[str], life: Life) -> None:
-    for entry in life.entries:
+def _count_calls(total: Counter[str], log: WriterLog) -> None:
+    for entry in log.entries:
         match entry.verb:
             case "start" | "send" | "answer":
                 total["calls"] += 1
@@ -95,14 +95,14 @@ def _tally_calls(total: Counter[str], life: Life) -> None:
             case "claim":
                 total["handovers"] += entry.is_ok and entry.facts["held_by"] is not None
             case "forget":
-                total["users forgotten"] += _has_erased(life, entry)
+                total["users forgotten"] += _has_erased(log, entry)
             case "rewind" | "migrate" | "reseal" | "purge" if entry.is_ok:
-                _tally_upkeep(total, entry)
+                _count_maintenance(total, entry)
             case "end_effect":
                 total["effects recorded"] += entry.is_ok and entry.reply["is"]
 
 
-def _tally_upkeep(total: Counter[str], entry: Entry) -> None:
+def _count_maintenance(total: Counter[str], entry: Entry) -> None:
     match entry.verb:
         case "rewind":
             total["rewinds"] += 1
@@ -114,32 +114,31 @@ def _tally_upkeep(total: Counter[str], entry: Entry) -> None:
             total["agents purged"] += len(entry.reply["deleted"]) + len(entry.reply["shortened"])
 
 
-def _has_erased(life: Life, forgetting: Entry) -> bool:
-    """Whether it hit something, as far as is known. Of one that was cut off nobody learnt it; but an agent that was
-    written anew meanwhile was erased, since a writer has one operator, who does one thing at a time."""
-    if forgetting.is_ok:
-        return bool(forgetting.reply["erased"])
-    ended_ns = math.inf if forgetting.returned_ns is None else forgetting.returned_ns
+def _has_erased(log: WriterLog, forget: Entry) -> bool:
+    """Whether a call of ``forget`` erased something. If the call was cut off, its reply is unknown. But if the writer
+    replaced an agent meanwhile, the call has erased it: a writer has one operator, who makes one call at a time."""
+    if forget.is_ok:
+        return bool(forget.reply["erased"])
+    ended_ns = math.inf if forget.returned_ns is None else forget.returned_ns
     return any(
-        each.verb == "adopt" and each.is_ok and forgetting.invoked_ns < each.invoked_ns < ended_ns
-        for each in life.entries
+        each.verb == "adopt" and each.is_ok and forget.invoked_ns < each.invoked_ns < ended_ns for each in log.entries
     )
 
 
 def _is_asked_again(entry: Entry) -> bool:
-    """Whether an heir learnt what its forebear never did: the token is not its own."""
+    """Whether a writer asked again for its predecessor's event: the token is not its own."""
     token = entry.facts["token"]
     return entry.is_ok and entry.verb == "send" and token.startswith("w") and not token.startswith(f"{entry.writer}-")
 
 
-def _tally_holders(total: Counter[str], evidence: Evidence) -> None:
-    """Who had an epoch and was refused, because another had a later one by then."""
-    given: dict[str, int] = {}
+def _count_refused_zombies(total: Counter[str], evidence: Evidence) -> None:
+    """Count the writes that were refused because another writer had a later epoch by then."""
+    newest: dict[str, int] = {}
     ended = [entry for entry in evidence.entries if entry.returned_ns is not None]
     for entry in sorted(ended, key=lambda each: each.returned_ns or 0):
         agent, epoch = entry.facts.get("agent", ""), entry.reply.get("epoch", 0)
         if entry.is_ok and entry.verb in ("create", "claim", "commit"):
-            given[agent] = max(given.get(agent, 0), epoch)
+            newest[agent] = max(newest.get(agent, 0), epoch)
         elif entry.verb in ("commit", "begin_effect", "record_attempt", "renew") and entry.facts["epoch"] is not None:
             is_refused = entry.outcome == "refused" or entry.reply.get("held") is False
-            total["zombies refused"] += is_refused and given.get(agent, 0) > entry.facts["epoch"]
+            total["zombies refused"] += is_refused and newest.get(agent, 0) > entry.facts["epoch"]

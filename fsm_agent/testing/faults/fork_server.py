@@ -1,10 +1,10 @@
-"""The process from which writers are forked, so that one is there in milliseconds, and whose end is the end of all.
+"""The fork server forks writers, because a forked process starts in milliseconds.
 
     python -m fsm_agent.testing.faults.fork_server
 
-A line on standard input is ``{"start": ORDERS}`` or ``{"signal": [NAME, NUMBER]}``; on standard output a line says
-``{"ended": NAME, "status": STATUS}``. It alone waits for writers, so no signal goes to a process that took over the
-number of a writer that is gone. When its input ends, it kills them all.
+A line on standard input is ``{"start": SETTINGS}`` or ``{"signal": [NAME, NUMBER]}``; a line on standard output is
+``{"ended": NAME, "status": STATUS}``. Only this process waits for writers, so no signal goes to another process that
+got the pid of an ended writer. When its input ends, it kills all writers.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import traceback
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
-from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.writer import live_in_process
+from fsm_agent.testing.faults.writer import WriterSettings, run_in_process
 
-_TURN_S: Final = 0.01
-#: imported before the first fork, where they are installed
+_POLL_S: Final = 0.01
+#: Modules that are imported once, before the first fork.
 _HEAVY: Final = (
     "fsm_agent.loading.yaml_file",
     "fsm_agent.stores.sqlite.store",
@@ -31,37 +30,37 @@ _HEAVY: Final = (
 )
 
 
-class Nursery:
-    """Writers by name, as long as they live."""
+class ForkServer:
+    """Starts writers, sends signals to them, and waits for them."""
 
     def __init__(self) -> None:
         self._pids: dict[str, int] = {}
 
     def serve(self) -> None:
-        """Until standard input ends."""
+        """Serve requests until standard input ends."""
         waiting = b""
         while True:
-            if select.select([0], [], [], _TURN_S)[0]:
+            if select.select([0], [], [], _POLL_S)[0]:
                 read = os.read(0, 65_536)
                 if not read:
                     return
                 *lines, waiting = (waiting + read).split(b"\n")
                 for line in lines:
-                    self._obey(json.loads(line))
+                    self._handle(json.loads(line))
             self._reap()
 
     def end_all(self) -> None:
-        """Kill and wait for every writer; one that is frozen too."""
+        """Kill every writer, frozen ones too, and wait for it."""
         for pid in self._pids.values():
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def _obey(self, order: dict[str, Any]) -> None:
-        if "start" in order:
-            orders = Orders(**order["start"])
-            self._pids[orders.name] = os.fork() or _be(orders)
+    def _handle(self, request: dict[str, Any]) -> None:
+        if "start" in request:
+            settings = WriterSettings(**request["start"])
+            self._pids[settings.name] = os.fork() or _run_writer(settings)
         else:
-            name, number = order["signal"]
+            name, number = request["signal"]
             if name in self._pids:
                 os.kill(self._pids[name], number)
 
@@ -74,15 +73,15 @@ class Nursery:
                 os.write(1, (json.dumps(report) + "\n").encode())
 
 
-def _be(orders: Orders) -> NoReturn:
-    """The life of a writer, in the process that was forked for it. What it says goes to a file beside its journal."""
-    said = os.open(orders.journals / f"{orders.name}.txt", os.O_WRONLY | os.O_CREAT, 0o600)
+def _run_writer(settings: WriterSettings) -> NoReturn:
+    """Be a writer, in a forked process. Its output goes to a file beside its journal."""
+    output = os.open(settings.journals / f"{settings.name}.txt", os.O_WRONLY | os.O_CREAT, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (said, 1), (said, 2)):
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     status = 1
     try:
-        live_in_process(orders)
+        run_in_process(settings)
         status = 0
     except BaseException:
         os.write(2, traceback.format_exc().encode())
@@ -93,11 +92,11 @@ def _be(orders: Orders) -> NoReturn:
 def main() -> None:
     for name in _HEAVY:
         import_module(name)
-    nursery = Nursery()
+    fork_server = ForkServer()
     try:
-        nursery.serve()
+        fork_server.serve()
     finally:
-        nursery.end_all()
+        fork_server.end_all()
 
 
 if __name__ == "__main__":

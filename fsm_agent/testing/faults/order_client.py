@@ -1,4 +1,4 @@
-"""One client of a writer: does at random what people and programs do to agents, and notes what it is told."""
+"""A client of the order workload: it does at random what people and programs do to agents."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from fsm_agent.domain.agent import ENDED, Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
 from fsm_agent.runtime.runner import Runner
-from fsm_agent.testing.faults.calls import Caller
+from fsm_agent.testing.faults.calls import CallRecorder
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.journal import Journal
-from fsm_agent.testing.faults.order_workload import VERSIONS, World, errand
+from fsm_agent.testing.faults.order_workload import VERSIONS, ExternalService, order_workflow
 
-#: After so many steps an agent is stopped, and another takes its place.
-_LONGEST: Final = 250
+#: After so many steps an order is stopped, and another one takes its slot.
+_MOST_STEPS: Final = 250
 
 
-class Said(NamedTuple):
-    """An event with a key, as it may be said again."""
+class SentEvent(NamedTuple):
+    """An event with a key, which may be sent again."""
 
     agent: str
     event: str
@@ -33,8 +33,8 @@ class Said(NamedTuple):
 
 
 @dataclass(slots=True)
-class Place:
-    """Where an agent lives, and when it has ended the next one."""
+class AgentSlot:
+    """A slot for one order at a time; when that has ended, the next one takes the slot."""
 
     number: int
     generation: int = 0
@@ -44,184 +44,187 @@ class Place:
 
     @property
     def agent(self) -> str:
-        return f"agent-{self.number}-{self.generation}"
+        return f"order-{self.number}-{self.generation}"
 
     def next(self) -> None:
         self.generation, self.version, self.question = self.generation + 1, 0, None
 
 
 @dataclass
-class Client:
-    """``name`` makes its tokens its own; ``doubtful`` is what somebody before it never learnt the end of."""
+class OrderClient:
+    """The prefix ``name`` makes its tokens unique. ``unknown_outcomes`` are events of an earlier writer, which was
+    killed before it knew whether they happened."""
 
     name: str
     runner: Runner
-    world: World
+    service: ExternalService
     journal: Journal
-    chance: random.Random
-    places: list[Place]
-    doubtful: deque[Said] = field(default_factory=deque)
-    _said: deque[Said] = field(default_factory=lambda: deque(maxlen=30))
+    rng: random.Random
+    slots: list[AgentSlot]
+    unknown_outcomes: deque[SentEvent] = field(default_factory=deque)
+    _sent: deque[SentEvent] = field(default_factory=lambda: deque(maxlen=30))
     _count: int = 0
 
     def __post_init__(self) -> None:
-        self._caller = Caller(self.journal)
+        self._calls = CallRecorder(self.journal)
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Until it is stopped, or ended."""
-        deeds, weights = zip(*self._deeds(), strict=True)
+        """Run operations until ``stopped`` is set."""
+        operations, weights = zip(*self._operations(), strict=True)
         while not stopped.is_set():
-            if self.doubtful:
-                await self._say(self.doubtful.popleft())
-            [deed] = self.chance.choices(deeds, weights)
-            place = self.chance.choice(self.places)
-            if place.version == 0:
-                await self._start(place)
-            await (self._send("stop", place) if place.version > _LONGEST else deed(place))
-            await asyncio.sleep(self.chance.uniform(0, 0.01))
+            if self.unknown_outcomes:
+                await self._send_keyed(self.unknown_outcomes.popleft())
+            [operation] = self.rng.choices(operations, weights)
+            slot = self.rng.choice(self.slots)
+            if slot.version == 0:
+                await self._start(slot)
+            await (self._send("stop", slot) if slot.version > _MOST_STEPS else operation(slot))
+            await asyncio.sleep(self.rng.uniform(0, 0.01))
 
-    def _deeds(self) -> Iterable[tuple[Callable[[Place], Awaitable[None]], int]]:
+    def _operations(self) -> Iterable[tuple[Callable[[AgentSlot], Awaitable[None]], int]]:
         for event, weight in {"note": 20, "work": 30, "sum": 8, "ask": 12, "reply": 4, "stop": 1}.items():
             yield partial(self._send, event), weight
         yield self._answer, 8
-        yield self._share, 14
+        yield self._send_shared, 14
         yield self._repeat, 6
-        yield self._misuse, 2
-        yield self._come_late, 4
-        yield self._look, 10
-        yield self._read, 5
+        yield self._reuse_key, 2
+        yield self._send_outdated, 4
+        yield self._get, 10
+        yield self._read_history, 5
         yield self._start, 2
-        yield self._settle, 6
+        yield self._unpark, 6
 
     def _token(self) -> str:
         self._count += 1
         return f"{self.name}-{self._count}"
 
-    async def _start(self, place: Place) -> None:
-        """All that start an agent say the same: one of them makes it."""
-        token = f"start-{place.agent}"
-        workflow = errand(VERSIONS[place.number % len(VERSIONS)])
-        facts = {"agent": place.agent, "token": token, "key": token, "workflow_version": workflow.version}
-        work = partial(self.runner.start, workflow, "note", {"token": token}, id=place.agent, key=token)
-        self._follow(place, await self._called("start", facts, work))
+    async def _start(self, slot: AgentSlot) -> None:
+        """All clients start an order with the same call; one of them creates it."""
+        token = f"start-{slot.agent}"
+        workflow = order_workflow(VERSIONS[slot.number % len(VERSIONS)])
+        facts = {"agent": slot.agent, "token": token, "key": token, "workflow_version": workflow.version}
+        work = partial(self.runner.start, workflow, "note", {"token": token}, id=slot.agent, key=token)
+        self._follow(slot, await self._call("start", facts, work))
 
-    async def _send(self, event: str, place: Place) -> None:
+    async def _send(self, event: str, slot: AgentSlot) -> None:
         token = self._token()
-        if self.chance.random() < 0.7:
-            said = Said(place.agent, event, token, token)
-            self._follow(place, await self._say(said))
-            self._said.append(said)
+        if self.rng.random() < 0.7:
+            sent = SentEvent(slot.agent, event, token, token)
+            self._follow(slot, await self._send_keyed(sent))
+            self._sent.append(sent)
         else:
-            facts = {"agent": place.agent, "event": event, "token": token, "key": None}
-            work = partial(self.runner.send, place.agent, event, {"token": token}, drive=self._drives(facts))
-            self._follow(place, await self._called("send", facts, work))
+            facts = {"agent": slot.agent, "event": event, "token": token, "key": None}
+            work = partial(self.runner.send, slot.agent, event, {"token": token}, drive=self._drives(facts))
+            self._follow(slot, await self._call("send", facts, work))
 
-    async def _say(self, said: Said) -> Agent | None:
-        facts: dict[str, Any] = said._asdict()
-        payload = {"token": said.token}
-        work = partial(self.runner.send, said.agent, said.event, payload, key=said.key, drive=self._drives(facts))
-        agent: Agent | None = await self._called("send", facts, work)
+    async def _send_keyed(self, sent: SentEvent) -> Agent | None:
+        facts: dict[str, Any] = sent._asdict()
+        payload = {"token": sent.token}
+        work = partial(self.runner.send, sent.agent, sent.event, payload, key=sent.key, drive=self._drives(facts))
+        agent: Agent | None = await self._call("send", facts, work)
         return agent
 
     def _drives(self, facts: dict[str, Any]) -> bool:
-        """Some leave the driving to whoever comes."""
-        facts["drive"] = self.chance.random() < 0.7
+        """Whether the call also drives the agent; otherwise a worker does."""
+        facts["drive"] = self.rng.random() < 0.7
         return bool(facts["drive"])
 
-    async def _answer(self, place: Place) -> None:
-        """The question that was read last, which others may have answered meanwhile; or whatever is asked."""
-        if self.chance.random() < 0.5:
-            await self._look(place)
+    async def _answer(self, slot: AgentSlot) -> None:
+        """Answer the question that was read last, which others may have answered meanwhile; or any open question."""
+        if self.rng.random() < 0.5:
+            await self._get(slot)
         token = self._token()
-        question = place.question if self.chance.random() < 0.8 else None
-        facts = {"agent": place.agent, "event": "reply", "token": token, "key": token, "question": question}
-        work = partial(self.runner.answer, place.agent, {"token": token}, key=token, question=question)
-        self._follow(place, await self._called("answer", facts, work))
+        question = slot.question if self.rng.random() < 0.8 else None
+        facts = {"agent": slot.agent, "event": "reply", "token": token, "key": token, "question": question}
+        work = partial(self.runner.answer, slot.agent, {"token": token}, key=token, question=question)
+        self._follow(slot, await self._call("answer", facts, work))
 
-    async def _share(self, place: Place) -> None:
-        """What several say at about the same time under one key."""
-        token = f"shared-{place.agent}-{place.version // 6}"
-        self._follow(place, await self._say(Said(place.agent, "note", token, token)))
+    async def _send_shared(self, slot: AgentSlot) -> None:
+        """Send an event that several clients send with one key at about the same time."""
+        token = f"shared-{slot.agent}-{slot.version // 6}"
+        self._follow(slot, await self._send_keyed(SentEvent(slot.agent, "note", token, token)))
 
-    async def _repeat(self, _: Place) -> None:
-        if self._said:
-            await self._say(self.chance.choice(self._said))
+    async def _repeat(self, _: AgentSlot) -> None:
+        if self._sent:
+            await self._send_keyed(self.rng.choice(self._sent))
 
-    async def _misuse(self, _: Place) -> None:
-        """A key that was used for something else."""
-        if self._said:
-            said = self.chance.choice(self._said)
-            await self._say(said._replace(token=f"{self._token()}-misused"))
+    async def _reuse_key(self, _: AgentSlot) -> None:
+        """Send another event with a used key."""
+        if self._sent:
+            sent = self.rng.choice(self._sent)
+            await self._send_keyed(sent._replace(token=f"{self._token()}-misused"))
 
-    async def _come_late(self, place: Place) -> None:
-        """With a version in mind that may have passed."""
+    async def _send_outdated(self, slot: AgentSlot) -> None:
+        """Send an event that expects a version which may be out of date."""
         token = self._token()
-        expected = max(1, place.version - self.chance.randrange(3))
-        facts = {"agent": place.agent, "event": "note", "token": token, "key": None, "expect_version": expected}
-        work = partial(self.runner.send, place.agent, "note", {"token": token}, expect_version=expected)
-        self._follow(place, await self._called("send", facts, work))
+        expected = max(1, slot.version - self.rng.randrange(3))
+        facts = {"agent": slot.agent, "event": "note", "token": token, "key": None, "expect_version": expected}
+        work = partial(self.runner.send, slot.agent, "note", {"token": token}, expect_version=expected)
+        self._follow(slot, await self._call("send", facts, work))
 
-    async def _look(self, place: Place) -> None:
-        self._follow(place, await self._got(place))
+    async def _get(self, slot: AgentSlot) -> None:
+        self._follow(slot, await self._get_agent(slot))
 
-    async def _read(self, place: Place) -> None:
-        await self._called("history", {"agent": place.agent}, partial(self.runner.history, place.agent), _read)
+    async def _read_history(self, slot: AgentSlot) -> None:
+        await self._call("history", {"agent": slot.agent}, partial(self.runner.history, slot.agent), _history_reply)
 
-    async def _got(self, place: Place) -> Agent | None:
-        agent: Agent | None = await self._called(
-            "get", {"agent": place.agent}, partial(self.runner.get, place.agent), _seen
+    async def _get_agent(self, slot: AgentSlot) -> Agent | None:
+        agent: Agent | None = await self._call(
+            "get", {"agent": slot.agent}, partial(self.runner.get, slot.agent), _agent_reply
         )
         return agent
 
-    async def _settle(self, place: Place) -> None:
-        """An operator's work: what is parked goes on."""
-        agent = await self._got(place)
+    async def _unpark(self, slot: AgentSlot) -> None:
+        """Unpark a parked order, as an operator does; settle its effect if that is in doubt."""
+        agent = await self._get_agent(slot)
         if agent is None or agent.status is not Status.PARKED:
             return
-        facts = {"agent": place.agent}
-        kept = await self._called("effects", facts, partial(self.runner.store.effects, place.agent), _listed) or ()
-        in_doubt = [effect.key for effect in kept if effect.is_open]
+        facts = {"agent": slot.agent}
+        effects = (
+            await self._call("effects", facts, partial(self.runner.store.effects, slot.agent), _effects_reply) or ()
+        )
+        in_doubt = [effect.key for effect in effects if effect.is_open]
         if in_doubt:
-            result = self.world.verdict(in_doubt[0])
-            work = partial(self.runner.unpark, place.agent, effect=in_doubt[0], result=result)
+            result = self.service.settlement(in_doubt[0])
+            work = partial(self.runner.unpark, slot.agent, effect=in_doubt[0], result=result)
         else:
-            work = partial(self.runner.unpark, place.agent)
-        self._follow(place, await self._called("unpark", facts, work))
+            work = partial(self.runner.unpark, slot.agent)
+        self._follow(slot, await self._call("unpark", facts, work))
 
-    def _follow(self, place: Place, agent: Agent | None) -> None:
-        """What was learnt of an agent; one that has ended makes room."""
-        if agent is None or agent.id != place.agent:
+    def _follow(self, slot: AgentSlot, agent: Agent | None) -> None:
+        """Note what a reply says about the order."""
+        if agent is None or agent.id != slot.agent:
             return
-        place.version = agent.version
+        slot.version = agent.version
         if agent.question is not None:
-            place.question = agent.question.id
+            slot.question = agent.question.id
         if agent.status in ENDED:
-            place.next()
+            slot.next()
 
-    async def _called(
+    async def _call(
         self,
         verb: str,
         facts: dict[str, Any],
         work: Callable[[], Awaitable[Any]],
-        told: Callable[[Any], dict[str, Any]] | None = None,
+        describe: Callable[[Any], dict[str, Any]] | None = None,
     ) -> Any:
-        return await self._caller.called(verb, facts, work, told or _told)
+        return await self._calls.call(verb, facts, work, describe or _call_reply)
 
 
-def _told(agent: Agent) -> dict[str, Any]:
+def _call_reply(agent: Agent) -> dict[str, Any]:
     return {"delivery": agent.delivery, "version": agent.version, "status": str(agent.status), "state": agent.state}
 
 
-def _seen(agent: Agent) -> dict[str, Any]:
+def _agent_reply(agent: Agent) -> dict[str, Any]:
     seen = {"version": agent.version, "state": agent.state, "workflow_version": agent.workflow_version}
     asked = agent.question and [agent.question.id, agent.question.prompt]
     return {**seen, "digest": digest_of_values(agent.data), "asked": asked}
 
 
-def _read(steps: list[Step]) -> dict[str, Any]:
+def _history_reply(steps: list[Step]) -> dict[str, Any]:
     prefixes = digest_of_steps(steps)
     return {"version": len(prefixes), "digest": prefixes[-1] if prefixes else ""}
 
 
-def _listed(effects: Sequence[EffectEntry]) -> dict[str, Any]:
+def _effects_reply(effects: Sequence[EffectEntry]) -> dict[str, Any]:
     return {"open": [effect.key for effect in effects if effect.is_open]}

@@ -1,6 +1,6 @@
-"""The workload: a workflow with everything that can go wrong, and actions that act on a world which remembers.
+"""The order workload: a workflow with retries, timers, questions and effects, and a service on which the effects act.
 
-Each event from outside bears a ``token`` of its own, so that a history says which of them happened, and how often.
+Each event from outside has a ``token`` of its own, so that a history shows which events happened, and how often.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, Outcome
 
 VERSIONS: Final = (1, 2)
-#: What an operator says of an effect in doubt that was not done.
+#: The result that an operator gives to an effect in doubt that was not executed.
 GIVEN_UP: Final = "given up"
 
 _TEXT: Final = """
-workflow: errand
+workflow: order
 version: %d
 data:
   log: {type: array, items: {type: string}, default: []}
@@ -57,7 +57,7 @@ states:
       sum: {target: summing, append: {log: event.token}}
       ask: {target: asking, append: {log: event.token}}
   working:
-    do: labour
+    do: pay
     timeout: 30s
     retry: {attempts: 4, backoff: 10ms, on: [ConnectionError]}
     after: {45s: idle}
@@ -81,63 +81,63 @@ states:
 
 
 def prompt(values: Mapping[str, Any]) -> str:
-    """What it asks, as its data stands."""
+    """The question of the workflow for this data."""
     return f"Go on after {len(values['log'])}?"
 
 
 @cache
-def errand(version: int) -> Workflow:
-    """One of its versions; they differ in nothing but that."""
+def order_workflow(version: int) -> Workflow:
+    """One of two versions, which differ in their number only."""
     return loads(_TEXT % version)
 
 
 @dataclass(frozen=True)
-class World:
-    """What is outside, a folder: a file for each thing that was done, a line for each time that it was.
+class ExternalService:
+    """The service on which effects act. It is a folder, with a file for each effect and a line for each execution.
 
-    ``chance`` says how long work takes and when it fails; in a calm world it never does.
+    ``rng`` decides how long work takes and when it fails. If the service ``is_calm``, work takes no time and succeeds.
     """
 
     folder: Path
     journal: Journal
     failpoints: Failpoints
-    chance: random.Random
+    rng: random.Random
     is_calm: bool = False
 
     async def charge(self, mode: str, *, idempotency_key: str) -> str:
-        """Do it, under the key by which it is known; the receipt depends on nothing else."""
-        number = self.journal.invoked("execute", {"key": idempotency_key, "mode": mode})
+        """Execute the effect with this key; the receipt depends on the key alone."""
+        number = self.journal.begin("execute", {"key": idempotency_key, "mode": mode})
         self.failpoints.reach("execute", "before")
-        await asyncio.sleep(self.chance.uniform(0, 0.004))
-        with (self.folder / idempotency_key).open("a", encoding="utf-8") as deeds:
-            deeds.write(f"{mode} {self.journal.writer} {number}\n")
+        await asyncio.sleep(self.rng.uniform(0, 0.004))
+        with (self.folder / idempotency_key).open("a", encoding="utf-8") as file:
+            file.write(f"{mode} {self.journal.writer} {number}\n")
         self.failpoints.reach("execute", "after")
-        self.journal.returned(number, "execute", "ok", {})
+        self.journal.end(number, "execute", "ok", {})
         return receipt_of(idempotency_key)
 
-    async def ask(self, mode: str, *, idempotency_key: str) -> Any:
-        """What a probe is told: the receipt of what was done."""
+    async def probe(self, mode: str, *, idempotency_key: str) -> Any:
+        """The receipt of the effect, if it was executed."""
         del mode
         return receipt_of(idempotency_key) if (self.folder / idempotency_key).exists() else NOT_DONE
 
-    def verdict(self, key: str) -> str:
-        """What an operator says of an effect in doubt."""
+    def settlement(self, key: str) -> str:
+        """The result that an operator gives to an effect in doubt."""
         return receipt_of(key) if (self.folder / key).exists() else GIVEN_UP
 
     async def work(self, longest_s: float) -> None:
-        """Take some time, now and then long enough that others take over, and fail now and then."""
+        """Take some time, now and then long enough for others to take over, and fail now and then."""
         if self.is_calm:
             return
-        is_long = self.chance.random() < 0.1
-        await asyncio.sleep(self.chance.uniform(0.1, 0.4) if is_long else self.chance.uniform(0, longest_s))
-        if self.chance.random() < 0.12:
+        is_long = self.rng.random() < 0.1
+        await asyncio.sleep(self.rng.uniform(0.1, 0.4) if is_long else self.rng.uniform(0, longest_s))
+        if self.rng.random() < 0.12:
             raise ConnectionError("the line is busy")
 
     @contextmanager
-    def noting(self, ctx: Context, name: str) -> Iterator[None]:
-        """An action at work."""
+    def recorded_action(self, ctx: Context, name: str) -> Iterator[None]:
+        """Note the beginning and the end of an action, which has failpoints."""
         facts = {"agent": ctx.agent_id, "name": name, "activation": ctx.activation, "attempt": ctx.attempt}
-        number = self.journal.invoked("action", facts)
+        number = self.journal.begin("action", facts)
         self.failpoints.reach("action", "before")
         outcome: Outcome = "failed"
         try:
@@ -145,48 +145,48 @@ class World:
             self.failpoints.reach("action", "after")
             outcome = "ok"
         finally:
-            self.journal.returned(number, "action", outcome, {})
+            self.journal.end(number, "action", outcome, {})
 
 
 def receipt_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
-def deeds_in(folder: Path) -> dict[str, list[str]]:
-    """Everything that was ever done: key -> the mode of each time."""
+def executions_in(folder: Path) -> dict[str, list[str]]:
+    """All executed effects: key -> the mode of each execution."""
     return {path.name: [line.split()[0] for line in path.read_text().splitlines()] for path in folder.iterdir()}
 
 
-def actions_in(world: World) -> list[Callable[..., Any]]:
-    """The actions of the workflow."""
+def actions_in(service: ExternalService) -> list[Callable[..., Any]]:
+    """The actions of orders."""
     modes = list(EffectMode)
 
     @action(emits=["charged"])
-    async def labour(ctx: Context) -> Emission:
-        with world.noting(ctx, "labour"):
-            await world.work(0.01)
-            receipt = await _charged(world, ctx, "charge", modes[ctx.activation % len(modes)])
-            await _charged(world, ctx, "tip", EffectMode.IDEMPOTENT)
-            await world.work(0.01)
+    async def pay(ctx: Context) -> Emission:
+        with service.recorded_action(ctx, "pay"):
+            await service.work(0.01)
+            receipt = await _charged(service, ctx, "charge", modes[ctx.activation % len(modes)])
+            await _charged(service, ctx, "tip", EffectMode.IDEMPOTENT)
+            await service.work(0.01)
             ctx.data.worked += 1
             return ctx.emit("charged", receipt=receipt)
 
     @action
     async def check(ctx: Context) -> Literal["checked"]:
-        with world.noting(ctx, "check"):
-            await asyncio.sleep(0 if world.is_calm else world.chance.uniform(0, 0.01))
+        with service.recorded_action(ctx, "check"):
+            await asyncio.sleep(0 if service.is_calm else service.rng.uniform(0, 0.01))
             return "checked"
 
     @action
     def add_up(ctx: Context) -> Literal["summed"]:
-        time.sleep(0 if world.is_calm else world.chance.uniform(0, 0.005))  # in a thread of its own
+        time.sleep(0 if service.is_calm else service.rng.uniform(0, 0.005))  # in a thread of its own
         ctx.data.sums[f"n{len(ctx.data.log) % 7}"] = len(ctx.data.log)
         return "summed"
 
-    return [labour, check, add_up]
+    return [pay, check, add_up]
 
 
-async def _charged(world: World, ctx: Context, name: str, mode: EffectMode) -> str:
-    probe = world.ask if mode is EffectMode.CHECK else None
-    receipt: str = await ctx.effect(name, world.charge, str(mode), mode=mode, probe=probe)
+async def _charged(service: ExternalService, ctx: Context, name: str, mode: EffectMode) -> str:
+    probe = service.probe if mode is EffectMode.CHECK else None
+    receipt: str = await ctx.effect(name, service.charge, str(mode), mode=mode, probe=probe)
     return receipt

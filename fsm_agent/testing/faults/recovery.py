@@ -1,4 +1,4 @@
-"""After the faults: a process without any goes on with all agents until nothing is due, and reads all there is."""
+"""The recovery: after the faults, one process drives all agents until nothing is due, and reads everything."""
 
 from __future__ import annotations
 
@@ -18,48 +18,49 @@ from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults import order_workload, ticket_workload
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.evidence import Evidence, Kept
+from fsm_agent.testing.faults.evidence import Evidence, StoredAgent
 from fsm_agent.testing.faults.failpoints import Failpoints
-from fsm_agent.testing.faults.journal import Journal, Life, read_lives
-from fsm_agent.testing.faults.order_workload import World, deeds_in
-from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.rules_leases import FINISHER
+from fsm_agent.testing.faults.journal import Journal, WriterLog, read_logs
+from fsm_agent.testing.faults.order_workload import ExternalService, executions_in
+from fsm_agent.testing.faults.rules_leases import RECOVERY_WRITER
 from fsm_agent.testing.faults.store import FaultyStore
-from fsm_agent.testing.faults.ticket_workload import ROOM, is_visit
-from fsm_agent.testing.faults.writer import watching
+from fsm_agent.testing.faults.ticket_workload import SHARED_THREAD, is_ticket
+from fsm_agent.testing.faults.writer import WriterSettings, journal_errors
 
 _HOUR_MS: Final = 3_600_000
-_PATIENCE_S: Final = 60
+_TIMEOUT_S: Final = 60
 _ROUNDS: Final = 6
 
 
-async def settle(orders: Orders, store: Store, clock: SharedClock) -> Evidence:
-    """``store`` is open and without faults; it stays open. All leases have run out when this begins."""
-    journal = Journal(orders.journals, FINISHER)
-    troubles: list[str] = []
-    with watching(journal):
+async def recover(settings: WriterSettings, store: Store, clock: SharedClock) -> Evidence:
+    """Collect the evidence. ``store`` is open, has no faults, and stays open."""
+    journal = Journal(settings.journals, RECOVERY_WRITER)
+    failures: list[str] = []
+    with journal_errors(journal):
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await _finish(orders, store, clock, journal)
+            async with asyncio.timeout(_TIMEOUT_S):
+                await _drive_all(settings, store, clock, journal)
         except TimeoutError:
-            troubles.append(f"agents were still not at rest after {_PATIENCE_S} s")
+            failures.append(f"agents were still not at rest after {_TIMEOUT_S} s")
         except Exception as error:
-            troubles.append(f"going on failed: {error!r}")
+            failures.append(f"the recovery failed: {error!r}")
     journal.close()
-    lives = tuple(read_lives(orders.journals))
-    kept = await _read_all(store, lives, troubles)
-    agents = {agent_id: each for agent_id, each in kept.items() if not is_visit(agent_id)}
-    visits = {agent_id: each for agent_id, each in kept.items() if is_visit(agent_id)}
-    room = tuple(await store.messages(ROOM))
+    logs = tuple(read_logs(settings.journals))
+    stored = await _read_all(store, logs, failures)
+    orders = {agent_id: each for agent_id, each in stored.items() if not is_ticket(agent_id)}
+    tickets = {agent_id: each for agent_id, each in stored.items() if is_ticket(agent_id)}
+    shared_thread = tuple(await store.messages(SHARED_THREAD))
     users = {name: await store.user(name) for name in await store.users()}
-    return Evidence(agents, lives, deeds_in(orders.world), tuple(troubles), visits, room, users)
+    return Evidence(orders, logs, executions_in(settings.service), tuple(failures), tickets, shared_thread, users)
 
 
-async def _finish(orders: Orders, store: Store, clock: SharedClock, journal: Journal) -> None:
-    world = World(orders.world, journal, Failpoints(journal), random.Random(orders.seed), is_calm=True)
+async def _drive_all(settings: WriterSettings, store: Store, clock: SharedClock, journal: Journal) -> None:
+    service = ExternalService(
+        settings.service, journal, Failpoints(journal), random.Random(settings.seed), is_calm=True
+    )
     runner = Runner(
         FaultyStore(store, journal, Failpoints(journal)),
-        actions=[*order_workload.actions_in(world), *ticket_workload.actions_in(world)],
+        actions=[*order_workload.actions_in(service), *ticket_workload.actions_in(service)],
     )
     worker = Worker(runner)
     for _ in range(_ROUNDS):
@@ -79,35 +80,35 @@ async def _ids(store: Store, status: Status | None = None) -> AsyncIterator[str]
             return
 
 
-async def _read_all(store: Store, lives: tuple[Life, ...], troubles: list[str]) -> dict[str, Kept]:
-    """Every agent that there is or should be."""
-    told = {entry.facts["agent"] for life in lives for entry in life.entries if entry.verb == "start" and entry.is_ok}
+async def _read_all(store: Store, logs: tuple[WriterLog, ...], failures: list[str]) -> dict[str, StoredAgent]:
+    """Every agent that exists or should exist."""
+    started = {entry.facts["agent"] for log in logs for entry in log.entries if entry.verb == "start" and entry.is_ok}
     agents = {}
-    for agent_id in sorted(told | {agent_id async for agent_id in _ids(store)}):
+    for agent_id in sorted(started | {agent_id async for agent_id in _ids(store)}):
         try:
-            agents[agent_id] = await _read(store, agent_id, lives)
+            agents[agent_id] = await _read(store, agent_id, logs)
         except FsmAgentError as error:
-            troubles.append(f"agent {agent_id} cannot be read: {error}")
+            failures.append(f"agent {agent_id} cannot be read: {error}")
     return agents
 
 
-async def _read(store: Store, agent_id: str, lives: tuple[Life, ...]) -> Kept:
+async def _read(store: Store, agent_id: str, logs: tuple[WriterLog, ...]) -> StoredAgent:
     record = await store.load(agent_id)
-    return Kept(
+    return StoredAgent(
         await store.dump(agent_id),
         fold(record.snapshot, record.tail).values,
         await read_workflow(store, record.head.definition),
-        {key: await _outcome(store, agent_id, key) for key in _asked_keys(agent_id, lives)},
+        {key: await _outcome(store, agent_id, key) for key in _unclear_keys(agent_id, logs)},
         tuple(str(mismatch) for mismatch in (await replay(store, agent_id)).mismatches),
     )
 
 
-def _asked_keys(agent_id: str, lives: tuple[Life, ...]) -> set[str]:
-    """The keys of all calls of which nobody learnt the end, and of all that were refused."""
+def _unclear_keys(agent_id: str, logs: tuple[WriterLog, ...]) -> set[str]:
+    """The keys of all calls that were refused or have an unknown outcome."""
     return {
         entry.facts["key"]
-        for life in lives
-        for entry in life.entries
+        for log in logs
+        for entry in log.entries
         if entry.verb in ("send", "answer") and not entry.is_ok and entry.facts["agent"] == agent_id
         if entry.facts["key"]
     }

@@ -1,7 +1,7 @@
-"""The second workload: agents that serve people, share a thread, have children, and are moved to a newer definition.
+"""The ticket workload: agents serve users, share a thread, have children, and operators maintain them.
 
-Operators do to them what is done to agents that nobody drives: ``upkeep``. Each event bears a token of its own, which
-goes wherever what is said may go: data, history, thread, memory of the user, children.
+Each event has a token of its own. The token is copied to every place where words of a user can go: data, history,
+thread, memory of the user, children.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from fsm_agent.actions.action import Emission, action
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
-from fsm_agent.testing.faults.order_workload import World
+from fsm_agent.testing.faults.order_workload import ExternalService
 
-NAME: Final = "visit"
-CHILD: Final = "inquiry"
-#: of the ids of visits, and of their children with them
-PREFIX: Final = "visit-"
-#: the thread that all of them speak in
-ROOM: Final = "lobby"
+WORKFLOW: Final = "ticket"
+CHILD_WORKFLOW: Final = "research"
+#: The prefix of ids of tickets, and so of their children.
+PREFIX: Final = "ticket-"
+#: The thread that all tickets append to.
+SHARED_THREAD: Final = "shared"
 USERS: Final = ("ana", "bob")
-#: how many children each of its inquiries has
+#: How many children each research has.
 CHILDREN: Final = 3
 
 _TEXT: Final = """
-workflow: visit
+workflow: ticket
 version: %(version)d
 data:
-  told: {type: array, items: {type: string}, default: []}
+  messages: {type: array, items: {type: string}, default: []}
   tags: {type: array, items: {type: string}, default: []}
   found: {type: array, default: []}
   now: string?
@@ -38,15 +38,15 @@ user:
   likes: {type: array, items: {type: string}, default: []}
 merge: {tags: union, user.likes: union}
 events:
-  tell: {token: string}
+  message: {token: string}
   tag: {token: string}
-  inquire: {token: string}
-  leave: {token: string}
-  heard: {token: string}
+  research: {token: string}
+  close: {token: string}
+  recorded: {token: string}
   joined: {}
 workflows:
-  inquiry:
-    workflow: inquiry
+  research:
+    workflow: research
     version: 1
     data: {token: string}
     events: {looked: {}}
@@ -61,57 +61,57 @@ on:
 states:
   %(home)s:
     on:
-      tell: {target: hearing, append: {told: event.token}, assign: {now: event.token}}
-      inquire: {target: inquiring, append: {told: event.token}, assign: {now: event.token}}
-      leave: {target: gone, append: {told: event.token}}
-  hearing:
-    do: hear
-    on: {heard: %(home)s, error: %(home)s}
-  inquiring:
+      message: {target: recording, append: {messages: event.token}, assign: {now: event.token}}
+      research: {target: researching, append: {messages: event.token}, assign: {now: event.token}}
+      close: {target: closed, append: {messages: event.token}}
+  recording:
+    do: record
+    on: {recorded: %(home)s, error: %(home)s}
+  researching:
     do: workflow.run
     with:
-      workflow: inquiry
+      workflow: research
       for_each: '[data.now + "/1", data.now + "/2", data.now + "/3"]'
       data: {token: item}
       at_once: 2
       on_failure: continue
       into: found
     on: {joined: %(home)s, error: %(home)s}
-  gone: {final: true, output: {told: size(data.told)}}
+  closed: {final: true, output: {messages: size(data.messages)}}
 """
-_MIGRATIONS: Final = "migrations: [{from: 1, states: {hall: parlour}}]\n"
+_MIGRATIONS: Final = "migrations: [{from: 1, states: {open: active}}]\n"
 
 
-def is_visit(agent_id: str) -> bool:
-    """Whether it is one of these agents, or a child of one."""
+def is_ticket(agent_id: str) -> bool:
+    """Whether an agent is a ticket, or a child of one."""
     return agent_id.startswith(PREFIX)
 
 
 @cache
-def visit(version: int) -> Workflow:
-    """Version 1, or 2, which calls a state by another name."""
-    home = "hall" if version == 1 else "parlour"
+def ticket_workflow(version: int) -> Workflow:
+    """Version 1, or version 2, in which one state has another name."""
+    home = "open" if version == 1 else "active"
     return loads(_TEXT % {"version": version, "home": home} + (_MIGRATIONS if version == 2 else ""))
 
 
-def actions_in(world: World) -> list[Callable[..., Any]]:
-    """The actions of the workflow and of its children."""
+def actions_in(service: ExternalService) -> list[Callable[..., Any]]:
+    """The actions of tickets and of their children."""
 
-    @action(emits=["heard"])
-    async def hear(ctx: Context) -> Emission:
-        """Say it in the room and to oneself, and remember it of the user, all in one step."""
-        with world.noting(ctx, "hear"):
+    @action(emits=["recorded"])
+    async def record(ctx: Context) -> Emission:
+        """Append the token to the shared thread, to the own thread and to the user's memory, all in one step."""
+        with service.recorded_action(ctx, "record"):
             token = ctx.data.now
-            await world.work(0.005)
-            ctx.thread(ROOM).append("user", token, by=insight_of(ctx).head.user)
+            await service.work(0.005)
+            ctx.thread(SHARED_THREAD).append("user", token, by=insight_of(ctx).head.user)
             ctx.conversation.append("user", token)
             ctx.user.likes.append(token)
-            return ctx.emit("heard", token=token)
+            return ctx.emit("recorded", token=token)
 
     @action(emits=["looked"])
     async def look_up(ctx: Context) -> str:
-        with world.noting(ctx, "look_up"):
-            await world.work(0.003)
+        with service.recorded_action(ctx, "look_up"):
+            await service.work(0.003)
             return "looked"
 
-    return [hear, look_up]
+    return [record, look_up]
