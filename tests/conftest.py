@@ -28,7 +28,7 @@ settings.load_profile("steady")
 #: fixtures that start a database server
 SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
 #: tests of what is built, installed, measured, or proven at length
-AT_LENGTH = {"proofs", "test_readme.py", "test_benchmarks.py"}
+AT_LENGTH = {"faults", "test_readme.py", "test_benchmarks.py"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.proofs.effort import effort
+from tests.faults.effort import effort
 from tests.support.running import Gate, flow, on_loop, story
 
 PAGE = flow("""

@@ -20,7 +20,7 @@ from fsm_agent.memory.token_counts import Counter, estimate, exact
 from fsm_agent.memory.window import drop_oldest, keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from tests.proofs.effort import effort
+from tests.faults.effort import effort
 from tests.support.talks import MOVES, Journal, by_length, kept, played, seen, total
 
 EXACT = exact()

@@ -23,7 +23,7 @@ from fsm_agent.stores.sqlite import commits
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, keep_definitions
-from tests.proofs.effort import effort
+from tests.faults.effort import effort
 
 #: All rows of all tables, by name.
 Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]

@@ -1,4 +1,4 @@
-"""A store in which every write may be the last thing that a writer does, and is noted before and after."""
+"""A store with failpoints around every write, which notes every write in the journal."""
 
 from __future__ import annotations
 
@@ -24,22 +24,24 @@ from fsm_agent.testing.faults.journal import Journal, Outcome
 T = TypeVar("T")
 
 
-class Pulse(Protocol):
-    """Whether a writer lives. A process always does; a task must ask."""
+class Liveness(Protocol):
+    """Whether a writer is alive. A process always is; a task must ask."""
 
-    async def beat(self) -> None:
-        """Returns at once, or when the writer is thawed; never if it is gone."""
+    async def check(self) -> None:
+        """Return at once, or when a frozen writer goes on. Raises ``WriterKilled`` if it was killed."""
 
 
 class FaultyStore(Store):
-    """Hands every verb to ``inner``."""
+    """Passes every verb on to ``inner``."""
 
-    def __init__(self, inner: Store, journal: Journal, failpoints: Failpoints, pulse: Pulse | None = None) -> None:
+    def __init__(
+        self, inner: Store, journal: Journal, failpoints: Failpoints, liveness: Liveness | None = None
+    ) -> None:
         self.inner = inner
         self.url, self.namespace, self.keeps_problems = inner.url, inner.namespace, inner.keeps_problems
         self._journal = journal
         self._failpoints = failpoints
-        self._pulse = pulse
+        self._liveness = liveness
         self._newest_ms = 0
 
     @classmethod
@@ -49,7 +51,7 @@ class FaultyStore(Store):
     async def now(self) -> int:
         now_ms = await self._read(self.inner.now)
         if now_ms < self._newest_ms:
-            self._journal.noted("clock", {"was": self._newest_ms, "is": now_ms})
+            self._journal.note("clock", {"was": self._newest_ms, "is": now_ms})
         self._newest_ms = now_ms
         return now_ms
 
@@ -99,7 +101,7 @@ class FaultyStore(Store):
         facts: dict[str, Any] = {"agent": agent_id, "epoch": seen.epoch, "held_by": None}
         if seen.lease:
             now_ms = lease.until_ms - LEASE_MS
-            facts |= {"held_by": named(seen.lease.holder), "left_ms": seen.lease.until_ms - now_ms}
+            facts |= {"held_by": holder_name(seen.lease.holder), "left_ms": seen.lease.until_ms - now_ms}
         return await self._write(
             "claim", facts, lambda: self.inner.claim(agent_id, seen, lease), lambda epoch: {"epoch": epoch}
         )
@@ -132,7 +134,7 @@ class FaultyStore(Store):
         facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}
 
         def told(kept: EffectEntry | None) -> dict[str, Any]:
-            """``granted``: who asked may go on and do it."""
+            """``granted``: the caller may execute the effect."""
             return {"granted": kept is None or (again and kept.is_open), "recorded": bool(kept and not kept.is_open)}
 
         return await self._write(
@@ -232,9 +234,9 @@ class FaultyStore(Store):
         await self.inner.close()
 
     async def _read(self, work: Callable[[], Awaitable[T]]) -> T:
-        await self._lives()
+        await self._check_alive()
         reply = await work()
-        await self._lives()
+        await self._check_alive()
         return reply
 
     async def _write(
@@ -244,33 +246,33 @@ class FaultyStore(Store):
         work: Callable[[], Awaitable[T]],
         told: Callable[[T], Mapping[str, Any]] = lambda _: {},
     ) -> T:
-        """Perform a verb, noted before and after; what comes to an end in between is unknown to everybody."""
-        await self._lives()
-        number = self._journal.invoked(verb, facts)
+        """Do a write, noted before and after. If the writer ends in between, nobody knows the outcome."""
+        await self._check_alive()
+        number = self._journal.begin(verb, facts)
         self._failpoints.reach(verb, "before")
         try:
             with self._failpoints.during(verb):
                 reply = await work()
         except BaseException as error:
-            self._journal.returned(number, verb, outcome_of(error), {"type": type(error).__name__, "why": str(error)})
+            self._journal.end(number, verb, outcome_of(error), {"type": type(error).__name__, "why": str(error)})
             raise
         self._failpoints.reach(verb, "after")
-        self._journal.returned(number, verb, "ok", told(reply))
-        await self._lives()
+        self._journal.end(number, verb, "ok", told(reply))
+        await self._check_alive()
         return reply
 
-    async def _lives(self) -> None:
-        if self._pulse is not None:
-            await self._pulse.beat()
+    async def _check_alive(self) -> None:
+        if self._liveness is not None:
+            await self._liveness.check()
 
 
-def named(holder: Holder) -> str:
-    """A holder, told from every other one."""
+def holder_name(holder: Holder) -> str:
+    """A name that no other holder has."""
     return "/".join(map(str, holder))
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """What an exception says of a call: done, not done, or unknown."""
+    """What an error says about a call."""
     match error:
         case Refused():
             return "refused"
@@ -283,6 +285,6 @@ def outcome_of(error: BaseException) -> Outcome:
 
 
 def token_of(said: Event | Step) -> str | None:
-    """The word by which the workload knows an event again."""
+    """The token by which the workload recognises an event."""
     token = said.payload.get("token")
     return token if isinstance(token, str) else None

@@ -1,0 +1,101 @@
+"""A worker to be killed: it looks after a parent and its hundred children, who do deeds to a world that is a file.
+
+    python -m tests.faults.brood FOLDER
+
+It says ``did`` on standard output when a deed is done, and ``ended`` when the parent has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from fsm_agent import Context, Runner, Worker, action, open_store
+from fsm_agent.domain.agent import ENDED, Head
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.stores.base import Store
+from tests.support.running import flow
+
+PARENT_ID = "p"
+CHILDREN = 100
+
+#: Its children work, rest a little, and work again: so any worker may go on with any of them.
+PARENT: Workflow = flow(f"""
+    data: {{receipts: {{type: array, default: []}}}}
+    events: {{joined: {{}}}}
+    workflows:
+      child:
+        workflow: child
+        version: 1
+        data: {{number: integer, receipts: {{type: array, default: []}}}}
+        events: {{begun: {{}}, done_so: {{}}}}
+        initial: beginning
+        states:
+          beginning: {{do: deed, on: {{begun: resting}}}}
+          resting: {{after: {{1ms: ending}}}}
+          ending: {{do: deed, on: {{done_so: done}}}}
+          done: {{final: true, output: {{receipts: data.receipts}}}}
+    initial: running
+    states:
+      running:
+        do: workflow.run
+        with:
+          workflow: child
+          for_each: '{list(range(CHILDREN))}'
+          data: {{number: item}}
+          at_once: 10
+          into: receipts
+        on: {{joined: done}}
+      done: {{final: true, output: {{receipts: data.receipts}}}}
+""")
+
+
+def deeds(folder: Path) -> Counter[str]:
+    """How often each was done, by its key."""
+    file = folder / "world.txt"
+    return Counter(file.read_text().split()) if file.exists() else Counter()
+
+
+def opened(folder: Path, **more: Any) -> Store:
+    return open_store(f"sqlite:///{folder}/brood.db", **more)
+
+
+def at_work(folder: Path, store: Store) -> Runner:
+    """A runner whose children do deeds."""
+
+    @action
+    async def deed(ctx: Context) -> str:
+        async def done(number: int, *, idempotency_key: str) -> dict[str, Any]:
+            with (folder / "world.txt").open("a") as world:
+                world.write(f"{idempotency_key}\n")
+            _say("did")
+            return {"number": number, "state": ctx.state}
+
+        ctx.data.receipts.append(await ctx.effect("deed", done, ctx.data.number))
+        return "begun" if ctx.state == "beginning" else "done_so"
+
+    return Runner(store, actions=[deed], observe=_observed)
+
+
+def _observed(head: Head) -> None:
+    if head.id == PARENT_ID and head.status in ENDED:
+        _say("ended")
+
+
+def _say(line: str) -> None:
+    if __name__ == "__main__":
+        os.write(1, f"{line}\n".encode())
+
+
+async def main(folder: Path) -> None:
+    async with at_work(folder, opened(folder)) as runner:
+        await Worker(runner, every=timedelta(milliseconds=10)).run(asyncio.Event())
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

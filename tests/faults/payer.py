@@ -1,0 +1,58 @@
+"""A process to be killed: it does the effects of a payment to a world that is a file.
+
+    python -m tests.faults.payer DATABASE
+
+Besides the lines of ``victim`` it says ``do`` before each deed and ``done`` after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from fsm_agent import Runner, open_store
+from fsm_agent.domain.agent import Agent
+
+from . import payment
+from .crashing import Fuse
+from .victim import say, watch
+
+
+class FileWorld(payment.World):
+    """What was done to it outlives whoever did it: one line a deed."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Fuse(lambda place: False))
+        self._file = folder / "world.txt"
+        self.done = Counter(self._told())
+
+    def _told(self) -> list[tuple[str, str]]:
+        text = self._file.read_text() if self._file.exists() else ""
+        told = (line.rpartition(" ") for line in text.splitlines())
+        return [(what, key) for what, _, key in told]
+
+    def do(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
+        say("do")
+        with self._file.open("a") as file:
+            file.write(f"{what} {idempotency_key}\n")
+        say("done")
+        return super().do(what, idempotency_key=idempotency_key)
+
+
+async def pay(folder: Path) -> Agent:
+    """Make the payment, or go on with it."""
+    world = FileWorld(folder)
+    async with Runner(open_store(f"sqlite:///{folder}/payment.db"), actions=payment.actions(world)) as runner:
+        return await payment.aggregate(runner, world)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HALT", "nowhere:0")
+    apsw.connection_hooks.append(watch)
+    asyncio.run(pay(Path(sys.argv[1])))

@@ -1,0 +1,114 @@
+"""A process may die between any two writes of whatever it does: the release of a lease is one of them. Whoever comes
+after it ends its sweep, leaves no lease of the dead, and brings all agents to where they would have been."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fsm_agent import open_store
+from fsm_agent.runtime import processes
+from fsm_agent.runtime.processes import is_alive, this_process
+from fsm_agent.stores.base import Store
+from fsm_agent.testing.clock import FakeClock
+
+from .deeds import DEEDS, a_runner, finish
+from .perilous import WRITES, Killed, Perilous
+
+#: Verbs of the port that change nothing.
+READS = {
+    *(
+        "close",
+        "definitions",
+        "dump",
+        "due",
+        "effects",
+        "find_ids",
+        "find_key",
+        "from_url",
+        "head",
+        "held_here",
+        "history",
+        "inspect",
+        "lapsed",
+        "list",
+        "list_in",
+    ),
+    *("load", "load_workflow", "messages", "now", "origin", "size", "tend", "threads", "user", "users"),
+}
+#: Writes that no deed needs: leases are renewed in passing, and threads are written to and cut by their owners.
+APART = {"append", "renew", "retract"}
+
+
+def be_another_process() -> None:
+    """Whoever held a lease under the name that this process had is dead from now on."""
+    before = this_process()
+    while time.time() * 1000 < before.started_ms + 2:
+        pass
+    processes._holder.cache_clear()
+    assert is_alive(before) is False
+
+
+async def aggregate(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
+    """A process does a deed, until it has written ``last`` times; another one comes after it. Returns the verbs that
+    had written, and how all stands in the end."""
+    deed, clock, is_file = DEEDS[name], FakeClock(), url.startswith("sqlite")
+    store: Store = open_store(url, clock=clock)
+    await deed.prepare(a_runner(store))
+    be_another_process()
+    perilous = Perilous(store, last)
+    with suppress(Killed):
+        await deed.do(a_runner(perilous))
+    assert last is None or len(perilous.writes) == last
+    be_another_process()
+    if is_file:
+        await store.close()
+        store = open_store(url, clock=clock)
+    async with a_runner(store) as runner:
+        return perilous.writes, await asyncio.wait_for(finish(runner, clock, deed), 60)
+
+
+@cache
+def undisturbed(name: str) -> tuple[list[str], list[Any]]:
+    """The verbs that write in a deed that nobody disturbs, in their order, and how all stands in the end."""
+    return asyncio.run(aggregate(name, "memory://", None))
+
+
+def test_every_verb_of_the_port_reads_or_is_a_write_that_some_process_dies_after() -> None:
+    verbs = {name for name, verb in vars(Store).items() if callable(verb) and not name.startswith("_")}
+    assert verbs - READS == WRITES, "say of each new verb whether it writes"
+    assert set().union(*(undisturbed(name)[0] for name in DEEDS)) == WRITES - APART
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.mark.parametrize("name", DEEDS)
+def test_a_death_after_any_write_changes_nothing_in_the_end(name: str, backend: str, tmp_path: Path) -> None:
+    writes, ends = undisturbed(name)
+    for last in range(1, len(writes) + 1):
+        url = "memory://" if backend == "memory" else f"sqlite:///{tmp_path}/{last}.db"
+        done, found = asyncio.run(aggregate(name, url, last))
+        assert found == ends, done
+
+
+@pytest.mark.parametrize("name", DEEDS)
+def test_nor_does_a_kill(name: str, tmp_path: Path) -> None:
+    writes, ends = undisturbed(name)
+    line = [sys.executable, "-m", "tests.faults.doomed", name, str(tmp_path)]
+    done = subprocess.run(line, check=True, capture_output=True, text=True, timeout=120)
+    assert int(done.stdout) == len(writes)
+    for last in range(1, len(writes) + 1):
+        assert asyncio.run(_found(name, tmp_path / f"{last}.db")) == ends, writes[:last]
+
+
+async def _found(name: str, file: Path) -> list[Any]:
+    clock = FakeClock()
+    async with a_runner(open_store(f"sqlite:///{file}", clock=clock)) as runner:
+        return await asyncio.wait_for(finish(runner, clock, DEEDS[name]), 60)

@@ -1,0 +1,70 @@
+"""A process to be killed while it tidies a folder.
+
+    python -m tests.faults.tidier FOLDER
+
+FOLDER holds the mess and the database. Besides the lines of ``victim`` it says ``ruff`` before each look or fix,
+``replace`` before a file is replaced, and ``replaced`` after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from examples.tidy_repo import actions
+from examples.tidy_repo.linter import Ruff
+from fsm_agent import Runner, Workflow, open_store
+from fsm_agent.domain.agent import Agent
+from tests.support.messy import SELECT
+
+from .trip import ROOT
+from .victim import say, watch
+
+ID = "tidy"
+
+
+async def tidy(runner: Runner, folder: Path) -> Agent:
+    """All that a person says, and whatever was interrupted before; each by its key, so that it may be repeated."""
+    workflow = Workflow.load(ROOT / "workflows" / "tidy_repo.yaml")
+    data = {"select": SELECT, "report": "tidied.md"}
+    await runner.start(workflow, "tidy", {"folder": str(folder / "mess")}, data=data, id=ID, key="go")
+    for number, choice in enumerate(("apply", "skip", "skip_all")):
+        await runner.resume(ID)
+        await runner.answer(ID, {"choice": choice}, key=f"answer-{number}")
+    return await runner.resume(ID)
+
+
+async def finish(folder: Path) -> Agent:
+    """Tidy the folder, or go on with it."""
+    store = open_store(f"sqlite:///{folder}/tidy.db")
+    async with Runner(store, modules=[actions.__name__]) as runner:
+        return await tidy(runner, folder)
+
+
+def tell_of_files(folder: Path) -> None:
+    """Say so before and after a file is replaced, and note which became what."""
+    replace, run = Path.replace, Ruff._run
+
+    def replaced(self: Path, target: Path) -> Path:
+        say("replace")
+        done = replace(self, target)
+        with (folder / "replaced.txt").open("a") as file:
+            file.write(f"{target.name} {self.name}\n")
+        say("replaced")
+        return done
+
+    def ran(self: Ruff, *words: str, **content: Any) -> bytes:
+        say("ruff")
+        return run(self, *words, **content)
+
+    Path.replace, Ruff._run = replaced, ran  # type: ignore[method-assign,assignment]
+
+
+if __name__ == "__main__":
+    apsw.connection_hooks.append(watch)
+    tell_of_files(Path(sys.argv[1]))
+    asyncio.run(finish(Path(sys.argv[1]).resolve()))

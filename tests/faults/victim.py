@@ -1,0 +1,94 @@
+"""A process to be killed: it books a flight, and says on standard output where in its work it is.
+
+    python -m tests.faults.victim travel|resume DATABASE GOAL
+
+A line says what begins or is done: ``action``; ``commit`` and the first words of a statement inside of a transaction
+that writes; ``kept VERSION`` once a step is durable; ``between`` otherwise. With ``HALT=action:3`` it stops at the
+third line ``action``, and goes on when its standard input ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from collections import Counter
+from typing import Any
+
+import apsw
+
+from examples.book_flight import actions as gallery
+from fsm_agent import Runner, action, open_store
+from fsm_agent.actions.action import Action, Mode
+from fsm_agent.actions.registry import Actions
+from fsm_agent.domain.agent import Head
+
+from .trip import ID, travel
+
+_KIND, _, _NUMBER = os.environ.get("HALT", "nowhere:0").partition(":")
+_said: Counter[str] = Counter()
+
+
+def say(line: str) -> None:
+    """Unbuffered: what was said before a kill is read after it."""
+    os.write(1, f"{line}\n".encode())
+    _said[line] += 1
+    if line == _KIND and _said[line] == int(_NUMBER):
+        os.read(0, 1)
+
+
+def watch(db: apsw.Connection) -> None:
+    """Say so before each statement of a transaction that writes, before its end, and after it."""
+    is_writing = False
+
+    def trace(_: apsw.Cursor, sql: str, __: Any) -> bool:
+        nonlocal is_writing
+        is_writing = is_writing or sql.startswith("BEGIN IMMEDIATE")
+        if is_writing:
+            say(" ".join(["commit", *sql.split()[:3]]))
+        return True
+
+    def committing() -> bool:
+        say("commit now")
+        return False
+
+    def committed(*_: Any) -> int:
+        nonlocal is_writing
+        is_writing = False
+        say("between")
+        return apsw.SQLITE_OK
+
+    db.set_exec_trace(trace)
+    db.set_commit_hook(committing)
+    db.set_wal_hook(committed)
+
+
+def watched(known: Action) -> Any:
+    """The action, saying where it begins and ends; what it has done is not known to anybody yet."""
+
+    @action(name=known.name, emits=known.signature.emits, inline=known.mode is Mode.INLINE)
+    @functools.wraps(known.function, updated=())
+    def work(*args: Any, **arguments: Any) -> Any:
+        say("action")
+        event = known.function(*args, **arguments)
+        say("action")
+        return event
+
+    return work
+
+
+async def main(deed: str, database: str, goal: str) -> None:
+    known = Actions(modules=[gallery.__name__])
+    actions = [watched(known.find(name)) for name in known.names()]
+    async with Runner(open_store(f"sqlite:///{database}"), actions=actions, observe=_kept) as runner:
+        await (runner.resume(ID) if deed == "resume" else travel(runner, goal))
+
+
+def _kept(head: Head) -> None:
+    say(f"kept {head.version}")
+
+
+if __name__ == "__main__":
+    apsw.connection_hooks.append(watch)
+    asyncio.run(main(*sys.argv[1:]))
