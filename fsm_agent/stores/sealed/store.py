@@ -6,14 +6,11 @@ whoever reads the database; who can write to it may still take rows away, or put
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import Self
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Self
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import (
@@ -22,46 +19,32 @@ from fsm_agent.domain.record import (
     Commit,
     Committed,
     Creation,
-    Damage,
     Origin,
     Page,
     Record,
-    Size,
 )
 from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.stores.sealed.cipher import Seal
 from fsm_agent.stores.sealed.fields import SealedWords
 
 
-class SealedStore(Store):
+class SealedStore(ForwardingStore):
     """``store`` with its words under ``seal``; closing it closes that."""
 
     is_sealed = True
 
     def __init__(self, store: Store, seal: Seal) -> None:
-        self._store = store
+        super().__init__(store)
         self._words = SealedWords(seal)
-        self.url = store.url
-        self.namespace = store.namespace
-        self.needs_loop = store.needs_loop
-        self.keeps_problems = store.keeps_problems
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
         del rest, namespace, clock
         raise StoreUrlInvalid("a sealed store has no scheme of its own: give keys to `open_store` with any other URL")
-
-    async def now(self) -> int:
-        return await self._store.now()
-
-    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
-        await self._store.save_workflow(definition_hash, definition)
-
-    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        return await self._store.load_workflow(definition_hash)
 
     async def create(self, creation: Creation) -> Head:
         agent_id, words = creation.head.id, self._words
@@ -113,31 +96,11 @@ class SealedStore(Store):
         known_by = self._words.seal_fingerprint(fingerprint, agent_id, "key", event.key)
         return await self._store.enqueue(agent_id, version, sealed, known_by)
 
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        return await self._store.claim(agent_id, seen, lease)
-
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._store.renew(agent_id, epoch, lease)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        await self._store.release(agent_id, epoch)
-
-    async def record_attempt(
-        self,
-        agent_id: str,
-        epoch: int,
-        *,
-        attempts: int,
-        retry_ms: int | None,
-        children: int | None = None,
-        problem: Problem | None = None,
-    ) -> None:
-        noted = partial(self._store.record_attempt, agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
-        if problem is None:
-            await noted(children=children)
-        else:
+    async def record_attempt(self, agent_id: str, epoch: int, *, problem: Problem | None = None, **rest: Any) -> None:
+        if problem is not None:
             version = (await self._store.head(agent_id)).version  # it stays under this epoch
-            await noted(children=children, problem=self._words.seal_problem(agent_id, version, problem))
+            rest["problem"] = self._words.seal_problem(agent_id, version, problem)
+        await self._store.record_attempt(agent_id, epoch, **rest)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         kept = await self._store.begin_effect(agent_id, self._words.seal_effect(agent_id, entry), again=again)
@@ -149,9 +112,6 @@ class SealedStore(Store):
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         kept = await self._store.effects(agent_id, activation=activation)
         return [self._words.open_effect(agent_id, entry) for entry in kept]
-
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return await self._store.due(now_ms, limit)
 
     async def held_here(self, host: str) -> Sequence[Head]:
         return [self._words.open_listed(head) for head in await self._store.held_here(host)]
@@ -165,9 +125,6 @@ class SealedStore(Store):
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return page._replace(heads=tuple(self._words.open_listed(head) for head in page.heads))
 
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        return await self._store.find_ids(part, limit=limit)
-
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         kept = await self._store.history(agent_id, after=after, limit=limit)
         return [self._words.open_step(agent_id, step) for step in kept]
@@ -178,12 +135,6 @@ class SealedStore(Store):
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
         return await self._store.shorten(seen, self._words.seal_origin(origin))
-
-    async def delete(self, seen: Head) -> None:
-        await self._store.delete(seen)
-
-    async def size(self, agent_id: str) -> Size:
-        return await self._store.size(agent_id)
 
     async def dump(self, agent_id: str) -> AgentExport:
         kept, words = await self._store.dump(agent_id), self._words
@@ -227,32 +178,11 @@ class SealedStore(Store):
     async def revise(self, thread: str, messages: Sequence[Message]) -> int:
         return await self._store.revise(thread, self._seal_messages(thread, messages))
 
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return await self._store.retract(thread, after=after, upto=upto)
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.threads(limit=limit, after=after)
-
     async def user(self, name: str) -> UserRecord:
         return self._words.open_user(await self._store.user(name))
 
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.users(limit=limit, after=after)
-
     async def save_user(self, user: UserRecord) -> None:
         await self._store.save_user(self._words.seal_user(user))
-
-    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.definitions(limit=limit, after=after)
-
-    async def inspect(self) -> Sequence[Damage]:
-        return await self._store.inspect()
-
-    async def tend(self) -> int:
-        return await self._store.tend()
-
-    async def close(self) -> None:
-        await self._store.close()
 
     def _open_queue(self, agent_id: str, queue: Sequence[Queued]) -> tuple[Queued, ...]:
         return tuple(each._replace(event=self._words.open_event(agent_id, each.event)) for each in queue)
