@@ -20,16 +20,15 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, KeyOutcome, Step
 from fsm_agent.domain.tuples import from_fields
-from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
+from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_definition
-from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
-from fsm_agent.stores.memory.due import longest_due
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of, longest_due
 from fsm_agent.stores.memory.thread_rows import Talks, said_rows
 from fsm_agent.stores.memory.threads import PLACE, MemoryTalk
 from fsm_agent.stores.pages import Listed, page_of
-from fsm_agent.stores.refusals import definition_missing, moved_on
+from fsm_agent.stores.refusals import moved_on
 
 
 class MemoryStore(MemoryTalk):
@@ -62,7 +61,7 @@ class MemoryStore(MemoryTalk):
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         if definition_hash not in self._definitions:
-            raise definition_missing(self.url, definition_hash)
+            raise DefinitionMissing(self.url, definition_hash)
         with reading_definition(definition_hash, PLACE):
             return checked(dict, codec.decode(self._definitions[definition_hash]))
 
@@ -292,4 +291,4 @@ class MemoryStore(MemoryTalk):
     def _pinned(self, head: Head) -> None:
         """Raises ``StoreCorrupt`` if the definition of ``head`` is not kept."""
         if head.definition not in self._definitions:
-            raise definition_missing(self.url, head.definition)
+            raise DefinitionMissing(self.url, head.definition)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt, UserConflict
+from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, StoreCorrupt, UserConflict
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damaged, reading_shared
 from fsm_agent.stores.redis import errors as redis_errors
@@ -19,7 +19,7 @@ from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import introduce, schema
 from fsm_agent.stores.redis.writes import Units
-from fsm_agent.stores.refusals import definition_missing, moved_on
+from fsm_agent.stores.refusals import moved_on
 
 
 class RedisTalk(Store):
@@ -90,7 +90,7 @@ class RedisTalk(Store):
             case "exists":
                 raise AgentExists(agent_id)
             case "undefined":
-                raise definition_missing(self.url, definition)
+                raise DefinitionMissing(self.url, definition)
             case "torn":
                 raise redis_errors.torn(self.url, agent_id)
         return self._told(word, told, agent_id)

@@ -16,9 +16,8 @@ from fsm_agent.domain.tuples import from_fields
 from fsm_agent.stores import codec
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import thread_statements
-from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.connection import Connection, one
 from fsm_agent.stores.sqlite.effects import is_open, settle
-from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, Standing, is_used, pinned, standing, use_key
 

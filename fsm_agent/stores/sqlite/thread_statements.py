@@ -10,8 +10,7 @@ from fsm_agent.domain.record import Commit
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import UserConflict
 from fsm_agent.stores import codec
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.schema import refuse_upgraded
 from fsm_agent.stores.sqlite.transaction import Unit
 
