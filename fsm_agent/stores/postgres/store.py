@@ -27,12 +27,12 @@ from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
 from fsm_agent.stores.postgres.text_escape import kept, told
-from fsm_agent.stores.postgres.threads import PostgresTalk
+from fsm_agent.stores.postgres.threads import PostgresThreads
 from fsm_agent.stores.postgres.transfer import Adoption, adopt
 from fsm_agent.stores.refusals import moved_on
 
 
-class PostgresStore(PostgresTalk):
+class PostgresStore(PostgresThreads):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
 
     keeps_problems = True

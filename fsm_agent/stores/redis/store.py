@@ -29,11 +29,11 @@ from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import schema
-from fsm_agent.stores.redis.threads import RedisTalk
+from fsm_agent.stores.redis.threads import RedisThreads
 from fsm_agent.stores.redis.writes import Units
 
 
-class RedisStore(RedisTalk):
+class RedisStore(RedisThreads):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     keeps_problems = True

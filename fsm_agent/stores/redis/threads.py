@@ -22,7 +22,7 @@ from fsm_agent.stores.redis.writes import Units
 from fsm_agent.stores.refusals import moved_on
 
 
-class RedisTalk(Store):
+class RedisThreads(Store):
     """The part of ``RedisStore`` that knows no agents."""
 
     _server: Server
@@ -33,9 +33,9 @@ class RedisTalk(Store):
     async def messages(
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
     ) -> Sequence[Message]:
-        (said,) = await self._read(thread_calls.reading(self.namespace, thread, after, upto, limit, newest=newest))
+        (texts,) = await self._read(thread_calls.reading(self.namespace, thread, after, upto, limit, newest=newest))
         with reading_shared(f"thread {thread!r}", thread_key(self.namespace, thread)):
-            return rows.messages_of(said)
+            return rows.messages_of(texts)
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
         (last,) = await self._write(

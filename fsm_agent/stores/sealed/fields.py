@@ -1,4 +1,4 @@
-"""The words of a store, sealed and clear.
+"""The fields that a store keeps, sealed and clear.
 
 Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints, goals, and what is
 remembered of users. In clear stays what a database compares, counts, sorts or filters: ids, states, statuses, versions,
@@ -25,8 +25,8 @@ from fsm_agent.errors import KeyMissing, StoreCorrupt
 from fsm_agent.stores.sealed.cipher import MESSAGE, USER, Seal
 
 
-class SealedWords:
-    """Seals and opens the words of one namespace; each method's first argument is the agent, or the thread, where the
+class SealedFields:
+    """Seals and opens the fields of one namespace; each method's first argument is the agent, or the thread, where the
     word does not say it."""
 
     def __init__(self, seal: Seal) -> None:
@@ -59,7 +59,7 @@ class SealedWords:
         return self._open_stepped(head, place)._replace(problem=problem._replace(message=message))
 
     def _open_stepped(self, head: Head, place: str) -> Head:
-        """A head whose words were sealed by a step."""
+        """A head whose fields were sealed by a step."""
         if sealed_text(head.output) is None:
             return head
         output, prompt, message, payload, *task = self._opened(head.output, head.id, place, head.version)

@@ -26,7 +26,7 @@ from fsm_agent.stores.sqlite.connection import connect, one
 from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
 from fsm_agent.stores.sqlite.schema import open_file
-from fsm_agent.stores.sqlite.threads import SqliteTalk
+from fsm_agent.stores.sqlite.threads import SqliteThreads
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY
 """
 
 
-class SqliteStore(SqliteTalk):
+class SqliteStore(SqliteThreads):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
