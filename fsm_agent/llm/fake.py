@@ -1,6 +1,6 @@
 """The model ``test``: it calls what it may and makes values up, always the same, so that a workflow can be tried.
 
-What its library says that it took is nobody's count, and is marked like that.
+Its library makes the usage up, too: each request is marked as not measured.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from fsm_agent.domain.json import Json
 
 
 class TrialModel(TestModel):
-    """pydantic-ai's, but for three things: where only a call is an answer it calls the first tool whatever was said
-    before, where one call at a time is wanted it makes one, and what may be of several types is of the first."""
+    """The test model of pydantic-ai, but for three things. Where only a call is an answer, it calls the first tool,
+    whatever the conversation is. Where one call at a time is wanted, it makes one. A value that may be of several types
+    is of the first."""
 
     async def request(self, *asked: Any, **named: Any) -> ModelResponse:
         response = await super().request(*asked, **named)

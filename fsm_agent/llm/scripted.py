@@ -47,7 +47,7 @@ class ScriptedModel(FunctionModel):
         super().__init__(answer, model_name=script.name)
 
     async def request(self, *asked: Any, **named: Any) -> ModelResponse:
-        """What the script says. Usage that it does not state is estimated, and marked as nobody's count."""
+        """What the script says. Usage that it does not state is estimated, and the request marked as not measured."""
         response = await super().request(*asked, **named)
         if response.metadata is None:
             response.usage.unmeasured_requests = 1

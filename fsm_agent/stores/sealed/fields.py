@@ -73,7 +73,7 @@ class SealedFields:
         )
 
     def open_listed(self, head: Head) -> Head:
-        """A head among others: one that does not open keeps nobody from seeing the rest of it, or the others."""
+        """A head of a list. A problem that does not open is left without its message, so that the list can be shown."""
         try:
             return self.open_head(head)
         except (KeyMissing, StoreCorrupt):
@@ -146,7 +146,7 @@ class SealedFields:
         )
 
     def seal_message(self, thread: str, message: Message) -> Message:
-        """Bound to what is known before it has a number: whose words it holds, and when they were said."""
+        """The seal is bound to what is known before the message has a number: who wrote it, and when."""
         hidden = [message.content, [dict(part) for part in message.parts]]
         return message._replace(content="", parts=(self._sealed(hidden, thread, *_spoken(message)),))
 

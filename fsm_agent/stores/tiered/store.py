@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class TieredStore(ForwardingStore):
-    """See the module. What is not said here is asked of warm alone. Closing it closes both stores."""
+    """See the module. Verbs that are not defined here go to warm alone. Closing it closes both stores."""
 
     def __init__(self, tiers: Tiers) -> None:
         super().__init__(tiers.warm)
@@ -168,7 +168,7 @@ class TieredStore(ForwardingStore):
         await self._cold.close()
 
     async def _write(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T:
-        """A write in warm; for an agent in cold it comes to nothing there, and is said again once it is back."""
+        """A write in warm. Where warm refuses it since the agent is in cold, the agent is brought back first."""
         try:
             return await write()
         except Conflict:
