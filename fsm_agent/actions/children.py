@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
 
 
-class Order(NamedTuple):
+class ChildSpec(NamedTuple):
     """What a child is started with."""
 
     workflow: "Workflow"
@@ -27,7 +27,7 @@ class ChildAgents(Protocol):
         """The first ``count`` children, as they stand; ``None`` where one is not started. With ``gap``, those that have
         ended as they did, and none behind so many that are not started."""
 
-    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
+    async def start(self, head: Head, number: int, spec: ChildSpec, *, stays: bool) -> Head:
         """Start the child of that number, and drive it; as it stands when it can be driven no further here. Raises
         ``Refused`` if it cannot begin so."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NoReturn, TypeAlias
@@ -11,17 +11,21 @@ from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.children import ChildAgents
 from fsm_agent.actions.effects import Effects, deed
 from fsm_agent.actions.surroundings import Surroundings
-from fsm_agent.actions.talking import conversation_of, summary_by_model
 from fsm_agent.data.data import Data
 from fsm_agent.data.delta import own
 from fsm_agent.domain.effect import EffectMode
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, own_thread
 from fsm_agent.domain.step import Step, moment
 from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.engine.scope import ActionScope
 from fsm_agent.errors import ActionError
-from fsm_agent.memory.conversation import BlockingConversation, Conversation, Summarise
+from fsm_agent.memory.conversation import BlockingConversation, Conversation, Once, Summarise, Written
+from fsm_agent.memory.conversation_reader import whole
+from fsm_agent.memory.token_counts import corrected, estimate, scale_of
 
+#: has a model write a summary, at most so many tokens long
+SummaryWriter: TypeAlias = "Callable[[Context, list[dict[str, Json]], int], Awaitable[Written]]"
 EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
 
 
@@ -48,6 +52,8 @@ class ActionFacts:
     #: what built-in actions may ask of the rules
     insight: ActionScope | None = field(default=None, repr=False, compare=False)
     surroundings: Surroundings = field(default_factory=Surroundings, repr=False, compare=False)
+    #: a context that is made by hand has none
+    write_summary: SummaryWriter | None = field(default=None, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -96,8 +102,11 @@ class Context(ActionFacts):
     def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> Conversation:
         """A thread that is shared, by its name; without one, the conversation. ``summarise`` writes summaries
         (messages, max_tokens) -> text, where a model is not to."""
-        write = summarise or summary_by_model(self)
-        return conversation_of(self, name, once=self.effect, summarise=write)
+        return _conversation(self, name, once=self.effect, summarise=summarise or self._summarise)
+
+    async def _summarise(self, messages: list[dict[str, Json]], max_tokens: int) -> Written:
+        assert self.write_summary is not None  # noqa: S101 - whoever gives an attempt its conversation gives it one
+        return await self.write_summary(self, messages, max_tokens)
 
     async def entry(self) -> Step | None:
         """The step that has begun this work; ``None`` where it is kept no more."""
@@ -138,7 +147,7 @@ class BlockingContext(ActionFacts):
 
     def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> BlockingConversation:
         """Like ``Context.thread``, blocking; a model writes no summaries here."""
-        talk = conversation_of(self, name, once=self._once, summarise=summarise)
+        talk = _conversation(self, name, once=self._once, summarise=summarise)
         assert self.outside is not None  # noqa: S101 - without it there is no conversation
         return BlockingConversation(talk, self.outside.in_thread())
 
@@ -180,3 +189,28 @@ def _outside(context: ActionFacts, name: str) -> Effects:
     if context.outside is None:
         raise ActionError(f"effect {name!r} needs a runner or `testing.drive`, and this context was made by hand")
     return context.outside
+
+
+def _conversation(
+    context: ActionFacts, name: str | None, *, once: Once | None, summarise: Summarise | None
+) -> Conversation:
+    """The thread of that name; without one, the conversation that the workflow declares."""
+    if context.insight is None or context.outside is None:
+        raise ActionError("a conversation needs a runner or `testing.drive`, and this context was made by hand")
+    if name is not None and THREAD_NAME.fullmatch(name) is None:
+        raise ActionError(f"there is no thread {name!r}: {THREAD_RULE}")
+    head, rule = context.insight.head, context.insight.recall
+    thread = name or rule.thread or own_thread(head.id)
+    is_own = thread == own_thread(head.id)
+    return Conversation(
+        thread,
+        head.talk.spans(head.id) if is_own else whole(thread),
+        read=context.outside.read,
+        pending=context.notes.pending(thread),
+        rule=rule,
+        count=corrected(estimate, scale_of(context.insight.spent)),
+        once=once,
+        summarise=summarise,
+        spend=context.notes.spend,
+        at_ms=context.now_ms,
+    )

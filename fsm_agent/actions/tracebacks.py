@@ -32,7 +32,7 @@ _PASSAGES: Final = frozenset(
         "runtime/action_executor.py",
         "runtime/attempt.py",
         "concurrency/cancellation.py",
-        "actions/blocking.py",
+        "actions/worker_threads.py",
         "testing/own_task.py",
         "testing/scripted.py",
     )

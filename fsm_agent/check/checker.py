@@ -29,7 +29,7 @@ class Reach(NamedTuple):
 DATA_ALONE: Final = Reach()
 
 
-class Looking:
+class Checker:
     """One look at a workflow; gathers what it finds."""
 
     def __init__(self, guards: Guards, *, knows_data: bool = True) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
-from fsm_agent.project.settings import Settings
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def unread_modules_once() -> Iterator[list[str]]:
 class Sentences(logging.Handler):
     """The first line of each entry, on stderr."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CommandSettings) -> None:
         super().__init__(logging.WARNING)
         self._settings = settings
 
@@ -43,7 +43,7 @@ class Sentences(logging.Handler):
 
 
 @contextmanager
-def in_sentences(settings: Settings) -> Iterator[None]:
+def in_sentences(settings: CommandSettings) -> Iterator[None]:
     """Meanwhile, log sentences instead of tracebacks, unless ``--debug`` asks for them."""
     if settings.debug:
         yield

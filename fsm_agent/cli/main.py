@@ -14,9 +14,10 @@ import click
 
 from fsm_agent import __version__
 from fsm_agent.cli.input.global_options import is_debugging, show_log, taking_globals
+from fsm_agent.cli.input.parameters import text
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.text import did_you_mean
-from fsm_agent.project.options import DEFAULT_NAMESPACE, DEFAULT_STORE
-from fsm_agent.project.settings import Settings, text
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE, DEFAULT_STORE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -198,4 +199,4 @@ def main(
         ctx.exit(2)
     if debug:
         show_log(ctx)
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model, wide, debug)
+    ctx.obj = CommandSettings(store, namespace, by, modules, model, json=as_json, wide=wide, debug=debug)

@@ -20,7 +20,8 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.record import AgentExport, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 
 #: what stands in the place of a word, also of a name
 ERASED: Final = "(erased)"
@@ -34,7 +35,6 @@ _BUILT_IN: Final = {
     "timeout": ("type", "attempt", "state", "place"),
     "after": ("after",),
 }
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 
 
 class Extent(StrEnum):
@@ -101,13 +101,13 @@ def _event(event: Event, user: str) -> Event:
 
 
 def _step(step: Step, user: str) -> Step:
-    kind, separator, said = (step.reason or "").partition(": ")
+    kind, separator, their_messages = (step.reason or "").partition(": ")
     reason = f"{kind}{separator}{ERASED}" if step.kind is StepKind.PARKED else ERASED
     return step._replace(
         payload=marked(_facts(step), Extent.WHOLE),
         delta=_delta(step.delta),
         by=_unless(user, step.by),
-        reason=reason if kind or said else step.reason,
+        reason=reason if kind or their_messages else step.reason,
     )
 
 
@@ -116,7 +116,7 @@ def _facts(step: Step) -> dict[str, Json]:
     facts = step.payload
     if step.kind is StepKind.ASKED:
         return {"prompt": ERASED, "events": facts["events"], "to": []}
-    if step.kind in _TRAVELS:
+    if step.kind.facts.restores:
         return {name: _brought_back(name, fact) for name, fact in facts.items()}
     kept = {name: facts[name] for name in _BUILT_IN.get(step.event, ()) if name in facts}
     return {**kept, "message": ERASED} if "message" in facts and "type" in kept else kept
@@ -151,13 +151,13 @@ def erased_message(message: Message) -> Message:
 def erased_messages(messages: Sequence[Message], user: str, tally: Tally) -> list[Message]:
     """Those messages, erased, that somebody has said, and the summaries of what they are part of; these first, so that
     a crash in between leaves nothing that looks done."""
-    said = [message for message in messages if message.by == user]
-    if not said:
+    their_messages = [message for message in messages if message.by == user]
+    if not their_messages:
         return []
-    first = said[0].number
+    first = their_messages[0].number
     summaries = [message for message in messages if message.role is Role.SUMMARY and message.covers >= first]
-    tally["messages"] += len({message.number for message in (*summaries, *said)})
+    tally["messages"] += len({message.number for message in (*summaries, *their_messages)})
     return [
         *(erased_message(message) for message in summaries if message.by != user),
-        *(erased_message(message)._replace(by=None) for message in said),
+        *(erased_message(message)._replace(by=None) for message in their_messages),
     ]

@@ -1,6 +1,6 @@
 """The dialect: what a workflow document may say, read from literal tables, with every mistake found at once.
 
-``codes``, ``keys`` and ``builtins`` are the tables; ``reading`` is one pass over a document, to which each other module
+``codes``, ``keys`` and ``builtins`` are the tables; ``context`` is one pass over a document, to which each other module
 adds the readers of some kinds of values; ``document`` is the way back, ``schema`` the same tables for editors.
 
 Names are imported when they are first used: who only runs agents needs the table of built-in actions, and no reader.

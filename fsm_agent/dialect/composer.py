@@ -12,8 +12,8 @@ from typing import Final
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST
-from fsm_agent.dialect.positions import Positions, Spot
-from fsm_agent.dialect.tokens import Mark, Token
+from fsm_agent.dialect.positions import NodeSpan, Positions
+from fsm_agent.dialect.tokens import Token, TokenKind
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
@@ -34,7 +34,7 @@ class Composer:
     tokens: Iterator[Token]
     text: str
     file: str
-    spots: dict[Path, Spot] = field(default_factory=dict)
+    spans: dict[Path, NodeSpan] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     #: paths whose values are not what they look like, so that nothing more should be said of them
     explained: set[Path] = field(default_factory=set)
@@ -46,7 +46,7 @@ class Composer:
 
     @property
     def positions(self) -> Positions:
-        return Positions(self.text, self.file, self.spots, self.aliases)
+        return Positions(self.text, self.file, self.spans, self.aliases)
 
     def is_explained(self, path: Path) -> bool:
         """Whether nothing more should be said of what stands there, or in the text that an alias repeats there."""
@@ -67,34 +67,34 @@ class Composer:
         """The value that ``token`` begins. With the path ``None`` it will be thrown away, and leaves no position."""
         before = self._values
         self._count(1, token, depth)
-        match token.mark:
-            case Mark.ALIAS:
+        match token.kind:
+            case TokenKind.ALIAS:
                 value = self._repeated(token, path, depth)
-            case Mark.SEQUENCE:
+            case TokenKind.SEQUENCE:
                 value = self._sequence(path, depth)
-            case Mark.MAPPING:
+            case TokenKind.MAPPING:
                 value = self._mapping(token, path, depth)
             case _:
                 value = token.value if token.tag is None else self.text[token.start : token.end]
         if path is not None:
-            self.spots[path] = Spot(token.start, token.end, key, token.written)
+            self.spans[path] = NodeSpan(token.start, token.end, key, token.written)
         if token.tag is not None:
             tag = shortened(token.tag)
             self._note(Code.TAG, f"{tag} is read as a YAML tag, and a workflow has none: {QUOTE}", token, path)
-        if token.anchor is not None and token.mark is not Mark.ALIAS:
+        if token.anchor is not None and token.kind is not TokenKind.ALIAS:
             self._anchors[token.anchor] = value, self._values - before, path
         return value
 
     def _sequence(self, path: Path | None, depth: int) -> list[Json]:
         items: list[Json] = []
-        while (token := next(self.tokens)).mark is not Mark.END:
+        while (token := next(self.tokens)).kind is not TokenKind.END:
             items.append(self._value(token, _below(path, len(items)), depth + 1))
         return items
 
     def _mapping(self, opening: Token, path: Path | None, depth: int) -> dict[str, Json]:
         found: dict[str, Json] = {}
         last = ""
-        while (key_token := next(self.tokens)).mark is not Mark.END:
+        while (key_token := next(self.tokens)).kind is not TokenKind.END:
             key = self._value(key_token, None, depth + 1)
             token = next(self.tokens)
             if opening.is_flow and _is_rest(token) and isinstance(key, str) and _is_open(found.get(last)):
@@ -115,7 +115,7 @@ class Composer:
             self._note(Code.KEY_NOT_TEXT, message, token, None)
         elif key in found:
             where = _below(path, key)
-            first = f" in line {self.positions.line(self.spots[where])}" if where in self.spots else ""
+            first = f" in line {self.positions.line(self.spans[where])}" if where in self.spans else ""
             message = f"key {shortened(key)} stands here twice, first{first}: keep one of them"
             self._note(Code.DUPLICATE_KEY, message, token, None)
         else:
@@ -125,11 +125,11 @@ class Composer:
     def _rejoined(self, text: str, rest: str, token: Token, path: Path | None) -> str:
         """The expression that a comma has split, put together again so that the rest can be checked."""
         whole = f"{text}, {rest}"
-        if path is not None and (spot := self.spots.get(path)) is not None:
+        if path is not None and (span := self.spans.get(path)) is not None:
             if path not in self.explained:
                 message = f"{shortened(text)} ends at a comma, because it stands in braces: quote the expression"
-                self._note(Code.SPLIT_EXPRESSION, message, token._replace(start=spot.start), path)
-            self.spots[path] = spot._replace(end=token.end, value=whole)
+                self._note(Code.SPLIT_EXPRESSION, message, token._replace(start=span.start), path)
+            self.spans[path] = span._replace(end=token.end, value=whole)
         return whole
 
     def _repeated(self, token: Token, path: Path | None, depth: int) -> Json:
@@ -166,7 +166,7 @@ def _below(path: Path | None, part: str | int) -> Path | None:
 
 def _is_rest(token: Token) -> bool:
     """Whether a key has no value at all, as what follows a comma inside an expression."""
-    return token.mark is Mark.SCALAR and token.is_plain and token.start == token.end
+    return token.kind is TokenKind.SCALAR and token.is_plain and token.start == token.end
 
 
 def _is_open(text: Json) -> bool:

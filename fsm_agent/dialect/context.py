@@ -13,9 +13,9 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.habits import example, meant
 from fsm_agent.dialect.keys import NAME, Kind, Table
-from fsm_agent.dialect.state_names import Places
+from fsm_agent.dialect.state_names import DocumentStates
+from fsm_agent.dialect.suggestions import example, meant
 from fsm_agent.domain.finding import Finding, Path, Severity
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import did_you_mean, listed, shortened
@@ -35,8 +35,8 @@ _NOUNS: Final[Mapping[type, str]] = {
 
 
 @dataclass(slots=True)
-class Reading:
-    places: Places
+class ReadContext:
+    places: DocumentStates
     #: declared, and not built in
     events: Collection[str]
     readers: Mapping[Kind, Reader]
@@ -115,7 +115,7 @@ class Reading:
         return False
 
 
-Reader: TypeAlias = Callable[[Reading, Json, Path], Any]
+Reader: TypeAlias = Callable[[ReadContext, Json, Path], Any]
 
 
 def subject(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 from fsm_agent.domain.finding import Finding, Path, Place
 
 
-class Spot(NamedTuple):
+class NodeSpan(NamedTuple):
     """Where one node stands in the text, by character indices."""
 
     start: int
@@ -26,24 +26,24 @@ _Mistake: TypeAlias = tuple[str, Path, tuple[int, int] | None, bool]
 class Positions:
     text: str
     file: str
-    spots: Mapping[Path, Spot]
+    spans: Mapping[Path, NodeSpan]
     #: path of an alias -> path of what its anchor names
     aliases: Mapping[Path, Path] = field(default_factory=dict)
 
     def at(self, index: int) -> Place:
         return Place(self.file, self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index))
 
-    def line(self, spot: Spot) -> int:
-        return self.at(spot.start if spot.key is None else spot.key).line
+    def line(self, span: NodeSpan) -> int:
+        return self.at(span.start if span.key is None else span.key).line
 
     def place(self, finding: Finding) -> Place:
         """The place of the finding's node, or of the nearest node round it that was written."""
-        spot, is_exact = self._nearest(finding.path)
-        if spot is None:
+        span, is_exact = self._nearest(finding.path)
+        if span is None:
             return self.at(0)
-        if spot.key is not None and (finding.at_key or not is_exact or spot.value is None):
-            return self.at(spot.key)
-        return self.at(spot.start if finding.offset is None else self._inside(spot, *finding.offset))
+        if span.key is not None and (finding.at_key or not is_exact or span.value is None):
+            return self.at(span.key)
+        return self.at(span.start if finding.offset is None else self._inside(span, *finding.offset))
 
     def texts(self, path: Path) -> Iterator[Path]:
         """The path of a node as it is written, and of what it repeats: through one alias after another."""
@@ -58,37 +58,37 @@ class Positions:
         behind: Path | None = None
         for number, part in enumerate(path, 1):
             below = (*here, part)
-            if below in self.spots or part != 0:  # one transition may be written without a list
+            if below in self.spans or part != 0:  # one transition may be written without a list
                 here = below
             if behind is None and here in self.aliases:
                 behind = (*self.aliases[here], *path[number:])
         return here, behind
 
-    def _nearest(self, path: Path) -> tuple[Spot | None, bool]:
+    def _nearest(self, path: Path) -> tuple[NodeSpan | None, bool]:
         """The first of several transitions is also found where it was written alone, without a list."""
         here: Path = ()
         for part in path:
-            if (*here, part) in self.spots:
+            if (*here, part) in self.spans:
                 here = (*here, part)
             elif part != 0:
-                return self.spots.get(here), False
-        return self.spots.get(here), True
+                return self.spans.get(here), False
+        return self.spans.get(here), True
 
-    def _inside(self, spot: Spot, line: int, column: int) -> int:
+    def _inside(self, span: NodeSpan, line: int, column: int) -> int:
         """The index of a line and column of what a scalar means.
 
         Meaning and text are walked side by side, so that quotes, escapes, indentation and folded lines are skipped.
         """
-        meaning = spot.value or ""
+        meaning = span.value or ""
         wanted = sum(len(each) + 1 for each in meaning.split("\n")[: line - 1]) + column - 1
-        index = spot.start
+        index = span.start
         if self.text[index : index + 1] in {"|", ">"}:
             index = self.text.find("\n", index) + 1
         for position, character in enumerate(meaning[: wanted + 1]):
             if character.isspace():
-                while index < spot.end and self.text[index].isspace():
+                while index < span.end and self.text[index].isspace():
                     index += 1
-            elif (found := self.text.find(character, index, spot.end)) >= 0:
+            elif (found := self.text.find(character, index, span.end)) >= 0:
                 index = found + (position < wanted)
         return index
 

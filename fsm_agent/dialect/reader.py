@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect import arguments, child_workflows, fields, migrations, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.context import Reader, Reading
+from fsm_agent.dialect.context import ReadContext, Reader
 from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
-from fsm_agent.dialect.state_names import Places
+from fsm_agent.dialect.state_names import DocumentStates
 from fsm_agent.domain.finding import Finding, Path, Severity
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import shortened
@@ -107,10 +107,12 @@ def read_draft(
     if odd := list(_not_json(document)):
         return None, odd
     inline = partial(read_draft, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
-    reading = Reading(Places.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline)
-    found = reading.entries(WORKFLOW, document, ())
-    findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
-    hides_names = not reading.misspelt.isdisjoint({"data", "events", "user", "workflows"})
+    context = ReadContext(
+        DocumentStates.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline
+    )
+    found = context.entries(WORKFLOW, document, ())
+    findings = [each for each in context.findings if not _is_consequence(each, context.misspelt)]
+    hides_names = not context.misspelt.isdisjoint({"data", "events", "user", "workflows"})
     if not isinstance(document, dict) or hides_names or ("data" in document and "data" not in found):
         return None, findings
     return _draft(found), findings

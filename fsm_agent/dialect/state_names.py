@@ -16,14 +16,14 @@ from fsm_agent.domain.workflow import lineage
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class DocumentStates:
     """The states of a document by their dotted paths, as they were written, right or wrong."""
 
     document: Json
     bodies: Mapping[str, Json]
 
     @classmethod
-    def of(cls, document: Json) -> Places:
+    def of(cls, document: Json) -> DocumentStates:
         """Tolerates everything, because it is made before anything is known to be right."""
         return cls(document, dict(_walk(document, "", DEEPEST_STATE)))
 

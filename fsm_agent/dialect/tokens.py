@@ -6,7 +6,7 @@ from typing import NamedTuple
 from fsm_agent.domain.json import Json
 
 
-class Mark(StrEnum):
+class TokenKind(StrEnum):
     """What a token begins or ends."""
 
     DOCUMENT = auto()
@@ -18,7 +18,7 @@ class Mark(StrEnum):
 
 
 class Token(NamedTuple):
-    mark: Mark
+    kind: TokenKind
     #: character indices into the text
     start: int
     end: int

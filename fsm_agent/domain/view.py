@@ -45,6 +45,7 @@ def agent_view(
         messages=sum(span.upto - span.after for span in head.talk.spans(head.id)),
         parent=head.parent,
         retry=trying(head),
+        definition=head.definition,
     )
 
 

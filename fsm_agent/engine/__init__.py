@@ -14,7 +14,7 @@ with a dictionary. So a rule is tested in milliseconds, and a crash can be tried
    somebody has, the flow begins again at 1.
 
 **Driving** (``drive``) asks after each step what comes next: call the action of the state (``activation``), take a
-timer that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is
+timer that is due, take what is queued, or rest. ``fast_path`` is a short cut for an agent of which nothing but work is
 expected, and is held equal to the general path by a property test.
 
 **What comes from outside** has a module each: ``start``, ``delivery`` (events and answers), ``unpark``, and those of

@@ -16,7 +16,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AppendedMessages
-from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
+from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Queued, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE
@@ -49,7 +50,7 @@ class Aggregate:
     def draft(self) -> Data:
         return self.program.data_type(self.folded.values)
 
-    def scene(self, event: Event | None = None, data: Data | None = None) -> EvaluationContext:
+    def context(self, event: Event | None = None, data: Data | None = None) -> EvaluationContext:
         """What expressions see: the data, or a draft of it, and the event."""
         return EvaluationContext(self.folded.values if data is None else View(data), event, self.head.visits)
 
@@ -60,7 +61,7 @@ class PendingStep(NamedTuple):
     head: Head
     step: Step
     #: what is added to threads with it
-    said: tuple[AppendedMessages, ...] = ()
+    appended: tuple[AppendedMessages, ...] = ()
     #: what is remembered of the user from it on
     user: UserRecord | None = None
 
@@ -109,7 +110,7 @@ def take(
     if program.is_limited and event.name != "cancel":  # to stop an agent must work above all when it has gone too far
         check_limits(aggregate, moved)
     if program.has_progress:
-        moved = told(program, moved, view)
+        moved = with_progress(program, moved, view)
     name, payload, by, _ = event
     place = (moved.version, kind, name, payload, head.state, moved.state, aggregate.now_ms)
     step = from_fields(Step, (*place, delta, by, duration_ms, None, len(entered), 0, NO_USAGE, asks_anew))
@@ -137,7 +138,7 @@ def require_room(program: Program, moved: Head) -> None:
         program.data_limit.require(moved.output)
 
 
-def told(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
+def with_progress(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the progress that the data tell, as they are from then on."""
     progress = program.progress(values, head.visits)
     return head if progress == head.progress else head._replace(progress=progress)
@@ -185,9 +186,9 @@ def enter(
         visits[path] = visits.get(path, 0) + 1
     asked = output = problem = None
     if leaf.ask or leaf.output:
-        scene = EvaluationContext(view, None, visits)
-        asked = program.asked(leaf, scene, head.version + 1)
-        output = program.entry_values(leaf.output, scene) if leaf.output else None
+        context = EvaluationContext(view, None, visits)
+        asked = program.asked(leaf, context, head.version + 1)
+        output = program.entry_values(leaf.output, context) if leaf.output else None
     status = RUNNING if leaf.do else WAITING
     if leaf.final:
         status = Status(leaf.outcome)

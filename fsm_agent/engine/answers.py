@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import Event, Happened, Step, StepKind
+from fsm_agent.domain.step import Event, Happened, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, ReadHistory
 from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
@@ -48,11 +49,11 @@ def meant(aggregate: Aggregate, answer: Answer) -> Event:
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 
-def refuse_closed(aggregate: Aggregate, said: Event | Answer) -> Generator[Command, Any, None]:
+def refuse_closed(aggregate: Aggregate, sent: Event | Answer) -> Generator[Command, Any, None]:
     """Raises ``QuestionClosed``, with what has closed it, for an answer to another question than the present one."""
-    if not isinstance(said, Answer) or said.question is None:
+    if not isinstance(sent, Answer) or sent.question is None:
         return
-    head, question = aggregate.head, said.question
+    head, question = aggregate.head, sent.question
     if head.asked is not None and head.asked.id == question:
         return
     stands = (head.state, str(head.status))
@@ -90,7 +91,7 @@ def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
     if step.kind is StepKind.ASKED:
         asked: Sequence[str] = step.payload["events"]
         return asked
-    if "asked" in step.payload and step.kind in (StepKind.REWOUND, StepKind.FORKED):
+    if "asked" in step.payload and step.kind.facts.restores:
         brought_back: Sequence[str] = step.payload["asked"][1]
         return brought_back
     state = aggregate.program.workflow.by_path.get(step.target)

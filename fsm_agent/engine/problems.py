@@ -32,7 +32,7 @@ def report(aggregate: Aggregate, problem: Problem, *, event: str = "error", dura
     }
     happened = Event(event, {**facts, "place": problem.place} if problem.place else facts)
     try:
-        decision = aggregate.program.decide(aggregate.head.state, happened, aggregate.scene(happened))
+        decision = aggregate.program.decide(aggregate.head.state, happened, aggregate.context(happened))
         if isinstance(decision, Taken):
             return take(aggregate, happened, decision.move, duration_ms=duration_ms)
     except Refused as error:

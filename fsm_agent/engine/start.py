@@ -11,7 +11,8 @@ from fsm_agent.domain.decision import Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.aggregate import Aggregate, take
 from fsm_agent.engine.commands import Command, FindKey, Now
@@ -97,7 +98,7 @@ def _first_steps(aggregate: Aggregate, event: Event | None) -> tuple[Step, ...]:
     aggregate.folded.values = own(values)
     if event is None or event.name == "created":
         return (created,)
-    proposal = decided(aggregate, checked(aggregate, event))
-    aggregate.head = proposal.head
-    aggregate.folded.take(proposal.step.version, proposal.step.delta)
-    return created, proposal.step
+    pending = decided(aggregate, checked(aggregate, event))
+    aggregate.head = pending.head
+    aggregate.folded.take(pending.step.version, pending.step.delta)
+    return created, pending.step

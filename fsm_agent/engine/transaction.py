@@ -39,7 +39,7 @@ class Driver(NamedTuple):
     #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
     stays: bool = True
     #: whether parents must be told of children who end; one who looks after its children itself sees it
-    tells: bool = True
+    notifies_parents: bool = True
 
 
 def open_agent(
@@ -67,7 +67,7 @@ def in_hand(driver: Driver, record: Record, now_ms: int) -> Aggregate:
 def write(
     driver: Driver,
     aggregate: Aggregate,
-    proposal: PendingStep,
+    pending: PendingStep,
     *,
     from_outside: bool = False,
     dequeue: int | None = None,
@@ -82,16 +82,16 @@ def write(
 
     Raises ``Conflict`` if somebody else was first; then ``aggregate`` is stale.
     """
-    head, step, said, user = proposal
+    head, step, appended, user = pending
     lease = _kept_lease(driver, aggregate) if driver.drives and head.status is RUNNING else None
     snapshot = None
     if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
         head, snapshot = _folding(aggregate, head)
     if head.parent is not None or aggregate.program.has_families or aggregate.head.children or repins:
-        head = _with_kin(driver, aggregate, head, is_joined=is_joined, repins=repins)
+        head = _with_children_due(driver, aggregate, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield from_fields(
-        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user)
+        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, appended, user)
     )
     if step.delta is not EMPTY_DELTA:
         aggregate.folded.take(step.version, step.delta)
@@ -106,14 +106,14 @@ def write(
         aggregate.queue = deque(record.queue)
 
 
-def _with_kin(driver: Driver, aggregate: Aggregate, head: Head, *, is_joined: bool, repins: bool) -> Head:
+def _with_children_due(driver: Driver, aggregate: Aggregate, head: Head, *, is_joined: bool, repins: bool) -> Head:
     """The head with what is to be settled with parent and children after a step. It is known from where the agent was,
     so that nobody who moves it can overlook what its action began meanwhile."""
     was, is_left = aggregate.head, aggregate.head.activation not in (0, head.activation)
     children = was.children
     if is_left and not is_joined and (repins or aggregate.program.has_children(was.state)):
         children = was.children or was.activation
-    elif driver.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
+    elif driver.notifies_parents and head.parent is not None and head.status in ENDED and was.status not in ENDED:
         children = was.children or head.version
     return head if children == head.children else head._replace(children=children)
 

@@ -69,6 +69,7 @@ FsmAgentError
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
+├── SettingsInvalid            what a project says of itself in its pyproject.toml
 └── RenderFailed               a picture could not be made
 
 Each message is one sentence that says what happened, where, and what is allowed.
@@ -115,7 +116,15 @@ from fsm_agent.errors.models import (
     ModelUnavailable,
     ModelUnknown,
 )
-from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, RunnerClosed, WorkflowInvalid
+from fsm_agent.errors.roots import (
+    ArgumentInvalid,
+    FsmAgentError,
+    Refused,
+    RenderFailed,
+    RunnerClosed,
+    SettingsInvalid,
+    WorkflowInvalid,
+)
 from fsm_agent.errors.storage import (
     AgentDamaged,
     DefinitionDamaged,
@@ -208,6 +217,7 @@ __all__ = [
     "RenderFailed",
     "RoundsExceeded",
     "RunnerClosed",
+    "SettingsInvalid",
     "SharedDamaged",
     "StoreCorrupt",
     "StoreError",

@@ -45,5 +45,9 @@ class ArgumentInvalid(Refused, TypeError):
         return cls(f"{name} must be {allowed}, and is {found}{hint}")
 
 
+class SettingsInvalid(FsmAgentError):
+    """What a project says of itself cannot be used; the message names the file and the key."""
+
+
 class RenderFailed(FsmAgentError):
     """A picture could not be made; the message says what to install."""

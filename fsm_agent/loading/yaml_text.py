@@ -16,7 +16,7 @@ import yamlcore
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.composer import QUOTE, TOO_DEEP, Composer
-from fsm_agent.dialect.tokens import Mark, Token
+from fsm_agent.dialect.tokens import Token, TokenKind
 from fsm_agent.domain.finding import Finding, Place
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import WorkflowInvalid
@@ -61,11 +61,11 @@ def composed(text: str, file: str) -> tuple[Json, Composer]:
         place = at(max(text.find(chr(error.character)), 0))
         raise _with(composer, Code.SYNTAX, message, place) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = at(mark.index if mark else 0)
+        kind = error.problem_mark or error.context_mark
+        place = at(kind.index if kind else 0)
         if error.problem == _PARSER_TOO_DEEP:
             raise _with(composer, Code.TOO_DEEP, TOO_DEEP, place) from None
-        is_tab = text[mark.index : mark.index + 1] == "\t" if mark else False
+        is_tab = text[kind.index : kind.index + 1] == "\t" if kind else False
         raise _with(composer, Code.SYNTAX, _explained(error, is_tab=is_tab), place) from None
     except UnicodeEncodeError as error:
         raise _with(composer, Code.ENCODING, "half a surrogate pair is no character", at(error.start)) from None
@@ -80,18 +80,18 @@ def _tokens(text: str) -> Iterator[Token]:
             case yaml.ScalarEvent():
                 is_plain = not event.style
                 value: Json = plain[event.value] if is_plain and event.tag is None else event.value
-                yield Token(Mark.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
+                yield Token(TokenKind.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
             case yaml.AliasEvent():
-                yield Token(Mark.ALIAS, start, end, anchor=event.anchor)
+                yield Token(TokenKind.ALIAS, start, end, anchor=event.anchor)
             case yaml.SequenceStartEvent():
-                yield Token(Mark.SEQUENCE, start, end, anchor=event.anchor, tag=event.tag)
+                yield Token(TokenKind.SEQUENCE, start, end, anchor=event.anchor, tag=event.tag)
             case yaml.MappingStartEvent():
                 is_flow = bool(event.flow_style)
-                yield Token(Mark.MAPPING, start, end, anchor=event.anchor, tag=event.tag, is_flow=is_flow)
+                yield Token(TokenKind.MAPPING, start, end, anchor=event.anchor, tag=event.tag, is_flow=is_flow)
             case yaml.CollectionEndEvent():
-                yield Token(Mark.END, start, end)
+                yield Token(TokenKind.END, start, end)
             case yaml.DocumentStartEvent():
-                yield Token(Mark.DOCUMENT, start, end)
+                yield Token(TokenKind.DOCUMENT, start, end)
 
 
 class _Plain(dict[str, Json]):

@@ -13,10 +13,18 @@ from fsm_agent.domain.json import INT64_MAX, Json
 from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, Message, Role, Span, is_own, own_thread, owner_of
 from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import ActionError, Refused
-from fsm_agent.memory.conversation import Conversation, said
-from fsm_agent.memory.counting import Counter, estimate
+from fsm_agent.memory.conversation import Conversation, new_message
+from fsm_agent.memory.conversation_reader import (
+    BEGINNING,
+    COVERED,
+    ConversationReader,
+    PlacedMessage,
+    Position,
+    texts,
+    whole,
+)
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
-from fsm_agent.memory.reading import BEGINNING, COVERED, Seen, Spot, Track, texts, whole
+from fsm_agent.memory.token_counts import Counter, estimate
 from fsm_agent.memory.window import Choose
 from fsm_agent.stores.base import Store
 
@@ -46,8 +54,8 @@ class Thread:
         check_optional(last=last)
         if last is None:
             return texts((await self._seen())[1])
-        track = self._track(await self._spans())
-        return texts(await track.older(track.end, after=BEGINNING, limit=max(last, 0)))
+        reader = self._reader(await self._spans())
+        return texts(await reader.older(reader.end, after=BEGINNING, limit=max(last, 0)))
 
     async def window(
         self,
@@ -58,8 +66,8 @@ class Thread:
     ) -> list[Message]:
         """What a model is to be shown, like ``Conversation.window``; summaries are those that agents have written.
         Raises ``WindowTooSmall`` if not even the last messages fit."""
-        talk = Conversation(self.name, await self._spans(), read=self._read, pending=[], count=count)
-        return await talk.window(max_tokens, strategy=strategy)
+        thread = Conversation(self.name, await self._spans(), read=self._read, pending=[], count=count)
+        return await thread.window(max_tokens, strategy=strategy)
 
     async def append(
         self,
@@ -70,7 +78,7 @@ class Thread:
         by: str | None = None,
     ) -> int:
         """Say something; returns the number of the message. Raises ``ActionError`` for what is no message."""
-        return await self.add([said(role, content, parts=parts, by=by)])
+        return await self.add([new_message(role, content, parts=parts, by=by)])
 
     async def add(self, messages: Sequence[Message]) -> int:
         """Add messages as they are, all of them or none; returns the number of the last, 0 if there are none. Raises
@@ -100,10 +108,10 @@ class Thread:
 
     async def exported(self) -> list[dict[str, Json]]:
         """The messages as chat completions write them, numbered from 1; ``imported`` reads them as they were."""
-        track, seen = await self._seen()
-        spots = [each.at for each in seen]
+        reader, seen = await self._seen()
+        positions = [each.at for each in seen]
         return to_openai(
-            _alone(each.message, number, bisect_right(spots, track.covered(each)))
+            _alone(each.message, number, bisect_right(positions, reader.covered(each)))
             for number, each in enumerate(seen, start=1)
         )
 
@@ -126,20 +134,20 @@ class Thread:
             revised = [each._replace(covers=covers[each.number]) for each in kept if each.number in covers]
             await self._store.revise(self.name, revised)
 
-    async def _seen(self) -> tuple[Track, list[Seen]]:
+    async def _seen(self) -> tuple[ConversationReader, list[PlacedMessage]]:
         """All that is kept, and where it stands."""
         spans = await self._spans()
         seen = [
-            Seen(Spot(place, message.number), message)
+            PlacedMessage(Position(place, message.number), message)
             for place, span in enumerate(spans)
             for message in await self._read(
                 span.thread, after=span.after, upto=None if span.upto == INT64_MAX else span.upto
             )
         ]
-        return self._track(spans), seen
+        return self._reader(spans), seen
 
-    def _track(self, spans: Sequence[Span]) -> Track:
-        return Track(self.name, spans, self._read, ())
+    def _reader(self, spans: Sequence[Span]) -> ConversationReader:
+        return ConversationReader(self.name, spans, self._read, ())
 
     async def _spans(self) -> Sequence[Span]:
         agent_id = owner_of(self.name)
@@ -163,7 +171,7 @@ class Thread:
 
 def _dated(message: Message, now_ms: int) -> Message:
     """With its time and its tokens, where it has none. Raises ``ActionError`` for what is no message."""
-    checked = said(message.role, message.content, parts=message.parts, by=message.by)
+    checked = new_message(message.role, message.content, parts=message.parts, by=message.by)
     if type(message.at_ms) is not int or not 0 <= message.at_ms <= LATEST_MS:
         raise ActionError("the time of a message must be milliseconds since 1970, no later than the year 9999")
     dated = checked._replace(at_ms=message.at_ms or now_ms, covers=message.covers)

@@ -5,14 +5,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-import click
-
 from fsm_agent.data.limit import DEFAULT_LIMIT
 from fsm_agent.domain.environment import SEALING_KEYS
 from fsm_agent.domain.state import LARGEST_SIZE, ByteSize
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.text import did_you_mean, listed
-from fsm_agent.project.options import DEFAULT_STORE
+from fsm_agent.errors import SettingsInvalid
+from fsm_agent.project.defaults import DEFAULT_STORE
 
 #: of ``[tool.fsm-agent]``
 KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")
@@ -69,9 +68,9 @@ def _read_project(folder: str) -> Project:
     try:
         section = tomllib.loads(text).get("tool", {}).get("fsm-agent", {})
     except tomllib.TOMLDecodeError as error:
-        raise click.ClickException(f"{file} is not TOML: {error}") from error
+        raise SettingsInvalid(f"{file} is not TOML: {error}") from error
     if problem := _problem(section):
-        raise click.ClickException(f"[tool.fsm-agent] in {file}: {problem}")
+        raise SettingsInvalid(f"[tool.fsm-agent] in {file}: {problem}")
     return Project(
         folder,
         tuple(section.get("modules", ())),

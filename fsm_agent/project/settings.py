@@ -1,7 +1,7 @@
-"""What holds for every command: where agents live, which modules are allowed, who speaks, how to print.
+"""What every door needs to open a project: where agents live, which modules are allowed, who acts, which model serves.
 
-What is given on the command line wins, then the environment, then ``[tool.fsm-agent]`` of the nearest
-pyproject.toml upward from the working directory.
+What a door was given wins, then what ``[tool.fsm-agent]`` of the nearest pyproject.toml says, upward from the working
+directory. Imports are made when they are needed: a command that looks at one agent needs few of them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import click
-
-from fsm_agent.project.options import DEFAULT_NAMESPACE, DEFAULT_STORE, Options
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE, DEFAULT_STORE
 
 if TYPE_CHECKING:
     from fsm_agent.actions.catalogue import Catalogue
@@ -24,33 +22,26 @@ if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
 
-#: the beginning of a command that looks at a store, and has no options yet
-_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
+class Settings:
+    """What a door was given, ``None`` where it was given nothing, and what holds then."""
 
-
-def text(said: str) -> str:
-    """The value of an option that may be left out, and not be empty."""
-    return _filled(said, "give it a text, or leave it out")
-
-
-def name(said: str) -> str:
-    """The name of somebody that must be given, and not be empty."""
-    return _filled(said, "say who it is")
-
-
-def _filled(said: str, advice: str) -> str:
-    from fsm_agent.data.arguments import why_blank
-
-    if (why := why_blank(said)) is not None:
-        raise click.BadParameter(f"it {why}; {advice}")
-    return said
-
-
-class Settings(Options):
-    """The global options, and what stands behind those that were not given."""
+    def __init__(
+        self,
+        store: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        by: str | None = None,
+        modules: tuple[str, ...] = (),
+        model: str | None = None,
+    ) -> None:
+        self.given_store = store
+        self.namespace = namespace
+        self.given_by = by
+        self.given_modules = modules
+        self.given_model = model
 
     @cached_property
     def project(self) -> Project:
+        """Raises ``SettingsInvalid``."""
         from fsm_agent.project.pyproject import project_here
 
         return project_here()
@@ -61,7 +52,7 @@ class Settings(Options):
 
     @property
     def is_lasting(self) -> bool:
-        """Whether an agent outlives the command that started it."""
+        """Whether an agent outlives the process that started it."""
         return not self.store.startswith("memory://")
 
     @property
@@ -70,7 +61,7 @@ class Settings(Options):
 
     @cached_property
     def by(self) -> str | None:
-        """Who speaks: the login name, unless ``--by`` says another; ``None`` where the system knows no name."""
+        """Who acts: the login name, unless another was given; ``None`` where the system knows no name."""
         import getpass
 
         try:
@@ -98,13 +89,15 @@ class Settings(Options):
         return Retention.read(self.project.retention)
 
     def open_store(self, url: str | None = None) -> Store:
-        """The store of these settings, or in its place the one at ``url``."""
+        """The store of these settings, or in its place the one at ``url``. Raises ``SettingsInvalid`` where agents are
+        to be sealed and no key is given."""
         from fsm_agent.domain.environment import SEALING_KEYS
+        from fsm_agent.errors import SettingsInvalid
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys
         if self.project.sealed and not keys:
-            raise click.ClickException(
+            raise SettingsInvalid(
                 f"the agents of this project are sealed (sealed = true in pyproject.toml), and {SEALING_KEYS} gives no "
                 "key; nothing is kept in clear"
             )
@@ -142,31 +135,3 @@ class Settings(Options):
             environment=project.environment,
             data_limit=project.data_limit,
         )
-
-    def command(self, *words: str) -> str:
-        """How another command is to be typed with the same options; a store URL with a secret is left out."""
-        import shlex
-
-        return shlex.join(["fsm-agent", *self._options(), *words])
-
-    def in_full(self, sentence: str) -> str:
-        """A sentence of a room that knows no options, with those of this command line in the commands that it names."""
-        import re
-        import shlex
-
-        options = "".join(f" {shlex.quote(word)}" for word in self._options())
-        return re.sub(_COMMAND, lambda found: f"{found[0]}{options}", sentence)
-
-    def _options(self) -> list[str]:
-        options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
-        options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
-        options += ["--by", self.given_by] if self.given_by else []
-        options += ["--model", self.given_model] if self.given_model else []
-        return options + [word for module in self.given_modules for word in ("--module", module)]
-
-    @staticmethod
-    def _is_secret(url: str) -> bool:
-        """Whether a store URL may hold a password."""
-        from fsm_agent.stores.urls import without_password
-
-        return "@" in url or without_password(url) != url

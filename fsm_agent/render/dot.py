@@ -13,10 +13,10 @@ from typing import Final
 
 from fsm_agent.render import style
 from fsm_agent.render.dot_labels import cluster_label, edge_label, node_label, title
-from fsm_agent.render.edge_ends import Wiring
+from fsm_agent.render.edge_ends import EdgeEnds
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind
 from fsm_agent.render.labels import ExitKind, Label
-from fsm_agent.render.overlay import Mark, Overlay, Role
+from fsm_agent.render.overlay import Emphasis, Mark, Overlay
 from fsm_agent.render.style import toned
 from fsm_agent.render.text_width import clean
 
@@ -40,8 +40,8 @@ class _Page:
     def __init__(self, graph: Graph, overlay: Overlay | None) -> None:
         self._graph = graph
         self._overlay = overlay
-        wiring = Wiring(graph)
-        self._ends = {edge.id: wiring.ends(edge) for edge in graph.edges}
+        edge_ends = EdgeEnds(graph)
+        self._ends = {edge.id: edge_ends.ends(edge) for edge in graph.edges}
         self._labelled = defaultdict[str, list[Edge]](list)
         for edge in graph.edges:
             if (home := self._ends[edge.id].label_home) is not None:
@@ -132,12 +132,12 @@ class _Page:
         return self._overlay.mark(identity) if self._overlay else None
 
 
-def _role(mark: Mark | None) -> Role | None:
-    return mark.role if mark else None
+def _role(mark: Mark | None) -> Emphasis | None:
+    return mark.emphasis if mark else None
 
 
-def _class(words: str, role: Role | None) -> str:
-    return f"{words} {role}" if role else words
+def _class(words: str, emphasis: Emphasis | None) -> str:
+    return f"{words} {emphasis}" if emphasis else words
 
 
 def _classes(kind: NodeKind) -> str:
@@ -147,10 +147,10 @@ def _classes(kind: NodeKind) -> str:
 
 
 @lru_cache
-def _node_look(kind: NodeKind, role: Role | None) -> str:
+def _node_look(kind: NodeKind, emphasis: Emphasis | None) -> str:
     """What all nodes of a kind have in common."""
-    tone = toned(style.NODES[kind], role)
-    look = {"class": _class(_classes(kind), role), "color": tone.line, "fillcolor": tone.fill}
+    tone = toned(style.NODES[kind], emphasis)
+    look = {"class": _class(_classes(kind), emphasis), "color": tone.line, "fillcolor": tone.fill}
     if kind is NodeKind.START:
         return _attributes(**look, shape="circle", width="0.17", fixedsize="true", style="filled")
     if kind is NodeKind.NOTE:
@@ -161,11 +161,11 @@ def _node_look(kind: NodeKind, role: Role | None) -> str:
 
 
 @lru_cache
-def _stroke(kind: ExitKind | None, role: Role | None) -> str:
+def _stroke(kind: ExitKind | None, emphasis: Emphasis | None) -> str:
     """What all edges of a kind have in common."""
-    tone = toned(style.EDGES[kind], role)
+    tone = toned(style.EDGES[kind], emphasis)
     width = tone.width if kind is not ExitKind.TIMER else tone.width * _DOTS
-    look = {"class": _class(f"transition {kind or 'first'}", role), "color": tone.line}
+    look = {"class": _class(f"transition {kind or 'first'}", emphasis), "color": tone.line}
     return _attributes(**look, style=style.DASHES[kind], penwidth=f"{width:g}")
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node
-from fsm_agent.render.html_labels import Line, Look, Run, paragraph, table
+from fsm_agent.render.html_labels import Line, Run, TextStyle, paragraph, table
 from fsm_agent.render.labels import QUOTED, Compartment, Detail, Label
 from fsm_agent.render.overlay import Mark
 from fsm_agent.render.style import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
@@ -28,8 +28,11 @@ _GAP: Final = " " * 4
 def title(graph: Graph) -> str:
     """Name, version and description of the workflow."""
     facts = " · ".join((f"version {graph.version}", *graph.remarks))
-    head: Line = (Run(clean(graph.name), Look(17, INK, bold=True)), Run(f"{_GAP}{_GAP}{facts}", Look(11, MUTED)))
-    return table([[head, *paragraph(graph.description, Look(11.5, MUTED), width=_TITLE_WIDTH, most=4)]], padding=6)
+    head: Line = (
+        Run(clean(graph.name), TextStyle(17, INK, bold=True)),
+        Run(f"{_GAP}{_GAP}{facts}", TextStyle(11, MUTED)),
+    )
+    return table([[head, *paragraph(graph.description, TextStyle(11.5, MUTED), width=_TITLE_WIDTH, most=4)]], padding=6)
 
 
 def node_label(node: Node, tone: Tone, mark: Mark | None) -> str:
@@ -52,17 +55,17 @@ def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
 def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str) -> str:
     cells = [_transition(label, tone) for label in labels]
     if order:
-        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", Look(_TEXT_SIZE, tone.ink)))
+        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", TextStyle(_TEXT_SIZE, tone.ink)))
     return table(cells, padding=4)
 
 
 def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[Line]:
-    look = Look(_NAME_SIZE, tone.ink, bold=True)
+    look = TextStyle(_NAME_SIZE, tone.ink, bold=True)
     lines = paragraph(name, look, width=_NODE_WIDTH)
     if lines and mark and mark.badge:
-        badge = Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True))
+        badge = Run(f"{_GAP}{_GAP}{mark.badge}", TextStyle(_TEXT_SIZE, tone.ink, bold=True))
         lines = (*lines[:-1], (*lines[-1], badge))
-    return [*lines, *paragraph(description, Look(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
+    return [*lines, *paragraph(description, TextStyle(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
 
 
 def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[list[Line]]:
@@ -71,17 +74,17 @@ def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[lis
 
 @lru_cache(maxsize=4_096)
 def _detail(detail: Detail, tone: Tone) -> Sequence[Line]:
-    text, muted = Look(_TEXT_SIZE, tone.ink), Look(_TEXT_SIZE, tone.muted)
+    text, muted = TextStyle(_TEXT_SIZE, tone.ink), TextStyle(_TEXT_SIZE, tone.muted)
     if detail.kind in QUOTED:
-        quoted = Look(_TEXT_SIZE, tone.ink, italic=True)
+        quoted = TextStyle(_TEXT_SIZE, tone.ink, italic=True)
         return paragraph(str(detail), quoted, width=_NODE_WIDTH, most=_MOST_LINES)
     word = f"{DETAIL_GLYPHS.get(detail.kind, '')} {detail.kind}  ".lstrip()
     return paragraph(detail.text, text, width=_NODE_WIDTH, most=_MOST_LINES, lead=Run(word, muted))
 
 
 def _transition(label: Label, tone: Tone) -> list[Line]:
-    muted = Look(_TEXT_SIZE, tone.muted)
-    lines = list(paragraph(label.event, Look(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
+    muted = TextStyle(_TEXT_SIZE, tone.muted)
+    lines = list(paragraph(label.event, TextStyle(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
     if label.guard:
         lines += paragraph(f"[{label.guard}]", muted, width=_EDGE_WIDTH, most=_MOST_LINES)
     for effect in label.effects:

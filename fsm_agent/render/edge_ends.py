@@ -26,7 +26,7 @@ class Ends(NamedTuple):
     label_home: str | None
 
 
-class Wiring:
+class EdgeEnds:
     """The ends of all edges of a graph."""
 
     def __init__(self, graph: Graph) -> None:

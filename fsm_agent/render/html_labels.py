@@ -17,7 +17,7 @@ from fsm_agent.render.text_width import width_of, wrap
 _MEANT: Final = str.maketrans({"\\": r"\\", "]": "&#93;"})
 
 
-class Look(NamedTuple):
+class TextStyle(NamedTuple):
     """How a stretch of text looks; ``size`` is in points."""
 
     size: float
@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
 class Run(NamedTuple):
     text: str
-    look: Look
+    look: TextStyle
 
     @property
     def width(self) -> float:
@@ -40,12 +40,12 @@ class Run(NamedTuple):
 
 # The same few words stand all over a large picture.
 @lru_cache(maxsize=16_384)
-def _width(text: str, look: Look) -> float:
+def _width(text: str, look: TextStyle) -> float:
     return width_of(text, look.size) * (1.1 if look.bold else 1)
 
 
 @lru_cache(maxsize=16_384)
-def _marked_up(text: str, look: Look) -> str:
+def _marked_up(text: str, look: TextStyle) -> str:
     text = escape(text).translate(_MEANT).replace("  ", "&#160; ")
     if look.bold:
         text = f"<B>{text}</B>"
@@ -59,7 +59,7 @@ Line: TypeAlias = tuple[Run, ...]
 
 @lru_cache(maxsize=16_384)
 def paragraph(
-    text: str, look: Look, *, width: float, most: int | None = None, lead: Run | None = None
+    text: str, look: TextStyle, *, width: float, most: int | None = None, lead: Run | None = None
 ) -> tuple[Line, ...]:
     """``text`` wrapped to ``width``; the first line begins with ``lead``."""
     room = width - (lead.width if lead else 0)

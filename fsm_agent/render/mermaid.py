@@ -103,7 +103,7 @@ class _Chart:
         alike: dict[str, list[str]] = {}
         for number, edge in enumerate(self._graph.edges):
             mark = self._mark(edge.id)
-            tone = toned(EDGES[edge.kind], mark.role if mark else None)
+            tone = toned(EDGES[edge.kind], mark.emphasis if mark else None)
             dash = f",stroke-dasharray:{_GAPS[DASHES[edge.kind]]}" if DASHES[edge.kind] in _GAPS else ""
             alike.setdefault(f"stroke:{tone.line},stroke-width:{tone.width}px{dash}", []).append(str(number))
         for style, numbers in alike.items():
@@ -114,8 +114,8 @@ class _Chart:
         alike: dict[str, tuple[Tone, list[str]]] = {}
         for item in walk(self._graph.items):
             kind, mark = "compound" if isinstance(item, Cluster) else item.kind, self._mark(item.id)
-            tone = toned(paint_of(item), mark.role if mark else None)
-            alike.setdefault(f"{kind}-{mark.role}" if mark else kind, (tone, []))[1].append(item.id)
+            tone = toned(paint_of(item), mark.emphasis if mark else None)
+            alike.setdefault(f"{kind}-{mark.emphasis}" if mark else kind, (tone, []))[1].append(item.id)
         for name, (tone, identities) in alike.items():
             yield f"classDef {name} fill:{tone.fill},stroke:{tone.line},stroke-width:{tone.width}px,color:{tone.ink}"
             yield f"class {','.join(identities)} {name}"

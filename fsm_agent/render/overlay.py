@@ -12,14 +12,15 @@ from typing import Final
 
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.state import Candidates
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.labels import ExitKind
 from fsm_agent.render.renames import named_as_now
 
 
-class Role(StrEnum):
+class Emphasis(StrEnum):
     """How much a part of the picture matters."""
 
     CURRENT = "current"
@@ -34,14 +35,14 @@ class Mark:
     ``turns`` are versions: of the steps that took an edge, or entered a state.
     """
 
-    role: Role
+    emphasis: Emphasis
     turns: tuple[int, ...] = ()
 
     @property
     def badge(self) -> str:
         """What is said of a state: how often it was entered, and whether the agent is there now."""
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
-        return f"{visits} ◄ here".lstrip() if self.role is Role.CURRENT else visits
+        return f"{visits} ◄ here".lstrip() if self.emphasis is Emphasis.CURRENT else visits
 
     @property
     def order(self) -> str:
@@ -54,7 +55,7 @@ class Mark:
         )
 
 
-_FADED: Final = Mark(Role.FADED)
+_FADED: Final = Mark(Emphasis.FADED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,13 @@ def overlay_from_history(
     edge and enters nothing: the path stays what it was, and goes on from where the agent was put. The path of a fork
     begins where it was forked.
     """
-    track = _Track(workflow)
+    tracker = _PathTracker(workflow)
     for step in named_as_now(workflow, steps):
-        track.follow(step)
-    return replace(track.overlay(head_state), remark=str(progress or ""))
+        tracker.follow(step)
+    return replace(tracker.overlay(head_state), remark=str(progress or ""))
 
 
-class _Track:
+class _PathTracker:
     """The path so far, and for each id the versions under which it was touched."""
 
     def __init__(self, workflow: Workflow) -> None:
@@ -115,12 +116,12 @@ class _Track:
 
     def overlay(self, head_state: str) -> Overlay:
         ids = self._graph.ids
-        marks = {identity: Mark(Role.VISITED, tuple(turns)) for identity, turns in self._turns.items()}
+        marks = {identity: Mark(Emphasis.VISITED, tuple(turns)) for identity, turns in self._turns.items()}
         if head_state in ids:
             here = ids[head_state]
-            marks[here] = Mark(Role.CURRENT, marks.get(here, _FADED).turns)
+            marks[here] = Mark(Emphasis.CURRENT, marks.get(here, _FADED).turns)
         around = (ids[outer] for path, each in ids.items() if each in marks for outer in lineage(path)[:-1])
-        return Overlay({**dict.fromkeys(around, Mark(Role.VISITED)), **marks}, tuple(self._path))
+        return Overlay({**dict.fromkeys(around, Mark(Emphasis.VISITED)), **marks}, tuple(self._path))
 
     def _cross(self, source: str, target: str, kind: ExitKind) -> None:
         """Take a transition's edge, and enter its target down to the leaf."""

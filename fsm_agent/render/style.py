@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from fsm_agent.render.graph import Cluster, Item, NodeKind
 from fsm_agent.render.labels import DetailKind, ExitKind
-from fsm_agent.render.overlay import Role
+from fsm_agent.render.overlay import Emphasis
 
 PAPER: Final = "#ffffff"
 INK: Final = "#1f2328"
@@ -95,16 +95,16 @@ def paint_of(item: Item) -> Paint:
 
 
 @lru_cache
-def toned(paint: Paint, role: Role | None) -> Tone:
+def toned(paint: Paint, emphasis: Emphasis | None) -> Tone:
     """How something looks in its role; without an overlay it has none."""
-    match role:
+    match emphasis:
         case None:
             return Tone(paint.line, paint.fill)
-        case Role.VISITED:
+        case Emphasis.VISITED:
             return Tone(paint.line, paint.fill, width=2.4)
-        case Role.CURRENT:
+        case Emphasis.CURRENT:
             return Tone(INK, HERE_FILL, HERE_INK, HERE_INK, HERE_INK, width=3.6)
-        case Role.FADED:
+        case Emphasis.FADED:
             solid = paint.fill == paint.line
             return Tone(FADED, FADED if solid else PAPER, FADED_INK, FADED_INK, FADED)
 

@@ -9,16 +9,17 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
-from fsm_agent.actions.blocking import awaited, in_thread
 from fsm_agent.actions.context import ActionFacts, BlockingContext, Context, InlineContext
 from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import awaited, in_thread
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, LogRefusal, Paused
 from fsm_agent.errors import ActionError, FsmAgentError
+from fsm_agent.memory.conversation import Written
 
 if TYPE_CHECKING:
     from fsm_agent.actions.tracebacks import Discretion
@@ -30,19 +31,25 @@ _LONGEST_DELAY_S: Final = 3_600.0
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
-def context_of(effect: Act, mode: Mode, outside: Effects, surroundings: Surroundings) -> ActionFacts:
+def context_of(command: Act, mode: Mode, effects: Effects, surroundings: Surroundings) -> ActionFacts:
     """What the action is given."""
-    head, _, _, data, now_ms, number, _, _, notes, insight = effect
+    head, _, _, data, now_ms, number, _, _, outputs, scope = command
     made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
-    return made(
-        head.id, head.state, data, number, head.activation, visits, now_ms, outside, notes, insight, surroundings
-    )
+    facts = (head.id, head.state, data, number, head.activation, visits, now_ms)
+    return made(*facts, effects, outputs, scope, surroundings, _write_summary)
 
 
-def attempt(action: Action, effect: Act, outside: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
+async def _write_summary(context: Context, messages: list[dict[str, Json]], max_tokens: int) -> Written:
+    """Have a model write it; what that takes is imported when the first summary is due."""
+    from fsm_agent.actions.builtin.llm_summary import summarise
+
+    return await summarise(context, messages, max_tokens)
+
+
+def attempt(action: Action, command: Act, effects: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
     """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
-    mode, arguments = action.mode, effect.arguments
-    context = context_of(effect, mode, outside, surroundings)
+    mode, arguments = action.mode, command.arguments
+    context = context_of(command, mode, effects, surroundings)
     work: Coroutine[Any, Any, Any]
     if mode is ASYNC:
         work = action.function(context, **arguments)
@@ -52,19 +59,19 @@ def attempt(action: Action, effect: Act, outside: Effects, surroundings: Surroun
         work = in_thread(lambda: action.function(context, **arguments), f"action {action.name!r}")
     else:
         work = _inline(action, context, arguments)
-    if effect.timeout_ms is None and effect.until_ms is None:
+    if command.timeout_ms is None and command.until_ms is None:
         return work
-    return _in_time(work, _allowance(effect))
+    return _in_time(work, _allowance(command))
 
 
 async def _inline(action: Action, context: ActionFacts, arguments: Mapping[str, Json]) -> Any:
     return await awaited(action.function(context, **arguments))
 
 
-def _allowance(effect: Act) -> float:
+def _allowance(command: Act) -> float:
     """Seconds until the attempt's time is out or a timer ends it."""
-    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
-    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
+    until_ms = None if command.until_ms is None else max(0, command.until_ms - command.now_ms)
+    return min(ms for ms in (command.timeout_ms, until_ms) if ms is not None) / 1000
 
 
 class OutOfTime(Exception):
@@ -82,7 +89,7 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
 
 
 def failure_of(
-    effect: Act,
+    command: Act,
     error: BaseException,
     now_ms: int,
     duration_ms: int,
@@ -113,15 +120,15 @@ def failure_of(
         retry_after_ms=_wanted_delay(error),
         place=place,
     )
-    _log(effect, error, failed.place, discretion)
+    _log(command, error, failed.place, discretion)
     return failed
 
 
-def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) -> None:
+def _log(command: Act, error: BaseException, place: str, discretion: Discretion) -> None:
     """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
     from fsm_agent.actions.tracebacks import said_of, trace_of
 
-    agent_id, state, do, attempt = effect.head.id, effect.head.state, effect.do, effect.attempt
+    agent_id, state, do, attempt = command.head.id, command.head.state, command.do, command.attempt
     logger.error(
         "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
         *(do, agent_id, state, attempt),

@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import gcd
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fsm_agent.actions.children import Order
+from fsm_agent.actions.children import ChildSpec
 from fsm_agent.domain.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
 from fsm_agent.domain.step import Event
 from fsm_agent.engine import delivery
@@ -40,9 +40,9 @@ logger = logging.getLogger("fsm_agent")
 class Loop(Protocol):
     """What is needed of the loop that performs flows."""
 
-    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver: ...
+    def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver: ...
 
-    async def pin(self, workflow: Workflow) -> Program: ...
+    async def save_workflow(self, workflow: Workflow) -> Program: ...
 
     async def run(self, flow: Flow) -> Any: ...
 
@@ -85,24 +85,24 @@ class ChildDriver:
             missing = missing + 1 if child is None else 0
         return found + [None] * (count - len(found))
 
-    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
+    async def start(self, head: Head, number: int, spec: ChildSpec, *, stays: bool) -> Head:
         """Start a child and drive it. Raises ``Superseded`` if somebody else looks after the parent by now; should
         that happen just then, the child finds out itself that nobody waits for it."""
         await self._insist(head)
         parent = Parent(head.id, head.activation, number)
-        program = await self._loop.pin(order.workflow)
-        first, serves = Event(order.event, order.payload, head.id), beginning.Serves(order.user, parent)
-        driver = self._loop.driver(stays=stays, tells=False)
+        program = await self._loop.save_workflow(spec.workflow)
+        first, serves = Event(spec.event, spec.payload, head.id), beginning.Serves(spec.user, parent)
+        driver = self._loop.driver(stays=stays, notifies_parents=False)
         with suppress(AgentExists):
             await self._loop.run(
-                beginning.start(driver, program, child_id(*parent), first, order.data, serves=serves),
+                beginning.start(driver, program, child_id(*parent), first, spec.data, serves=serves),
             )
         return await self._known(parent)
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
         """Drive a child as far as it goes; one that somebody else drives is left alone."""
         with suppress(LeaseHeld, Conflict):
-            await self._loop.run(delivery.resume(self._loop.driver(stays=stays, tells=False), child.id))
+            await self._loop.run(delivery.resume(self._loop.driver(stays=stays, notifies_parents=False), child.id))
         return await self._store.head(child.id)
 
     async def cancel(self, child: Head) -> None:
@@ -110,14 +110,14 @@ class ChildDriver:
         its own end, and nobody waits for it."""
         event = Event("cancel", by=child.parent and child.parent.id)
         try:
-            await self._loop.run(delivery.send(self._loop.driver(stays=False, tells=False), child.id, event))
+            await self._loop.run(delivery.send(self._loop.driver(stays=False, notifies_parents=False), child.id, event))
         except (AgentNotFound, IllegalEvent):
             return
         except Refused as refusal:
             facts = {"action": "child_not_cancelled", "agent_id": child.id}
             logger.info("child %s is not cancelled: %s", child.id, refusal, extra=facts)
 
-    async def disband(self, parent_id: str, activation: int) -> None:
+    async def cancel_children(self, parent_id: str, activation: int) -> None:
         """Cancel all children of an activation that was left."""
         self._known_families.pop((parent_id, activation), None)
         for number in range(1, 1 + await self._count(Parent(parent_id, activation, 0))):
@@ -126,7 +126,7 @@ class ChildDriver:
                 if child is not None and child.status not in ENDED:
                     await self.cancel(child)
 
-    async def tell(self, parent: Parent) -> bool:
+    async def notify_parent(self, parent: Parent) -> bool:
         """Wake a parent that waits for a child, unless a sibling is to do that when it ends. False if it is at work, so
         that it may not have seen how it ended."""
         try:

@@ -1,6 +1,6 @@
-"""The loop that performs what the engine asks for, effect by effect, and decides nothing.
+"""The loop that performs the commands of the engine one by one, and decides nothing.
 
-A flow may be cut between any two effects, by a crash or by Ctrl-C: what was committed stands.
+A crash or Ctrl-C may cut a flow between any two commands: what was committed stays.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
 from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.domain.view import agent_view
-from fsm_agent.engine import commands as ask
-from fsm_agent.engine import delivery
+from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
 from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
@@ -44,14 +43,14 @@ class CommandLoop:
         self,
         store: Store,
         actions: Actions,
-        hands: Executor,
+        executor: Executor,
         *,
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
         self._store = store
         self._actions = actions
-        self._hands = hands
+        self._executor = executor
         self._observe = observe
         self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
@@ -61,11 +60,13 @@ class CommandLoop:
         #: hashes of definitions that the store is known to keep
         self._saved: set[str] = set()
         self._commits = 0
-        self.kin = ChildDriver(store, self)
+        self.children = ChildDriver(store, self)
 
-    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver:
+    def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver:
         """Who works here."""
-        return Driver(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
+        return Driver(
+            this_process(), self._programs.__getitem__, drives=drives, stays=stays, notifies_parents=notifies_parents
+        )
 
     def program(self, workflow: Workflow) -> Program:
         """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
@@ -75,7 +76,7 @@ class CommandLoop:
             self._without_class.discard(workflow.hash)
         return self._programs[workflow.hash]
 
-    async def pin(self, workflow: Workflow) -> Program:
+    async def save_workflow(self, workflow: Workflow) -> Program:
         """The program of a workflow, which the store keeps from now on."""
         program = self.program(workflow)
         if workflow.hash not in self._saved:
@@ -123,7 +124,7 @@ class CommandLoop:
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
         that has ended goes on."""
-        agent = await self.portrait(await self.run(flow))
+        agent = await self.view(await self.run(flow))
         if drives and agent.parent is not None and agent.status in ENDED:
             await self._go_on_with(agent.parent.id)
         return agent
@@ -139,11 +140,11 @@ class CommandLoop:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}
             logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
-    async def portrait(self, delivered: delivery.Delivered) -> Agent:
+    async def view(self, delivered: delivery.Delivered) -> Agent:
         """The agent as it stands after a call."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
-            await self._hands.settled(aggregate.head.id)
+            await self._executor.settled(aggregate.head.id)
             aggregate, _ = await self.run(open_agent(self.driver(), aggregate.head.id))
         head = aggregate.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
@@ -158,10 +159,10 @@ class CommandLoop:
         error: Exception | None = None
         try:
             while True:
-                effect = flow.send(reply) if error is None else flow.throw(error)
+                command = flow.send(reply) if error is None else flow.throw(error)
                 reply, error = None, None
                 try:
-                    reply = await self.perform(effect)
+                    reply = await self.perform(command)
                 except Exception as raised:
                     error = raised
                     await event_loop.give_way()  # whoever was faster goes on: another try finds a store at rest
@@ -170,75 +171,75 @@ class CommandLoop:
         finally:
             flow.close()
 
-    def perform(self, effect: ask.Command) -> Awaitable[Any]:
-        """Do what an effect asks for; to be awaited for the reply."""
-        if isinstance(effect, Commit):
-            return self._commit(effect)
-        if isinstance(effect, ask.Act):
+    def perform(self, command: commands.Command) -> Awaitable[Any]:
+        """Perform a command; await the result for the reply."""
+        if isinstance(command, Commit):
+            return self._commit(command)
+        if isinstance(command, commands.Act):
             if self._observe is not None:
-                self._observe(effect.head)
-            return self._hands.act(effect)
-        return self._perform_other(effect)
+                self._observe(command.head)
+            return self._executor.act(command)
+        return self._perform_command(command)
 
-    async def _perform_other(self, effect: ask.OtherEffect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
-        match effect:
-            case ask.Now():
+    async def _perform_command(self, command: commands.OtherCommand) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch a command
+        match command:
+            case commands.Now():
                 return await self._store.now()
-            case ask.Load(agent_id, key):
+            case commands.Load(agent_id, key):
                 return await self._load(agent_id, key)
-            case ask.ReadHistory(agent_id, after, limit):
+            case commands.ReadHistory(agent_id, after, limit):
                 return await self._store.history(agent_id, after=after, limit=limit)
-            case ask.ReadOrigin(agent_id):
+            case commands.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
-            case ask.ReadProgram(definition):
+            case commands.ReadProgram(definition):
                 return await self._program(definition)
-            case ask.ReadRecord(agent_id):
+            case commands.ReadRecord(agent_id):
                 return await self._store.load(agent_id)
-            case ask.ReadWorkflow(definition):
-                return await self._workflow(definition)
-            case ask.SaveWorkflow(workflow):
-                return await self.pin(workflow)
-            case ask.Sleep(head, until_ms):
+            case commands.ReadWorkflow(definition):
+                return await self.workflow(definition)
+            case commands.SaveWorkflow(workflow):
+                return await self.save_workflow(workflow)
+            case commands.Sleep(head, until_ms):
                 if self._observe is not None:
                     self._observe(head)
-                return await self._hands.sleep(head, until_ms)
-            case ask.Enqueue(agent_id, version, event, fingerprint):
+                return await self._executor.sleep(head, until_ms)
+            case commands.Enqueue(agent_id, version, event, fingerprint):
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
-            case ask.Interrupt(agent_id, epoch):
-                return self._hands.interrupt(agent_id, epoch)
-            case ask.RecordAttempt():
-                return await self._record_attempt(effect)
-            case ask.LogRefusal():
+            case commands.Interrupt(agent_id, epoch):
+                return self._executor.interrupt(agent_id, epoch)
+            case commands.RecordAttempt():
+                return await self._record_attempt(command)
+            case commands.LogRefusal():
                 from fsm_agent.runtime.attempt import log_refusal
 
-                return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
-            case ask.ReadUser(name):
+                return log_refusal(command, self._actions, is_sealed=self._store.is_sealed)
+            case commands.ReadUser(name):
                 return await self._store.user(name)
-            case ask.CancelChildren(agent_id, activation):
-                return await self.kin.disband(agent_id, activation)
-            case ask.NotifyParent(parent):
-                return await self.kin.tell(parent)
-            case ask.ReadHead(agent_id):
+            case commands.CancelChildren(agent_id, activation):
+                return await self.children.cancel_children(agent_id, activation)
+            case commands.NotifyParent(parent):
+                return await self.children.notify_parent(parent)
+            case commands.ReadHead(agent_id):
                 return await self._head(agent_id)
-            case ask.Claim(seen, lease):
+            case commands.Claim(seen, lease):
                 return await self._store.claim(seen.id, seen, lease)
-            case ask.Release(agent_id, epoch):
+            case commands.Release(agent_id, epoch):
                 return await self._store.release(agent_id, epoch)
-            case ask.IsAlive(holder):
+            case commands.IsAlive(holder):
                 return is_alive(holder)
-            case ask.ReadEffects(agent_id, activation):
+            case commands.ReadEffects(agent_id, activation):
                 return await self._store.effects(agent_id, activation=activation)
-            case ask.FindKey(key):
+            case commands.FindKey(key):
                 return await self._store.find_key(key)
             case Creation():
-                head = await self._store.create(effect)
+                head = await self._store.create(command)
                 if self._observe is not None:
-                    self._observe(effect.head)
+                    self._observe(command.head)
                 return head
             case _:
-                assert_never(effect)
+                assert_never(command)
 
-    async def _record_attempt(self, noted: ask.RecordAttempt) -> None:
+    async def _record_attempt(self, noted: commands.RecordAttempt) -> None:
         agent_id, epoch, attempts, retry_ms, children, problem = noted
         why: dict[str, Any] = {"problem": problem} if problem and self._store.keeps_problems else {}
         await self._store.record_attempt(
@@ -270,10 +271,11 @@ class CommandLoop:
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile_stored(await self._workflow(definition))
+            self._programs[definition] = self._compile_stored(await self.workflow(definition))
         return self._programs[definition]
 
-    async def _workflow(self, definition: str) -> Workflow:
+    async def workflow(self, definition: str) -> Workflow:
+        """A definition that the store keeps, which is read once."""
         if definition not in self._workflows:
             from fsm_agent.runtime.reads import read_workflow
 

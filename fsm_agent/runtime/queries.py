@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,27 +10,37 @@ from fsm_agent.data.arguments import check, check_optional, statuses
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
-from fsm_agent.runtime.reads import read_agent
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.runtime.reads import agent_of
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.actions.registry import Actions
     from fsm_agent.domain.replay import Replayed
     from fsm_agent.domain.summary import AgentPage
+    from fsm_agent.domain.workflow import Workflow
 
 
-class Queries:
+class Queries(ABC):
     """Reads of the agents of one store."""
 
     store: Store
     actions: Actions
+
+    @abstractmethod
+    async def workflow(self, definition: str) -> Workflow:
+        """A definition that the store keeps, by its hash: that of an agent is ``agent.definition``. Raises
+        ``DefinitionDamaged`` if it is missing, or is none any more."""
 
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
         """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
         check(agent_id=agent_id)
         check_optional(at=at)
         if at is None:
-            return await read_agent(self.store, agent_id, signature=self.actions.signature)
+            record = await self.store.load(agent_id)
+            workflow = await self.workflow(record.head.definition)
+            require_fit(workflow, record.head)
+            return await agent_of(self.store, record, workflow, signature=self.actions.signature)
         from fsm_agent.runtime.replay import agent_at
 
         return (await agent_at(self.store, agent_id, at))[0]

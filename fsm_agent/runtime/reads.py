@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_id
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.record import Damage
+from fsm_agent.domain.record import Damage, Record
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
@@ -45,12 +45,10 @@ async def read_heads(
         after, is_more = page.next, page.next is not None
 
 
-async def read_agent(
-    store: Store, agent_id: str, *, signature: Callable[[str], Signature | None] = lambda _: None
+async def agent_of(
+    store: Store, record: Record, workflow: Workflow, *, signature: Callable[[str], Signature | None] = lambda _: None
 ) -> Agent:
-    """The agent as it stands; raises ``AgentNotFound``. ``signature`` says what is known of actions."""
-    record = await store.load(agent_id)
-    workflow = await workflow_of(store, record.head)
+    """The agent of a record, pinned to ``workflow``, as it stands. ``signature`` says what is known of actions."""
     head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
     return agent_view(workflow, head, values, claimed=claimed_events(workflow, head, signature))
 
@@ -80,8 +78,9 @@ async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
     """The open effects for which an agent is parked, of which somebody has to say what became of them."""
     if agent.status is not Status.PARKED or not agent.error or agent.error["type"] != EffectInDoubt.__name__:
         return ()
-    head = await store.head(agent.id)
-    return [entry for entry in await store.effects(agent.id, activation=head.activation) if entry.is_open]
+    entries = await store.effects(agent.id)
+    work = max((entry.activation for entry in entries), default=0)  # the one that it is at: an effect of it is in doubt
+    return [entry for entry in entries if entry.is_open and entry.activation == work]
 
 
 class Children(NamedTuple):

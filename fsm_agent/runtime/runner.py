@@ -48,8 +48,8 @@ class Runner(Queries, Removal):
     ) -> None:
         """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
 
-        ``observe`` is called with the head after each commit and before each attempt. ``hands`` call actions and
-        wait; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
+        ``observe`` is called with the head after each commit and before each attempt. ``hands`` calls actions and
+        waits; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -61,11 +61,11 @@ class Runner(Queries, Removal):
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
-        self._hands = hands or LazyExecutor(self._performing)
-        self._loop = CommandLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
-        found.kinship = self._loop.kin
+        self._executor = hands or LazyExecutor(self._new_executor)
+        self._loop = CommandLoop(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
+        found.kinship = self._loop.children
 
-    def _performing(self) -> Executor:
+    def _new_executor(self) -> Executor:
         from fsm_agent.runtime.action_executor import ActionExecutor
 
         return ActionExecutor(self.store, self.actions, self._surroundings)
@@ -92,7 +92,7 @@ class Runner(Queries, Removal):
         check(workflow=workflow)
         check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user)
         agent_id = new_id() if id is None else checked_id(id)
-        program = await self._loop.pin(workflow)
+        program = await self._loop.save_workflow(workflow)
         first = event_of(event or "created", payload, by, key)
         driver, serves = self._loop.driver(drives=drive), beginning.Serves(user)
         flow = beginning.start(driver, program, agent_id, first, data or {}, serves=serves)
@@ -212,11 +212,11 @@ class Runner(Queries, Removal):
         from fsm_agent.engine.migration.migrate import Order
         from fsm_agent.runtime.migrate import Migrator
 
-        mover = Migrator(self._loop, self.store, self.actions, workflow)
+        migrator = Migrator(self._loop, self.store, self.actions, workflow)
         order = Order(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
-            return await mover.page(order, limit=limit, after=after)
-        return await mover.named(named, order)
+            return await migrator.page(order, limit=limit, after=after)
+        return await migrator.named(named, order)
 
     async def rewind(
         self,
@@ -239,7 +239,7 @@ class Runner(Queries, Removal):
 
         flow = travel.rewind(self._loop.driver(drives=drive), agent_id, version, by=by, expect_version=expect_version)
         back = await self._loop.run(flow)
-        return Rewound(await self._loop.portrait(back.delivered), back.effects)
+        return Rewound(await self._loop.view(back.delivered), back.effects)
 
     async def fork(
         self,
@@ -263,9 +263,12 @@ class Runner(Queries, Removal):
         flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
 
+    async def workflow(self, definition: str) -> Workflow:
+        return await self._loop.workflow(definition)
+
     async def close(self) -> None:
         """Stop what runs here, give its leases up, hang up on models, and close the store."""
-        await self._hands.close()
+        await self._executor.close()
         try:
             await self._surroundings.models.close()
         finally:

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from fsm_agent.actions.action import THREAD, Action, Emission, describe
-from fsm_agent.actions.blocking import awaited
 from fsm_agent.actions.builtin import built_in
 from fsm_agent.actions.context import ActionFacts
 from fsm_agent.actions.effects import Effects, Ledger
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import awaited
 from fsm_agent.domain.agent import ENDED, Agent, Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.signature import Signature

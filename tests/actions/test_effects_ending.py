@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from fsm_agent import ActionError, BlockingContext, Context, Runner, Store, StoreError, action, open_store
-from fsm_agent.actions.blocking import waiting_on
 from fsm_agent.actions.effects import Effects, deed
+from fsm_agent.actions.worker_threads import waiting_on
 from fsm_agent.data.data import Data
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry

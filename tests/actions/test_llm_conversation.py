@@ -11,7 +11,7 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.memory.counting import estimate
+from fsm_agent.memory.token_counts import estimate
 from fsm_agent.testing.clock import FakeClock
 from tests.support.running import flow, on_loop
 from tests.support.servers.openai_stub import Answer, OpenAIStub, Request, failing

@@ -338,15 +338,15 @@ async def test_a_provider_says_when_it_wants_to_be_asked_again(stub: OpenAIStub)
     workflow = writing("{prompt: x, into: note}", "retry: {attempts: 2, backoff: 1ms}")
     async with runner() as hands:
         waits: list[int] = []
-        sleep = hands._hands.sleep
+        sleep = hands._executor.sleep
 
         async def asleep(head: Any, until_ms: int) -> int:
             waits.append(until_ms - head.updated_ms)
             return until_ms
 
-        hands._hands.sleep = asleep  # type: ignore[method-assign]
+        hands._executor.sleep = asleep  # type: ignore[method-assign]
         agent = await hands.start(workflow)
-        hands._hands.sleep = sleep  # type: ignore[method-assign]
+        hands._executor.sleep = sleep  # type: ignore[method-assign]
     assert agent.status is Status.DONE
     assert len(waits) == 1
     assert waits[0] >= 2_000

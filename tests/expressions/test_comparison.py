@@ -70,8 +70,8 @@ def scenes(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @settings(max_examples=500, deadline=None)
 @given(comparisons(), scenes())
-def test_a_comparison_gives_what_cel_gives(text: str, scene: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    compared, by_cel = outcome(text, *scene), outcome(f"({text})", *scene)
+def test_a_comparison_gives_what_cel_gives(text: str, context: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    compared, by_cel = outcome(text, *context), outcome(f"({text})", *context)
     assert compared == by_cel
     assert type(compared) is type(by_cel)
 

@@ -15,8 +15,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.errors import WindowTooSmall
 from fsm_agent.memory.conversation import Conversation
-from fsm_agent.memory.counting import Counter, estimate, exact
 from fsm_agent.memory.groups import flat, grouped, ties
+from fsm_agent.memory.token_counts import Counter, estimate, exact
 from fsm_agent.memory.window import drop_oldest, keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store

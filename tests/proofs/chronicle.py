@@ -11,7 +11,7 @@ from fsm_agent.domain.agent import ENDED, Agent, Head, Status
 from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Command
-from fsm_agent.engine.replay.verify import TOLD
+from fsm_agent.engine.replay.verify import REPLAYED
 from fsm_agent.errors import Refused
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.testing.clock import FakeClock
@@ -33,12 +33,12 @@ class Portrait(NamedTuple):
 def parts(head: Head) -> dict[str, Any]:
     """The parts of a head that have versions: of a problem not the event that it holds, nor that of an attempt that is
     made again."""
-    told = {name: getattr(head, name) for name in TOLD}
+    told = {name: getattr(head, name) for name in REPLAYED}
     problem = head.problem if head.status is not Status.RUNNING else None
     return {**told, "visits": dict(head.visits), "problem": problem and problem._replace(held=None)}
 
 
-def portrait(agent: Agent, head: Head) -> Portrait:
+def view(agent: Agent, head: Head) -> Portrait:
     """Attempts change without a version."""
     return Portrait(agent._replace(retry=None).to_json(), parts(head))
 
@@ -55,7 +55,7 @@ class Chronicler(CommandLoop):
         reply = await super().perform(effect)
         if isinstance(effect, Commit | Creation):
             head = await self._runner.store.head(effect.head.id)
-            self.seen[head.id, head.version] = portrait(await self._runner.get(head.id), head)
+            self.seen[head.id, head.version] = view(await self._runner.get(head.id), head)
         return reply
 
 

@@ -14,7 +14,8 @@ from fsm_agent.data.delta import fold
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import Refused
 from fsm_agent.testing.scripted import Drive
@@ -116,10 +117,10 @@ class Pair:
     def _agree_on_what_may_happen(self) -> None:
         for event in (*EVENTS, "error", "timeout", "cancel", "after"):
             payload = PAYLOADS.get(event, {})
-            scene = EvaluationContext(self.model.data, Event(event, payload), self.model.visits)
+            context = EvaluationContext(self.model.data, Event(event, payload), self.model.visits)
             offered = self.table.candidates(self.model.leaf, event)
             expected = choose(offered, payload, self.model.data, self.model.visits)
-            match self.machine.decide(self.model.leaf, event, scene):
+            match self.machine.decide(self.model.leaf, event, context):
                 case Taken(move):
                     assert expected is not None
                     way = self.table.way(self.model.leaf, expected)

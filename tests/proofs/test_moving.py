@@ -17,7 +17,7 @@ from fsm_agent.data.validation import DataRules
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import AgentExport, Commit
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.commands import Command
 from fsm_agent.engine.migration.migrate import Outcome
@@ -208,7 +208,7 @@ class Meddling(Runner):
     """A runner whose next commit is preceded by ``meddle``."""
 
     def meddle(self, meddle: Callable[[], Awaitable[Any]]) -> None:
-        self._loop = Meddled(self.store, self.actions, self._hands)
+        self._loop = Meddled(self.store, self.actions, self._executor)
         self._loop.meddle = meddle
 
 

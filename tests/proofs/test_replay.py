@@ -13,13 +13,14 @@ from hypothesis import assume, given
 from hypothesis import event as note
 from hypothesis import strategies as st
 
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.view import agent_view
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify
-from fsm_agent.runtime.replay import look_back
+from fsm_agent.runtime.replay import load_past
 
-from .chronicle import Chronicle, portrait
+from .chronicle import Chronicle, view
 from .documents import DEEDS, OUTCOMES, documents
 from .effort import effort
 
@@ -33,13 +34,13 @@ async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]
     chronicle = Chronicle(document, script, url)
     async with chronicle.runner as runner:
         await chronicle.aggregate(deeds)
-        pasts = [await look_back(runner.store, agent_id) for agent_id in chronicle.ids]
+        pasts = [await load_past(runner.store, agent_id) for agent_id in chronicle.ids]
     for agent_id, past in zip(chronicle.ids, pasts, strict=True):
         for version in range(past.first, past.last + 1):
             if (agent_id, version) in chronicle.seen:
                 then = past.at(version)
                 told = agent_view(then.program.workflow, then.head, then.folded.values)
-                assert portrait(told, then.head) == chronicle.seen[agent_id, version]
+                assert view(told, then.head) == chronicle.seen[agent_id, version]
         assert list(verify(past).mismatches) == []
         for kind in {step.kind for step in past.steps}:
             note(str(kind))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.step import Step
 from fsm_agent.engine.commands import Act, Command
-from fsm_agent.engine.program import Program, SteadyAction
+from fsm_agent.engine.program import FastPathAction, Program
 from fsm_agent.errors import Refused
 
 from .chronicle import Chronicle
@@ -83,7 +83,7 @@ def workflows(draw: Any) -> Body:
     return document
 
 
-class Steps(dict[str, SteadyAction]):
+class Steps(dict[str, FastPathAction]):
     """Counts how often an agent was found in a state that has a steady action."""
 
     found = 0
@@ -107,8 +107,8 @@ class Busy(Chronicle):
         self._perform = self._loop.perform
         self._loop.perform = self._note  # type: ignore[method-assign]
         program: Program = self._loop.program(self.workflow)
-        self.steps = Steps(program.steady_actions if is_steady else {})
-        program.steady_actions = self.steps
+        self.steps = Steps(program.fast_path_actions if is_steady else {})
+        program.fast_path_actions = self.steps
 
     async def _note(self, effect: Command) -> Any:
         if isinstance(effect, Act):

@@ -119,7 +119,7 @@ class House:
         try:
             yield runner
         finally:
-            await runner._hands.close()
+            await runner._executor.close()
             if self._store is None:
                 await store.close()
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
-from fsm_agent.memory.counting import Counter
+from fsm_agent.memory.token_counts import Counter
 from fsm_agent.stores.base import Store
 
 #: what can happen next in a conversation

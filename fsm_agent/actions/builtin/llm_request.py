@@ -15,7 +15,7 @@ from fsm_agent.domain.usage import Usage, as_row, usage_of
 from fsm_agent.errors import BudgetExceeded, ModelReplyInvalid
 from fsm_agent.llm.resolve import default_model
 from fsm_agent.llm.types import Ask, Reply
-from fsm_agent.memory.counting import estimate, estimate_text
+from fsm_agent.memory.token_counts import estimate, estimate_text
 
 #: the name of the effect
 _EFFECT: Final = "model"

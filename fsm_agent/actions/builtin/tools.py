@@ -9,9 +9,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from fsm_agent.actions.blocking import in_thread
 from fsm_agent.actions.builtin.mcp_client import Server
 from fsm_agent.actions.context import Context, EffectModeName
+from fsm_agent.actions.worker_threads import in_thread
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.errors import ActionError, ToolError

@@ -26,7 +26,7 @@ from fsm_agent.actions.builtin.outcomes import (
 )
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled
-from fsm_agent.actions.children import Order
+from fsm_agent.actions.children import ChildSpec
 from fsm_agent.actions.context import Context, insight_of
 from fsm_agent.data.delta import own
 from fsm_agent.dialect.builtins import first_event
@@ -56,7 +56,7 @@ class Plan:
     data: Mapping[str, Json]
     user: str | None
 
-    async def order(self, ctx: Context, item: Json, index: int) -> Order:
+    async def spec(self, ctx: Context, item: Json, index: int) -> ChildSpec:
         """What one child is started with. Raises ``ExpressionFailed``."""
         insight = insight_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
@@ -67,7 +67,9 @@ class Plan:
         if not (user is None or (isinstance(user, str) and user.strip())):
             raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
         payload = {name: value(each) for name, each in self.payload.items()}
-        return Order(self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user)
+        return ChildSpec(
+            self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user
+        )
 
 
 async def run(
@@ -255,8 +257,8 @@ class _Brood:
         try:
             if isinstance(known, Head):
                 return await kin.drive(known, stays=self._stays)
-            order = await self._plan.order(self._ctx, self._items[number - 1], number - 1)
-            return await kin.start(self._head, number, order, stays=self._stays)
+            spec = await self._plan.spec(self._ctx, self._items[number - 1], number - 1)
+            return await kin.start(self._head, number, spec, stays=self._stays)
         except Refused as refusal:
             return refusal
 

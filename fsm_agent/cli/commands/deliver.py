@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from fsm_agent.cli.commands.dialogue import ask_answer
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.values import payload_of
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.views import output
@@ -38,9 +39,8 @@ async def answer(
     """Answer an agent's question with VALUE; on a terminal, what is missing is asked for. The answer is for the
     question by whose form it is read."""
     runner, by = session.runner, session.settings.by
-    agent_id = await session.whole_id(agent_id)
-    agent = await runner.get(agent_id)
-    asked, payload = agent.question, None
+    agent = await find(runner.store, agent_id, runner.get)
+    agent_id, asked, payload = agent.id, agent.question, None
     if asked is not None and event in (None, *asked.events) and question in (None, asked.id):
         question = asked.id
         if value is None and output.is_conversation(session.settings):

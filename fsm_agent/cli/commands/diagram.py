@@ -12,15 +12,15 @@ from typing import Final
 import click
 
 from fsm_agent.cli.commands.run import load_workflow
-from fsm_agent.cli.input.agent_ids import whole_id
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import opened
 from fsm_agent.cli.views import output
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import looking
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
 from fsm_agent.runtime.reads import workflow_of
@@ -90,7 +90,7 @@ class Picture:
 @imports_option
 @click.pass_obj
 def diagram(
-    settings: Settings,
+    settings: CommandSettings,
     *,
     paths: tuple[str, ...],
     file: Path | None,
@@ -114,17 +114,17 @@ def diagram(
     return _print(settings, subjects, format_name or "svg")
 
 
-def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
+def _declared(settings: CommandSettings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
     if not paths:
         said = "name workflow files or folders, or an agent with --agent ID"
         raise click.UsageError(said, click.get_current_context())
     return [Subject(path.stem, load_workflow(settings, str(path), imports=imports)) for path in workflow_files(paths)]
 
 
-def _agent(settings: Settings, agent_id: str) -> Subject:
+def _agent(settings: CommandSettings, agent_id: str) -> Subject:
     async def read() -> Subject:
-        async with looking(settings) as store:
-            head = await store.head(await whole_id(store, agent_id))
+        async with opened(settings) as store:
+            head = await find(store, agent_id, store.head)
             workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
@@ -166,7 +166,7 @@ def _verify(pictures: list[Picture]) -> int:
     return 1 if problems else 0
 
 
-def _write(settings: Settings, pictures: list[Picture]) -> int:
+def _write(settings: CommandSettings, pictures: list[Picture]) -> int:
     for picture in pictures:
         picture.write()
         output.say(f"wrote {picture.file}")
@@ -175,7 +175,7 @@ def _write(settings: Settings, pictures: list[Picture]) -> int:
     return 0
 
 
-def _print(settings: Settings, subjects: list[Subject], format_name: str) -> int:
+def _print(settings: CommandSettings, subjects: list[Subject], format_name: str) -> int:
     if len(subjects) > 1:
         raise click.ClickException(f"stdout takes one picture, and there are {len(subjects)} workflows: give --out-dir")
     if settings.json or (format_name in _UNPRINTABLE and sys.stdout.isatty()):

@@ -9,9 +9,9 @@ from typing import Final
 
 import click
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.text import did_you_mean
-from fsm_agent.project.settings import Settings
 
 _PACKAGE: Final = Path(__file__).parents[2]
 #: in an installed package; in the repository
@@ -25,7 +25,7 @@ def entries() -> Mapping[str, str]:
     return {found[1]: found[0].rstrip() for found in _ENTRY.finditer(page.read_text(encoding="utf-8"))}
 
 
-def explain(settings: Settings, code: str) -> None:
+def explain(settings: CommandSettings, code: str) -> None:
     """Print what a code means, with an example that has the mistake and one that has not."""
     known = entries()
     entry = known.get(code.upper())

@@ -18,13 +18,13 @@ from fsm_agent.cli.commands.run import load_workflow
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE, WholeNumber
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.engine.migration.plan import Verdict
-from fsm_agent.project.settings import Settings
 from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
@@ -58,7 +58,7 @@ class Order(NamedTuple):
 @click.option("--expect-version", type=WholeNumber(), metavar="N", help="Only agents that are still at version N.")
 @click.pass_obj
 def migrate(
-    settings: Settings,
+    settings: CommandSettings,
     /,
     *,
     workflow: str,
@@ -84,7 +84,7 @@ def _check(agent_ids: tuple[str, ...], *, every: bool, expect_version: int | Non
         raise click.ClickException("--expect-version is for one agent: name just that one")
 
 
-def _migrate(settings: Settings, order: Order) -> int:
+def _migrate(settings: CommandSettings, order: Order) -> int:
     counts: Counter[Verdict] = Counter()
     damaged: list[Damage] = []
 

@@ -10,6 +10,7 @@ import click
 from fsm_agent.cli.commands.dialogue import ask_missing, converse
 from fsm_agent.cli.input.paths import workflow_file
 from fsm_agent.cli.session import Session
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.finding import Severity
@@ -17,7 +18,6 @@ from fsm_agent.domain.json import Json, object_schema
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.project.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Order:
     no_input: bool
 
 
-def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Workflow:
+def load_workflow(settings: CommandSettings, path: str, *, imports: bool = True) -> Workflow:
     """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
     model are unknown."""
     from fsm_agent.loading.yaml_file import load
@@ -41,7 +41,7 @@ def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Wor
     return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
 
 
-def checked_workflow(settings: Settings, path: str) -> Workflow:
+def checked_workflow(settings: CommandSettings, path: str) -> Workflow:
     """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
     is not there or does not fit, or needs what is not installed: an agent that comes to it would be parked, or fail.
     Where agents get to is for `check` to say.

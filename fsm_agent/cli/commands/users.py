@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
+from fsm_agent.cli.input.parameters import person
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import short, when
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import iso, moment
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.project.settings import Settings, name
-from fsm_agent.project.store import look
 
 if TYPE_CHECKING:
     from fsm_agent.cli.session import Session
@@ -36,11 +37,11 @@ _CALLED: Final = {
 
 
 @click.command()
-@click.argument("name", type=name, metavar="NAME")
+@click.argument("name", type=person, metavar="NAME")
 @click.pass_obj
-def user(settings: Settings, *, name: str) -> None:
+def user(settings: CommandSettings, *, name: str) -> None:
     """Show what is remembered of user NAME, by all workflows together."""
-    record = look(settings, lambda store: store.user(name))
+    record = read_store(settings, lambda store: store.user(name))
     output.show(settings, _document(record), lambda: _remembered(record))
 
 
@@ -63,11 +64,11 @@ def _remembered(record: UserRecord) -> Iterator[Block]:
 
 
 @click.command()
-@click.argument("name", type=name, metavar="USER")
+@click.argument("name", type=person, metavar="USER")
 @click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be erased.")
 @click.pass_obj
-def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
+def forget(settings: CommandSettings, *, name: str, yes: bool, dry_run: bool) -> int:
     """Erase USER everywhere: what is remembered, the agents that serve them, what they have said to others.
 
     Agents of theirs that have not ended are cancelled first. Versions, states and times stay.

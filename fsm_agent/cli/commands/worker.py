@@ -6,9 +6,9 @@ import asyncio
 import signal
 
 from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.project.settings import Settings
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 
@@ -25,7 +25,7 @@ class DriveLog:
             output.say(f"{head.id}  {head.status} in {head.state}")
 
 
-def sweep(settings: Settings, *, once: bool) -> None:
+def sweep(settings: CommandSettings, *, once: bool) -> None:
     """Drive what is due: once until nothing is, or until a signal comes."""
     diary = DriveLog()
     with output.kept_clean(settings), in_sentences(settings):
@@ -37,7 +37,7 @@ def sweep(settings: Settings, *, once: bool) -> None:
         output.say(f"drove {output.counted(count, 'agent')}" if count else "no agent was due")
 
 
-async def _sweep(settings: Settings, diary: DriveLog, *, once: bool) -> None:
+async def _sweep(settings: CommandSettings, diary: DriveLog, *, once: bool) -> None:
     around, actions = settings.surroundings(), settings.actions
     async with Runner(settings.open_store(), actions=actions, observe=diary.observe, surroundings=around) as runner:
         worker = Worker(runner, retention=settings.retention)

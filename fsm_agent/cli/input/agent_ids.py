@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fsm_agent.data.arguments import check
 from fsm_agent.errors import AgentAmbiguous, AgentDamaged, AgentNotFound
 
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
+
+Found = TypeVar("Found")
 
 #: what an id may be shortened to; less is taken as the id itself
 SHORTEST: Final = 6
@@ -31,9 +33,15 @@ _MADE: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}([0-9a-f]{12})((?:\.\d+)*)"
 
 async def whole_id(store: Store, text: str) -> str:
     """The id that ``text`` is, or else begins or ends. Raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+    return (await find(store, text, store.head)).id
+
+
+async def find(store: Store, text: str, read: Callable[[str], Awaitable[Found]]) -> Found:
+    """What ``read`` gives for the agent whose id ``text`` is, or else begins or ends; an id that is whole costs no
+    other read. Raises ``AgentNotFound`` or ``AgentAmbiguous``."""
     check(agent_id=text)
     try:
-        return (await store.head(text)).id
+        return await read(text)
     except AgentNotFound:
         if len(text) < SHORTEST:
             raise AgentNotFound(text, store.namespace, shortest_part=SHORTEST) from None
@@ -44,7 +52,7 @@ async def whole_id(store: Store, text: str) -> str:
             raise
     if len(found) > 1:
         raise AgentAmbiguous(text, found[:_MOST_NAMED], are_all=len(found) <= _MOST_NAMED)
-    return found[0]
+    return await read(found[0])
 
 
 async def whole_ids(store: Store, texts: Iterable[str]) -> list[str]:

@@ -12,8 +12,8 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from fsm_agent.project.options import DEFAULT_NAMESPACE
-from fsm_agent.project.settings import Settings
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE
 
 #: name of a parameter of the group -> field of ``Settings``
 _FIELDS: Final = {
@@ -58,10 +58,10 @@ def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     if ctx.get_parameter_source(option.name or "") is not ParameterSource.COMMANDLINE:
         return value
     field = _FIELDS[(option.name or "").removeprefix(_BEFORE)]
-    if isinstance(ctx.obj, Settings):
+    if isinstance(ctx.obj, CommandSettings):
         before = getattr(ctx.obj, field)
         changed: dict[str, Any] = {field: (*before, *value) if isinstance(before, tuple) else value}
-        ctx.obj = ctx.obj._replace(**changed)
+        ctx.obj = ctx.obj.changed(**changed)
         if field == "debug":
             show_log(ctx)
     elif ctx.resilient_parsing:
@@ -69,14 +69,14 @@ def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     return value
 
 
-def settings_of_unfinished(ctx: click.Context) -> Settings:
+def settings_of_unfinished(ctx: click.Context) -> CommandSettings:
     """The global options of a line that is still being typed, wherever they stand."""
     before = ctx.find_root().params
 
     def said(field: str, name: str) -> Any:
         return ctx.meta.get(f"{__name__}.{field}") or before.get(name)
 
-    return Settings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
+    return CommandSettings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
 
 
 def show_log(ctx: click.Context) -> None:

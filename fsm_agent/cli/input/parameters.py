@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
-    """A text; the function of ``cli.completion`` that knows how it may go on is imported when a shell asks."""
+    """A text; the function of ``completion`` that knows how it may go on is imported when a shell asks."""
 
     def __init__(self, name: str, completer: str) -> None:
         self.name = name
         self._completer = completer
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        from fsm_agent.cli import completion
+        from fsm_agent.cli.input import completion
 
         found: list[CompletionItem[str]] = getattr(completion, self._completer)(ctx, param, incomplete)
         return found
@@ -49,6 +49,24 @@ class NotTaken(click.BadParameter):
     def format_message(self) -> str:
         name = self.param.opts[0] if isinstance(self.param, click.Option) else self.param and self.param.metavar
         return f"`{(name or 'it').strip('[]')}` {self.message}"
+
+
+def text(said: str) -> str:
+    """The value of an option that may be left out, and not be empty."""
+    return _filled(said, "give it a text, or leave it out")
+
+
+def person(said: str) -> str:
+    """The name of somebody that must be given, and not be empty."""
+    return _filled(said, "say who it is")
+
+
+def _filled(said: str, advice: str) -> str:
+    from fsm_agent.data.arguments import why_blank
+
+    if (why := why_blank(said)) is not None:
+        raise click.BadParameter(f"it {why}; {advice}")
+    return said
 
 
 #: the id of an agent that is there, whole or a part of it

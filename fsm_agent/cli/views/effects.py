@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.agents import next_rows, short, when
 from fsm_agent.cli.views.next_commands import settling
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import moment
-from fsm_agent.project.settings import Settings
 
 _HEADINGS = ("key", "effect", "use", "activation", "mode", "begun", "result")
 
 
-def effects_blocks(settings: Settings, head: Head, entries: Sequence[EffectEntry]) -> Iterator[Block]:
+def effects_blocks(settings: CommandSettings, head: Head, entries: Sequence[EffectEntry]) -> Iterator[Block]:
     """Every effect, and how a parked agent is told what became of those that are open."""
     rows = [_row(head, entry) for entry in entries]
     yield Table(_HEADINGS, rows, "it has done nothing to the world outside")

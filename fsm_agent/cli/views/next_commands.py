@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fsm_agent.cli.input.values import kind_of, meaning
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionError, ActionMissing, EffectInDoubt, EffectMismatch, ExpressionFailed
-from fsm_agent.project.settings import Settings
 
 #: what parks an agent for an effect; what became of it is told by its key
 _UNCLEAR: Final = (EffectInDoubt.__name__, EffectMismatch.__name__)
@@ -28,7 +28,7 @@ class Next(NamedTuple):
 
 
 def next_commands(
-    settings: Settings, agent: Agent, workflow: Workflow, doubts: Sequence[EffectEntry] = ()
+    settings: CommandSettings, agent: Agent, workflow: Workflow, doubts: Sequence[EffectEntry] = ()
 ) -> Iterator[Next]:
     """All that may be done with an agent, the likeliest first. ``doubts`` are the effects for which it is parked."""
     match agent.status:
@@ -49,7 +49,7 @@ def next_commands(
         yield Next("cancel", settings.command("cancel", agent.id))
 
 
-def settling(settings: Settings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:
+def settling(settings: CommandSettings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:
     """How an operator says what became of effects that are in doubt."""
     for entry in entries:
         words = ("unpark", agent_id, "--effect", entry.key)
@@ -57,7 +57,7 @@ def settling(settings: Settings, agent_id: str, entries: Iterable[EffectEntry]) 
         yield Next(f"{entry.name}: not done", settings.command(*words, "--not-done"))
 
 
-def _mended(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+def _mended(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     """What helps once somebody has mended what was wrong: the definition, the code, or the world."""
     kind = agent.error["type"] if agent.error else ""
     helps = _Helps(migrate=kind == ExpressionFailed.__name__, retry=True)
@@ -77,7 +77,7 @@ class _Helps(NamedTuple):
     retry: bool
 
 
-def _what_helps(settings: Settings, name: str) -> _Helps:
+def _what_helps(settings: CommandSettings, name: str) -> _Helps:
     """Where an action is missing. If the allowed modules surely have none of that name, the definition names the wrong
     one; where that cannot be told from their text, either may be."""
     catalogue = settings.catalogue(imports=False)
@@ -91,14 +91,14 @@ def _what_helps(settings: Settings, name: str) -> _Helps:
     return _Helps(migrate=not is_sure, retry=True)
 
 
-def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+def _instead(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     """What an operator may let happen to a parked agent."""
     for event in workflow.allowed(agent.state):
         if event in workflow.events:
             yield _event(settings, workflow, event, "unpark", agent.id, "--event", event)
 
 
-def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+def _waiting(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     asked = agent.question.events if agent.question else {}
     if agent.question:
         yield from answers(settings, agent.id, agent.question)
@@ -107,20 +107,20 @@ def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[N
             yield _event(settings, workflow, event, "send", agent.id, event)
 
 
-def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> Next:
+def _event(settings: CommandSettings, workflow: Workflow, event: str, *words: str) -> Next:
     """A command line that brings an event, with its payload to be filled in."""
     schema = object_schema(workflow.payload_fields(event))
     payload = ("--payload", example(schema)) if schema["required"] else ()
     return Next(event, settings.command(*words, *payload), _values(schema))
 
 
-def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
+def answers(settings: CommandSettings, agent_id: str, question: Question) -> Iterator[Next]:
     """One command line for each answer that a question allows, by somebody who may give it."""
     if question.to and settings.by not in question.to:
         from fsm_agent.data.erased import ERASED
 
         known = [name for name in question.to if name != ERASED]
-        settings = settings._replace(given_by=(known or question.to)[0])
+        settings = settings.changed(given_by=(known or question.to)[0])
     for event, schema in question.events.items():
         words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
         match schema["required"]:

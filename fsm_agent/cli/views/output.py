@@ -12,15 +12,15 @@ from typing import Final, TypeGuard
 import click
 
 from fsm_agent.cli.blocks import Block, Table, harmless, visible
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.json import Json
-from fsm_agent.project.settings import Settings
 
 _LINES: Final = "\n"
 #: controls beyond ASCII, and what turns the direction of text round; all else JSON writes as numbers by itself
 _STEERING: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
+def show(settings: CommandSettings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
     """Print ``document`` with ``--json``, else what ``blocks`` draws for a person."""
     if settings.json:
         print_json(document)
@@ -42,7 +42,7 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-def left_in_full(settings: Settings, left: dict[str, str]) -> None:
+def left_in_full(settings: CommandSettings, left: dict[str, str]) -> None:
     """Why agents are left as they are, with commands as they are to be typed here."""
     left.update({name: settings.in_full(why) for name, why in left.items()})
 
@@ -81,7 +81,7 @@ def _shortened(table: Table, short: Mapping[str, str]) -> Table:
 
 
 @contextmanager
-def kept_clean(settings: Settings) -> Iterator[None]:
+def kept_clean(settings: CommandSettings) -> Iterator[None]:
     """Where stdout is one JSON document, what actions print goes to stderr meanwhile."""
     with redirect_stdout(sys.stderr) if settings.json else nullcontext():
         yield
@@ -97,7 +97,7 @@ def complain(sentence: str) -> None:
     click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(sentence, keep=_LINES)}", err=True)
 
 
-def is_conversation(settings: Settings) -> bool:
+def is_conversation(settings: CommandSettings) -> bool:
     """Whether a person sits in front of it who can be asked."""
     return not settings.json and sys.stdin.isatty() and sys.stdout.isatty()
 

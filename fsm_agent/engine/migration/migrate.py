@@ -96,7 +96,7 @@ def _migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
         raise Conflict(head.id, order.expect_version, head.version)
     aggregate = _in_hand(route, record, (yield Now()))
     planned = plan(route, old, aggregate, order.event)
-    if planned.proposal is None:
+    if planned.pending is None:
         return _outcome(head, planned)
     if (holder := (yield from _driver(aggregate))) is not None:
         reason = f"is driven by {holder}: try again when that has come to rest"
@@ -106,7 +106,7 @@ def _migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
 
 def _applied(driver: Driver, aggregate: Aggregate, planned: Plan) -> Generator[Command, Any, Plan]:
     """Commit the planned step. An agent with work to do is claimed first, so that nobody begins it meanwhile."""
-    assert planned.proposal is not None  # noqa: S101 - only what moves is applied
+    assert planned.pending is not None  # noqa: S101 - only what moves is applied
     yield SaveWorkflow(aggregate.program.workflow)
     is_running = aggregate.head.status is Status.RUNNING
     if is_running:
@@ -114,8 +114,8 @@ def _applied(driver: Driver, aggregate: Aggregate, planned: Plan) -> Generator[C
             yield from claim(driver, aggregate)
         except LeaseHeld as error:
             return planned._replace(verdict=Verdict.DRIVEN, reason=f"is driven by {error.lease.holder}: try again")
-    proposal = planned.proposal._replace(head=planned.proposal.head._replace(epoch=aggregate.head.epoch))
-    yield from write(driver, aggregate, proposal, from_outside=not is_running, repins=True)
+    pending = planned.pending._replace(head=planned.pending.head._replace(epoch=aggregate.head.epoch))
+    yield from write(driver, aggregate, pending, from_outside=not is_running, repins=True)
     return planned._replace(verdict=Verdict.MOVED)
 
 
@@ -140,7 +140,7 @@ def _in_hand(route: Route, record: Record, now_ms: int) -> Aggregate:
 
 
 def _outcome(head: Head, planned: Plan) -> Outcome:
-    to_state = planned.proposal.head.state if planned.proposal else None
+    to_state = planned.pending.head.state if planned.pending else None
     return Outcome(
         head.id, head.workflow_version, head.state, planned.verdict, planned.reason, to_state, planned.changes
     )

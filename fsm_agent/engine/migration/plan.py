@@ -21,7 +21,8 @@ from fsm_agent.data.delta import step_weight
 from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, require_room
@@ -47,12 +48,12 @@ class Verdict(StrEnum):
 
 
 class Plan(NamedTuple):
-    """What would happen to one agent, and why; ``proposal`` is the step, if it can be moved."""
+    """What would happen to one agent, and why; ``pending`` is the step, if it can be moved."""
 
     verdict: Verdict
     reason: str
     changes: tuple[str, ...] = ()
-    proposal: PendingStep | None = None
+    pending: PendingStep | None = None
 
 
 def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Plan:

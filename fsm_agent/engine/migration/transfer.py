@@ -45,7 +45,7 @@ class Transfer:
     def head(self) -> Head:
         """The head after the step. Raises ``ExpressionFailed`` and ``DataInvalid`` where the definition fails on the
         data."""
-        leaf, workflow, scene = self.leaf, self.program.workflow, EvaluationContext(self.values, None, self.visits)
+        leaf, workflow, context = self.leaf, self.program.workflow, EvaluationContext(self.values, None, self.visits)
         moved = self.before._replace(
             workflow_version=workflow.version,
             definition=workflow.hash,
@@ -54,19 +54,19 @@ class Transfer:
             updated_ms=self.now_ms,
             visits=self.visits,
             timers=() if leaf.final else self.timers,
-            asked=self._asked(scene),
+            asked=self._asked(context),
             progress=self.program.progress(self.values, self.visits),
-            output=self.program.entry_values(leaf.output, scene) if leaf.output else None,
+            output=self.program.entry_values(leaf.output, context) if leaf.output else None,
         )
         return _ended(moved, leaf) if leaf.final else self._working(moved)
 
-    def _asked(self, scene: EvaluationContext) -> Asked | None:
+    def _asked(self, context: EvaluationContext) -> Asked | None:
         """What an action has asked stays asked, and what the state asks is put anew. Either is another question now:
         the newer definition says which answers it takes."""
         asked, version = self.before.asked, self.before.version + 1
         if asked and asked.events and not self.leaf.final:
             return asked._replace(id=version)
-        return self.program.asked(self.leaf, scene, version)
+        return self.program.asked(self.leaf, context, version)
 
     @cached_property
     def armed(self) -> Mapping[tuple[str, int], ArmedTimer]:

@@ -17,9 +17,10 @@ from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import AgentExport, Damage, Record
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine import delivery, unpark
-from fsm_agent.engine.erasure import faded, redacted, speaks_to
+from fsm_agent.engine.erasure import faded, has_words_of, redacted
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import definitions
 from fsm_agent.errors import (
@@ -35,7 +36,7 @@ from fsm_agent.errors import (
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.maintenance.rewrite import rewrite
 from fsm_agent.runtime.reads import read_heads, read_workflow
-from fsm_agent.runtime.replay import look_back
+from fsm_agent.runtime.replay import load_past
 from fsm_agent.stores.base import Store
 
 Changed = TypeVar("Changed", AgentExport, "AgentExport | None")
@@ -92,24 +93,24 @@ class Erasure:
 
     def __init__(self, loop: CommandLoop, store: Store, user: str, *, by: str | None, is_dry: bool) -> None:
         self._loop, self._store, self._by = loop, store, by
-        self._forgotten = ErasureReport(user, is_dry=is_dry)
+        self._report = ErasureReport(user, is_dry=is_dry)
         self._programs: dict[str, Program] = {}
 
     async def run(self) -> ErasureReport:
         """Forget them, as far as nobody stands in the way."""
         forks: dict[str, tuple[str, int]] = {}
-        async for head in read_heads(self._store, left_out=self._forgotten.leave):
+        async for head in read_heads(self._store, left_out=self._report.leave):
             await self._try(head.id, self._agent)
             if (origin := await self._origin_of(head.id)) is not None:
                 forks[head.id] = origin
-        for agent_id in _elders_first(forks):
+        for agent_id in _origins_first(forks):
             await self._try(agent_id, lambda head: self._fade(head, *forks[head.id]))
         await self._threads()
-        with self._leaving(f"user {self._forgotten.user}"):
+        with self._leaving(f"user {self._report.user}"):
             await self._memory()
-        if not self._forgotten.is_dry:
+        if not self._report.is_dry:
             logger.info("a user was forgotten", extra={"action": "user_forgotten"})
-        return self._forgotten
+        return self._report
 
     async def _try(self, agent_id: str, forget: Callable[[Head], Awaitable[str | None]]) -> None:
         """Do something to an agent that may move meanwhile; why it could not be done is noted."""
@@ -126,23 +127,23 @@ class Erasure:
                 why = str(error)
                 break
         if why is not None:
-            self._forgotten.left[agent_id] = why
+            self._report.left[agent_id] = why
 
     async def _agent(self, head: Head) -> str | None:
-        return await (self._whole(head) if head.user == self._forgotten.user else self._parts(head))
+        return await (self._whole(head) if head.user == self._report.user else self._parts(head))
 
     async def _whole(self, head: Head) -> str | None:
         """An agent that serves the person: it ends, and all of it goes."""
         tally = Tally(agents=1)
         if head.status not in ENDED:
-            self._forgotten.erased["cancelled"] += 1
-            if not self._forgotten.is_dry:
+            self._report.erased["cancelled"] += 1
+            if not self._report.is_dry:
                 head = await self._ended(head.id)
 
         async def change(export: AgentExport) -> AgentExport:
             tally.clear()
             tally["agents"] = 1
-            return erased_whole(export, self._forgotten.user, tally)
+            return erased_whole(export, self._report.user, tally)
 
         return await self._written(head, change, tally)
 
@@ -157,7 +158,7 @@ class Erasure:
 
     async def _parts(self, head: Head) -> str | None:
         """An agent that serves somebody else, or nobody: what the person has said to it goes."""
-        if not speaks_to(self._forgotten.user, await self._store.dump(head.id)):
+        if not has_words_of(self._report.user, await self._store.dump(head.id)):
             return None
         tally = Tally()
 
@@ -165,7 +166,7 @@ class Erasure:
             tally.clear()
             tally["others"] = 1
             programs = await self._programs_of(export)
-            return _told(export, lambda: redacted(export, programs, self._forgotten.user, tally))
+            return _with_history_checked(export, lambda: redacted(export, programs, self._report.user, tally))
 
         return await self._written(head, change, tally)
 
@@ -180,12 +181,12 @@ class Erasure:
     async def _fade(self, head: Head, source: str, version: int) -> str | None:
         """A fork keeps no words that its origin has lost since."""
         try:
-            values = (await look_back(self._store, source)).at(version).folded.values
+            values = (await load_past(self._store, source)).at(version).folded.values
         except (AgentNotFound, VersionMissing, HistoryBroken):
             return None
-        export, user = await self._store.dump(head.id), self._forgotten.user
+        export, user = await self._store.dump(head.id), self._report.user
         programs = await self._programs_of(export)
-        if _told(export, lambda: faded(export, programs, user, values)) is None:
+        if _with_history_checked(export, lambda: faded(export, programs, user, values)) is None:
             return None
 
         async def change(now: AgentExport) -> AgentExport | None:
@@ -198,12 +199,12 @@ class Erasure:
     ) -> str | None:
         """Keep what ``change`` makes of an agent, and count it; with ``is_dry``, count only."""
         why: str | None = None
-        if self._forgotten.is_dry:
+        if self._report.is_dry:
             await change(await self._store.dump(head.id))
         else:
             why = await rewrite(self._store, head, change)
         if why is None:
-            self._forgotten.erased.update(tally)
+            self._report.erased.update(tally)
         return why
 
     async def _programs_of(self, export: AgentExport) -> Mapping[str, Program]:
@@ -229,11 +230,11 @@ class Erasure:
         try:
             yield
         except StoreCorrupt as error:
-            self._forgotten.left[what] = str(error)
+            self._report.left[what] = str(error)
 
     async def _thread(self, name: str) -> None:
-        revised = erased_messages(await self._all(name), self._forgotten.user, self._forgotten.erased)
-        while revised and not self._forgotten.is_dry:
+        revised = erased_messages(await self._all(name), self._report.user, self._report.erased)
+        while revised and not self._report.is_dry:
             await self._store.revise(name, revised[:_PAGE])
             revised = revised[_PAGE:]
 
@@ -246,20 +247,20 @@ class Erasure:
     async def _memory(self) -> None:
         """What is remembered becomes nothing, at a later version: whoever has read it cannot write it back."""
         for tries in range(_TRIES, 0, -1):
-            record = await self._store.user(self._forgotten.user)
+            record = await self._store.user(self._report.user)
             nothing = record._replace(version=record.version + 1, values={}, updated_ms=await self._store.now())
             try:
-                if record.values and not self._forgotten.is_dry:
+                if record.values and not self._report.is_dry:
                     await self._store.save_user(nothing)
             except UserConflict:
                 if tries == 1:
                     raise
             else:
-                self._forgotten.erased["memory"] = len(record.values)
+                self._report.erased["memory"] = len(record.values)
                 return
 
 
-def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
+def _with_history_checked(export: AgentExport, change: Callable[[], Changed]) -> Changed:
     """What ``change`` makes of an agent; raises ``HistoryBroken`` where its history cannot be told again."""
     try:
         return change()
@@ -267,12 +268,12 @@ def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
         raise HistoryBroken(export.head.id, export.head.version, error) from error
 
 
-def _elders_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
+def _origins_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
     """Forks in such an order that one comes after the one that it was forked from."""
     ordered: dict[str, None] = {}
     for agent_id in forks:
         line = [agent_id]
-        while (elder := forks.get(line[-1], ("", 0))[0]) in forks and elder not in line:
-            line.append(elder)
+        while (origin := forks.get(line[-1], ("", 0))[0]) in forks and origin not in line:
+            line.append(origin)
         ordered.update(dict.fromkeys(reversed(line)))
     return list(ordered)

@@ -147,9 +147,9 @@ async def _shorten(store: Store, retention: Retention, head: Head, *, is_dry: bo
         return 0
     if is_dry:
         return cut - kept[0].version + 1
-    from fsm_agent.runtime.replay import look_back  # and with it the engine, which nothing else here needs
+    from fsm_agent.runtime.replay import load_past  # and with it the engine, which nothing else here needs
 
-    then = (await look_back(store, head.id)).at(cut)
+    then = (await load_past(store, head.id)).at(cut)
     return await store.shorten(head, Origin(then.head, then.folded.values))
 
 

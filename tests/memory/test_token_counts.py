@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.errors import ActionError
-from fsm_agent.memory.counting import corrected, estimate, estimate_text, exact, remembering, scale_of
+from fsm_agent.memory.token_counts import corrected, estimate, estimate_text, exact, remembering, scale_of
 from tests.support.talks import by_length, call, result
 from tests.support.texts import CODE, ENGLISH, LANGUAGES, MATTER
 
@@ -104,7 +104,7 @@ def test_an_unknown_encoding_is_refused_with_those_there_are() -> None:
 def test_without_the_extra_it_is_named() -> None:
     probe = (
         "import sys; sys.modules['bpe_openai'] = None\n"
-        "from fsm_agent.memory.counting import exact, estimate\n"
+        "from fsm_agent.memory.token_counts import exact, estimate\n"
         "try:\n    exact()\nexcept Exception as error:\n    print(type(error).__name__, error)\n"
     )
     said = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout

@@ -13,11 +13,11 @@ from typing import Final, TypeAlias, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from fsm_agent.cli.input.agent_ids import SHORTEST, ends, short_ids, whole_id
+from fsm_agent.cli.input.agent_ids import SHORTEST, ends, find, short_ids
 from fsm_agent.cli.input.global_options import settings_of_unfinished
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import missing_file, read_store
 from fsm_agent.domain.agent import Head
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import look, missing_file
 from fsm_agent.runtime.reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
@@ -98,7 +98,7 @@ def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str)
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 
 
-def _declared(settings: Settings) -> Iterator[str]:
+def _declared(settings: CommandSettings) -> Iterator[str]:
     for file in Path(settings.project.folder, "workflows").glob("*.y*ml"):
         yield from _NAME.findall(file.read_text(encoding="utf-8", errors="replace"))
 
@@ -112,7 +112,7 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option that has no value yet
 
     async def allowed(store: Store) -> list[str]:
-        head = await store.head(await whole_id(store, part))
+        head = await find(store, part, store.head)
         workflow = await workflow_of(store, head)
         claimed = claimed_events(workflow, head)
         return [event for event in workflow.allowed(head.state) if event not in claimed]
@@ -131,6 +131,6 @@ def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, oth
         settings = settings_of_unfinished(ctx)
         if missing_file(settings.store) is not None:
             return otherwise
-        return look(settings, read)
+        return read_store(settings, read)
     except Exception:
         return otherwise

@@ -1,4 +1,4 @@
-"""Reading from the store of the command line, without a runner."""
+"""The store of a command that needs no runner."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Final, TypeVar
 
 import click
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import run
+from fsm_agent.concurrency.sync_driver import run
 from fsm_agent.errors import AgentNotFound
-from fsm_agent.project.settings import Settings
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")
-
 
 _FILE: Final = "sqlite:///"
 
@@ -33,7 +32,7 @@ def missing_file(url: str) -> str | None:
 
 
 @asynccontextmanager
-async def looking(settings: Settings) -> AsyncGenerator[Store]:
+async def opened(settings: CommandSettings) -> AsyncGenerator[Store]:
     """The store, to be read. Looking makes no file: where there is none the store is empty, and it is said that there
     is none, by the error if there is one."""
     file = missing_file(settings.store)
@@ -54,11 +53,13 @@ async def looking(settings: Settings) -> AsyncGenerator[Store]:
     click.echo(none, err=True)
 
 
-def look(settings: Settings, read: Callable[[Store], Awaitable[Result]], *, creates: bool = False) -> Result:
+def read_store(
+    settings: CommandSettings, read: Callable[[Store], Awaitable[Result]], *, creates: bool = False
+) -> Result:
     """What ``read`` finds in the store, or with ``creates`` writes there."""
 
     async def within() -> Result:
-        async with settings.open_store() if creates else looking(settings) as store:
+        async with settings.open_store() if creates else opened(settings) as store:
             if store.needs_loop:
                 await event_loop.reach()
             return await read(store)

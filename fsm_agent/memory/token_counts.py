@@ -1,8 +1,8 @@
 """How many tokens a message takes: estimated, exactly, or as the provider's figures correct it.
 
-Vocabularies differ and weigh a lot, so the estimate knows none: it goes by the kinds of characters, and was fitted to
-stay above what tokenizers say of ordinary text - ``tests/memory/test_counting.py`` has forty languages, code and data.
-What it takes too much is a window that is not quite full; what it took too little would be a refused request.
+Vocabularies differ and weigh a lot, so the estimate uses none: it goes by the kinds of characters, and was fitted to
+stay above what tokenizers say of ordinary text; ``tests/memory/test_token_counts.py`` tries forty languages, code and
+data. An estimate that is too high leaves the window not quite full. One that is too low would get the request refused.
 """
 
 from __future__ import annotations

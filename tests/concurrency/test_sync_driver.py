@@ -14,8 +14,8 @@ import pytest
 
 from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
-from fsm_agent.concurrency import blocking as driver
 from fsm_agent.concurrency import event_loop
+from fsm_agent.concurrency import sync_driver as driver
 from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.stores.sqlite.store import SqliteStore

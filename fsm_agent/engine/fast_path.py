@@ -7,7 +7,7 @@ the step. So this path leaves them out, for as long as the answers cannot be oth
 ==============================================  =========================================================
 what the general path asks                      why it need not be asked here
 ==============================================  =========================================================
-is an event queued, a timer due?                none is: ``_is_steady`` looks before each attempt
+is an event queued, a timer due?                none is: ``_has_only_work`` looks before each attempt
 does a backoff run, or a pause?                 ``retry_ms`` would say so
 is something owed to parent or children?        ``children`` would say so
 what is the action given under ``with``?        nothing is declared (``Program.steady_actions``)
@@ -34,28 +34,28 @@ from fsm_agent.engine.scope import ActionScope
 from fsm_agent.engine.transaction import Driver, Flow, write
 
 
-def work_steadily(driver: Driver, aggregate: Aggregate) -> Flow:
+def take_fast_path(driver: Driver, aggregate: Aggregate) -> Flow:
     """Attempts and their steps, until the general path has something to ask."""
-    actions, new_draft = aggregate.program.steady_actions, aggregate.program.data_type
-    while (action := actions.get(aggregate.head.state)) is not None and _is_steady(aggregate, aggregate.head):
-        head, data, notes = aggregate.head, new_draft(aggregate.folded.values), AttemptOutputs()
-        insight = ActionScope(aggregate, data, notes, stays=driver.stays)
+    actions, new_draft = aggregate.program.fast_path_actions, aggregate.program.data_type
+    while (action := actions.get(aggregate.head.state)) is not None and _has_only_work(aggregate, aggregate.head):
+        head, data, outputs = aggregate.head, new_draft(aggregate.folded.values), AttemptOutputs()
+        scope = ActionScope(aggregate, data, outputs, stays=driver.stays)
         attempt, (do, timeout_ms) = head.attempts + 1, action
         reply: Acted = yield from_fields(
-            Act, (head, do, {}, data, aggregate.now_ms, attempt, timeout_ms, None, notes, insight)
+            Act, (head, do, {}, data, aggregate.now_ms, attempt, timeout_ms, None, outputs, scope)
         )
-        if type(reply) is Emitted and notes.user is None:  # then nobody can have changed the same user
+        if type(reply) is Emitted and outputs.user is None:  # then nobody can have changed the same user
             aggregate.now_ms = max(aggregate.now_ms, reply.now_ms)
-            made = proposed(aggregate, reply, data, notes)
+            made = proposed(aggregate, reply, data, outputs)
             if isinstance(made, PendingStep):
-                yield from write(driver, aggregate, made, is_joined=notes.is_joined)
+                yield from write(driver, aggregate, made, is_joined=outputs.is_joined)
             else:
-                yield from refused(driver, aggregate, reply, made, notes)
+                yield from refused(driver, aggregate, reply, made, outputs)
         else:
-            yield from concluded(driver, aggregate, reply, data, notes)
+            yield from concluded(driver, aggregate, reply, data, outputs)
 
 
-def _is_steady(aggregate: Aggregate, head: Head) -> bool:
+def _has_only_work(aggregate: Aggregate, head: Head) -> bool:
     """Whether the agent has its work to do, and nothing else."""
     return not (
         head.status is not RUNNING

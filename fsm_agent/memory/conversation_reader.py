@@ -31,39 +31,39 @@ class Read(Protocol):
     ) -> Awaitable[Sequence[Message]]: ...
 
 
-class Spot(NamedTuple):
+class Position(NamedTuple):
     """Where a message stands: in which span, and its number there. What is pending stands behind the last span."""
 
     span: int
     number: int
 
 
-class Seen(NamedTuple):
-    at: Spot
+class PlacedMessage(NamedTuple):
+    at: Position
     message: Message
 
 
-BEGINNING: Final = Spot(0, 0)
+BEGINNING: Final = Position(0, 0)
 
 
-class View(NamedTuple):
+class LoadedConversation(NamedTuple):
     """What has been read of a conversation."""
 
     system: Sequence[Message]
     summary: Message | None
     #: up to here there are system messages of the beginning, and what the summary stands for
-    floor: Spot
+    floor: Position
     #: the newest, in order, without summaries; groups are whole
-    said: Sequence[Seen]
+    recent: Sequence[PlacedMessage]
     #: whether that is everything above the floor
     is_whole: bool
 
     def frame(self) -> Frame:
-        return Frame(self.system, self.summary, grouped(texts(self.said)))
+        return Frame(self.system, self.summary, grouped(texts(self.recent)))
 
-    def summarised(self, summary: Message, floor: Spot) -> View:
+    def summarised(self, summary: Message, floor: Position) -> LoadedConversation:
         """The same, with a summary that goes further."""
-        return self._replace(summary=summary, floor=floor, said=[seen for seen in self.said if seen.at > floor])
+        return self._replace(summary=summary, floor=floor, recent=[seen for seen in self.recent if seen.at > floor])
 
 
 def whole(thread: str) -> tuple[Span, ...]:
@@ -71,11 +71,11 @@ def whole(thread: str) -> tuple[Span, ...]:
     return (Span(thread, 0, INT64_MAX),)
 
 
-def texts(seen: Iterable[Seen]) -> list[Message]:
+def texts(seen: Iterable[PlacedMessage]) -> list[Message]:
     return [each.message for each in seen]
 
 
-class Track:
+class ConversationReader:
     """Messages of a conversation by where they stand. ``pending`` grows while this is used."""
 
     def __init__(self, thread: str, spans: Sequence[Span], read: Read, pending: Sequence[Message]) -> None:
@@ -84,31 +84,33 @@ class Track:
         self._read = read
         self._pending = pending
         #: behind all that is kept, before all that is pending
-        self.end: Final = Spot(len(self._spans), 0)
+        self.end: Final = Position(len(self._spans), 0)
 
-    def pending(self, after: Spot = BEGINNING) -> list[Seen]:
-        seen = (Seen(Spot(self.end.span, n), each) for n, each in enumerate(self._pending, start=1))
+    def pending(self, after: Position = BEGINNING) -> list[PlacedMessage]:
+        seen = (PlacedMessage(Position(self.end.span, n), each) for n, each in enumerate(self._pending, start=1))
         return [each for each in seen if each.at > after]
 
-    async def older(self, before: Spot, *, after: Spot, limit: int) -> list[Seen]:
+    async def older(self, before: Position, *, after: Position, limit: int) -> list[PlacedMessage]:
         """The newest messages between two spots, at most ``limit``, in order."""
-        found: list[Seen] = []
+        found: list[PlacedMessage] = []
         for span in reversed(range(after.span, min(before.span + 1, len(self._spans)))):
             found = [*await self._part(span, after, before, limit=limit - len(found), newest=True), *found]
             if len(found) >= limit:
                 break
         return found
 
-    async def newer(self, after: Spot, *, before: Spot, limit: int) -> list[Seen]:
+    async def newer(self, after: Position, *, before: Position, limit: int) -> list[PlacedMessage]:
         """The oldest messages between two spots, at most ``limit``, in order."""
-        found: list[Seen] = []
+        found: list[PlacedMessage] = []
         for span in range(after.span, min(before.span + 1, len(self._spans))):
             found += await self._part(span, after, before, limit=limit - len(found), newest=False)
             if len(found) >= limit:
                 break
         return found
 
-    async def _part(self, place: int, after: Spot, before: Spot, *, limit: int, newest: bool) -> list[Seen]:
+    async def _part(
+        self, place: int, after: Position, before: Position, *, limit: int, newest: bool
+    ) -> list[PlacedMessage]:
         span = self._spans[place]
         low = max(span.after, after.number if place == after.span else 0)
         high = min(span.upto, before.number - 1 if place == before.span else INT64_MAX)
@@ -116,9 +118,9 @@ class Track:
             return []
         upto = None if high == INT64_MAX else high
         kept = await self._read(span.thread, after=low, upto=upto, limit=limit, newest=newest)
-        return [Seen(Spot(place, message.number), message) for message in kept]
+        return [PlacedMessage(Position(place, message.number), message) for message in kept]
 
-    async def system(self) -> tuple[list[Message], Spot]:
+    async def system(self) -> tuple[list[Message], Position]:
         """The system messages at the beginning, and where the last of them stands."""
         lead: list[Message] = []
         last, is_more = BEGINNING, True
@@ -132,52 +134,52 @@ class Track:
                 last = each.at
         return lead, last
 
-    async def look(self, enough: Callable[[Sequence[Message]], bool] | None = None) -> View:
+    async def read_back(self, enough: Callable[[Sequence[Message]], bool] | None = None) -> LoadedConversation:
         """Read from the end until there is ``enough`` - which is told the newest messages whose groups are known -
         or all is read that no summary stands for."""
         system, lead = await self.system()
         best = self._best(None, self.pending(lead))
         floor = self._floor(best, lead)
-        seen, before, is_whole = _said(self.pending(), floor), self.end, False
+        seen, before, is_whole = _recent(self.pending(), floor), self.end, False
         while not is_whole:
             read = await self.older(before, after=floor, limit=BATCH)
             best = self._best(best, read)
             floor = self._floor(best, lead)
-            seen = _said([*read, *seen], floor)
+            seen = _recent([*read, *seen], floor)
             is_whole = len(read) < BATCH or read[0].at <= floor
             if not is_whole and enough is not None:
                 known = known_from(texts(seen))
                 if enough(texts(seen[known:])):
-                    return View(system, best and best.message, floor, seen[known:], is_whole=False)
+                    return LoadedConversation(system, best and best.message, floor, seen[known:], is_whole=False)
             before = read[0].at if read else before
-        return View(system, best and best.message, floor, seen, is_whole=True)
+        return LoadedConversation(system, best and best.message, floor, seen, is_whole=True)
 
-    def _best(self, best: Seen | None, seen: Iterable[Seen]) -> Seen | None:
+    def _best(self, best: PlacedMessage | None, seen: Iterable[PlacedMessage]) -> PlacedMessage | None:
         """The summary that goes furthest, and the newest of those."""
         summaries = [each for each in seen if each.message.role is Role.SUMMARY]
         return max(
             [*([best] if best else []), *summaries], key=lambda each: (self.covered(each), each.at), default=None
         )
 
-    def _floor(self, summary: Seen | None, lead: Spot) -> Spot:
+    def _floor(self, summary: PlacedMessage | None, lead: Position) -> Position:
         return max(lead, self.covered(summary)) if summary else lead
 
-    def covered(self, summary: Seen) -> Spot:
+    def covered(self, summary: PlacedMessage) -> Position:
         """Where the last message stands that a summary stands for."""
         at, message = summary
         named = [str(part["thread"]) for part in message.parts if part.get("type") == COVERED and "thread" in part]
         home = self._spans[at.span].thread if at < self.end else self._thread
-        return self.spot(named[0] if named else home, message.covers, at)
+        return self.position(named[0] if named else home, message.covers, at)
 
-    def spot(self, thread: str, number: int, before: Spot) -> Spot:
+    def position(self, thread: str, number: int, before: Position) -> Position:
         """Where the message of a thread stands that has this number."""
         for place in reversed(range(min(before.span + 1, len(self._spans)))):
             span = self._spans[place]
             if span.thread == thread and span.after < number:
-                return Spot(place, number)
+                return Position(place, number)
         return BEGINNING
 
-    def named(self, at: Spot) -> tuple[str, int]:
+    def named(self, at: Position) -> tuple[str, int]:
         """The thread and the number of what stands there."""
         return self._spans[at.span].thread, at.number
 
@@ -193,5 +195,5 @@ class Track:
         return counted
 
 
-def _said(seen: Iterable[Seen], floor: Spot) -> list[Seen]:
+def _recent(seen: Iterable[PlacedMessage], floor: Position) -> list[PlacedMessage]:
     return [each for each in seen if each.at > floor and each.message.role is not Role.SUMMARY]
