@@ -5,17 +5,24 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from fsm_agent.domain.finding import Severity
 
-class Code(StrEnum):
-    """FSM0xx: the file is not what YAML allows. FSM1xx: the document is not what the dialect allows."""
+
+class FindingCode(StrEnum):
+    """A stable code, what it says in one line, and how much it weighs."""
 
     summary: str
+    severity: Severity
 
-    def __new__(cls, code: str, summary: str) -> Self:
+    def __new__(cls, code: str, summary: str, severity: Severity = Severity.ERROR) -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
-        member.summary = summary
+        member.summary, member.severity = summary, severity
         return member
+
+
+class Code(FindingCode):
+    """FSM0xx: the file is not what YAML allows. FSM1xx: the document is not what the dialect allows."""
 
     SYNTAX = "FSM001", "the text is not YAML"
     UNREADABLE = "FSM002", "the file cannot be read"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.dialect import arguments, child_workflows, fields, memory, migrations, scalars, states, transitions
+from fsm_agent.dialect import arguments, child_workflows, fields, migrations, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.context import ReadContext, Reader
 from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
@@ -53,10 +53,10 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.FIELD_VALUES: migrations.field_values,
     Kind.FIELD_NAMES: migrations.field_names,
     Kind.FUNCTION: migrations.function,
-    Kind.CONVERSATION: memory.conversation,
+    Kind.CONVERSATION: states.conversation,
     Kind.STRATEGY: scalars.word(*scalars.STRATEGIES),
     Kind.FIELDS: fields.fields,
-    Kind.PROGRESS: memory.progress,
+    Kind.PROGRESS: states.progress,
     Kind.CHILDREN: child_workflows.children,
     Kind.ARGUMENTS: arguments.arguments,
     Kind.EVENT: arguments.event,

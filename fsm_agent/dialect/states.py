@@ -1,12 +1,13 @@
-"""Readers of states, their questions and retries, and of what may not stand beside what."""
+"""Readers of states, their questions and retries, of what may not stand beside what, and of rules for all states."""
 
 from __future__ import annotations
 
 from fsm_agent.dialect.arguments import built_in_at
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.context import ReadContext
-from fsm_agent.dialect.keys import ASK, DEEPEST_STATE, EXCLUDES, LIMITS, NEEDS, RETRY, STATE
+from fsm_agent.dialect.keys import ASK, CONVERSATION, DEEPEST_STATE, EXCLUDES, LIMITS, NEEDS, PROGRESS, RETRY, STATE
 from fsm_agent.dialect.state_names import state_at
+from fsm_agent.domain.conversation import ConversationPolicy, ProgressRule
 from fsm_agent.domain.finding import Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Ask, Retry, State
@@ -82,3 +83,11 @@ def retry(context: ReadContext, value: Json, path: Path) -> Retry:
 
 def limits(context: ReadContext, value: Json, path: Path) -> Limits:
     return Limits(**context.entries(LIMITS, value, path))
+
+
+def conversation(context: ReadContext, value: Json, path: Path) -> ConversationPolicy:
+    return ConversationPolicy(**context.entries(CONVERSATION, value, path))
+
+
+def progress(context: ReadContext, value: Json, path: Path) -> ProgressRule:
+    return ProgressRule(**context.entries(PROGRESS, value, path))

@@ -39,7 +39,7 @@ from fsm_agent.llm.resolve import key_variables
 
 
 def translated(error: Exception, model: str) -> FsmAgentError:
-    """What an exception means that a request to ``model`` ended with. Ours stay what they are."""
+    """The error of ours for the exception that ended a request to ``model``. Errors of ours stay as they are."""
     if isinstance(error, FsmAgentError):
         return error
     for kind, meaning in _MEANINGS:
@@ -70,14 +70,14 @@ def _of_silence(_: Exception, model: str) -> ModelError:
 
 
 def _of_a_provider(error: ModelAPIError, model: str) -> ModelError:
-    """What has no status: a body that cannot be read, or an error in the midst of a stream."""
+    """An error without an HTTP status: a body that cannot be read, or a stream that broke off."""
     if isinstance(error.__cause__, ValueError) or error.message.startswith("Expected a JSON"):
         return ModelReplyInvalid(model, "what its provider sent is not JSON")
     return ModelUnavailable(model, f"its provider broke off with {_said(error)}")
 
 
 def _of_a_stranger(error: Exception, model: str) -> ModelError:
-    """What the library let through: its own checks of a reply that makes no sense, or the transport's complaint."""
+    """An exception that the library did not translate: of its own checks of a reply, or of the transport."""
     module = type(error).__module__.partition(".")[0]
     if isinstance(error, OSError) or module in {"httpx", "httpx2", "httpcore", "httpcore2", "anyio", "h11"}:
         return ModelUnavailable(model, _why_broken(error))

@@ -424,8 +424,8 @@ def test_definitions_messages_and_users_that_are_damaged_are_said_to_be(
         ],
         "memory": [
             lambda store: _changed(store._definitions, LONG.hash, "{"),
-            lambda store: _changed(store._talks._threads["room"].rows, 0, None),
-            lambda store: _changed(store._talks._users, "ana", (1, 1, "[]")),
+            lambda store: _changed(store._threads._kept["room"].rows, 0, None),
+            lambda store: _changed(store._threads._users, "ana", (1, 1, "[]")),
         ],
     }
 

@@ -455,7 +455,7 @@ def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
 async def test_keys_show_nowhere() -> None:
     store = open_store("memory://", keys=KEYS)
     assert isinstance(store, SealedStore)
-    inner = [store, store._words, store._words._seal]
+    inner = [store, store._fields, store._fields._seal]
     assert not any("nnnn" in repr(each) or "oooo" in repr(each) for each in [*inner, store.url])
     with pytest.raises(StoreError) as no_scheme:
         SealedStore.from_url("", namespace="default", clock=None)

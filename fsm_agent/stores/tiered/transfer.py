@@ -194,7 +194,7 @@ class Moves:
         raise moved_on(agent_id, awake(stood).version, awake(stood).version)
 
     async def change(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T | None:
-        """``write`` in warm what is an agent's and no change of its head; ``None`` if there is no such agent."""
+        """``write`` in warm, which does not change the head of the agent; ``None`` if there is no such agent."""
         for _ in range(PATIENCE):
             if await found(self.recall(agent_id)) is None:
                 return None
@@ -204,7 +204,7 @@ class Moves:
         raise moved_on(agent_id, 0, 0)
 
     async def _overtakes_movers(self, agent_id: str) -> bool:
-        """Whether whoever has copied the agent until now is refused: it is held, or the epoch goes up."""
+        """Whether no process that copied the agent before can move it: the agent is held, or its epoch was raised."""
         stands = await found(self._warm.head(agent_id))
         if stands is None or is_stub(stands) or stands.lease is not None:
             return stands is None or not is_stub(stands)

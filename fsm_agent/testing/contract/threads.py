@@ -30,7 +30,7 @@ async def read(store: Store, thread: str = ROOM, **bounds: Any) -> list[tuple[in
     return [(message.number, message.content) for message in await store.messages(thread, **bounds)]
 
 
-class TalkingContract(Bench):
+class ThreadsContract(Bench):
     @in_loop
     async def test_messages_are_numbered_in_order_and_come_back_whole(self, store: Store) -> None:
         said = [
