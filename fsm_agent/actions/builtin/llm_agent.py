@@ -70,7 +70,7 @@ async def work(
         raise RoundsExceeded(rounds)
 
 
-class _Verdict(NamedTuple):
+class _Approval(NamedTuple):
     """What a person has said of one call."""
 
     call_id: str
@@ -84,7 +84,7 @@ class _Loop:
     def __init__(self, ctx: Context, toolbox: Toolbox, approval: Mapping[str, str]) -> None:
         self._ctx, self._toolbox, self._approval = ctx, toolbox, approval
         self._calls: list[Call] = []
-        self._verdict: _Verdict | None = None
+        self._answer: _Approval | None = None
 
     async def goes_on(self) -> bool:
         """Whether a person was asked here and has answered, so that the loop goes on where it was."""
@@ -97,7 +97,7 @@ class _Loop:
         if about is None:
             return False
         said = " ".join(str(value) for value in entry.payload.values() if value is not None)
-        self._verdict = _Verdict(about.id, entry.event == self._approval["approve"], said)
+        self._answer = _Approval(about.id, entry.event == self._approval["approve"], said)
         return True
 
     @property
@@ -123,17 +123,17 @@ class _Loop:
 
     def _is_to_be_asked(self, call: Call) -> bool:
         """Nobody is asked about a call that cannot be made."""
-        is_open = self._verdict is None or self._verdict.call_id != call.id
+        is_open = self._answer is None or self._answer.call_id != call.id
         return is_open and self._toolbox.needs_approval(call.name) and self._toolbox.problem(call) is None
 
     async def _result(self, call: Call) -> tuple[str, bool]:
         """What the tool has returned, and whether that is an error."""
         if (problem := self._toolbox.problem(call)) is not None:
-            self._ctx.notes.spend(Usage(refused=1))
+            self._ctx.outputs.spend(Usage(refused=1))
             return problem, True
-        verdict = self._verdict
-        if verdict is not None and verdict.call_id == call.id and not verdict.is_allowed:
-            return f"a person does not allow this call{f': {verdict.said}' if verdict.said else ''}", True
+        approval = self._answer
+        if approval is not None and approval.call_id == call.id and not approval.is_allowed:
+            return f"a person does not allow this call{f': {approval.said}' if approval.said else ''}", True
         return await self._toolbox.call(call)
 
 
