@@ -17,7 +17,8 @@ from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.engine.commands import Acted, Doubtful, Now, Superseded
 from fsm_agent.engine.effects import Begin, Do, End, Probe, Request, once, planned

@@ -20,7 +20,8 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.record import AgentExport, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 
 #: what stands in the place of a word, also of a name
 ERASED: Final = "(erased)"
@@ -34,7 +35,6 @@ _BUILT_IN: Final = {
     "timeout": ("type", "attempt", "state", "place"),
     "after": ("after",),
 }
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 
 
 class Extent(StrEnum):
@@ -116,7 +116,7 @@ def _facts(step: Step) -> dict[str, Json]:
     facts = step.payload
     if step.kind is StepKind.ASKED:
         return {"prompt": ERASED, "events": facts["events"], "to": []}
-    if step.kind in _TRAVELS:
+    if step.kind.facts.restores:
         return {name: _brought_back(name, fact) for name, fact in facts.items()}
     kept = {name: facts[name] for name in _BUILT_IN.get(step.event, ()) if name in facts}
     return {**kept, "message": ERASED} if "message" in facts and "type" in kept else kept

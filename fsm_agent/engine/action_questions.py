@@ -9,7 +9,8 @@ from fsm_agent.data.delta import step_weight
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, admit, check_limits, require_room, with_progress
 from fsm_agent.engine.commands import Asks
 from fsm_agent.errors import IllegalEvent

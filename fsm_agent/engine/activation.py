@@ -15,7 +15,8 @@ from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.state import Retry, State
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.user import UserRecord

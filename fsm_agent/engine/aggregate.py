@@ -16,7 +16,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AppendedMessages
-from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Queued, Step, StepKind
+from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Queued, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE

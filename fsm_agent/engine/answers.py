@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import Event, Happened, Step, StepKind
+from fsm_agent.domain.step import Event, Happened, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, ReadHistory
 from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
@@ -90,7 +91,7 @@ def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
     if step.kind is StepKind.ASKED:
         asked: Sequence[str] = step.payload["events"]
         return asked
-    if "asked" in step.payload and step.kind in (StepKind.REWOUND, StepKind.FORKED):
+    if "asked" in step.payload and step.kind.facts.restores:
         brought_back: Sequence[str] = step.payload["asked"][1]
         return brought_back
     state = aggregate.program.workflow.by_path.get(step.target)

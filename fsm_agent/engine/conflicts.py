@@ -22,7 +22,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.decision import Changes, Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Origin, Record
-from fsm_agent.domain.step import NOTHING, Event, Happened, Step, StepKind, Wanted
+from fsm_agent.domain.step import NOTHING, Event, Happened, Step, Wanted
 from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin
 from fsm_agent.engine.merge import Unmergeable, merged
@@ -30,9 +30,6 @@ from fsm_agent.errors import Conflict
 
 #: Who has missed more than this has seen another agent.
 _MOST_STEPS: Final = 1_000
-
-#: Steps after which an agent may still be what it was.
-_CALM: Final = frozenset({StepKind.EVENT, StepKind.REFUSED, StepKind.PARKED, StepKind.UNPARKED})
 
 
 class MissedSteps(NamedTuple):
@@ -54,7 +51,7 @@ class MissedSteps(NamedTuple):
     def is_calm(self) -> bool:
         """Whether every step is known, and none entered a state or moved the agent by hand."""
         is_whole = 0 < len(self.steps) == self.actual - self.ours.expected
-        return is_whole and all(step.kind in _CALM and not step.entered for step in self.steps)
+        return is_whole and all(step.kind.facts.merges and not step.entered for step in self.steps)
 
     def conflict(self, fields: Collection[str] = ()) -> Conflict:
         """The refusal that tells both sides; ``fields`` are what ours would have written."""

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from fsm_agent.domain.agent import ENDED, Delivery, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, KeyOutcome, StepKind, Wanted
+from fsm_agent.domain.step import Event, KeyOutcome, Wanted
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, take
 from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from fsm_agent.domain.agent import ENDED, ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed, standing
 from fsm_agent.engine.activation import is_backing_off, work
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, refuse, take

@@ -9,22 +9,19 @@ head says what it tells.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 from fsm_agent.data.delta import Folded, own
 from fsm_agent.data.erased import Extent, Tally, erased_messages, marked
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import AgentExport, Origin, Record, Snapshot
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.redaction import Redaction, common_words
 from fsm_agent.engine.replay.fold import owned
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.restore import difference
-
-#: Steps that say where they lead in their payload, and bring back what others have said.
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 
 
 def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, tally: Tally) -> AgentExport:
@@ -74,14 +71,14 @@ def _addressees(step: Step) -> Sequence[str]:
     """Whom an action asks, or had asked when it was as the step brings back."""
     if step.kind is StepKind.ASKED:
         return tuple(step.payload["to"])
-    return tuple(step.payload["asked"][2]) if step.kind in _TRAVELS and "asked" in step.payload else ()
+    return tuple(step.payload["asked"][2]) if step.kind.facts.restores and "asked" in step.payload else ()
 
 
 def _without_words(step: Step, redaction: Redaction) -> Step:
     """A step without what the person has said by it."""
     if step.by != redaction.user:
         return step
-    if step.kind in _TRAVELS:
+    if step.kind.facts.restores:
         return step._replace(by=None)
     payload, delta = redaction.erased(step.payload), redaction.erased_delta(step.delta)
     return step._replace(payload=payload, delta=delta, by=None)
@@ -93,7 +90,7 @@ def _without_copies(steps: Sequence[Step], origin: Origin | None, redaction: Red
     named = {step.payload["version"] for step in steps if step.kind is StepKind.REWOUND}
     then = {origin.head.version: origin.values} if origin else {}
     for step in steps:
-        delta = _copied(step, folded, then, redaction) if step.kind in _TRAVELS else step.delta
+        delta = _copied(step, folded, then, redaction) if step.kind.facts.restores else step.delta
         folded.take(step.version, owned(delta))
         if step.version in named:
             then[step.version] = own(dict(folded.values))
@@ -119,9 +116,9 @@ def _facts(step: Step, redaction: Redaction) -> dict[str, Json]:
         return {**facts, "prompt": redaction.unquoted(facts["prompt"]), "to": to}
     if step.event in ("error", "timeout") and "message" in facts:
         facts["message"] = redaction.unquoted(facts["message"])
-    if step.kind in _TRAVELS and "error" in facts:
+    if step.kind.facts.restores and "error" in facts:
         facts["error"] = {**facts["error"], "message": redaction.unquoted(facts["error"]["message"])}
-    if step.kind in _TRAVELS and "asked" in facts:
+    if step.kind.facts.restores and "asked" in facts:
         prompt, events, to = facts["asked"]
         facts["asked"] = [redaction.unquoted(prompt), events, list(redaction.nameless(to))]
     return facts

@@ -11,7 +11,8 @@ from fsm_agent.domain.decision import Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.aggregate import Aggregate, take
 from fsm_agent.engine.commands import Command, FindKey, Now

@@ -10,7 +10,8 @@ from fsm_agent.domain.agent import ENDED, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, take, unpark
 from fsm_agent.engine.commands import Command, Interrupt, ReadEffects
 from fsm_agent.engine.conflicts import insist

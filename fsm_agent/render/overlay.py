@@ -12,7 +12,8 @@ from typing import Final
 
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.state import Candidates
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.labels import ExitKind

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fsm_agent.domain.migration import Migration
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 
 

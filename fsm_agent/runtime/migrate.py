@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.migration.migrate import Order, Outcome, migrate
+from fsm_agent.engine.migration.migrate import MigrationRequest, Outcome, migrate
 from fsm_agent.engine.migration.route import Route
 from fsm_agent.errors import AgentDamaged, DefinitionDamaged, OtherWorkflow
 from fsm_agent.runtime.command_loop import CommandLoop
@@ -35,22 +35,24 @@ class Migrator:
         upcasters = {name: workflow.upcasters.get(name) or actions.function(name) for name in named}
         self._route = Route(loop.program(workflow), workflow.migrations, upcasters)
 
-    async def named(self, agent_ids: Sequence[str], order: Order) -> MigrationPage:
+    async def named(self, agent_ids: Sequence[str], request: MigrationRequest) -> MigrationPage:
         """The agents with these ids; if one of them is unknown or of another workflow, nothing happens to any."""
         heads = [await self._store.head(agent_id) for agent_id in dict.fromkeys(agent_ids)]
         for head in heads:
             if head.workflow != self._workflow.name:
                 raise OtherWorkflow(head.id, head.workflow, self._workflow.name)
         driver = self._loop.driver(drives=False)
-        return MigrationPage(tuple([await self._loop.run(migrate(driver, self._route, head, order)) for head in heads]))
+        return MigrationPage(
+            tuple([await self._loop.run(migrate(driver, self._route, head, request)) for head in heads])
+        )
 
-    async def page(self, order: Order, *, limit: int, after: str | None) -> MigrationPage:
+    async def page(self, request: MigrationRequest, *, limit: int, after: str | None) -> MigrationPage:
         """Agents of the workflow in order of their ids, after ``after``."""
         page = await self._store.list(workflow=self._workflow.name, limit=limit, after=after)
         driver, outcomes, damaged = self._loop.driver(drives=False), [], [*page.damaged]
         for head in page.heads:
             try:
-                outcomes.append(await self._loop.run(migrate(driver, self._route, head, order)))
+                outcomes.append(await self._loop.run(migrate(driver, self._route, head, request)))
             except AgentDamaged as error:
                 damaged.append(damage_of(error))
             except DefinitionDamaged as error:

@@ -209,14 +209,14 @@ class Runner(Queries, Removal):
         check(workflow=workflow, limit=limit)
         check_optional(by=by, expect_version=expect_version, after=after)
         named = () if agent_ids is None else strings("agent_ids", agent_ids)
-        from fsm_agent.engine.migration.migrate import Order
+        from fsm_agent.engine.migration.migrate import MigrationRequest
         from fsm_agent.runtime.migrate import Migrator
 
         migrator = Migrator(self._loop, self.store, self.actions, workflow)
-        order = Order(event_of("migrate", None, by), apply, expect_version)
+        request = MigrationRequest(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
-            return await migrator.page(order, limit=limit, after=after)
-        return await migrator.named(named, order)
+            return await migrator.page(request, limit=limit, after=after)
+        return await migrator.named(named, request)
 
     async def rewind(
         self,

@@ -9,7 +9,7 @@ import pytest
 
 from fsm_agent import Context, Runner, Store, action, open_store, sync
 from fsm_agent.domain.agent import Status
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.errors import EffectNotOpen, NotParked, Refused
 from tests.support.running import flow, on_loop, story
 from tests.support.shop import Shop

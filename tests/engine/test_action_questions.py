@@ -12,7 +12,7 @@ import pytest
 from fsm_agent import Context, action
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Commit, Committed
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.errors import (
     AnswerUnclear,
     GuardsRefused,

@@ -16,7 +16,7 @@ import pytest
 from fsm_agent import Context, Runner, Status, Workflow, action, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.loading.yaml_file import loads

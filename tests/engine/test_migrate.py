@@ -18,7 +18,7 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.record import Record
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.errors import Conflict, OtherWorkflow, Refused, StoreError

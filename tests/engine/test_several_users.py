@@ -15,7 +15,8 @@ from fsm_agent import sync
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.record import Origin
-from fsm_agent.domain.step import Happened, Step, StepKind, Wanted
+from fsm_agent.domain.step import Happened, Step, Wanted
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.commands import ReadHistory
 from fsm_agent.engine.conflicts import read_missed_steps
 from fsm_agent.engine.program import Program

@@ -14,7 +14,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.state import Duration
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Refused
 from fsm_agent.loading.yaml_file import loads

@@ -9,7 +9,8 @@ from typing import Any
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.record import AgentExport
-from fsm_agent.domain.step import Delta, KeyOutcome, Step, StepKind
+from fsm_agent.domain.step import Delta, KeyOutcome, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.errand import errand, receipt_of
 from fsm_agent.testing.faults.evidence import Evidence, Kept

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from fsm_agent import Runner, open_store
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.dialect import read_document
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
 from fsm_agent.llm.models import Models

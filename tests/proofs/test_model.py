@@ -14,7 +14,8 @@ from fsm_agent.data.delta import fold
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import Refused
 from fsm_agent.testing.scripted import Drive

@@ -17,7 +17,7 @@ from fsm_agent.data.validation import DataRules
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import AgentExport, Commit
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.commands import Command
 from fsm_agent.engine.migration.migrate import Outcome

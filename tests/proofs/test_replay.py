@@ -13,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import event as note
 from hypothesis import strategies as st
 
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.view import agent_view
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify

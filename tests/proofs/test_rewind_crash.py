@@ -12,7 +12,7 @@ import pytest
 
 from fsm_agent import Runner, open_store
 from fsm_agent.domain.agent import Status
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.runtime.replay import replay
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock

@@ -7,7 +7,8 @@ from dataclasses import replace
 from fsm_agent.domain.migration import Migration
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.state import State, Transition
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Emphasis, Mark, Overlay, overlay_from_history

@@ -18,7 +18,7 @@ from fsm_agent.actions.tracebacks import place_of, shown_path, trace_of
 from fsm_agent.cli.views.failures import why_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.problem import Problem, Retrying
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import FakeClock

@@ -13,7 +13,7 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.record import Commit, Committed
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores import codec
 from fsm_agent.stores.memory.store import MemoryStore

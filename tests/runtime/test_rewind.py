@@ -17,7 +17,8 @@ from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Origin
-from fsm_agent.domain.step import EMPTY_DELTA, Delta, Step, StepKind
+from fsm_agent.domain.step import EMPTY_DELTA, Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import AgentExists, Conflict, HistoryBroken, IdInvalid, IllegalEvent, KeyReuse, VersionMissing

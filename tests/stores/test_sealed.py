@@ -19,7 +19,8 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, StepKind
+from fsm_agent.domain.step import Delta, Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
 from fsm_agent.runtime.command_loop import logger

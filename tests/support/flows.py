@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fsm_agent.domain.state import Ask, Duration, Retry, State, Timer, Transition
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Limits, Workflow
 
 

@@ -47,7 +47,7 @@ _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChildrenPlan:
     """What the children are started with, each argument as it is written."""
 
     workflow: Workflow
@@ -91,7 +91,7 @@ async def run(
     (``on_failure: continue``). How each has fared goes into ``outcomes``. Raises ``ChildFailed`` otherwise, when the
     rest has ended (``fail``) or was cancelled (``cancel_rest``)."""
     child = scope_of(ctx).workflow.workflows[workflow]
-    plan = Plan(child, event or _first_event(child), payload or {}, data or {}, user)
+    plan = ChildrenPlan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
     children = _Children(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
     try:
@@ -140,7 +140,9 @@ def _first_event(child: Workflow) -> str:
 class _Children:
     """All children of one activation, by number; 1 is the first."""
 
-    def __init__(self, ctx: Context, plan: Plan, items: Sequence[Json], *, at_once: int, cancels_rest: bool) -> None:
+    def __init__(
+        self, ctx: Context, plan: ChildrenPlan, items: Sequence[Json], *, at_once: int, cancels_rest: bool
+    ) -> None:
         self._ctx, self._plan, self._items = ctx, plan, items
         self._at_once, self._cancels_rest = at_once, cancels_rest
         self._head, self._stays = scope_of(ctx).head, scope_of(ctx).stays

@@ -42,7 +42,7 @@ def run(settings: CommandSettings, /, *, workflow: str, **order: Any) -> int:
     On a terminal it asks its questions in place; Ctrl-C and Ctrl-D leave it waiting.
     """
     declared = starting.checked_workflow(settings, workflow)
-    return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
+    return drive(settings, lambda session: starting.begin(session, declared, starting.RunArguments(**order)))
 
 
 class NumberTaking(click.Command):

@@ -21,7 +21,7 @@ from fsm_agent.errors import WorkflowInvalid
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class RunArguments:
     """What was ordered on the command line."""
 
     agent_id: str | None
@@ -79,16 +79,18 @@ def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> 
     return own[0] if own else None
 
 
-async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
+async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -> Agent:
     """Start an agent as ordered, and talk with it as long as somebody is there."""
-    event = first_event(workflow, order.event, has_payload=order.payload is not None)
-    payload, data = order.payload or {}, order.data or {}
-    talks = output.is_conversation(session.settings) and not order.no_input
+    event = first_event(workflow, arguments.event, has_payload=arguments.payload is not None)
+    payload, data = arguments.payload or {}, arguments.data or {}
+    talks = output.is_conversation(session.settings) and not arguments.no_input
     if talks:
         output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
         payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
-    by, user = session.settings.by, order.user
-    call = session.runner.start(workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=by, user=user)
+    by, user = session.settings.by, arguments.user
+    call = session.runner.start(
+        workflow, event, payload, data=data, id=arguments.agent_id, key=arguments.key, by=by, user=user
+    )
     agent = await session.follow(call)
     return await converse(session, agent) if talks else agent

@@ -16,7 +16,7 @@ from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Question
-from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.step import Step, moment
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
 
@@ -28,7 +28,6 @@ _STATUS: Final = {
     Status.FAILED: (Tone.BAD, "✗"),
     Status.CANCELLED: (Tone.QUIET, "⊘"),
 }
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
 _LONGEST_LINE: Final = 60
 #: characters of why a step went as it did, beside the step
@@ -212,16 +211,9 @@ def way(step: Step) -> str:
 
 def reason_of(step: Step) -> Ink:
     """What kind of step it is, unless that is plain, and why it went so."""
-    said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
-    match step.kind:
-        case StepKind.REWOUND:
-            said = f"rewound to version {facts['version']}"
-        case StepKind.FORKED:
-            said = f"forked from agent {facts['agent']} at version {facts['version']}"
-        case StepKind.MIGRATED:
-            said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
+    said = step.kind.facts.label.format_map(step.payload)
     why = why_of(step)
-    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said or why else Tone.QUIET
+    tone = Tone.STRONG if step.kind.facts.restores else Tone.BAD if said or why else Tone.QUIET
     return Ink(visible(": ".join(filter(None, [said, why]))), tone)
 
 

@@ -12,7 +12,8 @@ from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem, Retrying, why_parked
 from fsm_agent.domain.state import Retry
-from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.step import Step, moment
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
 

@@ -11,7 +11,8 @@ from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.migration.route import Route, Stranding
+from fsm_agent.engine.migration.route import Destination, Route, Stranding
+from fsm_agent.engine.program import Program
 from fsm_agent.errors import DataInvalid
 
 
@@ -41,18 +42,17 @@ def _flow(**items: str) -> str:
     return f"{{{', '.join(f'{key}: {value}' for key, value in items.items() if value not in ('{}', '[nothing]'))}}}"
 
 
-def fit_state(route: Route, old: Workflow, path: str, gaps: Gaps) -> State | None:
-    """The leaf in which an agent goes on; ``None`` if a migration must say. Raises ``Stranding``.
+def fit_state(new: Workflow, old: Workflow, path: str, destination: Destination, gaps: Gaps) -> State | None:
+    """The leaf in which an agent of the state ``path`` goes on; ``None`` if a migration must say. Raises ``Stranding``.
 
     An agent ends, or goes into a state that has got children, only where a migration says so.
     """
-    new = route.program.workflow
-    place, is_said = route.place(path)
+    place = destination.path
     if place not in new.by_path:
-        _note_lost(route, old, path, place, gaps)
+        _note_lost(new, old, path, destination, gaps)
         return None
     leaf = new.leaf(place)
-    if is_said or (leaf.path == path and not leaf.final):
+    if destination.is_declared or (leaf.path == path and not leaf.final):
         return leaf
     why = "is final, and agents end only where a migration says so" if leaf.final else "has got children"
     gaps.reasons.append(f"in version {new.version}, state `{place}` {why}")
@@ -60,9 +60,9 @@ def fit_state(route: Route, old: Workflow, path: str, gaps: Gaps) -> State | Non
     return None
 
 
-def _note_lost(route: Route, old: Workflow, path: str, place: str, gaps: Gaps) -> None:
+def _note_lost(new: Workflow, old: Workflow, path: str, destination: Destination, gaps: Gaps) -> None:
     """A state that is gone was renamed, if there is one that was not there before; else nothing can be guessed."""
-    new = route.program.workflow
+    place = destination.path
     lost = f"state `{path}` is gone in version {new.version}"
     if place != path:
         lost = f"a migration makes `{place}` of state `{path}`, and version {new.version} has no such state"
@@ -73,9 +73,7 @@ def _note_lost(route: Route, old: Workflow, path: str, place: str, gaps: Gaps) -
                         f"{there} it becomes")  # fmt: skip
     best = _likeliest(old.by_path[path], newcomers)
     gaps.reasons.append(lost)
-    gaps.states[route.place_before_last(path)] = (
-        best.path if best else f"<{' or '.join(leaf.path for leaf in newcomers)}>"
-    )
+    gaps.states[destination.last_path] = best.path if best else f"<{' or '.join(leaf.path for leaf in newcomers)}>"
 
 
 def _likeliest(lost: State, newcomers: list[State]) -> State | None:
@@ -91,11 +89,10 @@ def _likeliest(lost: State, newcomers: list[State]) -> State | None:
     return by_path[close] if close else newcomers[0] if len(newcomers) == 1 else None
 
 
-def fit_data(route: Route, old: Workflow, values: Mapping[str, Json], gaps: Gaps) -> dict[str, Json]:
-    """The data under the newer definition, complete and valid unless ``gaps`` say what is missing. Raises
-    ``Stranding`` for what no rename and no default can mend."""
-    carried = route.carried(values)
-    rules, fields = route.program.data_rules, route.program.workflow.data
+def fit_data(program: Program, old: Workflow, carried: dict[str, Json], gaps: Gaps) -> dict[str, Json]:
+    """The data that were ``carried`` to the newer definition, complete and valid unless ``gaps`` say what is missing.
+    Raises ``Stranding`` for what no rename and no default can mend."""
+    rules, fields = program.data_rules, program.workflow.data
     broken: list[str] = []
     for name, schema in fields.items():
         if name not in carried:

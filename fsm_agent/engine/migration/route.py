@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fsm_agent.data.delta import own
 from fsm_agent.domain.json import Json
@@ -22,6 +22,17 @@ class Stranding(Exception):
     """An agent cannot be moved, and the message says why not. Never leaves the engine."""
 
 
+class Destination(NamedTuple):
+    """What becomes of a state on its way."""
+
+    #: what it is called at the end
+    path: str
+    #: what it is called when the last migration finds it, which is the name that this one can give a new one
+    last_path: str
+    #: whether a migration names it
+    is_declared: bool
+
+
 @dataclass(frozen=True)
 class Route:
     """The way to ``program``: its ``migrations``, in the order in which they are applied."""
@@ -35,17 +46,14 @@ class Route:
         left = [each for each in self.migrations if each.from_version >= version]
         return Route(self.program, tuple(sorted(left, key=_age)), self.upcasters)
 
-    def place(self, path: str) -> tuple[str, bool]:
-        """What a state is called at the end of the way, and whether a migration says so."""
-        is_said = False
+    def destination(self, path: str) -> Destination:
+        """Where a state leads to at the end of the way."""
+        found, is_declared = path, False
         for migration in self.migrations:
+            found = path
             if (place := migration.place(path)) is not None:
-                path, is_said = place, True
-        return path, is_said
-
-    def place_before_last(self, path: str) -> str:
-        """What a state is called when the last migration finds it, and so what that one would have to name."""
-        return Route(self.program, self.migrations[:-1]).place(path)[0]
+                path, is_declared = place, True
+        return Destination(path, found, is_declared=is_declared)
 
     def carried(self, values: Mapping[str, Json]) -> dict[str, Json]:
         """The data at the end of the way, whether it fits there or not; raises ``Stranding``."""

@@ -17,7 +17,9 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.state import State
+from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.program import Program
 
 #: why an agent is parked whose state does something else now
@@ -124,6 +126,24 @@ class Transfer:
             "`unpark --retry` begins it"
         )
         return Problem(ACTION_CHANGED, message)
+
+
+def migrated(program: Program, aggregate: Aggregate, step: Step) -> Head:
+    """The head after ``step``, which pinned the agent to ``program``; ``aggregate`` has the head before it, and the
+    data as they are after it."""
+    facts = step.payload
+    transfer = Transfer(
+        program=program,
+        old=aggregate.program.workflow,
+        before=aggregate.head,
+        leaf=program.state(step.target),
+        values=aggregate.folded.values,
+        now_ms=step.at_ms,
+        places=places_of(aggregate.head.state, step.target) | facts.get("states", {}),
+        visits=facts.get("visits", aggregate.head.visits),
+        reason=step.reason,
+    )
+    return transfer.head._replace(definition=facts["to"])
 
 
 def places_of(source: str, target: str) -> dict[str, str]:

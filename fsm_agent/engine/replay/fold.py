@@ -16,7 +16,7 @@ has children. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import assert_never
 
 from fsm_agent.data.delta import Folded, own
 from fsm_agent.domain.agent import ArmedTimer, Head
@@ -25,12 +25,13 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import why_parked
 from fsm_agent.domain.record import Origin
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
 from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, unpark, with_progress
 from fsm_agent.engine.attempt_steps import with_totals
-from fsm_agent.engine.migration.applied import migrated
+from fsm_agent.engine.migration.transfer import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.replay.restore import restored
@@ -38,7 +39,6 @@ from fsm_agent.engine.transaction import started
 from fsm_agent.errors import ExpressionFailed, FsmAgentError
 
 #: The kinds of steps that may enter states.
-_MOVING: Final = frozenset({StepKind.CREATED, StepKind.EVENT, StepKind.UNPARKED})
 
 
 class StepImpossible(FsmAgentError):
@@ -134,7 +134,7 @@ class Replay:
 
     def entered(self, step: Step) -> int:
         """How many states a step entered; where nobody has recorded it, as the first transition that leads there."""
-        if not self.is_guessed or step.entered or step.kind not in _MOVING:
+        if not self.is_guessed or step.entered or not step.kind.facts.follows_transition:
             return step.entered
         if step.source is None:
             return len(lineage(step.target))

@@ -9,7 +9,8 @@ from typing import Any
 from fsm_agent.data.erased import extent_of
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.record import Origin, Record
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin, ReadProgram
 from fsm_agent.engine.program import Program

@@ -19,7 +19,8 @@ from fsm_agent.domain.message import Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.state import State, compact
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.program import Program
 
 #: The types of the problems with which an agent waits for the word to begin.

@@ -17,7 +17,8 @@ from fsm_agent.data.erased import Extent, extent_of
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Creation
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate, PendingStep, with_progress
 from fsm_agent.engine.commands import Command, Interrupt, Now, ReadEffects
 from fsm_agent.engine.conflicts import insist

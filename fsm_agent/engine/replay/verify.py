@@ -18,7 +18,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.replay import Mismatch
-from fsm_agent.domain.step import Step, StepKind, iso
+from fsm_agent.domain.step import Step, iso
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.replay.fold import Replay, owned
 from fsm_agent.engine.replay.head_text import part_in_words, state_in_words, value_in_words
@@ -49,8 +50,6 @@ REPLAYED: Final[Mapping[str, str]] = {
 }
 #: What cannot be told where steps do not say what they entered.
 _GUESSED: Final = frozenset({"visits", "timers"})
-
-_MOVING_NOTHING: Final = frozenset({StepKind.REFUSED, StepKind.PARKED, StepKind.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class _Audit:
         if step.at_ms < self.replay.head.updated_ms:
             was = iso(self.replay.head.updated_ms)
             yield Mismatch(step.version, f"its time is {iso(step.at_ms)}, and the step before it was taken at {was}")
-        if (step.source is None) is not (step.kind in (StepKind.CREATED, StepKind.FORKED)):
+        if (step.source is None) is not step.kind.facts.begins:
             yield Mismatch(step.version, f"it is of kind {step.kind}, and comes from {state_in_words(step.source)}")
         if not _may_follow(self.replay.head.status, step):
             yield Mismatch(step.version, f"it is of kind {step.kind}, and the agent was {self.replay.head.status}")
@@ -121,11 +120,11 @@ class _Audit:
             leaf = program.workflow.leaf(program.workflow.initial).path
             return (step.target, entered) == (leaf, len(lineage(leaf)))
         is_plain = step.kind is StepKind.UNPARKED and not entered and not step.delta
-        if is_plain or step.kind in _MOVING_NOTHING:
+        if is_plain or step.kind.facts.stays:
             return step.source == step.target and not entered and not step.delta
         if step.kind is StepKind.ASKED:
             return step.source == step.target and not entered
-        if step.kind not in (StepKind.EVENT, StepKind.UNPARKED):
+        if not step.kind.facts.follows_transition:
             return not entered
         if step.event == "after":
             return True

@@ -17,7 +17,8 @@ from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import AgentExport, Damage, Record
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine import delivery, unpark
 from fsm_agent.engine.erasure import faded, has_words_of, redacted
 from fsm_agent.engine.program import Program

@@ -11,7 +11,8 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Creation, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.usage import Usage
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import NEW_YEAR_MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from fsm_agent.domain.agent import Status
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts

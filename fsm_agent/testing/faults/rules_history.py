@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 from fsm_agent.domain.agent import ENDED, Status
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.evidence import Evidence, Kept
 from fsm_agent.testing.faults.journal import Entry

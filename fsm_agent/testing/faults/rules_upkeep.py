@@ -9,7 +9,7 @@ from itertools import pairwise
 from fsm_agent.data.erased import Extent, extent_of
 from fsm_agent.domain.agent import ENDED, Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.rules_history import Verdicts
