@@ -23,7 +23,7 @@ class ChildSpec(NamedTuple):
 class ChildAgents(Protocol):
     """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
 
-    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+    async def read(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
         """The first ``count`` children, as they stand; ``None`` where one is not started. With ``gap``, those that have
         ended as they did, and none behind so many that are not started."""
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 
 from fsm_agent.actions.action import Asking, Emission
 from fsm_agent.actions.children import ChildAgents
-from fsm_agent.actions.effects import Effects, deed
+from fsm_agent.actions.effects import Effects, effect_call
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.data.data import Data
 from fsm_agent.data.delta import own
@@ -46,11 +46,11 @@ class ActionFacts:
     #: when this attempt began, milliseconds since the epoch by the store's clock
     now_ms: int
     #: a context that is made by hand has none, and does no effects
-    outside: Effects | None = field(default=None, repr=False, compare=False)
+    effects: Effects | None = field(default=None, repr=False, compare=False)
     #: what the attempt leaves besides changes of ``data``
-    notes: AttemptOutputs = field(default_factory=AttemptOutputs, repr=False, compare=False)
+    outputs: AttemptOutputs = field(default_factory=AttemptOutputs, repr=False, compare=False)
     #: what built-in actions may ask of the rules
-    insight: ActionScope | None = field(default=None, repr=False, compare=False)
+    scope: ActionScope | None = field(default=None, repr=False, compare=False)
     surroundings: Surroundings = field(default_factory=Surroundings, repr=False, compare=False)
     #: a context that is made by hand has none
     write_summary: SummaryWriter | None = field(default=None, repr=False, compare=False)
@@ -73,20 +73,20 @@ class ActionFacts:
         return Asking(prompt, tuple(events), (to,) if isinstance(to, str) else tuple(to))
 
     @property
-    def kin(self) -> ChildAgents:
+    def children(self) -> ChildAgents:
         """How the agent has children. Raises ``ActionError`` in a context that was made by hand or for a script."""
-        if self.surroundings.kinship is None:
+        if self.surroundings.children is None:
             raise ActionError(f"the action of state {self.state!r} has children only in a runner")
-        return self.surroundings.kinship
+        return self.surroundings.children
 
     @property
     def user(self) -> Data:
         """What is remembered of the user, as the workflow declares it under ``user``; changes are committed with the
         step. Raises ``ActionError`` where nothing is declared, or the agent serves nobody."""
-        if self.notes.user is None:
+        if self.outputs.user is None:
             why = "its workflow declares no `user`, or it was started without one: `start(..., user='ana')`"
             raise ActionError(f"agent {self.agent_id!r} remembers nobody: {why}")
-        return self.notes.user
+        return self.outputs.user
 
 
 class Context(ActionFacts):
@@ -110,7 +110,7 @@ class Context(ActionFacts):
 
     async def entry(self) -> Step | None:
         """The step that has begun this work; ``None`` where it is kept no more."""
-        return None if self.outside is None else await self.outside.entry()
+        return None if self.effects is None else await self.effects.entry()
 
     async def effect(
         self,
@@ -132,7 +132,7 @@ class Context(ActionFacts):
         done again and parks the agent (``at_most_once``), or ``probe(*args, **kwargs)`` returns its result or
         ``NOT_DONE`` (``check``).
         """
-        return await _outside(self, name).do(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
+        return await _effects_of(self, name).do(effect_call(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
 
 
 class BlockingContext(ActionFacts):
@@ -147,13 +147,15 @@ class BlockingContext(ActionFacts):
 
     def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> BlockingConversation:
         """Like ``Context.thread``, blocking; a model writes no summaries here."""
-        talk = _conversation(self, name, once=self._once, summarise=summarise)
-        assert self.outside is not None  # noqa: S101 - without it there is no conversation
-        return BlockingConversation(talk, self.outside.in_thread())
+        conversation = _conversation(self, name, once=self._once, summarise=summarise)
+        assert self.effects is not None  # noqa: S101 - without it there is no conversation
+        return BlockingConversation(conversation, self.effects.in_thread())
 
     async def _once(self, name: str, fn: Callable[..., Any], /, *args: Json) -> Any:
         """An effect that is asked for on the loop, where the conversation is read."""
-        return await _outside(self, name).do(deed(name, fn, probe=None, mode="idempotent", given=args, named={}))
+        return await _effects_of(self, name).do(
+            effect_call(name, fn, probe=None, mode="idempotent", given=args, named={})
+        )
 
     def effect(
         self,
@@ -166,7 +168,9 @@ class BlockingContext(ActionFacts):
         **kwargs: Json,
     ) -> Any:
         """Like ``Context.effect``, blocking: ``fn`` is called in the thread of the action."""
-        return _outside(self, name).do_blocking(deed(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
+        return _effects_of(self, name).do_blocking(
+            effect_call(name, fn, probe=probe, mode=mode, given=args, named=kwargs)
+        )
 
 
 class InlineContext(ActionFacts):
@@ -178,39 +182,39 @@ class InlineContext(ActionFacts):
         raise ActionError(f"effect {name!r} cannot be done inline in state {self.state!r}: leave `inline=True` away")
 
 
-def insight_of(context: ActionFacts) -> ActionScope:
+def scope_of(context: ActionFacts) -> ActionScope:
     """What a built-in action may ask of the rules."""
-    if context.insight is None:
+    if context.scope is None:
         raise ActionError("a built-in action needs a runner or `testing.drive`, and this context was made by hand")
-    return context.insight
+    return context.scope
 
 
-def _outside(context: ActionFacts, name: str) -> Effects:
-    if context.outside is None:
+def _effects_of(context: ActionFacts, name: str) -> Effects:
+    if context.effects is None:
         raise ActionError(f"effect {name!r} needs a runner or `testing.drive`, and this context was made by hand")
-    return context.outside
+    return context.effects
 
 
 def _conversation(
     context: ActionFacts, name: str | None, *, once: Once | None, summarise: Summarise | None
 ) -> Conversation:
     """The thread of that name; without one, the conversation that the workflow declares."""
-    if context.insight is None or context.outside is None:
+    if context.scope is None or context.effects is None:
         raise ActionError("a conversation needs a runner or `testing.drive`, and this context was made by hand")
     if name is not None and THREAD_NAME.fullmatch(name) is None:
         raise ActionError(f"there is no thread {name!r}: {THREAD_RULE}")
-    head, rule = context.insight.head, context.insight.recall
+    head, rule = context.scope.head, context.scope.recall
     thread = name or rule.thread or own_thread(head.id)
     is_own = thread == own_thread(head.id)
     return Conversation(
         thread,
         head.talk.spans(head.id) if is_own else whole(thread),
-        read=context.outside.read,
-        pending=context.notes.pending(thread),
+        read=context.effects.read,
+        pending=context.outputs.pending(thread),
         rule=rule,
-        count=corrected(estimate, scale_of(context.insight.spent)),
+        count=corrected(estimate, scale_of(context.scope.spent)),
         once=once,
         summarise=summarise,
-        spend=context.notes.spend,
+        spend=context.outputs.spend,
         at_ms=context.now_ms,
     )

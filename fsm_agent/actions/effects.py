@@ -63,7 +63,7 @@ class EffectCall(NamedTuple):
         return function, lambda: function(*self.given, **{**key, **self.named})
 
 
-def deed(
+def effect_call(
     name: str,
     function: Callable[..., Any],
     *,
@@ -93,7 +93,7 @@ class Effects:
     ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
     """
 
-    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "verdict")  # every attempt makes one
+    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "failure")  # every attempt makes one
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Effects:
         self._uses: dict[str, int] = {}
         self._is_closed = False
         #: what decides about the attempt, whatever the action makes of it
-        self.verdict: Exception | None = None
+        self.failure: Exception | None = None
 
     @property
     def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:
@@ -138,7 +138,7 @@ class Effects:
     async def judged(self, reply: Acted) -> Acted:
         """What the rules are told: the reply, unless an effect went wrong in a way that an action cannot mend. Raises
         ``Superseded`` and ``StoreError``."""
-        match self.verdict:
+        match self.failure:
             case None:
                 return reply
             case EffectUnclear() as unclear:
@@ -167,25 +167,25 @@ class Effects:
             why, place = parked[-1].reason or "", parked[-1].payload.get("place", "")
         return f"{_WHY_BEFORE}{f' at {place}' if place else ''}: {why}" if why else ""
 
-    async def do(self, deed: EffectCall) -> Json:
+    async def do(self, effect_call: EffectCall) -> Json:
         """On the loop: a coroutine function is awaited, a plain one runs in a thread."""
-        flow, reply = self._flow(deed), None
+        flow, reply = self._flow(effect_call), None
         while True:
             try:
                 request = flow.send(reply)
             except StopIteration as stop:
                 return stop.value
             if isinstance(request, Do | Probe):
-                self._refuse_late(deed.name)
-                function, call = deed.sought(request)
+                self._refuse_late(effect_call.name)
+                function, call = effect_call.sought(request)
                 is_async = inspect.iscoroutinefunction(function)
-                reply = await (call() if is_async else self._thread(call, f"effect {deed.name!r}"))
+                reply = await (call() if is_async else self._thread(call, f"effect {effect_call.name!r}"))
             else:
                 reply = await self._noted(request)
 
-    def do_blocking(self, deed: EffectCall) -> Json:
+    def do_blocking(self, effect_call: EffectCall) -> Json:
         """Run the function in the thread of the action; only the store is asked on the loop."""
-        flow, reply, wait = self._flow(deed), None, self._wait
+        flow, reply, wait = self._flow(effect_call), None, self._wait
         assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         while True:
             try:
@@ -193,18 +193,20 @@ class Effects:
             except StopIteration as stop:
                 return stop.value
             if isinstance(request, Do | Probe):
-                self._refuse_late(deed.name)
-                _, call = deed.sought(request)
+                self._refuse_late(effect_call.name)
+                _, call = effect_call.sought(request)
                 returned = call()
                 reply = wait(awaited(returned)) if inspect.isawaitable(returned) else returned
             else:
                 reply = wait(self._noted(request))
 
-    def _flow(self, deed: EffectCall) -> Generator[Request, Any, Json]:
-        self._refuse_late(deed.name)
-        use = self._uses[deed.name] = self._uses.get(deed.name, 0) + 1
-        arguments = [deed.given, deed.named]
-        plan = planned(self._ledger.namespace, self._head, deed.name, use, mode=deed.mode, arguments=arguments)
+    def _flow(self, effect_call: EffectCall) -> Generator[Request, Any, Json]:
+        self._refuse_late(effect_call.name)
+        use = self._uses[effect_call.name] = self._uses.get(effect_call.name, 0) + 1
+        arguments = [effect_call.given, effect_call.named]
+        plan = planned(
+            self._ledger.namespace, self._head, effect_call.name, use, mode=effect_call.mode, arguments=arguments
+        )
         try:
             return (yield from once(self._head.id, plan))
         except EffectUnclear as error:
@@ -213,8 +215,8 @@ class Effects:
 
     def _decide(self, error: Exception) -> None:
         """Nothing weighs more than that somebody else drives the agent."""
-        if not isinstance(self.verdict, Superseded):
-            self.verdict = error
+        if not isinstance(self.failure, Superseded):
+            self.failure = error
 
     async def _noted(self, request: Now | Begin | End) -> Any:
         """What the store says. Where somebody else has taken the agent over, the action is told to stop."""
@@ -240,7 +242,7 @@ class Effects:
         if self._is_closed:
             state = self._head.state
             raise ActionError(f"effect {name!r} comes too late: the action of state {state!r} has ended or was stopped")
-        match self.verdict:
+        match self.failure:
             case None:
                 return
             case Superseded():

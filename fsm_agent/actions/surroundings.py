@@ -20,12 +20,12 @@ Listener: TypeAlias = Callable[[Chunk], None]
 class Surroundings:
     """What a runner has at hand for actions; all its attempts share it."""
 
-    __slots__ = ("data_limit", "default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
+    __slots__ = ("children", "data_limit", "default_model", "environment", "listen", "mcp", "model", "models", "tool")
 
     def __init__(
         self,
         *,
-        kinship: ChildAgents | None = None,
+        children: ChildAgents | None = None,
         tool: Callable[[str], Callable[..., Any]] | None = None,
         models: Models | None = None,
         model: str | None = None,
@@ -36,7 +36,7 @@ class Surroundings:
         data_limit: str = DEFAULT_LIMIT.text,
     ) -> None:
         #: how agents that are driven here have children
-        self.kinship = kinship
+        self.children = children
         #: a tool by its name, or ``module:function``; raises ``ActionError``
         self.tool = tool
         #: those that were asked here, with their connections; the runner closes them

@@ -46,7 +46,7 @@ _MOST_EXCEPTIONS: Final = 20
 _MOST_FRAMES: Final = 25
 
 
-class Discretion(NamedTuple):
+class Concealment(NamedTuple):
     """What is not to be told."""
 
     #: what agents say is sealed, and exceptions may quote it: it belongs into no log
@@ -56,7 +56,7 @@ class Discretion(NamedTuple):
 
 
 #: what is told where nothing but the usual is secret
-OPEN: Final = Discretion()
+OPEN: Final = Concealment()
 
 
 def place_of(error: BaseException) -> str:
@@ -88,7 +88,7 @@ def _nearest(error: BaseException, ways: Sequence[Callable[[str], bool]]) -> str
     return next((f"{shown_path(file)}:{line}" for file, line in near), "")
 
 
-def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+def message_of(error: BaseException, discretion: Concealment = OPEN) -> str:
     """What an exception says, as text that can be kept: some cannot say it, some say what is no Unicode, and some quote
     a secret."""
     try:
@@ -99,7 +99,7 @@ def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:
     return without_secrets(text, os.environ, variables=discretion.variables)
 
 
-def trace_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+def trace_of(error: BaseException, discretion: Concealment = OPEN) -> str:
     """The traceback of an exception and of what it comes from. Where what agents say is sealed: which exceptions and
     where, and nothing of what they say."""
     lines: list[str] = []
@@ -128,7 +128,7 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
             yield from [f"    {frame.line}"] if frame.line else []
 
 
-def said_of(error: BaseException, discretion: Discretion = OPEN) -> str:
+def said_of(error: BaseException, discretion: Concealment = OPEN) -> str:
     """``Type: message``, and the type alone where its message may quote what is sealed."""
     kind, said = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
     return f"{kind}: {said}" if said else kind

@@ -1,4 +1,4 @@
-"""An agent in hand: what was read of it, and the steps that can be made from there. Pure."""
+"""The loaded state of one agent, and the steps that can be made from it. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Aggregate:
-    """One agent between two steps. ``now_ms`` is the last time the engine was told."""
+    """One agent between two steps. ``now_ms`` is the latest time that the engine knows."""
 
     __slots__ = ("data_bytes", "folded", "head", "is_idle", "lease", "now_ms", "program", "queue")
 
@@ -118,10 +118,9 @@ def take(
 
 
 def admit(aggregate: Aggregate, delta: Delta, weight: int, view: Mapping[str, Json]) -> None:
-    """Judge what a step changes in the data; ``weight`` is its ``step_weight``, and ``view`` the data with it. Raises
-    ``DataInvalid``. The weight that is noted stays right if the step comes to nothing: the data weigh at most
-    that much.
-    """
+    """Check what a step changes in the data. ``weight`` is its ``step_weight``, and ``view`` is the data with the
+    changes. Raises ``DataInvalid``. The recorded size stays right if the step is not committed, since it is an upper
+    bound."""
     program = aggregate.program
     aggregate.data_bytes = program.data_limit.admitted(
         aggregate.data_bytes, delta, weight, aggregate.folded.values, view
@@ -130,8 +129,8 @@ def admit(aggregate: Aggregate, delta: Delta, weight: int, view: Mapping[str, Js
 
 
 def require_room(program: Program, moved: Head) -> None:
-    """Raises ``DataTooLarge`` if what a head keeps besides the data is too heavy. A history is told again without this:
-    the settings may have said something else then."""
+    """Raises ``DataTooLarge`` if the question or the output of a head is too heavy. A replay does not call this, since
+    the limits may have been others then."""
     if moved.asked is not None:
         program.data_limit.require_of("the question", moved.asked.prompt)
     if moved.output:
@@ -139,7 +138,7 @@ def require_room(program: Program, moved: Head) -> None:
 
 
 def with_progress(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
-    """The head with the progress that the data tell, as they are from then on."""
+    """The head with the progress that is computed from ``values``."""
     progress = program.progress(values, head.visits)
     return head if progress == head.progress else head._replace(progress=progress)
 
@@ -162,8 +161,8 @@ def _append(data: Data, name: str, item: Json) -> None:
 
 
 def stay(aggregate: Aggregate, fired: ArmedTimer | None, *, unfolded: int, is_done: bool = False) -> Head:
-    """An internal transition leaves everything as it is, but for the timer that fired, and for an action that has
-    named its event: that one is done, and the agent waits where it is."""
+    """The head after an internal transition. Only two things change: the timer that fired is gone, and an action that
+    has named its event is done, so that the agent waits where it is."""
     head = aggregate.head._replace(
         version=aggregate.head.version + 1,
         updated_ms=aggregate.now_ms,
@@ -238,14 +237,14 @@ def check_limits(aggregate: Aggregate, moved: Head) -> None:
 
 
 def refuse(aggregate: Aggregate, event: Event, reason: str, *, fired: ArmedTimer | None = None) -> PendingStep:
-    """An acknowledged event that has become impossible: it is refused on record."""
+    """The step that refuses an acknowledged event which has become impossible."""
     return PendingStep(
         stay(aggregate, fired, unfolded=aggregate.head.unfolded), _mark(aggregate, StepKind.REFUSED, event, reason)
     )
 
 
 def park(aggregate: Aggregate, event: Event, problem: Problem) -> PendingStep:
-    """Nothing can be decided here without an operator; timers wait with the agent."""
+    """The step that parks the agent until an operator decides. Its timers stay armed, but do not fire."""
     head = aggregate.head._replace(
         version=aggregate.head.version + 1,
         updated_ms=aggregate.now_ms,
@@ -258,7 +257,7 @@ def park(aggregate: Aggregate, event: Event, problem: Problem) -> PendingStep:
 
 
 def unpark(aggregate: Aggregate, event: Event, *, exempt: bool) -> PendingStep:
-    """Back to what the agent was doing; its action starts afresh under the same activation."""
+    """The step that lets a parked agent go on; its action starts again under the same activation."""
     head = aggregate.head._replace(
         version=aggregate.head.version + 1,
         updated_ms=aggregate.now_ms,
@@ -271,7 +270,7 @@ def unpark(aggregate: Aggregate, event: Event, *, exempt: bool) -> PendingStep:
 
 
 def cancel(aggregate: Aggregate, event: Event) -> PendingStep:
-    """The end that needs no declaration."""
+    """The step that cancels the agent; workflows need not declare it."""
     head = aggregate.head._replace(
         version=aggregate.head.version + 1,
         updated_ms=aggregate.now_ms,

@@ -1,7 +1,7 @@
-"""Answers: which event one means, and whether the question that it is given to is still asked.
+"""Answers: which event an answer means, and whether its question is still open.
 
-An answer that names its question is for that one alone. It is looked at whenever the agent is read, so that one who has
-lost a race is judged by the agent as it stands then.
+An answer that names its question is for that question alone. The check is made each time the agent is read, so an
+answer that lost a race is judged by the agent as it is then.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _MOST_STEPS: Final = 1_000
 
 
 class Answer(NamedTuple):
-    """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
+    """The payload of an answer, and the event that it means. ``event`` may be ``None`` if the question takes only
+    one."""
 
     payload: Mapping[str, Json]
     event: str | None = None
@@ -99,7 +100,7 @@ def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
 
 
 def explained(aggregate: Aggregate, refusal: Refused) -> Generator[Command, Any, Refused]:
-    """The refusal of an answer, with the one that was taken if that was not long ago."""
+    """The refusal of an answer; it tells which answer was taken, if that was not long ago."""
     if not isinstance(refusal, NotAsked):
         return refusal
     head = aggregate.head

@@ -49,12 +49,12 @@ class MissedSteps(NamedTuple):
 
     @property
     def is_calm(self) -> bool:
-        """Whether every step is known, and none entered a state or moved the agent by hand."""
+        """Whether all missed steps are known, and none of them entered a state or was made by an operator."""
         is_whole = 0 < len(self.steps) == self.actual - self.ours.expected
         return is_whole and all(step.kind.facts.merges and not step.entered for step in self.steps)
 
     def conflict(self, fields: Collection[str] = ()) -> Conflict:
-        """The refusal that tells both sides; ``fields`` are what ours would have written."""
+        """The ``Conflict`` that describes both sides; ``fields`` are those that our event would have written."""
         ours, theirs = self.ours._replace(fields=tuple(fields)), [Happened.of(step) for step in self.steps]
         return Conflict(self.agent_id, ours.expected, self.actual, ours=ours, theirs=theirs)
 
@@ -76,7 +76,7 @@ def read_missed_steps(aggregate: Aggregate, ours: Wanted) -> Generator[Command, 
 
 
 def insist(aggregate: Aggregate, event: Event, expect_version: int | None) -> Generator[Command, Any, None]:
-    """Raises ``Conflict``, with both sides, unless the agent stands at the version that is expected, if one is."""
+    """Raises ``Conflict`` if a version is expected and the agent has another."""
     if expect_version is not None:
         missed = yield from read_missed_steps(aggregate, Wanted(event.name, event.payload, expect_version))
         if missed is not None:
@@ -116,7 +116,8 @@ def _data_at(agent_id: str, version: int) -> Generator[Command, Any, Folded | No
 
 
 def reconciled(aggregate: Aggregate, event: Event, move: Move, missed: MissedSteps) -> Changes:
-    """What a transition writes beside what others have written meanwhile; raises ``Conflict`` where they fight."""
+    """The values that a transition writes, merged with those that others have written meanwhile; raises ``Conflict``
+    where they cannot be merged."""
     program, visits, values = aggregate.program, aggregate.head.visits, aggregate.folded.values
     transition, changed = move.transition, missed.fields
     writes = (*transition.assign, *transition.append)
@@ -149,7 +150,7 @@ def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) 
 
 
 def annotated(pending: PendingStep, missed: MissedSteps | None) -> PendingStep:
-    """The step says what it was merged with."""
+    """The step, with a reason that says which versions it was merged with."""
     if missed is None:
         return pending
     first, last = missed.ours.expected + 1, missed.actual

@@ -1,6 +1,6 @@
-"""What comes from outside to agents that live: events and answers; and going on with what was interrupted.
+"""Delivery of events and answers to agents that exist, and resumption of interrupted agents.
 
-A refused event leaves nothing behind: no row, no key. What is acknowledged is in the store before it is.
+A refused event leaves nothing in the store: no row and no key. An event is stored before it is acknowledged.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from fsm_agent.errors import (
 
 
 class Delivered(NamedTuple):
-    """Where an agent stands after a call, and how the event fared. ``is_current`` is False when somebody else
-    has taken the agent over meanwhile, so that it must be read again."""
+    """The agent after a call, and what became of the event. ``is_current`` is False if another process has taken the
+    agent over meanwhile, so that it must be read again."""
 
     aggregate: Aggregate
     delivery: Delivery | None
@@ -63,7 +63,8 @@ def send(driver: Driver, agent_id: str, event: Event | Answer, *, expect_version
 
 
 def _enqueue_anywhere(driver: Driver, agent_id: str, event: Event) -> Flow:
-    """Queue an event for an agent that is faster than whoever reads it: who moves it on decides the event too."""
+    """Queue an event for an agent that changes faster than this process can read it: the process that drives the agent
+    decides the event too."""
     aggregate, outcome = yield from open_agent(driver, agent_id, event.key)
     if outcome is not None:
         return _repeated(aggregate, event, outcome)
@@ -116,7 +117,8 @@ def _judged(aggregate: Aggregate, sent: Event | Answer, missed: MissedSteps | No
 
 
 def _catch_up(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
-    """Decide what came before, so that a late event is late though nobody was awake; whether there was anything."""
+    """Decide what was due before this event, so that a late event is refused as late even if no process was running.
+    Returns whether anything was due."""
     version = aggregate.head.version
     while (turn := _overdue(driver, aggregate)) is not None:
         yield from turn
@@ -165,8 +167,8 @@ def _apply(
 
 
 def _wake_when_free(aggregate: Aggregate) -> Flow:
-    """Let somebody look at the queue as soon as nobody holds the agent: whoever holds it may have died, or have looked
-    for the last time. Who takes it over meanwhile looks as well."""
+    """Make the agent due now, so that its queue is looked at as soon as nobody holds its lease. The present holder may
+    have died, or may have looked at the queue for the last time."""
     with suppress(Conflict):
         yield RecordAttempt(aggregate.head.id, aggregate.head.epoch, 0, aggregate.now_ms)
         aggregate.head = aggregate.head._replace(retry_ms=aggregate.now_ms)
@@ -177,7 +179,7 @@ def _is_internal(aggregate: Aggregate, pending: PendingStep) -> bool:
 
 
 def checked(aggregate: Aggregate, event: Event) -> Event:
-    """The event with its payload made total; raises what refuses it before the table is asked."""
+    """The event with the defaults of its payload filled in; raises the refusals that need no look at the table."""
     program, head = aggregate.program, aggregate.head
     allowed = ("cancel",) if head.status is Status.PARKED else program.workflow.allowed(head.state)
     if event.name not in program.workflow.events and event.name != "cancel":
@@ -200,9 +202,9 @@ def checked(aggregate: Aggregate, event: Event) -> Event:
 
 
 def decided(aggregate: Aggregate, event: Event, missed: MissedSteps | None = None) -> PendingStep:
-    """The step that an event from outside makes; raises what refuses it. Beyond a limit the agent parks with it.
+    """The step that an event from outside makes; raises the refusal. An event that exceeds a limit parks the agent.
 
-    Guards look at what is; what is written is merged with what its sender has missed.
+    Guards see the present data; what is written is merged with the steps that the sender has missed.
     """
     head, program = aggregate.head, aggregate.program
     match program.decide(head.state, event, aggregate.context(event)):

@@ -94,8 +94,8 @@ def _leave_if_orphaned(driver: Driver, aggregate: Aggregate, parent: Parent) -> 
 
 
 def _settle_family(aggregate: Aggregate) -> Flow:
-    """Cancel the children of a state that was left, and let a parent know that its child has ended; note that it is
-    done. A parent who is at work now is told later, since nobody knows what it has seen."""
+    """Cancel the children of a state that was left, notify the parent of a child that has ended, and record that both
+    are done. A parent that is at work now is notified again later, since it may not have seen the end."""
     head, is_told = aggregate.head, True
     yield CancelChildren(head.id, head.children)
     if head.parent is not None and head.status in ENDED:
@@ -107,7 +107,7 @@ def _settle_family(aggregate: Aggregate) -> Flow:
 
 
 def due_timer(aggregate: Aggregate, *, leaving_only: bool = False) -> ArmedTimer | None:
-    """The timer whose turn it is; with ``leaving_only``, one that would take the agent out of its work."""
+    """The timer that fires next; with ``leaving_only``, only one that would take the agent out of its work."""
     if not aggregate.head.timers:
         return None
     due = [timer for timer in aggregate.head.timers if timer.due_ms <= aggregate.now_ms]
@@ -135,7 +135,7 @@ def _timer_event(timer: ArmedTimer) -> Event:
 
 
 def fire(aggregate: Aggregate, timer: ArmedTimer) -> PendingStep:
-    """The step of a due timer. Its guards may refuse it; then it has had its turn, on record."""
+    """The step of a due timer. If its guards refuse it, the refusal is recorded, and the timer does not fire again."""
     event = _timer_event(timer)
     try:
         match aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.context(event)):
@@ -152,7 +152,8 @@ def fire(aggregate: Aggregate, timer: ArmedTimer) -> PendingStep:
 
 
 def is_stranded(aggregate: Aggregate) -> bool:
-    """Whether an event is queued that arrived before the agent was rewound: what it was meant for is undone."""
+    """Whether an event is queued that arrived before the agent was rewound: the work that it was meant for is
+    undone."""
     return bool(aggregate.queue) and aggregate.queue[0].version < aggregate.head.rewound
 
 
@@ -165,7 +166,7 @@ def _is_queue_free(aggregate: Aggregate) -> bool:
 
 
 def decide_queued(driver: Driver, aggregate: Aggregate, *, from_outside: bool = False) -> Flow:
-    """The step of the event that has waited longest. If it parks the agent, it goes on waiting."""
+    """The step of the oldest queued event. If it parks the agent, the event stays queued."""
     queued = aggregate.queue[0]
     pending = _queued_step(aggregate, queued.event)
     dequeue = None if pending.step.kind is StepKind.PARKED else queued.number
@@ -185,7 +186,7 @@ def _queued_step(aggregate: Aggregate, event: Event) -> PendingStep:
 
 
 def _decided_step(aggregate: Aggregate, event: Event) -> PendingStep:
-    """The step that an event makes which nobody can be told of any more if it is refused."""
+    """The step that an event makes whose sender can no longer be told of a refusal."""
     try:
         if aggregate.program.knows(event.name):  # it may have been queued under an older definition
             event = event._replace(payload=aggregate.program.payload_rules.complete(event.name, event.payload))

@@ -1,9 +1,9 @@
-"""What somebody has said to an agent that serves others becomes tombstones, and the agent lives on. Pure.
+"""Erasure of a person's words in agents that serve others: the words become tombstones, and the agents live on. Pure.
 
-Erased are the strings of what they have sent, and of what that wrote. Numbers, truth and the keys of objects stay, and
-so do words that the workflow says itself, since guards look for them. What the engine has copied since - by a rewind,
-by a migration, into a reason, an error, a question of an action - follows. Then the history is told again, and the
-head says what it tells.
+Erased are the strings that the person has sent, and those that their events wrote. Numbers, booleans and the keys of
+objects stay. So do words that the workflow itself contains, since guards look for them. Copies that the engine has made
+since are erased too: by a rewind or a migration, in a reason, an error, or a question of an action. Then the history is
+replayed, and the head becomes what the replay gives.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from fsm_agent.engine.replay.restore import difference
 
 
 def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, tally: Tally) -> AgentExport:
-    """The agent without what ``user`` has said. Raises whatever a damaged history makes go wrong."""
+    """The agent without the words of ``user``. Raises the errors of a damaged history."""
     messages = erased_messages(export.messages, user, tally)
     tally.update(_found(export, user))
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
@@ -50,12 +50,12 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
 
 
 def has_words_of(user: str, export: AgentExport) -> bool:
-    """Whether there is anything of somebody in an agent."""
+    """Whether the agent contains anything of this user."""
     return any(message.by == user for message in export.messages) or any(_found(export, user).values())
 
 
 def _found(export: AgentExport, user: str) -> Tally:
-    """What there is of somebody in the steps, in what is not decided yet, and in questions."""
+    """Count what there is of a user in the steps, in undecided events, and in questions."""
     problem = export.head.problem
     held = [problem.held] if problem and problem.held else []
     heads = [export.head, *([export.origin.head] if export.origin else [])]
@@ -68,14 +68,14 @@ def _found(export: AgentExport, user: str) -> Tally:
 
 
 def _addressees(step: Step) -> Sequence[str]:
-    """Whom an action asks, or had asked when it was as the step brings back."""
+    """The users that a step's question is for: of an action that asks, or of a question that the step restores."""
     if step.kind is StepKind.ASKED:
         return tuple(step.payload["to"])
     return tuple(step.payload["asked"][2]) if step.kind.facts.restores and "asked" in step.payload else ()
 
 
 def _without_words(step: Step, redaction: Redaction) -> Step:
-    """A step without what the person has said by it."""
+    """A step without the words of the person, if they made it."""
     if step.by != redaction.user:
         return step
     if step.kind.facts.restores:
@@ -85,7 +85,7 @@ def _without_words(step: Step, redaction: Redaction) -> Step:
 
 
 def _without_copies(steps: Sequence[Step], origin: Origin | None, redaction: Redaction) -> Iterator[Step]:
-    """The steps without what the engine has copied of what is erased; all of them are marked."""
+    """The steps without the engine's copies of erased words; all steps are marked."""
     folded = Folded(own(dict(origin.values)) if origin else {})
     named = {step.payload["version"] for step in steps if step.kind is StepKind.REWOUND}
     then = {origin.head.version: origin.values} if origin else {}
@@ -102,7 +102,7 @@ def _without_copies(steps: Sequence[Step], origin: Origin | None, redaction: Red
 
 
 def _copied(step: Step, folded: Folded, then: Mapping[int, Mapping[str, Json]], redaction: Redaction) -> Delta:
-    """What a rewind brings back is what is left of it; a migration renames, and may compute."""
+    """The delta of a rewind, computed again from the erased data; or that of a migration, without erased words."""
     if step.kind is StepKind.REWOUND and step.payload["version"] in then:
         return difference(folded.values, then[step.payload["version"]])
     return Delta(redaction.cleared(step.delta.set), step.delta.remove, redaction.cleared(step.delta.append))
@@ -133,7 +133,7 @@ def _nameless(head: Head, redaction: Redaction) -> Head:
 
 
 def _replayed(export: AgentExport, programs: Mapping[str, Program], redaction: Redaction) -> AgentExport:
-    """The export with the head and the snapshot that its history tells now."""
+    """The export with the head and the snapshot that a replay of its history gives."""
     head, snapshot, origin = export.head, export.snapshot, export.origin
     replay = Past(Record(head, None, ()), export.steps, origin, programs).beginning()
     if snapshot and origin and snapshot.version == origin.head.version:
@@ -155,8 +155,8 @@ def _replayed(export: AgentExport, programs: Mapping[str, Program], redaction: R
 def faded(
     export: AgentExport, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]
 ) -> AgentExport | None:
-    """A fork without what of ``user`` is erased in ``values``, the data that it began with as they are told now;
-    ``None`` if it has nothing of that."""
+    """A fork without the words that are erased in ``values``, the data that it began with; ``None`` if it contains none
+    of them."""
     redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
     first, *later = export.steps
     began = {name: redaction.faded(value, values.get(name)) for name, value in first.delta.set.items()}

@@ -1,4 +1,4 @@
-"""Which words are erased, and whose they were, in an agent that lives on. Pure."""
+"""Which words are erased in an agent that lives on, and whose they were. Pure."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Redaction:
 
 
 def common_words(workflows: Iterable[Workflow]) -> frozenset[str]:
-    """What workflows say themselves, so that it is nobody's word."""
+    """The words that workflows themselves contain, so that they belong to nobody."""
     texts = {text for workflow in workflows for text in _strings(workflow.to_json())}
     literals = {single or double for text in texts for single, double in _LITERAL.findall(text)}
     return frozenset(texts | literals)

@@ -89,7 +89,7 @@ class ActionScope:
     def render(
         self, text: str, recalled: Mapping[str, Mapping[str, Json]], *, write: Callable[[Json], str] = written
     ) -> str:
-        """A prompt; ``recalled`` is what it may mention of ``user`` and ``conversation``. Raises
+        """A prompt as text; ``recalled`` holds the values of ``user`` and ``conversation`` that it mentions. Raises
         ``ExpressionFailed``."""
         data, _, visits = self.context
         return self._aggregate.program.guards.prompt(text, recalls=True).render(

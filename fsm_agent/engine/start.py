@@ -1,4 +1,4 @@
-"""Agents that begin: created with their first event, together or not at all, and once for each key."""
+"""Start of agents: an agent is created together with its first event, and once for each key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Serves(NamedTuple):
-    """Whom a new agent serves, and whose child it is."""
+    """The user of a new agent, and its parent."""
 
     user: str | None = None
     parent: Parent | None = None
@@ -69,13 +69,13 @@ def start(
 
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
-    """What the key of a start is used for."""
+    """The fingerprint of a start, which is stored with its key."""
     whom = [] if serves.user is None else [serves.user]
     return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
 
 
 def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, Delivered | None]:
-    """The agent that was made under this key, if one was; raises ``KeyReuse`` if it was made of something else."""
+    """The agent that was started under this key, if there is one; raises ``KeyReuse`` if it was started otherwise."""
     found: tuple[str, str] | None = yield FindKey(key)
     if found is None:
         return None

@@ -1,5 +1,5 @@
-"""The operator's hand: a parked agent tries again, something else happens to it, an effect in doubt is settled, or
-the agent ends whatever its workflow says. Each is a step on record."""
+"""Commands of the operator: let a parked agent try again, send it another event, settle an effect in doubt, or end an
+agent whatever its workflow declares. Each is a step in the history."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitEx
 def unpark_agent(
     driver: Driver, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None
 ) -> Flow:
-    """Try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
+    """Try again what parked the agent, or send it ``event``. Returns ``Delivered``.
 
-    What parked it for exceeding a limit may exceed it once more.
+    An agent that was parked because it exceeded a limit may exceed it once more.
     """
 
     def attempt() -> Flow:

@@ -1,7 +1,7 @@
-"""What an action says and hears: a conversation that is read by its tail and never exceeds its window.
+"""The conversation of an action: it is read from its end, and a model is never shown more than the window.
 
-Nothing is written here. What is said goes to a list, which the step commits that the action's event takes, or nothing
-does. A summary is said like everything else; its text is an effect in the journal, so that a retry finds it there.
+Nothing is written here. New messages go to a list, and the step of the action's event commits them, or nothing does. A
+summary is a message too. Its text is an effect in the journal, so that a retry finds it there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from fsm_agent.memory.window import Choose, batch, checked, due, filled, share, 
 
 
 class Written(NamedTuple):
-    """A summary, and what a model has taken for it."""
+    """A summary, and the usage of the model that wrote it."""
 
     text: str
     usage: Usage = NO_USAGE
@@ -55,11 +55,11 @@ class Once(Protocol):
 
 
 class Conversation:
-    """What an ``async def`` action has of a conversation.
+    """The conversation of an ``async def`` action.
 
-    ``spans`` is what is kept of it, the oldest first; ``thread`` is where ``pending`` will be kept, behind them.
-    ``read`` is the store's ``messages``. Without ``once`` there are no summaries; ``spend`` is told what each of them
-    has cost, also of one that is on record.
+    ``spans`` are its stored parts, the oldest first. ``thread`` is where ``pending`` will be stored, after them.
+    ``read`` is the store's ``messages``. Without ``once`` there are no summaries. ``spend`` gets the usage of each
+    summary, also of one that is on record.
     """
 
     def __init__(
@@ -94,16 +94,16 @@ class Conversation:
         parts: Iterable[Mapping[str, Json]] = (),
         by: str | None = None,
     ) -> Message:
-        """Say something; it is kept with the step that the action's event takes. Raises ``ActionError`` for what is no
+        """Add a message; it is stored with the step of the action's event. Raises ``ActionError`` if it is no valid
         message."""
         return self._say(new_message(role, content, parts=parts, by=by))
 
     async def window(
         self, max_tokens: int | None = None, *, strategy: Strategy | Choose | None = None, count: Counter | None = None
     ) -> list[Message]:
-        """What a model is to be shown: never more than ``max_tokens`` by ``count``, never a tool call without its
-        results. What is not given is as the workflow declares it. Raises ``WindowTooSmall`` if not even the system
-        messages and the last group fit."""
+        """The messages to show to a model: never more than ``max_tokens`` by ``count``, and never a tool call without
+        its results. Arguments that are not given are as the workflow declares. Raises ``WindowTooSmall`` if not even
+        the system messages and the last group fit."""
         budget = self._rule.max_tokens if max_tokens is None else max_tokens
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
             raise ActionError(f"a window has a positive number of tokens, not {shortened(budget)}")
@@ -124,7 +124,7 @@ class Conversation:
                 return checked(choose(frame.messages(), budget, known), frame, budget, known, name=name)
 
     async def tail(self, n: int) -> list[Message]:
-        """The last messages, as many as that, as they were said."""
+        """The last ``n`` messages, unchanged."""
         pending = self._reader.pending()[-n:] if n > 0 else []
         missing = n - len(pending)
         kept = await self._reader.older(self._reader.end, after=BEGINNING, limit=missing) if missing > 0 else []
@@ -135,7 +135,7 @@ class Conversation:
         return (await self._reader.system())[0]
 
     async def count(self) -> int:
-        """How many messages there are. In a shared thread those count that were taken back."""
+        """How many messages there are. In a shared thread, retracted messages count too."""
         return await self._reader.count()
 
     def _say(self, message: Message) -> Message:
@@ -145,11 +145,11 @@ class Conversation:
         return counted
 
     async def _newest(self, budget: int, count: Counter) -> LoadedConversation:
-        """As much as cannot fit any more."""
+        """The newest messages, a little more than the budget holds."""
         return await self._reader.read_back(lambda newest: weight(flat(grouped(newest)), count) > budget)
 
     async def _with_first(self, loaded: LoadedConversation, budget: int, count: Counter) -> LoadedConversation:
-        """The same, and the first groups of what was said, if those are not among it."""
+        """The same, with the first groups of the conversation."""
         first: list[PlacedMessage] = []
         before = loaded.recent[0].at if loaded.recent else self._reader.end
         while not loaded.is_whole:
@@ -167,8 +167,8 @@ class Conversation:
         return loaded
 
     async def _rolled(self, budget: int, count: Counter) -> LoadedConversation:
-        """All that is said since the last summary, after as many summaries as it takes for that to fit. What this
-        attempt has said has no number yet, and no summary can stand for it."""
+        """All messages since the last summary, after as many new summaries as are needed to fit the budget. Messages of
+        this attempt have no number yet, so no summary can stand for them."""
         loaded = await self._reader.read_back()
         while True:
             frame = loaded.frame()
@@ -183,10 +183,10 @@ class Conversation:
     async def _summarised(
         self, loaded: LoadedConversation, oldest: Sequence[Group], upto: Position, budget: int
     ) -> LoadedConversation:
-        """The view after a summary of the previous one and the oldest groups, which are those up to a spot.
+        """The conversation after a summary of the previous summary and the oldest groups, which end at ``upto``.
 
-        A retry gets the summary that is on record, whatever has been added to the thread meanwhile; so the arguments
-        say nothing of what is summarised, and the result says it all.
+        A retry gets the summary that is on record, even if messages were added to the thread meanwhile. So the
+        arguments of the effect do not say what is summarised; its result does.
         """
         if self._once is None or self._summarise is None:
             lack = (
@@ -208,7 +208,7 @@ class Conversation:
 
 
 class BlockingConversation:
-    """What a plain ``def`` action has of a conversation: the same, and ``wait`` has it done on the loop."""
+    """The conversation of a plain ``def`` action: the same, and ``wait`` runs it on the event loop."""
 
     def __init__(self, conversation: Conversation, wait: Callable[[Any], Any]) -> None:
         self.thread: Final = conversation.thread
@@ -252,7 +252,7 @@ class BlockingConversation:
 def new_message(
     role: Role | str, content: str = "", *, parts: Iterable[Mapping[str, Json]] = (), by: str | None = None
 ) -> Message:
-    """A message to be kept. Raises ``ActionError`` for what is none."""
+    """A message that can be stored. Raises ``ActionError`` if it is no valid message."""
     if role not in list(Role):
         raise ActionError(f"a message has no role {shortened(role)}; there are {listed(Role)}")
     if not isinstance(content, str) or not (by is None or isinstance(by, str)):

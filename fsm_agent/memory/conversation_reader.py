@@ -1,7 +1,7 @@
-"""A conversation read from its end, as far as somebody needs it; how long it is makes no difference.
+"""Reads a conversation from its end, only as far as is needed; the length of the rest makes no difference.
 
-It may lie in several spans, and what the attempt has said so far comes after all of them. So a message is found by its
-span and its number there.
+A conversation may consist of several spans. The messages of the present attempt come after all of them. So a message is
+found by its span and its number there.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Read(Protocol):
 
 
 class Position(NamedTuple):
-    """Where a message stands: in which span, and its number there. What is pending stands behind the last span."""
+    """The position of a message: its span, and its number there. Pending messages come after the last span."""
 
     span: int
     number: int
@@ -47,7 +47,7 @@ BEGINNING: Final = Position(0, 0)
 
 
 class LoadedConversation(NamedTuple):
-    """What has been read of a conversation."""
+    """The part of a conversation that was read."""
 
     system: Sequence[Message]
     summary: Message | None
@@ -62,12 +62,12 @@ class LoadedConversation(NamedTuple):
         return Frame(self.system, self.summary, grouped(texts(self.recent)))
 
     def summarised(self, summary: Message, floor: Position) -> LoadedConversation:
-        """The same, with a summary that goes further."""
+        """The same, with a summary that covers more."""
         return self._replace(summary=summary, floor=floor, recent=[seen for seen in self.recent if seen.at > floor])
 
 
 def whole(thread: str) -> tuple[Span, ...]:
-    """All of a thread, and what others will add to it."""
+    """The spans of a whole thread, including the messages that others will add."""
     return (Span(thread, 0, INT64_MAX),)
 
 
@@ -76,7 +76,7 @@ def texts(seen: Iterable[PlacedMessage]) -> list[Message]:
 
 
 class ConversationReader:
-    """Messages of a conversation by where they stand. ``pending`` grows while this is used."""
+    """Finds messages of a conversation by their positions. ``pending`` may grow meanwhile."""
 
     def __init__(self, thread: str, spans: Sequence[Span], read: Read, pending: Sequence[Message]) -> None:
         self._thread = thread
@@ -91,7 +91,7 @@ class ConversationReader:
         return [each for each in seen if each.at > after]
 
     async def older(self, before: Position, *, after: Position, limit: int) -> list[PlacedMessage]:
-        """The newest messages between two spots, at most ``limit``, in order."""
+        """The newest messages between two positions, at most ``limit``, in order."""
         found: list[PlacedMessage] = []
         for span in reversed(range(after.span, min(before.span + 1, len(self._spans)))):
             found = [*await self._part(span, after, before, limit=limit - len(found), newest=True), *found]
@@ -100,7 +100,7 @@ class ConversationReader:
         return found
 
     async def newer(self, after: Position, *, before: Position, limit: int) -> list[PlacedMessage]:
-        """The oldest messages between two spots, at most ``limit``, in order."""
+        """The oldest messages between two positions, at most ``limit``, in order."""
         found: list[PlacedMessage] = []
         for span in range(after.span, min(before.span + 1, len(self._spans))):
             found += await self._part(span, after, before, limit=limit - len(found), newest=False)
@@ -121,7 +121,7 @@ class ConversationReader:
         return [PlacedMessage(Position(place, message.number), message) for message in kept]
 
     async def system(self) -> tuple[list[Message], Position]:
-        """The system messages at the beginning, and where the last of them stands."""
+        """The system messages at the beginning, and the position of the last of them."""
         lead: list[Message] = []
         last, is_more = BEGINNING, True
         while is_more and len(lead) < _MOST_SYSTEM:
@@ -135,8 +135,8 @@ class ConversationReader:
         return lead, last
 
     async def read_back(self, enough: Callable[[Sequence[Message]], bool] | None = None) -> LoadedConversation:
-        """Read from the end until there is ``enough`` - which is told the newest messages whose groups are known -
-        or all is read that no summary stands for."""
+        """Read from the end until ``enough`` says yes to the newest complete groups, or until everything is read that
+        no summary stands for."""
         system, lead = await self.system()
         best = self._best(None, self.pending(lead))
         floor = self._floor(best, lead)
@@ -165,14 +165,14 @@ class ConversationReader:
         return max(lead, self.covered(summary)) if summary else lead
 
     def covered(self, summary: PlacedMessage) -> Position:
-        """Where the last message stands that a summary stands for."""
+        """The position of the last message that a summary stands for."""
         at, message = summary
         named = [str(part["thread"]) for part in message.parts if part.get("type") == COVERED and "thread" in part]
         home = self._spans[at.span].thread if at < self.end else self._thread
         return self.position(named[0] if named else home, message.covers, at)
 
     def position(self, thread: str, number: int, before: Position) -> Position:
-        """Where the message of a thread stands that has this number."""
+        """The position of the message with this number in a thread."""
         for place in reversed(range(min(before.span + 1, len(self._spans)))):
             span = self._spans[place]
             if span.thread == thread and span.after < number:
@@ -180,7 +180,7 @@ class ConversationReader:
         return BEGINNING
 
     def named(self, at: Position) -> tuple[str, int]:
-        """The thread and the number of what stands there."""
+        """The thread and the number of the message at a position."""
         return self._spans[at.span].thread, at.number
 
     async def count(self) -> int:

@@ -76,7 +76,7 @@ _PIECE: Final = 100_000
 
 
 def estimate(message: Message) -> int:
-    """What a message takes at most, as far as that can be said without a vocabulary."""
+    """The tokens of a message, estimated from above without a vocabulary."""
     return _count(message, estimate_text)
 
 
@@ -137,8 +137,8 @@ def _vocabulary(encoding: str) -> Callable[[str], Sequence[int]]:
 
 
 def corrected(counter: Counter, scale_permille: int) -> Counter:
-    """A counter that is right for this model, by what its provider has reported: ``counter`` times ``scale_permille``
-    / 1000, rounded up. A scale beyond 0.5 to 3 is no matter of vocabularies, and is cut off there."""
+    """A counter that is corrected for a model by the figures of its provider: ``counter`` times ``scale_permille`` /
+    1000, rounded up. The scale is kept between 0.5 and 3, since vocabularies do not differ by more."""
     scale = min(max(scale_permille, 500), 3_000)
 
     def count(message: Message) -> int:
@@ -148,14 +148,14 @@ def corrected(counter: Counter, scale_permille: int) -> Counter:
 
 
 def scale_of(usage: Usage) -> int:
-    """By how much the last request was larger than it was counted to be, in thousandths; 1000 where nobody knows."""
+    """How much larger the last request was than estimated, in thousandths; 1000 if unknown."""
     if usage.context_tokens < 1 or usage.estimated_tokens < 1:
         return 1_000
     return -(-usage.context_tokens * 1_000 // usage.estimated_tokens)
 
 
 def remembering(counter: Counter) -> Counter:
-    """The same counter, asked once for each message object; for as long as one piece of work takes."""
+    """The same counter, which counts each message object only once."""
     known: dict[int, tuple[Message, int]] = {}  # with the message, or its id might be another's soon
 
     def count(message: Message) -> int:

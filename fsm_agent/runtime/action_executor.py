@@ -94,12 +94,12 @@ class ActionExecutor:
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:  # of a library that panics, say: it would come back at every attempt
-            if isinstance(effects.verdict, Superseded | StoreError):  # the action was only told to stop
-                raise effects.verdict from None
+            if isinstance(effects.failure, Superseded | StoreError):  # the action was only told to stop
+                raise effects.failure from None
             reply = await self._failed(command, action, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
-        return reply if effects.verdict is None else await effects.judged(reply)
+        return reply if effects.failure is None else await effects.judged(reply)
 
     async def _called(self, action: Action, command: Act, effects: Effects) -> Any:
         """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if

@@ -22,7 +22,7 @@ from fsm_agent.errors import ActionError, FsmAgentError
 from fsm_agent.memory.conversation import Written
 
 if TYPE_CHECKING:
-    from fsm_agent.actions.tracebacks import Discretion
+    from fsm_agent.actions.tracebacks import Concealment
 
 logger = logging.getLogger("fsm_agent")
 
@@ -102,9 +102,9 @@ def failure_of(
     """What the rules are told of an exception that an action raised; the log is told where it was raised. With
     ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told. Where
     nobody knows in which line it was, the place of ``function`` is told."""
-    from fsm_agent.actions.tracebacks import Discretion, message_of, place_of, place_of_function
+    from fsm_agent.actions.tracebacks import Concealment, message_of, place_of, place_of_function
 
-    discretion = Discretion(is_sealed, variables)
+    discretion = Concealment(is_sealed, variables)
     known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     types = known or (BaseException.__name__,)
     place = place_of(error.__cause__ if is_timeout and error.__cause__ else error)
@@ -124,7 +124,7 @@ def failure_of(
     return failed
 
 
-def _log(command: Act, error: BaseException, place: str, discretion: Discretion) -> None:
+def _log(command: Act, error: BaseException, place: str, discretion: Concealment) -> None:
     """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
     from fsm_agent.actions.tracebacks import said_of, trace_of
 

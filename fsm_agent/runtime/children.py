@@ -69,7 +69,7 @@ class ChildDriver:
         self._loop = loop
         self._known_families: OrderedDict[tuple[str, int], Family] = OrderedDict()
 
-    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+    async def read(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
         """The first ``count`` children. Raises ``ActionError`` if one's id is somebody else's.
 
         Without ``gap`` all are read. With it, those that have ended are not read again, and none behind so many that

@@ -63,7 +63,7 @@ class Runner(Queries, Removal):
         self._surroundings = found
         self._executor = hands or LazyExecutor(self._new_executor)
         self._loop = CommandLoop(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
-        found.kinship = self._loop.children
+        found.children = self._loop.children
 
     def _new_executor(self) -> Executor:
         from fsm_agent.runtime.action_executor import ActionExecutor

@@ -190,40 +190,40 @@ class ScriptedHands:
         self._clock = clock
         self._ledger = ledger
 
-    async def act(self, effect: Act) -> Acted:
-        outside = Effects(self._ledger, effect.head, wait=_finish, thread=_at_once)
-        outcome, emits = self._next(effect.do, effect.head.state), None
+    async def act(self, command: Act) -> Acted:
+        effects = Effects(self._ledger, command.head, wait=_finish, thread=_at_once)
+        outcome, emits = self._next(command.do, command.head.state), None
         if callable(outcome):
             emits = describe(outcome).signature.emits
             try:
-                outcome = await _called(outcome, effect, outside)
+                outcome = await _called(outcome, command, effects)
             except BaseException as error:
                 if _is_the_test_s(error):
                     raise
-                told = _told(effect.do, error)
-                return await outside.judged(failure_of(effect, told, self._clock.ms, 0, function=outcome))
+                told = _told(command.do, error)
+                return await effects.judged(failure_of(command, told, self._clock.ms, 0, function=outcome))
             finally:
-                outside.close()
-        return await outside.judged(self._acted(effect, outcome, emits))
+                effects.close()
+        return await effects.judged(self._acted(command, outcome, emits))
 
-    def _acted(self, effect: Act, outcome: Any, emits: frozenset[str] | None) -> Acted:
-        if isinstance(outcome, TimeoutError) and effect.timeout_ms is not None:
-            return self._out_of_time(effect, effect.timeout_ms)
+    def _acted(self, command: Act, outcome: Any, emits: frozenset[str] | None) -> Acted:
+        if isinstance(outcome, TimeoutError) and command.timeout_ms is not None:
+            return self._out_of_time(command, command.timeout_ms)
         if isinstance(outcome, Exception):
-            return failure_of(effect, outcome, self._clock.ms, 0)
+            return failure_of(command, outcome, self._clock.ms, 0)
         if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))
         return returned_from(outcome, emits, self._clock.ms, 0)
 
-    def _out_of_time(self, effect: Act, timeout_ms: int) -> Acted:
+    def _out_of_time(self, command: Act, timeout_ms: int) -> Acted:
         """The action works until its time is out, or until a timer takes the agent out of its work."""
-        if effect.until_ms is not None and effect.until_ms - effect.now_ms <= timeout_ms:
-            self._clock.ms = max(self._clock.ms, effect.until_ms)
+        if command.until_ms is not None and command.until_ms - command.now_ms <= timeout_ms:
+            self._clock.ms = max(self._clock.ms, command.until_ms)
             return Overdue(self._clock.ms)
         self._clock.ms += timeout_ms
-        error = TimeoutError(f"action {effect.do!r} took longer than {timeout_ms} ms")
-        return failure_of(effect, error, self._clock.ms, timeout_ms, is_timeout=True)
+        error = TimeoutError(f"action {command.do!r} took longer than {timeout_ms} ms")
+        return failure_of(command, error, self._clock.ms, timeout_ms, is_timeout=True)
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)
@@ -252,15 +252,15 @@ class ScriptedHands:
         """Nothing runs in the background here."""
 
 
-async def _called(function: Callable[..., Any], effect: Act, outside: Effects) -> Any:
+async def _called(function: Callable[..., Any], command: Act, effects: Effects) -> Any:
     """What a function of the context gives; it may be a coroutine. An action gets all that ``with`` gives it, any other
     function what it takes of that."""
     known = describe(function)
     accepts = None if hasattr(function, "action") else known.signature.accepts
-    taken = {name: value for name, value in effect.arguments.items() if accepts is None or name in accepts}
-    context: ActionFacts = context_of(effect, known.mode, outside, Surroundings())
+    taken = {name: value for name, value in command.arguments.items() if accepts is None or name in accepts}
+    context: ActionFacts = context_of(command, known.mode, effects, Surroundings())
     returned = function(context, **taken)
-    return await (awaited(returned) if known.mode is THREAD else in_own_task(awaited(returned), effect.do))
+    return await (awaited(returned) if known.mode is THREAD else in_own_task(awaited(returned), command.do))
 
 
 def _is_the_test_s(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fsm_agent import ActionError, BlockingContext, Context, Runner, Store, StoreError, action, open_store
-from fsm_agent.actions.effects import Effects, deed
+from fsm_agent.actions.effects import Effects, effect_call
 from fsm_agent.actions.worker_threads import waiting_on
 from fsm_agent.data.data import Data
 from fsm_agent.domain.agent import Head, Status
@@ -231,7 +231,7 @@ async def test_of_two_attempts_that_overlap_the_first_to_record_its_result_is_be
         attempts = []
         for each in begun:
             outside = Effects(store, head, wait=waiting_on(asyncio.get_running_loop()))
-            asked = deed("charge", charge, probe=None, mode="idempotent", given=(), named={})
+            asked = effect_call("charge", charge, probe=None, mode="idempotent", given=(), named={})
             attempts.append(asyncio.create_task(outside.do(asked)))
             await each.wait()
         results[0].set_result("the first")

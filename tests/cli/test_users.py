@@ -24,7 +24,7 @@ from fsm_agent.domain.usage import Usage
 @action
 def greet(ctx):
     ctx.user.visits += 1
-    ctx.notes.spend(Usage(requests=2, input_tokens=1200, output_tokens=34, cost_micros=12300, latency_ms=1500,
+    ctx.outputs.spend(Usage(requests=2, input_tokens=1200, output_tokens=34, cost_micros=12300, latency_ms=1500,
                           refused=1, context_tokens=900))
     return "greeted"
 """

@@ -46,7 +46,7 @@ class Mortal(Runner):
         hands = Timeless(store, actions, clock, fuse)
         super().__init__(store, actions=actions, hands=hands)
         self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=finds_dead)
-        hands.surroundings.kinship = self._loop.children
+        hands.surroundings.children = self._loop.children
 
 
 class MortalLoop(CommandLoop):

@@ -57,7 +57,7 @@ async def work(ctx: Context) -> str:
         return "paid"
 
     await ctx.effect("pay", pay)
-    if ctx.notes.user is not None:
+    if ctx.outputs.user is not None:
         ctx.user.seen += 1
     if ctx.agent_id == "shaky" and ctx.attempt == 1:
         raise ConnectionError("the line is bad")

@@ -217,7 +217,7 @@ MUTANTS = {
     ),
     "a choice of a model that nobody judges": Mutant(
         "actions/builtin/llm_decide.py",
-        "problem = insight_of(ctx).judge(call.name, call.arguments)",
+        "problem = scope_of(ctx).judge(call.name, call.arguments)",
         "problem = None",
         "tests/actions/test_llm_decide.py::test_in_the_end_it_is_an_error",
     ),

@@ -79,7 +79,7 @@ async def test_nothing_to_do_is_done_at_once(house: House) -> None:
 async def test_what_models_have_cost_them_has_cost_the_parent() -> None:
     @action(name="look")
     async def look(ctx: Context) -> str:
-        ctx.notes.spend(Usage(requests=1, input_tokens=10, cost_micros=5, context_tokens=12))
+        ctx.outputs.spend(Usage(requests=1, input_tokens=10, cost_micros=5, context_tokens=12))
         if ctx.data.topic == "bad":
             raise ValueError
         return "found"

@@ -93,11 +93,11 @@ async def plan(ctx: Context) -> str:
         raise ValueError(f"nobody can have {ctx.data.wish}")
     await ctx.effect("look up", lambda wish: {"found": wish}, ctx.data.wish)
     ctx.data.contacts[f"friend of {ctx.data.wish}"] = "555-1234"
-    said = ctx.notes.pending(own_thread(ctx.agent_id))
+    said = ctx.outputs.pending(own_thread(ctx.agent_id))
     said.append(Message(Role.USER, f"I want {ctx.data.wish}", by="ana"))
     said.append(Message(Role.ASSISTANT, f"You want {ctx.data.wish}", ({"type": "text", "text": ctx.data.wish},)))
-    ctx.notes.spend(Usage(requests=1, input_tokens=10, output_tokens=2, cost_micros=5))
-    if ctx.notes.user is not None:
+    ctx.outputs.spend(Usage(requests=1, input_tokens=10, output_tokens=2, cost_micros=5))
+    if ctx.outputs.user is not None:
         ctx.user.home = f"home of {ctx.data.wish}"
     return "planned"
 
@@ -105,7 +105,7 @@ async def plan(ctx: Context) -> str:
 @action(name="plan")
 async def plan_plainly(ctx: Context) -> str:
     """Copies nothing of what it was told."""
-    ctx.notes.spend(Usage(requests=1, input_tokens=1))
+    ctx.outputs.spend(Usage(requests=1, input_tokens=1))
     return "planned"
 
 

@@ -16,7 +16,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.builtin.http_client import Call, Given, bearer, library, sent
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled, rendered
-from fsm_agent.actions.context import Context, EffectModeName, insight_of
+from fsm_agent.actions.context import Context, EffectModeName, scope_of
 from fsm_agent.dialect.keys import URL
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
@@ -50,7 +50,7 @@ async def request(
     target = await _address(ctx, url)
     given = Given(await _headers(ctx, headers or {}), None if body is None else await rendered(ctx, body))
     given = given._replace(document=await _document(ctx, json))
-    timeout = insight_of(ctx).state.timeout
+    timeout = scope_of(ctx).state.timeout
     call = Call(method, target, given, token, frozenset(expect), timeout.ms / 1000 if timeout else _PATIENCE)
     told = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
     answer = await ctx.effect("http", partial(_once, httpx, call), told, mode=mode)
@@ -97,10 +97,10 @@ async def _headers(ctx: Context, headers: Mapping[str, str]) -> dict[str, str]:
 async def _document(ctx: Context, json: Json) -> Json:
     if not isinstance(json, dict):
         return json
-    insight = insight_of(ctx)
-    needs = {name for value in json.values() for name in insight.mentions(value)}
-    scope = await recalled(ctx, needs)
-    return {name: insight.value(value, scope) for name, value in json.items()}
+    scope = scope_of(ctx)
+    needs = {name for value in json.values() for name in scope.mentions(value)}
+    mentioned_values = await recalled(ctx, needs)
+    return {name: scope.value(value, mentioned_values) for name, value in json.items()}
 
 
 def shown(url: str) -> str:

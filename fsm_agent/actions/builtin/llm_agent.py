@@ -129,11 +129,11 @@ class _Loop:
     async def _result(self, call: Call) -> tuple[str, bool]:
         """What the tool has returned, and whether that is an error."""
         if (problem := self._toolbox.problem(call)) is not None:
-            self._ctx.notes.spend(Usage(refused=1))
+            self._ctx.outputs.spend(Usage(refused=1))
             return problem, True
-        verdict = self._answer
-        if verdict is not None and verdict.call_id == call.id and not verdict.is_allowed:
-            return f"a person does not allow this call{f': {verdict.said}' if verdict.said else ''}", True
+        approval = self._answer
+        if approval is not None and approval.call_id == call.id and not approval.is_allowed:
+            return f"a person does not allow this call{f': {approval.said}' if approval.said else ''}", True
         return await self._toolbox.call(call)
 
 

@@ -13,7 +13,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.builtin.llm_generate import shown
 from fsm_agent.actions.builtin.llm_request import asked, model_name, refusal
 from fsm_agent.actions.builtin.templates import rendered
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.step import NOTHING
@@ -42,7 +42,7 @@ async def decide(
 ) -> Emission:
     """With ``conversation`` the model is shown the window, and prompt and choice are added to the thread. Raises
     ``NoLegalChoice`` when no reply of ``tries`` was one."""
-    choices = insight_of(ctx).choices()
+    choices = scope_of(ctx).choices()
     if not choices:
         raise ActionError(f"nothing can be chosen in state {ctx.state!r}: no declared event is possible now")
     question = Ask(
@@ -84,7 +84,7 @@ def _judged(ctx: Context, reply: Reply, offered: Sequence[str]) -> Emission | st
             f"the arguments of {call.name!r} cannot be read: they must be a JSON object; call one of: {listed(offered)}"
         )
     try:
-        problem = insight_of(ctx).judge(call.name, call.arguments)
+        problem = scope_of(ctx).judge(call.name, call.arguments)
     except ExpressionFailed as error:  # with this payload a guard says neither yes nor no
         problem = str(error)
     return problem or Emission(call.name, call.arguments)
@@ -107,7 +107,7 @@ def _remember(ctx: Context, reply: Reply) -> None:
 
 def _place(ctx: Context) -> str:
     """Where the agent is, in the words of the workflow."""
-    workflow, state = insight_of(ctx).workflow, insight_of(ctx).state
+    workflow, state = scope_of(ctx).workflow, scope_of(ctx).state
     return "\n".join((_described("Workflow", workflow.name, workflow.description),
                       _described("State", state.path, state.description)))  # fmt: skip
 
@@ -117,7 +117,7 @@ def _described(kind: str, name: str, description: str | None) -> str:
 
 
 def _tool(ctx: Context, choice: Choice) -> Tool:
-    states = insight_of(ctx).workflow.by_path
+    states = scope_of(ctx).workflow.by_path
     leads = [_described("leads to", target, states[target].description) for target in dict.fromkeys(choice.targets)]
     said = [choice.description, *(leads or ["the agent stays where it is"])]
     return Tool(choice.event, "; ".join(filter(None, said)), choice.schema)

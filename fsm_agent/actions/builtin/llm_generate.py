@@ -9,7 +9,7 @@ from fsm_agent.actions.builtin.llm_output import output_schema, put_output
 from fsm_agent.actions.builtin.llm_request import asked, model_name
 from fsm_agent.actions.builtin.result import ended
 from fsm_agent.actions.builtin.templates import rendered
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.step import NOTHING
@@ -46,5 +46,5 @@ async def generate(
 
 async def shown(ctx: Context, said: Message) -> list[Message]:
     """The window of the conversation, which ends with what is said to the model now on behalf of the user."""
-    ctx.conversation.append(said.role, said.content, by=insight_of(ctx).head.user)
+    ctx.conversation.append(said.role, said.content, by=scope_of(ctx).head.user)
     return await ctx.conversation.window()

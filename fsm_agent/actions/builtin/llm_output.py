@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fsm_agent.actions.builtin.result import put
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.llm.types import Reply
 
@@ -21,7 +21,7 @@ _DEFINED: Final = "#/$defs/"
 def output_schema(ctx: Context, into: str | Sequence[str] | None) -> Schema | None:
     """The form of what is asked for, as an object with all of the fields; ``None`` is words."""
     fields = [into] if isinstance(into, str) else into or []
-    schemas = {field: insight_of(ctx).schema(field) for field in fields}
+    schemas = {field: scope_of(ctx).schema(field) for field in fields}
     if not fields or (isinstance(into, str) and _takes_any_text(schemas[into])):
         return None
     defined = {

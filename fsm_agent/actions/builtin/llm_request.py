@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Chunk, Message
 from fsm_agent.domain.usage import Usage, as_row, usage_of
@@ -38,7 +38,7 @@ async def asked(ctx: Context, question: Ask, *, is_heard: bool = False) -> Reply
         request = _Request(ctx, question, is_heard)
         recorded = await ctx.effect(_EFFECT, request.made)
         usage = usage_of(recorded["usage"])
-        ctx.notes.spend(usage)
+        ctx.outputs.spend(usage)
         if "invalid" not in recorded:
             return Reply.from_json(recorded)
         if request.is_made:
@@ -73,9 +73,9 @@ class _Request:
 
 def check_budget(ctx: Context) -> None:
     """Raises ``BudgetExceeded`` if the agent has spent what it may; an operator may let it go on."""
-    insight = insight_of(ctx)
-    limits, spent = insight.workflow.limits, insight.spent
-    if insight.head.is_exempt:
+    scope = scope_of(ctx)
+    limits, spent = scope.workflow.limits, scope.spent
+    if scope.head.is_exempt:
         return
     if limits.tokens is not None and spent.tokens >= limits.tokens:
         raise BudgetExceeded("tokens", limits.tokens, spent.tokens)
@@ -95,6 +95,6 @@ def weight(question: Ask) -> int:
 def refusal(ctx: Context, reply: Reply, why: str) -> list[Message]:
     """A reply that is refused, and what the model is told of it: as the result of each call, or in so many words. It
     counts."""
-    ctx.notes.spend(Usage(refused=1))
+    ctx.outputs.spend(Usage(refused=1))
     told = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
     return [reply.message, *(told or [Message.user(f"Refused: {why}")])]

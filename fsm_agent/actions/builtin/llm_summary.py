@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from fsm_agent.actions.builtin.llm_request import check_budget, model_name
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.errors import ModelReplyInvalid
@@ -27,7 +27,7 @@ async def summarise(ctx: Context, messages: list[dict[str, Json]], max_tokens: i
     """To be called within an effect, which records the summary with what it has cost. Raises a ``ModelError``."""
     check_budget(ctx)
     question = Ask(
-        model=model_name(ctx, insight_of(ctx).recall.model),
+        model=model_name(ctx, scope_of(ctx).recall.model),
         messages=(Message.user("\n".join(_record(messages))),),
         system=_RULES.format(words=max(max_tokens // _TOKENS_PER_WORD, _FEWEST_WORDS)),
         state=ctx.state,
@@ -35,7 +35,7 @@ async def summarise(ctx: Context, messages: list[dict[str, Json]], max_tokens: i
     try:
         reply = await ctx.surroundings.models.ask(question)
     except ModelReplyInvalid as error:
-        ctx.notes.spend(error.usage)  # it was paid for, though nothing is on record
+        ctx.outputs.spend(error.usage)  # it was paid for, though nothing is on record
         raise
     own_context = reply.usage._replace(context_tokens=0)  # of another conversation, and maybe another model
     return Written(reply.text, own_context)

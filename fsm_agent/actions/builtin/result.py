@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fsm_agent.actions.action import Emission
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.dialect.builtins import emission
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import ActionError
@@ -11,8 +11,8 @@ from fsm_agent.errors import ActionError
 
 def ended(ctx: Context, emit: str | None) -> Emission:
     """The event that says that the work is done: ``emit``, or the only declared one that the state itself takes."""
-    insight = insight_of(ctx)
-    event = emit or emission(insight.workflow, insight.state)
+    scope = scope_of(ctx)
+    event = emit or emission(scope.workflow, scope.state)
     if event is None:
         raise ActionError(f"nothing tells with which event the work of state {ctx.state!r} ends: say it with `emit`")
     return Emission(event)

@@ -8,7 +8,7 @@ from typing import Final
 from fsm_agent.actions.action import Emission, Pause
 from fsm_agent.actions.builtin.result import ended
 from fsm_agent.actions.builtin.templates import recalled
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.text import shortened
@@ -41,8 +41,8 @@ async def _span_end(ctx: Context, span: str) -> int:
 
 
 async def _moment(ctx: Context, until: Json) -> int:
-    insight = insight_of(ctx)
-    value = insight.value(until, await recalled(ctx, insight.mentions(until)))
+    scope = scope_of(ctx)
+    value = scope.value(until, await recalled(ctx, scope.mentions(until)))
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip().upper())

@@ -27,7 +27,7 @@ from fsm_agent.actions.builtin.outcomes import (
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled
 from fsm_agent.actions.children import ChildSpec
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.data.delta import own
 from fsm_agent.dialect.builtins import first_event
 from fsm_agent.domain.agent import CHILDREN, ENDED, Head, child_id
@@ -58,12 +58,12 @@ class ChildrenPlan:
 
     async def spec(self, ctx: Context, item: Json, index: int) -> ChildSpec:
         """What one child is started with. Raises ``ExpressionFailed``."""
-        insight = insight_of(ctx)
+        scope = scope_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
-        mentioned = {name for value in written for name in insight.mentions(value)}
-        scope = await recalled(ctx, mentioned, item=item, index=index)
-        value: Callable[[Json], Json] = partial(insight.value, recalled=scope)
-        user = insight.head.user if self.user is None else value(self.user)
+        mentioned = {name for value in written for name in scope.mentions(value)}
+        mentioned_values = await recalled(ctx, mentioned, item=item, index=index)
+        value: Callable[[Json], Json] = partial(scope.value, recalled=mentioned_values)
+        user = scope.head.user if self.user is None else value(self.user)
         if not (user is None or (isinstance(user, str) and user.strip())):
             raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
         payload = {name: value(each) for name, each in self.payload.items()}
@@ -90,27 +90,27 @@ async def run(
     """The outputs of the children, in the order of the items, go ``into`` the data; of one that has failed it is null
     (``on_failure: continue``). How each has fared goes into ``outcomes``. Raises ``ChildFailed`` otherwise, when the
     rest has ended (``fail``) or was cancelled (``cancel_rest``)."""
-    child = insight_of(ctx).workflow.workflows[workflow]
+    child = scope_of(ctx).workflow.workflows[workflow]
     plan = ChildrenPlan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
-    brood = _Brood(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
+    children = _Children(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
     try:
-        await brood.raise_()
+        await children.raise_()
     except StoreError as error:
-        if ctx.outside is not None:
-            ctx.outside.fail(error)
+        if ctx.effects is not None:
+            ctx.effects.fail(error)
         raise
-    if not brood.is_grown:
-        return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if brood.has_more else _REST_MS))
-    ctx.notes.is_joined = True
-    ctx.notes.spend(brood.usage)
-    if brood.has_failed:
+    if not children.is_grown:
+        return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if children.has_more else _REST_MS))
+    ctx.outputs.is_joined = True
+    ctx.outputs.spend(children.usage)
+    if children.has_failed:
         if on_failure != "continue":
-            raise brood.failure()
-        ctx.notes.remark = brood.failures
+            raise children.failure()
+        ctx.outputs.remark = children.failures
     is_one = for_each is None
-    put(ctx, into, brood.outputs[0] if is_one else brood.outputs)
-    put(ctx, outcomes, brood.outcomes[0] if is_one else brood.outcomes)
+    put(ctx, into, children.outputs[0] if is_one else children.outputs)
+    put(ctx, outcomes, children.outcomes[0] if is_one else children.outcomes)
     return ended(ctx, emit)
 
 
@@ -118,8 +118,8 @@ async def _items(ctx: Context, for_each: str | None) -> list[Json]:
     """The items for which children are started, the same in all attempts."""
     items: Json = [None]
     if for_each is not None:
-        insight = insight_of(ctx)
-        items = insight.value(for_each, await recalled(ctx, insight.mentions(for_each)))
+        scope = scope_of(ctx)
+        items = scope.value(for_each, await recalled(ctx, scope.mentions(for_each)))
         if not isinstance(items, list):
             raise ActionError(f"`for_each: {for_each}` gives {shortened(items)}, and must give a list")
 
@@ -137,7 +137,7 @@ def _first_event(child: Workflow) -> str:
     return event
 
 
-class _Brood:
+class _Children:
     """All children of one activation, by number; 1 is the first."""
 
     def __init__(
@@ -145,7 +145,7 @@ class _Brood:
     ) -> None:
         self._ctx, self._plan, self._items = ctx, plan, items
         self._at_once, self._cancels_rest = at_once, cancels_rest
-        self._head, self._stays = insight_of(ctx).head, insight_of(ctx).stays
+        self._head, self._stays = scope_of(ctx).head, scope_of(ctx).stays
         self._known: dict[int, Known] = {}
         #: those that have work to do, here or elsewhere
         self._working: set[int] = set()
@@ -218,7 +218,7 @@ class _Brood:
     async def _look(self, *, with_held: bool = False, anew: bool = False) -> None:
         """Learn how they stand. One that could not begin could not do so later either. With ``with_held``, those that
         somebody holds are due too: whoever it is may have died. With ``anew``, those that have ended are read again."""
-        heads = await self._ctx.kin.look(self._head, len(self._items), gap=None if anew else self._at_once)
+        heads = await self._ctx.children.read(self._head, len(self._items), gap=None if anew else self._at_once)
         self._known |= {number: head for number, head in enumerate(heads, start=1) if head is not None}
         found = {number: head for number, head in self._known.items() if isinstance(head, Head)}
         self._working = {number for number, head in found.items() if head.is_at_work}
@@ -255,12 +255,12 @@ class _Brood:
         return number
 
     async def _driven(self, number: int) -> Known:
-        kin, known = self._ctx.kin, self._known.get(number)
+        children, known = self._ctx.children, self._known.get(number)
         try:
             if isinstance(known, Head):
-                return await kin.drive(known, stays=self._stays)
+                return await children.drive(known, stays=self._stays)
             spec = await self._plan.spec(self._ctx, self._items[number - 1], number - 1)
-            return await kin.start(self._head, number, spec, stays=self._stays)
+            return await children.start(self._head, number, spec, stays=self._stays)
         except Refused as refusal:
             return refusal
 
@@ -270,9 +270,9 @@ class _Brood:
                 task.cancel()
 
     async def _cancel_rest(self) -> None:
-        for head in await self._ctx.kin.look(self._head, len(self._items)):
+        for head in await self._ctx.children.read(self._head, len(self._items)):
             if head is not None and head.status not in ENDED:
-                await self._ctx.kin.cancel(head)
+                await self._ctx.children.cancel(head)
 
     @property
     def failures(self) -> str:

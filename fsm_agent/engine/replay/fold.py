@@ -42,7 +42,7 @@ from fsm_agent.errors import ExpressionFailed, FsmAgentError
 
 
 class StepImpossible(FsmAgentError):
-    """A step that cannot have happened as it is told."""
+    """A step that cannot have happened as it is recorded."""
 
 
 class Replay:
@@ -82,7 +82,7 @@ class Replay:
         return self.aggregate.folded.values
 
     def take(self, step: Step) -> None:
-        """Go on by one step. Raises ``StepImpossible``, or whatever a damaged row makes go wrong."""
+        """Apply one step. Raises ``StepImpossible``, or the errors of a damaged row."""
         aggregate = self.aggregate
         aggregate.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
@@ -133,7 +133,8 @@ class Replay:
         return enter(self.aggregate, move, event, self.values, fired=fired, unfolded=0)
 
     def entered(self, step: Step) -> int:
-        """How many states a step entered; where nobody has recorded it, as the first transition that leads there."""
+        """How many states a step entered. Where it is not recorded, it is that of the first transition with this
+        target."""
         if not self.is_guessed or step.entered or not step.kind.facts.follows_transition:
             return step.entered
         if step.source is None:
@@ -143,7 +144,7 @@ class Replay:
         return likely[0] if likely else int(step.source != step.target)
 
     def _fired(self, step: Step) -> ArmedTimer | None:
-        """The timer whose step this is: of those that were due, the first in turn that would have done this."""
+        """The timer that made a step: the first of the due timers that leads to the same result."""
         if step.event != "after" or step.kind not in (StepKind.EVENT, StepKind.REFUSED):
             return None
         label = step.payload["after"]

@@ -54,8 +54,8 @@ _GUESSED: Final = frozenset({"visits", "timers"})
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came out, and whether an earlier version of the package wrote the beginning, so that visits and timers
-    were not looked at."""
+    """The result. ``is_guessed`` says that an earlier version of the package wrote the beginning, so that visits and
+    timers were not compared."""
 
     mismatches: Sequence[Mismatch]
     is_guessed: bool = False

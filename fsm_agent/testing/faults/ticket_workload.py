@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from fsm_agent.actions.action import Emission, action
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.testing.faults.order_workload import ExternalService
@@ -103,7 +103,7 @@ def actions_in(service: ExternalService) -> list[Callable[..., Any]]:
         with service.recorded_action(ctx, "record"):
             token = ctx.data.now
             await service.work(0.005)
-            ctx.thread(SHARED_THREAD).append("user", token, by=insight_of(ctx).head.user)
+            ctx.thread(SHARED_THREAD).append("user", token, by=scope_of(ctx).head.user)
             ctx.conversation.append("user", token)
             ctx.user.likes.append(token)
             return ctx.emit("recorded", token=token)
