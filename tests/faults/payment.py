@@ -13,7 +13,7 @@ from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.effects import Do
 
-from .crashing import Fuse
+from .crash_points import CrashPoints
 
 ID = "payment"
 
@@ -42,18 +42,18 @@ def workflow() -> Workflow:
     return read
 
 
-class World:
+class PaymentService:
     """Counts what is done to it by key; a process can die before and after each deed. A receipt is what anybody who
     asks is told of the first deed under a key, and it says so if that was not the last."""
 
-    def __init__(self, fuse: Fuse) -> None:
-        self._fuse = fuse
+    def __init__(self, crash_points: CrashPoints) -> None:
+        self._crash_points = crash_points
         self.done: Counter[tuple[str, str]] = Counter()
 
     def do(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
-        self._fuse.burn(Do(idempotency_key))
+        self._crash_points.reach(Do(idempotency_key))
         self.done[what, idempotency_key] += 1
-        self._fuse.burn(Do(idempotency_key))
+        self._crash_points.reach(Do(idempotency_key))
         return {"what": what, "key": idempotency_key}
 
     async def do_soon(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
@@ -68,15 +68,15 @@ class World:
         return [times for (name, _), times in self.done.items() if name == what and times]
 
 
-def actions(world: World) -> list[Callable[..., Any]]:
+def actions(service: PaymentService) -> list[Callable[..., Any]]:
     """Paying fails once when all is done; the second state does the same from a thread."""
 
     @action
     async def pay(ctx: Context) -> str:
-        first = await ctx.effect("charge", world.do, "charge")
-        second = await ctx.effect("charge", world.do_soon, "charge again")
-        checked = await ctx.effect("ship", world.do, "ship", mode="check", probe=world.look)
-        once = await ctx.effect("mail", world.do_soon, "mail", mode="at_most_once")
+        first = await ctx.effect("charge", service.do, "charge")
+        second = await ctx.effect("charge", service.do_soon, "charge again")
+        checked = await ctx.effect("ship", service.do, "ship", mode="check", probe=service.look)
+        once = await ctx.effect("mail", service.do_soon, "mail", mode="at_most_once")
         if ctx.attempt == 1:
             raise OSError("when all is done")
         ctx.data.receipts += [first, second, checked, once]
@@ -84,23 +84,23 @@ def actions(world: World) -> list[Callable[..., Any]]:
 
     @action
     def send(ctx: BlockingContext) -> str:
-        first = ctx.effect("charge", world.do, "tip")
-        checked = ctx.effect("ship", world.do, "ship more", mode="check", probe=world.look)
-        once = ctx.effect("mail", world.do, "mail more", mode="at_most_once")
+        first = ctx.effect("charge", service.do, "tip")
+        checked = ctx.effect("ship", service.do, "ship more", mode="check", probe=service.look)
+        once = ctx.effect("mail", service.do, "mail more", mode="at_most_once")
         ctx.data.receipts += [first, checked, once]
         return "sent"
 
     return [pay, send]
 
 
-async def aggregate(runner: Runner, world: World) -> Agent:
+async def run_payment(runner: Runner, service: PaymentService) -> Agent:
     """Start it, take it up again, and tell it what became of what is in doubt; may be repeated at any time."""
     await runner.start(workflow(), id=ID, key="go")
     agent = await runner.resume(ID)
     while agent.status is Status.PARKED:
         [doubtful] = [entry for entry in await runner.effects(ID) if entry.is_open]
-        [what] = [name for name, key in world.done if key == doubtful.key] or ["nothing"]
-        if world.done[what, doubtful.key]:
+        [what] = [name for name, key in service.done if key == doubtful.key] or ["nothing"]
+        if service.done[what, doubtful.key]:
             result = {"what": what, "key": doubtful.key}
             agent = await runner.unpark(ID, effect=doubtful.key, result=result, by="ann")
         else:

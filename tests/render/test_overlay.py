@@ -11,7 +11,7 @@ from fsm_agent.domain.step import Step, StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 
 
 def roles(overlay: Overlay, role: Role) -> set[str]:

@@ -13,7 +13,7 @@ from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.llm.models import Models
-from tests.support.running import flow
+from tests.support.runtime import flow
 from tests.support.servers.openai_stub import Answer, OpenAIStub, Script
 
 MODEL = "openai-chat:gpt-4.1"
@@ -40,7 +40,7 @@ def runner(
     )
 
 
-async def lived(workflow: Workflow, *, data: Mapping[str, Any] | None = None, **how: Any) -> Agent:
+async def run_agent(workflow: Workflow, *, data: Mapping[str, Any] | None = None, **how: Any) -> Agent:
     """An agent that has gone as far as it goes."""
     async with runner(**how) as hands:
         return await hands.start(workflow, data=data)
@@ -52,7 +52,7 @@ def why(agent: Agent) -> tuple[str, str]:
     return agent.error["type"], agent.error["message"]
 
 
-def told(stub: OpenAIStub, number: int = -1) -> list[dict[str, Any]]:
+def sent_messages(stub: OpenAIStub, number: int = -1) -> list[dict[str, Any]]:
     """The messages of a request."""
     messages: list[dict[str, Any]] = stub.requests[number].body["messages"]
     return messages
@@ -70,12 +70,12 @@ def offered(stub: OpenAIStub, number: int = -1) -> dict[str, Any]:
     return {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
 
 
-async def talk(hands: Runner, agent_id: str) -> list[Message]:
+async def thread_messages(hands: Runner, agent_id: str) -> list[Message]:
     """What is kept of an agent's own thread."""
     return list(await hands.store.messages(f"@{agent_id}"))
 
 
-def writing(given: str, rest: str = "") -> Workflow:
+def generate_workflow(given: str, rest: str = "") -> Workflow:
     """A state that writes, and ends whether it could or not."""
     return flow(f"""
         data:

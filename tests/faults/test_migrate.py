@@ -25,9 +25,9 @@ from fsm_agent.errors import Conflict
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
+from tests.support.hypothesis_settings import example_settings
 
-from .crashing import Crash, Fuse, Mortal
-from .effort import effort
+from .crash_points import Crash, CrashingRunner, CrashPoints
 
 Document = dict[str, Any]
 TYPES = (
@@ -88,7 +88,7 @@ def read(text: Document) -> Workflow:
     return workflow
 
 
-@effort(150)
+@example_settings(150)
 @given(changes(), st.booleans())
 def test_a_plan_says_what_will_happen_and_what_happens_is_whole(
     change: tuple[Workflow, Workflow], is_driven: bool
@@ -155,29 +155,31 @@ WORKING = read(document(1, {"b": {"do": "work"}}, {"x": "string?"}, "b"))
 def test_a_crash_at_any_place_leaves_an_agent_moved_whole_or_not_at_all(
     tmp_path: Path, kind: str, first: Workflow
 ) -> None:
-    blown: set[str] = set()
-    for place in range(1, 100):
-        url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/{place}.db"
-        fuse = Fuse(place.__eq__)
-        asyncio.run(_crash_and_go_on(url, first, fuse))
-        if not fuse.blown:
+    crashed: set[str] = set()
+    for point in range(1, 100):
+        url = "memory://" if kind == "memory" else f"sqlite:///{tmp_path}/{point}.db"
+        crash_points = CrashPoints(point.__eq__)
+        asyncio.run(_crash_and_go_on(url, first, crash_points))
+        if not crash_points.crashed:
             break
-        blown.update(fuse.blown)
-    assert blown == {"ReadRecord", "ReadWorkflow", "Now", "SaveWorkflow", "Commit"} | (
+        crashed.update(crash_points.crashed)
+    assert crashed == {"ReadRecord", "ReadWorkflow", "Now", "SaveWorkflow", "Commit"} | (
         {"Claim", "Interrupt"} if first is WORKING else set()
     )
 
 
-async def _crash_and_go_on(url: str, first: Workflow, fuse: Fuse) -> None:
+async def _crash_and_go_on(url: str, first: Workflow, crash_points: CrashPoints) -> None:
     clock = FakeClock()
     async with open_store(url, clock=clock) as store:
         await Runner(store).start(first, id="a", drive=False)
         before = await store.dump("a")
         try:
-            await Mortal(store, clock, fuse, finds_dead=True).migrate(SECOND, ["a"], apply=True)
+            await CrashingRunner(store, clock, crash_points, finds_dead=True).migrate(SECOND, ["a"], apply=True)
         except Crash:
             await _assert_whole_or_not_at_all(store, before)
-        await Mortal(store, clock, Fuse(lambda place: False), finds_dead=True).migrate(SECOND, ["a"], apply=True)
+        await CrashingRunner(store, clock, CrashPoints(lambda point: False), finds_dead=True).migrate(
+            SECOND, ["a"], apply=True
+        )
         after = await store.dump("a")
         assert [step.kind for step in after.steps] == [StepKind.CREATED, StepKind.MIGRATED]
         assert fold(None, after.steps).values == {"y": None, "n": 1}
@@ -192,24 +194,24 @@ async def _assert_whole_or_not_at_all(store: Store, before: AgentExport) -> None
         assert (now.head.definition, now.head.version, len(now.steps)) == (SECOND.hash, 2, 2)
 
 
-class Meddled(CommandLoop):
-    """Somebody else is faster, once, right before a commit."""
+class RacingLoop(CommandLoop):
+    """Calls ``race_with`` once, right before a commit."""
 
-    meddle: Callable[[], Awaitable[Any]] | None = None
+    race_with: Callable[[], Awaitable[Any]] | None = None
 
     async def perform(self, effect: Command) -> Any:
-        if isinstance(effect, Commit) and self.meddle is not None:
-            meddle, self.meddle = self.meddle, None
-            await meddle()
+        if isinstance(effect, Commit) and self.race_with is not None:
+            race_with, self.race_with = self.race_with, None
+            await race_with()
         return await super().perform(effect)
 
 
-class Meddling(Runner):
-    """A runner whose next commit is preceded by ``meddle``."""
+class RacingRunner(Runner):
+    """A runner that calls ``race_with`` before its next commit."""
 
-    def meddle(self, meddle: Callable[[], Awaitable[Any]]) -> None:
-        self._loop = Meddled(self.store, self.actions, self._hands)
-        self._loop.meddle = meddle
+    def race_with(self, race_with: Callable[[], Awaitable[Any]]) -> None:
+        self._loop = RacingLoop(self.store, self.actions, self._hands)
+        self._loop.race_with = race_with
 
 
 NOTED: Document = {"on": {"go": "end", "note": {"assign": {"x": "'noted'"}}}}
@@ -220,11 +222,11 @@ def noted(version: int, **more: Any) -> Workflow:
 
 
 def test_an_event_between_plan_and_commit_is_planned_with() -> None:
-    async def race(meddle: str) -> tuple[Outcome, list[str]]:
-        async with Meddling(open_store("memory://")) as runner:
+    async def race(race_with: str) -> tuple[Outcome, list[str]]:
+        async with RacingRunner(open_store("memory://")) as runner:
             await runner.start(noted(1), id="a")
             other = Runner(runner.store)
-            runner.meddle(lambda: other.send("a", meddle))
+            runner.race_with(lambda: other.send("a", race_with))
             [outcome] = (await runner.migrate(noted(2), ["a"], apply=True)).outcomes
             return outcome, [step.event for step in await runner.history("a")]
 
@@ -236,10 +238,10 @@ def test_an_event_between_plan_and_commit_is_planned_with() -> None:
 
 def test_an_event_between_plan_and_commit_is_a_conflict_where_a_version_is_expected() -> None:
     async def race() -> None:
-        async with Meddling(open_store("memory://")) as runner:
+        async with RacingRunner(open_store("memory://")) as runner:
             await runner.start(noted(1), id="a")
             other = Runner(runner.store)
-            runner.meddle(lambda: other.send("a", "note"))
+            runner.race_with(lambda: other.send("a", "note"))
             with pytest.raises(Conflict):
                 await runner.migrate(noted(2), ["a"], apply=True, expect_version=1)
             assert (await runner.get("a")).workflow_version == 1
@@ -272,10 +274,10 @@ def test_an_action_that_is_the_same_goes_on_after_the_move() -> None:
         ctx.data.y = f"activation {ctx.activation}"
         return "go"
 
-    async def aggregate() -> None:
+    async def run() -> None:
         async with Runner(open_store("memory://"), actions=[work]) as runner:
             await runner.start(WORKING, id="a", drive=False)
             await runner.migrate(SECOND, ["a"], apply=True)
             assert (await runner.resume("a")).data == {"y": "activation 1", "n": 1}
 
-    asyncio.run(aggregate())
+    asyncio.run(run())

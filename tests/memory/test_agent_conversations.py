@@ -10,7 +10,7 @@ import pytest
 from fsm_agent import BlockingContext, Context, Runner, action, open_store
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, own_thread
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 CHAT = flow("""
     data: {text: string?}

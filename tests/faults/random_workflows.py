@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from .model import MOST_N, TIMEOUT_MS
 from .outcomes import Outcome
-from .table import meanings, upward, walk
+from .transition_table import meanings, upward, walk
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Body = dict[str, Any]
@@ -159,7 +159,7 @@ def _targets(source: str, places: Mapping[str, Body]) -> list[str]:
 
 #: What a sender, time or an operator does. Events are drawn by number: what the state takes comes first.
 _SEND = st.tuples(st.just("send"), st.integers(0, 12), st.sampled_from([1, 2, 5, 0]))
-DEEDS = st.one_of(
+OPERATIONS = st.one_of(
     _SEND,
     _SEND,
     _SEND,

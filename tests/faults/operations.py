@@ -21,8 +21,8 @@ from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.families import Looking, family
-from tests.support.running import flow
+from tests.support.parent_workflow import LookUp, parent_workflow
+from tests.support.runtime import flow
 
 _TEXT = """
     user: {seen: {type: integer, default: 0}}
@@ -64,11 +64,11 @@ async def work(ctx: Context) -> str:
     return "ok"
 
 
-def a_runner(store: Store) -> Runner:
-    return Runner(store, actions=[work, Looking().as_action()])
+def make_runner(store: Store) -> Runner:
+    return Runner(store, actions=[work, LookUp().as_action()])
 
 
-class Deed(NamedTuple):
+class Operation(NamedTuple):
     prepare: Callable[[Runner], Awaitable[object]]
     do: Callable[[Runner], Awaitable[object]]
 
@@ -96,7 +96,7 @@ async def _at_work_with_a_queue(runner: Runner) -> None:
 
 
 async def _asking(runner: Runner) -> None:
-    await runner.start(family(), "go", data={"topics": ["ask", "b"]}, id="p")
+    await runner.start(parent_workflow(), "go", data={"topics": ["ask", "b"]}, id="p")
 
 
 async def _people(runner: Runner) -> None:
@@ -175,31 +175,31 @@ async def _fork(runner: Runner) -> None:
     await runner.fork("a", id="f", key="fork")
 
 
-DEEDS: Final = {
-    "create": Deed(_nothing, _create),
-    "step": Deed(_idle, _step),
-    "queue and retry": Deed(_at_work, _queue),
-    "child's end": Deed(_asking, _end_child),
-    "child's end apart": Deed(_asking, _end_child_apart),
-    "leave children": Deed(_asking, _leave_children),
-    "forget": Deed(_people, _forget),
-    "reseal": Deed(_several, _reseal),
-    "purge": Deed(_several, _purge),
-    "rewind": Deed(_at_work_with_a_queue, _rewind),
-    "migrate": Deed(_people, _migrate),
-    "merge": Deed(_merged, _merge),
-    "fork": Deed(_rested, _fork),
+OPERATIONS: Final = {
+    "create": Operation(_nothing, _create),
+    "step": Operation(_idle, _step),
+    "queue and retry": Operation(_at_work, _queue),
+    "child's end": Operation(_asking, _end_child),
+    "child's end apart": Operation(_asking, _end_child_apart),
+    "leave children": Operation(_asking, _leave_children),
+    "forget": Operation(_people, _forget),
+    "reseal": Operation(_several, _reseal),
+    "purge": Operation(_several, _purge),
+    "rewind": Operation(_at_work_with_a_queue, _rewind),
+    "migrate": Operation(_people, _migrate),
+    "merge": Operation(_merged, _merge),
+    "fork": Operation(_rested, _fork),
 }
 
 
-async def finish(runner: Runner, clock: FakeClock, deed: Deed) -> list[Any]:
+async def finish(runner: Runner, clock: FakeClock, operation: Operation) -> list[Any]:
     """Whoever comes after: one sweep, the deed again, and sweeps until all have come to rest. Returns what is then."""
     await sweep(runner)
-    await deed.do(runner)
+    await operation.do(runner)
     for _ in range(3):
         await sweep(runner)
         clock.ms += _HOUR_MS // 60
-    return await told(runner)
+    return await everything_stored(runner)
 
 
 async def sweep(runner: Runner) -> None:
@@ -210,7 +210,7 @@ async def sweep(runner: Runner) -> None:
     assert [head.id for head in (await store.list(limit=99)).heads if head.lease is not None] == []
 
 
-async def told(runner: Runner) -> list[Any]:
+async def everything_stored(runner: Runner) -> list[Any]:
     """All that there is, but for times, epochs and costs of snapshots."""
     store = runner.store
     found: list[Any] = []

@@ -1,6 +1,6 @@
 """Processes that do a deed and are killed by SIGKILL, one after each of its writes:
 
-    python -m tests.faults.doomed DEED FOLDER
+    python -m tests.faults.killed_operations DEED FOLDER
 
 Each has a database of its own in FOLDER, ``1.db`` and so on. It says how many were killed.
 """
@@ -16,21 +16,21 @@ from pathlib import Path
 from fsm_agent import open_store
 from fsm_agent.testing.clock import FakeClock
 
-from .deeds import DEEDS, a_runner
-from .perilous import Perilous, be_killed
+from .crashing_store import CrashingStore, be_killed
+from .operations import OPERATIONS, make_runner
 
 
-async def _live(name: str, file: Path, last: int) -> None:
+async def _run(name: str, file: Path, last: int) -> None:
     async with open_store(f"sqlite:///{file}", clock=FakeClock()) as store:
-        await DEEDS[name].prepare(a_runner(store))
-        await DEEDS[name].do(a_runner(Perilous(store, last, end=be_killed)))
+        await OPERATIONS[name].prepare(make_runner(store))
+        await OPERATIONS[name].do(make_runner(CrashingStore(store, last, end=be_killed)))
 
 
 def main(name: str, folder: Path) -> None:
     for last in count(1):
         child = os.fork()
         if not child:
-            asyncio.run(_live(name, folder / f"{last}.db", last))
+            asyncio.run(_run(name, folder / f"{last}.db", last))
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):

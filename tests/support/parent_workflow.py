@@ -13,7 +13,7 @@ from fsm_agent import Context, Runner, action, open_store
 from fsm_agent.domain.agent import Head, child_id
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 #: what its children work at, and are asked about if they ask
 _CHILD = """
@@ -53,7 +53,7 @@ _PARENT = """
 """
 
 
-def family(
+def parent_workflow(
     more: str = "", *, state: str = "", rest: str = "", initial: str = "looking", patience: str = "8h"
 ) -> Workflow:
     """``more`` is added under ``with``, ``state`` to the state whose work the children are, ``rest`` to the parent;
@@ -63,7 +63,7 @@ def family(
     return flow(dedent(text.replace("STATE", state)) + rest)
 
 
-class Looking:
+class LookUp:
     """The action of the children: what it does for a topic is in the topic's name."""
 
     def __init__(self) -> None:
@@ -102,12 +102,12 @@ class Looking:
         return look
 
 
-class House:
+class SharedStore:
     """A store with a clock of its own, in which runners come and go like processes."""
 
     def __init__(self, url: str) -> None:
         self.clock = FakeClock()
-        self.looking = Looking()
+        self.look_up = LookUp()
         self._store = open_store(url, clock=self.clock) if url.startswith("memory") else None
         self._url = url
 
@@ -115,7 +115,7 @@ class House:
     async def runner(self, *actions: Any) -> AsyncIterator[Runner]:
         """A runner of its own; one in memory lends its store."""
         store = self._store or open_store(self._url, clock=self.clock)
-        runner = Runner(store, actions=[self.looking.as_action(), *actions])
+        runner = Runner(store, actions=[self.look_up.as_action(), *actions])
         try:
             yield runner
         finally:
@@ -124,19 +124,19 @@ class House:
                 await store.close()
 
 
-async def standing(runner: Runner, parent_id: str = "p", activation: int = 2, count: int = 9) -> list[str]:
+async def child_states(runner: Runner, parent_id: str = "p", activation: int = 2, count: int = 9) -> list[str]:
     """How the children of an activation stand, in their order."""
-    known = {head.id: head for head in await everybody(runner)}
+    known = {head.id: head for head in await all_heads(runner)}
     idents = [child_id(parent_id, activation, number) for number in range(1, count + 1)]
     return [f"{known[ident].state} {known[ident].status}" for ident in idents if ident in known]
 
 
-async def everybody(runner: Runner) -> list[Head]:
+async def all_heads(runner: Runner) -> list[Head]:
     return list((await runner.store.list(limit=1000)).heads)
 
 
 async def joined(runner: Runner, agent_id: str = "p") -> int:
     """How often an agent has joined its children; all histories must hold."""
-    for head in await everybody(runner):
+    for head in await all_heads(runner):
         assert (await runner.replay(head.id)).is_verified, head.id
     return sum(step.event == "joined" for step in await runner.history(agent_id))

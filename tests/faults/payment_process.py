@@ -1,8 +1,8 @@
 """A process to be killed: it does the effects of a payment to a world that is a file.
 
-    python -m tests.faults.payer DATABASE
+    python -m tests.faults.payment_process DATABASE
 
-Besides the lines of ``victim`` it says ``do`` before each deed and ``done`` after it.
+Besides the lines of ``process`` it says ``do`` before each deed and ``done`` after it.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from fsm_agent import Runner, open_store
 from fsm_agent.domain.agent import Agent
 
 from . import payment
-from .crashing import Fuse
-from .victim import say, watch
+from .crash_points import CrashPoints
+from .flight_process import announce_statements, say
 
 
-class FileWorld(payment.World):
+class FileService(payment.PaymentService):
     """What was done to it outlives whoever did it: one line a deed."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(Fuse(lambda place: False))
-        self._file = folder / "world.txt"
+        super().__init__(CrashPoints(lambda point: False))
+        self._file = folder / "calls.txt"
         self.done = Counter(self._told())
 
     def _told(self) -> list[tuple[str, str]]:
@@ -47,12 +47,12 @@ class FileWorld(payment.World):
 
 async def pay(folder: Path) -> Agent:
     """Make the payment, or go on with it."""
-    world = FileWorld(folder)
-    async with Runner(open_store(f"sqlite:///{folder}/payment.db"), actions=payment.actions(world)) as runner:
-        return await payment.aggregate(runner, world)
+    service = FileService(folder)
+    async with Runner(open_store(f"sqlite:///{folder}/payment.db"), actions=payment.actions(service)) as runner:
+        return await payment.run_payment(runner, service)
 
 
 if __name__ == "__main__":
     os.environ.setdefault("HALT", "nowhere:0")
-    apsw.connection_hooks.append(watch)
+    apsw.connection_hooks.append(announce_statements)
     asyncio.run(pay(Path(sys.argv[1])))

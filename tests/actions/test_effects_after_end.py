@@ -21,8 +21,8 @@ from fsm_agent.domain.lease import LEASE_MS, Holder, Lease
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import FakeClock, drive
-from tests.support.running import on_loop, story
-from tests.support.world import PAYING, World, failing
+from tests.support.payment_service import PAYING, PaymentService, failing
+from tests.support.runtime import on_loop, story
 
 Opener = Callable[[], Store]
 
@@ -41,17 +41,17 @@ async def taken_over(store: Store) -> Head:
     return await store.head("a")
 
 
-def stunned(world: World, begun: asyncio.Event, go_on: asyncio.Event, seen: list[str]) -> Any:
+def stunned(service: PaymentService, begun: asyncio.Event, go_on: asyncio.Event, seen: list[str]) -> Any:
     """It is frozen before its effect, and swallows whatever it can."""
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
-        await ctx.effect("first", world.charge, 1)
+        await ctx.effect("first", service.charge, 1)
         begun.set()
         await go_on.wait()
         for name in ("second", "third"):
             try:
-                await ctx.effect(name, world.charge, 7)
+                await ctx.effect(name, service.charge, 7)
             except Exception:
                 seen.append("an exception")
             except asyncio.CancelledError:
@@ -63,9 +63,9 @@ def stunned(world: World, begun: asyncio.Event, go_on: asyncio.Event, seen: list
 
 @on_loop
 async def test_a_zombie_that_wakes_up_begins_nothing_and_takes_no_step(opened: Opener) -> None:
-    world, seen = World(), list[str]()
+    service, seen = PaymentService(), list[str]()
     begun, go_on = asyncio.Event(), asyncio.Event()
-    async with Runner(opened(), actions=[stunned(world, begun, go_on, seen)]) as runner:
+    async with Runner(opened(), actions=[stunned(service, begun, go_on, seen)]) as runner:
         driven = asyncio.create_task(runner.start(PAYING, id="a"))
         await begun.wait()
         head = await taken_over(runner.store)
@@ -73,7 +73,7 @@ async def test_a_zombie_that_wakes_up_begins_nothing_and_takes_no_step(opened: O
         agent = await driven
         assert (agent.status, agent.version, seen) == (Status.RUNNING, 1, ["stopped", "stopped"])
         assert [entry.name for entry in await runner.effects("a")] == ["first"]
-        assert (world.charged.total(), await runner.store.head("a")) == (1, head)
+        assert (service.charged.total(), await runner.store.head("a")) == (1, head)
 
 
 @on_loop
@@ -81,17 +81,17 @@ async def test_of_two_runners_on_one_store_the_later_does_what_is_left_and_the_e
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fsm_agent.runtime.action_executor.RENEW_MS", 3_600_000)
-    clock, world, seen = FakeClock(), World(), list[str]()
+    clock, service, seen = FakeClock(), PaymentService(), list[str]()
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
         for name in ("first", "second", "third"):
-            await ctx.effect(name, world.charge, 7 if name != "first" else 1)
+            await ctx.effect(name, service.charge, 7 if name != "first" else 1)
         return "paid"
 
     url = f"sqlite:///{tmp_path / 'agents.db'}"
-    zombie = Runner(open_store(url, clock=clock), actions=[stunned(world, begun, go_on, seen)])
+    zombie = Runner(open_store(url, clock=clock), actions=[stunned(service, begun, go_on, seen)])
     async with zombie, Runner(open_store(url, clock=clock), actions=[pay]) as later:
         driven = asyncio.create_task(zombie.start(PAYING, id="a"))
         await begun.wait()
@@ -102,12 +102,12 @@ async def test_of_two_runners_on_one_store_the_later_does_what_is_left_and_the_e
         assert (await driven).status is Status.DONE
         assert (await later.effects("a"), seen) == (before, ["stopped", "stopped"])
         assert story(await later.history("a"))[1:] == ["event paid paying>done"]
-    assert world.charged == {entry.key: 1 for entry in before}
+    assert service.charged == {entry.key: 1 for entry in before}
 
 
 @on_loop
 async def test_a_zombie_in_a_thread_is_stopped_too(opened: Opener) -> None:
-    world, seen, store = World(), list[str](), opened()
+    service, seen, store = PaymentService(), list[str](), opened()
     begun, go_on = threading.Event(), threading.Event()
 
     @action(name="pay")
@@ -115,7 +115,7 @@ async def test_a_zombie_in_a_thread_is_stopped_too(opened: Opener) -> None:
         begun.set()
         go_on.wait(10)
         try:
-            ctx.effect("charge", world.charge, 7)
+            ctx.effect("charge", service.charge, 7)
         except Exception:
             seen.append("an exception")
         return "paid"
@@ -126,7 +126,7 @@ async def test_a_zombie_in_a_thread_is_stopped_too(opened: Opener) -> None:
         head = await taken_over(store)
         go_on.set()
         assert (await driven).version == 1
-        assert (world.charged, seen, list(await store.effects("a")), await store.head("a")) == ({}, [], [], head)
+        assert (service.charged, seen, list(await store.effects("a")), await store.head("a")) == ({}, [], [], head)
 
 
 @on_loop
@@ -154,7 +154,7 @@ class Late:
     """A blocking action that its time-out leaves behind, or an event, in the middle of its first effect."""
 
     def __init__(self) -> None:
-        self.world = World(after=self._hang)
+        self.service = PaymentService(after=self._hang)
         self.begun, self.go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
         self.errors: list[Exception] = []
 
@@ -167,7 +167,7 @@ class Late:
         def pay(ctx: BlockingContext) -> str:
             for name in ("first", "second"):
                 try:
-                    ctx.effect(name, self.world.charge, 7)
+                    ctx.effect(name, self.service.charge, 7)
                 except ActionError as error:
                     self.errors.append(error)
             self.ended.set()
@@ -191,18 +191,18 @@ async def test_a_thread_that_was_left_behind_tells_what_it_did_and_begins_nothin
         assert story(await runner.history("a"))[1:] == ["event stop paying>resting"]
     [error] = late.errors
     assert str(error) == "effect 'second' comes too late: the action of state 'paying' has ended or was stopped"
-    assert late.world.charged.total() == 1
+    assert late.service.charged.total() == 1
 
 
 @on_loop
 async def test_a_task_that_an_action_leaves_behind_begins_nothing(opened: Opener) -> None:
-    world, left = World(), list[asyncio.Task[Any]]()
+    service, left = PaymentService(), list[asyncio.Task[Any]]()
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
         async def afterwards() -> Any:
             await asyncio.sleep(0)
-            return await ctx.effect("charge", world.charge, 7)
+            return await ctx.effect("charge", service.charge, 7)
 
         left.append(asyncio.create_task(afterwards()))
         return "paid"
@@ -211,7 +211,7 @@ async def test_a_task_that_an_action_leaves_behind_begins_nothing(opened: Opener
         assert (await runner.start(PAYING, id="a")).status is Status.DONE
         with pytest.raises(ActionError, match="comes too late"):
             await left[0]
-    assert world.charged == {}
+    assert service.charged == {}
 
 
 @on_loop
@@ -262,12 +262,12 @@ class Failing(MemoryStore):
 @pytest.mark.parametrize(("verb", "done"), [("begin", 0), ("end", 1)])
 def test_a_store_that_fails_is_no_failure_of_the_action(verb: str, done: int) -> None:
     """Whatever the action makes of it, no step is taken; who comes later goes on as after a crash."""
-    clock, world = FakeClock(), World()
+    clock, service = FakeClock(), PaymentService()
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
         with suppress(StoreError):
-            await ctx.effect("charge", world.charge, 7)
+            await ctx.effect("charge", service.charge, 7)
         return "paid"
 
     async def tell() -> None:
@@ -276,27 +276,27 @@ def test_a_store_that_fails_is_no_failure_of_the_action(verb: str, done: int) ->
         async with Runner(store, actions=[pay]) as runner:
             with pytest.raises(StoreUnavailable, match=f"cannot {verb}"):
                 await runner.start(PAYING, id="a")
-            assert ((await store.head("a")).version, world.charged.total()) == (1, done)
+            assert ((await store.head("a")).version, service.charged.total()) == (1, done)
             store.verb = ""
             clock.ms += LEASE_MS + 1
             assert (await runner.resume("a")).status is Status.DONE
-            assert world.charged.total() == done + 1
+            assert service.charged.total() == done + 1
 
     asyncio.run(tell())
 
 
 @pytest.mark.parametrize("kind", ["async", "blocking"])
 def test_a_scripted_drive_does_effects_too_without_a_loop(kind: str) -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
 
     async def pay(ctx: Context) -> str:
-        ctx.data.receipt = await ctx.effect("charge", world.charge, 7)
-        await ctx.effect("soon", world.charge_soon, 7)
+        ctx.data.receipt = await ctx.effect("charge", service.charge, 7)
+        await ctx.effect("soon", service.charge_soon, 7)
         return "paid"
 
     def pay_blocking(ctx: BlockingContext) -> str:
-        ctx.data.receipt = ctx.effect("charge", world.charge, 7)
-        ctx.effect("soon", world.charge_soon, 7)
+        ctx.data.receipt = ctx.effect("charge", service.charge, 7)
+        ctx.effect("soon", service.charge_soon, 7)
         return "paid"
 
     run = drive(PAYING, actions={"pay": pay if kind == "async" else pay_blocking})
@@ -305,10 +305,10 @@ def test_a_scripted_drive_does_effects_too_without_a_loop(kind: str) -> None:
 
 
 def test_a_scripted_drive_parks_in_doubt() -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
 
     async def pay(ctx: Context) -> str:
-        await ctx.effect("charge", world.charge, 7, mode="at_most_once")
+        await ctx.effect("charge", service.charge, 7, mode="at_most_once")
         return "paid"
 
     assert drive(PAYING, actions={"pay": pay}).status is Status.PARKED

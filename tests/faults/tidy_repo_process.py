@@ -1,8 +1,8 @@
 """A process to be killed while it tidies a folder.
 
-    python -m tests.faults.tidier FOLDER
+    python -m tests.faults.tidy_repo_process FOLDER
 
-FOLDER holds the mess and the database. Besides the lines of ``victim`` it says ``ruff`` before each look or fix,
+FOLDER holds the mess and the database. Besides the lines of ``process`` it says ``ruff`` before each look or fix,
 ``replace`` before a file is replaced, and ``replaced`` after that.
 """
 
@@ -19,10 +19,10 @@ from examples.tidy_repo import actions
 from examples.tidy_repo.linter import Ruff
 from fsm_agent import Runner, Workflow, open_store
 from fsm_agent.domain.agent import Agent
-from tests.support.messy import SELECT
+from tests.support.untidy_repo import SELECT
 
-from .trip import ROOT
-from .victim import say, watch
+from .flight_booking import ROOT
+from .flight_process import announce_statements, say
 
 ID = "tidy"
 
@@ -65,6 +65,6 @@ def tell_of_files(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    apsw.connection_hooks.append(watch)
+    apsw.connection_hooks.append(announce_statements)
     tell_of_files(Path(sys.argv[1]))
     asyncio.run(finish(Path(sys.argv[1]).resolve()))

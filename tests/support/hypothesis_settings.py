@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 IS_LONG = os.environ.get("FSM_AGENT_PROOFS") == "long"
 
 
-def effort(examples: int) -> settings:
+def example_settings(examples: int) -> settings:
     """Settings for ``examples`` examples, forty times as many in the long run."""
     return settings(
         max_examples=examples * 40 if IS_LONG else examples,

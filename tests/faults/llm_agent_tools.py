@@ -11,40 +11,40 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.effects import Do
 from tests.support.servers.openai_stub import Answer
 
-from .crashing import Fuse
+from .crash_points import CrashPoints
 
 ID = "thinker"
 ANSWER = "Rome it is."
 
 
-class World:
+class ToolLog:
     """Where the tools of this process write down what they did, one line a deed; it outlives whoever did it."""
 
     folder = Path()
-    fuse = Fuse(lambda place: False)
+    crash_points = CrashPoints(lambda point: False)
 
     @classmethod
-    def do(cls, what: str, key: str) -> str:
-        cls.fuse.burn(Do(key))
-        with (cls.folder / "world.txt").open("a") as file:
+    def record(cls, what: str, key: str) -> str:
+        cls.crash_points.reach(Do(key))
+        with (cls.folder / "calls.txt").open("a") as file:
             file.write(f"{key} {what}\n")
-        cls.fuse.burn(Do(key))
+        cls.crash_points.reach(Do(key))
         return what
 
 
 async def look(topic: str, *, idempotency_key: str) -> str:
     """Looks something up."""
-    return World.do(f"look {topic}", idempotency_key)
+    return ToolLog.record(f"look {topic}", idempotency_key)
 
 
 def note(text: str, *, idempotency_key: str) -> str:
     """Writes something down, from a thread."""
-    return World.do(f"note {text}", idempotency_key)
+    return ToolLog.record(f"note {text}", idempotency_key)
 
 
 async def mail(to: str, *, idempotency_key: str) -> str:
     """Sends a letter: never twice."""
-    return World.do(f"mail {to}", idempotency_key)
+    return ToolLog.record(f"mail {to}", idempotency_key)
 
 
 def _call(name: str, **arguments: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ ANSWERS = [
     Answer(calls=(_call("mail", to="ana"), _call("look", topic="Oslo"), _call("note", text="cold"))),
     Answer(ANSWER),
 ]
-DEEDS = ["look Rome", "note warm", "mail ana", "look Oslo", "note cold"]
+EXPECTED_CALLS = ["look Rome", "note warm", "mail ana", "look Oslo", "note cold"]
 
 DOCUMENT: dict[str, Any] = {
     "workflow": "thinker",
@@ -71,9 +71,9 @@ DOCUMENT: dict[str, Any] = {
             "with": {
                 "prompt": "Where to?",
                 "tools": [
-                    "tests.faults.errands:look",
-                    "tests.faults.errands:note",
-                    {"tool": "tests.faults.errands:mail", "mode": "at_most_once"},
+                    "tests.faults.llm_agent_tools:look",
+                    "tests.faults.llm_agent_tools:note",
+                    {"tool": "tests.faults.llm_agent_tools:mail", "mode": "at_most_once"},
                 ],
                 "into": "answer",
             },

@@ -11,22 +11,22 @@ from typing import Any, NamedTuple
 import pytest
 
 from fsm_agent import open_store
-from tests.support.messy import TIDIED, make_mess, tree
+from tests.support.hypothesis_settings import IS_LONG
+from tests.support.untidy_repo import TIDY_FILES, tree, write_untidy_repo
 
-from .effort import IS_LONG
-from .test_kill import Victim
-from .tidier import ID, finish
+from .test_kill import KilledProcess
+from .tidy_repo_process import ID, finish
 
 KILLS = 40 if IS_LONG else 6
 
 
-class Tidier(Victim):
-    def words(self, deed: str) -> list[str]:
-        return ["tests.faults.tidier", "."]
+class TidyRepoProcess(KilledProcess):
+    def command(self, operation: str) -> list[str]:
+        return ["tests.faults.tidy_repo_process", "."]
 
 
 class Ending(NamedTuple):
-    """What must be the same, killed or not."""
+    """What must be the same with and without kills."""
 
     output: Any
     fixed: Any
@@ -36,13 +36,13 @@ class Ending(NamedTuple):
     steps: list[tuple[str, str | None, str]]
 
 
-def a_mess(tmp_path: Path, number: int) -> Path:
-    make_mess(tmp_path / str(number) / "mess")
+def an_untidy_repo(tmp_path: Path, number: int) -> Path:
+    write_untidy_repo(tmp_path / str(number) / "mess")
     return tmp_path / str(number)
 
 
 def end(folder: Path) -> Ending:
-    """This process goes on to the end."""
+    """Finish in this process."""
 
     async def story() -> list[tuple[str, str | None, str]]:
         async with open_store(f"sqlite:///{folder}/tidy.db") as store:
@@ -55,14 +55,14 @@ def end(folder: Path) -> Ending:
 
 @pytest.fixture
 def undisturbed(tmp_path: Path) -> Ending:
-    ending = end(a_mess(tmp_path, 0))
-    assert {name: text for name, text in ending.files.items() if name != "tidied.md"} == TIDIED
+    ending = end(an_untidy_repo(tmp_path, 0))
+    assert {name: text for name, text in ending.files.items() if name != "tidied.md"} == TIDY_FILES
     return ending
 
 
-def killed_and_finished(folder: Path, victim: Tidier, expected: Ending) -> str:
-    """Kill it, let this process finish, compare; returns where the kill landed."""
-    landed = victim.kill()
+def kill_and_finish(folder: Path, process: TidyRepoProcess, expected: Ending) -> str:
+    """Kill the process, finish in this one, and compare; returns where the kill landed."""
+    landed = process.kill()
     halfway = {name: text for name, text in tree(folder / "mess").items() if not Path(name).name.startswith(".")}
     assert all(text for text in halfway.values())
     assert end(folder) == expected
@@ -70,13 +70,13 @@ def killed_and_finished(folder: Path, victim: Tidier, expected: Ending) -> str:
 
 
 def replaced(folder: Path) -> Counter[str]:
-    """How often the victim put which content in the place of which file."""
+    """How often the process wrote which content to which file."""
     notes = folder / "replaced.txt"
     return Counter(notes.read_text().splitlines() if notes.exists() else [])
 
 
-#: kind of place -> lines of the victim at which it is killed
-PLACES = {
+#: kind of place -> lines of the process at which it is killed
+KILL_POINTS = {
     "ruff": ["ruff:1", "ruff:3", "ruff:8"],
     "replace": ["replace:1", "replace:3", "replace:5", "replace:6"],
     "replaced": ["replaced:1", "replaced:3", "replaced:5", "replaced:6"],
@@ -84,29 +84,29 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("kind", PLACES)
+@pytest.mark.parametrize("kind", KILL_POINTS)
 def test_a_kill_around_a_fix_leaves_no_file_half_fixed_or_fixed_twice(
     tmp_path: Path, undisturbed: Ending, kind: str
 ) -> None:
-    for number, place in enumerate(PLACES[kind], start=1):
-        folder = a_mess(tmp_path, number)
-        assert killed_and_finished(folder, Tidier(folder, halt=place), undisturbed) == kind
+    for number, point in enumerate(KILL_POINTS[kind], start=1):
+        folder = an_untidy_repo(tmp_path, number)
+        assert kill_and_finish(folder, TidyRepoProcess(folder, halt=point), undisturbed) == kind
         assert set(replaced(folder).values()) <= {1}
 
 
 def test_nor_does_one_at_a_random_moment(tmp_path: Path, undisturbed: Ending) -> None:
     moments = random.Random(5)  # noqa: S311 - it is no secret
     for number in range(1, KILLS + 1):
-        folder = a_mess(tmp_path, number)
-        victim = Tidier(folder)
-        victim.listen_to(moments.randrange(1, 200))
-        killed_and_finished(folder, victim, undisturbed)
+        folder = an_untidy_repo(tmp_path, number)
+        process = TidyRepoProcess(folder)
+        process.listen_to(moments.randrange(1, 200))
+        kill_and_finish(folder, process, undisturbed)
 
 
 def test_nor_do_many_kills_one_after_the_other(tmp_path: Path, undisturbed: Ending) -> None:
-    folder = a_mess(tmp_path, 1)
+    folder = an_untidy_repo(tmp_path, 1)
     for _ in range(3):
-        Tidier(folder, halt="replace:1").kill()
-        Tidier(folder, halt="replaced:1").kill()
+        TidyRepoProcess(folder, halt="replace:1").kill()
+        TidyRepoProcess(folder, halt="replaced:1").kill()
     assert end(folder) == undisturbed
     assert set(replaced(folder).values()) == {1}

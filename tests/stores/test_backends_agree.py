@@ -22,7 +22,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
-from tests.support.talk import HELLO
+from tests.support.thread_verbs import HELLO
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
 Call: TypeAlias = tuple[str, Mapping[str, Any]]

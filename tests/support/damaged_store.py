@@ -36,7 +36,7 @@ SHORT = loads(_LIFE.format(name="1h").replace("workflow: 1h", "workflow: short")
 LONG = loads(_LIFE.format(name="99h").replace("workflow: 99h", "workflow: long"))
 
 
-async def aggregate(at: str | Store, clock: FakeClock | None = None) -> FakeClock:
+async def two_agents(at: str | Store, clock: FakeClock | None = None) -> FakeClock:
     """Two agents of different definitions, of which everything is kept that a store can keep of one; then two hours
     pass."""
     clock = clock or FakeClock()

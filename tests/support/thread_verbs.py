@@ -15,12 +15,12 @@ ROOM: Final = "room"
 HELLO: Final = Message(Role.USER, "hello", ({"type": "x"},), 1, NEW_YEAR_MS, "ana")
 
 
-async def say_every_word(store: Store, version: int, *, epoch: int) -> None:
+async def use_every_thread_verb(store: Store, version: int, *, epoch: int) -> None:
     """Every verb of threads and users; agent ``ID`` takes the step to ``version`` and one more."""
     said = (AppendedMessages(ROOM, (HELLO, HELLO)), AppendedMessages(own_thread(ID), (HELLO,)))
-    talking = {"talk": ThreadSpans(last=1)}
-    await store.commit(a_commit(version, epoch=epoch, head=talking, said=said, user=UserRecord("ana", 1, {"n": 1})))
-    await store.commit(a_commit(version + 1, epoch=epoch, head=talking, user=UserRecord("ana", 2, {"n": 2})))
+    in_thread = {"talk": ThreadSpans(last=1)}
+    await store.commit(a_commit(version, epoch=epoch, head=in_thread, said=said, user=UserRecord("ana", 1, {"n": 1})))
+    await store.commit(a_commit(version + 1, epoch=epoch, head=in_thread, user=UserRecord("ana", 2, {"n": 2})))
     await store.append(ROOM, [HELLO])
     for newest in (True, False):
         await store.messages(ROOM, after=1, limit=2, newest=newest)

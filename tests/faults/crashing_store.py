@@ -35,7 +35,7 @@ def raise_killed() -> NoReturn:
     raise Killed
 
 
-class Perilous(FaultyStore):
+class CrashingStore(FaultyStore):
     """Hands every verb to ``inner``, until ``last`` of them have written. Nothing is done after that."""
 
     def __init__(self, inner: Store, last: int | None = None, *, end: Callable[[], NoReturn] = raise_killed) -> None:
@@ -51,7 +51,7 @@ class Perilous(FaultyStore):
         await self._write("save_workflow", {}, lambda: self.inner.save_workflow(definition_hash, definition))
 
     async def _read(self, work: Callable[[], Awaitable[T]]) -> T:
-        self._live()
+        self._check_alive()
         return await work()
 
     async def _write(
@@ -59,14 +59,14 @@ class Perilous(FaultyStore):
         verb: str,
         facts: Mapping[str, Any],
         work: Callable[[], Awaitable[T]],
-        told: Callable[[T], Mapping[str, Any]] | None = None,
+        describe: Callable[[T], Mapping[str, Any]] | None = None,
     ) -> T:
-        self._live()
+        self._check_alive()
         reply = await work()
         self.writes.append(verb)
-        self._live()
+        self._check_alive()
         return reply
 
-    def _live(self) -> None:
+    def _check_alive(self) -> None:
         if self._last is not None and len(self.writes) >= self._last:
             self._end()

@@ -1,6 +1,6 @@
 """A worker to be killed: it looks after a parent and its hundred children, who do deeds to a world that is a file.
 
-    python -m tests.faults.brood FOLDER
+    python -m tests.faults.children_process FOLDER
 
 It says ``did`` on standard output when a deed is done, and ``ended`` when the parent has ended.
 """
@@ -19,7 +19,7 @@ from fsm_agent import Context, Runner, Worker, action, open_store
 from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.stores.base import Store
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 PARENT_ID = "p"
 CHILDREN = 100
@@ -36,9 +36,9 @@ PARENT: Workflow = flow(f"""
         events: {{begun: {{}}, done_so: {{}}}}
         initial: beginning
         states:
-          beginning: {{do: deed, on: {{begun: resting}}}}
+          beginning: {{do: pay, on: {{begun: resting}}}}
           resting: {{after: {{1ms: ending}}}}
-          ending: {{do: deed, on: {{done_so: done}}}}
+          ending: {{do: pay, on: {{done_so: done}}}}
           done: {{final: true, output: {{receipts: data.receipts}}}}
     initial: running
     states:
@@ -55,31 +55,31 @@ PARENT: Workflow = flow(f"""
 """)
 
 
-def deeds(folder: Path) -> Counter[str]:
+def calls_in(folder: Path) -> Counter[str]:
     """How often each was done, by its key."""
-    file = folder / "world.txt"
+    file = folder / "calls.txt"
     return Counter(file.read_text().split()) if file.exists() else Counter()
 
 
-def opened(folder: Path, **more: Any) -> Store:
-    return open_store(f"sqlite:///{folder}/brood.db", **more)
+def open_agents(folder: Path, **more: Any) -> Store:
+    return open_store(f"sqlite:///{folder}/children_process.db", **more)
 
 
-def at_work(folder: Path, store: Store) -> Runner:
+def make_runner(folder: Path, store: Store) -> Runner:
     """A runner whose children do deeds."""
 
     @action
-    async def deed(ctx: Context) -> str:
+    async def pay(ctx: Context) -> str:
         async def done(number: int, *, idempotency_key: str) -> dict[str, Any]:
-            with (folder / "world.txt").open("a") as world:
-                world.write(f"{idempotency_key}\n")
+            with (folder / "calls.txt").open("a") as file:
+                file.write(f"{idempotency_key}\n")
             _say("did")
             return {"number": number, "state": ctx.state}
 
-        ctx.data.receipts.append(await ctx.effect("deed", done, ctx.data.number))
+        ctx.data.receipts.append(await ctx.effect("pay", done, ctx.data.number))
         return "begun" if ctx.state == "beginning" else "done_so"
 
-    return Runner(store, actions=[deed], observe=_observed)
+    return Runner(store, actions=[pay], observe=_observed)
 
 
 def _observed(head: Head) -> None:
@@ -93,7 +93,7 @@ def _say(line: str) -> None:
 
 
 async def main(folder: Path) -> None:
-    async with at_work(folder, opened(folder)) as runner:
+    async with make_runner(folder, open_agents(folder)) as runner:
         await Worker(runner, every=timedelta(milliseconds=10)).run(asyncio.Event())
 
 

@@ -17,13 +17,13 @@ from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.scripted import ScriptedActions, ScriptedHands
 
-from .documents import EVENTS
 from .outcomes import Outcome
+from .random_workflows import EVENTS
 
 ID = "a"
 
 
-class Portrait(NamedTuple):
+class AgentView(NamedTuple):
     """What was said of an agent at one version."""
 
     document: dict[str, Any]
@@ -38,28 +38,28 @@ def parts(head: Head) -> dict[str, Any]:
     return {**told, "visits": dict(head.visits), "problem": problem and problem._replace(held=None)}
 
 
-def portrait(agent: Agent, head: Head) -> Portrait:
+def view_of(agent: Agent, head: Head) -> AgentView:
     """Attempts change without a version."""
-    return Portrait(agent._replace(retry=None).to_json(), parts(head))
+    return AgentView(agent._replace(retry=None).to_json(), parts(head))
 
 
-class Chronicler(CommandLoop):
+class RecordingLoop(CommandLoop):
     """Writes down what the store says after each commit."""
 
     def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
         super().__init__(runner.store, runner.actions, hands)
         self._runner = runner
-        self.seen: dict[tuple[str, int], Portrait] = {}
+        self.seen: dict[tuple[str, int], AgentView] = {}
 
     async def perform(self, effect: Command) -> Any:
         reply = await super().perform(effect)
         if isinstance(effect, Commit | Creation):
             head = await self._runner.store.head(effect.head.id)
-            self.seen[head.id, head.version] = portrait(await self._runner.get(head.id), head)
+            self.seen[head.id, head.version] = view_of(await self._runner.get(head.id), head)
         return reply
 
 
-class Chronicle:
+class AgentRecorder:
     """Lives what it is told to; its actions end as ``script`` says, over and over."""
 
     def __init__(self, document: dict[str, Any], script: Sequence[Outcome], url: str) -> None:
@@ -72,29 +72,29 @@ class Chronicle:
         scripts = {"work": self._work}
         hands = ScriptedHands(scripts, self.clock, store)
         self.runner = Runner(store, actions=ScriptedActions(scripts), hands=hands)
-        self.runner._loop = self._loop = Chronicler(self.runner, hands)
+        self.runner._loop = self._loop = RecordingLoop(self.runner, hands)
         self.ids = [ID]
 
     @property
-    def seen(self) -> dict[tuple[str, int], Portrait]:
+    def seen(self) -> dict[tuple[str, int], AgentView]:
         return self._loop.seen
 
     def _work(self, ctx: Any) -> Any:
         self._calls += 1
         return self._script[(self._calls - 1) % len(self._script)].play(ctx)
 
-    async def aggregate(self, deeds: Sequence[tuple[Any, ...]]) -> None:
+    async def run(self, operations: Sequence[tuple[Any, ...]]) -> None:
         await self.runner.start(self.workflow, id=ID)
-        for deed in deeds:
+        for operation in operations:
             try:
-                await self._do(deed)
+                await self._run_operation(operation)
             except Refused:
                 continue
 
-    async def _do(self, deed: tuple[Any, ...]) -> None:
+    async def _run_operation(self, operation: tuple[Any, ...]) -> None:
         runner, agent_id = self.runner, self.ids[-1]
         head = await runner.store.head(agent_id)
-        match deed:
+        match operation:
             case ("send", number, x):
                 pool = [*self.workflow.allowed(head.state), *EVENTS]
                 event = pool[number % len(pool)]

@@ -11,9 +11,9 @@ from fsm_agent import Context, Runner, Store, action, open_store, sync
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.step import StepKind
 from fsm_agent.errors import EffectNotOpen, NotParked, Refused
-from tests.support.running import flow, on_loop, story
+from tests.support.payment_service import PAYING, PaymentService, failing
+from tests.support.runtime import flow, on_loop, story
 from tests.support.shop import Shop
-from tests.support.world import PAYING, World, failing
 
 Opener = Callable[[], Store]
 
@@ -24,13 +24,13 @@ def opened(every_url: str) -> Opener:
     return lambda: open_store(every_url)
 
 
-def payer(world: World) -> Any:
+def payer(service: PaymentService) -> Any:
     """Charges twice, at most once each."""
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
-        await ctx.effect("charge", world.charge, 7, mode="at_most_once")
-        ctx.data.receipt = await ctx.effect("tip", world.charge, 1, mode="at_most_once")
+        await ctx.effect("charge", service.charge, 7, mode="at_most_once")
+        ctx.data.receipt = await ctx.effect("tip", service.charge, 1, mode="at_most_once")
         return "paid"
 
     return pay
@@ -38,14 +38,14 @@ def payer(world: World) -> Any:
 
 @on_loop
 async def test_a_result_is_recorded_with_the_step_that_lets_the_agent_go_on(opened: Opener) -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
-    async with Runner(opened(), actions=[payer(world)]) as runner:
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
+    async with Runner(opened(), actions=[payer(service)]) as runner:
         await runner.start(PAYING, id="a")
         [charge] = await runner.effects("a")
         agent = await runner.unpark("a", effect=charge.key, result={"amount": 7}, by="ann")
         assert (agent.status, agent.delivery) == (Status.DONE, "applied")
         assert [entry.result for entry in await runner.effects("a")] == [{"amount": 7}, {"amount": 1, "times": 1}]
-        assert world.charged[charge.key] == 1
+        assert service.charged[charge.key] == 1
         steps = await runner.history("a")
         assert story(steps)[1:] == [
             "parked error paying>paying",
@@ -58,14 +58,14 @@ async def test_a_result_is_recorded_with_the_step_that_lets_the_agent_go_on(open
 
 @on_loop
 async def test_what_was_not_done_is_done_and_what_else_is_open_parks_again(opened: Opener) -> None:
-    world = World(after=failing(2, ConnectionError("no answer")))
-    async with Runner(opened(), actions=[payer(world)]) as runner:
+    service = PaymentService(after=failing(2, ConnectionError("no answer")))
+    async with Runner(opened(), actions=[payer(service)]) as runner:
         await runner.start(PAYING, id="a")
         [charge] = await runner.effects("a")
         agent = await runner.unpark("a", effect=charge.key, not_done=True)
-        assert (agent.status, world.charged[charge.key]) == (Status.PARKED, 2)
+        assert (agent.status, service.charged[charge.key]) == (Status.PARKED, 2)
         agent = await runner.unpark("a", effect=charge.key, result=None)
-        assert (agent.status, world.charged[charge.key]) == (Status.DONE, 2)
+        assert (agent.status, service.charged[charge.key]) == (Status.DONE, 2)
         assert [step.payload for step in await runner.history("a") if step.event == "settle"] == [
             {"effect": charge.key, "was_done": False},
             {"effect": charge.key, "was_done": True, "result": None},
@@ -74,8 +74,8 @@ async def test_what_was_not_done_is_done_and_what_else_is_open_parks_again(opene
 
 @on_loop
 async def test_without_driving_the_agent_is_left_to_a_worker(opened: Opener) -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
-    async with Runner(opened(), actions=[payer(world)]) as runner:
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
+    async with Runner(opened(), actions=[payer(service)]) as runner:
         await runner.start(PAYING, id="a")
         [charge] = await runner.effects("a")
         agent = await runner.unpark("a", effect=charge.key, result=1, drive=False)
@@ -85,8 +85,8 @@ async def test_without_driving_the_agent_is_left_to_a_worker(opened: Opener) -> 
 
 @on_loop
 async def test_what_is_not_in_doubt_cannot_be_settled_and_nothing_changes(opened: Opener) -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
-    async with Runner(opened(), actions=[payer(world)]) as runner:
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
+    async with Runner(opened(), actions=[payer(service)]) as runner:
         await runner.start(PAYING, id="a")
         before = await runner.get("a")
         [charge] = await runner.effects("a")
@@ -127,8 +127,8 @@ async def test_an_agent_that_is_parked_with_an_event_is_not_parked_for_an_effect
 
 
 def test_the_blocking_runner_settles_too() -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
-    with sync.Runner(open_store("memory://"), actions=[payer(world)]) as runner:
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
+    with sync.Runner(open_store("memory://"), actions=[payer(service)]) as runner:
         runner.start(PAYING, id="a")
         [charge] = runner.effects("a")
         assert runner.unpark("a", effect=charge.key, result=1).status is Status.DONE

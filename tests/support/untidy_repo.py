@@ -28,7 +28,7 @@ def add(item, items=[]):
 }
 
 #: what becomes of it when the first unsafe fix is applied, the second is skipped, and all others are
-TIDIED = {
+TIDY_FILES = {
     **FILES,
     "app.py": b"""
 
@@ -44,7 +44,7 @@ def add(item, items=None):
 }
 
 
-def make_mess(folder: Path) -> Path:
+def write_untidy_repo(folder: Path) -> Path:
     """Write it; returns the folder."""
     for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

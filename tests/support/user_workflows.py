@@ -11,7 +11,7 @@ from fsm_agent.domain.message import Message, Role, own_thread
 from fsm_agent.domain.state import Ask, Duration, Retry, State, Timer, Transition
 from fsm_agent.domain.usage import Usage
 from fsm_agent.domain.workflow import Workflow
-from tests.support.flows import to
+from tests.support.workflows import to
 
 TASTES: Final = Workflow(
     name="tastes",

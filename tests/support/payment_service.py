@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fsm_agent import NOT_DONE
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 #: Its action is tried three times; what is left then is an error.
 PAYING = flow("""
@@ -25,7 +25,7 @@ PAYING = flow("""
 """)
 
 
-class World:
+class PaymentService:
     """A payment service. ``trouble`` is raised by the next calls, one each, before or after the deed."""
 
     def __init__(self, *, after: Callable[[], Any] = lambda: None) -> None:

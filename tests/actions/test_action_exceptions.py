@@ -18,7 +18,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
-from tests.support.running import flow, on_loop, story
+from tests.support.runtime import flow, on_loop, story
 
 WORK = flow("""
     events: {ok: {}}
@@ -157,7 +157,7 @@ async def test_it_is_a_failed_attempt_like_any_other(function: Callable[..., Any
         assert agent.error is not None
         assert (agent.status, agent.error["type"]) == (Status.FAILED, kind)
         assert said in agent.error["message"]
-        assert agent.error["place"].startswith("tests/actions/test_unruly_actions.py:")
+        assert agent.error["place"].startswith("tests/actions/test_action_exceptions.py:")
         assert story(await runner.history("a"))[-1] == "event error working>failed"
 
 
@@ -182,7 +182,7 @@ def test_in_a_driven_test_it_fails_with_the_same_words(function: Callable[..., A
     run = drive(WORK, actions={"work": action(name="work")(function)}).advance(seconds=1)
     assert run.agent.error is not None
     assert (run.status, run.agent.error["message"]) == (Status.FAILED, said)
-    assert run.agent.error["place"].startswith("tests/actions/test_unruly_actions.py:")
+    assert run.agent.error["place"].startswith("tests/actions/test_action_exceptions.py:")
     with pytest.raises(RuntimeError, match="no running event loop"):
         asyncio.current_task()
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ID = "trip"
 
 
-async def travel(runner: Runner, goal: str) -> Agent:
+async def book_flight(runner: Runner, goal: str) -> Agent:
     """Everything that a traveller says, and whatever was interrupted before; each by its key."""
     workflow = Workflow.load(ROOT / "workflows" / "book_flight.yaml")
     await runner.start(workflow, "new_task", {"goal": goal}, id=ID, key="go")

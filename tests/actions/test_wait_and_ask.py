@@ -13,7 +13,7 @@ from fsm_agent.errors import IllegalEvent, NotAddressee
 from fsm_agent.testing import drive
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.scripted import ScriptEnded
-from tests.support.running import flow, on_loop, story
+from tests.support.runtime import flow, on_loop, story
 
 HOUR_MS = 3_600_000
 

@@ -1,6 +1,6 @@
 """A process to be killed: it books a flight, and says on standard output where in its work it is.
 
-    python -m tests.faults.victim travel|resume DATABASE GOAL
+    python -m tests.faults.flight_process book|resume DATABASE GOAL
 
 A line says what begins or is done: ``action``; ``commit`` and the first words of a statement inside of a transaction
 that writes; ``kept VERSION`` once a step is durable; ``between`` otherwise. With ``HALT=action:3`` it stops at the
@@ -24,21 +24,21 @@ from fsm_agent.actions.action import Action, Mode
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head
 
-from .trip import ID, travel
+from .flight_booking import ID, book_flight
 
 _KIND, _, _NUMBER = os.environ.get("HALT", "nowhere:0").partition(":")
-_said: Counter[str] = Counter()
+_counts: Counter[str] = Counter()
 
 
 def say(line: str) -> None:
-    """Unbuffered: what was said before a kill is read after it."""
+    """Unbuffered: what was lines before a kill is read after it."""
     os.write(1, f"{line}\n".encode())
-    _said[line] += 1
-    if line == _KIND and _said[line] == int(_NUMBER):
+    _counts[line] += 1
+    if line == _KIND and _counts[line] == int(_NUMBER):
         os.read(0, 1)
 
 
-def watch(db: apsw.Connection) -> None:
+def announce_statements(db: apsw.Connection) -> None:
     """Say so before each statement of a transaction that writes, before its end, and after it."""
     is_writing = False
 
@@ -64,7 +64,7 @@ def watch(db: apsw.Connection) -> None:
     db.set_wal_hook(committed)
 
 
-def watched(known: Action) -> Any:
+def announced(known: Action) -> Any:
     """The action, saying where it begins and ends; what it has done is not known to anybody yet."""
 
     @action(name=known.name, emits=known.signature.emits, inline=known.mode is Mode.INLINE)
@@ -78,11 +78,11 @@ def watched(known: Action) -> Any:
     return work
 
 
-async def main(deed: str, database: str, goal: str) -> None:
+async def main(operation: str, database: str, goal: str) -> None:
     known = Actions(modules=[gallery.__name__])
-    actions = [watched(known.find(name)) for name in known.names()]
+    actions = [announced(known.find(name)) for name in known.names()]
     async with Runner(open_store(f"sqlite:///{database}"), actions=actions, observe=_kept) as runner:
-        await (runner.resume(ID) if deed == "resume" else travel(runner, goal))
+        await (runner.resume(ID) if operation == "resume" else book_flight(runner, goal))
 
 
 def _kept(head: Head) -> None:
@@ -90,5 +90,5 @@ def _kept(head: Head) -> None:
 
 
 if __name__ == "__main__":
-    apsw.connection_hooks.append(watch)
+    apsw.connection_hooks.append(announce_statements)
     asyncio.run(main(*sys.argv[1:]))

@@ -22,59 +22,61 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-class Fuse:
-    """Burns at every place where a process can die, before and after each effect; ``blows`` says where it does."""
+class CrashPoints:
+    """Burns at every place where a process can die, before and after each effect; ``crashes_at`` says where it does."""
 
-    def __init__(self, blows: Callable[[int], bool]) -> None:
-        self._blows = blows
-        self.places = 0
+    def __init__(self, crashes_at: Callable[[int], bool]) -> None:
+        self._crashes_at = crashes_at
+        self.points = 0
         #: the effects at which it blew
-        self.blown: list[str] = []
+        self.crashed: list[str] = []
 
-    def burn(self, effect: object) -> None:
-        self.places += 1
-        if self._blows(self.places):
-            self.blown.append(type(effect).__name__)
+    def reach(self, effect: object) -> None:
+        self.points += 1
+        if self._crashes_at(self.points):
+            self.crashed.append(type(effect).__name__)
             raise Crash
 
 
-class Mortal(Runner):
+class CrashingRunner(Runner):
     """Dies when its fuse blows. Whoever held a lease before it is known to be dead, if ``finds_dead``."""
 
-    def __init__(self, store: Store, clock: FakeClock, fuse: Fuse, *, finds_dead: bool) -> None:
+    def __init__(self, store: Store, clock: FakeClock, crash_points: CrashPoints, *, finds_dead: bool) -> None:
         actions = Actions()
-        hands = Timeless(store, actions, clock, fuse)
+        hands = CrashingExecutor(store, actions, clock, crash_points)
         super().__init__(store, actions=actions, hands=hands)
-        self._loop = MortalLoop(store, actions, hands, fuse, finds_dead=finds_dead)
+        self._loop = CrashingLoop(store, actions, hands, crash_points, finds_dead=finds_dead)
         hands.surroundings.kinship = self._loop.kin
 
 
-class MortalLoop(CommandLoop):
-    def __init__(self, store: Store, actions: Actions, hands: Executor, fuse: Fuse, *, finds_dead: bool) -> None:
+class CrashingLoop(CommandLoop):
+    def __init__(
+        self, store: Store, actions: Actions, hands: Executor, crash_points: CrashPoints, *, finds_dead: bool
+    ) -> None:
         super().__init__(store, actions, hands)
-        self._fuse = fuse
+        self._crash_points = crash_points
         self._finds_dead = finds_dead
 
     async def perform(self, effect: Command) -> Any:
-        self._fuse.burn(effect)
+        self._crash_points.reach(effect)
         reply = False if self._finds_dead and isinstance(effect, IsAlive) else await super().perform(effect)
-        self._fuse.burn(effect)
+        self._crash_points.reach(effect)
         return reply
 
 
-class Timeless(ActionExecutor):
+class CrashingExecutor(ActionExecutor):
     """Real actions, whose effects are places to die at too, and a clock that jumps."""
 
-    def __init__(self, store: Store, actions: Actions, clock: FakeClock, fuse: Fuse) -> None:
+    def __init__(self, store: Store, actions: Actions, clock: FakeClock, crash_points: CrashPoints) -> None:
         super().__init__(store, actions)
-        self._clock, self._fuse = clock, fuse
-        self._ledger = MortalLedger(store, fuse)
+        self._clock, self._crash_points = clock, crash_points
+        self._ledger = CrashingEffects(store, crash_points)
 
     async def act(self, effect: Act) -> Acted:
         """Whoever has died in an action does not go on with what the action made of that."""
-        blown = len(self._fuse.blown)
+        crashed = len(self._crash_points.crashed)
         reply = await super().act(effect)
-        if len(self._fuse.blown) > blown:
+        if len(self._crash_points.crashed) > crashed:
             raise Crash
         return reply
 
@@ -83,25 +85,25 @@ class Timeless(ActionExecutor):
         return self._clock.ms
 
 
-class MortalLedger:
+class CrashingEffects:
     """A process can die before and after an effect is begun and its result is recorded."""
 
-    def __init__(self, store: Store, fuse: Fuse) -> None:
+    def __init__(self, store: Store, crash_points: CrashPoints) -> None:
         self.namespace = store.namespace
         self.now = store.now
         self.messages = store.messages
         self.history = store.history
         self._store = store
-        self._fuse = fuse
+        self._crash_points = crash_points
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
-        self._fuse.burn(Begin(entry, again))
+        self._crash_points.reach(Begin(entry, again))
         kept = await self._store.begin_effect(agent_id, entry, again=again)
-        self._fuse.burn(Begin(entry, again))
+        self._crash_points.reach(Begin(entry, again))
         return kept
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
-        self._fuse.burn(End(entry))
+        self._crash_points.reach(End(entry))
         is_recorded = await self._store.end_effect(agent_id, entry)
-        self._fuse.burn(End(entry))
+        self._crash_points.reach(End(entry))
         return is_recorded
