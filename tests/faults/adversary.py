@@ -1,4 +1,4 @@
-"""A model that does what it likes, and a second opinion on each of its replies, which looks at the table alone."""
+"""A language model that breaks every rule, and a judgement of its replies that looks at the transition table alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .model import MOST_N
 from .random_workflows import EVENTS
 from .transition_table import Choice, Table, Values, choose, value
 
-#: what it does next; most of it is none of its business
+#: the kinds of replies; most are not legal
 TRICKS = (
     "legal", "legal", "legal", "unknown", "undeclared", "built in", "a state", "too little", "too much", "wrong type",
     "by somebody", "prose", "several", "twice", "broken", "a list",
@@ -38,7 +38,7 @@ class DecisionAttempt(NamedTuple):
 
 
 class Adversary:
-    """Plays its tricks one after the other, over and over, on whatever agent asks; remembers all of it."""
+    """Replies to every agent with its tricks, one after the other, over and over, and records them."""
 
     def __init__(self, tricks: Sequence[tuple[str, int]]) -> None:
         self.attempts: list[DecisionAttempt] = []

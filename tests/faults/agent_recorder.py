@@ -1,4 +1,4 @@
-"""One agent's life, with its forks, and what the store said of each at every version."""
+"""Records what a store returns of an agent, and of its forks, at every version."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ ID = "a"
 
 
 class AgentView(NamedTuple):
-    """What was said of an agent at one version."""
+    """What was returned of an agent at one version."""
 
     document: dict[str, Any]
     parts: dict[str, Any]
 
 
 def parts(head: Head) -> dict[str, Any]:
-    """The parts of a head that have versions: of a problem not the event that it holds, nor that of an attempt that is
-    made again."""
+    """The parts of a head that only a step can change. So a problem is without its held event, and the problem of an
+    attempt that will be retried is left out."""
     told = {name: getattr(head, name) for name in TOLD}
     problem = head.problem if head.status is not Status.RUNNING else None
     return {**told, "visits": dict(head.visits), "problem": problem and problem._replace(held=None)}
 
 
 def view_of(agent: Agent, head: Head) -> AgentView:
-    """Attempts change without a version."""
+    """A view without ``retry``, which changes without a step."""
     return AgentView(agent._replace(retry=None).to_json(), parts(head))
 
 
 class RecordingLoop(CommandLoop):
-    """Writes down what the store says after each commit."""
+    """Records what the store returns after each commit."""
 
     def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
         super().__init__(runner.store, runner.actions, hands)
@@ -60,7 +60,7 @@ class RecordingLoop(CommandLoop):
 
 
 class AgentRecorder:
-    """Lives what it is told to; its actions end as ``script`` says, over and over."""
+    """Runs operations on an agent; its actions end as ``script`` says, over and over."""
 
     def __init__(self, document: dict[str, Any], script: Sequence[Outcome], url: str) -> None:
         workflow, findings = read_document(document)

@@ -1,8 +1,8 @@
-"""A worker to be killed: it looks after a parent and its hundred children, who do deeds to a world that is a file.
+"""A worker that will be killed: it drives a parent and its hundred children, whose effects are noted in a file.
 
     python -m tests.faults.children_process FOLDER
 
-It says ``did`` on standard output when a deed is done, and ``ended`` when the parent has ended.
+It prints ``did`` when an effect was executed, and ``ended`` when the parent has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.runtime import flow
 PARENT_ID = "p"
 CHILDREN = 100
 
-#: Its children work, rest a little, and work again: so any worker may go on with any of them.
+#: Its children work, wait a little, and work again, so that another worker may go on with them.
 PARENT: Workflow = flow(f"""
     data: {{receipts: {{type: array, default: []}}}}
     events: {{joined: {{}}}}
@@ -56,7 +56,7 @@ PARENT: Workflow = flow(f"""
 
 
 def calls_in(folder: Path) -> Counter[str]:
-    """How often each was done, by its key."""
+    """How often each effect was executed, by its key."""
     file = folder / "calls.txt"
     return Counter(file.read_text().split()) if file.exists() else Counter()
 
@@ -66,7 +66,7 @@ def open_agents(folder: Path, **more: Any) -> Store:
 
 
 def make_runner(folder: Path, store: Store) -> Runner:
-    """A runner whose children do deeds."""
+    """A runner with the action of the children."""
 
     @action
     async def pay(ctx: Context) -> str:

@@ -1,4 +1,4 @@
-"""A process that dies between two effects, and another one that comes after it. No time passes but by the clock."""
+"""Runners that crash before or after a chosen command or effect. Time passes only when the test moves the clock."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from fsm_agent.testing.clock import FakeClock
 
 
 class Crash(BaseException):
-    """The process is gone."""
+    """The process has crashed."""
 
 
 class CrashPoints:
-    """Burns at every place where a process can die, before and after each effect; ``crashes_at`` says where it does."""
+    """Counts the crash points, which lie before and after each command; ``crashes_at`` chooses where to crash."""
 
     def __init__(self, crashes_at: Callable[[int], bool]) -> None:
         self._crashes_at = crashes_at
         self.points = 0
-        #: the effects at which it blew
+        #: the names of the commands at which it crashed
         self.crashed: list[str] = []
 
     def reach(self, effect: object) -> None:
@@ -39,7 +39,7 @@ class CrashPoints:
 
 
 class CrashingRunner(Runner):
-    """Dies when its fuse blows. Whoever held a lease before it is known to be dead, if ``finds_dead``."""
+    """A runner that crashes. With ``finds_dead`` it knows that earlier holders of leases are dead."""
 
     def __init__(self, store: Store, clock: FakeClock, crash_points: CrashPoints, *, finds_dead: bool) -> None:
         actions = Actions()
@@ -65,7 +65,7 @@ class CrashingLoop(CommandLoop):
 
 
 class CrashingExecutor(ActionExecutor):
-    """Real actions, whose effects are places to die at too, and a clock that jumps."""
+    """Runs real actions, with crash points around their effects, and moves the clock instead of sleeping."""
 
     def __init__(self, store: Store, actions: Actions, clock: FakeClock, crash_points: CrashPoints) -> None:
         super().__init__(store, actions)
@@ -73,7 +73,7 @@ class CrashingExecutor(ActionExecutor):
         self._ledger = CrashingEffects(store, crash_points)
 
     async def act(self, effect: Act) -> Acted:
-        """Whoever has died in an action does not go on with what the action made of that."""
+        """A crash within an action ends the process, whatever the action does about it."""
         crashed = len(self._crash_points.crashed)
         reply = await super().act(effect)
         if len(self._crash_points.crashed) > crashed:
@@ -86,7 +86,7 @@ class CrashingExecutor(ActionExecutor):
 
 
 class CrashingEffects:
-    """A process can die before and after an effect is begun and its result is recorded."""
+    """A store of effects with crash points before and after each of its two writes."""
 
     def __init__(self, store: Store, crash_points: CrashPoints) -> None:
         self.namespace = store.namespace

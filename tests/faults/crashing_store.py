@@ -1,4 +1,4 @@
-"""A store whose process dies between two writes: which of them, is counted and not chosen."""
+"""A store that ends its process after a given number of writes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm_agent.testing.faults.store import FaultyStore
 
 T = TypeVar("T")
 
-#: Verbs that write; all others of the port are read through.
+#: The verbs that write; all others only read.
 WRITES: Final = frozenset(
     {
         *("adopt", "append", "begin_effect", "claim", "commit", "create", "delete", "end_effect", "enqueue"),
@@ -23,7 +23,7 @@ WRITES: Final = frozenset(
 
 
 class Killed(BaseException):
-    """The process is gone."""
+    """The process was killed."""
 
 
 def be_killed() -> NoReturn:
@@ -36,7 +36,7 @@ def raise_killed() -> NoReturn:
 
 
 class CrashingStore(FaultyStore):
-    """Hands every verb to ``inner``, until ``last`` of them have written. Nothing is done after that."""
+    """Passes every verb on to ``inner`` until ``last`` of them have written. Nothing is done after that."""
 
     def __init__(self, inner: Store, last: int | None = None, *, end: Callable[[], NoReturn] = raise_killed) -> None:
         self.inner = inner

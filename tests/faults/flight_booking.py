@@ -1,4 +1,4 @@
-"""A trip of the gallery's ``book_flight``, in calls that may be repeated."""
+"""A booking with the gallery's ``book_flight``, in calls that may be repeated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ID = "trip"
 
 
 async def book_flight(runner: Runner, goal: str) -> Agent:
-    """Everything that a traveller says, and whatever was interrupted before; each by its key."""
+    """Do all that a traveller does, and go on with what was interrupted; each call has a key."""
     workflow = Workflow.load(ROOT / "workflows" / "book_flight.yaml")
     await runner.start(workflow, "new_task", {"goal": goal}, id=ID, key="go")
     await runner.resume(ID)

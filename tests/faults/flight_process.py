@@ -1,10 +1,10 @@
-"""A process to be killed: it books a flight, and says on standard output where in its work it is.
+"""A process that will be killed: it books a flight, and prints how far it has come.
 
     python -m tests.faults.flight_process book|resume DATABASE GOAL
 
-A line says what begins or is done: ``action``; ``commit`` and the first words of a statement inside of a transaction
-that writes; ``kept VERSION`` once a step is durable; ``between`` otherwise. With ``HALT=action:3`` it stops at the
-third line ``action``, and goes on when its standard input ends.
+It prints ``action`` at the beginning and at the end of an action; ``commit`` and the first words of each statement of a
+transaction that writes; ``kept VERSION`` when a step is durable; ``between`` after a transaction. With
+``HALT=action:3`` it halts at the third line ``action``, and goes on when its standard input ends.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _counts: Counter[str] = Counter()
 
 
 def say(line: str) -> None:
-    """Unbuffered: what was lines before a kill is read after it."""
+    """Print a line without a buffer, so that it can be read after a kill."""
     os.write(1, f"{line}\n".encode())
     _counts[line] += 1
     if line == _KIND and _counts[line] == int(_NUMBER):
@@ -39,7 +39,7 @@ def say(line: str) -> None:
 
 
 def announce_statements(db: apsw.Connection) -> None:
-    """Say so before each statement of a transaction that writes, before its end, and after it."""
+    """Print a line before each statement of a transaction that writes, before its commit, and after it."""
     is_writing = False
 
     def trace(_: apsw.Cursor, sql: str, __: Any) -> bool:
@@ -65,7 +65,7 @@ def announce_statements(db: apsw.Connection) -> None:
 
 
 def announced(known: Action) -> Any:
-    """The action, saying where it begins and ends; what it has done is not known to anybody yet."""
+    """The action, which prints a line when it begins and when it ends, before its step is committed."""
 
     @action(name=known.name, emits=known.signature.emits, inline=known.mode is Mode.INLINE)
     @functools.wraps(known.function, updated=())

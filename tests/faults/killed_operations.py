@@ -1,8 +1,8 @@
-"""Processes that do a deed and are killed by SIGKILL, one after each of its writes:
+"""Processes that do an operation and are killed by SIGKILL, the first after one write, the second after two, and so on.
 
-    python -m tests.faults.killed_operations DEED FOLDER
+    python -m tests.faults.killed_operations OPERATION FOLDER
 
-Each has a database of its own in FOLDER, ``1.db`` and so on. It says how many were killed.
+Each has a database of its own in FOLDER: ``1.db`` and so on. It prints how many were killed.
 """
 
 from __future__ import annotations

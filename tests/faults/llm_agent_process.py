@@ -1,11 +1,11 @@
-"""A process whose children are to be killed: each of them lives the life of an agent that thinks.
+"""A process whose child processes are killed: each of them runs an agent with ``llm.agent``.
 
     python -m tests.faults.llm_agent_process FOLDER
 
-It has lived such a life itself, in FOLDER, before it says ``ready``, so that nothing is left to be imported. A line
-``FOLDER MODEL at N`` makes it beget a child that kills itself at the N-th place (0: never), ``FOLDER MODEL after N``
-one that is killed after so many milliseconds. It answers with how many places the child has come by, and whether it
-was killed.
+First it runs such an agent itself, in FOLDER, so that everything is imported; then it prints ``ready``. A line
+``FOLDER MODEL at N`` makes it fork a child that kills itself at the N-th crash point (0: never). ``FOLDER MODEL after
+N`` forks one that is killed after N milliseconds. The answer says how many crash points the child has passed, and how
+it ended.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .crash_points import CrashingEffects, CrashingLoop, CrashPoints
 
 
 class KillPoints(CrashPoints):
-    """Kills the process at a place, and notes how many there were."""
+    """Kills the process at one crash point, and notes in a file how many it has passed."""
 
     def __init__(self, point: int, file: Path) -> None:
         super().__init__(lambda _: False)
@@ -44,7 +44,7 @@ class KillPoints(CrashPoints):
 
 
 class CrashingRunner(Runner):
-    """Can die before and after whatever it asks of the store and of the world."""
+    """A runner with crash points around its commands and its effects."""
 
     def __init__(self, folder: Path, model: str, crash_points: CrashPoints) -> None:
         store, around = open_store(f"sqlite:///{folder}/agents.db"), Surroundings(model=model)
@@ -57,7 +57,7 @@ class CrashingRunner(Runner):
 
 
 async def run(folder: Path, model: str, crash_points: CrashPoints) -> Agent:
-    """Begin, or go on; and say what became of what is in doubt, as the world shows it."""
+    """Start the agent or go on with it, and settle effects in doubt by the log of the tools."""
     async with CrashingRunner(folder, model, crash_points) as runner:
         await runner.start(llm_agent_tools.workflow(), id=llm_agent_tools.ID, key="go", drive=False)
         agent = await runner.resume(llm_agent_tools.ID)
@@ -76,7 +76,7 @@ async def run(folder: Path, model: str, crash_points: CrashPoints) -> Agent:
 
 
 def child(folder: Path, model: str, point: int) -> int:
-    """Live in a process of its own; returns its id."""
+    """Run the agent in a forked process; returns its pid."""
     pid = os.fork()
     if pid == 0:
         status = 1

@@ -1,4 +1,4 @@
-"""The tools of an agent that is killed, what they do to a world that is a file, and its workflow."""
+"""The workflow and the tools of an agent that is killed; the tools note their calls in a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER = "Rome it is."
 
 
 class ToolLog:
-    """Where the tools of this process write down what they did, one line a deed; it outlives whoever did it."""
+    """The file in which the tools of this process note their calls, one line each; it survives the process."""
 
     folder = Path()
     crash_points = CrashPoints(lambda point: False)
@@ -51,7 +51,7 @@ def _call(name: str, **arguments: Any) -> dict[str, Any]:
     return {"name": name, "arguments": arguments}
 
 
-#: what the model says, by how often it has spoken: three rounds, five calls
+#: the replies of the model, in their order: three rounds, five calls
 ANSWERS = [
     Answer(calls=(_call("look", topic="Rome"), _call("note", text="warm"))),
     Answer(calls=(_call("mail", to="ana"), _call("look", topic="Oslo"), _call("note", text="cold"))),

@@ -1,6 +1,6 @@
-"""What is done to a store, deed by deed, each in a small world of its own: for processes that die in the midst of it.
+"""Operations of agents and operators on a store, for processes that are killed in the middle of one.
 
-A deed may be begun again by whoever comes after it: what is done already it leaves as it is.
+Another process may do the operation again; what is done already stays as it is.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _HOUR_MS: Final = 3_600_000
 
 @action(name="work")
 async def work(ctx: Context) -> str:
-    """Pays, and remembers whom it serves, if anybody; of who is called ``shaky`` the first attempt fails."""
+    """Executes an effect, and saves something of the user, if there is one. The first attempt of ``shaky`` fails."""
 
     async def pay() -> str:
         return "paid"
@@ -136,7 +136,7 @@ async def _end_child(runner: Runner) -> None:
 
 
 async def _end_child_apart(runner: Runner) -> None:
-    """Somebody answers and drives nobody; a worker finds the child that owes its parent a word."""
+    """Answer without driving; a worker finds the child, and tells its parent that it has ended."""
     await runner.answer("p.2.1", {"text": "said"}, key="answer", drive=False)
     await Worker(runner).run_once()
 
@@ -193,7 +193,7 @@ OPERATIONS: Final = {
 
 
 async def finish(runner: Runner, clock: FakeClock, operation: Operation) -> list[Any]:
-    """Whoever comes after: one sweep, the deed again, and sweeps until all have come to rest. Returns what is then."""
+    """Sweep, do the operation again, and sweep until nothing is due. Returns everything that is stored then."""
     await sweep(runner)
     await operation.do(runner)
     for _ in range(3):
@@ -203,7 +203,7 @@ async def finish(runner: Runner, clock: FakeClock, operation: Operation) -> list
 
 
 async def sweep(runner: Runner) -> None:
-    """A worker's turn ends, nobody is due after it, and nobody is held."""
+    """A sweep of a worker ends; after it nothing is due, and nobody holds a lease."""
     await Worker(runner).run_once()
     store = runner.store
     assert await store.due(await store.now(), 9) == []
@@ -211,7 +211,7 @@ async def sweep(runner: Runner) -> None:
 
 
 async def everything_stored(runner: Runner) -> list[Any]:
-    """All that there is, but for times, epochs and costs of snapshots."""
+    """Everything but times, epochs and snapshots."""
     store = runner.store
     found: list[Any] = []
     for head in (await store.list(limit=99)).heads:

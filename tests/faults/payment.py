@@ -1,4 +1,4 @@
-"""A workflow whose action does an effect of each mode, the world that it does them to, and who looks after it."""
+"""A workflow whose actions execute effects of each mode, and the service on which they act."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def workflow() -> Workflow:
 
 
 class PaymentService:
-    """Counts what is done to it by key; a process can die before and after each deed. A receipt is what anybody who
-    asks is told of the first deed under a key, and it says so if that was not the last."""
+    """Counts executions by their key; there are crash points before and after each of them. A probe returns the same
+    receipt as the execution."""
 
     def __init__(self, crash_points: CrashPoints) -> None:
         self._crash_points = crash_points
@@ -64,12 +64,12 @@ class PaymentService:
         return {"what": what, "key": idempotency_key} if is_done else NOT_DONE
 
     def times(self, what: str) -> list[int]:
-        """How often it was done, for each key under which it was."""
+        """How often ``what`` was executed, for each of its keys."""
         return [times for (name, _), times in self.done.items() if name == what and times]
 
 
 def actions(service: PaymentService) -> list[Callable[..., Any]]:
-    """Paying fails once when all is done; the second state does the same from a thread."""
+    """The first action fails once after all its effects; the second one runs in a thread."""
 
     @action
     async def pay(ctx: Context) -> str:
@@ -94,7 +94,7 @@ def actions(service: PaymentService) -> list[Callable[..., Any]]:
 
 
 async def run_payment(runner: Runner, service: PaymentService) -> Agent:
-    """Start it, take it up again, and tell it what became of what is in doubt; may be repeated at any time."""
+    """Start the payment or go on with it, and settle effects in doubt; may be repeated at any time."""
     await runner.start(workflow(), id=ID, key="go")
     agent = await runner.resume(ID)
     while agent.status is Status.PARKED:

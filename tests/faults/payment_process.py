@@ -1,8 +1,8 @@
-"""A process to be killed: it does the effects of a payment to a world that is a file.
+"""A process that will be killed: it executes the effects of a payment, which are noted in a file.
 
-    python -m tests.faults.payment_process DATABASE
+    python -m tests.faults.payment_process FOLDER
 
-Besides the lines of ``process`` it says ``do`` before each deed and ``done`` after it.
+Besides the lines of ``flight_process`` it prints ``do`` before each execution and ``done`` after it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .flight_process import announce_statements, say
 
 
 class FileService(payment.PaymentService):
-    """What was done to it outlives whoever did it: one line a deed."""
+    """Notes each execution as a line of a file, which survives the process."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(CrashPoints(lambda point: False))
@@ -46,7 +46,7 @@ class FileService(payment.PaymentService):
 
 
 async def pay(folder: Path) -> Agent:
-    """Make the payment, or go on with it."""
+    """Start the payment or go on with it."""
     service = FileService(folder)
     async with Runner(open_store(f"sqlite:///{folder}/payment.db"), actions=payment.actions(service)) as runner:
         return await payment.run_payment(runner, service)

@@ -157,7 +157,7 @@ def _targets(source: str, places: Mapping[str, Body]) -> list[str]:
     return [spelt for spelt in dict.fromkeys(named) if len(meanings(places, spelt, source)) == 1]
 
 
-#: What a sender, time or an operator does. Events are drawn by number: what the state takes comes first.
+#: What senders, time and operators do. Events are drawn by number; those that the state takes come first.
 _SEND = st.tuples(st.just("send"), st.integers(0, 12), st.sampled_from([1, 2, 5, 0]))
 OPERATIONS = st.one_of(
     _SEND,

@@ -1,5 +1,5 @@
-"""A process may die between any two writes of whatever it does: the release of a lease is one of them. Whoever comes
-after it ends its sweep, leaves no lease of the dead, and brings all agents to where they would have been."""
+"""A process may die after any write of an operation; the release of a lease is a write, too. Then the sweep of another
+process ends, leaves no lease over, and brings all agents to the state that they would have without the death."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ READS = {
     ),
     *("load", "load_workflow", "messages", "now", "origin", "size", "tend", "threads", "user", "users"),
 }
-#: Writes that no deed needs: leases are renewed in passing, and threads are written to and cut by their owners.
+#: Writes that no operation needs.
 UNUSED_WRITES = {"append", "renew", "retract"}
 
 
 def become_another_process() -> None:
-    """Whoever held a lease under the name that this process had is dead from now on."""
+    """Take the name of a new process. The holder with the old name is dead from now on."""
     before = this_process()
     while time.time() * 1000 < before.started_ms + 2:
         pass
@@ -58,8 +58,8 @@ def become_another_process() -> None:
 
 
 async def run_operation(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
-    """A process does a deed, until it has written ``last`` times; another one comes after it. Returns the verbs that
-    had written, and how all stands in the end."""
+    """A process does an operation until it has written ``last`` times, and another one finishes it. Returns the verbs
+    that had written, and everything that is stored in the end."""
     operation, clock, is_file = OPERATIONS[name], FakeClock(), url.startswith("sqlite")
     store: Store = open_store(url, clock=clock)
     await operation.prepare(make_runner(store))
@@ -78,7 +78,7 @@ async def run_operation(name: str, url: str, last: int | None) -> tuple[list[str
 
 @cache
 def undisturbed(name: str) -> tuple[list[str], list[Any]]:
-    """The verbs that write in a deed that nobody disturbs, in their order, and how all stands in the end."""
+    """The verbs that write in an operation without a crash, in their order, and everything that is stored then."""
     return asyncio.run(run_operation(name, "memory://", None))
 
 

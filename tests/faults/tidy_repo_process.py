@@ -1,9 +1,9 @@
-"""A process to be killed while it tidies a folder.
+"""A process that will be killed while it runs ``tidy_repo``.
 
     python -m tests.faults.tidy_repo_process FOLDER
 
-FOLDER holds the mess and the database. Besides the lines of ``process`` it says ``ruff`` before each look or fix,
-``replace`` before a file is replaced, and ``replaced`` after that.
+FOLDER holds the untidy files and the database. Besides the lines of ``flight_process`` it prints ``ruff`` before each
+run of ruff, ``replace`` before a file is replaced, and ``replaced`` after that.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ID = "tidy"
 
 
 async def tidy(runner: Runner, folder: Path) -> Agent:
-    """All that a person says, and whatever was interrupted before; each by its key, so that it may be repeated."""
+    """Do all that a person does, and go on with what was interrupted; each call has a key, so it may be repeated."""
     workflow = Workflow.load(ROOT / "workflows" / "tidy_repo.yaml")
     data = {"select": SELECT, "report": "tidied.md"}
     await runner.start(workflow, "tidy", {"folder": str(folder / "mess")}, data=data, id=ID, key="go")
@@ -39,14 +39,14 @@ async def tidy(runner: Runner, folder: Path) -> Agent:
 
 
 async def finish(folder: Path) -> Agent:
-    """Tidy the folder, or go on with it."""
+    """Start the agent or go on with it."""
     store = open_store(f"sqlite:///{folder}/tidy.db")
     async with Runner(store, modules=[actions.__name__]) as runner:
         return await tidy(runner, folder)
 
 
 def tell_of_files(folder: Path) -> None:
-    """Say so before and after a file is replaced, and note which became what."""
+    """Print a line before and after a file is replaced, and note which file replaced which."""
     replace, run = Path.replace, Ruff._run
 
     def replaced(self: Path, target: Path) -> Path:

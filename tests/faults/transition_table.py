@@ -1,4 +1,4 @@
-"""The declared table as a second opinion reads it: straight from the raw document, as naively as possible.
+"""The transition table, read from the raw document as naively as possible.
 
 It shares no code with the package. Names are resolved, ancestors found and guards evaluated in its own way, and
 nothing is fast, so that where the two disagree one of them is wrong.

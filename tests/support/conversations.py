@@ -1,4 +1,4 @@
-"""Conversations for tests: written into a real store, in spans as rewinds and forks leave them."""
+"""Conversations in a real store, in spans as rewinds and forks leave them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store with two agents that have lived, of which one is then damaged, and what must go on all the same."""
+"""A store with two agents, of which a test damages one, and what must still work then."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONG = loads(_LIFE.format(name="99h").replace("workflow: 99h", "workflow: long")
 
 
 async def two_agents(at: str | Store, clock: FakeClock | None = None) -> FakeClock:
-    """Two agents of different definitions, of which everything is kept that a store can keep of one; then two hours
+    """Make two agents of different definitions, with everything that a store can keep of an agent; then two hours
     pass."""
     clock = clock or FakeClock()
     async with Runner(open_store(at, clock=clock) if isinstance(at, str) else at) as runner:

@@ -1,4 +1,4 @@
-"""How hard random tests try: little by default, much with ``FSM_AGENT_PROOFS=long``."""
+"""How many examples random tests try: few by default, many with ``FSM_AGENT_PROOFS=long``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of model actions share: a stub behind HTTP, agents that ask it, what they leave behind."""
+"""Agents that ask a stub of a language model, for tests of the model actions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def runner(
 
 
 async def run_agent(workflow: Workflow, *, data: Mapping[str, Any] | None = None, **how: Any) -> Agent:
-    """An agent that has gone as far as it goes."""
+    """Start an agent and drive it as far as it goes."""
     async with runner(**how) as hands:
         return await hands.start(workflow, data=data)
 

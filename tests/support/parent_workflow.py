@@ -1,4 +1,4 @@
-"""Parents and children for tests: a workflow that has one child for each topic, and ways to see how they fare."""
+"""A workflow that has one child for each topic, and functions that read the states of parent and children."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def parent_workflow(
 
 
 class LookUp:
-    """The action of the children: what it does for a topic is in the topic's name."""
+    """The action of the children; the name of the topic decides how it ends."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -125,7 +125,7 @@ class SharedStore:
 
 
 async def child_states(runner: Runner, parent_id: str = "p", activation: int = 2, count: int = 9) -> list[str]:
-    """How the children of an activation stand, in their order."""
+    """The states of the children of an activation, in their order."""
     known = {head.id: head for head in await all_heads(runner)}
     idents = [child_id(parent_id, activation, number) for number in range(1, count + 1)]
     return [f"{known[ident].state} {known[ident].status}" for ident in idents if ident in known]

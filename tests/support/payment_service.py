@@ -1,4 +1,4 @@
-"""The world outside of an agent: it counts what is done to it, by key, and may fail at it."""
+"""A payment service outside of the agent: it counts its calls by key, and may fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAYING = flow("""
 
 
 class PaymentService:
-    """A payment service. ``trouble`` is raised by the next calls, one each, before or after the deed."""
+    """Counts charges and probes. ``after`` is called after each charge, and may raise an error."""
 
     def __init__(self, *, after: Callable[[], Any] = lambda: None) -> None:
         self.charged: Counter[str] = Counter()

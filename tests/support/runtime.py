@@ -1,4 +1,4 @@
-"""What tests of running agents share: short workflows, coroutine tests, actions that wait to be told."""
+"""Helpers for tests that run agents: short workflows, tests as coroutines, an action that waits for the test."""
 
 from __future__ import annotations
 

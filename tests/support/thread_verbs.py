@@ -1,4 +1,4 @@
-"""What is said to a store of threads and users, to see what comes of it."""
+"""A call of every verb of the store that handles threads and users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder that wants tidying: what ruff fixes by itself, what it fixes when told to, and what it cannot fix."""
+"""An untidy folder: with what ruff fixes by itself, what it fixes on request, and what it cannot fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of people share: a workflow that remembers whom it serves, and agents that talk."""
+"""Workflows with users: one remembers its user, in the other the words of users go everywhere."""
 
 from __future__ import annotations
 
