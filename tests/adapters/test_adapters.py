@@ -22,7 +22,7 @@ from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
 from fsm_agent.llm import pydantic_messages
 from fsm_agent.memory import conversation_reader
 from fsm_agent.stores.base import Store
-from tests.support.running import on_loop
+from tests.support.runtime import on_loop
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LangChain would have its users elsewhere; they are still there

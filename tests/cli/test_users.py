@@ -13,9 +13,9 @@ from fsm_agent.cli.views.usage import dollars, lasting, progress_text
 from fsm_agent.domain.progress import Progress
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
-from tests.support.people import TRIP, plan
 from tests.support.shop import ACTIONS as PACKING
 from tests.support.shop import Shop
+from tests.support.user_workflows import TRIP, plan
 
 ACTIONS = """
 from fsm_agent import action

@@ -21,7 +21,7 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.sync import Runner
 from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 FLOW = flow("""
     data: {amount: integer?, note: string?}

@@ -23,8 +23,8 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import drive
-from tests.support.people import impatient, retrying
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
+from tests.support.user_workflows import impatient, retrying
 
 ERRAND = """
     data:

@@ -12,7 +12,7 @@ from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, NotAllowe
 from fsm_agent.domain.step import Event
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import ExpressionFailed
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 FLOW = flow("""
     data: {n: {type: integer, default: 0}, names: {type: array, items: {type: string}, default: []}}

@@ -27,7 +27,7 @@ from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.sync import Runner as SyncRunner
 from fsm_agent.testing.clock import FakeClock
-from tests.support.running import Gate, dead_process, on_loop, story
+from tests.support.runtime import Gate, dead_process, on_loop, story
 
 DAY = 86_400_000
 HOUR = 3_600_000

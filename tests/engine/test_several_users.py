@@ -27,8 +27,8 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.faults.effort import effort
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import Gate, flow, on_loop, story
 
 PAGE = flow("""
     data:
@@ -614,7 +614,7 @@ FIGHTING = {"retitle", "add"}
 
 
 @given(WORDS, st.lists(EDITS, min_size=2, max_size=4))
-@effort(60)
+@example_settings(60)
 def test_of_edits_from_one_sight_all_show_or_are_refused(tags: list[str], edits: list[tuple[str, Any]]) -> None:
     asyncio.run(edit_together(tags, edits))
 

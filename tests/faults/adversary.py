@@ -1,4 +1,4 @@
-"""A model that does what it likes, and a second opinion on each of its replies, which looks at the table alone."""
+"""A language model that breaks every rule, and a judgement of its replies that looks at the transition table alone."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 
 from fsm_agent.domain.agent import Head, Status
 
-from .documents import EVENTS
 from .model import MOST_N
-from .table import Choice, Table, Values, choose, value
+from .random_workflows import EVENTS
+from .transition_table import Choice, Table, Values, choose, value
 
-#: what it does next; most of it is none of its business
+#: the kinds of replies; most are not legal
 TRICKS = (
     "legal", "legal", "legal", "unknown", "undeclared", "built in", "a state", "too little", "too much", "wrong type",
     "by somebody", "prose", "several", "twice", "broken", "a list",
@@ -23,25 +23,25 @@ TRICKS = (
 BUILT_IN = ("cancel", "error", "timeout", "after", "created")
 
 
-class Said(NamedTuple):
+class Reply(NamedTuple):
     """One reply: what was offered, and what was called, each with its arguments as they were sent."""
 
     offered: frozenset[str]
     calls: Sequence[tuple[str, Any]]
 
 
-class Act(NamedTuple):
+class DecisionAttempt(NamedTuple):
     """One attempt of ``llm.decide``: the agent before it, and what the model said."""
 
     head: Head
-    said: list[Said]
+    replies: list[Reply]
 
 
 class Adversary:
-    """Plays its tricks one after the other, over and over, on whatever agent asks; remembers all of it."""
+    """Replies to every agent with its tricks, one after the other, over and over, and records them."""
 
     def __init__(self, tricks: Sequence[tuple[str, int]]) -> None:
-        self.acts: list[Act] = []
+        self.attempts: list[DecisionAttempt] = []
         self._tricks = tricks
         self._played = 0
         self.model = FunctionModel(self._answer, model_name="adversary")
@@ -49,7 +49,7 @@ class Adversary:
     def observe(self, head: Head) -> None:
         """Called before each attempt, and after each step."""
         if head.status is Status.RUNNING and head.activation:
-            self.acts.append(Act(head, []))
+            self.attempts.append(DecisionAttempt(head, []))
 
     async def _answer(self, _: list[ModelMessage], info: AgentInfo) -> ModelResponse:
         trick, number = self._tricks[self._played % len(self._tricks)]
@@ -57,7 +57,7 @@ class Adversary:
         offered = sorted(tool.name for tool in info.function_tools)
         parts = [*_parts(trick, number, offered)]
         calls = [(part.tool_name, part.args) for part in parts if isinstance(part, ToolCallPart)]
-        self.acts[-1].said.append(Said(frozenset(offered), calls))
+        self.attempts[-1].replies.append(Reply(frozenset(offered), calls))
         return ModelResponse(parts)
 
 
@@ -110,12 +110,12 @@ def offered_by(table: Table, leaf: str, data: Values, visits: Mapping[str, int])
 
 
 def chosen_by(
-    table: Table, leaf: str, said: Said, data: Values, visits: Mapping[str, int]
+    table: Table, leaf: str, reply: Reply, data: Values, visits: Mapping[str, int]
 ) -> tuple[str, Values, Choice] | None:
     """The event, its payload and its transition, if a reply is a legal choice."""
-    if len(said.calls) != 1:
+    if len(reply.calls) != 1:
         return None
-    [(event, payload)] = said.calls
+    [(event, payload)] = reply.calls
     if event not in EVENTS or not isinstance(payload, dict) or payload.keys() != EVENTS[event].keys():
         return None
     if not all(type(each) is int for each in payload.values()):

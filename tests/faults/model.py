@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .outcomes import Outcome
-from .table import Choice, Table, Values, choose, milliseconds, upward, value
+from .transition_table import Choice, Table, Values, choose, milliseconds, upward, value
 
 #: ``data.n`` may not be more.
 MOST_N = 3
@@ -19,11 +19,11 @@ MOST_N = 3
 TIMEOUT_MS = 1
 
 
-class No(Exception):
+class Rejected(Exception):
     """Refused; its text is the name of the error that the package raises."""
 
 
-class TooMuch(Exception):
+class LimitExceeded(Exception):
     """A limit would be exceeded."""
 
 
@@ -72,7 +72,7 @@ class Model:
         has_fired = self._catch_up()
         try:
             self._deliver(event, payload)
-        except No:
+        except Rejected:
             if has_fired:
                 self._drive()
             raise
@@ -80,30 +80,30 @@ class Model:
 
     def _deliver(self, event: str, payload: Values) -> None:
         if event not in (*self.table.document["events"], "cancel"):
-            raise No("UnknownEvent")
+            raise Rejected("UnknownEvent")
         if self.status not in ("running", "waiting") and (event, self.status) != ("cancel", "parked"):
-            raise No("IllegalEvent")
+            raise Rejected("IllegalEvent")
         if not self.table.candidates(self.leaf, event):
             if event != "cancel":
-                raise No("IllegalEvent")
+                raise Rejected("IllegalEvent")
             self._mark(status="cancelled", timers=[], prompt=None)
             return
         self._check_payload(event, payload)
         try:
             self._take(self._choose_or_refuse(event, payload), payload, self.data, is_exempt=event == "cancel")
-        except TooMuch:
+        except LimitExceeded:
             self._mark(status="parked", held=(event, payload), is_limited=True)
 
     def _choose_or_refuse(self, event: str, payload: Values) -> Choice:
         offered = self.table.candidates(self.leaf, event)
         choice = choose(offered, payload, self.data, self.visits)
         if choice is None:
-            raise No("GuardsRefused" if offered else "IllegalEvent")
+            raise Rejected("GuardsRefused" if offered else "IllegalEvent")
         return choice
 
     def _check_payload(self, event: str, payload: Values) -> None:
         if set(payload) != set(self.table.document["events"].get(event, {})):
-            raise No("PayloadInvalid")
+            raise Rejected("PayloadInvalid")
 
     def advance(self, end_ms: int) -> None:
         """Time passes, and somebody is awake."""
@@ -115,7 +115,7 @@ class Model:
     def unpark(self) -> None:
         """An operator says: try again, and the limits may be exceeded once."""
         if self.status != "parked":
-            raise No("NotParked")
+            raise Rejected("NotParked")
         if self.held is None:
             self._mark(status=self._awake(), is_exempt=self.is_limited, attempts=0)
         else:
@@ -179,18 +179,18 @@ class Model:
             return
         try:
             self._take_what_it_says(outcome, outcome.write(self.data))
-        except TooMuch:
+        except LimitExceeded:
             self._mark(status="parked", is_limited=True)
-        except No:
+        except Rejected:
             self._report("error")
 
     def _take_what_it_says(self, outcome: Outcome, data: dict[str, Any]) -> None:
         if outcome.event not in self.table.document["events"]:
-            raise No("IllegalEvent")
+            raise Rejected("IllegalEvent")
         self._check_payload(outcome.event, outcome.payload)
         choice = choose(self.table.candidates(self.leaf, outcome.event), outcome.payload, data, self.visits)
         if choice is None:
-            raise No("IllegalEvent")
+            raise Rejected("IllegalEvent")
         self._take(choice, outcome.payload, data)
         self._rest_after(choice)
 
@@ -220,8 +220,8 @@ class Model:
     def _take_or_park(self, choice: Choice) -> bool:
         try:
             self._take(choice, {}, self.data)
-        except (No, TooMuch) as why:
-            self._mark(status="parked", is_limited=isinstance(why, TooMuch))
+        except (Rejected, LimitExceeded) as why:
+            self._mark(status="parked", is_limited=isinstance(why, LimitExceeded))
             return False
         return True
 
@@ -233,7 +233,7 @@ class Model:
         for name, said in choice.said.get("append", {}).items():
             written[name].append(value(said, payload, data))
         if written["n"] > MOST_N:
-            raise No("DataInvalid")
+            raise Rejected("DataInvalid")
         way = self.table.way(self.leaf, choice)
         visits = {path: self.visits.get(path, 0) + (path in way.entered) for path in {*self.visits, *way.entered}}
         if not (is_exempt or self.is_exempt):
@@ -250,10 +250,10 @@ class Model:
     def _check_limits(self, visits: dict[str, int]) -> None:
         limits = self.table.document.get("limits", {})
         if self.version + 1 > limits.get("steps", self.version + 1):
-            raise TooMuch
+            raise LimitExceeded
         for path, most in limits.get("visits", {}).items():
             if visits.get(path, 0) > max(most, self.visits.get(path, 0)):
-                raise TooMuch
+                raise LimitExceeded
 
     def _enter(self, leaf: str, entered: list[str], visits: dict[str, int], data: dict[str, Any]) -> None:
         for path in entered:

@@ -1,4 +1,4 @@
-"""A workflow with a bit of everything that a crash could spoil, and its life in stages that may be repeated."""
+"""A workflow with everything that a crash could spoil, and the stages of its agent, which may be repeated."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def workflow() -> Workflow:
     return read
 
 
-def actions(passer_by: Runner) -> list[Callable[..., Any]]:
-    """Packing fails twice, and a passer-by sends a note meanwhile; paying takes two entries, one beyond the limit."""
+def actions(other: Runner) -> list[Callable[..., Any]]:
+    """Packing fails twice, and ``other`` sends a note meanwhile; paying takes two entries, one beyond the limit."""
 
     @action
     async def pack(ctx: Context) -> str:
         if ctx.attempt < 3:
             raise OSError("no box fits")
-        await passer_by.send(ctx.agent_id, "note", {"text": "while packing"}, key="note-1")
+        await other.send(ctx.agent_id, "note", {"text": "while packing"}, key="note-1")
         ctx.data.label = f"{ctx.data.goods} in a box"
         return "packed"
 

@@ -1,4 +1,4 @@
-"""A workflow whose action does an effect of each mode, the world that it does them to, and who looks after it."""
+"""A workflow whose actions execute effects of each mode, and the service on which they act."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.effects import Do
 
-from .crashing import Fuse
+from .crash_points import CrashPoints
 
 ID = "payment"
 
@@ -42,18 +42,18 @@ def workflow() -> Workflow:
     return read
 
 
-class World:
-    """Counts what is done to it by key; a process can die before and after each deed. A receipt is what anybody who
-    asks is told of the first deed under a key, and it says so if that was not the last."""
+class PaymentService:
+    """Counts executions by their key; there are crash points before and after each of them. A probe returns the same
+    receipt as the execution."""
 
-    def __init__(self, fuse: Fuse) -> None:
-        self._fuse = fuse
+    def __init__(self, crash_points: CrashPoints) -> None:
+        self._crash_points = crash_points
         self.done: Counter[tuple[str, str]] = Counter()
 
     def do(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
-        self._fuse.burn(Do(idempotency_key))
+        self._crash_points.reach(Do(idempotency_key))
         self.done[what, idempotency_key] += 1
-        self._fuse.burn(Do(idempotency_key))
+        self._crash_points.reach(Do(idempotency_key))
         return {"what": what, "key": idempotency_key}
 
     async def do_soon(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
@@ -64,19 +64,19 @@ class World:
         return {"what": what, "key": idempotency_key} if is_done else NOT_DONE
 
     def times(self, what: str) -> list[int]:
-        """How often it was done, for each key under which it was."""
+        """How often ``what`` was executed, for each of its keys."""
         return [times for (name, _), times in self.done.items() if name == what and times]
 
 
-def actions(world: World) -> list[Callable[..., Any]]:
-    """Paying fails once when all is done; the second state does the same from a thread."""
+def actions(service: PaymentService) -> list[Callable[..., Any]]:
+    """The first action fails once after all its effects; the second one runs in a thread."""
 
     @action
     async def pay(ctx: Context) -> str:
-        first = await ctx.effect("charge", world.do, "charge")
-        second = await ctx.effect("charge", world.do_soon, "charge again")
-        checked = await ctx.effect("ship", world.do, "ship", mode="check", probe=world.look)
-        once = await ctx.effect("mail", world.do_soon, "mail", mode="at_most_once")
+        first = await ctx.effect("charge", service.do, "charge")
+        second = await ctx.effect("charge", service.do_soon, "charge again")
+        checked = await ctx.effect("ship", service.do, "ship", mode="check", probe=service.look)
+        once = await ctx.effect("mail", service.do_soon, "mail", mode="at_most_once")
         if ctx.attempt == 1:
             raise OSError("when all is done")
         ctx.data.receipts += [first, second, checked, once]
@@ -84,23 +84,23 @@ def actions(world: World) -> list[Callable[..., Any]]:
 
     @action
     def send(ctx: BlockingContext) -> str:
-        first = ctx.effect("charge", world.do, "tip")
-        checked = ctx.effect("ship", world.do, "ship more", mode="check", probe=world.look)
-        once = ctx.effect("mail", world.do, "mail more", mode="at_most_once")
+        first = ctx.effect("charge", service.do, "tip")
+        checked = ctx.effect("ship", service.do, "ship more", mode="check", probe=service.look)
+        once = ctx.effect("mail", service.do, "mail more", mode="at_most_once")
         ctx.data.receipts += [first, checked, once]
         return "sent"
 
     return [pay, send]
 
 
-async def aggregate(runner: Runner, world: World) -> Agent:
-    """Start it, take it up again, and tell it what became of what is in doubt; may be repeated at any time."""
+async def run_payment(runner: Runner, service: PaymentService) -> Agent:
+    """Start the payment or go on with it, and settle effects in doubt; may be repeated at any time."""
     await runner.start(workflow(), id=ID, key="go")
     agent = await runner.resume(ID)
     while agent.status is Status.PARKED:
         [doubtful] = [entry for entry in await runner.effects(ID) if entry.is_open]
-        [what] = [name for name, key in world.done if key == doubtful.key] or ["nothing"]
-        if world.done[what, doubtful.key]:
+        [what] = [name for name, key in service.done if key == doubtful.key] or ["nothing"]
+        if service.done[what, doubtful.key]:
             result = {"what": what, "key": doubtful.key}
             agent = await runner.unpark(ID, effect=doubtful.key, result=result, by="ann")
         else:

@@ -18,7 +18,7 @@ from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, UserConflict
 
 
-class No(Exception):
+class Rejected(Exception):
     """The store must raise one of these errors, each of which is true, and change nothing."""
 
     def __init__(self, *kinds: type[Exception]) -> None:
@@ -27,9 +27,9 @@ class No(Exception):
 
 
 def refuse(wrong: Mapping[type[Exception], object]) -> None:
-    """Raise ``No`` for all that is wrong; which of it is told first is not said anywhere."""
+    """Raise ``Rejected`` for all that is wrong; which of it is told first is not said anywhere."""
     if kinds := [kind for kind, is_wrong in wrong.items() if is_wrong]:
-        raise No(*kinds)
+        raise Rejected(*kinds)
 
 
 @dataclass
@@ -105,7 +105,7 @@ class Space:
 
     def find(self, agent_id: str) -> Agent:
         if agent_id not in self.agents:
-            raise No(AgentNotFound)
+            raise Rejected(AgentNotFound)
         return self.agents[agent_id]
 
     def find_key(self, key: str) -> tuple[str, str] | None:
@@ -166,7 +166,7 @@ class Space:
     def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str) -> int:
         agent = self.find(agent_id)
         if version not in (None, agent.head.version) or event.key in agent.keys:
-            raise No(Conflict)
+            raise Rejected(Conflict)
         agent.numbered += 1
         agent.queue[agent.numbered] = Queued(agent.numbered, event, agent.head.version)
         if event.key is not None:
@@ -176,13 +176,13 @@ class Space:
     def unmoved(self, seen: Head) -> Agent:
         agent = self.find(seen.id)
         if (agent.head.version, agent.head.epoch, agent.head.lease) != (seen.version, seen.epoch, seen.lease):
-            raise No(Conflict)
+            raise Rejected(Conflict)
         return agent
 
     def fenced(self, agent_id: str, epoch: int) -> Agent:
         agent = self.find(agent_id)
         if agent.head.epoch != epoch:
-            raise No(Conflict)
+            raise Rejected(Conflict)
         return agent
 
     def claim(self, seen: Head, lease: Lease) -> int:

@@ -23,22 +23,22 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
 from fsm_agent.llm.models import Models
 from fsm_agent.testing.clock import FakeClock
+from tests.support.hypothesis_settings import IS_LONG
 
-from .adversary import TRICKS, Act, Adversary, chosen_by, offered_by
-from .documents import DECISIONS, EVENTS, TEMPTING, documents
-from .effort import IS_LONG
-from .table import Table
+from .adversary import TRICKS, Adversary, DecisionAttempt, chosen_by, offered_by
+from .random_workflows import DECISIONS, EVENTS, TEMPTING, documents
+from .transition_table import Table
 
 #: they are looked at in parts, beside each other
 PARTS = 4
 WORKFLOWS = 10_000 if IS_LONG else 1_000
 TRIES = 3
 
-PLAYED = st.lists(st.tuples(st.sampled_from(TRICKS), st.integers(0, 5)), min_size=4, max_size=24)
-SENT = st.lists(st.sampled_from([*EVENTS, *EVENTS, "cancel"]), max_size=3)
+TRICK_LISTS = st.lists(st.tuples(st.sampled_from(TRICKS), st.integers(0, 5)), min_size=4, max_size=24)
+EVENT_LISTS = st.lists(st.sampled_from([*EVENTS, *EVENTS, "cancel"]), max_size=3)
 
 
-async def life(workflow: Workflow, adversary: Adversary, sent: Sequence[str]) -> tuple[Sequence[Step], Any]:
+async def run_agent(workflow: Workflow, adversary: Adversary, sent: Sequence[str]) -> tuple[Sequence[Step], Any]:
     """What becomes of an agent whose decisions the adversary makes, and of what others send it."""
     around = Surroundings(model="adversary", models=Models({"adversary": adversary.model}))
     store = open_store("memory://", clock=FakeClock())
@@ -65,13 +65,13 @@ def values_before(history: Sequence[Step], version: int) -> dict[str, Any]:
     return values
 
 
-def refused(table: Table, act: Act, history: Sequence[Step]) -> int:
+def refused(table: Table, attempt: DecisionAttempt, history: Sequence[Step]) -> int:
     """Hold one attempt against the table; returns how many of its replies were no legal choice."""
-    leaf, data, visits = act.head.state, values_before(history, act.head.version), act.head.visits
+    leaf, data, visits = attempt.head.state, values_before(history, attempt.head.version), attempt.head.visits
     offered = offered_by(table, leaf, data, visits)
-    assert all(said.offered == offered for said in act.said)
-    choices = [chosen_by(table, leaf, said, data, visits) for said in act.said]
-    step = history[act.head.version]
+    assert all(reply.offered == offered for reply in attempt.replies)
+    choices = [chosen_by(table, leaf, reply, data, visits) for reply in attempt.replies]
+    step = history[attempt.head.version]
     assert all(choice is None for choice in choices[:-1])
     if not choices or choices[-1] is None:
         assert len(choices) == (TRIES if offered else 0)
@@ -96,15 +96,15 @@ def begin_with_a_decision(document: Any) -> None:
         first |= {"do": "llm.decide", "with": {"prompt": TEMPTING}}
 
 
-def deciding(document: Any, adversary: Adversary) -> Iterator[Act]:
+def decision_attempts(document: Any, adversary: Adversary) -> Iterator[DecisionAttempt]:
     """The attempts of ``llm.decide``."""
     states = Table(document).states
     seen: set[int] = set()
-    for act in adversary.acts:
-        if states[act.head.state].get("do") == "llm.decide" and act.head.version not in seen:
-            seen.add(act.head.version)
-            same = [each for each in adversary.acts if each.head.version == act.head.version]
-            yield Act(act.head, [said for each in same for said in each.said])
+    for attempt in adversary.attempts:
+        if states[attempt.head.state].get("do") == "llm.decide" and attempt.head.version not in seen:
+            seen.add(attempt.head.version)
+            same = [each for each in adversary.attempts if each.head.version == attempt.head.version]
+            yield DecisionAttempt(attempt.head, [reply for each in same for reply in each.replies])
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -114,7 +114,7 @@ def deciding(document: Any, adversary: Adversary) -> Iterator[Act]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
-@given(document=documents(DECISIONS), tricks=PLAYED, sent=SENT)
+@given(document=documents(DECISIONS), tricks=TRICK_LISTS, sent=EVENT_LISTS)
 def test_whatever_a_model_says_only_what_is_legal_happens(
     part: int, document: Any, tricks: list[tuple[str, int]], sent: list[str]
 ) -> None:
@@ -122,10 +122,10 @@ def test_whatever_a_model_says_only_what_is_legal_happens(
     workflow, findings = read_document(document)
     assert workflow is not None, findings
     adversary, table = Adversary(tricks), Table(document)
-    history, head = asyncio.run(life(workflow, adversary, sent))
-    acts = list(deciding(document, adversary))
-    assume(any(act.said for act in acts))
-    assert sum(refused(table, act, history) for act in acts) == head.usage.refused
-    assert sum(len(act.said) for act in acts) == head.usage.requests
+    history, head = asyncio.run(run_agent(workflow, adversary, sent))
+    attempts = list(decision_attempts(document, adversary))
+    assume(any(attempt.replies for attempt in attempts))
+    assert sum(refused(table, attempt, history) for attempt in attempts) == head.usage.refused
+    assert sum(len(attempt.replies) for attempt in attempts) == head.usage.requests
     taken = {step.event for step in history if step.duration_ms is not None and step.kind is StepKind.EVENT}
     assert taken <= {*EVENTS, "error"}

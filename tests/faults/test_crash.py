@@ -1,4 +1,4 @@
-"""Wherever a process dies between two effects, the next one ends where it would have ended."""
+"""Wherever a process dies between two commands, the next process reaches the same end."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
 from . import parcel
-from .crashing import Crash, Fuse, Mortal
+from .crash_points import Crash, CrashingRunner, CrashPoints
 
-#: where it can happen before anybody has died
+#: the commands at which the first crash can happen
 EFFECTS = {"Creation", "Commit", "Act", "Enqueue", "RecordAttempt", "Sleep", "Claim", "Load", "Now", "FindKey"}
 
 
 class Ending(NamedTuple):
-    """What must be the same, crash or no crash."""
+    """What must be the same with and without crashes."""
 
     state: str
     status: Status
@@ -37,11 +37,11 @@ class Ending(NamedTuple):
     steps: Counter[tuple[str, str, str | None, str]]
 
 
-class Life:
-    """The stages of a parcel's agent, each repeated by a new process until none dies."""
+class ProcessSeries:
+    """Processes drive an agent through its stages; after a crash the next process repeats the stage."""
 
-    def __init__(self, url: str, blows: Callable[[int], bool], *, finds_dead: bool) -> None:
-        self.fuse = Fuse(blows)
+    def __init__(self, url: str, crashes_at: Callable[[int], bool], *, finds_dead: bool) -> None:
+        self.crash_points = CrashPoints(crashes_at)
         self._url, self._finds_dead = url, finds_dead
         self._clock = FakeClock()
         self._store = self._open()
@@ -49,21 +49,23 @@ class Life:
     def _open(self) -> Store:
         return open_store(self._url, clock=self._clock)
 
-    def _process(self) -> Mortal:
+    def _process(self) -> CrashingRunner:
         """One that knows that those before it are dead, and a passer-by in it, who knows that it lives."""
-        process = Mortal(self._store, self._clock, self.fuse, finds_dead=self._finds_dead)
-        process.actions.add(parcel.actions(Mortal(self._store, self._clock, self.fuse, finds_dead=False)))
+        process = CrashingRunner(self._store, self._clock, self.crash_points, finds_dead=self._finds_dead)
+        process.actions.add(
+            parcel.actions(CrashingRunner(self._store, self._clock, self.crash_points, finds_dead=False))
+        )
         return process
 
-    async def aggregate(self) -> Ending:
+    async def run(self) -> Ending:
         process = self._process()
         for stage in parcel.STAGES:
             while not await self._survives(process, stage):
                 process = await self._replaced()
-        async with Runner(self._store) as onlooker:
-            return await self._ending(onlooker)
+        async with Runner(self._store) as observer:
+            return await self._ending(observer)
 
-    async def _survives(self, process: Mortal, stage: parcel.Stage) -> bool:
+    async def _survives(self, process: CrashingRunner, stage: parcel.Stage) -> bool:
         try:
             await stage(process, self._clock)
             await process.resume(parcel.ID)
@@ -71,8 +73,8 @@ class Life:
             return False
         return True
 
-    async def _replaced(self) -> Mortal:
-        """Memory outlives the process only in a test; a file does so by itself."""
+    async def _replaced(self) -> CrashingRunner:
+        """The next process. A memory store outlives the process only in this test; a file is opened again."""
         if not self._url.startswith("memory"):
             await self._store.close()
             self._store = self._open()
@@ -80,17 +82,17 @@ class Life:
             self._clock.ms += LEASE_MS + 1
         return self._process()
 
-    async def _ending(self, onlooker: Runner) -> Ending:
-        agent, history = await onlooker.get(parcel.ID), await onlooker.history(parcel.ID)
+    async def _ending(self, observer: Runner) -> Ending:
+        agent, history = await observer.get(parcel.ID), await observer.history(parcel.ID)
         assert [step.version for step in history] == list(range(1, agent.version + 1))
         assert fold(None, history).values == agent.data
         assert (await self._store.head(parcel.ID)).lease is None
-        await self._keys_are_used_up(onlooker)
+        await self._keys_are_used_up(observer)
         return Ending(agent.state, agent.status, dict(agent.data), agent.output, Counter(map(_told, history)))
 
-    async def _keys_are_used_up(self, onlooker: Runner) -> None:
+    async def _keys_are_used_up(self, observer: Runner) -> None:
         for event, payload, key in parcel.KEYED:
-            assert (await onlooker.send(parcel.ID, event, payload, key=key)).delivery == "duplicate"
+            assert (await observer.send(parcel.ID, event, payload, key=key)).delivery == "duplicate"
 
 
 def _told(step: Step) -> tuple[str, str, str | None, str]:
@@ -99,9 +101,9 @@ def _told(step: Step) -> tuple[str, str, str | None, str]:
     return str(step.kind), step.event, *moved
 
 
-def end(url: str, blows: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, Fuse]:
-    life = Life(url, blows, finds_dead=finds_dead)
-    return asyncio.run(life.aggregate()), life.fuse
+def end(url: str, crashes_at: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, CrashPoints]:
+    series = ProcessSeries(url, crashes_at, finds_dead=finds_dead)
+    return asyncio.run(series.run()), series.crash_points
 
 
 @pytest.fixture
@@ -113,38 +115,38 @@ def new_file(tmp_path: Path) -> Callable[[], str]:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> tuple[Ending, int]:
-    """How it ends when nothing happens, and at how many places something could have."""
-    ending, fuse = end("memory://", lambda place: False)
-    return ending, fuse.places
+    """The end without a crash, and the number of crash points."""
+    ending, crash_points = end("memory://", lambda point: False)
+    return ending, crash_points.points
 
 
 def test_undisturbed_the_scenario_meets_all_that_a_crash_could_spoil(undisturbed: tuple[Ending, int]) -> None:
-    ending, places = undisturbed
+    ending, points = undisturbed
     assert (ending.state, ending.data["reminders"], ending.data["paid"]) == ("done", 1, 2)
     assert sorted(ending.data["notes"]) == ["handle with care", "while packing"]
     assert {kind for kind, *_ in ending.steps} == {"created", "event", "parked", "unparked"}
-    assert places > 80
+    assert points > 80
 
 
 @pytest.mark.parametrize("finds_dead", [True, False], ids=["the holder is dead", "its lease has run out"])
 def test_a_crash_at_any_place_changes_nothing_in_the_end(undisturbed: tuple[Ending, int], finds_dead: bool) -> None:
-    blown = _crash_at_each(range(1, undisturbed[1] + 1), lambda: "memory://", undisturbed[0], finds_dead=finds_dead)
-    assert blown >= EFFECTS
+    crashed = _crash_at_each(range(1, undisturbed[1] + 1), lambda: "memory://", undisturbed[0], finds_dead=finds_dead)
+    assert crashed >= EFFECTS
 
 
 @pytest.mark.parametrize("first", [1, 2], ids=["before each effect", "after each effect"])
 def test_nor_does_it_on_disk(undisturbed: tuple[Ending, int], new_file: Callable[[], str], first: int) -> None:
-    blown = _crash_at_each(range(first, undisturbed[1] + 1, 2), new_file, undisturbed[0], finds_dead=True)
-    assert blown >= EFFECTS
+    crashed = _crash_at_each(range(first, undisturbed[1] + 1, 2), new_file, undisturbed[0], finds_dead=True)
+    assert crashed >= EFFECTS
 
 
-def _crash_at_each(places: range, new_url: Callable[[], str], expected: Ending, *, finds_dead: bool) -> set[str]:
-    blown: set[str] = set()
-    for place in places:
-        ending, fuse = end(new_url(), place.__eq__, finds_dead=finds_dead)
-        assert ending == expected, f"after a crash at place {place}, {fuse.blown}"
-        blown.update(fuse.blown)
-    return blown
+def _crash_at_each(points: range, new_url: Callable[[], str], expected: Ending, *, finds_dead: bool) -> set[str]:
+    crashed: set[str] = set()
+    for point in points:
+        ending, crash_points = end(new_url(), point.__eq__, finds_dead=finds_dead)
+        assert ending == expected, f"after a crash at place {point}, {crash_points.crashed}"
+        crashed.update(crash_points.crashed)
+    return crashed
 
 
 @pytest.mark.parametrize("every", [24, 25, 27, 29])
@@ -152,6 +154,6 @@ def test_processes_that_die_again_and_again_get_there_too(
     undisturbed: tuple[Ending, int], new_file: Callable[[], str], every: int
 ) -> None:
     for url in ("memory://", new_file()):
-        ending, fuse = end(url, lambda place: place % every == 0)
+        ending, crash_points = end(url, lambda point: point % every == 0)
         assert ending == undisturbed[0]
-        assert len(fuse.blown) > 2
+        assert len(crash_points.crashed) > 2

@@ -12,52 +12,52 @@ from fsm_agent import open_store
 from fsm_agent.domain.agent import Head
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.families import Looking, everybody, family, joined, standing
+from tests.support.parent_workflow import LookUp, all_heads, child_states, joined, parent_workflow
 
-from .crashing import Crash, Fuse, Mortal
+from .crash_points import Crash, CrashingRunner, CrashPoints
 
 TOPICS = ["a", "ask", "bad", "d"]
-Stage = Callable[[Mortal], Awaitable[object]]
+Stage = Callable[[CrashingRunner], Awaitable[object]]
 
 
-async def begin(process: Mortal) -> None:
-    workflow = family("at_once: 2, on_failure: continue")
+async def begin(process: CrashingRunner) -> None:
+    workflow = parent_workflow("at_once: 2, on_failure: continue")
     await process.start(workflow, "go", data={"topics": TOPICS}, id="p", key="begin", drive=False)
 
 
-async def answer(process: Mortal) -> None:
+async def answer(process: CrashingRunner) -> None:
     await process.answer("p.2.2", {"text": "said"}, key="answer")
 
 
-async def cancel(process: Mortal) -> None:
+async def cancel(process: CrashingRunner) -> None:
     if (await process.store.head("p")).status == "running":
         await process.cancel("p")
 
 
-class Life:
-    """Processes that follow each other on one store, until all is done."""
+class ProcessSeries:
+    """Processes that follow each other on one store until no agent is due."""
 
-    def __init__(self, blows: Callable[[int], bool]) -> None:
+    def __init__(self, crashes_at: Callable[[int], bool]) -> None:
         self.clock = FakeClock()
-        self.fuse = Fuse(blows)
+        self.crash_points = CrashPoints(crashes_at)
         self.store: Store = open_store("memory://", clock=self.clock)
 
-    async def aggregate(self, *stages: Stage) -> list[str]:
+    async def run(self, *stages: Stage) -> list[str]:
         process = self._process()
         for stage in stages:
             while not await self._survives(process, stage):
                 process = self._process()
         return await self._told(process)
 
-    def _process(self) -> Mortal:
-        process = Mortal(self.store, self.clock, self.fuse, finds_dead=True)
-        process.actions.add([Looking().as_action()])
+    def _process(self) -> CrashingRunner:
+        process = CrashingRunner(self.store, self.clock, self.crash_points, finds_dead=True)
+        process.actions.add([LookUp().as_action()])
         return process
 
-    async def _survives(self, process: Mortal, stage: Stage) -> bool:
+    async def _survives(self, process: CrashingRunner, stage: Stage) -> bool:
         try:
             await stage(process)
-            while due := [head for head in await everybody(process) if self._is_due(head)]:
+            while due := [head for head in await all_heads(process) if self._is_due(head)]:
                 for head in due:
                     await process.resume(head.id, stay=False)
                 self.clock.advance(seconds=3)
@@ -68,25 +68,25 @@ class Life:
     def _is_due(self, head: Head) -> bool:
         return head.lease is not None or (head.wake_ms is not None and head.wake_ms <= self.clock.ms)
 
-    async def _told(self, process: Mortal) -> list[str]:
-        """How all ended; every history must hold, and nothing be left to do."""
-        heads = await everybody(process)
+    async def _told(self, process: CrashingRunner) -> list[str]:
+        """How all agents ended; every history must be right, and nothing may be due."""
+        heads = await all_heads(process)
         assert {(head.lease, head.children) for head in heads} == {(None, 0)}
         assert await self.store.due(self.clock.ms + 10**10, 9) == []
         times = await joined(process)
-        return [str(times), str((await process.get("p")).output), *await standing(process)]
+        return [str(times), str((await process.get("p")).output), *await child_states(process)]
 
 
-def ending(*stages: Stage, blows: Callable[[int], bool] = lambda _: False) -> tuple[list[str], Fuse]:
-    life = Life(blows)
-    return asyncio.run(life.aggregate(*stages)), life.fuse
+def ending(*stages: Stage, crashes_at: Callable[[int], bool] = lambda _: False) -> tuple[list[str], CrashPoints]:
+    series = ProcessSeries(crashes_at)
+    return asyncio.run(series.run(*stages)), series.crash_points
 
 
 @pytest.mark.parametrize("stages", [(begin, answer), (begin, cancel)], ids=["joined", "left"])
 def test_a_crash_at_any_place_changes_nothing_in_the_end(stages: tuple[Stage, ...]) -> None:
-    undisturbed, fuse = ending(*stages)
-    assert fuse.places > 80
+    undisturbed, crash_points = ending(*stages)
+    assert crash_points.points > 80
     assert undisturbed[0] == ("1" if answer in stages else "0")
-    for place in range(1, fuse.places + 1):
-        told, other = ending(*stages, blows=lambda now, place=place: now == place)  # type: ignore[misc]
-        assert told == undisturbed, (place, other.blown)
+    for point in range(1, crash_points.points + 1):
+        told, other = ending(*stages, crashes_at=lambda now, point=point: now == point)  # type: ignore[misc]
+        assert told == undisturbed, (point, other.crashed)

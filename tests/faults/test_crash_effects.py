@@ -19,7 +19,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
 from . import payment
-from .crashing import Crash, Fuse, Mortal
+from .crash_points import Crash, CrashingRunner, CrashPoints
 
 #: what was asked for, by what may happen to it
 IDEMPOTENT = {"charge", "charge again", "tip"}
@@ -28,8 +28,8 @@ AT_MOST_ONCE = {"mail", "mail more"}
 
 
 class Ending(NamedTuple):
-    """What must be the same, crash or no crash. Keys are not: what an operator settles is a step, and later states are
-    entered by another version."""
+    """What must be the same with and without crashes. Keys may differ: a settlement by an operator is one more step, so
+    later states are entered by another version."""
 
     state: str
     #: what the receipts are for
@@ -38,11 +38,11 @@ class Ending(NamedTuple):
     effects: list[tuple[str, int, str, bool]]
 
 
-class Witness(payment.World):
-    """Knows what was recorded when something is done."""
+class CheckedService(payment.PaymentService):
+    """Fails if an effect with a recorded result is done again."""
 
-    def __init__(self, fuse: Fuse) -> None:
-        super().__init__(fuse)
+    def __init__(self, crash_points: CrashPoints) -> None:
+        super().__init__(crash_points)
         self.recorded: set[str] = set()
 
     def do(self, what: str, *, idempotency_key: str) -> dict[str, Any]:
@@ -50,22 +50,22 @@ class Witness(payment.World):
         return super().do(what, idempotency_key=idempotency_key)
 
 
-class Life:
-    """One payment, by processes one after the other until none dies."""
+class ProcessSeries:
+    """Processes make one payment, one after the other, until one does not crash."""
 
-    def __init__(self, url: str, blows: Callable[[int], bool], *, finds_dead: bool) -> None:
-        self.fuse = Fuse(blows)
-        self.world = Witness(self.fuse)
+    def __init__(self, url: str, crashes_at: Callable[[int], bool], *, finds_dead: bool) -> None:
+        self.crash_points = CrashPoints(crashes_at)
+        self.service = CheckedService(self.crash_points)
         self._url, self._finds_dead = url, finds_dead
         self._clock = FakeClock()
         self._store = open_store(url, clock=self._clock)
 
-    async def aggregate(self) -> Ending:
+    async def run(self) -> Ending:
         for _ in range(100):
-            process = Mortal(self._store, self._clock, self.fuse, finds_dead=self._finds_dead)
-            process.actions.add(payment.actions(self.world))
+            process = CrashingRunner(self._store, self._clock, self.crash_points, finds_dead=self._finds_dead)
+            process.actions.add(payment.actions(self.service))
             try:
-                agent = await payment.aggregate(process, self.world)
+                agent = await payment.run_payment(process, self.service)
             except Crash:
                 await self._is_replaced()
             else:
@@ -73,13 +73,13 @@ class Life:
         raise AssertionError("no process gets anywhere")
 
     async def _is_replaced(self) -> None:
-        """Memory outlives the process only in a test; a file does so by itself."""
+        """A memory store outlives the process only in this test; a file is opened again."""
         if not self._url.startswith("memory"):
             await self._store.close()
             self._store = open_store(self._url, clock=self._clock)
         if not self._finds_dead:
             self._clock.ms += LEASE_MS + 1
-        self.world.recorded = {entry.key for entry in await _effects(self._store) if not entry.is_open}
+        self.service.recorded = {entry.key for entry in await _effects(self._store) if not entry.is_open}
 
     async def _ending(self, agent: Agent) -> Ending:
         history, effects = await self._store.history(payment.ID), await _effects(self._store)
@@ -96,9 +96,9 @@ async def _effects(store: Store) -> list[EffectEntry]:
     return [entry for agent_id in ids for entry in await store.effects(agent_id)]
 
 
-def end(url: str, blows: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, Life]:
-    life = Life(url, blows, finds_dead=finds_dead)
-    return asyncio.run(life.aggregate()), life
+def end(url: str, crashes_at: Callable[[int], bool], *, finds_dead: bool = True) -> tuple[Ending, ProcessSeries]:
+    series = ProcessSeries(url, crashes_at, finds_dead=finds_dead)
+    return asyncio.run(series.run()), series
 
 
 @pytest.fixture
@@ -110,22 +110,22 @@ def new_file(tmp_path: Path) -> Callable[[], str]:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> tuple[Ending, int]:
-    """How it ends when nothing happens, and at how many places something could have."""
-    ending, life = end("memory://", lambda place: False)
-    assert set(life.world.done.values()) == {1}
-    return ending, life.fuse.places
+    """The end without a crash, and the number of crash points."""
+    ending, series = end("memory://", lambda point: False)
+    assert set(series.service.done.values()) == {1}
+    return ending, series.crash_points.points
 
 
-def check(expected: Ending, ending: Ending, life: Life) -> None:
-    """The promises, whatever has happened."""
-    where = f"after crashes at {life.fuse.blown}"
+def check(expected: Ending, ending: Ending, series: ProcessSeries) -> None:
+    """Check the promises about effects."""
+    where = f"after crashes at {series.crash_points.crashed}"
     assert ending == expected, where
-    world, crashes = life.world, len(life.fuse.blown)
-    assert {len(world.times(what)) for what in IDEMPOTENT | CHECKED | AT_MOST_ONCE} == {1}, f"one key each, {where}"
+    service, crashes = series.service, len(series.crash_points.crashed)
+    assert {len(service.times(what)) for what in IDEMPOTENT | CHECKED | AT_MOST_ONCE} == {1}, f"one key each, {where}"
     for what in IDEMPOTENT:
-        assert world.times(what)[0] <= crashes + 1, where
+        assert service.times(what)[0] <= crashes + 1, where
     for what in CHECKED | AT_MOST_ONCE:
-        assert world.times(what) == [1], where
+        assert service.times(what) == [1], where
 
 
 @pytest.mark.parametrize("finds_dead", [True, False], ids=["the holder is dead", "its lease has run out"])
@@ -140,15 +140,15 @@ def test_and_so_it_does_on_disk(undisturbed: tuple[Ending, int], new_file: Calla
     _crash_at_each(range(first, undisturbed[1] + 1, 2), new_file, undisturbed[0], finds_dead=True)
 
 
-def _crash_at_each(places: range, new_url: Callable[[], str], expected: Ending, *, finds_dead: bool) -> None:
-    blown: Counter[str] = Counter()
+def _crash_at_each(points: range, new_url: Callable[[], str], expected: Ending, *, finds_dead: bool) -> None:
+    crashed: Counter[str] = Counter()
     repeated = 0
-    for place in places:
-        ending, life = end(new_url(), place.__eq__, finds_dead=finds_dead)
-        check(expected, ending, life)
-        blown.update(life.fuse.blown)
-        repeated += life.world.done.total() - len(life.world.done)
-    assert {"Begin", "Do", "End"} <= blown.keys()
+    for point in points:
+        ending, series = end(new_url(), point.__eq__, finds_dead=finds_dead)
+        check(expected, ending, series)
+        crashed.update(series.crash_points.crashed)
+        repeated += series.service.done.total() - len(series.service.done)
+    assert {"Begin", "Do", "End"} <= crashed.keys()
     assert repeated > 0, "something idempotent was done again, or this proves nothing"
 
 
@@ -157,6 +157,6 @@ def test_processes_that_die_again_and_again_keep_them_too(
     undisturbed: tuple[Ending, int], new_file: Callable[[], str], every: int
 ) -> None:
     for url in ("memory://", new_file()):
-        ending, life = end(url, lambda place: place % every == 0)
-        check(undisturbed[0], ending, life)
-        assert len(life.fuse.blown) > 2
+        ending, series = end(url, lambda point: point % every == 0)
+        check(undisturbed[0], ending, series)
+        assert len(series.crash_points.crashed) > 2

@@ -25,11 +25,11 @@ from fsm_agent.testing.faults.mutant_runs import MutantResult, run_mutant
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import SQLITE, Verdict, prove
 from fsm_agent.testing.faults.table import truth_table
+from tests.support.hypothesis_settings import IS_LONG
 
-from .effort import IS_LONG
 from .evidence import an_entry, evidence
+from .flight_booking import ROOT
 from .prove import BACKENDS
-from .trip import ROOT
 
 SECONDS = 120 if IS_LONG else 6
 SEED = 20_261

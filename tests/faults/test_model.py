@@ -19,12 +19,12 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import Refused
 from fsm_agent.testing.scripted import Drive
+from tests.support.hypothesis_settings import example_settings
 
-from .documents import DATA, DEEDS, EVENTS, FINALS, OUTCOMES, documents
-from .effort import effort
-from .model import Model, No
+from .model import Model, Rejected
 from .outcomes import Outcome
-from .table import Table, choose
+from .random_workflows import DATA, EVENTS, FINALS, OPERATIONS, OUTCOMES, documents
+from .transition_table import Table, choose
 
 PAYLOADS: dict[str, dict[str, Any]] = {"give": {"x": 2}}
 
@@ -48,8 +48,8 @@ class Pair:
         self.calls += 1
         return self.script[(self.calls - 1) % len(self.script)].play(ctx)
 
-    def do(self, deed: tuple[Any, ...]) -> None:
-        match deed:
+    def do(self, operation: tuple[Any, ...]) -> None:
+        match operation:
             case ("send", number, x):
                 event = self._pick(number)
                 payload = {"x": x} if event == "give" and x else {}
@@ -81,8 +81,8 @@ class Pair:
             refused = type(error).__name__
         try:
             theirs()
-        except No as no:
-            refused_too = str(no)
+        except Rejected as rejected:
+            refused_too = str(rejected)
         assert refused == refused_too
         if refused and not fires:
             assert self.facts() == before
@@ -141,13 +141,13 @@ class Pair:
         assert all(earlier.target == later.source for earlier, later in pairwise(steps))
 
 
-@effort(150)
-@given(documents(), st.lists(OUTCOMES, min_size=1, max_size=6), st.lists(DEEDS, min_size=4, max_size=20))
-def test_engine_machine_and_model_never_disagree(document: Any, script: list[Any], deeds: list[Any]) -> None:
+@example_settings(150)
+@given(documents(), st.lists(OUTCOMES, min_size=1, max_size=6), st.lists(OPERATIONS, min_size=4, max_size=20))
+def test_engine_machine_and_model_never_disagree(document: Any, script: list[Any], operations: list[Any]) -> None:
     pair = Pair(document, script)
     pair.agree()
-    for deed in deeds:
-        pair.do(deed)
+    for operation in operations:
+        pair.do(operation)
         pair.agree()
     for refusal in pair.refusals:
         note(f"refused: {refusal}")
@@ -190,9 +190,9 @@ FOUND = {
 
 @pytest.mark.parametrize("found", FOUND)
 def test_what_was_found_once_stays_right(found: str) -> None:
-    states, limits, script, deeds = FOUND[found]
+    states, limits, script, operations = FOUND[found]
     head = {"workflow": "found", "version": 1, "data": DATA, "events": EVENTS, "initial": "a"}
     pair = Pair({**head, "states": states | FINALS, "limits": limits}, script)
-    for deed in deeds:
-        pair.do(deed)
+    for operation in operations:
+        pair.do(operation)
         pair.agree()

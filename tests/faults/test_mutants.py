@@ -189,7 +189,7 @@ MUTANTS = {
         "runtime/action_executor.py",
         "except BaseException as error:  # of a library",
         "except Exception as error:  # of a library",
-        "tests/actions/test_unruly_actions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
+        "tests/actions/test_action_exceptions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
     ),
     "a parent does not wait for all its children": Mutant(
         "actions/builtin/workflow_run.py",

@@ -15,9 +15,9 @@ from fsm_agent.dialect.codes import Code
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.loading.yaml_file import inspect_text
+from tests.support.hypothesis_settings import IS_LONG
 
-from .effort import IS_LONG
-from .mutating import Mutation, is_declaration, is_free, lines_with, mutations, node_around, words_of
+from .mutations import Mutation, is_declaration, is_free, lines_with, mutations, node_around, words_of
 
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted((ROOT / "workflows").glob("*.yaml"))

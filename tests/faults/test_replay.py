@@ -19,58 +19,45 @@ from fsm_agent.domain.view import agent_view
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.runtime.replay import load_past
+from tests.support.hypothesis_settings import example_settings
 
-from .chronicle import Chronicle, view
-from .documents import DEEDS, OUTCOMES, documents
-from .effort import effort
+from .agent_recorder import AgentRecorder, view_of
+from .random_workflows import OPERATIONS, OUTCOMES, documents
 
-TRAVELS = st.tuples(st.sampled_from(["rewind", "rewind", "fork"]), st.integers(0, 30))
-LIVES = st.lists(st.one_of(DEEDS, DEEDS, DEEDS, TRAVELS), min_size=4, max_size=20)
+REWINDS_AND_FORKS = st.tuples(st.sampled_from(["rewind", "rewind", "fork"]), st.integers(0, 30))
+OPERATION_LISTS = st.lists(st.one_of(OPERATIONS, OPERATIONS, OPERATIONS, REWINDS_AND_FORKS), min_size=4, max_size=20)
 SCRIPTS = st.lists(OUTCOMES, min_size=1, max_size=6)
 
 
-async def _lived(document: Any, script: Any, deeds: Any, url: str) -> list[Past]:
-    """A life, of which every version is held against what was seen; the pasts of all agents in it."""
-    chronicle = Chronicle(document, script, url)
-    async with chronicle.runner as runner:
-        await chronicle.aggregate(deeds)
-        pasts = [await load_past(runner.store, agent_id) for agent_id in chronicle.ids]
-    for agent_id, past in zip(chronicle.ids, pasts, strict=True):
+async def _run_and_compare(document: Any, script: Any, operations: Any, url: str) -> list[Past]:
+    """Run operations and compare every version with what was recorded; returns the histories of all agents."""
+    recorder = AgentRecorder(document, script, url)
+    async with recorder.runner as runner:
+        await recorder.run(operations)
+        pasts = [await load_past(runner.store, agent_id) for agent_id in recorder.ids]
+    for agent_id, past in zip(recorder.ids, pasts, strict=True):
         for version in range(past.first, past.last + 1):
-            if (agent_id, version) in chronicle.seen:
+            if (agent_id, version) in recorder.seen:
                 then = past.at(version)
                 told = agent_view(then.program.workflow, then.head, then.folded.values)
-                assert view(told, then.head) == chronicle.seen[agent_id, version]
+                assert view_of(told, then.head) == recorder.seen[agent_id, version]
         assert list(verify(past).mismatches) == []
         for kind in {step.kind for step in past.steps}:
             note(str(kind))
     return pasts
 
 
-@effort(150)
-@given(documents(), SCRIPTS, LIVES)
-def test_every_version_is_told_again_in_memory(document: Any, script: Any, deeds: Any) -> None:
-    asyncio.run(_lived(document, script, deeds, "memory://"))
+@example_settings(150)
+@given(documents(), SCRIPTS, OPERATION_LISTS)
+def test_every_version_is_told_again_in_memory(document: Any, script: Any, operations: Any) -> None:
+    asyncio.run(_run_and_compare(document, script, operations, "memory://"))
 
 
-@effort(25)
-@given(documents(), SCRIPTS, LIVES)
-def test_and_in_a_file(document: Any, script: Any, deeds: Any) -> None:
+@example_settings(25)
+@given(documents(), SCRIPTS, OPERATION_LISTS)
+def test_and_in_a_file(document: Any, script: Any, operations: Any) -> None:
     with TemporaryDirectory() as folder:
-        asyncio.run(_lived(document, script, deeds, f"sqlite:///{folder}/agents.db"))
-
-
-@effort(100)
-@given(documents(), SCRIPTS, LIVES, st.integers(0, 40), st.sampled_from(["delta", "target", "entered", "kind"]))
-def test_a_changed_row_is_noticed(document: Any, script: Any, deeds: Any, number: int, part: str) -> None:
-    past = asyncio.run(_lived(document, script, deeds, "memory://"))[0]
-    open_rows = past.steps[_last_rewind(past.steps) :]
-    step = open_rows[number % len(open_rows)]
-    changed = _CHANGES[part](step, past)
-    assume(changed is not None)
-    steps = [changed if each is step else each for each in past.steps]
-    note(f"changed: {part}")
-    assert verify(replace(past, steps=steps)).mismatches
+        asyncio.run(_run_and_compare(document, script, operations, f"sqlite:///{folder}/agents.db"))
 
 
 def _last_rewind(steps: Sequence[Step]) -> int:
@@ -78,7 +65,7 @@ def _last_rewind(steps: Sequence[Step]) -> int:
     return max((index for index, step in enumerate(steps) if step.kind is StepKind.REWOUND), default=0)
 
 
-def _with_another_item(step: Step, past: Past) -> Step | None:
+def _append_item(step: Step, past: Past) -> Step | None:
     """One more note, unless all notes are written anew later."""
     if any("notes" in later.delta.set for later in past.steps if later.version > step.version):
         return None
@@ -87,12 +74,12 @@ def _with_another_item(step: Step, past: Past) -> Step | None:
     return step._replace(delta=Delta(step.delta.set, append={"notes": [*step.delta.append.get("notes", []), 7]}))
 
 
-def _led_elsewhere(step: Step, past: Past) -> Step:
+def _change_target(step: Step, past: Past) -> Step:
     leaves = [leaf.path for leaf in past.programs[past.record.head.definition].workflow.leaves]
     return step._replace(target=next(leaf for leaf in leaves if leaf != step.target))
 
 
-def _more_entered(step: Step, past: Past) -> Step | None:
+def _change_entered(step: Step, past: Past) -> Step | None:
     """Of a beginning that enters nothing it is said that an earlier version of the package wrote it."""
     return (
         None
@@ -101,13 +88,28 @@ def _more_entered(step: Step, past: Past) -> Step | None:
     )
 
 
-def _of_another_kind(step: Step, past: Past) -> Step:
+def _change_kind(step: Step, past: Past) -> Step:
     return step._replace(kind=StepKind.CANCELLED if step.kind is not StepKind.CANCELLED else StepKind.PARKED)
 
 
 _CHANGES: dict[str, Any] = {
-    "delta": _with_another_item,
-    "target": _led_elsewhere,
-    "entered": _more_entered,
-    "kind": _of_another_kind,
+    "delta": _append_item,
+    "target": _change_target,
+    "entered": _change_entered,
+    "kind": _change_kind,
 }
+
+
+@example_settings(100)
+@given(
+    documents(), SCRIPTS, OPERATION_LISTS, st.integers(0, 40), st.sampled_from(["delta", "target", "entered", "kind"])
+)
+def test_a_changed_row_is_noticed(document: Any, script: Any, operations: Any, number: int, part: str) -> None:
+    past = asyncio.run(_run_and_compare(document, script, operations, "memory://"))[0]
+    open_rows = past.steps[_last_rewind(past.steps) :]
+    step = open_rows[number % len(open_rows)]
+    changed = _CHANGES[part](step, past)
+    assume(changed is not None)
+    steps = [changed if each is step else each for each in past.steps]
+    note(f"changed: {part}")
+    assert verify(replace(past, steps=steps)).mismatches

@@ -16,9 +16,9 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.runtime.replay import replay
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow
+from tests.support.runtime import flow
 
-from .crashing import Crash, Fuse, Mortal
+from .crash_points import Crash, CrashingRunner, CrashPoints
 
 ID = "a"
 NOTES = [("note", {"text": "first"}, "key-1"), ("note", {"text": "second"}, "key-2")]
@@ -40,20 +40,20 @@ async def _at_work(runner: Runner) -> None:
         assert (await runner.send(ID, event, payload, key=key, drive=False)).delivery == "queued"
 
 
-async def _rewound(url: str, version: int, blows: Callable[[int], bool]) -> Fuse:
+async def _rewound(url: str, version: int, crashes_at: Callable[[int], bool]) -> CrashPoints:
     """A rewind, in which a process dies where the fuse says, and another one that comes after it."""
-    clock, fuse = FakeClock(), Fuse(blows)
+    clock, crash_points = FakeClock(), CrashPoints(crashes_at)
     async with Runner(open_store(url, clock=clock)) as quick:
         store = quick.store
         await _at_work(quick)
         try:
-            await Mortal(store, clock, fuse, finds_dead=True).rewind(ID, version, by="ana")
+            await CrashingRunner(store, clock, crash_points, finds_dead=True).rewind(ID, version, by="ana")
         except Crash:
             if not await _has_happened(store):
                 await quick.rewind(ID, version, by="ana")
         await quick.resume(ID)
         await _all_is_told(quick, version)
-    return fuse
+    return crash_points
 
 
 async def _has_happened(store: Store) -> bool:
@@ -83,9 +83,9 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]
 
 @pytest.mark.parametrize("version", [1, 2], ids=["to where it waits", "to where it works"])
 def test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it(new_url: Callable[[], str], version: int) -> None:
-    places = asyncio.run(_rewound(new_url(), version, lambda place: False)).places
-    blown: set[str] = set()
-    for place in range(1, places + 1):
-        blown.update(asyncio.run(_rewound(new_url(), version, place.__eq__)).blown)
-    assert {"Load", "ReadHistory", "ReadOrigin", "ReadProgram", "Commit", "Interrupt", "ReadEffects"} <= blown
-    assert places > 16
+    points = asyncio.run(_rewound(new_url(), version, lambda point: False)).points
+    crashed: set[str] = set()
+    for point in range(1, points + 1):
+        crashed.update(asyncio.run(_rewound(new_url(), version, point.__eq__)).crashed)
+    assert {"Load", "ReadHistory", "ReadOrigin", "ReadProgram", "Commit", "Interrupt", "ReadEffects"} <= crashed
+    assert points > 16

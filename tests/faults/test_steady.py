@@ -15,11 +15,11 @@ from fsm_agent.domain.step import Step
 from fsm_agent.engine.commands import Act, Command
 from fsm_agent.engine.program import FastPathAction, Program
 from fsm_agent.errors import Refused
+from tests.support.hypothesis_settings import example_settings
 
-from .chronicle import Chronicle
-from .documents import DATA, DEEDS, OUTCOMES
-from .effort import effort
+from .agent_recorder import AgentRecorder
 from .outcomes import Outcome
+from .random_workflows import DATA, OPERATIONS, OUTCOMES
 
 Body = dict[str, Any]
 
@@ -94,15 +94,15 @@ class Steps(dict[str, FastPathAction]):
         return action
 
 
-class Busy(Chronicle):
-    """A chronicle in which others have something to say while the action works: ``None`` is nothing."""
+class BusyRecorder(AgentRecorder):
+    """Records an agent to which others send ``concurrent`` events while its action works; ``None`` is no event."""
 
     def __init__(
-        self, document: Body, script: Sequence[Outcome], meanwhile: Sequence[str | None], *, is_steady: bool
+        self, document: Body, script: Sequence[Outcome], concurrent: Sequence[str | None], *, is_steady: bool
     ) -> None:
         super().__init__(document, script, "memory://")
-        self._meanwhile = meanwhile
-        #: each attempt as it was asked for
+        self._concurrent = concurrent
+        #: each attempt as the engine requested it
         self.attempts: list[tuple[Any, ...]] = []
         self._perform = self._loop.perform
         self._loop.perform = self._note  # type: ignore[method-assign]
@@ -117,7 +117,7 @@ class Busy(Chronicle):
         return await self._perform(effect)
 
     async def _work(self, ctx: Any) -> Any:
-        event = self._meanwhile[(len(self.attempts) - 1) % len(self._meanwhile)]
+        event = self._concurrent[(len(self.attempts) - 1) % len(self._concurrent)]
         if event == "time":
             self.clock.advance(seconds=3)
         elif event is not None:
@@ -127,18 +127,20 @@ class Busy(Chronicle):
                 self.attempts.append((event, "refused"))
         return super()._work(ctx)
 
-    async def lived(self, deeds: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
-        """Everything that came of it: portraits of each version, attempts, histories and heads."""
-        await self.aggregate(deeds)
+    async def run_and_read(self, operations: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+        """Everything that was recorded: a view of each version, attempts, histories and heads."""
+        await self.run(operations)
         histories: list[Sequence[Step]] = [await self.runner.history(agent_id) for agent_id in self.ids]
         heads = [await self.runner.store.head(agent_id) for agent_id in self.ids]
         return self.seen, self.attempts, histories, heads
 
 
-def _both(document: Body, script: list[Outcome], meanwhile: list[str | None], deeds: list[tuple[Any, ...]]) -> int:
+def _both(
+    document: Body, script: list[Outcome], concurrent: list[str | None], operations: list[tuple[Any, ...]]
+) -> int:
     """Live twice, on both paths; how often the steady one was open."""
-    steady, general = (Busy(document, script, meanwhile, is_steady=is_steady) for is_steady in (True, False))
-    assert asyncio.run(steady.lived(deeds)) == asyncio.run(general.lived(deeds))
+    steady, general = (BusyRecorder(document, script, concurrent, is_steady=is_steady) for is_steady in (True, False))
+    assert asyncio.run(steady.run_and_read(operations)) == asyncio.run(general.run_and_read(operations))
     assert general.steps.found == 0
     return steady.steps.found
 
@@ -146,14 +148,14 @@ def _both(document: Body, script: list[Outcome], meanwhile: list[str | None], de
 @given(
     document=workflows(),
     script=st.lists(OUTCOMES, min_size=1, max_size=6),
-    meanwhile=st.lists(st.sampled_from([None, None, "go", "give", "back", "time"]), min_size=1, max_size=5),
-    deeds=st.lists(DEEDS, max_size=8),
+    concurrent=st.lists(st.sampled_from([None, None, "go", "give", "back", "time"]), min_size=1, max_size=5),
+    operations=st.lists(OPERATIONS, max_size=8),
 )
-@effort(150)
+@example_settings(150)
 def test_both_paths_make_the_same_steps_of_the_same_agents(
-    document: Body, script: list[Outcome], meanwhile: list[str | None], deeds: list[tuple[Any, ...]]
+    document: Body, script: list[Outcome], concurrent: list[str | None], operations: list[tuple[Any, ...]]
 ) -> None:
-    note(f"found on the steady path: {min(_both(document, script, meanwhile, deeds), 3)} times or more")
+    note(f"found on the steady path: {min(_both(document, script, concurrent, operations), 3)} times or more")
 
 
 END: Body = {"final": True}
@@ -189,7 +191,7 @@ def test_a_state_that_only_works_is_on_the_steady_path() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "script", "meanwhile"),
+    ("document", "script", "concurrent"),
     [
         (_at_work(on=INTERNAL), [GO], [None, "give"]),
         (_timed("2s"), [GO], [None, "time"]),
@@ -206,6 +208,6 @@ def test_a_state_that_only_works_is_on_the_steady_path() -> None:
     ],
 )
 def test_what_happens_meanwhile_is_decided_before_the_next_attempt(
-    document: Body, script: list[Outcome], meanwhile: list[str | None]
+    document: Body, script: list[Outcome], concurrent: list[str | None]
 ) -> None:
-    _both(document, script, meanwhile, [("advance", 60)])
+    _both(document, script, concurrent, [("advance", 60)])

@@ -33,9 +33,9 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import ORDER, REFUND, a_head, a_step, data_of, keep_definitions
+from tests.support.hypothesis_settings import IS_LONG, example_settings
 
-from .effort import IS_LONG, effort
-from .store_model import Agent, No, Space
+from .store_model import Agent, Rejected, Space
 
 IDS = st.sampled_from(["a", "b", "c"])
 SPACES = st.sampled_from([0, 0, 0, 1])
@@ -121,8 +121,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.touched = (space, agent)
         try:
             expected: Any = model()
-        except No as no:
-            with pytest.raises(no.kinds):
+        except Rejected as rejected:
+            with pytest.raises(rejected.kinds):
                 self.loop.run(self.awaited(said, space))
             return None
         found = self.loop.run(self.awaited(said, space))
@@ -479,7 +479,9 @@ def tiered_url(redis_url: str, postgres_url: str) -> str:
 def test_a_store_is_its_model(backend: str, request: pytest.FixtureRequest) -> None:
     machine = type(f"{backend}Machine", (StoreMachine,), {"url": request.getfixturevalue(f"{backend}_url")})
     steps = 100 if IS_LONG else 40
-    hard = settings(effort(10), stateful_step_count=steps, phases=(Phase.generate,))  # to shrink takes minutes
+    hard = settings(
+        example_settings(10), stateful_step_count=steps, phases=(Phase.generate,)
+    )  # to shrink takes minutes
     run_state_machine_as_test(machine, settings=hard)
     print(f"{backend}: {machine.steps} steps")  # noqa: T201 - shown by `pytest -rP`
     assert machine.steps >= (20_000 if IS_LONG else 200)

@@ -1,5 +1,5 @@
-"""A process may die between any two writes of whatever it does: the release of a lease is one of them. Whoever comes
-after it ends its sweep, leaves no lease of the dead, and brings all agents to where they would have been."""
+"""A process may die after any write of an operation; the release of a lease is a write, too. Then the sweep of another
+process ends, leaves no lease over, and brings all agents to the state that they would have without the death."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fsm_agent.runtime.processes import is_alive, this_process
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.clock import FakeClock
 
-from .deeds import DEEDS, a_runner, finish
-from .perilous import WRITES, Killed, Perilous
+from .crashing_store import WRITES, CrashingStore, Killed
+from .operations import OPERATIONS, finish, make_runner
 
 #: Verbs of the port that change nothing.
 READS = {
@@ -44,12 +44,12 @@ READS = {
     ),
     *("load", "load_workflow", "messages", "now", "origin", "size", "tend", "threads", "user", "users"),
 }
-#: Writes that no deed needs: leases are renewed in passing, and threads are written to and cut by their owners.
-APART = {"append", "renew", "retract"}
+#: Writes that no operation needs.
+UNUSED_WRITES = {"append", "renew", "retract"}
 
 
-def be_another_process() -> None:
-    """Whoever held a lease under the name that this process had is dead from now on."""
+def become_another_process() -> None:
+    """Take the name of a new process. The holder with the old name is dead from now on."""
     before = this_process()
     while time.time() * 1000 < before.started_ms + 2:
         pass
@@ -57,51 +57,51 @@ def be_another_process() -> None:
     assert is_alive(before) is False
 
 
-async def aggregate(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
-    """A process does a deed, until it has written ``last`` times; another one comes after it. Returns the verbs that
-    had written, and how all stands in the end."""
-    deed, clock, is_file = DEEDS[name], FakeClock(), url.startswith("sqlite")
+async def run_operation(name: str, url: str, last: int | None) -> tuple[list[str], list[Any]]:
+    """A process does an operation until it has written ``last`` times, and another one finishes it. Returns the verbs
+    that had written, and everything that is stored in the end."""
+    operation, clock, is_file = OPERATIONS[name], FakeClock(), url.startswith("sqlite")
     store: Store = open_store(url, clock=clock)
-    await deed.prepare(a_runner(store))
-    be_another_process()
-    perilous = Perilous(store, last)
+    await operation.prepare(make_runner(store))
+    become_another_process()
+    crashing = CrashingStore(store, last)
     with suppress(Killed):
-        await deed.do(a_runner(perilous))
-    assert last is None or len(perilous.writes) == last
-    be_another_process()
+        await operation.do(make_runner(crashing))
+    assert last is None or len(crashing.writes) == last
+    become_another_process()
     if is_file:
         await store.close()
         store = open_store(url, clock=clock)
-    async with a_runner(store) as runner:
-        return perilous.writes, await asyncio.wait_for(finish(runner, clock, deed), 60)
+    async with make_runner(store) as runner:
+        return crashing.writes, await asyncio.wait_for(finish(runner, clock, operation), 60)
 
 
 @cache
 def undisturbed(name: str) -> tuple[list[str], list[Any]]:
-    """The verbs that write in a deed that nobody disturbs, in their order, and how all stands in the end."""
-    return asyncio.run(aggregate(name, "memory://", None))
+    """The verbs that write in an operation without a crash, in their order, and everything that is stored then."""
+    return asyncio.run(run_operation(name, "memory://", None))
 
 
 def test_every_verb_of_the_port_reads_or_is_a_write_that_some_process_dies_after() -> None:
     verbs = {name for name, verb in vars(Store).items() if callable(verb) and not name.startswith("_")}
     assert verbs - READS == WRITES, "say of each new verb whether it writes"
-    assert set().union(*(undisturbed(name)[0] for name in DEEDS)) == WRITES - APART
+    assert set().union(*(undisturbed(name)[0] for name in OPERATIONS)) == WRITES - UNUSED_WRITES
 
 
 @pytest.mark.parametrize("backend", ["memory", "sqlite"])
-@pytest.mark.parametrize("name", DEEDS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_a_death_after_any_write_changes_nothing_in_the_end(name: str, backend: str, tmp_path: Path) -> None:
     writes, ends = undisturbed(name)
     for last in range(1, len(writes) + 1):
         url = "memory://" if backend == "memory" else f"sqlite:///{tmp_path}/{last}.db"
-        done, found = asyncio.run(aggregate(name, url, last))
+        done, found = asyncio.run(run_operation(name, url, last))
         assert found == ends, done
 
 
-@pytest.mark.parametrize("name", DEEDS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_nor_does_a_kill(name: str, tmp_path: Path) -> None:
     writes, ends = undisturbed(name)
-    line = [sys.executable, "-m", "tests.faults.doomed", name, str(tmp_path)]
+    line = [sys.executable, "-m", "tests.faults.killed_operations", name, str(tmp_path)]
     done = subprocess.run(line, check=True, capture_output=True, text=True, timeout=120)
     assert int(done.stdout) == len(writes)
     for last in range(1, len(writes) + 1):
@@ -110,5 +110,5 @@ def test_nor_does_a_kill(name: str, tmp_path: Path) -> None:
 
 async def _found(name: str, file: Path) -> list[Any]:
     clock = FakeClock()
-    async with a_runner(open_store(f"sqlite:///{file}", clock=clock)) as runner:
-        return await asyncio.wait_for(finish(runner, clock, DEEDS[name]), 60)
+    async with make_runner(open_store(f"sqlite:///{file}", clock=clock)) as runner:
+        return await asyncio.wait_for(finish(runner, clock, OPERATIONS[name]), 60)

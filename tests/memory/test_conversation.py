@@ -21,8 +21,8 @@ from fsm_agent.memory.token_counts import estimate
 from fsm_agent.memory.window import keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from tests.support.running import on_loop
-from tests.support.talks import Journal, Reader, by_length, call, kept, result, words
+from tests.support.conversations import Journal, Reader, by_length, call, kept, result, words
+from tests.support.runtime import on_loop
 
 ROOM = "room"
 SYSTEM = Message(Role.SYSTEM, "be kind")  # 7 tokens by length

@@ -19,7 +19,7 @@ from fsm_agent.memory.conversation_reader import COVERED
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, keep_definitions
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 from tests.support.shop import Shop
 
 LISTENER = flow("""

@@ -16,7 +16,7 @@ from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.errors import ActionError
 from fsm_agent.memory.token_counts import corrected, estimate, estimate_text, exact, remembering, scale_of
-from tests.support.talks import by_length, call, result
+from tests.support.conversations import by_length, call, result
 from tests.support.texts import CODE, ENGLISH, LANGUAGES, MATTER
 
 ENCODINGS = ("o200k_base", "cl100k_base")

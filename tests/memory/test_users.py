@@ -24,9 +24,9 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
-from tests.support.flows import to
-from tests.support.people import TASTES, impatient, merging, retrying
-from tests.support.running import Gate, on_loop, story
+from tests.support.runtime import Gate, on_loop, story
+from tests.support.user_workflows import TASTES, impatient, merging, retrying
+from tests.support.workflows import to
 
 Opener = Callable[[], Store]
 

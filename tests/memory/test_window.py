@@ -13,7 +13,7 @@ from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.memory.groups import REACH, flat, grouped, known_from, known_until, ties
 from fsm_agent.memory.token_counts import Counter
 from fsm_agent.memory.window import batch, checked, cut, drop_oldest, due, framed, keep_ends
-from tests.support.talks import MOVES, by_length, call, played, result, total, words
+from tests.support.conversations import MOVES, by_length, call, played, result, total, words
 
 SYSTEM = Message(Role.SYSTEM, "be kind")  # 7 tokens by length
 TALK = words("aaaaa", "bbbbb", "ccccc", "ddddd")

@@ -22,7 +22,7 @@ from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.graph import graph_of, walk
 from fsm_agent.render.image import render_image
 from fsm_agent.render.overlay import overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
 
 WAYS = pytest.mark.parametrize("program", [True, False], ids=["dot", "pygraphviz"])
 
@@ -95,7 +95,7 @@ def test_text_formats_need_no_graphviz_bindings() -> None:
     code = """
 import sys
 from fsm_agent.render.formats import draw
-from tests.support.flows import BOOK_FLIGHT
+from tests.support.workflows import BOOK_FLIGHT
 draw(BOOK_FLIGHT, "dot"), draw(BOOK_FLIGHT, "mermaid")
 print({"graphviz", "pygraphviz", "pydantic", "transitions"} & set(sys.modules))
 """

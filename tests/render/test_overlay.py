@@ -12,7 +12,7 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
 from fsm_agent.render.overlay import Emphasis, Mark, Overlay, overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 
 
 def roles(overlay: Overlay, emphasis: Emphasis) -> set[str]:

@@ -31,9 +31,9 @@ from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.contract.fixtures import an_effect
-from tests.support.flows import to
-from tests.support.people import TRIP, plan, plan_plainly
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
+from tests.support.user_workflows import TRIP, plan, plan_plainly
+from tests.support.workflows import to
 
 WISH = "a week in Patagonia"
 

@@ -24,7 +24,7 @@ from fsm_agent.testing import drive
 from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import keep_definitions
 from fsm_agent.testing.contract.leases import LeasesContract
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 ONCE = flow("""
     data: {secret: {type: string, default: nothing}}

@@ -18,7 +18,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores import codec
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 LOOP = flow("""
     data:

@@ -32,8 +32,8 @@ from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import LEASE, a_creation, a_head, an_effect, keep_definitions
-from tests.support.running import flow, on_loop
-from tests.support.talk import HELLO
+from tests.support.runtime import flow, on_loop
+from tests.support.thread_verbs import HELLO
 
 DAY: Final = Duration.parse("1d")
 DAY_MS: Final = DAY.ms

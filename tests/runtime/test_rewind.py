@@ -27,7 +27,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.clock import FakeClock
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.runtime import Gate, flow, on_loop, story
 
 ORDER = flow("""
     data: {item: string?, notes: {type: array, items: {type: string}, default: []}}

@@ -45,8 +45,8 @@ from fsm_agent.testing.contract.fixtures import (
     in_loop,
     keep_definitions,
 )
-from tests.support.running import flow, on_loop
-from tests.support.talk import HELLO
+from tests.support.runtime import flow, on_loop
+from tests.support.thread_verbs import HELLO
 
 OLD: Final = {"2025": b"o" * 32}
 KEYS: Final = {"2026a": b"n" * 32, **OLD}

@@ -23,7 +23,7 @@ from fsm_agent.stores.sqlite import commits
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, keep_definitions
-from tests.faults.effort import effort
+from tests.support.hypothesis_settings import example_settings
 
 #: All rows of all tables, by name.
 Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
@@ -145,7 +145,7 @@ async def compare(folder: Path, acts: Sequence[Act], last: Commit | None = None)
             assert rows_of(short) == rows_of(long)
 
 
-@effort(60)
+@example_settings(60)
 @given(ACTS)
 def test_both_roads_answer_alike_and_leave_the_same_rows(acts: list[Act]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -34,8 +34,8 @@ from fsm_agent.testing.contract.fixtures import (
     keep_definitions,
 )
 from fsm_agent.testing.contract.transfer import a_long_life, an_origin
-from tests.support.running import on_loop
-from tests.support.talk import HELLO, ROOM
+from tests.support.runtime import on_loop
+from tests.support.thread_verbs import HELLO, ROOM
 
 OWN = own_thread(ID)
 

@@ -133,12 +133,12 @@ class FaultyStore(Store):
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         facts = {"agent": agent_id, "epoch": entry.epoch, "key": entry.key, "mode": str(entry.mode), "again": again}
 
-        def told(kept: EffectEntry | None) -> dict[str, Any]:
+        def describe(kept: EffectEntry | None) -> dict[str, Any]:
             """``granted``: the caller may execute the effect."""
             return {"granted": kept is None or (again and kept.is_open), "recorded": bool(kept and not kept.is_open)}
 
         return await self._write(
-            "begin_effect", facts, lambda: self.inner.begin_effect(agent_id, entry, again=again), told
+            "begin_effect", facts, lambda: self.inner.begin_effect(agent_id, entry, again=again), describe
         )
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
@@ -244,7 +244,7 @@ class FaultyStore(Store):
         verb: str,
         facts: Mapping[str, Any],
         work: Callable[[], Awaitable[T]],
-        told: Callable[[T], Mapping[str, Any]] = lambda _: {},
+        describe: Callable[[T], Mapping[str, Any]] = lambda _: {},
     ) -> T:
         """Do a write, noted before and after. If the writer ends in between, nobody knows the outcome."""
         await self._check_alive()
@@ -257,7 +257,7 @@ class FaultyStore(Store):
             self._journal.end(number, verb, outcome_of(error), {"type": type(error).__name__, "why": str(error)})
             raise
         self._failpoints.reach(verb, "after")
-        self._journal.end(number, verb, "ok", told(reply))
+        self._journal.end(number, verb, "ok", describe(reply))
         await self._check_alive()
         return reply
 
