@@ -13,9 +13,9 @@ from fsm_agent.check import actions as fitting
 from fsm_agent.check import events, graph
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
-from fsm_agent.check.consequences import without_follow_ups
-from fsm_agent.check.document import below
+from fsm_agent.check.document_checks import below
 from fsm_agent.check.expressions import expression_findings, long_lists
+from fsm_agent.check.implied_findings import without_follow_ups
 from fsm_agent.check.merge_policies import merge_findings
 from fsm_agent.check.migrations import migration_findings
 from fsm_agent.check.reachability import Behaviour

@@ -23,7 +23,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
-from fsm_agent.runtime.reads import read_doubts
+from fsm_agent.runtime.agent_reads import read_doubts
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")

@@ -42,7 +42,7 @@ from fsm_agent.engine.commands import (
     Sleep,
 )
 from fsm_agent.engine.outputs import AttemptOutputs
-from fsm_agent.engine.problems import problem_of, problem_of_attempt, report
+from fsm_agent.engine.problem_reports import problem_of, problem_of_attempt, report
 from fsm_agent.engine.scope import ActionScope
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (

@@ -19,7 +19,7 @@ from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.commands import Command, Enqueue, Interrupt, IsAlive, RecordAttempt
 from fsm_agent.engine.conflicts import MissedSteps, annotated, missed_steps, reconciled
 from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
-from fsm_agent.engine.problems import problem_of
+from fsm_agent.engine.problem_reports import problem_of
 from fsm_agent.engine.transaction import (
     Driver,
     Flow,

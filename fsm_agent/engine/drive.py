@@ -27,7 +27,7 @@ from fsm_agent.engine.commands import (
     Superseded,
 )
 from fsm_agent.engine.fast_path import take_fast_path
-from fsm_agent.engine.problems import problem_of
+from fsm_agent.engine.problem_reports import problem_of
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     Conflict,

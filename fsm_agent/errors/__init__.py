@@ -75,71 +75,7 @@ FsmAgentError
 Each message is one sentence that says what happened, where, and what is allowed.
 """
 
-from fsm_agent.errors.agents import (
-    AgentAmbiguous,
-    AgentErased,
-    AgentExists,
-    AgentNotFound,
-    Conflict,
-    EffectNotOpen,
-    IdInvalid,
-    LeaseHeld,
-    NotParked,
-    OtherWorkflow,
-    UserConflict,
-    VersionMissing,
-)
-from fsm_agent.errors.events import (
-    AnswerUnclear,
-    DataInvalid,
-    DataTooLarge,
-    ExpressionFailed,
-    GuardsRefused,
-    IllegalEvent,
-    KeyReuse,
-    LimitExceeded,
-    MessagesInvalid,
-    NotAddressee,
-    NotAsked,
-    PayloadInvalid,
-    QuestionClosed,
-    UnknownEvent,
-)
-from fsm_agent.errors.models import (
-    BudgetExceeded,
-    ModelError,
-    ModelKeyMissing,
-    ModelRateLimited,
-    ModelRefused,
-    ModelReplyInvalid,
-    ModelSettingsInvalid,
-    ModelUnavailable,
-    ModelUnknown,
-)
-from fsm_agent.errors.roots import (
-    ArgumentInvalid,
-    FsmAgentError,
-    Refused,
-    RenderFailed,
-    RunnerClosed,
-    SettingsInvalid,
-    WorkflowInvalid,
-)
-from fsm_agent.errors.storage import (
-    AgentDamaged,
-    DefinitionDamaged,
-    DefinitionMissing,
-    HistoryBroken,
-    KeyInvalid,
-    KeyMissing,
-    SharedDamaged,
-    StoreCorrupt,
-    StoreError,
-    StoreTooNew,
-    StoreUnavailable,
-    StoreUrlInvalid,
-)
-from fsm_agent.errors.work import (
+from fsm_agent.errors.actions import (
     ActionError,
     ActionMissing,
     ChildFailed,
@@ -157,6 +93,70 @@ from fsm_agent.errors.work import (
     ToolError,
     ToolMissing,
     WindowTooSmall,
+)
+from fsm_agent.errors.agents import (
+    AgentAmbiguous,
+    AgentErased,
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    EffectNotOpen,
+    IdInvalid,
+    LeaseHeld,
+    NotParked,
+    OtherWorkflow,
+    UserConflict,
+    VersionMissing,
+)
+from fsm_agent.errors.base import (
+    ArgumentInvalid,
+    FsmAgentError,
+    Refused,
+    RenderFailed,
+    RunnerClosed,
+    SettingsInvalid,
+    WorkflowInvalid,
+)
+from fsm_agent.errors.events import (
+    AnswerUnclear,
+    DataInvalid,
+    DataTooLarge,
+    ExpressionFailed,
+    GuardsRefused,
+    IllegalEvent,
+    KeyReuse,
+    LimitExceeded,
+    MessagesInvalid,
+    NotAddressee,
+    NotAsked,
+    PayloadInvalid,
+    QuestionClosed,
+    UnknownEvent,
+)
+from fsm_agent.errors.llm import (
+    BudgetExceeded,
+    ModelError,
+    ModelKeyMissing,
+    ModelRateLimited,
+    ModelRefused,
+    ModelReplyInvalid,
+    ModelSettingsInvalid,
+    ModelUnavailable,
+    ModelUnknown,
+)
+from fsm_agent.errors.storage import (
+    AgentDamaged,
+    DefinitionDamaged,
+    DefinitionMissing,
+    HistoryBroken,
+    KeyInvalid,
+    KeyMissing,
+    SharedDamaged,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+    StoreUrlInvalid,
 )
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.domain.text import listed, shortened, standing
-from fsm_agent.errors.roots import Refused
+from fsm_agent.errors.base import Refused
 
 if TYPE_CHECKING:
     from fsm_agent.domain.lease import Lease

@@ -11,6 +11,13 @@ from enum import StrEnum
 from typing import Final
 
 from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConflict, VersionMissing
+from fsm_agent.errors.base import (
+    ArgumentInvalid,
+    FsmAgentError,
+    Refused,
+    SettingsInvalid,
+    WorkflowInvalid,
+)
 from fsm_agent.errors.events import (
     DataInvalid,
     ExpressionFailed,
@@ -20,13 +27,6 @@ from fsm_agent.errors.events import (
     PayloadInvalid,
     QuestionClosed,
     UnknownEvent,
-)
-from fsm_agent.errors.roots import (
-    ArgumentInvalid,
-    FsmAgentError,
-    Refused,
-    SettingsInvalid,
-    WorkflowInvalid,
 )
 from fsm_agent.errors.storage import KeyInvalid, KeyMissing, StoreUnavailable, StoreUrlInvalid
 

@@ -40,8 +40,8 @@ async def ask(model: Model, question: Ask, *, on_text: Callable[[str], None] | N
     Raises a ``ModelError`` for all that can go wrong: one that says ``is_retryable`` may pass when it is asked again.
     A cancellation passes through, and what ``on_text`` raises.
     """
-    from fsm_agent.llm.failures import translated
     from fsm_agent.llm.normalise import to_request
+    from fsm_agent.llm.provider_errors import translated
 
     require_valid(question.settings)
     history = to_request(question.messages, question.system, state=question.state)

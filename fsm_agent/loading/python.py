@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path as FilePath
 from typing import Any, Final, Self, TypeAlias
 
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.data.arguments import check
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import STATE

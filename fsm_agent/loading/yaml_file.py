@@ -12,7 +12,7 @@ import yaml
 import yamlcore
 
 from fsm_agent.check.codes import concerns_states
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.dialect.child_workflows import DEEPEST_CHILD
 from fsm_agent.dialect.positions import locate, told_once
 from fsm_agent.dialect.reader import ResolveModel, is_invalid

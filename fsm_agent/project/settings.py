@@ -118,7 +118,7 @@ class Settings:
         from pathlib import Path
 
         from fsm_agent.actions.catalogue import Imported
-        from fsm_agent.actions.sources import Sources
+        from fsm_agent.actions.source_catalogue import Sources
 
         return Imported(self.actions) if imports else Sources(self.modules, folder=Path(self.project.folder))
 

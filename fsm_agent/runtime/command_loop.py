@@ -15,8 +15,8 @@ from fsm_agent.concurrency import event_loop
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.record import Commit, Creation
-from fsm_agent.domain.view import agent_view
 from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
@@ -277,7 +277,7 @@ class CommandLoop:
     async def workflow(self, definition: str) -> Workflow:
         """A definition that the store keeps, which is read once."""
         if definition not in self._workflows:
-            from fsm_agent.runtime.reads import read_workflow
+            from fsm_agent.runtime.agent_reads import read_workflow
 
             self._workflows[definition] = await read_workflow(self._store, definition)
         return self._workflows[definition]

@@ -9,7 +9,7 @@ from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import MigrationRequest, Outcome, migrate
-from fsm_agent.engine.migration.route import Route
+from fsm_agent.engine.migration.migration_path import Route
 from fsm_agent.errors import AgentDamaged, DefinitionDamaged, OtherWorkflow
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores.base import Store

@@ -11,7 +11,7 @@ from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
 from fsm_agent.engine.pinned import require_fit
-from fsm_agent.runtime.reads import agent_of
+from fsm_agent.runtime.agent_reads import agent_of
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Queries(ABC):
         """
         check(waiting=waiting, limit=limit)
         check_optional(workflow_name=workflow, after=after)
-        from fsm_agent.runtime.lists import list_agents, list_waiting
+        from fsm_agent.runtime.agent_lists import list_agents, list_waiting
 
         wanted = statuses(status)
         find = list_waiting if waiting else list_agents

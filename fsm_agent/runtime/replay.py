@@ -6,8 +6,8 @@ from typing import Any
 
 from fsm_agent.data.erased import extent_of
 from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.replay import Replayed
-from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Load, ReadHistory, ReadOrigin, ReadProgram
@@ -16,7 +16,7 @@ from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import DefinitionDamaged, HistoryBroken
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.stores.base import Store
 
 

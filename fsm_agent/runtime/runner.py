@@ -18,11 +18,11 @@ from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.answers import Answer
 from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.runtime.agent_ids import checked_id, new_id
+from fsm_agent.runtime.agent_removal import Removal
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.executor import Executor, LazyExecutor
-from fsm_agent.runtime.ids import checked_id, new_id
 from fsm_agent.runtime.queries import Queries
-from fsm_agent.runtime.removal import Removal
 from fsm_agent.runtime.requests import UNSAID, event_of, settlement_of
 from fsm_agent.stores.base import Store
 

@@ -13,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import event as note
 from hypothesis import strategies as st
 
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.step import Delta, Step
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.domain.view import agent_view
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.runtime.replay import load_past

@@ -20,7 +20,7 @@ from fsm_agent.cli.views.excerpts import with_excerpts
 from fsm_agent.domain.finding import Finding, Severity
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import inspect_file
-from fsm_agent.project.lookup import look_up
+from fsm_agent.project.action_lookup import look_up
 
 _MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
 

@@ -23,7 +23,7 @@ from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.runtime.reads import workflow_of
+from fsm_agent.runtime.agent_reads import workflow_of
 
 #: what ``--out-dir`` writes without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")

@@ -34,7 +34,7 @@ from fsm_agent.domain.summary import AgentPage
 from fsm_agent.domain.text import some
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_version
-from fsm_agent.runtime.reads import Failures, agent_of, read_doubts, read_failures, workflow_of
+from fsm_agent.runtime.agent_reads import Failures, agent_of, read_doubts, read_failures, workflow_of
 from fsm_agent.stores.base import Store
 
 
@@ -67,9 +67,9 @@ def list_agents(
 
     The order is that of the whole ids. A new id begins with its time, and tables print only its end; --wide prints all.
     """
-    from fsm_agent.runtime import lists
+    from fsm_agent.runtime import agent_lists
 
-    pages, blocks = (lists.list_waiting, inbox_blocks) if waiting else (lists.list_agents, agents_blocks)
+    pages, blocks = (agent_lists.list_waiting, inbox_blocks) if waiting else (agent_lists.list_agents, agents_blocks)
     wanted = [Status(status) for status in statuses]
 
     async def read(store: Store) -> AgentPage:

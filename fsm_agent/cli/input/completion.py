@@ -18,7 +18,7 @@ from fsm_agent.cli.input.global_options import settings_of_unfinished
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import missing_file, read_store
 from fsm_agent.domain.agent import Head
-from fsm_agent.runtime.reads import claimed_events, workflow_of
+from fsm_agent.runtime.agent_reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
 Result = TypeVar("Result")

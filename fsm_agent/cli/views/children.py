@@ -9,10 +9,10 @@ from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views.agents import status_ink
 from fsm_agent.cli.views.failures import trouble_of
 from fsm_agent.domain.agent import ENDED, Head, Status
+from fsm_agent.domain.agent_view import error_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.summary import AgentSummary
-from fsm_agent.domain.view import error_of
-from fsm_agent.runtime.reads import Failures, read_children
+from fsm_agent.runtime.agent_reads import Failures, read_children
 from fsm_agent.stores.base import Store
 
 #: children that are named in one line, and failures that are listed
@@ -36,7 +36,7 @@ async def read_family(store: Store, head: Head) -> Family | None:
     children = await read_children(store, head)
     if children is None:
         return None
-    from fsm_agent.runtime.lists import summaries
+    from fsm_agent.runtime.agent_lists import summaries
 
     return Family(await summaries(store, children.heads, []), children.total)
 

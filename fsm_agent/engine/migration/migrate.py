@@ -19,8 +19,8 @@ from fsm_agent.domain.step import Event
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, IsAlive, Now, ReadRecord, ReadWorkflow, SaveWorkflow
+from fsm_agent.engine.migration.migration_path import Route
 from fsm_agent.engine.migration.plan import MigrationPlan, MigrationVerdict, plan
-from fsm_agent.engine.migration.route import Route
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, claim, patiently, write
 from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt

@@ -31,7 +31,7 @@ from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
 from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, unpark, with_progress
 from fsm_agent.engine.attempt_steps import with_totals
-from fsm_agent.engine.migration.transfer import migrated
+from fsm_agent.engine.migration.moved_agent import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.replay.restore import restored

@@ -14,7 +14,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.errors import AgentDamaged, DefinitionDamaged
 from fsm_agent.errors.storage import short_hash
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import UNPINNED
 

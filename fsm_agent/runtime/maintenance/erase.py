@@ -33,9 +33,9 @@ from fsm_agent.errors import (
     UserConflict,
     VersionMissing,
 )
+from fsm_agent.runtime.agent_reads import read_heads, read_workflow
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.maintenance.rewrite import rewrite
-from fsm_agent.runtime.reads import read_heads, read_workflow
 from fsm_agent.runtime.replay import load_past
 from fsm_agent.stores.base import Store
 

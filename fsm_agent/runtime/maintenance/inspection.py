@@ -26,7 +26,7 @@ from fsm_agent.errors import (
     StoreUnavailable,
     StoreUrlInvalid,
 )
-from fsm_agent.runtime.ids import is_id
+from fsm_agent.runtime.agent_ids import is_id
 from fsm_agent.runtime.maintenance.definitions import Pinning
 from fsm_agent.runtime.processes import is_alive
 from fsm_agent.runtime.replay import replay

@@ -17,8 +17,8 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage, Origin
 from fsm_agent.domain.retention import Retention
 from fsm_agent.errors import AgentNotFound, KeyMissing, Refused, StoreCorrupt
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.runtime.orphans import without_orphan
-from fsm_agent.runtime.reads import read_heads
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")

@@ -11,8 +11,8 @@ from typing import Final
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import AgentExport, Damage
 from fsm_agent.errors import AgentNotFound, Conflict, StoreError, UserConflict
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.runtime.maintenance.rewrite import rewrite
-from fsm_agent.runtime.reads import read_heads
 from fsm_agent.stores.base import Store
 
 #: how many messages are written at once

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage, Size
 from fsm_agent.errors import AgentDamaged, AgentNotFound
-from fsm_agent.runtime.reads import read_heads
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
 

@@ -11,7 +11,7 @@ from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.runtime.replay import replay
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker

@@ -8,15 +8,15 @@ from contextlib import suppress
 from typing import Final
 
 from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent_view import error_of, question_of, trying
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.step import moment
 from fsm_agent.domain.summary import AgentPage, AgentSummary
-from fsm_agent.domain.view import error_of, question_of, trying
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged, KeyMissing
-from fsm_agent.runtime.reads import numbered, read_workflow
+from fsm_agent.runtime.agent_reads import numbered, read_workflow
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
 

@@ -11,7 +11,7 @@ from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.migration.route import Destination, Route, Stranding
+from fsm_agent.engine.migration.migration_path import Destination, Route, Stranding
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import DataInvalid
 

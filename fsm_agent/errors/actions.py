@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from fsm_agent.domain.text import did_you_mean, listed
-from fsm_agent.errors.roots import FsmAgentError
+from fsm_agent.errors.base import FsmAgentError
 
 _TO_ALLOW: Final = "add it to `modules` under [tool.fsm-agent] in pyproject.toml or name it with --module"
 

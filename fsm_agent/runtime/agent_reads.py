@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import CHILDREN, Agent, Head, Parent, Status, child_id
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage, Record
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.errors import AgentNotFound, DefinitionDamaged, DefinitionMissing, EffectInDoubt

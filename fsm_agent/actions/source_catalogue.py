@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fsm_agent.actions.catalogue import Catalogue
-from fsm_agent.actions.source import Function, Source, read_source
+from fsm_agent.actions.function_source import Function, Source, read_source
 from fsm_agent.domain.json import Schema
 from fsm_agent.domain.signature import Signature
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed, ToolMissing

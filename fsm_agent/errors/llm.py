@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from fsm_agent.domain.usage import NO_USAGE, Usage
-from fsm_agent.errors.roots import FsmAgentError
+from fsm_agent.errors.base import FsmAgentError
 
 _ALLOWED = "write `test`, `scripted:FILE` or `PROVIDER:NAME`, such as `openai-chat:gpt-4.1`"
 
