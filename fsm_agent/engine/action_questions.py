@@ -11,8 +11,10 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, admit, check_limits, require_room, with_progress
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Asks
+from fsm_agent.engine.limits import check_limits
+from fsm_agent.engine.steps import admit, require_room, with_progress
 from fsm_agent.errors import IllegalEvent
 
 

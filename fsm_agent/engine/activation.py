@@ -14,14 +14,14 @@ from fsm_agent.data.data import Data, View
 from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Record
-from fsm_agent.domain.state import Retry, State
+from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.engine.action_questions import asked
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.attempt_steps import reconcile, with_outputs, with_usage
 from fsm_agent.engine.commands import (
     Act,
@@ -43,7 +43,9 @@ from fsm_agent.engine.commands import (
 )
 from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.engine.problem_reports import problem_of, problem_of_attempt, report
+from fsm_agent.engine.retries import is_backing_off, next_attempt_ms
 from fsm_agent.engine.scope import ActionScope
+from fsm_agent.engine.steps import park, take
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     DataInvalid,
@@ -96,10 +98,6 @@ def work(driver: Driver, aggregate: Aggregate, *, ends_at: int | None) -> Flow:
     if isinstance(reply, Paused) and bound is not None:
         reply = reply._replace(until_ms=min(reply.until_ms, bound.at_ms))
     yield from concluded(driver, aggregate, reply, data, outputs)
-
-
-def is_backing_off(aggregate: Aggregate) -> bool:
-    return aggregate.head.retry_ms is not None and aggregate.head.retry_ms > aggregate.now_ms
 
 
 def _new_outputs(aggregate: Aggregate) -> Generator[Command, Any, AttemptOutputs]:
@@ -264,13 +262,10 @@ def _emittable(aggregate: Aggregate) -> list[str]:
 
 def _failed(driver: Driver, aggregate: Aggregate, reply: Failed, outputs: AttemptOutputs) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
-    head, retry = aggregate.head, aggregate.program.state(aggregate.head.state).retry
-    failures, problem = (
-        head.attempts + 1,
-        problem_of_attempt(reply._replace(message=_explained(aggregate.program, reply))),
-    )
-    if retry and failures < retry.attempts and _is_covered(retry, reply):
-        retry_ms = aggregate.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
+    head = aggregate.head
+    failures = head.attempts + 1
+    problem = problem_of_attempt(reply._replace(message=_explained(aggregate.program, reply)))
+    if (retry_ms := next_attempt_ms(aggregate, reply)) is not None:
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
         aggregate.head = head.tried(failures, retry_ms, problem=problem)
         return
@@ -283,8 +278,3 @@ def _explained(program: Program, failure: Failed) -> str:
     """The message of a failure; also a note if the action may have been written for another class of the data."""
     is_likely = program.model_note is not None and not _MISFITS.isdisjoint(failure.types)
     return f"{failure.message}; {program.model_note}" if is_likely else failure.message
-
-
-def _is_covered(retry: Retry, failure: Failed) -> bool:
-    """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
-    return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))

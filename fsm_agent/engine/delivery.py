@@ -14,12 +14,14 @@ from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.step import Event, KeyOutcome, Wanted
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.commands import Command, Enqueue, Interrupt, IsAlive, RecordAttempt
 from fsm_agent.engine.conflicts import MissedSteps, annotated, missed_steps, reconciled
-from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
+from fsm_agent.engine.drive import addressed, decide_queued, drive, fire, is_stranded
 from fsm_agent.engine.problem_reports import problem_of
+from fsm_agent.engine.steps import cancel, park, take
+from fsm_agent.engine.timers import due_timer
 from fsm_agent.engine.transaction import (
     Driver,
     Flow,

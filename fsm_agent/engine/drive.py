@@ -14,8 +14,8 @@ from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed, standing
-from fsm_agent.engine.activation import is_backing_off, work
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, refuse, take
+from fsm_agent.engine.activation import work
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import (
     CancelChildren,
     Command,
@@ -28,6 +28,9 @@ from fsm_agent.engine.commands import (
 )
 from fsm_agent.engine.fast_path import take_fast_path
 from fsm_agent.engine.problem_reports import problem_of
+from fsm_agent.engine.retries import is_backing_off
+from fsm_agent.engine.steps import cancel, park, refuse, take
+from fsm_agent.engine.timers import due_timer, ends_at, timer_event
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     Conflict,
@@ -76,7 +79,7 @@ def _next_decision(driver: Driver, aggregate: Aggregate) -> Flow | None:
         return write(driver, aggregate, fire(aggregate, timer))
     if status is not Status.RUNNING or aggregate.is_idle or (is_backing_off(aggregate) and not driver.stays):
         return None
-    return work(driver, aggregate, ends_at=_ends_at(aggregate) if aggregate.head.timers else None)
+    return work(driver, aggregate, ends_at=ends_at(aggregate) if aggregate.head.timers else None)
 
 
 def _leave_if_orphaned(driver: Driver, aggregate: Aggregate, parent: Parent) -> Flow:
@@ -106,37 +109,9 @@ def _settle_family(aggregate: Aggregate) -> Flow:
     aggregate.is_idle = not is_told
 
 
-def due_timer(aggregate: Aggregate, *, leaving_only: bool = False) -> ArmedTimer | None:
-    """The timer that fires next; with ``leaving_only``, only one that would take the agent out of its work."""
-    if not aggregate.head.timers:
-        return None
-    due = [timer for timer in aggregate.head.timers if timer.due_ms <= aggregate.now_ms]
-    if leaving_only:
-        due = [timer for timer in due if leaves(aggregate, timer)]
-    return min(due, key=aggregate.program.turn, default=None)
-
-
-def _ends_at(aggregate: Aggregate) -> int | None:
-    """When a timer will take the agent out of its work."""
-    return min((timer.due_ms for timer in aggregate.head.timers if leaves(aggregate, timer)), default=None)
-
-
-def leaves(aggregate: Aggregate, timer: ArmedTimer) -> bool:
-    """Whether a timer would move the agent; nothing that this depends on changes while an action runs."""
-    try:
-        decision = aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.context(_timer_event(timer)))
-    except ExpressionFailed:
-        return True
-    return isinstance(decision, Taken) and not decision.move.is_internal
-
-
-def _timer_event(timer: ArmedTimer) -> Event:
-    return Event("after", {"after": timer.label})
-
-
 def fire(aggregate: Aggregate, timer: ArmedTimer) -> PendingStep:
     """The step of a due timer. If its guards refuse it, the refusal is recorded, and the timer does not fire again."""
-    event = _timer_event(timer)
+    event = timer_event(timer)
     try:
         match aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.context(event)):
             case Taken(move):

@@ -17,7 +17,7 @@ which requests to models were counted before?   the agent has made none
 ==============================================  =========================================================
 
 Whatever else happens to be the case, the general path goes on, from the same agent in hand: nothing is decided here
-that is not decided there. It is also the specification: ``tests/faults/test_steady.py`` drives random workflows by
+that is not decided there. It is also the specification: ``tests/faults/test_fast_path.py`` drives random workflows by
 both, and they never differ.
 """
 

@@ -7,8 +7,9 @@ from typing import Final
 from fsm_agent.domain.decision import Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.step import Event
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Failed
+from fsm_agent.engine.steps import park, take
 from fsm_agent.errors import Refused
 
 _LONGEST_MESSAGE: Final = 2_000

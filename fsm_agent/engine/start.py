@@ -14,10 +14,11 @@ from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.engine.aggregate import Aggregate, take
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, FindKey, Now
 from fsm_agent.engine.delivery import Delivered, checked, decided
 from fsm_agent.engine.drive import drive
+from fsm_agent.engine.steps import take
 from fsm_agent.engine.transaction import Driver, Flow, fingerprint, new_lease, open_agent, started
 from fsm_agent.errors import AgentExists, KeyReuse
 

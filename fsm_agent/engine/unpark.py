@@ -12,11 +12,12 @@ from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, take, unpark
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Interrupt, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
 from fsm_agent.engine.drive import drive
+from fsm_agent.engine.steps import cancel, take, unpark
 from fsm_agent.engine.transaction import Driver, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
 

@@ -125,7 +125,7 @@ MUTANTS = {
         "tests/stores/test_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
     ),
     "timers outlive their states": Mutant(
-        "engine/aggregate.py",
+        "engine/timers.py",
         "timer.state not in move.exited and timer is not fired",
         "timer is not fired",
         "tests/engine/test_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
@@ -240,7 +240,7 @@ MUTANTS = {
         "tests/engine/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
     ),
     "a question goes stale": Mutant(
-        "engine/aggregate.py",
+        "engine/steps.py",
         "if moved.asked is not None and delta is not EMPTY_DELTA:",
         "if False:",
         "tests/engine/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",

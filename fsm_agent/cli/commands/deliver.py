@@ -12,7 +12,8 @@ from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.values import payload_of
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import question_block, when
+from fsm_agent.cli.views.agents import question_block
+from fsm_agent.cli.views.times import when
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json

@@ -16,7 +16,8 @@ from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import short, when
+from fsm_agent.cli.views.agents import short
+from fsm_agent.cli.views.times import when
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, own_thread, owner_of
 from fsm_agent.domain.step import iso, moment

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, visible
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.views.next_commands import Next, next_commands
-from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
+from fsm_agent.cli.views.times import from_now, lasting, when
+from fsm_agent.cli.views.usage import progress_text, tally_blocks, usage_text
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
@@ -104,7 +104,7 @@ def question_block(question: Question) -> Prose:
 
 def until_text(question: Question) -> str:
     """When a question lapses; empty if it does not."""
-    return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
+    return f"until {when(question.deadline)}, {from_now(question.deadline)}" if question.deadline else ""
 
 
 def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
@@ -220,15 +220,6 @@ def reason_of(step: Step) -> Ink:
 def status_ink(status: Status) -> Ink:
     tone, glyph = _STATUS[status]
     return Ink(str(status), tone, glyph)
-
-
-def when(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _from_now(time: datetime) -> str:
-    left = time - datetime.now(UTC)
-    return f"in {span(left)}" if left > timedelta() else f"{span(-left)} ago"
 
 
 def short(value: Json) -> str:

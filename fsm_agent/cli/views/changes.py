@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
-from fsm_agent.cli.views.agents import reason_of, short, way, when
+from fsm_agent.cli.views.agents import reason_of, short, way
+from fsm_agent.cli.views.times import when
 from fsm_agent.domain.step import Step, moment
 
 #: what an error says of itself stands in why it happened

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
-from fsm_agent.cli.views.usage import span
+from fsm_agent.cli.views.times import span
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem, Retrying, why_parked

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
@@ -12,7 +11,6 @@ from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.usage import NO_USAGE, Usage
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 #: cells of a bar; of fewer steps each has its own
 _WIDEST_BAR: Final = 20
 
@@ -82,18 +80,3 @@ def dollars(micros: int) -> str:
     """``$0.0123``: two decimals, and more where they say something."""
     whole, _, rest = f"{micros / 1_000_000:.6f}".partition(".")
     return f"${whole}.{rest.rstrip('0').ljust(2, '0')}"
-
-
-def lasting(ms: int) -> str:
-    return f"{ms} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s" if ms < 60_000 else span(timedelta(milliseconds=ms))
-
-
-def span(time: timedelta) -> str:
-    """The two largest units of a length of time: ``2 d 23 h``."""
-    seconds = max(0, round(time.total_seconds()))
-    parts: list[str] = []
-    for unit, length in _UNITS:
-        count, seconds = divmod(seconds, length)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])

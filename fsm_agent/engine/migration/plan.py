@@ -25,10 +25,11 @@ from fsm_agent.domain.step import Delta, Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, require_room
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.migration.compatibility import Gaps, fit_data, fit_state
 from fsm_agent.engine.migration.migration_path import Route, Stranding
 from fsm_agent.engine.migration.moved_agent import Transfer, places_of
+from fsm_agent.engine.steps import require_room
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 
 #: what is shown of a value or a question

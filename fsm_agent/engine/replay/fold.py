@@ -29,12 +29,13 @@ from fsm_agent.domain.step import Delta, Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
-from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, unpark, with_progress
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.attempt_steps import with_totals
 from fsm_agent.engine.migration.moved_agent import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
 from fsm_agent.engine.replay.restore import restored
+from fsm_agent.engine.steps import cancel, enter, park, stay, unpark, with_progress
 from fsm_agent.engine.transaction import started
 from fsm_agent.errors import ExpressionFailed, FsmAgentError
 

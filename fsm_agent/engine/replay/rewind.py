@@ -19,7 +19,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.step import Delta, Event, Step
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, with_progress
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Interrupt, Now, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
@@ -27,6 +27,7 @@ from fsm_agent.engine.drive import decide_queued, drive, is_stranded
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.restore import difference, parts_of, restored
 from fsm_agent.engine.start import made_before
+from fsm_agent.engine.steps import with_progress
 from fsm_agent.engine.transaction import Driver, Flow, fingerprint, in_hand, patiently, started, write
 from fsm_agent.errors import AgentErased, AgentExists, Conflict
 
