@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
+from fsm_agent.cli.views.times import lasting
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.step import Step
