@@ -46,7 +46,7 @@ class CrashingRunner(Runner):
         hands = CrashingExecutor(store, actions, clock, crash_points)
         super().__init__(store, actions=actions, hands=hands)
         self._loop = CrashingLoop(store, actions, hands, crash_points, finds_dead=finds_dead)
-        hands.surroundings.kinship = self._loop.kin
+        hands.surroundings.children = self._loop.children
 
 
 class CrashingLoop(CommandLoop):
