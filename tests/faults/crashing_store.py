@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 
 from fsm_agent.domain.json import Json
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.testing.faults.store import FaultyStore
 
 T = TypeVar("T")
@@ -39,8 +40,7 @@ class CrashingStore(FaultyStore):
     """Passes every verb on to ``inner`` until ``last`` of them have written. Nothing is done after that."""
 
     def __init__(self, inner: Store, last: int | None = None, *, end: Callable[[], NoReturn] = raise_killed) -> None:
-        self.inner = inner
-        self.url, self.namespace = inner.url, inner.namespace
+        ForwardingStore.__init__(self, inner)
         self._last = last
         self._end = end
         self._newest_ms = 0
@@ -48,11 +48,7 @@ class CrashingStore(FaultyStore):
         self.writes: list[str] = []
 
     async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
-        await self._write("save_workflow", {}, lambda: self.inner.save_workflow(definition_hash, definition))
-
-    async def _read(self, work: Callable[[], Awaitable[T]]) -> T:
-        self._check_alive()
-        return await work()
+        await self._write("save_workflow", {}, lambda: self._store.save_workflow(definition_hash, definition))
 
     async def _write(
         self,
@@ -61,12 +57,12 @@ class CrashingStore(FaultyStore):
         work: Callable[[], Awaitable[T]],
         describe: Callable[[T], Mapping[str, Any]] | None = None,
     ) -> T:
-        self._check_alive()
+        await self._check_alive()
         reply = await work()
         self.writes.append(verb)
-        self._check_alive()
+        await self._check_alive()
         return reply
 
-    def _check_alive(self) -> None:
+    async def _check_alive(self) -> None:
         if self._last is not None and len(self.writes) >= self._last:
             self._end()
