@@ -9,9 +9,9 @@ import pexpect
 import pytest
 
 from fsm_agent.cli.blocks import visible
-from fsm_agent.cli.views.times import lasting
 from fsm_agent.cli.views.usage import dollars, progress_text
 from fsm_agent.domain.progress import Progress
+from fsm_agent.report.times import lasting
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from tests.support.shop import ACTIONS as PACKING

@@ -13,7 +13,6 @@ from fsm_agent.cli.input.values import payload_of
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import question_block
-from fsm_agent.cli.views.times import when
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
@@ -22,6 +21,7 @@ from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import moment
 from fsm_agent.domain.text import listed
 from fsm_agent.errors import LeaseHeld, NotAddressee
+from fsm_agent.report.times import when
 from fsm_agent.runtime.processes import is_alive
 
 #: a timer may wake a little before its time

@@ -17,10 +17,10 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import short
-from fsm_agent.cli.views.times import when
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, own_thread, owner_of
 from fsm_agent.domain.step import iso, moment
+from fsm_agent.report.times import when
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import short
-from fsm_agent.cli.views.times import when
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import iso, moment
 from fsm_agent.domain.user import UserRecord
+from fsm_agent.report.times import when
 
 if TYPE_CHECKING:
     from fsm_agent.cli.session import Session

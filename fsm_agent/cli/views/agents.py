@@ -10,7 +10,6 @@ from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, v
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.views.next_commands import Next, next_commands
-from fsm_agent.cli.views.times import from_now, lasting, when
 from fsm_agent.cli.views.usage import progress_text, tally_blocks, usage_text
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
@@ -19,6 +18,7 @@ from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import Step, moment
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.report.times import from_now, lasting, when
 
 _STATUS: Final = {
     Status.RUNNING: (Tone.BUSY, "▶"),

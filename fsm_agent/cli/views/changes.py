@@ -7,8 +7,8 @@ from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views.agents import reason_of, short, way
-from fsm_agent.cli.views.times import when
 from fsm_agent.domain.step import Step, moment
+from fsm_agent.report.times import when
 
 #: what an error says of itself stands in why it happened
 _TOLD: Final = ("type", "message", "place")

@@ -8,10 +8,10 @@ from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.agents import next_rows, short
 from fsm_agent.cli.views.next_commands import settling
-from fsm_agent.cli.views.times import when
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import moment
+from fsm_agent.report.times import when
 
 _HEADINGS = ("key", "effect", "use", "activation", "mode", "begun", "result")
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
-from fsm_agent.cli.views.times import span
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem, Retrying, why_parked
@@ -16,6 +15,7 @@ from fsm_agent.domain.step import Step, moment
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.report.times import span
 
 #: characters of a message in a list
 _LONGEST: Final = 60

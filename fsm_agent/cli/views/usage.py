@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
-from fsm_agent.cli.views.times import lasting
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.report.times import lasting
 
 #: cells of a bar; of fewer steps each has its own
 _WIDEST_BAR: Final = 20

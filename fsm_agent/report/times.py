@@ -1,4 +1,4 @@
-"""Times and lengths of time, in the words of the command line."""
+"""Times and lengths of time, in words."""
 
 from __future__ import annotations
 
