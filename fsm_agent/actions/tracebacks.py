@@ -33,8 +33,8 @@ _PASSAGES: Final = frozenset(
         "runtime/attempt.py",
         "concurrency/cancellation.py",
         "actions/worker_threads.py",
-        "testing/own_task.py",
-        "testing/scripted.py",
+        "runtime/scripted/own_task.py",
+        "runtime/scripted/executor.py",
     )
 )
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})

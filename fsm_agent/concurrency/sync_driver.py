@@ -80,3 +80,10 @@ def held_interrupts() -> Iterator[Interrupts]:
         yield interrupts
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def finish(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine that waits for nothing but its turn, such as one on a memory store, to its end."""
+    while (ended := step(work)) is None:
+        pass
+    return ended.result

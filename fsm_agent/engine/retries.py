@@ -14,11 +14,11 @@ def is_backing_off(aggregate: Aggregate) -> bool:
 def next_attempt_ms(aggregate: Aggregate, failure: Failed) -> int | None:
     """When the action is tried again after ``failure``; ``None`` if it is not."""
     failures, retry = aggregate.head.attempts + 1, aggregate.program.state(aggregate.head.state).retry
-    if not retry or failures >= retry.attempts or not _is_covered(retry, failure):
+    if not retry or failures >= retry.attempts or not is_covered(retry, failure):
         return None
     return aggregate.now_ms + max(retry.delay_ms(failures), failure.retry_after_ms)
 
 
-def _is_covered(retry: Retry, failure: Failed) -> bool:
+def is_covered(retry: Retry, failure: Failed) -> bool:
     """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
     return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))

@@ -26,6 +26,7 @@ FsmAgentError
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
+│   ├── MoveImpossible         a move of a play for which no action works
 │   ├── NotParked              unpark of an agent that is not parked
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
@@ -103,6 +104,7 @@ from fsm_agent.errors.agents import (
     EffectNotOpen,
     IdInvalid,
     LeaseHeld,
+    MoveImpossible,
     NotParked,
     OtherWorkflow,
     UserConflict,
@@ -206,6 +208,7 @@ __all__ = [
     "ModelUnknown",
     "ModuleNotAllowed",
     "ModuleUnread",
+    "MoveImpossible",
     "NoLegalChoice",
     "NotAddressee",
     "NotAsked",

@@ -108,6 +108,15 @@ class EffectNotOpen(Refused):
         super().__init__(f"agent {agent_id!r} has no open effect {shortened(key)}; open: {listed(open_)}")
 
 
+class MoveImpossible(Refused):
+    """A play wants an action to say something, and none works."""
+
+    def __init__(self, number: int, move: str, state: str, status: str) -> None:
+        super().__init__(
+            f"move {number}, {move}, needs an action at work, and the agent {standing(status)} in {state!r}"
+        )
+
+
 class OtherWorkflow(Refused):
     def __init__(self, agent_id: str, workflow: str, wanted: str) -> None:
         super().__init__(

@@ -13,7 +13,7 @@ from fsm_agent import NOT_DONE, Runner
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.message import Role
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support import tool_module
 from tests.support.llm_agents import offered, run_agent, runner, sent_messages, thread_messages, unwrapped, why
 from tests.support.runtime import flow, on_loop, story

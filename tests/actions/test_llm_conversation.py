@@ -12,7 +12,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.memory.token_counts import estimate
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support.llm_agents import MODEL, runner, sent_messages, thread_messages, why
 from tests.support.runtime import flow, on_loop
 from tests.support.servers.openai_stub import Answer, OpenAIStub, Request, failing

@@ -12,7 +12,7 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Chunk, Role
 from fsm_agent.domain.usage import Usage
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support.llm_agents import (
     MODEL,
     generate_workflow,

@@ -10,9 +10,9 @@ import pytest
 from fsm_agent import Context, Runner, Status, Worker, action, open_store
 from fsm_agent.actions.action import Emission
 from fsm_agent.errors import IllegalEvent, NotAddressee
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
+from fsm_agent.runtime.scripted.executor import ScriptEnded
 from fsm_agent.testing import drive
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
-from fsm_agent.testing.scripted import ScriptEnded
 from tests.support.runtime import flow, on_loop, story
 
 HOUR_MS = 3_600_000

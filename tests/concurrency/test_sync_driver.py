@@ -18,9 +18,9 @@ from fsm_agent.concurrency import event_loop
 from fsm_agent.concurrency import sync_driver as driver
 from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.sync import Runner
-from fsm_agent.testing.clock import FakeClock
 from tests.support.runtime import flow
 
 FLOW = flow("""

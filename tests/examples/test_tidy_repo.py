@@ -17,9 +17,9 @@ from examples.tidy_repo.planning import digest, next_fix
 from fsm_agent import Workflow
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.errors import PayloadInvalid
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
-from fsm_agent.testing.clock import FakeClock
 from tests.support.untidy_repo import FILES, SELECT, TIDY_FILES, tree, write_untidy_repo
 
 TIDY_REPO = Workflow.load(Path(__file__).parents[2] / "workflows" / "tidy_repo.yaml")

@@ -14,8 +14,8 @@ from fsm_agent.engine.commands import Command
 from fsm_agent.engine.replay.verify import REPLAYED
 from fsm_agent.errors import Refused
 from fsm_agent.runtime.command_loop import CommandLoop
-from fsm_agent.testing.clock import FakeClock
-from fsm_agent.testing.scripted import ScriptedActions, ScriptedHands
+from fsm_agent.runtime.scripted.clock import FakeClock
+from fsm_agent.runtime.scripted.executor import ScriptedActions, ScriptedExecutor
 
 from .outcomes import Outcome
 from .random_workflows import EVENTS
@@ -46,7 +46,7 @@ def view_of(agent: Agent, head: Head) -> AgentView:
 class RecordingLoop(CommandLoop):
     """Records what the store returns after each commit."""
 
-    def __init__(self, runner: Runner, hands: ScriptedHands) -> None:
+    def __init__(self, runner: Runner, hands: ScriptedExecutor) -> None:
         super().__init__(runner.store, runner.actions, hands)
         self._runner = runner
         self.seen: dict[tuple[str, int], AgentView] = {}
@@ -70,7 +70,7 @@ class AgentRecorder:
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
         scripts = {"work": self._work}
-        hands = ScriptedHands(scripts, self.clock, store)
+        hands = ScriptedExecutor(scripts, self.clock, store)
         self.runner = Runner(store, actions=ScriptedActions(scripts), hands=hands)
         self.runner._loop = self._loop = RecordingLoop(self.runner, hands)
         self.ids = [ID]

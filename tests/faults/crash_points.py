@@ -14,8 +14,8 @@ from fsm_agent.engine.effects import Begin, End
 from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.executor import Executor
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 
 
 class Crash(BaseException):

@@ -11,7 +11,7 @@ from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.evidence import Evidence, StoredAgent
 from fsm_agent.testing.faults.journal import Entry, Outcome, WriterLog
 from fsm_agent.testing.faults.order_workload import order_workflow, receipt_of

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 
 from fsm_agent import open_store
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 
 from .crashing_store import CrashingStore, be_killed
 from .operations import OPERATIONS, make_runner

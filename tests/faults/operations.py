@@ -19,8 +19,8 @@ from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Refused
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.maintenance.reseal import reseal
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.parent_workflow import LookUp, parent_workflow
 from tests.support.runtime import flow
 

@@ -10,7 +10,7 @@ from fsm_agent import Context, Runner, action
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 
 ID = "parcel"
 

@@ -22,7 +22,7 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
 from fsm_agent.llm.models import Models
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support.hypothesis_settings import IS_LONG
 
 from .adversary import TRICKS, Adversary, DecisionAttempt, chosen_by, offered_by

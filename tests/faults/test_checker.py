@@ -10,7 +10,7 @@ import pytest
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.step import Delta, Event, KeyOutcome, Queued
-from fsm_agent.testing.clock import NEW_YEAR_MS
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
 from fsm_agent.testing.faults.evidence import Evidence

@@ -16,8 +16,8 @@ from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.step import Step
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 
 from . import parcel
 from .crash_points import Crash, CrashingRunner, CrashPoints

@@ -10,8 +10,8 @@ import pytest
 
 from fsm_agent import open_store
 from fsm_agent.domain.agent import Head
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.parent_workflow import LookUp, all_heads, child_states, joined, parent_workflow
 
 from .crash_points import Crash, CrashingRunner, CrashPoints

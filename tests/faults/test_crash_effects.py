@@ -15,8 +15,8 @@ from fsm_agent import EffectEntry, open_store
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.lease import LEASE_MS
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 
 from . import payment
 from .crash_points import Crash, CrashingRunner, CrashPoints

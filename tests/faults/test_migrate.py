@@ -23,8 +23,8 @@ from fsm_agent.engine.commands import Command
 from fsm_agent.engine.migration.migrate import Outcome
 from fsm_agent.errors import Conflict
 from fsm_agent.runtime.command_loop import CommandLoop
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.hypothesis_settings import example_settings
 
 from .crash_points import Crash, CrashingRunner, CrashPoints

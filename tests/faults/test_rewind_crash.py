@@ -14,8 +14,8 @@ from fsm_agent import Runner, open_store
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.runtime.replay import replay
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.runtime import flow
 
 from .crash_points import Crash, CrashingRunner, CrashPoints

@@ -17,8 +17,8 @@ import pytest
 from fsm_agent import open_store
 from fsm_agent.runtime import processes
 from fsm_agent.runtime.processes import is_alive, this_process
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 
 from .crashing_store import WRITES, CrashingStore, Killed
 from .operations import OPERATIONS, finish, make_runner

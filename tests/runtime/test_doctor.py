@@ -19,10 +19,10 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import StoreError
 from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.processes import this_host
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.damaged_store import BAD, GOOD, LONG, defects_of, others_go_on, two_agents
 from tests.support.runtime import dead_process, on_loop
 from tests.support.shop import Shop

@@ -19,9 +19,9 @@ from fsm_agent.cli.views.failures import why_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.problem import Problem, Retrying
 from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import keep_definitions
 from fsm_agent.testing.contract.leases import LeasesContract
 from tests.support.runtime import flow, on_loop

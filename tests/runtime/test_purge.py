@@ -25,12 +25,12 @@ from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.runtime.maintenance.size import weigh
 from fsm_agent.runtime.replay import agent_at
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import LEASE, a_creation, a_head, an_effect, keep_definitions
 from tests.support.runtime import flow, on_loop
 from tests.support.thread_verbs import HELLO

@@ -24,9 +24,9 @@ from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import AgentExists, Conflict, HistoryBroken, IdInvalid, IllegalEvent, KeyReuse, VersionMissing
 from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.runtime import Gate, flow, on_loop, story
 
 ORDER = flow("""

@@ -18,9 +18,9 @@ from fsm_agent.domain.record import AppendedMessages, Commit, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
 from tests.support.thread_verbs import HELLO
 

@@ -18,6 +18,7 @@ import pytest
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
 from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
@@ -28,7 +29,6 @@ from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
 from tests.support.damaged_store import BAD, GOOD, LONG, defects_of, others_go_on, two_agents
 
 KEYS = {"k": b"k" * 32}

@@ -14,13 +14,13 @@ from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.clock import ServerClock
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.postgres.text_escape import kept, told
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,

@@ -25,13 +25,13 @@ from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
 from fsm_agent.runtime.command_loop import logger
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.keys import new_key, read_keys
 from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, StoreContract
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import (
     ID,
     PING,

@@ -15,11 +15,11 @@ from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
 from tests.support.thread_verbs import HELLO, use_every_thread_verb
 

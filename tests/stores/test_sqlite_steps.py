@@ -19,9 +19,9 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.record import Commit, Committed, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.sqlite import commits
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, keep_definitions
 from tests.support.hypothesis_settings import example_settings
 

@@ -14,10 +14,10 @@ from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.maintenance.purge import purge
 from fsm_agent.runtime.maintenance.size import weigh
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import an_effect
 
 BAD, GOOD = "bad", "good"

@@ -12,7 +12,7 @@ from typing import Any
 from fsm_agent import Context, Runner, action, open_store
 from fsm_agent.domain.agent import Head, child_id
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.testing.clock import FakeClock
+from fsm_agent.runtime.scripted.clock import FakeClock
 from tests.support.runtime import flow
 
 #: what its children work at, and are asked about if they ask

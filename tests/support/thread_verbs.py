@@ -7,8 +7,8 @@ from typing import Final
 from fsm_agent.domain.message import Message, Role, ThreadSpans, own_thread
 from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, a_commit
 
 ROOM: Final = "room"

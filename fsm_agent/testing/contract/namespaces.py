@@ -14,8 +14,8 @@ from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
