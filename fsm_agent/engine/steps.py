@@ -11,7 +11,7 @@ from fsm_agent.data.draft import ListDraft
 from fsm_agent.domain.agent import RUNNING, WAITING, ArmedTimer, Head, Status
 from fsm_agent.domain.decision import Changes, EvaluationContext, Move
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.problem import Problem
+from fsm_agent.domain.problem import Problem, why_parked
 from fsm_agent.domain.step import EMPTY_DELTA, Delta, Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import shortened
@@ -180,16 +180,18 @@ def refuse(aggregate: Aggregate, event: Event, reason: str, *, fired: ArmedTimer
 
 
 def park(aggregate: Aggregate, event: Event, problem: Problem) -> PendingStep:
-    """The step that parks the agent until an operator decides. Its timers stay armed, but do not fire."""
+    """The step that parks the agent until an operator decides. Its timers stay armed, but do not fire. The place of
+    the problem is what the step tells of it, so that a replay tells the same."""
+    step = _mark(aggregate, StepKind.PARKED, event, f"{problem.type}: {problem.message}")
     head = aggregate.head._replace(
         version=aggregate.head.version + 1,
         updated_ms=aggregate.now_ms,
         status=Status.PARKED,
         retry_ms=None,
-        problem=problem,
+        problem=problem._replace(place=why_parked(step).place),
         is_exempt=False,
     )
-    return PendingStep(head, _mark(aggregate, StepKind.PARKED, event, f"{problem.type}: {problem.message}"))
+    return PendingStep(head, step)
 
 
 def unpark(aggregate: Aggregate, event: Event, *, exempt: bool) -> PendingStep:

@@ -105,9 +105,7 @@ def test_whoever_cancels_ends_the_work() -> None:
 def test_nothing_can_say_anything_where_no_action_works() -> None:
     with pytest.raises(MoveImpossible) as refused:
         play(ORDER, [says("packed")])
-    assert str(refused.value) == (
-        "move 1, says('packed'), needs an action at work, and the agent is waiting in 'new'"
-    )
+    assert str(refused.value) == ("move 1, says('packed'), needs an action at work, and the agent is waiting in 'new'")
 
 
 def test_what_is_refused_is_refused() -> None:
