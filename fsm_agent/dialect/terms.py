@@ -6,14 +6,15 @@ A bare name may be any of these, and must be only one. The word in front of it d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from fsm_agent.dialect.keys import TERM_OUTCOMES
 from fsm_agent.domain.property import Terms
+from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import Duration
-from fsm_agent.domain.text import did_you_mean, listed, some
+from fsm_agent.domain.text import listed, some
 from fsm_agent.domain.workflow import HANDLED_BUILT_INS, Workflow
 
 
@@ -124,23 +125,17 @@ def _ended(workflow: Workflow, found: tuple[Term, ...]) -> tuple[Term, ...]:
     )
 
 
-def _unknown(written: str, known: Iterable[Term]) -> str:
+def _unknown(written: str, known: Collection[Term]) -> str:
     """A sentence about a term that names nothing, with what may have been meant."""
-    word, space, rest = written.rpartition(" ")
-    alike = [term for term in known if word in {"", term.kind}]
-    near = [str(term) if space else term.name for term in alike if term.name.rpartition(".")[2] == rest]
-    guess = f" (did you mean `{near[0]}`?)" if near else did_you_mean(written, _spelt(alike, with_word=bool(space)))
-    noun = _NOUNS.get(word, "")
-    if guess or not alike:
-        return f"there is no {noun or _any(alike)} `{rest}`{guess}"
-    return f"there is no {noun or _any(alike)} `{rest}`; there are {some(_spelt(alike, with_word=False), 20)}"
+    word, space, name = written.rpartition(" ")
+    alike = list(dict.fromkeys(term.name for term in known if word in {"", term.kind}))
+    within = [each for each in alike if each.rpartition(".")[2] == name]
+    near = within[0] if within else nearest(name, alike)
+    way_out = f" (did you mean `{word}{space}{near}`?)" if near else f"; there are {some(alike, 20)}"
+    return f"there is no {_NOUNS.get(word) or _any(known)} `{name}`{way_out}"
 
 
-def _spelt(terms: Iterable[Term], *, with_word: bool) -> list[str]:
-    return list(dict.fromkeys(str(term) if with_word else term.name for term in terms))
-
-
-def _any(terms: Iterable[Term]) -> str:
+def _any(terms: Collection[Term]) -> str:
     return "event" if {term.kind for term in terms} == {TermKind.EVENT} else "state, event, action or outcome"
 
 
