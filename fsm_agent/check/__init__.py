@@ -13,7 +13,7 @@ from fsm_agent.check import actions as fitting
 from fsm_agent.check import events, graph
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
-from fsm_agent.check.document_checks import below
+from fsm_agent.check.document_checks import below, property_findings
 from fsm_agent.check.expressions import expression_findings, long_lists
 from fsm_agent.check.implied_findings import without_follow_ups
 from fsm_agent.check.merge_policies import merge_findings
@@ -52,7 +52,7 @@ def check_workflow(
 def declaration_findings(workflow: Workflow) -> list[Finding]:
     """What is wrong with the declaration itself. Of what the loader has read nothing is left to be found."""
     findings = expression_findings(workflow) + list(merge_findings(workflow))
-    findings += migration_findings(workflow)
+    findings += [*migration_findings(workflow), *property_findings(workflow)]
     findings += built_in_findings(workflow)
     for name, child in workflow.workflows.items():
         findings += below(("workflows", name), declaration_findings(child))
@@ -88,6 +88,14 @@ def _ordered(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.code, [str(part) for part in finding.path], finding.message))
 
 
+def _vacuous_rules(behaviour: Behaviour) -> Iterable[Finding]:
+    if not behaviour.workflow.must:
+        return ()
+    from fsm_agent.check.properties import vacuous_rules  # imported for workflows that have properties alone
+
+    return vacuous_rules(behaviour)
+
+
 _ANALYSES: Final[tuple[Analysis, ...]] = (
     graph.unreachable_states,
     graph.trapped_states,
@@ -108,4 +116,5 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.missing_extras,
     fitting.unread_modules,
     fitting.doubts,
+    _vacuous_rules,
 )

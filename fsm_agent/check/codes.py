@@ -8,7 +8,7 @@ from fsm_agent.domain.finding import Finding, Path, Severity
 
 class Code(FindingCode):
     """FSM2xx: an expression is wrong. FSM3xx: states and events do not fit together. FSM4xx: an action does not fit.
-    FSM5xx: a migration leads nowhere.
+    FSM5xx: a migration leads nowhere. FSM6xx: a property says nothing.
 
     Each has an entry in docs/checks.md.
     """
@@ -53,6 +53,10 @@ class Code(FindingCode):
     UNKNOWN_PLACE = "FSM502", "a migration leads to an unknown state"
     UNKNOWN_GOAL = "FSM503", "a migration fills an unknown data field"
     CONTRADICTION = "FSM504", "migrations contradict each other"
+
+    UNKNOWN_TERM = "FSM601", "a property names what there is not"
+    AMBIGUOUS_TERM = "FSM602", "a property's term has several meanings"
+    VACUOUS = "FSM603", "nothing can break a property", Severity.WARNING
 
     def found(
         self,

@@ -1,9 +1,9 @@
 """All that can be said of a document before it runs: what it may not say, where its expressions go wrong, whether its
-built-in actions can work, and whether its migrations lead anywhere."""
+built-in actions can work, whether its migrations lead anywhere, and whether its properties speak of what there is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -38,6 +38,8 @@ def _further(draft: Workflow, document: Json, found: list[Finding]) -> list[Find
     """What can be said of a draft with these mistakes, and of the workflows that are written out within it."""
     unread = {each.path[1] for each in found if each.path[:1] in {("data",), ("user",)} and len(each.path) > 1}
     findings = list(migration_findings(draft)) if not is_invalid(found) else []
+    if not is_invalid([each for each in found if each.path[:1] != ("must",)]):
+        findings += property_findings(draft)
     findings += expression_findings(draft)
     findings += [each for each in merge_findings(draft) if str(each.path[1]).removeprefix("user.") not in unread]
     children = document.get("workflows", {})
@@ -53,6 +55,15 @@ def _further(draft: Workflow, document: Json, found: list[Finding]) -> list[Find
     knows_children = are_all_read and not any(each.path[:1] == ("workflows",) for each in [*found, *findings])
     findings += [each for each in built_in_findings(draft, knows_children=knows_children) if each.code not in hidden]
     return findings
+
+
+def property_findings(workflow: Workflow) -> Iterable[Finding]:
+    """What is wrong with the terms of properties, in a workflow whose states and events are known."""
+    if not workflow.must:
+        return ()
+    from fsm_agent.check.properties import term_findings  # imported for workflows that have properties alone
+
+    return term_findings(workflow)
 
 
 def below(path: Path, findings: list[Finding]) -> Iterator[Finding]:

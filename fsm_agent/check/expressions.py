@@ -43,6 +43,10 @@ def expression_findings(workflow: Workflow) -> list[Finding]:
     for key, text in workflow.progress.to_json().items():
         kinds, needed = _PROGRESS[key]
         checker.one_of(text, kinds, needed, ("progress", key), DATA_ALONE)
+    if workflow.must:
+        from fsm_agent.check.properties import look_at_conditions  # imported for workflows that have properties alone
+
+        look_at_conditions(checker, workflow)
     return checker.findings
 
 

@@ -17,6 +17,19 @@ from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import BUILT_IN_EVENTS, Workflow
 
+
+def _must(context: ReadContext, value: Json, path: Path) -> Any:
+    from fsm_agent.dialect.properties import must  # imported by documents that have properties alone
+
+    return must(context, value, path)
+
+
+def _terms(context: ReadContext, value: Json, path: Path) -> Any:
+    from fsm_agent.dialect.properties import terms
+
+    return terms(context, value, path)
+
+
 READERS: Final[Mapping[Kind, Reader]] = {
     Kind.NAME: scalars.name,
     Kind.TEXT: scalars.text,
@@ -52,6 +65,8 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.FIELD_RENAMES: migrations.field_renames,
     Kind.FIELD_VALUES: migrations.field_values,
     Kind.FIELD_NAMES: migrations.field_names,
+    Kind.MUST: _must,
+    Kind.TERMS: _terms,
     Kind.FUNCTION: migrations.function,
     Kind.CONVERSATION: states.conversation,
     Kind.STRATEGY: scalars.word(*scalars.STRATEGIES),

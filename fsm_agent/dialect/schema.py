@@ -43,6 +43,8 @@ def dialect_schema() -> dict[str, Json]:
             "approval": _object(keys.APPROVAL),
             "migration": _object(keys.MIGRATION),
             "data_changes": _object(keys.DATA_CHANGES),
+            "property": _object(keys.PROPERTY) | _beside_rules(),
+            "term": {"type": "string", "pattern": _whole(keys.TERM)},
             **{name: _arguments(built_in) for name, built_in in BUILT_INS.items()},
         },
     }
@@ -60,10 +62,24 @@ def _object(table: Table) -> dict[str, Json]:
 def _beside() -> dict[str, Json]:
     """What a state's keys need and exclude beside them."""
     needs = {key: [other] for key, other in keys.NEEDS.items()} | {"states": ["initial"]}
-    excludes = {
-        key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in keys.EXCLUDES.items()
+    return {"dependentRequired": needs, "dependentSchemas": _without(keys.EXCLUDES)}
+
+
+def _beside_rules() -> dict[str, Json]:
+    """That a property has exactly one rule, and what the keys of that rule need and exclude beside them."""
+    strangers = {
+        rule: tuple(key for key in keys.PROPERTY if key not in {rule, *beside, "description"})
+        for rule, beside in keys.RULES.items()
     }
-    return {"dependentRequired": needs, "dependentSchemas": excludes}
+    return {
+        "oneOf": [{"required": [rule]} for rule in keys.RULES],
+        "dependentRequired": {key: [other] for key, other in keys.PROPERTY_NEEDS.items()},
+        "dependentSchemas": _without({**strangers, **keys.PROPERTY_EXCLUDES}),
+    }
+
+
+def _without(excludes: Mapping[str, tuple[str, ...]]) -> dict[str, Json]:
+    return {key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in excludes.items()}
 
 
 def _arguments(built_in: BuiltIn) -> dict[str, Json]:
@@ -164,6 +180,8 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.FIELD_RENAMES: _mapping(keys.FIELD, {"type": "string", "pattern": _whole(keys.FIELD)}),
     Kind.FIELD_VALUES: _mapping(keys.FIELD, {}),
     Kind.FIELD_NAMES: _NAME_LIST,
+    Kind.MUST: _mapping(keys.NAME, _ref("property")),
+    Kind.TERMS: {"anyOf": [_ref("term"), {**_NAME_LIST, "items": _ref("term")}]},
     Kind.FUNCTION: {"type": "string", "pattern": _whole(keys.FUNCTION)},
     Kind.CONVERSATION: _ref("conversation"),
     Kind.STRATEGY: {"enum": list(scalars.STRATEGIES)},

@@ -29,6 +29,7 @@ def to_document(workflow: Workflow) -> dict[str, Json]:
         progress=workflow.progress.to_json(),
         workflows={name: to_document(child) for name, child in workflow.workflows.items()},
         migrations=[each.to_json() for each in workflow.migrations],
+        must={each.name: each.to_json() for each in workflow.must},
     )
 
 

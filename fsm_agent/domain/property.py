@@ -7,10 +7,12 @@ means any of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from fsm_agent.domain.state import Duration
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.state import Duration, compact
 
 #: as they are written; which thing a term names is found out where the workflow is at hand
 Terms: TypeAlias = tuple[str, ...]
@@ -27,6 +29,21 @@ class Never:
     since: Terms = ()
     until: Terms = ()
 
+    @property
+    def terms_by_key(self) -> Mapping[str, Terms]:
+        """Key of the document -> the terms that stand there; what is not written has none."""
+        return {
+            "never": self.terms,
+            "before": self.before,
+            "after": self.after,
+            "from": self.since,
+            "until": self.until,
+        }
+
+    def to_json(self) -> dict[str, Json]:
+        """The rule as it is written."""
+        return _written(self.terms_by_key)
+
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
@@ -35,6 +52,13 @@ class AtMost:
     count: int
     terms: Terms
     since: Terms = ()
+
+    @property
+    def terms_by_key(self) -> Mapping[str, Terms]:
+        return {"of": self.terms, "from": self.since}
+
+    def to_json(self) -> dict[str, Json]:
+        return {"at_most": self.count, **_written(self.terms_by_key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +70,13 @@ class Reaches:
     since: Terms = ()
     within: Duration | None = None
 
+    @property
+    def terms_by_key(self) -> Mapping[str, Terms]:
+        return {"reaches": self.terms, "from": self.since}
+
+    def to_json(self) -> dict[str, Json]:
+        return _written(self.terms_by_key) | compact(within=self.within.text if self.within else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Whenever:
@@ -53,6 +84,13 @@ class Whenever:
 
     events: Terms
     holds: str
+
+    @property
+    def terms_by_key(self) -> Mapping[str, Terms]:
+        return {"whenever": self.events}
+
+    def to_json(self) -> dict[str, Json]:
+        return _written(self.terms_by_key) | {"holds": self.holds}
 
 
 Rule: TypeAlias = Never | AtMost | Reaches | Whenever
@@ -65,3 +103,12 @@ class Property:
     name: str
     rule: Rule
     description: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        """What stands under its name in a document."""
+        return self.rule.to_json() | compact(description=self.description)
+
+
+def _written(terms_by_key: Mapping[str, Terms]) -> dict[str, Json]:
+    """One term stands alone, several stand in a list."""
+    return {key: terms[0] if len(terms) == 1 else list(terms) for key, terms in terms_by_key.items() if terms}

@@ -83,7 +83,8 @@ class Workflow(words.Workflow):
     """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
 
     ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload;
-    ``merge`` says of data fields how two people's changes become one; ``workflows`` are those of child agents.
+    ``merge`` says of data fields how two people's changes become one; ``workflows`` are those of child agents;
+    ``must`` maps the name of each property to its rule, as in ``{"booked_once": {"at_most": 1, "of": "book"}}``.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Workflow(words.Workflow):
         progress: ProgressRule | Mapping[str, str] | None = None,
         workflows: Mapping[str, words.Workflow | Mapping[str, Json]] | None = None,
         migrations: Sequence[Migration | Mapping[str, Json]] = (),
+        must: Mapping[str, Mapping[str, Any]] | None = None,
         description: str = "",
     ) -> None:
         mistakes: list[Finding] = []
@@ -119,6 +121,7 @@ class Workflow(words.Workflow):
             # a workflow is taken as it is: in the document its own name stands for it
             "workflows": {key: key if key in children else each for key, each in (workflows or {}).items()},
             "migrations": migrations,
+            "must": must,
         }
         document = compact(description=description, **{key: _plain(value) for key, value in told.items()}) | {
             "workflow": name,
@@ -165,10 +168,18 @@ class Workflow(words.Workflow):
             object.__setattr__(self, each.name, getattr(read, each.name))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, words.Workflow) and self.to_json() == other.to_json()
+        if not isinstance(other, words.Workflow):
+            return False
+        return self.to_json() == other.to_json() and _properties(self) == _properties(other)
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+
+def _properties(workflow: words.Workflow) -> Json:
+    """What must hold of a workflow and of its children: the JSON that a store keeps leaves it out."""
+    own = {each.name: each.to_json() for each in workflow.must}
+    return [own, {name: _properties(child) for name, child in workflow.workflows.items()}]
 
 
 _ATTRIBUTES: Final = {key: "with_" if key == "with" else key for key in STATE}
