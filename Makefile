@@ -5,6 +5,9 @@ VENV   := .venv
 PEERS  := .venv-peers
 BIN    := $(VENV)/bin
 
+# Tests start hundreds of processes: none of them is to compile all modules again, whatever the shell asks for.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
 
 help:  ## say what there is
@@ -13,8 +16,8 @@ help:  ## say what there is
 demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-check: $(VENV)/test.stamp lint types layers  ## lint, types, layers, and the tests that need no server: while you work
-	$(BIN)/pytest -n auto --dist worksteal -q -m "not server and not long"
+check: $(VENV)/test.stamp lint types layers  ## lint, types, layers, and the quick tests: while you work
+	FSM_AGENT_PROOFS=quick $(BIN)/pytest -n auto --dist worksteal -q -m "not server and not long"
 
 test: $(VENV)/test.stamp system lint types layers unit  ## everything that CI checks
 

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.distribution import distributions, installation
 from tests.support.servers.openai_stub import OpenAIStub
 from tests.support.servers.postgres import postgres, postgres_url
 from tests.support.servers.redis import redis_server, redis_url
 from tests.support.shop import Shop
 
-__all__ = ["postgres", "postgres_url", "redis_server", "redis_url"]
+__all__ = ["distributions", "installation", "postgres", "postgres_url", "redis_server", "redis_url"]
 
 # What a shell runs in the background ignores Ctrl-C, and so would all processes that tests begin and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# A store waits for the disk at each commit. Tests lose nothing in memory: they kill processes, and no machine.
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108
+if "TMPDIR" not in os.environ and os.access(MEMORY_DISK, os.W_OK) and shutil.disk_usage(MEMORY_DISK).free > 2**31:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY_DISK)
+
 # A busy machine is no mistake: what is slow shows in the whole run.
-settings.register_profile("steady", deadline=None)
-settings.load_profile("steady")
+settings.register_profile("full", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile("quick" if os.environ.get("FSM_AGENT_PROOFS") == "quick" else "full")
 
 
 #: fixtures that start a database server
 SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
 #: tests of what is built, installed, measured, or proven at length
-AT_LENGTH = {"faults", "test_readme.py", "test_benchmarks.py"}
+AT_LENGTH = {"faults", "test_readme.py", "test_package.py", "test_benchmarks.py"}
+#: files whose tests start programs of their own, nearly all; elsewhere a slow test has the mark itself
+PROCESSES = {
+    "test_completion.py",
+    "test_data_model.py",
+    "test_imports.py",
+    "test_llm_mcp.py",
+    "test_sqlite_processes.py",
+    "test_terminal.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = {*getattr(item, "fixturenames", ()), *(f"{each}_url" for each in given if isinstance(each, str))}
         if SERVERS & wanted or item.path.stem.startswith(("test_postgres", "test_redis")):
             item.add_marker("server")
-        if AT_LENGTH.intersection(item.path.parts):
+        if (AT_LENGTH | PROCESSES).intersection(item.path.parts):
             item.add_marker("long")
 
 

@@ -59,6 +59,7 @@ def test_the_policy_of_keeping_agents_is_one() -> None:
     assert read == Retention(100, Duration.parse("30d"), Duration.parse("90d"))
 
 
+@pytest.mark.long
 def test_the_page_on_versions_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     """Files are written where they name themselves in their first line."""
     page = (DOCS / "versions.md").read_text()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
-import sysconfig
-import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+from tests.distribution import ROOT, Installation
+
 README = ROOT / "README.md"
 
 
@@ -47,33 +43,11 @@ def matches(expected: str, printed: str) -> bool:
     return re.fullmatch(pattern, folded(printed), re.DOTALL) is not None
 
 
-def pip(*words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "pip", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """The environment of somebody who has installed the wheel, and nothing else of this folder. What fsm-agent depends
-    on is seen where the tests have it."""
-    folder = tmp_path_factory.mktemp("user")
-    pip("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT))
-    [wheel] = folder.glob("*.whl")
-    home = folder / "venv"
-    venv.create(home, symlinks=True)
-    python = home / "bin" / "python"
-    pip("--python", str(python), "install", "--quiet", "--no-deps", "--no-index", str(wheel))
-    [site] = home.glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FSM_AGENT_", "PYTHON"))}
-    return {**kept, "PATH": f"{python.parent}{os.pathsep}{kept['PATH']}", "COLUMNS": "120"}
-
-
 class Reader:
     """Somebody who does what the page says, block by block."""
 
-    def __init__(self, folder: Path, user: Mapping[str, str]) -> None:
-        self._folder, self._user = folder, user
+    def __init__(self, folder: Path, installation: Installation) -> None:
+        self._installation = installation
         self._project = folder
 
     def takes(self, fence: Fence) -> Iterator[tuple[str, str, subprocess.CompletedProcess[str]]]:
@@ -99,22 +73,20 @@ class Reader:
                 yield command, expected, self._run(command)
 
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S602 - the commands of our own page
-            command, shell=True, cwd=self._project, env=self._user, capture_output=True, text=True, check=False
-        )
+        return self._installation.run("sh", "-c", command, folder=self._project)
 
 
 def test_the_readme_s_code_runs_twice_from_the_wheel_and_prints_what_the_page_says(
-    tmp_path: Path, user: Mapping[str, str]
+    tmp_path: Path, installation: Installation
 ) -> None:
     codes: list[int] = []
-    reader = Reader(tmp_path, user)
+    reader = Reader(tmp_path, installation)
     for fence in fences():
         for command, expected, done in reader.takes(fence):
             assert matches(expected, done.stdout + done.stderr), f"$ {command}\n{done.stdout}{done.stderr}"
             assert fence.language != "python" or done.returncode == 0
             codes.append(done.returncode)
-    again = Reader(tmp_path, user)
+    again = Reader(tmp_path, installation)
     repeats = ((fence, *taken) for fence in fences() for taken in again.takes(fence))
     for code, (fence, command, _, done) in zip(codes, repeats, strict=True):
         said = f"$ {command}\n{done.stdout}{done.stderr}"
@@ -122,16 +94,3 @@ def test_the_readme_s_code_runs_twice_from_the_wheel_and_prints_what_the_page_sa
         is_refused = fence.language == "console" and done.stderr.count("error: ") == 1
         assert done.returncode == code or is_refused, said
         assert "Traceback" not in said
-
-
-def test_the_wheel_that_is_tried_is_not_this_folder(tmp_path: Path, user: Mapping[str, str]) -> None:
-    where = subprocess.run(
-        ["python", "-c", "import fsm_agent; print(fsm_agent.__file__)"],
-        cwd=tmp_path,
-        env=user,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert not Path(where.stdout.strip()).is_relative_to(ROOT)
-    assert Path(where.stdout.strip()).is_file()

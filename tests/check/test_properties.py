@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.check.events import impossible_events, shadowed_transitions
@@ -16,6 +16,7 @@ from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Duration, Handlers, State, Timer, Transition
 from fsm_agent.domain.workflow import Workflow
+from tests.support.hypothesis_settings import example_settings
 
 EVENTS = ("go", "stop", "error", "timeout", "cancel")
 GUARDS = ("data.p", "data.q")
@@ -117,7 +118,7 @@ def about(findings: Iterable[Finding]) -> set[str]:
     return {".".join(map(str, finding.path[1::2])) for finding in findings}
 
 
-@settings(max_examples=150, deadline=None)
+@example_settings(150)
 @given(workflows())
 def test_reachability_agrees_with_a_walk(workflow: Workflow) -> None:
     behaviour = Behaviour(workflow)
@@ -136,7 +137,7 @@ def test_reachability_agrees_with_a_walk(workflow: Workflow) -> None:
     assert told == trapped
 
 
-@settings(max_examples=150, deadline=None)
+@example_settings(150)
 @given(workflows())
 def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow: Workflow) -> None:
     taken_somewhere = {
@@ -159,7 +160,7 @@ def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow:
     assert len(shadowed) == len(declared - taken_somewhere)
 
 
-@settings(max_examples=150, deadline=None)
+@example_settings(150)
 @given(workflows(), st.frozensets(st.sampled_from(["go", "stop"])))
 def test_a_cycle_of_actions_is_found_wherever_there_is_one(workflow: Workflow, emits: frozenset[str]) -> None:
     reached = {"a"} | {end for start, end in closure(edges_of(workflow, calm=False)) if start == "a"}

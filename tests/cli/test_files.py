@@ -179,6 +179,7 @@ def modelled(module: str) -> str:
     return ORDER.replace("data:\n  item: string?\n  wrap: string?\n", f"data: {module}:Order\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [(), ("--no-import",), ("--import",)])
 @pytest.mark.parametrize(
     "words", [("check", "workflows"), ("check", "--format", "github", "workflows"), ("diagram", "workflows/order.yaml")]
@@ -305,6 +306,7 @@ def begun(shop: Shop) -> Shop:
     return Shop(shop.folder / "begun", is_empty=True)
 
 
+@pytest.mark.long
 def test_a_new_project_passes_check_runs_and_passes_its_own_tests(begun: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(begun.folder)
     assert begun.process("check", "--strict", "workflows").out == "1 file: no mistakes\n"

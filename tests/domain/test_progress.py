@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent import Context, action
@@ -23,6 +23,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import drive
+from tests.support.hypothesis_settings import example_settings
 from tests.support.runtime import flow, on_loop
 from tests.support.user_workflows import impatient, retrying
 
@@ -191,7 +192,7 @@ def test_sums_add_up_in_any_grouping_and_the_context_is_that_of_the_last_request
     assert total.context_tokens == (contexts[-1] if contexts else 0)
 
 
-@settings(max_examples=30, deadline=None)
+@example_settings(30)
 @given(st.lists(COSTS, min_size=1, max_size=5))
 def test_what_steps_cost_adds_up_to_what_the_agent_has_cost(costs: list[Usage]) -> None:
     spent = iter(costs)

@@ -59,6 +59,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenAIStub]:
         yield server
 
 
+@pytest.mark.long
 def test_the_machine_bounds_what_a_model_triages(tmp_path: Path) -> None:
     model = ("--model", scripted("support_triage"))
     payload = '{"message": "Where is B-7?! I want my 250 back", "customer": "Bob"}'
@@ -95,6 +96,7 @@ async def test_a_ticket_whose_model_is_gone_is_handed_to_a_person() -> None:
         assert "model 'nobody:x' cannot be used" in agent.question.prompt
 
 
+@pytest.mark.long
 def test_research_is_planned_looked_into_written_and_reviewed(tmp_path: Path) -> None:
     model = ("--model", scripted("deep_research"))
     payload = '{"question": "When can a ship enter a harbour that falls dry?"}'
@@ -202,6 +204,7 @@ async def test_a_provider_that_fails_for_a_while_costs_a_retry_and_nothing_else(
     assert len(stub.requests) == 2
 
 
+@pytest.mark.long
 def test_any_endpoint_is_named_by_the_environment(stub: OpenAIStub, tmp_path: Path) -> None:
     stub.script = lambda _: calling("answer", text="From nine to five.")
     asked = command(

@@ -99,6 +99,7 @@ def count_many() -> None:
     print(sum(times for _, times in expressions) + 6_000, sys.getrefcount(None) - before)  # noqa: T201
 
 
+@pytest.mark.long
 def test_a_million_results_of_every_kind_leave_none_as_it_was() -> None:
     """In a process of its own: where references are given away, the process aborts."""
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_cel; test_cel.count_many()"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
@@ -12,6 +12,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.expressions.cel import Environment, Program
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 from fsm_agent.expressions.literal import read_literal
+from tests.support.hypothesis_settings import example_settings
 
 GUARDS = Guards(Workflow("w", 1, "a", (State("a"),)))
 CEL = Environment({}, evaluates=False)
@@ -35,7 +36,7 @@ def by_cel(text: str) -> tuple[Json, str]:
     return Program(CEL, text, kind=kind, reads=()).run({}), kind.name
 
 
-@settings(max_examples=1000, deadline=None)
+@example_settings(1000)
 @given(LITERALS)
 def test_a_literal_gives_what_cel_gives(text: str) -> None:
     literal = read_literal(text)

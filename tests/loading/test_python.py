@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from fsm_agent.dialect.pydantic_models import model_name, model_schema
 from fsm_agent.domain.json import Schema
@@ -19,6 +19,7 @@ from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.python import Ask, Retry, State, Transition, Workflow
 from fsm_agent.loading.yaml_file import dump, loads
 from tests.support.documents import BOOK_FLIGHT, Document, documents
+from tests.support.hypothesis_settings import example_settings
 
 
 def execute_step(ctx: object) -> None:
@@ -113,7 +114,7 @@ def test_a_workflow_has_the_same_hash_in_python_and_in_yaml() -> None:
     assert book_flight().hash == loads(BOOK_FLIGHT).hash
 
 
-@settings(max_examples=40)  # each compiles its expressions
+@example_settings(40)  # each compiles its expressions
 @given(documents())
 def test_every_declaration_has_the_same_hash_in_python_and_in_yaml(document: Document) -> None:
     flow, read = declared(document), loads(dump(document))
@@ -122,7 +123,7 @@ def test_every_declaration_has_the_same_hash_in_python_and_in_yaml(document: Doc
     assert read == flow
 
 
-@settings(max_examples=40)  # each compiles its expressions
+@example_settings(40)  # each compiles its expressions
 @given(documents())
 def test_a_workflow_survives_being_written_as_yaml(document: Document) -> None:
     flow = declared(document)

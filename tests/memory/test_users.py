@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent import Context, action
@@ -24,6 +24,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
+from tests.support.hypothesis_settings import example_settings
 from tests.support.runtime import Gate, on_loop, story
 from tests.support.user_workflows import TASTES, impatient, merging, retrying
 from tests.support.workflows import to
@@ -382,7 +383,7 @@ PLANS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@example_settings(150)
 @given(PLANS)
 def test_whatever_the_order_the_end_is_one_that_taking_turns_could_have_led_to(plans: list[Any]) -> None:
     @action(name="learn")

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent.domain.state import Ask, State, Transition
@@ -22,6 +22,7 @@ from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.graph import graph_of, walk
 from fsm_agent.render.image import render_image
 from fsm_agent.render.overlay import overlay_from_history
+from tests.support.hypothesis_settings import example_settings
 from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
 
 WAYS = pytest.mark.parametrize("program", [True, False], ids=["dot", "pygraphviz"])
@@ -56,6 +57,7 @@ def test_what_fontconfig_says_of_the_system_is_held_back_and_nothing_else() -> N
     program = """
 import os, sys
 from fsm_agent.render.image import render_image
+from tests.support.hypothesis_settings import example_settings
 import pygraphviz
 draw = pygraphviz.AGraph.draw
 def drawn(*given, **named):
@@ -153,7 +155,7 @@ NASTY = st.text(min_size=1, max_size=30).filter(str.strip) | st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@example_settings(40)
 @given(NASTY, NASTY)
 def test_no_text_breaks_the_picture_or_escapes_from_it(name: str, text: str) -> None:
     leaf = name.replace(".", "_")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from fsm_agent.actions.action import action
@@ -18,6 +18,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores import codec
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
+from tests.support.hypothesis_settings import example_settings
 from tests.support.runtime import flow, on_loop
 
 LOOP = flow("""
@@ -108,7 +109,7 @@ async def test_bytes_written_are_linear_in_what_changed() -> None:
     assert sizes[1] <= 2.2 * sizes[0]
 
 
-@settings(max_examples=25)
+@example_settings(25)
 @given(some.lists(some.sampled_from([append_to_both, change_everything_now_and_then]), min_size=1, max_size=120))
 def test_any_mixture_of_changes_is_read_back_as_it_was(plan: list[Any]) -> None:
     @on_loop

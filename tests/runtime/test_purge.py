@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm_agent import sync
@@ -32,6 +32,7 @@ from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.contract.fixtures import LEASE, a_creation, a_head, an_effect, keep_definitions
+from tests.support.hypothesis_settings import example_settings
 from tests.support.runtime import flow, on_loop
 from tests.support.thread_verbs import HELLO
 
@@ -131,7 +132,7 @@ POPULATION: Final = st.lists(
 )
 
 
-@settings(max_examples=80)
+@example_settings(80)
 @given(POPULATION, LIMITS, LIMITS)
 def test_what_is_not_due_is_never_deleted_and_what_is_goes_once(
     population: list[dict[str, Any]], finished: Duration | None, idle: Duration | None
@@ -183,7 +184,7 @@ async def live_a_while(runner: Runner, clock: FakeClock, agent_id: str, events: 
             await runner.send(agent_id, "moved" if what == "m" else "finished")
 
 
-@settings(max_examples=40)
+@example_settings(40)
 @given(st.text("tmd", max_size=12), st.integers(1, 8) | st.just("since-snapshot"), st.booleans())
 def test_a_shortened_agent_lives_on_as_it_was(events: str, history: Any, is_over: bool) -> None:
     async def compare() -> None:

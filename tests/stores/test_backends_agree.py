@@ -22,7 +22,12 @@ from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
+<<<<<<< HEAD:tests/stores/test_backends_agree.py
 from tests.support.thread_verbs import HELLO
+=======
+from tests.support.hypothesis_settings import example_settings
+from tests.support.talk import HELLO
+>>>>>>> tiers:tests/stores/test_alike.py
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
 Call: TypeAlias = tuple[str, Mapping[str, Any]]
@@ -179,7 +184,7 @@ async def compare(url: str, calls: Sequence[Call], *, namespace: str = "default"
         assert await play(memory, calls) == await play(other, calls)
 
 
-@settings(deadline=None, max_examples=60)
+@example_settings(60)
 @given(st.lists(CALLS, min_size=5, max_size=25))
 def test_memory_and_sqlite_answer_alike(calls: list[Call]) -> None:
     with tempfile.TemporaryDirectory() as folder:
