@@ -22,12 +22,8 @@ from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.contract.fixtures import a_commit, a_creation, keep_definitions
-<<<<<<< HEAD:tests/stores/test_backends_agree.py
-from tests.support.thread_verbs import HELLO
-=======
 from tests.support.hypothesis_settings import example_settings
-from tests.support.talk import HELLO
->>>>>>> tiers:tests/stores/test_alike.py
+from tests.support.thread_verbs import HELLO
 
 #: A verb and what it is told; versions and epochs are offsets from what is stored, so that many are right.
 Call: TypeAlias = tuple[str, Mapping[str, Any]]
