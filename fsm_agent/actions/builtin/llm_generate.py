@@ -1,4 +1,4 @@
-"""``llm.generate``: a model writes, and what it writes goes into the data, in the form that their schemas say."""
+"""``llm.generate``: a model writes values for fields of the data, in the form of their schemas."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def generate(
     settings: Mapping[str, Json] = NOTHING,
     emit: str | None = None,
 ) -> Emission:
-    """With ``conversation`` the model is shown the window, and prompt and reply are added to the thread."""
+    """Let the model write. With ``conversation`` it sees the window, and prompt and reply are added to the thread."""
     said = Message.user(await rendered(ctx, prompt))
     question = Ask(
         model=model_name(ctx, model),
@@ -45,6 +45,6 @@ async def generate(
 
 
 async def shown(ctx: Context, said: Message) -> list[Message]:
-    """The window of the conversation, which ends with what is said to the model now on behalf of the user."""
+    """The window of the conversation, which ends with ``said``, the new messages of the user."""
     ctx.conversation.append(said.role, said.content, by=scope_of(ctx).head.user)
     return await ctx.conversation.window()
