@@ -1,4 +1,4 @@
-"""What is wrong with an expression, in our words: the compiler's complaints, and those it cannot make."""
+"""Messages about wrong expressions, in our words: those of the compiler, and those that the compiler cannot give."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fsm_agent.expressions.invalid import ExpressionInvalid, position
 from fsm_agent.expressions.scope import Scope
 from fsm_agent.expressions.text import masked, mentions
 
-# Patterns are text here, and compiled by the first mistake that needs them: most processes meet none.
+# Patterns are compiled by the first mistake that needs them, since most processes meet none.
 _HAS: Final = r"(?<![\w.])has\(\s*([\w.]+)\s*\)"
 _VISITS: Final = r"(?<![\w.])visits\s*\[\s*(\"+)\s*\]"
 _COMPLAINT: Final = r"(?s)(?:ERROR: <input>:(-?\d+):(-?\d+): )?(.*?)(?:\n \||\nERROR:|\nWARNING:| \[[A-Z_]+\]\Z|\Z)"
 
 
 def require_known_names(text: str, scope: Scope) -> None:
-    """Find what the compiler cannot: undeclared properties, states that do not exist, ``has()`` of a variable."""
+    """Find mistakes that the compiler does not see: undeclared properties, unknown states, ``has()`` of a variable."""
     bare = masked(text)
     for mention in mentions(bare):
         parts = mention.name.split(".")
@@ -40,7 +40,7 @@ def require_known_names(text: str, scope: Scope) -> None:
 
 
 def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
-    """The compiler's first complaint in our words."""
+    """The first message of the compiler, in our words."""
     found = re.match(_COMPLAINT, complaint.removeprefix("INVALID_ARGUMENT: ").removeprefix("CANCELLED: "))
     line, column, raw = (found[1], found[2], found[3]) if found else ("1", "1", complaint)
     place = (int(line), int(column)) if line and int(line) > 0 else (1, 1)
@@ -57,7 +57,7 @@ def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
 
 
 def explain_failure(complaint: str) -> str:
-    """What went wrong while an expression ran, in our words."""
+    """The message of an expression that failed while it ran, in our words."""
     said = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
     said = re.sub(r" \[[A-Z_]+\]\Z", "", said)
     if found := re.search(_NO_OVERLOAD, said):
@@ -71,7 +71,7 @@ def explain_failure(complaint: str) -> str:
 
 
 def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
-    """The compiler points at a dot inside a dotted name; a person looks for its beginning."""
+    """The position where a dotted name begins; the compiler gives that of a dot inside it."""
     for mention in mentions(masked(text)):
         line, column = position(text, mention.start)
         if mention.name.startswith(name) and line == place[0] and column <= place[1] < column + len(mention.name):
@@ -81,7 +81,7 @@ def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
 
 _ROOTS: Final = frozenset({"data", "event", "visits", "user", "conversation", "item", "index", "true", "false"})
 
-#: filter of Jinja -> what it is in CEL
+#: filter of Jinja -> the same in CEL
 _FILTERS: Final = {
     "upper": "{x}.upperAscii()",
     "lower": "{x}.lowerAscii()",
@@ -129,7 +129,7 @@ _OTHER_LANGUAGES: Final = {
 }
 
 
-#: what has fields -> how a sentence begins that denies one
+#: what has fields -> how a sentence begins that says a field is missing
 _FIELDS: Final = {
     "data": "no data field",
     "event": "the event has no field",
@@ -185,7 +185,7 @@ def _readable(types: str) -> str:
 
 
 def _filter(text: str) -> str:
-    """What a filter of a template language is here; empty if the text has none."""
+    """What a filter of a template language is in CEL; empty if the text has none."""
     bare = masked(text)
     found = re.search(r"(?<!\|)\|(?!\|)\s*([a-zA-Z_]\w*)", bare)
     if found is None or found[1] in _ROOTS:
@@ -228,7 +228,7 @@ _STATUS: Final = r"[A-Z_]+: "
 _NO_OVERLOAD: Final = r"No matching overloads found : (\S+?)\((.*)\)"
 _UNDECLARED: Final = r"undeclared reference to '([^']*)'"
 
-#: what the compiler says -> what we say
+#: pattern of a compiler's message -> our sentence
 _SENTENCES: Final[tuple[tuple[str, Callable[[re.Match[str], Scope], str]], ...]] = (
     (_UNDECLARED, _undeclared),
     (r"no matching overload for '(.*?)' applied to '\((.*)\)'", _overload),
