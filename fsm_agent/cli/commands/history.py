@@ -1,4 +1,4 @@
-"""Commands that go back: look at the past, verify it, bring it back, begin anew from there."""
+"""Commands about the past: show it, verify it, restore it, or begin a new agent from it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fork(settings: CommandSettings, *, agent_id: str, version: int | None, new_i
 
 
 def show_past(settings: CommandSettings, agent_id: str, version: int) -> None:
-    """``show --at``."""
+    """Print an agent as it was at a version (``show --at``)."""
     from fsm_agent.runtime import replay as lookback
 
     async def read(store: Store) -> Agent:
