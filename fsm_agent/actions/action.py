@@ -121,8 +121,7 @@ def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The keyword parameters after the context: all accepted names (``None`` means any), and those without a
-    default."""
+    """The keyword parameters after the context: all of them (``None`` means any), and those without a default."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     accepts = None if any(each.kind is each.VAR_KEYWORD for each in parameters) else frozenset(p.name for p in named)

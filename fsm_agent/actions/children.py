@@ -29,8 +29,7 @@ class ChildAgents(Protocol):
         children are as they were when they ended, and reading stops after so many that are not started."""
 
     async def start(self, head: Head, number: int, spec: ChildSpec, *, stays: bool) -> Head:
-        """Start the child of that number, and drive it as far as it can go here. Raises ``Refused`` if it cannot be
-        started."""
+        """Start the child of that number, and drive it as far as it can go. Raises ``Refused`` if it cannot start."""
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
         """Drive a child that was started before, as far as it can go here."""

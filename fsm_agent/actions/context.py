@@ -31,8 +31,7 @@ EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "
 
 @dataclass(slots=True)
 class ActionFacts:
-    """The agent as its action sees it. Changes of ``data`` are committed by the step of the returned event, or
-    never."""
+    """The agent as its action sees it. Changes of ``data`` are committed with the returned event, or never."""
 
     agent_id: str
     state: str

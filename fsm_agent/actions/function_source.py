@@ -138,7 +138,7 @@ class Source:
 
 
 class Events(NamedTuple):
-    """The events that a function may name, or ``None`` if it does not list them; ``is_told`` is False if that is
+    """The events that a function may name (``None``: it does not list them). ``is_told`` is False if that is
     unknown."""
 
     names: frozenset[str] | None
@@ -161,8 +161,7 @@ def _parsed(annotation: str) -> ast.expr | None:
 
 
 def read_source(name: str, file: Path) -> Source:
-    """The source of a module; raises ``OSError``, or ``ValueError`` with the reason why the text cannot be
-    understood."""
+    """The source of a module; raises ``OSError``, or ``ValueError`` with the reason why the text is not understood."""
     if file.stat().st_size > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
     try:

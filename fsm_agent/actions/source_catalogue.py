@@ -156,7 +156,7 @@ class Sources(Catalogue):
         return f"whether module {module!r} has it cannot be told from its text" if self._may_have(source, name) else ""
 
     def _may_have(self, source: Source, name: str, seen: tuple[str, ...] = ()) -> bool:
-        """Whether the module may get a name while it runs: its text mentions the name, or may import or create hidden
+        """Whether the module may get a name while it runs: its text mentions it, or may import or create hidden
         names."""
         if source.is_open or name in source.spoken or source.has(name):
             return True

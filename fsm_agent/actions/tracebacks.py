@@ -100,7 +100,7 @@ def message_of(error: BaseException, discretion: Concealment = OPEN) -> str:
 
 
 def trace_of(error: BaseException, discretion: Concealment = OPEN) -> str:
-    """The traceback of an exception and of its causes. If the store is sealed, only types and places, and no
+    """The traceback of an exception and its causes. If the store is sealed, it has types and places, but no
     messages."""
     lines: list[str] = []
     for each, why in reversed(list(_chain(error))):

@@ -56,8 +56,8 @@ async def _stayed(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
-    """A ``Wait`` for threads beside ``loop``. If the coroutine is cancelled there, the thread gets
-    ``CancelledError``."""
+    """A ``Wait`` for threads beside ``loop``. A cancellation of the coroutine becomes a ``CancelledError`` of the
+    thread."""
     at_home = threading.get_ident()
 
     def wait(work: Coroutine[Any, Any, Any]) -> Any:

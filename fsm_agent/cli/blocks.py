@@ -63,8 +63,7 @@ _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """``text`` without characters that could move a terminal's cursor, change its colours or hide text, except
-    ``keep``."""
+    """``text`` without characters that move a terminal's cursor, change its colours or hide text, except ``keep``."""
     return "".join(
         each if each in keep or unicodedata.category(each) not in _CONTROL else "\N{REPLACEMENT CHARACTER}"
         for each in text

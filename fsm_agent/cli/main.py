@@ -74,8 +74,7 @@ _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry 
 
 
 class _Failed(Exception):
-    """Our own error together with the settings of its command, so that commands in its sentence get the same
-    options."""
+    """Our own error with the settings of its command, so that commands in its sentence get the same options."""
 
 
 def _is_ours(error: Exception) -> bool:

@@ -33,8 +33,7 @@ def missing_file(url: str) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: CommandSettings) -> AsyncGenerator[Store]:
-    """The store, for reading. Reading creates no file: if it is missing, the store is empty, and a line or the error
-    says so."""
+    """The store, for reading. Reading creates no file: a missing store is empty, and a line or the error says so."""
     file = missing_file(settings.store)
     if file is None:
         async with settings.open_store() as store:

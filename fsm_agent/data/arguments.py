@@ -36,8 +36,7 @@ def check_optional(**given: Any) -> None:
 
 
 def strings(name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Several texts; raises ``ArgumentInvalid``. A single text is refused: it would be read as a list of its
-    characters."""
+    """Several texts; raises ``ArgumentInvalid``. A single text is refused: it would be a list of its characters."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ArgumentInvalid.of_type(name, "a list of strings", given)
     texts = tuple(given)

@@ -132,8 +132,7 @@ def _brought_back(name: str, fact: Json) -> Json:
 
 
 def _delta(delta: Delta) -> Delta:
-    """The names of the changed fields. Deeper pointers are left out, since keys of an object may be names of
-    persons."""
+    """The names of the changed fields. Deeper pointers are left out, since keys of an object may be names."""
     gone = tuple(pointer for pointer in delta.remove if "/" not in pointer)
     return Delta({name: ERASED for name in delta.fields if name not in gone}, gone)
 

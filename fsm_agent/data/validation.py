@@ -95,8 +95,7 @@ class Shape:
 
 
 def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
-    """Integers without an equal float, where ``schema`` declares a number, with their places. ``value`` must be
-    valid."""
+    """Integers without an equal float, where ``schema`` declares a number, with their places; ``value`` is valid."""
     top = schema if top is None else top
     kind = type(value)
     if kind is int:

@@ -1,5 +1,4 @@
-"""The names of the built-in actions, and the few facts about them that the engine needs. Their arguments are in
-``builtins``."""
+"""The names of the built-in actions, and the facts that the engine needs. Their arguments are in ``builtins``."""
 
 from __future__ import annotations
 

@@ -71,8 +71,7 @@ def answers_of(state: State) -> tuple[str, ...]:
 
 
 def _handled(workflow: Workflow, leaf: State) -> set[str]:
-    """The events that a leaf, its ancestors or the workflow handle. The innermost level with an entry for an event
-    decides."""
+    """The events that a leaf, its ancestors or the workflow handle. The innermost level with an entry decides."""
     levels: list[Handlers] = [*(state.on for state in workflow.chain(leaf.path)), workflow.on]
     nearest: dict[str, bool] = {}
     for handlers in levels:

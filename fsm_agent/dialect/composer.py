@@ -64,8 +64,7 @@ class Composer:
         return document
 
     def _value(self, token: Token, path: Path | None, depth: int, key: int | None = None) -> Json:
-        """The value that begins at ``token``. If ``path`` is ``None``, the value is dropped, and no position is
-        kept."""
+        """The value that begins at ``token``. If ``path`` is ``None``, the value and its position are dropped."""
         before = self._values
         self._count(1, token, depth)
         match token.kind:

@@ -40,8 +40,7 @@ class ReadContext:
     #: declared events, without the built-in ones
     events: Collection[str]
     readers: Mapping[Kind, Reader]
-    #: ``module:Model`` -> JSON Schema of its object, or ``None`` if it is unknown; raises ``FsmAgentError`` if the
-    #: model is not allowed
+    #: ``module:Model`` -> JSON Schema, or ``None`` if it is unknown; raises ``FsmAgentError`` if it is not allowed
     resolve_model: Callable[[str], Schema | None] | None = None
     #: name of a file -> its workflow, or ``None`` if the file has findings of its own; raises ``ValueError`` with the
     #: reason if the name is not usable

@@ -22,8 +22,8 @@ def model_name(model: type[Any]) -> str:
 
 
 def model_schema(model: type[Any]) -> Schema:
-    """The JSON Schema of a model's object, with the defaults of ``default_factory=list`` and ``dict``, which pydantic
-    leaves out."""
+    """The JSON Schema of a model's object. It includes the defaults of ``list`` and ``dict``, which pydantic leaves
+    out."""
     schema: dict[str, Any] = model.model_json_schema()
     fields = schema.get("properties", {})
     for name, field in model.model_fields.items():

@@ -45,8 +45,7 @@ def timers(context: ReadContext, value: Json, path: Path) -> tuple[Timer, ...] |
 
 
 def _candidates(context: ReadContext, chosen: Json, path: Path) -> Candidates:
-    """The transitions of one event. One that cannot be read becomes a transition without target, so that its event
-    counts as handled."""
+    """The transitions of an event. One that cannot be read gets no target, so that its event counts as handled."""
     match chosen:
         case str() | dict():
             return (_transition(context, chosen, path),)

@@ -63,8 +63,7 @@ class Environment:
         return cel.NewEnv(config=cel.NewEnvConfigFromYaml("extensions: [{name: strings}]"), variables=variables)
 
     def check(self, text: str) -> Kind:
-        """The kind of the value of ``text``, as far as it is known; raises ``RuntimeError`` with the library's
-        message."""
+        """The kind of the value of ``text``, as far as known; raises ``RuntimeError`` with the library's message."""
         return _kind(self._library.compile(text).return_type().name())
 
     def compile(self, text: str) -> Evaluate:
@@ -121,8 +120,7 @@ class Program:
 
     @cached_property
     def _evaluate_strictly(self) -> Evaluate | None:
-        """``None`` if there is no strict operation for the kind, or if the text with it would be too long or too
-        deep."""
+        """``None`` if the kind has no strict operation, or if the text with it would be too long or too deep."""
         if self._strict_form is None:
             return None
         try:

@@ -234,8 +234,7 @@ def _variables(root: str, keys: tuple[str, ...], schema: Schema, top: Schema) ->
 
 
 def _closed(path: str, schema: Schema, top: Schema, depth: int = 0) -> Iterator[tuple[str, frozenset[str]]]:
-    """Objects with declared properties only, at ``path`` and below; recursive schemas are followed to a limited
-    depth."""
+    """Objects with declared properties only, at ``path`` and below; recursive schemas end at a limited depth."""
     schema = resolved(schema, top)
     properties = schema.get("properties")
     if not properties or schema.get("additionalProperties") or "patternProperties" in schema or depth > DEEPEST:

@@ -88,8 +88,7 @@ def template(text: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _plain(text: str, start: int, end: int) -> str:
-    """The text between expressions; raises ``ExpressionInvalid`` for a ``}}`` without ``{{``, which is probably a
-    mistake."""
+    """The text between expressions; raises ``ExpressionInvalid`` for a ``}}`` without ``{{``, probably a mistake."""
     stray = text.find("}}", start, end)
     if stray >= 0:
         raise ExpressionInvalid.at(stray, text, "`}}` has no `{{` before it; as plain text it is {{ '}}' }}")

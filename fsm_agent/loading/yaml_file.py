@@ -41,8 +41,7 @@ def loads(text: str, *, file: str = "<string>", resolve_model: ResolveModel | No
 def inspect_file(
     path: str | FilePath, *, resolve_model: ResolveModel | None = None, checks: Iterable[Check] = ()
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow, or ``None`` if there are errors, and all findings in the order of the file. Findings of embedded
-    files come last."""
+    """The workflow (``None`` if there are errors), and all findings in the order of the file, embedded files last."""
     return _Files(resolve_model, tuple(checks)).inspect(FilePath(path))
 
 
@@ -101,8 +100,8 @@ class _Files:
         return workflow if is_right else None, locate(findings, positions) + below
 
     def _child(self, folder: FilePath, below: list[Finding], name: str) -> Workflow | None:
-        """The workflow in an embedded file, whose findings are added to ``below``. Raises ``ValueError`` if the file
-        may not be embedded."""
+        """The workflow in an embedded file; its findings go to ``below``. Raises ``ValueError`` if it may not be
+        embedded."""
         path = _inside(folder, name)
         if path in self.open:
             way = [*self.open[self.open.index(path) :], path]

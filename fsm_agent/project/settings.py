@@ -89,8 +89,7 @@ class Settings:
         return Retention.read(self.project.retention)
 
     def open_store(self, url: str | None = None) -> Store:
-        """The store of these settings, or the store at ``url``. Raises ``SettingsInvalid`` if agents must be sealed and
-        there is no key."""
+        """The store of these settings, or that at ``url``. Raises ``SettingsInvalid`` if a sealed store has no key."""
         from fsm_agent.domain.environment import SEALING_KEYS
         from fsm_agent.errors import SettingsInvalid
         from fsm_agent.stores.urls import open_store
@@ -114,8 +113,8 @@ class Settings:
         return Actions(modules=self.modules)
 
     def catalogue(self, *, imports: bool) -> Catalogue:
-        """The catalogue of actions. With ``imports`` it imports the allowed modules, which runs them; otherwise it
-        reads their text."""
+        """The catalogue of actions. With ``imports`` it imports, and so runs, the allowed modules, else it reads their
+        text."""
         from pathlib import Path
 
         from fsm_agent.actions.catalogue import Imported

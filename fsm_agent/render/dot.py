@@ -22,8 +22,7 @@ from fsm_agent.render.text_width import clean
 
 _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
-#: Graphviz bends edges with a low weight first. The expected way stays straight, and start dots stay above their
-#: states.
+#: Graphviz bends edges with a low weight first. The expected way stays straight, and start dots stay on top.
 _WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
 _INDENT: Final = "  "
 #: dots look thinner than a line of the same width

@@ -55,8 +55,8 @@ class NodeKind(StrEnum):
 
 
 class Node(NamedTuple):
-    """A leaf, a start dot or a note. The path of a start dot or a note is that of the state around it, empty at the
-    top."""
+    """A leaf, a start dot or a note. The path of a start dot or note is that of the state around it (empty at the
+    top)."""
 
     id: str
     kind: NodeKind

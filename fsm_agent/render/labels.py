@@ -118,8 +118,7 @@ def _value(value: Json) -> str:
 def compartments(
     state: State, *, visits: int | None, stays: Sequence[Detail], choices: str = ""
 ) -> tuple[Compartment, ...]:
-    """The lines inside a state. ``stays`` are its internal transitions, ``choices`` the events that a model can
-    choose."""
+    """The lines inside a state: ``stays`` are its internal transitions, ``choices`` the events for a model."""
     work = _built_in(state, choices) if state.do in BUILT_INS else _work(state)
     question = _question(action_labels.question(state))
     sections = (work, _bounds(state, visits), question, tuple(stays), _output(state.output))

@@ -46,8 +46,8 @@ class Mark:
 
     @property
     def order(self) -> str:
-        """The text at an edge, such as ``#2 #5``: the versions of the steps that took it. If there are many, the middle
-        ones are left out."""
+        """The text at an edge: the versions of the steps that took it, such as ``#2 #5``; of many, only the outer
+        ones."""
         shown = [f"#{turn}" for turn in self.turns]
         return (
             " ".join(shown)

@@ -27,8 +27,7 @@ def named_as_now(workflow: Workflow, steps: Sequence[Step]) -> list[Step]:
 
 
 def _renaming(workflow: Workflow, step: Step) -> Callable[[str], str]:
-    """The renames of a migration step. Its own record decides about the agent's state, and the workflow about
-    others."""
+    """The renames of a migration step. Its own record decides about the agent's state, the workflow about others."""
     facts = step.payload
     since, upto = facts["from_version"], facts.get("to_version", workflow.version)
     own = {**facts.get("states", {}), **({step.source: step.target} if step.source else {})}

@@ -49,8 +49,7 @@ def width_of(text: str, size: float) -> float:
 
 @lru_cache(maxsize=16_384)  # each text is wrapped in a label and whole in a tooltip
 def clean(text: str) -> str:
-    """One line: white space becomes single spaces, and characters that pictures cannot show become a replacement
-    mark."""
+    """One line: white space becomes single spaces, and characters that pictures cannot show are replaced."""
     line = " ".join(text.split())
     return line if line.isprintable() else _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", line)
 

@@ -215,8 +215,7 @@ class ActionExecutor:
         raise asyncio.CancelledError
 
     def _begun(self, head: Head) -> _Execution:
-        """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here
-        already."""
+        """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here."""
         executions, agent_id = self._executions, head.id
         known = executions.get(agent_id)
         if known is not None and known.head.epoch > head.epoch:

@@ -48,8 +48,7 @@ async def read_heads(
 async def agent_of(
     store: Store, record: Record, workflow: Workflow, *, signature: Callable[[str], Signature | None] = lambda _: None
 ) -> Agent:
-    """The agent of a record, which is pinned to ``workflow``. ``signature`` returns the signature of an action, if it
-    is known."""
+    """The agent of a record that is pinned to ``workflow``. ``signature`` returns the known signature of an action."""
     head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
     return agent_view(workflow, head, values, claimed=claimed_events(workflow, head, signature))
 

@@ -47,8 +47,7 @@ async def _write_summary(context: Context, messages: list[dict[str, Json]], max_
 
 
 def attempt(action: Action, command: Act, effects: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
-    """Call an action within its time limit; await the coroutine for the result. Raises the errors of the action, and
-    ``OutOfTime``."""
+    """Call an action within its time limit; await the result. Raises the errors of the action, and ``OutOfTime``."""
     mode, arguments = action.mode, command.arguments
     context = context_of(command, mode, effects, surroundings)
     work: Coroutine[Any, Any, Any]
@@ -126,8 +125,7 @@ def failure_of(
 
 
 def _log(command: Act, error: BaseException, place: str, discretion: Concealment) -> None:
-    """Log one sentence with the traceback below it. The traceback is made here, since handlers would show messages and
-    locals."""
+    """Log one sentence and the traceback, which is made here, since handlers would show messages and locals."""
     from fsm_agent.actions.tracebacks import said_of, trace_of
 
     agent_id, state, do, attempt = command.head.id, command.head.state, command.do, command.attempt

@@ -85,8 +85,7 @@ class CommandLoop:
         return program
 
     def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
-        """The program of a workflow. ``model`` is the class of its data; if a named class is missing, ``note`` says
-        why."""
+        """The program of a workflow. ``model`` is the class of its data; if that is missing, ``note`` says why."""
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
         build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
@@ -99,8 +98,7 @@ class CommandLoop:
         return build(model_note=note)
 
     def _compile_stored(self, workflow: Workflow) -> Program:
-        """The program of existing agents. If the class of their data cannot be found, only the stored schema is
-        checked."""
+        """The program of existing agents. If the class of their data is missing, only the stored schema is checked."""
         from fsm_agent.engine.program import model_missing
 
         try:
@@ -123,16 +121,15 @@ class CommandLoop:
         return model if not workflow.data or declares(model, workflow.data) else None
 
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
-        """Perform a flow that delivers; returns the agent after it. With ``drives``, the parent of a child that has
-        ended is driven too."""
+        """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
+        too."""
         agent = await self.view(await self.run(flow))
         if drives and agent.parent is not None and agent.status in ENDED:
             await self._go_on_with(agent.parent.id)
         return agent
 
     async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If that fails here, another process will do it; the child is not
-        affected."""
+        """Drive a parent that waits for its children. If that fails here, another process does it later."""
         try:
             wake_ms = (await self._store.head(parent_id)).wake_ms
             if wake_ms is not None and wake_ms <= await self._store.now():

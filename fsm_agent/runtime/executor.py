@@ -30,8 +30,7 @@ class Executor(Protocol):
 
 
 class LazyExecutor:
-    """Makes the real executor for the first action or wait, when an event loop runs. A process that only delivers
-    events needs neither."""
+    """Makes the real executor for the first action or wait. A process that only delivers events needs no event loop."""
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make

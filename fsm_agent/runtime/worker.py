@@ -76,8 +76,7 @@ class Worker:
         return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
 
     async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
-        """The agents of ``due`` that a turn may change. An agent that is due in each sweep and never changes is
-        stuck."""
+        """The agents of ``due`` that a turn may change. One that is due in each sweep and never changes is stuck."""
         moving: dict[str, Head | None] = {}
         for agent_id in due:
             stands = await self._standing(agent_id) if agent_id in self._begun else None
@@ -128,8 +127,7 @@ class Worker:
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def _sweep_safely(self) -> None:
-        """Sweep. A store that is away for a while and damaged agents do not stop the worker, but a damaged store
-        does."""
+        """Sweep. A store that is away for a while or damaged agents do not stop the worker; a damaged store does."""
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()

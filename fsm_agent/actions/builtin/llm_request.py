@@ -93,8 +93,8 @@ def weight(question: Ask) -> int:
 
 
 def refusal(ctx: Context, reply: Reply, why: str) -> list[Message]:
-    """The messages of a refused reply: the reply itself, and the reason, as the result of each call or as text. The
-    refusal is counted."""
+    """The messages of a refused reply: the reply, and the reason as the result of each call or as text. It is
+    counted."""
     ctx.outputs.spend(Usage(refused=1))
     told = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
     return [reply.message, *(told or [Message.user(f"Refused: {why}")])]

@@ -24,8 +24,7 @@ _FEWEST_WORDS: Final = 20
 
 
 async def summarise(ctx: Context, messages: list[dict[str, Json]], max_tokens: int) -> Written:
-    """Let a model write a summary. Call this within an effect, which records the summary and its cost. Raises a
-    ``ModelError``."""
+    """Let a model write a summary. Call this within an effect, which records it and its cost. Raises ``ModelError``."""
     check_budget(ctx)
     question = Ask(
         model=model_name(ctx, scope_of(ctx).recall.model),

@@ -28,7 +28,7 @@ def output_of(known: Known) -> Json:
 
 
 def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
-    """The outcome of one child, as the workflow gets it. A child that could not be started has failed, without a
+    """The outcome of one child, as the workflow gets it. A child that could not be started has failed, without
     state."""
     error: Json = None
     if isinstance(known, Refused):

@@ -1,5 +1,4 @@
-"""The end of a built-in action: it puts its result into the data, and emits the event that the state declares for
-it."""
+"""The end of a built-in action: it puts its result into the data, and emits the event that the state declares."""
 
 from __future__ import annotations
 

@@ -188,8 +188,7 @@ class _Children:
 
     @property
     def usage(self) -> Usage:
-        """The usage of models by all children. The size of their contexts is left out: it says nothing about the
-        parent."""
+        """The usage of models by all children. Their context sizes are left out: they say nothing about the parent."""
         total = NO_USAGE
         for known in self._known.values():
             total = total.plus(known.usage) if isinstance(known, Head) else total

@@ -65,8 +65,8 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
 def inspect(
     path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow in a file, or ``None`` if there are errors, and all findings. ``only`` selects findings of a valid
-    declaration."""
+    """The workflow in a file (``None`` if there are errors), and all findings. ``only`` selects those about
+    behaviour."""
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)

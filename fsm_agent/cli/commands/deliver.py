@@ -56,8 +56,7 @@ async def answer(
 
 
 async def _filled_in(asked: Question, event: str | None, by: str | None) -> tuple[str, Mapping[str, Json]]:
-    """The answer that a person gives on the terminal. Raises ``NotAddressee`` before the form if the person may not
-    answer."""
+    """The answer that a person types. Raises ``NotAddressee`` before the form if the person may not answer."""
     output.print_blocks([question_block(asked)])
     if not asked.is_for(by):
         raise NotAddressee(by, asked.to)

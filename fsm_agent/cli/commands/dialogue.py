@@ -14,8 +14,7 @@ from fsm_agent.errors import NotAddressee, Refused
 
 
 async def converse(session: Session, agent: Agent) -> Agent:
-    """Ask an agent's questions one after the other, if the person at the terminal may answer them. Ctrl-D leaves the
-    agent waiting."""
+    """Ask an agent's questions one after the other, if the person may answer them. Ctrl-D leaves the agent waiting."""
     while agent.question is not None:
         output.print_blocks([question_block(agent.question)])
         if not agent.question.is_for(session.settings.by):
@@ -42,8 +41,7 @@ async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[
 
 
 async def ask_answer(question: Question, event: str | None = None) -> tuple[str, Mapping[str, Json]]:
-    """The chosen answer, if there are several, and its fields. For a given ``event`` only required fields are asked
-    for."""
+    """The chosen answer, if there are several, and its fields. A given ``event`` asks for required fields only."""
     if event is not None:
         return event, await ask_missing(question.events[event], {})
     from fsm_agent.cli.input.forms import ask_choice, ask_form

@@ -34,8 +34,8 @@ class RunArguments:
 
 
 def load_workflow(settings: CommandSettings, path: str, *, imports: bool = True) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with all mistakes. Without ``imports``, the fields of a data
-    model are unknown."""
+    """The workflow in a file; raises ``WorkflowInvalid``. Without ``imports``, the fields of a data model are
+    unknown."""
     from fsm_agent.loading.yaml_file import load
 
     return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)

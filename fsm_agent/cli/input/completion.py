@@ -55,8 +55,7 @@ async def _candidates(store: Store, part: str) -> list[tuple[str, Head]]:
 
 
 async def _printed(store: Store, part: str) -> list[tuple[str, Head]]:
-    """Agents whose printed end begins with ``part``, each with that end, or with the whole id if the end is not
-    unique."""
+    """Agents whose printed end begins with ``part``, each with that end, or with the whole id if it is not unique."""
     heads: list[Head] = []
     after, is_more = None, True
     while is_more and len(heads) < _SEARCHED:
@@ -125,8 +124,7 @@ def _starting(incomplete: str, names: Iterable[str]) -> Items:
 
 
 def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, otherwise: Result) -> Result:
-    """The result of ``read`` for the store of the line; ``otherwise`` if that fails. A missing database is not
-    created."""
+    """The result of ``read`` for the line's store; ``otherwise`` if that fails. A missing database is not created."""
     try:
         settings = settings_of_unfinished(ctx)
         if missing_file(settings.store) is not None:

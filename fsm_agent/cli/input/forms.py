@@ -22,7 +22,7 @@ _NOTHING: Final = object()
 
 
 async def ask_form(schema: Schema, *, known: Mapping[str, Json] | None = None) -> dict[str, Json]:
-    """Ask for the fields of an object that are not ``known``, the required ones first. An empty optional field is left
+    """Ask for the fields of an object that are not ``known``, required ones first. Empty optional fields are left
     out."""
     given = dict(known or {})
     required = list(schema["required"])

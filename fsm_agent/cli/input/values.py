@@ -28,8 +28,7 @@ def json_object(text: str) -> dict[str, Json]:
 
 
 def any_json(text: str) -> tuple[Json]:
-    """Any JSON as the value of an option, written out or as ``@file``. It is in a tuple, so that null is a value
-    too."""
+    """Any JSON as the value of an option, written out or as ``@file``; in a tuple, so that null is a value too."""
     return (_read(text, _value),)
 
 

@@ -72,8 +72,8 @@ def failures_blocks(failures: Failures) -> Iterator[Block]:
 
 
 def children_blocks(family: Family | None, *, is_awaited: bool = False) -> Iterator[Block]:
-    """The progress of the children; those that are done are only counted. With ``is_awaited``, the parent goes on when
-    all have ended."""
+    """The progress of the children; ended ones are only counted. With ``is_awaited``, the parent waits for all of
+    them."""
     if family is None:
         return
     waiting = family.total - len(family.agents)

@@ -37,8 +37,7 @@ def _row(head: Head, entry: EffectEntry) -> list[Ink]:
 
 
 def _outcome(head: Head, entry: EffectEntry) -> Ink:
-    """The outcome of an effect. An open one is under way while its activation lasts; later nobody will record a
-    result."""
+    """The outcome of an effect. An open one is under way only while its activation lasts; no result comes later."""
     if not entry.is_open:
         return Ink(short(entry.result))
     is_under_way = head.status is Status.RUNNING and head.activation == entry.activation

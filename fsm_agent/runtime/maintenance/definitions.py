@@ -25,8 +25,7 @@ class Pinning:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._definitions: dict[str, Workflow | DefinitionDamaged] = {}
-        #: agents that cannot be used although their rows can be read -> hash of the damaged definition, if that is the
-        #: reason
+        #: unusable agents with readable rows -> hash of the damaged definition, if that is the reason
         self.unfit: dict[str, str | None] = {}
         #: table -> agents whose definition is missing
         self._unpinned: dict[str, list[str]] = {}

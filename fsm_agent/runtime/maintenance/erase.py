@@ -245,8 +245,7 @@ class Erasure:
         return messages
 
     async def _memory(self) -> None:
-        """Replace the remembered data by nothing, with a new version, so that no one who has read them can write them
-        back."""
+        """Remove the remembered data in a new version, so that no one who has read them can write them back."""
         for tries in range(_TRIES, 0, -1):
             record = await self._store.user(self._report.user)
             nothing = record._replace(version=record.version + 1, values={}, updated_ms=await self._store.now())

@@ -69,8 +69,7 @@ async def purge(
 
 
 class RetentionSweeper:
-    """Applies a retention in small parts: a few agents in each turn, and all of them once an hour by the store's
-    clock."""
+    """Applies a retention in small parts: a few agents in each turn, all of them once an hour of the store's clock."""
 
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
