@@ -102,10 +102,10 @@ def _read(
     inline: bool = False,
 ) -> Action:
     mode = Mode.ASYNC if inspect.iscoroutinefunction(function) else Mode.INLINE if inline else Mode.THREAD
-    said = frozenset(emits) if emits is not None else _literal_events(function)
+    events = frozenset(emits) if emits is not None else _literal_events(function)
     accepts, requires = _parameters(function)
     bare = getattr(function, "__name__", type(function).__name__)
-    return Action(name or bare, function, mode, Signature(said, accepts, requires))
+    return Action(name or bare, function, mode, Signature(events, accepts, requires))
 
 
 def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:

@@ -162,8 +162,8 @@ class Effects:
             if not parked or parked[-1].kind is not StepKind.PARKED:
                 return ""
             if "attempt" not in parked[-1].payload:  # it was in doubt at that time too
-                _, mark, said = (parked[-1].reason or "").partition(_WHY_BEFORE)
-                return mark + said
+                _, mark, reason = (parked[-1].reason or "").partition(_WHY_BEFORE)
+                return mark + reason
             why, place = parked[-1].reason or "", parked[-1].payload.get("place", "")
         return f"{_WHY_BEFORE}{f' at {place}' if place else ''}: {why}" if why else ""
 

@@ -70,11 +70,11 @@ class Source:
     def signature(self, function: Function) -> Signature:
         """The signature of a function as an action, as far as the text shows it."""
         mark = self._mark(function)
-        said = None if mark is None else _keyword(mark, "emits")
-        if isinstance(said, ast.Name):
-            said = self.assigned.get(said.id) or said
-        if said is not None and not (isinstance(said, ast.Constant) and said.value is None):
-            emits = _texts(said)
+        emitted = None if mark is None else _keyword(mark, "emits")
+        if isinstance(emitted, ast.Name):
+            emitted = self.assigned.get(emitted.id) or emitted
+        if emitted is not None and not (isinstance(emitted, ast.Constant) and emitted.value is None):
+            emits = _texts(emitted)
             is_told = emits is not None
         else:
             emits, is_told = self._returned(function.returns)

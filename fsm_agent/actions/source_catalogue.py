@@ -138,9 +138,9 @@ class Sources(Catalogue):
             definition = self._definition(source, name)
             if definition is not None:
                 home, function = definition
-                told = home.action_name(function)
-                if told is not None:
-                    yield told, home.name, home.signature(function)
+                marked_name = home.action_name(function)
+                if marked_name is not None:
+                    yield marked_name, home.name, home.signature(function)
         for star in source.stars:
             if star not in seen:
                 yield from self._marked(star, (*seen, star))

@@ -76,8 +76,8 @@ def place_of_function(function: Callable[..., Any]) -> str:
     if code is None or not _is_foreign(code.co_filename) or code.co_filename.startswith("<"):
         return ""
     line = code.co_firstlineno
-    text = linecache.getlines(code.co_filename)[line - 1 :][:_MOST_FRAMES]
-    below = next((at for at, said in enumerate(text) if said.lstrip().startswith(("def ", "async def "))), 0)
+    code_lines = linecache.getlines(code.co_filename)[line - 1 :][:_MOST_FRAMES]
+    below = next((at for at, each in enumerate(code_lines) if each.lstrip().startswith(("def ", "async def "))), 0)
     return f"{shown_path(code.co_filename)}:{line + below}"  # the first line is that of the decorators
 
 
@@ -92,10 +92,10 @@ def message_of(error: BaseException, discretion: Concealment = OPEN) -> str:
     """The message of an exception as text that can be stored. Some exceptions cannot give one, some messages are no
     Unicode, and some quote a secret."""
     try:
-        said = str(error)
+        message = str(error)
     except Exception as failure:
-        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    text = said.encode("utf-8", "backslashreplace").decode("utf-8")
+        message = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
+    text = message.encode("utf-8", "backslashreplace").decode("utf-8")
     return without_secrets(text, os.environ, variables=discretion.variables)
 
 
@@ -130,8 +130,8 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
 
 def said_of(error: BaseException, discretion: Concealment = OPEN) -> str:
     """``Type: message``, or only the type if the message may quote sealed words."""
-    kind, said = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
-    return f"{kind}: {said}" if said else kind
+    kind, text = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
+    return f"{kind}: {text}" if text else kind
 
 
 def shown_path(file: str) -> str:

@@ -105,8 +105,8 @@ def unread_modules(behaviour: Behaviour) -> Iterator[Finding]:
 
 def still_unread(behaviour: Behaviour) -> Mapping[str, str]:
     """The names whose modules ``unread_modules`` does not report, since this workflow does not use them."""
-    told = {behaviour.unread[name] for name, _ in _places(behaviour) if name in behaviour.unread}
-    return {name: sentence for name, sentence in behaviour.unread.items() if sentence not in told}
+    reported = {behaviour.unread[name] for name, _ in _places(behaviour) if name in behaviour.unread}
+    return {name: sentence for name, sentence in behaviour.unread.items() if sentence not in reported}
 
 
 def doubts(behaviour: Behaviour) -> Iterator[Finding]:
@@ -118,11 +118,11 @@ def doubts(behaviour: Behaviour) -> Iterator[Finding]:
 
 def _told_alike(behaviour: Behaviour, sentences: Mapping[str, str]) -> Iterator[tuple[str, str, Path]]:
     """Each sentence once, with the names that it is about, and the path of the first one."""
-    alike: dict[str, dict[str, Path]] = {}
+    by_sentence: dict[str, dict[str, Path]] = {}
     for name, path in _places(behaviour):
         if name in sentences:
-            alike.setdefault(sentences[name], {}).setdefault(name, path)
-    for sentence, places in alike.items():
+            by_sentence.setdefault(sentences[name], {}).setdefault(name, path)
+    for sentence, places in by_sentence.items():
         yield sentence, listed(f"`{name}`" for name in places), next(iter(places.values()))
 
 

@@ -25,8 +25,8 @@ def without_follow_ups(behaviour: Behaviour, findings: list[Finding]) -> list[Fi
     onward = _onward(behaviour, missed)
     never = frozenset(each.path for each in findings if each.code in _NEVER_TAKEN)
     explained = search(onward, _led_to(behaviour, never, missed))
-    told = {state_path(path) for path in _first(within(onward, missed.keys() - explained.keys()))}
-    return [each for each in findings if each.code != Code.UNREACHABLE or each.path in told]
+    reported = {state_path(path) for path in _first(within(onward, missed.keys() - explained.keys()))}
+    return [each for each in findings if each.code != Code.UNREACHABLE or each.path in reported]
 
 
 def _onward(behaviour: Behaviour, missed: dict[str, None]) -> Digraph[None]:

@@ -152,8 +152,8 @@ class Behaviour:
             return frozenset()
         handled = frozenset(self.handled[leaf.path]) & self.workflow.events.keys()
         if leaf.do in BUILT_INS:
-            said = emitted_by(self.workflow, leaf)
-            return handled if said is None else said
+            ending_events = emitted_by(self.workflow, leaf)
+            return handled if ending_events is None else ending_events
         known = self.actions.get(leaf.do) if self.actions else None
         if known is not None and (known.emits is not None or known.doubt):
             return known.emits or frozenset()

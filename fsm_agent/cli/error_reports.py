@@ -29,8 +29,8 @@ def report(error: BaseException, settings: CommandSettings | None = None, *, wor
         sentence = settings.in_full(sentence) if settings else sentence
     else:
         code, sentence = INTERRUPTED, "interrupted: nothing was changed"
-    told = say if code == INTERRUPTED else complain
-    told(sentence)
+    write = say if code == INTERRUPTED else complain
+    write(sentence)
     if is_json_wanted(sys.argv[1:] if words is None else words):
         print_json(error_document(error, sentence))
     return code

@@ -14,7 +14,7 @@ from fsm_agent.cli.views import output
 def unread_modules_once() -> Iterator[list[str]]:
     """Hold back log entries about modules that cannot be imported. At the end, those are logged whose module is not
     mentioned in the texts of the list."""
-    logger, told, held = logging.getLogger("fsm_agent"), list[str](), list[logging.LogRecord]()
+    logger, texts, held = logging.getLogger("fsm_agent"), list[str](), list[logging.LogRecord]()
 
     def hold(record: logging.LogRecord) -> bool:
         is_held = getattr(record, "action", None) == "module_not_imported"
@@ -23,11 +23,11 @@ def unread_modules_once() -> Iterator[list[str]]:
 
     logger.addFilter(hold)
     try:
-        yield told
+        yield texts
     finally:
         logger.removeFilter(hold)
         for record in held:
-            if not any(str((record.args or ("",))[0]) in text for text in told):  # type: ignore[index]
+            if not any(str((record.args or ("",))[0]) in text for text in texts):  # type: ignore[index]
                 logger.handle(record)
 
 

@@ -94,8 +94,8 @@ class CommandLine(click.Group):
         except (Exception, KeyboardInterrupt) as error:
             from fsm_agent.cli.error_reports import report
 
-            told = error.args if isinstance(error, _Failed) else (error, None)
-            code = report(*told, words=extra.get("args", args[0] if args else None))
+            failed = error.args if isinstance(error, _Failed) else (error, None)
+            code = report(*failed, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:

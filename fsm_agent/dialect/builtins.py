@@ -184,9 +184,9 @@ def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
 def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
     """The events that only the built-in action of ``state`` may name while it works. If it chooses an event, these are
     the events that the state itself handles; events that its ancestors handle may be chosen, and also sent."""
-    said = emitted_by(workflow, state)
-    if said is not None:
-        return said
+    ending_events = emitted_by(workflow, state)
+    if ending_events is not None:
+        return ending_events
     return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
 
 

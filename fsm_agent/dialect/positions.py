@@ -99,9 +99,9 @@ def told_once(findings: Sequence[Finding], positions: Positions, *, but: Callabl
     if not positions.aliases:
         return list(findings)
     mistakes = [list(_mistakes(each, positions)) for each in findings]
-    told = {first for first, *_ in mistakes}
+    known = {first for first, *_ in mistakes}
     return [
-        each for each, (_, *repeated) in zip(findings, mistakes, strict=True) if but(each) or told.isdisjoint(repeated)
+        each for each, (_, *repeated) in zip(findings, mistakes, strict=True) if but(each) or known.isdisjoint(repeated)
     ]
 
 

@@ -48,26 +48,26 @@ def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
         at = position(text, masked(text).index("|"))
         return ExpressionInvalid(filtered, line=at[0], column=at[1])
     for pattern, sentence in _SENTENCES:
-        if said := re.search(pattern, raw):
-            name = said[1] if said.re.groups else ""
+        if found := re.search(pattern, raw):
+            name = found[1] if found.re.groups else ""
             if "." in name and pattern is _UNDECLARED:
                 place = _start_of(name, text, place)
-            return ExpressionInvalid(sentence(said, scope), line=place[0], column=place[1])
+            return ExpressionInvalid(sentence(found, scope), line=place[0], column=place[1])
     return ExpressionInvalid(raw.removeprefix("Syntax error: "), line=place[0], column=place[1])
 
 
 def explain_failure(complaint: str) -> str:
     """The message of an expression that failed while it ran, in our words."""
-    said = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
-    said = re.sub(r" \[[A-Z_]+\]\Z", "", said)
-    if found := re.search(_NO_OVERLOAD, said):
+    message = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
+    message = re.sub(r" \[[A-Z_]+\]\Z", "", message)
+    if found := re.search(_NO_OVERLOAD, message):
         types = found[2].replace("int64", "int").replace("null_type", "null")
         return f"`{_operator(found[1])}` does not take ({types})"
-    if found := re.search(r"Unexpected value type for '(.*)': (\w+)\. \(Expected (.*)\)", said):
+    if found := re.search(r"Unexpected value type for '(.*)': (\w+)\. \(Expected (.*)\)", message):
         return f"{found[1]} is {_PYTHON_TYPES.get(found[2], found[2])}, and {found[3].lower()} is declared"
-    if "budget" in said:
+    if "budget" in message:
         return "it loops too often: an expression may look at 10,000 items"
-    return said[:1].lower() + said[1:]
+    return message[:1].lower() + message[1:]
 
 
 def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
@@ -138,8 +138,8 @@ _FIELDS: Final = {
 }
 
 
-def _undeclared(said: re.Match[str], scope: Scope) -> str:
-    name = said[1]
+def _undeclared(found: re.Match[str], scope: Scope) -> str:
+    name = found[1]
     root, _, rest = name.partition(".")
     if root == "event" and scope.event is None:
         there = "data, visits, user and conversation" if scope.recalls else "data and visits"
@@ -169,8 +169,8 @@ def _operator(name: str) -> str:
     return {"_?_:_": "? :", "_[_]": "[ ]"}.get(name) or name.strip("_@") or name
 
 
-def _overload(said: re.Match[str], _: Scope) -> str:
-    operator, types = _operator(said[1]), _readable(said[2])
+def _overload(found: re.Match[str], _: Scope) -> str:
+    operator, types = _operator(found[1]), _readable(found[2])
     kinds = {each.strip().rstrip("?") for each in types.split(",")}
     if operator == "? :":
         return f"`? :` takes a bool and two values of one type, not ({types})"
@@ -195,24 +195,24 @@ def _filter(text: str) -> str:
     return f"`| {found[1]}` is a filter of another language: write {way}"
 
 
-def _token(said: re.Match[str], _: Scope) -> str:
-    token = said[1].strip()
+def _token(found: re.Match[str], _: Scope) -> str:
+    token = found[1].strip()
     if token[:1] in {'"', "'"}:
         return "a string is not closed"
     hint = "" if token in {"data", "event"} else _OTHER_LANGUAGES.get(token) or _OTHER_LANGUAGES.get(token[:1], "")
     return f"`{token}` is not understood here" + (f": {hint}" if hint else "")
 
 
-def _operand(said: re.Match[str], _: Scope) -> str:
-    return f"a value of type {_readable(said[1])} has no fields"
+def _operand(found: re.Match[str], _: Scope) -> str:
+    return f"a value of type {_readable(found[1])} has no fields"
 
 
-def _missing(said: re.Match[str], _: Scope) -> str:
-    return f"`{said[1]}` is missing"
+def _missing(found: re.Match[str], _: Scope) -> str:
+    return f"`{found[1]}` is missing"
 
 
-def _reserved(said: re.Match[str], _: Scope) -> str:
-    return f"`{said[1]}` is a reserved word"
+def _reserved(found: re.Match[str], _: Scope) -> str:
+    return f"`{found[1]}` is a reserved word"
 
 
 def _ends(_: re.Match[str], __: Scope) -> str:

@@ -108,7 +108,7 @@ class Workflow(words.Workflow):
         mistakes: list[Finding] = []
         schema = model_schema(data) if is_model(data) else {}
         children = {key: each for key, each in (workflows or {}).items() if isinstance(each, words.Workflow)}
-        told = {
+        entries = {
             "events": events,
             "on": on,
             "limits": limits,
@@ -120,7 +120,7 @@ class Workflow(words.Workflow):
             "workflows": {key: key if key in children else each for key, each in (workflows or {}).items()},
             "migrations": migrations,
         }
-        document = compact(description=description, **{key: _plain(value) for key, value in told.items()}) | {
+        document = compact(description=description, **{key: _plain(value) for key, value in entries.items()}) | {
             "workflow": name,
             "version": version,
             "data": model_name(data) if is_model(data) else _plain(data or {}),

@@ -163,11 +163,11 @@ def _remarks(workflow: Workflow) -> Iterator[str]:
         "": limits.wall_time,
         " of data": limits.data,
     }
-    told = [
+    texts = [
         f"{bound:g}{unit}" if isinstance(bound, float) else f"{bound}{unit}" for unit, bound in bounds.items() if bound
     ]
-    if told:
-        yield f"at most {', '.join(told)}"
+    if texts:
+        yield f"at most {', '.join(texts)}"
     if workflow.conversation.thread is not None:
         yield "shared conversation"
 
@@ -207,9 +207,9 @@ class _Drawing:
         inward = [way for way in ways if way.target is None or leads_inward(state.path, way.target)]
         outward = [way for way in ways if way.target is not None and not leads_inward(state.path, way.target)]
         stays = [*self._stays(note, inward), *self._stays(home, outward)]
-        told = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
+        notes = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
         first = (self._start(state.path, state.initial),) if state.initial else ()
-        return Cluster(home, state.name, state.path, (*first, *told, *map(self._item, state.states)))
+        return Cluster(home, state.name, state.path, (*first, *notes, *map(self._item, state.states)))
 
     def _start(self, path: str, initial: str) -> Node:
         dot = self._ids.start(path)
@@ -234,13 +234,13 @@ class _Drawing:
         choices = action_labels.choices(self._workflow, state) if state.do == "llm.decide" else ""
         return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
 
-    def _stays(self, source: str, ways: Iterable[Exit]) -> Iterator[Detail]:
+    def _stays(self, source: str, transitions: Iterable[Exit]) -> Iterator[Detail]:
         """Add the transitions with a target to the edges, and return the others as lines."""
-        for way in ways:
-            if way.target is None:
-                yield staying(way.label)
+        for each in transitions:
+            if each.target is None:
+                yield staying(each.label)
             else:
-                self._labels.setdefault((source, self._ids.state(way.target), way.kind), []).append(way.label)
+                self._labels.setdefault((source, self._ids.state(each.target), each.kind), []).append(each.label)
                 self._sources.add(source)
 
 

@@ -92,5 +92,5 @@ def _adaptive(svg: bytes) -> bytes:
 
 
 def _first_line(text: bytes | str | None) -> str:
-    told = text.decode(errors="replace") if isinstance(text, bytes) else text or ""
-    return next(iter(told.strip().splitlines()), "it did not say why")
+    decoded = text.decode(errors="replace") if isinstance(text, bytes) else text or ""
+    return next(iter(decoded.strip().splitlines()), "it did not say why")

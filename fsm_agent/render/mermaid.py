@@ -71,8 +71,8 @@ class _Chart:
         if node.kind is NodeKind.START:
             return f'{node.id}((" "))'
         name = f"{paint_of(node).glyph} {node.name}" if node.name else ""
-        told = (str(detail) for each in node.compartments for detail in each)
-        text = _label(self._badged(name, node), node.description, *told)
+        details = (str(detail) for each in node.compartments for detail in each)
+        text = _label(self._badged(name, node), node.description, *details)
         if node.kind.is_final:
             return f"{node.id}[[{text}]]"
         return f"{node.id}[{text}]" if node.kind is NodeKind.NOTE else f"{node.id}({text})"
@@ -88,8 +88,8 @@ class _Chart:
             return f"{edge.source} {arrow} {edge.target}"
         mark = self._mark(edge.id)
         order = mark.order if mark else ""
-        told = (part for label in edge.labels for part in _parts(label))
-        return f"{edge.source} {arrow}|{_label(*told, order, width=_EDGE_WIDTH)}| {self._arrival(edge)}"
+        parts = (part for label in edge.labels for part in _parts(label))
+        return f"{edge.source} {arrow}|{_label(*parts, order, width=_EDGE_WIDTH)}| {self._arrival(edge)}"
 
     def _arrival(self, edge: Edge) -> str:
         """The id where an edge ends. From inside a cluster to that cluster, this is its start dot, since Mermaid cannot
@@ -101,23 +101,23 @@ class _Chart:
 
     def _edge_styles(self) -> Iterator[str]:
         """One line for all edges that look the same; Mermaid identifies edges by number."""
-        alike: dict[str, list[str]] = {}
+        by_look: dict[str, list[str]] = {}
         for number, edge in enumerate(self._graph.edges):
             mark = self._mark(edge.id)
             tone = toned(EDGES[edge.kind], mark.emphasis if mark else None)
             dash = f",stroke-dasharray:{_GAPS[DASHES[edge.kind]]}" if DASHES[edge.kind] in _GAPS else ""
-            alike.setdefault(f"stroke:{tone.line},stroke-width:{tone.width}px{dash}", []).append(str(number))
-        for style, numbers in alike.items():
+            by_look.setdefault(f"stroke:{tone.line},stroke-width:{tone.width}px{dash}", []).append(str(number))
+        for style, numbers in by_look.items():
             yield f"linkStyle {','.join(numbers)} {style}"
 
     def _node_styles(self) -> Iterator[str]:
         """One class for each kind of node, and with an overlay for each kind and emphasis."""
-        alike: dict[str, tuple[Tone, list[str]]] = {}
+        by_class: dict[str, tuple[Tone, list[str]]] = {}
         for item in walk(self._graph.items):
             kind, mark = "compound" if isinstance(item, Cluster) else item.kind, self._mark(item.id)
             tone = toned(paint_of(item), mark.emphasis if mark else None)
-            alike.setdefault(f"{kind}-{mark.emphasis}" if mark else kind, (tone, []))[1].append(item.id)
-        for name, (tone, identities) in alike.items():
+            by_class.setdefault(f"{kind}-{mark.emphasis}" if mark else kind, (tone, []))[1].append(item.id)
+        for name, (tone, identities) in by_class.items():
             yield f"classDef {name} fill:{tone.fill},stroke:{tone.line},stroke-width:{tone.width}px,color:{tone.ink}"
             yield f"class {','.join(identities)} {name}"
 

@@ -31,12 +31,12 @@ def _renaming(workflow: Workflow, step: Step) -> Callable[[str], str]:
     facts = step.payload
     since, upto = facts["from_version"], facts.get("to_version", workflow.version)
     own = {**facts.get("states", {}), **({step.source: step.target} if step.source else {})}
-    told = sorted((each for each in workflow.migrations if since <= each.from_version < upto), key=_age)
+    migrations = sorted((each for each in workflow.migrations if since <= each.from_version < upto), key=_age)
 
     def rename(path: str) -> str:
         if path in own:
             return str(own[path])
-        for migration in told:
+        for migration in migrations:
             path = migration.place(path) or path
         return path
 

@@ -61,8 +61,8 @@ class _Execution:
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody else has cancelled the task, even if the cancellation takes effect only now."""
-        told = self.task.cancelling()
-        return told > self.cancelling + 1 if self.is_interrupted else told > 0
+        count = self.task.cancelling()
+        return count > self.cancelling + 1 if self.is_interrupted else count > 0
 
 
 class ActionExecutor:

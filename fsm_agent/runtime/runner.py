@@ -119,8 +119,8 @@ class Runner(Queries, Removal):
         """
         check(agent_id=agent_id, event=event)
         check_optional(payload=payload, key=key, by=by, expect_version=expect_version)
-        said = event_of(event, payload, by, key)
-        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
+        sent = event_of(event, payload, by, key)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def answer(
@@ -142,8 +142,8 @@ class Runner(Queries, Removal):
         """
         check(agent_id=agent_id)
         check_optional(payload=payload, event=event, question=question, key=key, by=by, expect_version=expect_version)
-        said = Answer(payload or {}, event, by, key, question)
-        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
+        sent = Answer(payload or {}, event, by, key, question)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def cancel(
@@ -183,12 +183,12 @@ class Runner(Queries, Removal):
         from fsm_agent.engine import unpark as operator
 
         driver = self._loop.driver(drives=drive)
-        said = event_of(event or "retry", payload, by)
+        sent = event_of(event or "retry", payload, by)
         settlement = settlement_of(effect, event, result, not_done=not_done)
         if settlement is not None:
             flow = operator.settle_effect(driver, agent_id, settlement, by=by, expect_version=expect_version)
         else:
-            flow = operator.unpark_agent(driver, agent_id, said, retry=event is None, expect_version=expect_version)
+            flow = operator.unpark_agent(driver, agent_id, sent, retry=event is None, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def migrate(

@@ -103,16 +103,16 @@ def _refused(constant: str) -> NoReturn:
 
 def _wanted_delay(answer: Any) -> float:
     """The delay in seconds that ``Retry-After`` asks for, if it is given in seconds."""
-    said: str = answer.headers.get("retry-after", "")
-    return float(said) if said.isascii() and said.isdigit() else 0.0
+    header: str = answer.headers.get("retry-after", "")
+    return float(header) if header.isascii() and header.isdigit() else 0.0
 
 
 def _told(error: Exception, call: Call) -> str:
     """A description of the error that quotes nothing of what was sent."""
-    said = str(error)
+    text = str(error)
     secrets = [call.url, *call.bearer.values(), *call.given.headers.values()]
-    is_telling = said and not any(secret and secret in said for secret in secrets)
-    return f"{type(error).__name__}: {said}" if is_telling else type(error).__name__
+    is_telling = text and not any(secret and secret in text for secret in secrets)
+    return f"{type(error).__name__}: {text}" if is_telling else type(error).__name__
 
 
 def bearer(variable: str | None, readable: Collection[str]) -> dict[str, str]:

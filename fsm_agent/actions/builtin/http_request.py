@@ -52,17 +52,17 @@ async def request(
     given = given._replace(document=await _document(ctx, json))
     timeout = scope_of(ctx).state.timeout
     call = Call(method, target, given, token, frozenset(expect), timeout.ms / 1000 if timeout else _PATIENCE)
-    told = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
-    answer = await ctx.effect("http", partial(_once, httpx, call), told, mode=mode)
+    identity = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
+    answer = await ctx.effect("http", partial(_once, httpx, call), identity, mode=mode)
     if "why" in answer:
         raise HttpFailed(method, shown(target), answer["why"])
     put(ctx, into, answer["body"])
     return ended(ctx, emit)
 
 
-async def _once(httpx: Any, call: Call, told: Json, *, idempotency_key: str) -> Json:
-    """``told`` identifies the effect; it does not contain the token."""
-    del told
+async def _once(httpx: Any, call: Call, identity: Json, *, idempotency_key: str) -> Json:
+    """``identity`` identifies the effect; it does not contain the token."""
+    del identity
     return await sent(httpx, call, shown(call.url), idempotency_key)
 
 

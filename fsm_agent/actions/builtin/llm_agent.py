@@ -75,7 +75,7 @@ class _Approval(NamedTuple):
 
     call_id: str
     is_allowed: bool
-    said: str
+    comment: str
 
 
 class _Loop:
@@ -96,8 +96,8 @@ class _Loop:
         about = next((call for call in self._calls if self._toolbox.needs_approval(call.name)), None)
         if about is None:
             return False
-        said = " ".join(str(value) for value in entry.payload.values() if value is not None)
-        self._answer = _Approval(about.id, entry.event == self._approval["approve"], said)
+        comment = " ".join(str(value) for value in entry.payload.values() if value is not None)
+        self._answer = _Approval(about.id, entry.event == self._approval["approve"], comment)
         return True
 
     @property
@@ -133,7 +133,7 @@ class _Loop:
             return problem, True
         approval = self._answer
         if approval is not None and approval.call_id == call.id and not approval.is_allowed:
-            return f"a person does not allow this call{f': {approval.said}' if approval.said else ''}", True
+            return f"a person does not allow this call{f': {approval.comment}' if approval.comment else ''}", True
         return await self._toolbox.call(call)
 
 

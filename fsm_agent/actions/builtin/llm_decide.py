@@ -90,11 +90,11 @@ def _judged(ctx: Context, reply: Reply, offered: Sequence[str]) -> Emission | st
     return problem or Emission(call.name, call.arguments)
 
 
-async def _messages(ctx: Context, said: str, *, is_remembered: bool) -> list[Message]:
-    if is_remembered and said:
-        return await shown(ctx, Message.user(said))
+async def _messages(ctx: Context, prompt: str, *, is_remembered: bool) -> list[Message]:
+    if is_remembered and prompt:
+        return await shown(ctx, Message.user(prompt))
     window = await ctx.conversation.window() if is_remembered else []
-    return window or [Message.user(said or _QUESTION)]
+    return window or [Message.user(prompt or _QUESTION)]
 
 
 def _remember(ctx: Context, reply: Reply) -> None:
@@ -119,5 +119,5 @@ def _described(kind: str, name: str, description: str | None) -> str:
 def _tool(ctx: Context, choice: Choice) -> Tool:
     states = scope_of(ctx).workflow.by_path
     leads = [_described("leads to", target, states[target].description) for target in dict.fromkeys(choice.targets)]
-    said = [choice.description, *(leads or ["the agent stays where it is"])]
-    return Tool(choice.event, "; ".join(filter(None, said)), choice.schema)
+    parts = [choice.description, *(leads or ["the agent stays where it is"])]
+    return Tool(choice.event, "; ".join(filter(None, parts)), choice.schema)

@@ -96,5 +96,5 @@ def refusal(ctx: Context, reply: Reply, why: str) -> list[Message]:
     """The messages of a refused reply: the reply, and the reason as the result of each call or as text. It is
     counted."""
     ctx.outputs.spend(Usage(refused=1))
-    told = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
-    return [reply.message, *(told or [Message.user(f"Refused: {why}")])]
+    results = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
+    return [reply.message, *(results or [Message.user(f"Refused: {why}")])]

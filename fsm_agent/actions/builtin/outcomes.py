@@ -38,17 +38,17 @@ def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
         state, status = known.state, known.status
         if known.problem is not None:
             error = {"type": known.problem.type, "message": known.problem.message}
-    told = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
-    return {"id": ident, "item": own(item), **told}
+    outcome = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
+    return {"id": ident, "item": own(item), **outcome}
 
 
 def count_of_failures(children: Collection[Known]) -> str:
     """``2 of 5 children failed``, and the number of cancelled children."""
     cancelled = sum(_is(Status.CANCELLED, known) for known in children)
     failed = sum(map(has_failed, children)) - cancelled
-    said = f"{failed} of {len(children)} children failed" if failed else ""
+    text = f"{failed} of {len(children)} children failed" if failed else ""
     of_all = "" if failed else f" of {len(children)} children"
-    return ", ".join(filter(None, [said, f"{cancelled}{of_all} cancelled" if cancelled else ""]))
+    return ", ".join(filter(None, [text, f"{cancelled}{of_all} cancelled" if cancelled else ""]))
 
 
 def failure_of(children: Mapping[str, Known]) -> ChildFailed:

@@ -58,10 +58,10 @@ class Toolbox:
                 server = await self._open.enter_async_context(Server(name, self._ctx.surroundings.mcp))
                 for kept in self._served(server):
                     self._keep(kept)
-            for said in self._wanted:
-                if said["tool"].partition(":")[0] not in self._servers:
-                    function = await self._function(said["tool"])
-                    self._keep(_Kept(function.tool, function, said))
+            for entry in self._wanted:
+                if entry["tool"].partition(":")[0] not in self._servers:
+                    function = await self._function(entry["tool"])
+                    self._keep(_Kept(function.tool, function, entry))
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -74,11 +74,11 @@ class Toolbox:
 
     def _served(self, server: Server) -> Iterator[_Kept]:
         """All tools that a server offers. An entry under ``tools`` for a tool that it does not offer is an error."""
-        of_server = (said for said in self._wanted if said["tool"].partition(":")[0] == server.name)
-        said_of = {said["tool"].partition(":")[2]: said for said in of_server}
+        of_server = (entry for entry in self._wanted if entry["tool"].partition(":")[0] == server.name)
+        entries = {entry["tool"].partition(":")[2]: entry for entry in of_server}
         for plain, tool in server.tools.items():
-            yield _Kept(tool, server, said_of.pop(plain, {}))
-        for plain in said_of:
+            yield _Kept(tool, server, entries.pop(plain, {}))
+        for plain in entries:
             near = did_you_mean(plain, server.tools)
             raise ActionError(f"MCP server {server.name!r} has no tool {plain!r}{near}; it has {listed(server.tools)}")
 

@@ -177,8 +177,8 @@ class _Children:
     @property
     def outcomes(self) -> list[Json]:
         """The outcomes of all children, in their order."""
-        told = zip(self._by_id.items(), self._items, strict=True)
-        return [outcome_of(ident, item, known) for (ident, known), item in told]
+        children = zip(self._by_id.items(), self._items, strict=True)
+        return [outcome_of(ident, item, known) for (ident, known), item in children]
 
     @property
     def _by_id(self) -> dict[str, Known]:

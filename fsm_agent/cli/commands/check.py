@@ -55,10 +55,10 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     """All findings of workflow files. If no module is allowed, names of actions are trusted."""
     paths = list(files)
     found: list[Finding] = []
-    with unread_modules_once() as told:
+    with unread_modules_once() as texts:
         for path in paths:
             found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
-        told += [finding.message for finding in found]
+        texts += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
 

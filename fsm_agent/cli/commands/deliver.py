@@ -107,8 +107,8 @@ def way_out(
         raise click.ClickException("--result and --not-done say what became of an effect, and need --effect KEY")
     if effect is not None and bool(result) is not_done:
         raise click.ClickException("--effect needs either --result JSON, if it was done, or --not-done")
-    said = {"result": result[0]} if result else {"not_done": True} if not_done else {}
-    return {"event": event, "payload": payload, "effect": effect, "expect_version": expect_version, **said}
+    settlement = {"result": result[0]} if result else {"not_done": True} if not_done else {}
+    return {"event": event, "payload": payload, "effect": effect, "expect_version": expect_version, **settlement}
 
 
 async def cancel(session: Session, agent_id: str, expect_version: int | None) -> Agent:

@@ -97,7 +97,7 @@ def _past_blocks(settings: CommandSettings, agent: Agent) -> Iterator[Block]:
 
 def _replay_blocks(replayed: Replayed, *, is_shown: bool) -> Iterator[Block]:
     if replayed.is_verified:
-        yield Facts("verified", [(label, Ink(said, Tone.GOOD)) for label, said in _verified(replayed)])
+        yield Facts("verified", [(label, Ink(result, Tone.GOOD)) for label, result in _verified(replayed)])
     else:
         found = [(_place(each.version), Ink(visible(each.message), Tone.BAD)) for each in replayed.mismatches]
         yield Facts("does not add up", found)
@@ -128,5 +128,5 @@ def _rewound_blocks(settings: CommandSettings, rewound: Rewound, workflow: Workf
 
 
 def _effect(entry: EffectEntry) -> tuple[str, Ink]:
-    said = Ink("in doubt: begun, and no result is known", Tone.BAD) if entry.is_open else Ink(short(entry.result))
-    return entry.name, said._replace(text=f"{said.text} (key {entry.key})")
+    outcome = Ink("in doubt: begun, and no result is known", Tone.BAD) if entry.is_open else Ink(short(entry.result))
+    return entry.name, outcome._replace(text=f"{outcome.text} (key {entry.key})")

@@ -161,13 +161,13 @@ class _TextReport:
         del damaged  # they are named on stderr
         if not counts:
             return
-        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MigrationVerdict if counts[verdict])
+        counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MigrationVerdict if counts[verdict])
         hint = (
             ""
             if self._arguments.apply or not counts[MigrationVerdict.MOVES]
             else "; nothing was changed: --apply does it"
         )
-        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {said}{hint}")
+        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {counted}{hint}")
 
 
 def _row(outcome: Outcome, version: int) -> list[Ink]:

@@ -50,9 +50,9 @@ def checked_workflow(settings: CommandSettings, path: str) -> Workflow:
     from fsm_agent.cli.logs import unread_modules_once
 
     catalogue = settings.catalogue(imports=True)
-    with unread_modules_once() as told:
+    with unread_modules_once() as texts:
         workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
-        told += [finding.message for finding in findings]
+        texts += [finding.message for finding in findings]
     if workflow is None:
         raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
     if lacking := [each for each in findings if each.code == Code.MISSING_EXTRA]:

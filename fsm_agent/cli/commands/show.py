@@ -168,10 +168,10 @@ async def described(store: Store, part: str) -> Described:
 def say_left_out(settings: CommandSettings, damaged: Sequence[Damage]) -> None:
     """Name the agents that a list has left out, grouped by the reason."""
     if damaged and not settings.json:
-        alike: dict[tuple[str, str], list[str]] = {}
+        by_reason: dict[tuple[str, str], list[str]] = {}
         for each in damaged:
-            alike.setdefault((each.place, each.what), []).append(each.agent_id)
-        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in alike.items())
+            by_reason.setdefault((each.place, each.what), []).append(each.agent_id)
+        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in by_reason.items())
         are = "is" if len(damaged) == 1 else "are"
         count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
         output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

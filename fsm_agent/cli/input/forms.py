@@ -64,11 +64,11 @@ async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
     import questionary
 
     wanted = [meaning(field), "may be left empty" if optional else ""]
-    told = ", ".join(each for each in wanted if each not in ("", "text"))
+    hint = ", ".join(each for each in wanted if each not in ("", "text"))
     problem = _judge(field, optional=optional)
     question = questionary.text(
         label,
-        instruction=f"({told})" if told else None,
+        instruction=f"({hint})" if hint else None,
         style=_style(),
         validate=lambda text: problem(text) or True,
     )

@@ -51,22 +51,22 @@ class NotTaken(click.BadParameter):
         return f"`{(name or 'it').strip('[]')}` {self.message}"
 
 
-def text(said: str) -> str:
+def text(value: str) -> str:
     """The value of an option that may be missing, but not empty."""
-    return _filled(said, "give it a text, or leave it out")
+    return _filled(value, "give it a text, or leave it out")
 
 
-def person(said: str) -> str:
+def person(value: str) -> str:
     """The name of a person, which must be given and must not be empty."""
-    return _filled(said, "say who it is")
+    return _filled(value, "say who it is")
 
 
-def _filled(said: str, advice: str) -> str:
+def _filled(value: str, advice: str) -> str:
     from fsm_agent.data.arguments import why_blank
 
-    if (why := why_blank(said)) is not None:
+    if (why := why_blank(value)) is not None:
         raise click.BadParameter(f"it {why}; {advice}")
-    return said
+    return value
 
 
 #: the id of an existing agent, whole or shortened

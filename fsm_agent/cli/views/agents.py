@@ -211,10 +211,10 @@ def way(step: Step) -> str:
 
 def reason_of(step: Step) -> Ink:
     """The kind of a step, unless that is obvious, and its reason."""
-    said = step.kind.facts.label.format_map(step.payload)
+    label = step.kind.facts.label.format_map(step.payload)
     why = why_of(step)
-    tone = Tone.STRONG if step.kind.facts.restores else Tone.BAD if said or why else Tone.QUIET
-    return Ink(visible(": ".join(filter(None, [said, why]))), tone)
+    tone = Tone.STRONG if step.kind.facts.restores else Tone.BAD if label or why else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [label, why]))), tone)
 
 
 def status_ink(status: Status) -> Ink:

@@ -27,9 +27,9 @@ def change_blocks(steps: Sequence[Step]) -> Iterator[Block]:
 def _rows(step: Step) -> Iterator[tuple[str, Ink]]:
     if (why := reason_of(step)).text:
         yield "why", why
-    told = _TOLD if step.event in ("error", "timeout") else ()
+    hidden = _TOLD if step.event in ("error", "timeout") else ()
     for name, value in step.payload.items():
-        if name not in told:
+        if name not in hidden:
             yield f"event.{name}", Ink(short(value))
     for pointer, value in step.delta.set.items():
         yield _field(pointer), Ink(f"= {short(value)}", Tone.STRONG)

@@ -28,12 +28,12 @@ def error_document(error: BaseException, sentence: str) -> dict[str, Json]:
 
 def error_json(error: BaseException, sentence: str) -> dict[str, Json]:
     kind = _kind(error)
-    told: dict[str, Json] = {"type": kind, "title": _title(kind), "detail": sentence}
+    document: dict[str, Json] = {"type": kind, "title": _title(kind), "detail": sentence}
     if (allowed := getattr(error, "allowed", None)) is not None:
-        told["allowed"] = list(allowed)
+        document["allowed"] = list(allowed)
     if problems := _problems(error):
-        told["problems"] = problems
-    return told
+        document["problems"] = problems
+    return document
 
 
 def _kind(error: BaseException) -> str:

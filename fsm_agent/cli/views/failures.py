@@ -72,7 +72,7 @@ def why_of(step: Step) -> str:
     """The error that is the reason for a step, and where it was."""
     facts = step.payload
     is_error = step.kind is StepKind.EVENT and step.event in ("error", "timeout") and "message" in facts
-    said, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
+    why, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
     if step.kind is StepKind.PARKED:
         place = why_parked(step).place
-    return f"{said} ({place})" if place else said
+    return f"{why} ({place})" if place else why

@@ -20,10 +20,10 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _PARTS: Final = ("steps", "head", "history", "snapshot", "rest", "thread", "total")
 
 
-def retention(settings: Retention, **said: Any) -> Retention:
+def retention(settings: Retention, **options: Any) -> Retention:
     """The retention from options, completed by the settings."""
-    wanted = replace(settings, **{key: value for key, value in said.items() if value is not None})
-    if wanted.is_everything and not any(said.values()):
+    wanted = replace(settings, **{key: value for key, value in options.items() if value is not None})
+    if wanted.is_everything and not any(options.values()):
         raise click.ClickException(
             "nothing says what may go: give --finished, --idle or --history, or [tool.fsm-agent.retention] in "
             "pyproject.toml"
