@@ -93,7 +93,7 @@ class ActionExecutor:
             reply = await self._out_of_time(command, action, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # such as the panic of a library, which would return at each attempt
+        except BaseException as error:  # of a library that panics: each attempt would fail alike
             if isinstance(effects.failure, Superseded | StoreError):  # the action was only told to stop
                 raise effects.failure from None
             reply = await self._failed(command, action, error, _ms_since(began))
