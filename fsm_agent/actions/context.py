@@ -1,4 +1,4 @@
-"""What an action is given."""
+"""The contexts that actions are given."""
 
 from __future__ import annotations
 
@@ -24,49 +24,48 @@ from fsm_agent.memory.conversation import BlockingConversation, Conversation, On
 from fsm_agent.memory.conversation_reader import whole
 from fsm_agent.memory.token_counts import corrected, estimate, scale_of
 
-#: has a model write a summary, at most so many tokens long
+#: lets a model write a summary, with at most so many tokens
 SummaryWriter: TypeAlias = "Callable[[Context, list[dict[str, Json]], int], Awaitable[Written]]"
 EffectModeName: TypeAlias = EffectMode | Literal["idempotent", "at_most_once", "check"]
 
 
 @dataclass(slots=True)
 class ActionFacts:
-    """The agent as its action sees it. Changes to ``data`` become visible with the step that the returned event
-    takes, or not at all."""
+    """The agent as its action sees it. Changes of ``data`` are committed with the returned event, or never."""
 
     agent_id: str
     state: str
     data: Data
-    #: 1 for the first; retries of one entry into the state count up
+    #: 1 for the first attempt; later attempts of the same activation count up
     attempt: int
     #: the version that entered the state; the same for every attempt, also after a crash
     activation: int
-    #: state path -> committed entries
+    #: path of a state -> number of committed entries
     visits: Mapping[str, int]
-    #: when this attempt began, milliseconds since the epoch by the store's clock
+    #: when this attempt began, in milliseconds since the epoch, by the store's clock
     now_ms: int
-    #: a context that is made by hand has none, and does no effects
+    #: ``None`` in a context that is made by hand: it does no effects
     effects: Effects | None = field(default=None, repr=False, compare=False)
-    #: what the attempt leaves besides changes of ``data``
+    #: what the attempt produces besides changes of ``data``
     outputs: AttemptOutputs = field(default_factory=AttemptOutputs, repr=False, compare=False)
-    #: what built-in actions may ask of the rules
+    #: what built-in actions can ask the engine
     scope: ActionScope | None = field(default=None, repr=False, compare=False)
     surroundings: Surroundings = field(default_factory=Surroundings, repr=False, compare=False)
-    #: a context that is made by hand has none
+    #: ``None`` in a context that is made by hand
     write_summary: SummaryWriter | None = field(default=None, repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
-        """When this attempt began, by the store's clock; aware, UTC."""
+        """When this attempt began, by the store's clock, as an aware datetime in UTC."""
         return moment(self.now_ms)
 
     def emit(self, event: str, /, **payload: Json) -> Emission:
-        """An event with a payload, to be returned."""
+        """An event with a payload, for the action to return."""
         return Emission(event, payload)
 
     def ask(self, prompt: str, events: Collection[str], *, to: str | Collection[str] = ()) -> Asking:
-        """A question, to be returned: the agent waits where it is for one of ``events``, whose payload schemas are the
-        form. ``to`` is who may answer; nobody named is anybody."""
+        """A question, for the action to return. The agent then waits in its state for one of ``events``; their payload
+        schemas are the form. ``to`` names those who may answer; without names, anybody may."""
         own({"prompt": prompt, "events": list(events), "to": to if isinstance(to, str) else list(to)})
         if not isinstance(prompt, str) or not prompt.strip() or isinstance(events, str) or not events:
             raise ActionError("a question needs a text and the events that answer it: `ctx.ask('Go on?', ['yes'])`")
@@ -74,15 +73,15 @@ class ActionFacts:
 
     @property
     def children(self) -> ChildAgents:
-        """How the agent has children. Raises ``ActionError`` in a context that was made by hand or for a script."""
+        """The children of the agent. Raises ``ActionError`` in a context that was made by hand or for a script."""
         if self.surroundings.children is None:
             raise ActionError(f"the action of state {self.state!r} has children only in a runner")
         return self.surroundings.children
 
     @property
     def user(self) -> Data:
-        """What is remembered of the user, as the workflow declares it under ``user``; changes are committed with the
-        step. Raises ``ActionError`` where nothing is declared, or the agent serves nobody."""
+        """What is remembered of the user, as the workflow declares it under ``user``. Changes are committed with the
+        step. Raises ``ActionError`` if nothing is declared, or if the agent has no user."""
         if self.outputs.user is None:
             why = "its workflow declares no `user`, or it was started without one: `start(..., user='ana')`"
             raise ActionError(f"agent {self.agent_id!r} remembers nobody: {why}")
@@ -90,18 +89,18 @@ class ActionFacts:
 
 
 class Context(ActionFacts):
-    """What an ``async def`` action is given."""
+    """The context of an ``async def`` action."""
 
     __slots__ = ()
 
     @property
     def conversation(self) -> Conversation:
-        """What is said between the agent and others; what is added to it is kept with the step."""
+        """The conversation of the agent; new messages are committed with the step."""
         return self.thread()
 
     def thread(self, name: str | None = None, *, summarise: Summarise | None = None) -> Conversation:
-        """A thread that is shared, by its name; without one, the conversation. ``summarise`` writes summaries
-        (messages, max_tokens) -> text, where a model is not to."""
+        """A shared thread, by its name; without a name, the conversation. ``summarise(messages, max_tokens)`` returns
+        the text of a summary, instead of a model."""
         return _conversation(self, name, once=self.effect, summarise=summarise or self._summarise)
 
     async def _summarise(self, messages: list[dict[str, Json]], max_tokens: int) -> Written:
@@ -109,7 +108,7 @@ class Context(ActionFacts):
         return await self.write_summary(self, messages, max_tokens)
 
     async def entry(self) -> Step | None:
-        """The step that has begun this work; ``None`` where it is kept no more."""
+        """The step that began this activation; ``None`` if it is no longer stored."""
         return None if self.effects is None else await self.effects.entry()
 
     async def effect(
@@ -122,21 +121,21 @@ class Context(ActionFacts):
         probe: Callable[..., Any] | None = None,
         **kwargs: Json,
     ) -> Any:
-        """Call ``fn(*args, **kwargs)``, record its result, and return it; where one is recorded, return that.
+        """Call ``fn(*args, **kwargs)``, record its result, and return it. If a result is recorded already, return that.
 
-        A coroutine function is awaited, a plain one runs in a thread. Arguments and result are JSON, and ``fn`` gets
-        plain copies of them; if it has a parameter ``idempotency_key``, it gets the key of this effect, which is the
-        same in every attempt. Uses of one name are told apart by their order.
+        A coroutine function is awaited, a plain function runs in a thread. Arguments and result are JSON, and ``fn``
+        gets plain copies. If ``fn`` has a parameter ``idempotency_key``, it gets the key of this effect, which is the
+        same in every attempt. Several uses of one name are told apart by their order.
 
-        What was begun and has no result - a crash, an exception, a time-out - is done again (``idempotent``), is never
-        done again and parks the agent (``at_most_once``), or ``probe(*args, **kwargs)`` returns its result or
-        ``NOT_DONE`` (``check``).
+        ``mode`` says what happens to an effect that was begun and has no result, after a crash, an exception or a
+        timeout. It is done again (``idempotent``); or it is never done again, and the agent is parked
+        (``at_most_once``); or ``probe(*args, **kwargs)`` returns its result or ``NOT_DONE`` (``check``).
         """
         return await _effects_of(self, name).do(effect_call(name, fn, probe=probe, mode=mode, given=args, named=kwargs))
 
 
 class BlockingContext(ActionFacts):
-    """What a plain ``def`` action is given, which runs in a thread."""
+    """The context of a plain ``def`` action, which runs in a thread."""
 
     __slots__ = ()
 
@@ -152,7 +151,7 @@ class BlockingContext(ActionFacts):
         return BlockingConversation(conversation, self.effects.in_thread())
 
     async def _once(self, name: str, fn: Callable[..., Any], /, *args: Json) -> Any:
-        """An effect that is asked for on the loop, where the conversation is read."""
+        """An effect that is done on the event loop, where the conversation is read."""
         return await _effects_of(self, name).do(
             effect_call(name, fn, probe=None, mode="idempotent", given=args, named={})
         )
@@ -174,7 +173,7 @@ class BlockingContext(ActionFacts):
 
 
 class InlineContext(ActionFacts):
-    """What an action is given that runs on the loop: all but effects, since nobody else could do anything meanwhile."""
+    """The context of an action that runs on the event loop. It has no effects, since they would block the loop."""
 
     __slots__ = ()
 
@@ -183,7 +182,7 @@ class InlineContext(ActionFacts):
 
 
 def scope_of(context: ActionFacts) -> ActionScope:
-    """What a built-in action may ask of the rules."""
+    """What a built-in action can ask the engine."""
     if context.scope is None:
         raise ActionError("a built-in action needs a runner or `testing.drive`, and this context was made by hand")
     return context.scope
@@ -198,7 +197,7 @@ def _effects_of(context: ActionFacts, name: str) -> Effects:
 def _conversation(
     context: ActionFacts, name: str | None, *, once: Once | None, summarise: Summarise | None
 ) -> Conversation:
-    """The thread of that name; without one, the conversation that the workflow declares."""
+    """The thread of that name; without a name, the conversation that the workflow declares."""
     if context.scope is None or context.effects is None:
         raise ActionError("a conversation needs a runner or `testing.drive`, and this context was made by hand")
     if name is not None and THREAD_NAME.fullmatch(name) is None:

@@ -1,6 +1,5 @@
-"""A module as its text tells it, without running any of it: its functions, which of them are actions, and what these
-take and may name. What the text leaves open is said to be open.
-"""
+"""The functions of a module, read from its source text without running it: which of them are actions, their parameters
+and their events. What the text does not show is marked as unknown."""
 
 from __future__ import annotations
 
@@ -14,19 +13,19 @@ from fsm_agent.domain.signature import Signature
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-#: A file that is larger is no module that somebody wrote by hand.
+#: in bytes; a larger file was not written by hand
 LARGEST: Final = 4 * 1024 * 1024
-#: What can give a module names that its text does not show.
+#: functions that can create names which the text does not show
 _HIDDEN_NAMES: Final = frozenset({"globals", "vars", "exec", "eval", "setattr", "locals", "__getattr__"})
 _OURS: Final = ("fsm_agent", "fsm_agent.actions", "fsm_agent.actions.action")
-#: So deep an annotation may name others.
+#: how many levels of names an annotation is followed
 _DEEPEST: Final = 4
-#: Names that an annotation may have and that list no events.
+#: names that an annotation may contain and that list no events
 _NO_EVENTS: Final = frozenset({"str", "Context", "None", "Emission", "Asking", "Pause", "object", "Any"})
 
 
 class Imported(NamedTuple):
-    """A name that stands for one of another module; ``name`` is ``None`` where it is the module itself."""
+    """A name imported from another module; ``name`` is ``None`` if it is the module itself."""
 
     module: str
     name: str | None
@@ -34,27 +33,27 @@ class Imported(NamedTuple):
 
 @dataclass(slots=True)
 class Source:
-    """What the text of one module says."""
+    """The contents of one module's text."""
 
     name: str
     #: functions at the top level, by their names
     functions: dict[str, Function] = field(default_factory=dict)
     imported: dict[str, Imported] = field(default_factory=dict)
-    #: modules of which everything is imported
+    #: modules from which everything is imported
     stars: list[str] = field(default_factory=list)
     #: other names at the top level, and what they are assigned
     assigned: dict[str, ast.expr | None] = field(default_factory=dict)
-    #: texts and inner functions: what might be the name of an action that is made while the module runs
+    #: texts and inner functions: possible names of actions that are created while the module runs
     spoken: set[str] = field(default_factory=set)
     #: whether there may be names that the text does not show
     is_open: bool = False
 
     def has(self, name: str) -> bool:
-        """Whether the text gives a meaning to the name, known or not."""
+        """Whether the text defines the name, even if its value is unknown."""
         return name in self.functions or name in self.imported or name in self.assigned
 
     def action_name(self, function: Function) -> str | None:
-        """The name by which the function is surely an action; ``None`` for one that is none, or that may be."""
+        """The name under which the function is certainly an action; ``None`` if it is none, or only perhaps."""
         mark = self._mark(function)
         if mark is None or len(function.decorator_list) > 1 or _is_spread(mark):
             return None
@@ -62,20 +61,20 @@ class Source:
         return function.name if name is None else _text(name)
 
     def is_plain(self, function: Function) -> bool:
-        """Whether the function is what its text says, with no decorator that could make something else of it."""
+        """Whether no decorator can replace the function by something else."""
         return all(self._is_mark(each) and not _is_spread(each) for each in function.decorator_list)
 
     def is_action(self, function: Function) -> bool:
         return self._mark(function) is not None
 
     def signature(self, function: Function) -> Signature:
-        """What can be told of a function as an action."""
+        """The signature of a function as an action, as far as the text shows it."""
         mark = self._mark(function)
-        said = None if mark is None else _keyword(mark, "emits")
-        if isinstance(said, ast.Name):
-            said = self.assigned.get(said.id) or said
-        if said is not None and not (isinstance(said, ast.Constant) and said.value is None):
-            emits = _texts(said)
+        emitted = None if mark is None else _keyword(mark, "emits")
+        if isinstance(emitted, ast.Name):
+            emitted = self.assigned.get(emitted.id) or emitted
+        if emitted is not None and not (isinstance(emitted, ast.Constant) and emitted.value is None):
+            emits = _texts(emitted)
             is_told = emits is not None
         else:
             emits, is_told = self._returned(function.returns)
@@ -87,13 +86,13 @@ class Source:
         return next((each for each in function.decorator_list if self._is_mark(each)), None)
 
     def _is_mark(self, decorator: ast.expr) -> bool:
-        """Whether this is our ``@action``, or ``@action(...)``."""
+        """Whether the decorator is our ``@action`` or ``@action(...)``."""
         return self._origin(decorator.func if isinstance(decorator, ast.Call) else decorator) in [
             f"{ours}.action" for ours in _OURS
         ]
 
     def _origin(self, expression: ast.expr) -> str:
-        """The dotted name that an expression has where it comes from; empty if that cannot be told."""
+        """The dotted name of an expression in the module where it is defined; empty if it is unknown."""
         match expression:
             case ast.Name(id=name) if name in self.imported:
                 module, inner = self.imported[name]
@@ -139,7 +138,8 @@ class Source:
 
 
 class Events(NamedTuple):
-    """What a function may name, ``None`` where it does not say; and whether that could be told at all."""
+    """The events that a function may name (``None``: it does not list them). ``is_told`` is False if that is
+    unknown."""
 
     names: frozenset[str] | None
     is_told: bool
@@ -147,7 +147,7 @@ class Events(NamedTuple):
 
 def _united(parts: list[Events]) -> Events:
     if any(each.names is None and each.is_told for each in parts):
-        return Events(None, is_told=True)  # one of them is no Literal, so nothing is said
+        return Events(None, is_told=True)  # one part is no Literal, so no events are listed
     if not all(each.is_told for each in parts):
         return Events(None, is_told=False)
     return Events(frozenset(event for each in parts for event in each.names or ()), is_told=True)
@@ -161,7 +161,7 @@ def _parsed(annotation: str) -> ast.expr | None:
 
 
 def read_source(name: str, file: Path) -> Source:
-    """Raises ``OSError``, or ``ValueError`` that says why the text cannot be understood."""
+    """The source of a module; raises ``OSError``, or ``ValueError`` with the reason why the text is not understood."""
     if file.stat().st_size > LARGEST:
         raise ValueError(f"it is larger than {LARGEST} bytes")
     try:
@@ -188,7 +188,7 @@ def read_source(name: str, file: Path) -> Source:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that run when the module is imported, those in branches included."""
+    """The statements that run when the module is imported, including those in branches."""
     for statement in body:
         yield statement
         for field_name in ("body", "orelse", "finalbody", "handlers"):
@@ -232,7 +232,7 @@ def _note_import(source: Source, statement: ast.Import | ast.ImportFrom, package
 
 
 def _forget(source: Source, name: str) -> None:
-    """What is defined again is what counts."""
+    """Remove earlier definitions of a name, since the last one counts."""
     source.functions.pop(name, None)
     source.imported.pop(name, None)
     source.assigned.pop(name, None)
@@ -254,7 +254,7 @@ def _absolute(statement: ast.ImportFrom, package: str) -> str:
 
 
 def _is_spread(call: ast.expr) -> bool:
-    """Whether its keywords are not all written out."""
+    """Whether the call has keywords that are not written out (``**``)."""
     return isinstance(call, ast.Call) and any(each.arg is None for each in call.keywords)
 
 
@@ -268,7 +268,7 @@ def _text(expression: ast.expr) -> str | None:
 
 
 def _texts(expression: ast.expr) -> frozenset[str] | None:
-    """The texts of a list, tuple or set that is written out; ``None`` if it is anything else."""
+    """The texts of a literal list, tuple or set; ``None`` for other expressions."""
     if not isinstance(expression, (ast.List, ast.Tuple, ast.Set)):
         return None
     texts = [_text(each) for each in expression.elts]
@@ -276,7 +276,7 @@ def _texts(expression: ast.expr) -> frozenset[str] | None:
 
 
 def _parameters(given: ast.arguments) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The parameters, as ``actions.action`` reads them from the function itself: the first is the context."""
+    """The parameters, by the same rules as in ``actions.action``: the first one is the context."""
     positional = [*given.posonlyargs, *given.args]
     optional = positional[len(positional) - len(given.defaults) :]
     by_name = [each for each in positional[1:] if each in given.args]

@@ -1,4 +1,4 @@
-"""Names looked up in the text of the allowed modules. No module is imported, and no package around one."""
+"""A catalogue that reads the text of the allowed modules. It imports no module, and no package around one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fsm_agent.domain.json import Schema
 from fsm_agent.domain.signature import Signature
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed, ToolMissing
 
-#: So many modules a name is followed through, from one that imports it to the one that defines it.
+#: how many modules a name is followed through, from its import to its definition
 _LONGEST_CHAIN: Final = 8
 
 
 class Sources(Catalogue):
-    """The allowed modules, found below ``folder`` or on ``paths`` as an import would find them, and read as text."""
+    """The text of the allowed modules. They are searched below ``folder`` or on ``paths``, as an import would do."""
 
     def __init__(self, modules: Iterable[str], *, folder: Path, paths: Iterable[str] | None = None) -> None:
         self._allowed = tuple(modules)
@@ -83,20 +83,20 @@ class Sources(Catalogue):
         return None
 
     def _tool_doubt(self, source: Source, name: str) -> str | None:
-        """Empty if the module has the tool, ``None`` if it surely has not."""
+        """An empty text if the module has the tool, ``None`` if it certainly has not, otherwise the doubt."""
         if name.startswith("_"):
             return None
         if name in source.functions and source.is_plain(source.functions[name]):
             return ""
         imported = source.imported.get(name)
         if imported is not None and not f"{imported.module}.".startswith(f"{source.name}."):
-            return None  # what a module has only imported is not its own
+            return None  # a function that a module only imports is not its own
         if source.has(name) or self._may_have(source, name):
             return f"what {name!r} is cannot be told from the text of module {source.name!r}"
         return None
 
     def _referred(self, name: str, module: str, function: str) -> Signature:
-        """The source of ``module:function``."""
+        """The signature of ``module:function``."""
         source = self._allowed_source(module)
         if isinstance(source, str):
             return Signature(doubt=source)
@@ -108,7 +108,7 @@ class Sources(Catalogue):
         raise ActionMissing(name, [f"{module}:{each}" for each, *_ in self._marked(module)])
 
     def _definition(self, source: Source, name: str, chain: int = 0) -> tuple[Source, Function] | None:
-        """Where the text of a function stands, if it is only what it says: here, or in a module that this imports."""
+        """Where a function is defined, in this module or in one that this imports; ``None`` if that is uncertain."""
         if name in source.functions:
             function = source.functions[name]
             return (source, function) if source.is_plain(function) else None
@@ -120,7 +120,7 @@ class Sources(Catalogue):
 
     @cached_property
     def _found(self) -> dict[str, tuple[str, Signature]]:
-        """Name of an action -> the module that defines it, and what is known of it."""
+        """Name of an action -> the module that defines it, and its signature."""
         found: dict[str, tuple[str, Signature]] = {}
         for module in self._allowed:
             for name, home, signature in self._marked(module):
@@ -130,7 +130,7 @@ class Sources(Catalogue):
         return found
 
     def _marked(self, module: str, seen: tuple[str, ...] = ()) -> Iterator[tuple[str, str, Signature]]:
-        """The actions of a module, those included that it imports from another one."""
+        """The actions of a module, including those that it imports from other modules."""
         source = self._source(module)
         if isinstance(source, str):
             return
@@ -138,15 +138,15 @@ class Sources(Catalogue):
             definition = self._definition(source, name)
             if definition is not None:
                 home, function = definition
-                told = home.action_name(function)
-                if told is not None:
-                    yield told, home.name, home.signature(function)
+                marked_name = home.action_name(function)
+                if marked_name is not None:
+                    yield marked_name, home.name, home.signature(function)
         for star in source.stars:
             if star not in seen:
                 yield from self._marked(star, (*seen, star))
 
     def _doubt(self, module: str, name: str) -> str:
-        """Why a name may be that of an action of this module all the same; empty if it cannot be."""
+        """Why the module may have an action of this name although its text shows none; empty if it cannot."""
         source = self._source(module)
         if isinstance(source, str):
             return source
@@ -156,7 +156,8 @@ class Sources(Catalogue):
         return f"whether module {module!r} has it cannot be told from its text" if self._may_have(source, name) else ""
 
     def _may_have(self, source: Source, name: str, seen: tuple[str, ...] = ()) -> bool:
-        """Whether the module may get a name while it runs: it mentions it, or imports or makes names unseen."""
+        """Whether the module may get a name while it runs: its text mentions it, or may import or create hidden
+        names."""
         if source.is_open or name in source.spoken or source.has(name):
             return True
         further = [self._source(star) for star in source.stars if star not in seen]
@@ -169,7 +170,7 @@ class Sources(Catalogue):
         return self._source(module)
 
     def _source(self, module: str) -> Source | str:
-        """The text of a module, or why there is none."""
+        """The source of a module, or the reason why it cannot be read."""
         if module not in self._known:
             self._known[module] = self._read(module)
         return self._known[module]
@@ -185,8 +186,8 @@ class Sources(Catalogue):
 
 
 def _file_of(module: str, roots: Iterable[Path]) -> Path | None:
-    """The file of a module, as an import would find it: the first root that has its first package decides, unless that
-    is only a folder, which others may add to."""
+    """The file of a module, as an import would find it. The first root that contains the first package decides, unless
+    it is a folder without ``__init__.py``, which other roots may extend."""
     first, *rest = module.split(".")
     for root in roots:
         place = root / first

@@ -1,4 +1,4 @@
-"""A thread for one piece of work, and the way back from it to the loop."""
+"""A thread for one piece of work, and how the thread reaches the event loop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 from fsm_agent.errors import ActionError
 
-#: How a thread has a coroutine done on the loop, and waits for what it returns.
+#: runs a coroutine on the event loop, waits, and returns its result
 Wait: TypeAlias = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 async def in_thread(work: Callable[[], Any], name: str) -> Any:
-    """Like ``asyncio.to_thread``, but a thread that hangs keeps neither a pool nor the process from going on."""
+    """Like ``asyncio.to_thread``, but a thread that hangs blocks neither a pool nor the end of the process."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
     variables = contextvars.copy_context()
@@ -30,12 +30,12 @@ async def in_thread(work: Callable[[], Any], name: str) -> Any:
     def run() -> None:
         try:
             outcome, set_outcome = variables.run(work), future.set_result
-        except (StopIteration, GeneratorExit) as error:  # no future can carry them
+        except (StopIteration, GeneratorExit) as error:  # a future cannot hold these
             outcome, set_outcome = RuntimeError(f"{name} raised {error!r}"), future.set_exception
             outcome.__cause__ = error
         except BaseException as error:
             outcome, set_outcome = error, future.set_exception
-        with suppress(RuntimeError):  # the loop may be closed by now
+        with suppress(RuntimeError):  # the loop may be closed already
             loop.call_soon_threadsafe(deliver, set_outcome, outcome)
 
     threading.Thread(target=run, name=name, daemon=True).start()
@@ -43,12 +43,12 @@ async def in_thread(work: Callable[[], Any], name: str) -> Any:
 
 
 async def awaited(returned: Any) -> Any:
-    """A plain function may wrap a coroutine function, and then what it returns is still to be done."""
+    """Await a result that a plain function has returned, since the function may wrap a coroutine function."""
     return await returned if inspect.isawaitable(returned) else returned
 
 
 async def _stayed(work: Coroutine[Any, Any, Any]) -> Any:
-    """What a task of its own must not let out: it would end the loop, and with it the work of all others."""
+    """Turn exceptions that must not leave a task: they would stop the event loop for everybody."""
     try:
         return await work
     except SystemExit as error:
@@ -56,7 +56,8 @@ async def _stayed(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
-    """For threads beside ``loop``: have a coroutine done there, and wait for it. Cancelled there is cancelled here."""
+    """A ``Wait`` for threads beside ``loop``. A cancellation of the coroutine becomes a ``CancelledError`` of the
+    thread."""
     at_home = threading.get_ident()
 
     def wait(work: Coroutine[Any, Any, Any]) -> Any:
@@ -65,7 +66,7 @@ def waiting_on(loop: asyncio.AbstractEventLoop) -> Wait:
             raise ActionError("a blocking `effect` would wait for itself here; make the action an `async def`")
         try:
             future = asyncio.run_coroutine_threadsafe(_stayed(work), loop)
-        except RuntimeError:  # the loop is closed: the process ends, and this thread with it
+        except RuntimeError:  # the loop is closed: the process ends, and so does this thread
             work.close()
             raise asyncio.CancelledError from None
         try:

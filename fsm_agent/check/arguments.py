@@ -1,4 +1,4 @@
-"""The arguments of built-in actions, each held against what its kind says."""
+"""Checks of the arguments of built-in actions against their kinds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fsm_agent.domain.workflow import Workflow
 
 _RECALLING: Final = Reach(recalls=True)
 
-#: argument -> the kinds of values that it can use, and how that is called
+#: argument -> the kinds of values that it accepts, and these in words
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
     "until": (("string", "int"), "a date, a datetime, or milliseconds since 1970"),
     "for_each": (("list",), "a list"),
@@ -25,7 +25,7 @@ _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 
 
 def look_at_arguments(checker: Checker, workflow: Workflow, state: State) -> None:
-    """Note what is wrong with the texts and expressions under ``with`` of a built-in action."""
+    """Note mistakes in the texts and expressions under ``with`` of a built-in action."""
     built_in, path = BUILT_INS[state.do or ""], (*state_path(state.path), "with")
     for name, value in state.with_.items():
         where = (*path, name)
@@ -53,7 +53,7 @@ def _look_at_expression(checker: Checker, name: str, text: str, path: Path) -> N
 
 
 def _look_at_values(checker: Checker, workflow: Workflow, state: State, name: str, path: Path) -> None:
-    """What a child is started with, against what it declares; what it does not declare is looked at elsewhere."""
+    """Check the values that a child is started with against its declaration. Undeclared ones are reported elsewhere."""
     reach = Reach(recalls=True, items="for_each" in state.with_)
     declared = _declared(workflow.workflows.get(state.with_.get("workflow", "")), name, state.with_.get("event"))
     for field, value in state.with_[name].items():
@@ -61,7 +61,7 @@ def _look_at_values(checker: Checker, workflow: Workflow, state: State, name: st
 
 
 def _declared(child: Workflow | None, name: str, event: Json) -> Mapping[str, Schema]:
-    if child is None or child.initial not in child.by_path:  # unknown, or a draft
+    if child is None or child.initial not in child.by_path:  # it is unknown, or a draft
         return {}
     if name == "data":
         return child.data

@@ -1,5 +1,5 @@
-"""All that can be said of a document before it runs: what it may not say, where its expressions go wrong, whether its
-built-in actions can work, whether its migrations lead anywhere, and whether its properties speak of what there is."""
+"""All checks of a document before it runs: the rules of the dialect, expressions, built-in actions, migrations and
+properties."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from fsm_agent.domain.workflow import Workflow
 def examine(
     document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
-    """As ``read_document``, with the findings of the expressions, even of those beside other mistakes."""
+    """Like ``read_document``, but expressions are checked too, even beside other mistakes."""
     draft, findings = read_draft(document, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
     if draft is not None:
         findings += _further(draft, document, findings)
     return None if is_invalid(findings) else draft, findings
 
 
-#: mistakes by which an event, or a whole `on`, goes unread; and what then seems to be wrong
+#: mistakes through which an event, or a whole `on`, is not read; and mistakes that they may only seem to cause
 _HIDING_EVENTS: Final = frozenset({Unread.UNKNOWN_EVENT, Unread.UNKNOWN_KEY})
 _FOR_EVENTS: Final = frozenset({Code.NO_EVENT, Code.NO_CHOICE, Code.NO_APPROVAL})
 
 
 def _further(draft: Workflow, document: Json, found: list[Finding]) -> list[Finding]:
-    """What can be said of a draft with these mistakes, and of the workflows that are written out within it."""
+    """Findings of a draft with these mistakes, and of the workflows that are written inside it."""
     unread = {each.path[1] for each in found if each.path[:1] in {("data",), ("user",)} and len(each.path) > 1}
     findings = list(migration_findings(draft)) if not is_invalid(found) else []
     if not is_invalid([each for each in found if each.path[:1] != ("must",)]):
@@ -67,5 +67,5 @@ def property_findings(workflow: Workflow) -> Iterable[Finding]:
 
 
 def below(path: Path, findings: list[Finding]) -> Iterator[Finding]:
-    """The findings of a workflow that stands at ``path`` of another one."""
+    """The findings of a workflow at ``path`` inside another one."""
     return (replace(each, path=(*path, *each.path)) for each in findings)

@@ -1,4 +1,4 @@
-"""Every expression of a workflow, compiled where it stands and held against what it is for."""
+"""Checks of all expressions of a workflow: they are compiled in their scope, and compared with their place."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 
-#: A list that is declared to be no longer than this may be converted at every event.
+#: a list that is declared no longer than this may be converted at every event
 SHORT_LIST: Final = 100
 
-#: what progress tells -> the kinds that can tell it, and how that is called
+#: part of progress -> the kinds that it accepts, and these in words
 _PROGRESS: Final = {
     "goal": (("string", "null"), "text"),
     "done": (("list", "int", "null"), "a list of steps or their number"),
@@ -30,7 +30,7 @@ _PROGRESS: Final = {
 
 
 def expression_findings(workflow: Workflow) -> list[Finding]:
-    """What is wrong with the expressions and literals of a workflow; works on drafts that have other mistakes."""
+    """Mistakes in the expressions and literals of a workflow; it may be a draft with other mistakes."""
     checker = Checker(Guards(workflow), knows_data=workflow.knows_data)
     for site in sites(workflow):
         if site.event.startswith("after ") or site.event in workflow.events or site.event in BUILT_IN_PAYLOADS:
@@ -51,7 +51,7 @@ def expression_findings(workflow: Workflow) -> list[Finding]:
 
 
 def long_lists(workflow: Workflow) -> Iterator[Finding]:
-    """Guards that convert a list of unknown length at every event; those that do not compile are left out."""
+    """Guards that convert a list of unknown length at every event; guards that do not compile are left out."""
     guards = Guards(workflow)
     for site in sites(workflow):
         event = _event(site)
@@ -67,7 +67,7 @@ def long_lists(workflow: Workflow) -> Iterator[Finding]:
 
 
 def _converted(guards: Guards, when: str | None, event: str) -> Collection[str]:
-    """The lists that a guard converts. To compile is dear, so it is done only where the name of a list occurs."""
+    """The lists that a guard converts. Compiling is slow, so guards without the name of a list are skipped."""
     if when is None or not any(name.rpartition(".")[2] in when for name in guards.lists(event)):
         return ()
     try:
@@ -98,7 +98,7 @@ def _look_at_transition(checker: Checker, workflow: Workflow, site: Site) -> Non
 
 
 def _look_at_values(checker: Checker, site: Site, reach: Reach) -> None:
-    """What is left to look at where no data field is known."""
+    """The checks that are left if no data field is known."""
     if site.transition.when is not None:
         checker.guard(site.transition.when, (*site.path, "when"), reach)
     for key, values in (("assign", site.transition.assign), ("append", site.transition.append)):

@@ -1,4 +1,4 @@
-"""What only follows from another mistake, and so is not told as one of its own."""
+"""Findings that only follow from another mistake, and so are not reported."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fsm_agent.check.transition_sites import sites, state_path
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.workflow import lineage
 
-#: Mistakes by which a transition is never taken: it would lead somewhere.
+#: mistakes through which a transition is never taken
 _NEVER_TAKEN = frozenset({Code.SHADOWED, Code.IMPOSSIBLE})
 
 
 def without_follow_ups(behaviour: Behaviour, findings: list[Finding]) -> list[Finding]:
-    """The findings but for states that are never entered only because another one is not, or because the transition
-    that leads to them is never taken, which is told as well."""
+    """The findings without some unreachable states: those that only follow from another unreachable state, or from a
+    transition that is never taken, which has its own finding."""
     lost = {state_path(path): path for path in behaviour.workflow.by_path}
     missed = {lost[each.path]: None for each in findings if each.code == Code.UNREACHABLE}
     if not missed:
@@ -25,12 +25,12 @@ def without_follow_ups(behaviour: Behaviour, findings: list[Finding]) -> list[Fi
     onward = _onward(behaviour, missed)
     never = frozenset(each.path for each in findings if each.code in _NEVER_TAKEN)
     explained = search(onward, _led_to(behaviour, never, missed))
-    told = {state_path(path) for path in _first(within(onward, missed.keys() - explained.keys()))}
-    return [each for each in findings if each.code != Code.UNREACHABLE or each.path in told]
+    reported = {state_path(path) for path in _first(within(onward, missed.keys() - explained.keys()))}
+    return [each for each in findings if each.code != Code.UNREACHABLE or each.path in reported]
 
 
 def _onward(behaviour: Behaviour, missed: dict[str, None]) -> Digraph[None]:
-    """Which of these states lead to which."""
+    """Which of these states have transitions into which others."""
     ways = ((lineage(way.source), lineage(way.target)) for way in behaviour.ways)
     edges = (
         (source, target, None)
@@ -44,7 +44,7 @@ def _onward(behaviour: Behaviour, missed: dict[str, None]) -> Digraph[None]:
 
 
 def _led_to(behaviour: Behaviour, never: frozenset[Path], missed: dict[str, None]) -> Iterator[str]:
-    """Those of the states to which a transition leads that is never taken. A finding names it, or what it stands in."""
+    """The states with a transition into them that is never taken. A finding names the transition, or its list."""
     for site in sites(behaviour.workflow):
         target = site.transition.target
         if target is not None and not never.isdisjoint((site.path, site.path[:-1])):
@@ -52,7 +52,7 @@ def _led_to(behaviour: Behaviour, never: frozenset[Path], missed: dict[str, None
 
 
 def _first(graph: Digraph[None]) -> Iterator[str]:
-    """A state of each group that leads to each other and that no other group leads to."""
+    """One state of each strongly connected group that no other group leads to."""
     backward = turned(graph)
     order = {path: place for place, path in enumerate(graph)}
     for group in strong_components(graph):

@@ -1,4 +1,4 @@
-"""One command line at work on agents: a runner, the line that shows what it does, and what is said when it ends."""
+"""A session: one command that drives agents, with a runner, a live line and a report at the end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
 
-#: what an agent's end means to whoever called; all else is 0
+#: status of an agent -> exit code; other statuses give 0
 EXIT_CODES: Final = {Status.FAILED: 3, Status.CANCELLED: 3, Status.PARKED: 4}
 
 
@@ -41,17 +41,17 @@ class Session:
     progress: Progress
 
     async def follow(self, call: Awaitable[Result]) -> Result:
-        """Await a call of the runner while the live line shows how it goes."""
+        """Await a call of the runner, while the live line shows its progress."""
         with self.progress:
             return await call
 
     async def whole_id(self, part: str) -> str:
-        """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+        """The whole id for a shortened one; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
         return await whole_id(self.runner.store, part)
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C while an agent was driven: what is kept, and how to go on."""
+    """Ctrl-C while an agent was driven. The message says what is kept, and how to go on."""
 
     exit_code = 130
 
@@ -74,7 +74,7 @@ def _kept(settings: CommandSettings, seen: Head | None) -> str:
 
 
 def drive(settings: CommandSettings, work: Callable[[Session], Awaitable[Agent]]) -> int:
-    """Do ``work``, print the agent that comes of it, and return the exit code that says how it stands."""
+    """Do ``work``, print the resulting agent, and return the exit code for its status."""
 
     async def described(session: Session) -> tuple[Agent, Workflow, Sequence[EffectEntry]]:
         agent = await work(session)
@@ -89,7 +89,7 @@ def drive(settings: CommandSettings, work: Callable[[Session], Awaitable[Agent]]
 def drive_all(
     settings: CommandSettings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]
 ) -> int:
-    """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
+    """Do ``work`` with each agent, and print all results. A refusal does not stop the others."""
     refusals: list[FsmAgentError] = []
 
     async def each(session: Session) -> list[Agent]:

@@ -1,4 +1,4 @@
-"""The settings of one command: those that open its project, and how it prints."""
+"""The settings of one command: those of its project, and how it prints."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any, Final
 from fsm_agent.project.defaults import DEFAULT_NAMESPACE
 from fsm_agent.project.settings import Settings
 
-#: the beginning of a command that looks at a store, and has no options yet
+#: the beginning of a command that reads a store and has no options yet
 _COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
 
 
 class CommandSettings(Settings):
-    """The global options, wherever on the command line they stand."""
+    """The global options, wherever they are on the command line."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class CommandSettings(Settings):
     ) -> None:
         super().__init__(store, namespace, by, modules, model)
         self.json = json
-        #: whether tables show ids whole
+        #: whether tables show whole ids
         self.wide = wide
         self.debug = debug
 
@@ -40,13 +40,13 @@ class CommandSettings(Settings):
         return copy
 
     def command(self, *words: str) -> str:
-        """How another command is to be typed with the same options; a store URL with a secret is left out."""
+        """The beginning of another command with the same options; a store URL with a secret is left out."""
         import shlex
 
         return shlex.join(["fsm-agent", *self._words(), *words])
 
     def in_full(self, sentence: str) -> str:
-        """A sentence of a room that knows no options, with those of this command line in the commands that it names."""
+        """A sentence whose commands get the options of this command line."""
         import re
         import shlex
 
@@ -62,11 +62,11 @@ class CommandSettings(Settings):
 
     @staticmethod
     def _is_secret(url: str) -> bool:
-        """Whether a store URL may hold a password."""
+        """Whether a store URL may contain a password."""
         from fsm_agent.stores.urls import without_password
 
         return "@" in url or without_password(url) != url
 
 
-#: what was given, and not what was found out from it
+#: only what was given, not what was derived from it
 _OPTIONS: Final = tuple(vars(CommandSettings()))

@@ -21,8 +21,8 @@ _FILE: Final = "sqlite:///"
 
 
 def missing_file(url: str) -> str | None:
-    """The file of a store that is not there yet, of a tiered one that of its warm store; ``None`` where it is, and
-    where the store is no file or cannot be opened anyway."""
+    """The missing file of a store (for a tiered store, of its warm store). ``None`` if the file exists, or if the store
+    has no file or cannot be opened anyway."""
     if url.startswith("tiered:"):
         url = url.removeprefix("tiered:").partition(",")[0]
     path = url.removeprefix(_FILE).rstrip("/")
@@ -33,8 +33,7 @@ def missing_file(url: str) -> str | None:
 
 @asynccontextmanager
 async def opened(settings: CommandSettings) -> AsyncGenerator[Store]:
-    """The store, to be read. Looking makes no file: where there is none the store is empty, and it is said that there
-    is none, by the error if there is one."""
+    """The store, for reading. Reading creates no file: a missing store is empty, and a line or the error says so."""
     file = missing_file(settings.store)
     if file is None:
         async with settings.open_store() as store:
@@ -56,7 +55,7 @@ async def opened(settings: CommandSettings) -> AsyncGenerator[Store]:
 def read_store(
     settings: CommandSettings, read: Callable[[Store], Awaitable[Result]], *, creates: bool = False
 ) -> Result:
-    """What ``read`` finds in the store, or with ``creates`` writes there."""
+    """The result of ``read`` for the store. With ``creates``, ``read`` may also write."""
 
     async def within() -> Result:
         async with settings.open_store() if creates else opened(settings) as store:

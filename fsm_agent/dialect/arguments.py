@@ -1,6 +1,6 @@
-"""Readers of what stands under ``with``: any values for an action of one's own, a table of kinds for a built-in one.
+"""Readers of arguments under ``with``: any values for an action of the user, a table of kinds for a built-in action.
 
-What they give is what was written, as far as it is right: an action is given its arguments like that.
+A reader returns the arguments as they are written, as far as they are right, since actions get them so.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _STATUSES: Final = range(100, 600)
 
 
 def built_in_at(context: ReadContext, path: Path) -> BuiltIn | None:
-    """What works in the state that a document path lies in, if that is a built-in action."""
+    """The built-in action of the state at a document path, if it has one."""
     return BUILT_INS.get(_action_at(context, path))
 
 
 def _action_at(context: ReadContext, path: Path) -> str:
-    """The name of an action that can be one; empty if there is none."""
+    """The action of the state at ``path``; empty if its name is wrong or missing."""
     body = context.places.bodies.get(state_at(path))
     do = body.get("do") if isinstance(body, dict) else None
     return do if isinstance(do, str) and (do in BUILT_INS or re.fullmatch(ACTION, do)) else ""
 
 
 def arguments(context: ReadContext, value: Json, path: Path) -> dict[str, Json] | None:
-    """Read the arguments of an action whose name is wrong: nothing is known of them, and nothing is said."""
+    """Read the arguments of an action. If the name of the action is wrong, nothing is read and nothing is noted."""
     if not _action_at(context, path):
         return None
     built_in = built_in_at(context, path)
@@ -51,12 +51,12 @@ def arguments(context: ReadContext, value: Json, path: Path) -> dict[str, Json] 
     _note_beside(context, built_in, value, path)
     kept = {name: each for name, each in value.items() if name in built_in.arguments and name not in wrong}
     if "for_each" in built_in.arguments and "for_each" in {*wrong, *context.misspelt}:
-        kept["for_each"] = "[]"  # so that nobody complains of `item`; nothing comes of a draft that has mistakes
+        kept["for_each"] = "[]"  # no findings about `item`: the draft is not used otherwise
     return kept
 
 
 def _note_missing(context: ReadContext, built_in: BuiltIn, given: Json, path: Path) -> None:
-    """Note arguments of which one is needed, and none or too many are there."""
+    """Note groups of arguments of which exactly one is needed, if none or more are given."""
     choice = [name for name in built_in.one_of if name in given]
     if built_in.one_of and len(choice) != 1:
         one = " or ".join(f"`{name}`" for name in built_in.one_of)
@@ -77,7 +77,7 @@ def _note_beside(context: ReadContext, built_in: BuiltIn, given: dict[str, Json]
 
 
 def event(context: ReadContext, value: Json, path: Path) -> str | None:
-    """A declared event. Whether its state handles it is looked at by ``check``."""
+    """The name of a declared event. ``check`` finds out whether its state handles it."""
     if not context.is_a(str, value, path, "the name of an event"):
         return None
     if value in context.events:
@@ -93,7 +93,7 @@ def approval(context: ReadContext, value: Json, path: Path) -> Json:
 
 
 def field(context: ReadContext, value: Json, path: Path) -> str | None:
-    """The name of a data field. Whether there is one is looked at by ``check``."""
+    """The name of a data field. ``check`` finds out whether the field exists."""
     if not context.is_a(str, value, path, "the name of a data field"):
         return None
     return value if context.is_name(value, path, FIELD, at_key=False) else None
@@ -107,7 +107,7 @@ def into(context: ReadContext, value: Json, path: Path) -> Json:
 
 
 def language_model(context: ReadContext, value: Json, path: Path) -> str | None:
-    """What there is under that name is known where it is asked."""
+    """The name of a model. Whether the model exists turns out when it is asked."""
     if not context.is_a(str, value, path, "the name of a model"):
         return None
     if not value.strip():
@@ -142,7 +142,7 @@ def tools(context: ReadContext, value: Json, path: Path) -> Json:
 
 
 def url(context: ReadContext, value: Json, path: Path) -> str | None:
-    """What stands before the first expression names the host whole, so that no data can send a request elsewhere."""
+    """A URL that names its host completely before the first expression, so that no data can choose the host."""
     if prompt(context, value, path) is None:
         return None
     if re.fullmatch(URL, value) is None:
@@ -163,7 +163,7 @@ def headers(context: ReadContext, value: Json, path: Path) -> dict[str, str] | N
 
 
 def body(context: ReadContext, value: Json, path: Path) -> dict[str, Json] | None:
-    """Literals as they are; strings are CEL. Keys are whatever the other side calls them."""
+    """Literals stay as they are; strings are CEL. Any key is allowed."""
     if not context.is_a(dict, value, path):
         return None
     for name, each in value.items():
@@ -173,7 +173,7 @@ def body(context: ReadContext, value: Json, path: Path) -> dict[str, Json] | Non
 
 
 def variable(context: ReadContext, value: Json, path: Path) -> str | None:
-    """The name of an environment variable; what is none is not repeated, since it may be a secret."""
+    """The name of an environment variable. A wrong name is not quoted, since it may be a secret."""
     if value == SEALING_KEYS:
         message = f"{subject(path)} cannot be {SEALING_KEYS}: the keys of sealed agents are sent to nobody"
         context.note(Code.NOT_ALLOWED, message, path)

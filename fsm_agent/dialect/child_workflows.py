@@ -1,4 +1,4 @@
-"""Readers of ``workflows``: the workflows of child agents, each a file of its own or written out in its place."""
+"""Readers of ``workflows``: each child workflow is a file of its own, or is written inside the document."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fsm_agent.domain.finding import Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.workflow import Workflow
 
-#: How deep workflows may stand within workflows.
+#: limit of workflows inside workflows
 DEEPEST_CHILD: Final = 8
-#: How many workflows may stand within one, each counted as often as it does.
+#: limit of workflows inside one; each is counted as often as it occurs
 MOST_CHILDREN: Final = 100
 
 

@@ -1,4 +1,4 @@
-"""Every mistake that reading a declaration can find: a stable code, and one line for docs/checks.md."""
+"""The mistakes that a reader of a declaration can find: for each a stable code, and one line for docs/checks.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fsm_agent.domain.finding import Severity
 
 
 class FindingCode(StrEnum):
-    """A stable code, what it says in one line, and how much it weighs."""
+    """A stable code, its one-line description, and its severity."""
 
     summary: str
     severity: Severity
@@ -22,7 +22,7 @@ class FindingCode(StrEnum):
 
 
 class Code(FindingCode):
-    """FSM0xx: the file is not what YAML allows. FSM1xx: the document is not what the dialect allows."""
+    """Codes of a reader. FSM0xx: the file breaks a rule of YAML. FSM1xx: the document breaks a rule of the dialect."""
 
     SYNTAX = "FSM001", "the text is not YAML"
     UNREADABLE = "FSM002", "the file cannot be read"

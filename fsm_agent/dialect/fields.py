@@ -1,6 +1,6 @@
-"""Readers of data and payloads: field types in their short forms, JSON Schema, and pydantic models.
+"""Readers of data and payloads: short forms of types, JSON Schema, and pydantic models.
 
-A short form is a word, a list of one short form, and ``?`` where null is allowed: ``string?``, ``[integer]``.
+A short form is a word, a list of one short form, or either with ``?``, which allows null: ``string?``, ``[integer]``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WORDS: Final[Mapping[str, Schema]] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 
-#: types of other languages
+#: type in another language -> type here
 _OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     "str": "string",
     "text": "string",
@@ -47,13 +47,13 @@ _OTHER_LANGUAGES: Final[Mapping[str, str]] = {
 }
 _ANYTHING: Final = frozenset({"any", "Any", "unknown"})
 
-#: How deep the brackets of one short form may nest.
+#: limit of nested brackets in a short form
 _DEEPEST_LIST: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What stands under ``data``."""
+    """The value under ``data``: its fields, and its model."""
 
     fields: Mapping[str, Schema]
     model: str | None = None
@@ -75,7 +75,7 @@ def fields(context: ReadContext, value: Json, path: Path) -> dict[str, Schema] |
 
 def events(context: ReadContext, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
     if not context.is_a(dict, value, path):
-        context.misspelt.add("events")  # none is known now, and each use would look like a mistake
+        context.misspelt.add("events")  # no event is known now, so each use would look like a mistake
         return None
     found: dict[str, dict[str, Schema]] = {}
     for event, fields in value.items():
@@ -97,7 +97,7 @@ def _payload(context: ReadContext, fields: Mapping[str, Json], path: Path) -> di
             message = f"a payload field cannot be called `{name}`: every event has `event.{name}` already"
             context.note(Code.RESERVED_NAME, message, where, at_key=True)
         if refers(schema):
-            # the payload is validated as one object, in which `#` would mean that object
+            # The payload is validated as one object, so `#` in a field would refer to that object.
             context.note(Code.BAD_SCHEMA, f"payload field `{name}` cannot use `$ref`: write the schema out", where)
     return found
 
@@ -111,7 +111,7 @@ def _fields(context: ReadContext, fields: Mapping[str, Json], path: Path) -> dic
 
 
 def _field(context: ReadContext, declared: Json, path: Path) -> Schema:
-    """The JSON Schema of one field; where it cannot be read, the one that allows everything."""
+    """The JSON Schema of one field. If it cannot be read, the schema allows everything."""
     match declared:
         case str():
             if (schema := _short(declared)) is not None:
@@ -132,7 +132,7 @@ def _field(context: ReadContext, declared: Json, path: Path) -> Schema:
 
 
 def _meant(context: ReadContext, declared: str) -> str:
-    """What a type of another language is here, or one that is misspelt."""
+    """The short form that is meant by a type of another language, or by a misspelt one."""
     word = re.sub(r"[\[\]?]", "", declared)
     if word in WORDS and (found := re.fullmatch(r"\w+(\??)\[\](\??)", declared)):
         return f" (did you mean `[{word}{found[1]}]{found[2]}`?)"
@@ -142,7 +142,7 @@ def _meant(context: ReadContext, declared: str) -> str:
 
 
 def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:
-    """The schema of a short form; ``depth`` bounds its brackets and question marks."""
+    """The schema of a short form; ``depth`` limits its brackets and question marks."""
     if text in WORDS:
         return dict(WORDS[text])
     if depth == 0:
@@ -157,7 +157,7 @@ def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:
 
 
 def shortened_type(schema: Schema) -> Json:
-    """The short form of a schema, or the schema itself where it has none: the inverse of reading it."""
+    """The short form of a schema, or the schema itself if it has none. This is the inverse of reading."""
     for word, meaning in WORDS.items():
         if schema == meaning:
             return word

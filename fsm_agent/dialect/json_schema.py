@@ -1,7 +1,7 @@
-"""The JSON Schema that a declaration may hold: which keywords, and where the schemas inside a schema are.
+"""The JSON Schema in a declaration: which keywords it may use, and where schemas are inside a schema.
 
-A misspelt keyword means nothing to JSON Schema, and so would silently allow everything. Nothing here can point out of
-the declaration: no ``$id``, and ``$ref`` only to its own ``$defs``.
+JSON Schema ignores a misspelt keyword, and so would silently allow everything. A schema cannot refer to anything
+outside the declaration: there is no ``$id``, and ``$ref`` only refers to its own ``$defs``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TYPES: Final = ("string", "integer", "number", "boolean", "object", "array", "nu
 
 
 def note_keywords(context: ReadContext, schema: Json, path: Path) -> bool:
-    """Note what is unknown in ``schema`` and in the schemas inside it; whether there was nothing to note."""
+    """Note unknown keywords in ``schema`` and in the schemas inside it. Returns whether all are known."""
     before = len(context.findings)
     for inner, where in _schemas(schema, path):
         for key in inner:
@@ -49,12 +49,12 @@ def note_keywords(context: ReadContext, schema: Json, path: Path) -> bool:
 
 
 def refers(schema: Json) -> bool:
-    """Whether ``schema`` or a schema inside it points at another one."""
+    """Whether ``schema`` or a schema inside it refers to another one."""
     return any("$ref" in inner for inner, _ in _schemas(schema, ()))
 
 
 def _schemas(schema: Json, path: Path) -> Iterator[tuple[Mapping[str, Json], Path]]:
-    """The schema and all schemas inside it, as far as they are mappings, with their paths."""
+    """The schema and all schemas inside it that are mappings, with their paths."""
     if not isinstance(schema, Mapping):
         return
     yield schema, path

@@ -1,4 +1,4 @@
-"""Readers of what stands under ``migrations``. Of older versions nothing is known here, so old names are trusted."""
+"""Readers of ``migrations``. Old names are trusted, since older versions of the workflow are not known here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def field_renames(context: ReadContext, value: Json, path: Path) -> dict[str, st
 
 
 def field_values(context: ReadContext, value: Json, path: Path) -> dict[str, Json] | None:
-    """Literals, strings too."""
+    """Field -> literal; strings are literals too."""
     if not context.is_a(dict, value, path):
         return None
     for name in value:

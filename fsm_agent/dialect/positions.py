@@ -1,4 +1,4 @@
-"""From paths into a document back to lines and columns of the text in which it was written."""
+"""Positions: paths into a document -> lines and columns of its text."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,17 +8,17 @@ from fsm_agent.domain.finding import Finding, Path, Place
 
 
 class NodeSpan(NamedTuple):
-    """Where one node stands in the text, by character indices."""
+    """The place of one node in the text, as character indices."""
 
     start: int
     end: int
-    #: where its key begins; ``None`` for what has none
+    #: start of the node's key; ``None`` without a key
     key: int | None = None
-    #: of a scalar, the text that it means
+    #: the text that a scalar means; ``None`` for other nodes
     value: str | None = None
 
 
-#: What two findings have in common that are about one mistake in one text: code, path of the text, offset, at the key.
+#: Identifies a mistake in a text, so that two findings about it are equal: code, path of the text, offset, at the key.
 _Mistake: TypeAlias = tuple[str, Path, tuple[int, int] | None, bool]
 
 
@@ -27,7 +27,7 @@ class Positions:
     text: str
     file: str
     spans: Mapping[Path, NodeSpan]
-    #: path of an alias -> path of what its anchor names
+    #: path of an alias -> path of its anchor
     aliases: Mapping[Path, Path] = field(default_factory=dict)
 
     def at(self, index: int) -> Place:
@@ -37,7 +37,7 @@ class Positions:
         return self.at(span.start if span.key is None else span.key).line
 
     def place(self, finding: Finding) -> Place:
-        """The place of the finding's node, or of the nearest node round it that was written."""
+        """The place of the finding's node, or of the nearest written node around it."""
         span, is_exact = self._nearest(finding.path)
         if span is None:
             return self.at(0)
@@ -46,26 +46,26 @@ class Positions:
         return self.at(span.start if finding.offset is None else self._inside(span, *finding.offset))
 
     def texts(self, path: Path) -> Iterator[Path]:
-        """The path of a node as it is written, and of what it repeats: through one alias after another."""
+        """The path of a node as it is written, and the paths that it repeats through aliases."""
         rest: Path | None = path
         while rest is not None:
             here, rest = self._up_to_alias(rest)
             yield here
 
     def _up_to_alias(self, path: Path) -> tuple[Path, Path | None]:
-        """The path as it is written, and the one that stands behind its first alias."""
+        """The path as it is written up to its first alias, and the path behind that alias."""
         here: Path = ()
         behind: Path | None = None
         for number, part in enumerate(path, 1):
             below = (*here, part)
-            if below in self.spans or part != 0:  # one transition may be written without a list
+            if below in self.spans or part != 0:  # a single transition needs no list
                 here = below
             if behind is None and here in self.aliases:
                 behind = (*self.aliases[here], *path[number:])
         return here, behind
 
     def _nearest(self, path: Path) -> tuple[NodeSpan | None, bool]:
-        """The first of several transitions is also found where it was written alone, without a list."""
+        """The span of the nearest written node, and whether it is exact. A single transition needs no list."""
         here: Path = ()
         for part in path:
             if (*here, part) in self.spans:
@@ -75,9 +75,9 @@ class Positions:
         return self.spans.get(here), True
 
     def _inside(self, span: NodeSpan, line: int, column: int) -> int:
-        """The index of a line and column of what a scalar means.
+        """The index in the text for a line and column of a scalar's value.
 
-        Meaning and text are walked side by side, so that quotes, escapes, indentation and folded lines are skipped.
+        Value and text are compared side by side, so that quotes, escapes, indentation and folded lines are skipped.
         """
         meaning = span.value or ""
         wanted = sum(len(each) + 1 for each in meaning.split("\n")[: line - 1]) + column - 1
@@ -94,26 +94,26 @@ class Positions:
 
 
 def told_once(findings: Sequence[Finding], positions: Positions, *, but: Callable[[Finding], bool]) -> list[Finding]:
-    """The findings without those that are made at an alias, too, of what is wrong in the text of its anchor. What is
-    wrong only where the alias stands is told there, and so is what ``but`` says."""
+    """The findings, without those at an alias that repeat a finding at its anchor. Findings that only the alias has are
+    kept, and so are those for which ``but`` is true."""
     if not positions.aliases:
         return list(findings)
     mistakes = [list(_mistakes(each, positions)) for each in findings]
-    told = {first for first, *_ in mistakes}
+    known = {first for first, *_ in mistakes}
     return [
-        each for each, (_, *repeated) in zip(findings, mistakes, strict=True) if but(each) or told.isdisjoint(repeated)
+        each for each, (_, *repeated) in zip(findings, mistakes, strict=True) if but(each) or known.isdisjoint(repeated)
     ]
 
 
 def _mistakes(finding: Finding, positions: Positions) -> Iterator[_Mistake]:
-    """What a finding tells, and what it repeats by that."""
+    """The mistake of a finding, and the mistakes at anchors that it may repeat."""
     path, key = (finding.path[:-1], finding.path[-1:]) if finding.at_key else (finding.path, ())
     for text in positions.texts(path):
         yield finding.code, (*text, *key), finding.offset, finding.at_key
 
 
 def locate(findings: Iterable[Finding], positions: Positions) -> list[Finding]:
-    """The findings, each with a place, in the order of the file; those that have one keep it."""
+    """The findings in the order of the file, each with a place. A place that is already there is kept."""
     placed = [each if each.place else replace(each, place=positions.place(each)) for each in findings]
     return sorted(placed, key=_by_place)
 

@@ -1,4 +1,4 @@
-"""Reading a whole document: the plain values that YAML or Python gives become the normalised ``Workflow``."""
+"""The reader of a whole document: plain values from YAML or Python become the normalised ``Workflow``."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.ON_FAILURE: scalars.word(*scalars.ON_FAILURE),
 }
 
-#: RFC 8785, and so the hash, knows integers only as far as a double is exact.
+#: largest integer that a double holds exactly; RFC 8785, which the hash uses, allows no larger ones
 _LARGEST: Final = 2**53 - 1
 
 ResolveModel: TypeAlias = Callable[[str], Schema | None]
@@ -102,11 +102,11 @@ ResolveWorkflow: TypeAlias = Callable[[str], Workflow | None]
 def read_document(
     document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow that a document declares, and everything that is wrong with it; not both.
+    """The workflow that a document declares, or ``None``, and all findings. An invalid document gives no workflow.
 
-    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, ``None`` where it is unknown, or raises
-    ``FsmAgentError``. ``resolve_workflow`` gives the workflow of a file that ``workflows`` names, or ``None`` where
-    that has been found invalid, or raises ``ValueError``.
+    ``resolve_model`` returns the JSON Schema of ``data: module:Model``, or ``None`` if it is unknown, or raises
+    ``FsmAgentError``. ``resolve_workflow`` returns the workflow of a file under ``workflows``, or ``None`` if the file
+    is invalid, or raises ``ValueError``.
     """
     draft, findings = read_draft(document, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
     return None if is_invalid(findings) else draft, findings
@@ -115,9 +115,9 @@ def read_document(
 def read_draft(
     document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
-    """As ``read_document``, with what could be read of a document that has mistakes.
+    """Like ``read_document``, but a document with mistakes gives a draft of what could be read.
 
-    Such a draft is good for looking for further mistakes in its expressions, and for nothing else.
+    Use a draft only to find more mistakes in its expressions.
     """
     if odd := list(_not_json(document)):
         return None, odd
@@ -134,7 +134,7 @@ def read_draft(
 
 
 def _events(document: Json) -> Mapping[str, None]:
-    """The events that a document declares, in order, as far as it may."""
+    """The events that a document declares, in their order, if their names are allowed."""
     declared = document.get("events") if isinstance(document, dict) else None
     return {event: None for event in declared if event not in BUILT_IN_EVENTS} if isinstance(declared, dict) else {}
 
@@ -145,7 +145,7 @@ def _draft(found: dict[str, Any]) -> Workflow:
     return Workflow(name=read.pop("workflow", ""), data=data.fields, model=data.model, **read)
 
 
-#: what seems to be missing while the key that holds it is misspelt -> that key
+#: what seems to be missing if a key is misspelt -> that key
 _CONSEQUENCES: Final[Mapping[str, str]] = {
     Code.UNKNOWN_STATE: "states",
     Code.UNKNOWN_EVENT: "events",
@@ -162,7 +162,7 @@ def is_invalid(findings: list[Finding]) -> bool:
 
 
 def _not_json(value: Json, path: Path = ()) -> Iterator[Finding]:
-    """What in a document is no JSON, or no number that every reader of a definition reads alike."""
+    """Values of a document that are no JSON, and numbers that not all readers read alike."""
     if len(path) > DEEPEST:
         yield Finding(Code.TOO_DEEP.value, f"a document may nest {DEEPEST} levels deep, and this is deeper", path)
         return

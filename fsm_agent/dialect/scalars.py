@@ -1,4 +1,4 @@
-"""Readers of what has no parts of its own: texts, names, counts, durations, and flat lists and mappings of them."""
+"""Readers of values without parts: texts, names, counts and durations, and of flat lists and mappings of these."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ON_FAILURE: Final = ("fail", "cancel_rest", "continue")
 APPROVALS: Final = ("required",)
 
-#: how only a built-in action is called
+#: form of names that only built-in actions have
 _DOTTED: Final = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+"
 
-#: A duration that adds up to more than a century is a mistake, and could overflow a database's integer.
+#: a duration of more than a century is a mistake, and could overflow a database's integer
 LONGEST: Final = Duration.parse("36500d")
 
 
@@ -92,7 +92,7 @@ def true(context: ReadContext, value: Json, path: Path) -> bool | None:
 
 
 def word(*allowed: str) -> Reader:
-    """The reader of one of these words."""
+    """A reader that accepts one of these words."""
 
     def read(context: ReadContext, value: Json, path: Path) -> str | None:
         if not context.is_a(str, value, path):
@@ -168,7 +168,7 @@ def duration(context: ReadContext, value: Json, path: Path, *, at_key: bool = Fa
 
 
 def values(context: ReadContext, value: Json, path: Path) -> dict[str, Json] | None:
-    """Literals as they are; strings are CEL, so an empty one is a mistake."""
+    """Literals stay as they are. Strings are CEL, so an empty string is a mistake."""
     if not context.is_a(dict, value, path):
         return None
     found = {}
@@ -191,8 +191,7 @@ def expressions(context: ReadContext, value: Json, path: Path) -> dict[str, str]
 
 
 def merge(context: ReadContext, value: Json, path: Path) -> dict[str, MergePolicy] | None:
-    """Data field, or ``user.FIELD`` -> policy. Whether there is such a field, and whether it fits, is looked at by
-    ``check.merging``."""
+    """Data field, or ``user.FIELD`` -> policy. ``check.merge_policies`` finds out whether the field exists and fits."""
     if not context.is_a(dict, value, path, "a mapping of data fields to policies"):
         return None
     found: dict[str, MergePolicy] = {}
@@ -209,7 +208,7 @@ def merge(context: ReadContext, value: Json, path: Path) -> dict[str, MergePolic
 
 
 def names(context: ReadContext, value: Json, path: Path, noun: str) -> dict[str, int] | None:
-    """A list of one or more different texts, each with its index."""
+    """Text -> its index, for a list of one or more different texts."""
     if not context.is_a(list, value, path, f"a list of {noun}"):
         return None
     if not value:
@@ -230,7 +229,7 @@ def error_names(context: ReadContext, value: Json, path: Path) -> tuple[str, ...
 
 
 def answers(context: ReadContext, value: Json, path: Path) -> tuple[str, ...] | None:
-    """The events that a question offers: declared, and handled where it is asked."""
+    """The events that a question offers. They must be declared, and handled in the state that asks."""
     asked = names(context, value, path, "events")
     if asked is None:
         return None
@@ -252,7 +251,7 @@ def _is_answer(context: ReadContext, event: str, path: Path) -> bool:
 
 
 def is_handled_event(context: ReadContext, event: str, path: Path) -> bool:
-    """Whether ``event`` may stand under ``on``; notes it if not."""
+    """Whether ``event`` may stand under ``on``; if not, this is noted."""
     if event in context.events or event in HANDLED_BUILT_INS:
         return True
     match event:

@@ -1,4 +1,4 @@
-"""The JSON Schema of the dialect, for editors: made from the same tables by which documents are read."""
+"""The JSON Schema of the dialect, for editors. It is made from the tables that documents are read by."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsm_agent.domain.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DURATION: Final = r"^[0-9]{1,12}(ms|s|m|h|d)$"
 _WORD: Final = rf"({'|'.join(WORDS)})"
-#: a word, or brackets round one; how brackets nest is left to the reader
+#: a word, or a word in brackets; the reader checks how brackets nest
 _SHORT: Final = rf"^\[*{_WORD}(\??\]|\?)*$"
 
 
@@ -60,7 +60,7 @@ def _object(table: Table) -> dict[str, Json]:
 
 
 def _beside() -> dict[str, Json]:
-    """What a state's keys need and exclude beside them."""
+    """The keys that a key of a state needs or excludes."""
     needs = {key: [other] for key, other in keys.NEEDS.items()} | {"states": ["initial"]}
     return {"dependentRequired": needs, "dependentSchemas": _without(keys.EXCLUDES)}
 
@@ -92,7 +92,7 @@ def _arguments(built_in: BuiltIn) -> dict[str, Json]:
 
 
 def _working(name: str) -> dict[str, Json]:
-    """What stands beside ``do: name``."""
+    """What is allowed in a state with ``do: name``."""
     needs = {"required": ["with"]} if BUILT_INS[name].required or BUILT_INS[name].one_of else {}
     return {
         "if": {"properties": {"do": {"const": name}}, "required": ["do"]},
@@ -142,7 +142,7 @@ _FIELD: Final[Schema] = {"type": "string", "pattern": _whole(keys.FIELD)}
 _VALUE: Final[Schema] = {"anyOf": [_WRITTEN, {"not": {"type": "string"}}]}
 _CALLED: Final[Schema] = {"type": "string", "pattern": _whole(f"{keys.ACTION}|{keys.FUNCTION}")}
 
-#: what stands under a key of each kind
+#: kind of a key -> JSON Schema of its value
 SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.NAME: _ref("name"),
     Kind.TEXT: _TEXT,

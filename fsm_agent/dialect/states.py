@@ -1,4 +1,4 @@
-"""Readers of states, their questions and retries, of what may not stand beside what, and of rules for all states."""
+"""Readers of states, questions, retries and rules for all states, and checks of keys that exclude each other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def states(context: ReadContext, value: Json, path: Path) -> tuple[State, ...] |
 
 def _state(context: ReadContext, body: Json, path: Path) -> State:
     found = context.entries(STATE, body, path)
-    if isinstance(body, dict) and body.keys() <= STATE.keys():  # a misspelt key would look missing here
+    if isinstance(body, dict) and body.keys() <= STATE.keys():  # a misspelt key would look like a missing one here
         _note_misplaced(context, set(body), path)
     if "with" in found:
         found["with_"] = found.pop("with")
@@ -58,7 +58,7 @@ def _note_misplaced(context: ReadContext, keys: set[str], path: Path) -> None:
 
 
 def _note_arguments(context: ReadContext, path: Path) -> None:
-    """Note what a built-in action needs that is told nothing at all."""
+    """Note the arguments that a built-in action needs if it has no ``with`` at all."""
     built_in = built_in_at(context, path)
     if built_in is not None and (needed := built_in.required or built_in.one_of):
         one = " or ".join(f"`{name}`" for name in needed) if built_in.one_of else f"`{needed[0]}`"

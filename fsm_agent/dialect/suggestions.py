@@ -1,7 +1,7 @@
-"""What people write who know another dialect, and what they mean: keys of XState, SCXML, transitions, LangGraph, Step
-Functions and others, and forms that are too short.
+"""Suggestions for people who know another dialect: keys of XState, SCXML, transitions, LangGraph, Step Functions and
+others, and forms that are too short.
 
-Keys are compared as one would write them here: ``onDone``, ``on-done`` and ``OnDone`` are ``on_done``.
+Keys are compared in the spelling of this dialect: ``onDone``, ``on-done`` and ``OnDone`` become ``on_done``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from fsm_agent.dialect.keys import ASK, EXCLUDES, NEEDS, RETRY, STATE, TRANSITION, WORKFLOW, Table
 from fsm_agent.domain.json import Json
 
-#: key -> the keys of other dialects that say the same. Where two keys of one table claim the same, the first counts.
+#: our key -> keys of other dialects with the same meaning; if two keys of a table have one in common, the first counts
 _SAME: Final[Mapping[str, str]] = {
     "when": "guard guards if cond condition conditions unless",
     "target": "to goto next dest destination target_state",
@@ -60,7 +60,7 @@ _SAME: Final[Mapping[str, str]] = {
 }
 
 _ON_ERROR: Final = ("error", "catch", "on_error", "onerror", "on_failure", "on_exception")
-#: key of another dialect, with the key that is meant -> how that is written, where its name alone does not say it
+#: key of another dialect, and the key that is meant -> how to write it, if the name of the key is not enough
 _WRITTEN: Final[Mapping[tuple[str, str], str]] = {
     **{(key, "final"): "final: true" for key in _SAME["final"].split()},
     **{(key, "with"): f"with: {{{key}: ...}}" for key in ("model", "tools", "system", "instructions", "prompt")},
@@ -79,7 +79,7 @@ _WRITTEN: Final[Mapping[tuple[str, str], str]] = {
 
 
 class _Lack(NamedTuple):
-    """Keys that have no equal here, and what is done instead; in one table, or wherever they stand."""
+    """Keys without an equal here, and what to do instead. With a table, they are unknown only in that table."""
 
     keys: str
     instead: str
@@ -119,7 +119,7 @@ _LACKING: Final = (
     _Lack("checkpointer store persistence", "where agents live says --store or pyproject.toml"),
     _Lack("auto_transitions ignore_invalid_triggers queued send_event strict", "only what is declared happens"),
 )
-#: what stands under ``type`` in other dialects -> the key that it stands for
+#: value of ``type`` in other dialects -> our key
 _TYPES: Final[Mapping[str, str]] = {
     "final": "end",
     "succeed": "end",
@@ -135,8 +135,8 @@ _TYPES: Final[Mapping[str, str]] = {
 
 
 def meant(key: str, beside: Mapping[str, Json], table: Table) -> str:
-    """What one writes here instead of a key that ``table`` has not, as a sentence goes on: `` (did you mean `x`?)``, or
-    why there is nothing of the kind; empty where nothing is known. ``beside`` is the mapping in which it stands."""
+    """A suggestion for a key that ``table`` has not, as the end of a sentence: `` (did you mean `x`?)``, or why there
+    is no such key. Empty if there is no suggestion. ``beside`` is the mapping that contains the key."""
     written = _as_here(key)
     if written == "type" and isinstance(beside[key], str):
         written = _TYPES.get(beside[key].lower(), written)
@@ -158,12 +158,12 @@ def _as_here(key: str) -> str:
 
 
 def _goes_with(key: str, beside: Collection[str]) -> bool:
-    """Whether a key of a state says something beside these."""
+    """Whether a key of a state makes sense beside these keys."""
     excluded = EXCLUDES["do"] if "do" in beside else ()
     return NEEDS.get(key, key) in {key, *beside} and key not in excluded
 
 
-#: key whose value is a mapping -> one, to be seen
+#: key whose value is a mapping -> an example
 EXAMPLES: Final[Mapping[str, str]] = {
     "ask": "{prompt: 'Are you sure?', events: [yes, no]}",
     "retry": "{attempts: 3, backoff: 1s}",
@@ -182,7 +182,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
 
 
 def example(key: str, value: Json) -> str:
-    """``: write `ask: {...}` ``, with what was written in its place if that can be; empty where there is none."""
+    """An example such as ``: write `ask: {...}` ``, with the given value if it fits; empty if there is none."""
     known = EXAMPLES.get(key)
     if known is None:
         return ""

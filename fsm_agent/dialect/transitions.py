@@ -1,4 +1,4 @@
-"""Readers of transitions, by event and by timer, and of the names of the states that they go to."""
+"""Readers of transitions, by event and by timer, and of the names of their targets."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def timers(context: ReadContext, value: Json, path: Path) -> tuple[Timer, ...] |
 
 
 def _candidates(context: ReadContext, chosen: Json, path: Path) -> Candidates:
-    """What could not be read stands as a transition that goes nowhere, so that its event still counts as handled."""
+    """The transitions of an event. One that cannot be read gets no target, so that its event counts as handled."""
     match chosen:
         case str() | dict():
             return (_transition(context, chosen, path),)
         case [_, *_]:
             return tuple(_transition(context, each, (*path, index)) for index, each in enumerate(chosen))
         case None if state_at(path) and path[-2:-1] == ("on",):
-            pass  # `event: null` under an unknown event: the event is the mistake
+            pass  # the unknown event is the mistake, not its `null`
         case _:
             what = "an empty list" if chosen == [] else described(chosen)
             message = f"{subject(path)} must be a target, a transition or a list of them, and is {what}"
@@ -67,7 +67,7 @@ def _transition(context: ReadContext, value: Json, path: Path) -> Transition:
 
 
 def target(context: ReadContext, value: Json, path: Path) -> str | None:
-    """The absolute path of the state that is meant."""
+    """The absolute path of the state that a name means."""
     if not context.is_a(str, value, path, "the name of a state"):
         return None
     source = state_at(path)
@@ -84,7 +84,7 @@ def target(context: ReadContext, value: Json, path: Path) -> str | None:
 
 
 def _note_unknown(context: ReadContext, name: str, source: str, path: Path) -> None:
-    """A dotted path that ends in this very name is a better guess than any that merely looks alike."""
+    """Note an unknown state. The best guess is a dotted path that ends in this name, before names that look similar."""
     known = context.places.bodies if context.suggests else ()
     inner = [each for each in known if each.endswith(f".{name}")]
     guess = f" (did you mean `{inner[0]}`?)" if inner and len(name) <= 80 else ""
@@ -95,14 +95,14 @@ def _note_unknown(context: ReadContext, name: str, source: str, path: Path) -> N
 
 
 def initial(context: ReadContext, value: Json, path: Path) -> str | None:
-    """``initial`` names one of the states that stand beside it."""
+    """The path of an ``initial`` state, which must be among the states of the same level."""
     if not context.is_a(str, value, path, "the name of a state"):
         return None
     state = state_at(path)
     beside = context.places.children(state)
     if value in beside:
         return f"{state}.{value}" if state else value
-    if beside:  # where there are no states at all, that is the mistake
+    if beside:  # without any states, that is the mistake
         whose = f"of `{state}`" if state else "at the top level"
         guess = context.guess(value, beside)
         message = f"there is no state {shortened(value)} {whose}{guess}; there are {some(beside)}"

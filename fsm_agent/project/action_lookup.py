@@ -1,4 +1,4 @@
-"""What a workflow's names lead to, for the checks of whether its actions fit."""
+"""Look-ups of the names in a workflow, for the checks of its actions."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ Found = TypeVar("Found", Signature, str)
 
 @dataclass(slots=True)
 class Known:
-    """The names that a workflow uses, sorted by what came of looking for them."""
+    """The names in a workflow, by the outcome of their look-up."""
 
     actions: dict[str, Signature] = field(default_factory=dict)
     tools: set[str] = field(default_factory=set)
-    #: name -> the sentence that says why it leads to nothing
+    #: name -> why there is nothing of this name
     unfound: dict[str, str] = field(default_factory=dict)
-    #: name -> the sentence that says which modules cannot be imported, one of which may have it
+    #: name -> which modules cannot be imported and may have it
     unread: dict[str, str] = field(default_factory=dict)
-    #: name -> the sentence that says why not all of it can be told
+    #: name -> why something about it is unknown
     doubts: dict[str, str] = field(default_factory=dict)
-    #: whether there is a name of an action that leads to nothing
+    #: whether some action does not exist
     has_missing: bool = False
-    #: extras of built-in actions that are not installed
+    #: extras that are not installed, of built-in actions
     lacking: set[str] = field(default_factory=set)
 
     def look(self, name: str, way: Callable[[str], Found], unread: Found) -> Found | None:
-        """What a way to look gives; notes where there is nothing. Of a misspelt name the checker says more. A name that
-        may stand in a module that cannot be imported is trusted: it gives ``unread``."""
+        """The result of ``way(name)``, or ``None`` with a note why there is none. For a misspelt name the checker says
+        more. A name that may be in a module whose import fails is trusted, and gives ``unread``."""
         try:
             found = way(name)
         except ActionError as error:
@@ -53,8 +53,8 @@ class Known:
 
 
 def look_up(workflow: Workflow, catalogue: Catalogue, *, trusts_names: bool) -> Known:
-    """What is known of the actions, upcasts and tools of a workflow and of those that it embeds. With ``trusts_names``
-    names without a module are taken to be right."""
+    """What is known of the actions, upcasts and tools of a workflow and of its embedded ones. With ``trusts_names``,
+    names without a module are taken as right."""
     known = Known()
     for each in _family(workflow):
         for leaf in each.leaves:
@@ -67,7 +67,7 @@ def look_up(workflow: Workflow, catalogue: Catalogue, *, trusts_names: bool) -> 
             if known.look(upcast, catalogue.function, "") is not None:
                 known.actions.setdefault(upcast, Signature())
     if known.has_missing:
-        known.actions |= catalogue.actions()  # one of them may have been meant
+        known.actions |= catalogue.actions()  # a wrong name may mean one of them
     return known
 
 
@@ -81,7 +81,7 @@ def _look_for_action(known: Known, name: str | None, catalogue: Catalogue, *, tr
 
 
 def _family(workflow: Workflow) -> Iterator[Workflow]:
-    """A workflow and those that it embeds."""
+    """A workflow and its embedded ones."""
     yield workflow
     for child in workflow.workflows.values():
         yield from _family(child)

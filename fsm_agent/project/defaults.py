@@ -1,4 +1,4 @@
-"""What holds where a project, the environment and the caller say nothing."""
+"""Defaults, if the project, the environment and the caller set nothing."""
 
 from typing import Final
 

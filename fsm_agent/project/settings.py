@@ -1,7 +1,7 @@
-"""What every door needs to open a project: where agents live, which modules are allowed, who acts, which model serves.
+"""The settings that each door needs to open a project: the store, the allowed modules, the acting person, the model.
 
-What a door was given wins, then what ``[tool.fsm-agent]`` of the nearest pyproject.toml says, upward from the working
-directory. Imports are made when they are needed: a command that looks at one agent needs few of them.
+An argument of the door wins over ``[tool.fsm-agent]`` in the nearest pyproject.toml, at or above the working directory.
+Modules are imported when they are needed, since a command that reads one agent needs few of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Settings:
-    """What a door was given, ``None`` where it was given nothing, and what holds then."""
+    """The arguments of a door (``None`` if not given), and the settings that result."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Settings:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether an agent outlives the process that started it."""
+        """Whether agents outlive the process that starts them."""
         return not self.store.startswith("memory://")
 
     @property
@@ -61,7 +61,7 @@ class Settings:
 
     @cached_property
     def by(self) -> str | None:
-        """Who acts: the login name, unless another was given; ``None`` where the system knows no name."""
+        """Who acts: the given name, or else the login name; ``None`` if the system knows no name."""
         import getpass
 
         try:
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def keys(self) -> dict[str, bytes]:
-        """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
+        """The keys of a sealed store, the writing key first; raises ``KeyInvalid``."""
         from fsm_agent.domain.environment import SEALING_KEYS
 
         text = os.environ.get(SEALING_KEYS)
@@ -83,14 +83,13 @@ class Settings:
 
     @property
     def retention(self) -> Retention:
-        """What the project keeps of its agents."""
+        """How long the project keeps its agents."""
         from fsm_agent.domain.retention import Retention
 
         return Retention.read(self.project.retention)
 
     def open_store(self, url: str | None = None) -> Store:
-        """The store of these settings, or in its place the one at ``url``. Raises ``SettingsInvalid`` where agents are
-        to be sealed and no key is given."""
+        """The store of these settings, or that at ``url``. Raises ``SettingsInvalid`` if a sealed store has no key."""
         from fsm_agent.domain.environment import SEALING_KEYS
         from fsm_agent.errors import SettingsInvalid
         from fsm_agent.stores.urls import open_store
@@ -105,7 +104,7 @@ class Settings:
 
     @cached_property
     def actions(self) -> Actions:
-        """The actions of the allowed modules, which may stand in the project's folder."""
+        """The actions of the allowed modules, which may be in the project's folder."""
         from fsm_agent.actions.registry import Actions
 
         folder = self.project.folder
@@ -114,7 +113,8 @@ class Settings:
         return Actions(modules=self.modules)
 
     def catalogue(self, *, imports: bool) -> Catalogue:
-        """What may be known of actions: from the allowed modules themselves, which runs them, or from their text."""
+        """The catalogue of actions. With ``imports`` it imports, and so runs, the allowed modules, else it reads their
+        text."""
         from pathlib import Path
 
         from fsm_agent.actions.catalogue import Imported
@@ -123,7 +123,7 @@ class Settings:
         return Imported(self.actions) if imports else Sources(self.modules, folder=Path(self.project.folder))
 
     def surroundings(self, listen: Listener | None = None) -> Surroundings:
-        """Which models and servers actions find, and who listens to them."""
+        """The models and servers for actions, and the listener."""
         from fsm_agent.actions.surroundings import Surroundings
 
         project = self.project

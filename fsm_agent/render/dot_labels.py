@@ -1,4 +1,4 @@
-"""What stands in the boxes and beside the lines of a DOT picture."""
+"""The labels of nodes, clusters and edges in a DOT picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm_agent.render.overlay import Mark
 from fsm_agent.render.style import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
 from fsm_agent.render.text_width import clean
 
-#: Points. Lines wrap at these widths; what is longer than so many lines is cut, and whole in the tooltip.
+#: In points. Lines wrap at these widths; a text with more lines is cut, and the tooltip shows all of it.
 _NODE_WIDTH: Final = 250
 _EDGE_WIDTH: Final = 165
 _TITLE_WIDTH: Final = 640
@@ -21,7 +21,7 @@ _MOST_LINES: Final = 5
 
 _NAME_SIZE: Final = 13
 _TEXT_SIZE: Final = 10
-#: between two looks in one line: room for a wider font to run over
+#: between two text styles in a line: the room that a wider font may need
 _GAP: Final = " " * 4
 
 
@@ -36,22 +36,22 @@ def title(graph: Graph) -> str:
 
 
 def node_label(node: Node, tone: Tone, mark: Mark | None) -> str:
-    """Name and description on top, a compartment for each thing that is said of the state."""
+    """Name and description on top, and below them one compartment for each subject."""
     name = f"{paint_of(node).glyph} {node.name}" if node.name else ""
     return table([_header(name, node.description, tone, mark), *_compartments(node.compartments, tone)], rule=tone.rule)
 
 
 def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
-    """The name alone: edges may run through the label of a cluster, so the rest stands on a note inside."""
+    """Only the name, since edges may cross the label of a cluster; a note inside the cluster shows the rest."""
     return table([_header(cluster.name, "", tone, mark)])
 
 
 def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
-    """One cell per transition; in an overlay with the places on the path where the edge was taken."""
+    """One cell per transition. With an overlay, it also has the versions of the steps that took the edge."""
     return _edge_table(edge.labels, tone, mark.order if mark and mark.turns else "")
 
 
-@lru_cache(maxsize=4_096)  # `error` and `done` lead out of many states
+@lru_cache(maxsize=4_096)  # labels of `error` and `done` are repeated in many states
 def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str) -> str:
     cells = [_transition(label, tone) for label in labels]
     if order:

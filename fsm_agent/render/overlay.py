@@ -1,6 +1,6 @@
-"""What is laid over a picture of a workflow: marks on its nodes, clusters and edges, by id.
+"""An overlay for a picture of a workflow: marks on its nodes, clusters and edges, by id.
 
-Renderers know marks, not where they come from. An overlay of another kind is another function that ends here.
+Renderers only know marks. Another kind of overlay is another function that returns an ``Overlay``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fsm_agent.render.renames import named_as_now
 
 
 class Emphasis(StrEnum):
-    """How much a part of the picture matters."""
+    """How important a part of the picture is."""
 
     CURRENT = "current"
     VISITED = "visited"
@@ -30,9 +30,9 @@ class Emphasis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How something is marked, and when the path touched it.
+    """The emphasis of something, and the steps at which the path touched it.
 
-    ``turns`` are versions: of the steps that took an edge, or entered a state.
+    ``turns`` are versions of steps that took an edge, or entered a state.
     """
 
     emphasis: Emphasis
@@ -40,13 +40,14 @@ class Mark:
 
     @property
     def badge(self) -> str:
-        """What is said of a state: how often it was entered, and whether the agent is there now."""
+        """The text at a state: how often it was entered, and whether the agent is there now."""
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
         return f"{visits} ◄ here".lstrip() if self.emphasis is Emphasis.CURRENT else visits
 
     @property
     def order(self) -> str:
-        """What is said of an edge, ``#2 #5``: the versions of the steps that took it; of many, the outer ones."""
+        """The text at an edge: the versions of the steps that took it, such as ``#2 #5``; of many, only the outer
+        ones."""
         shown = [f"#{turn}" for turn in self.turns]
         return (
             " ".join(shown)
@@ -60,12 +61,12 @@ _FADED: Final = Mark(Emphasis.FADED)
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Marks by id; what has none is faded."""
+    """Marks by id; anything without a mark is faded."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
-    #: ids of the edges that were taken, in order, repeated ones repeated
+    #: ids of the edges that were taken, in order, with repetitions
     path: tuple[str, ...] = ()
-    #: how far the agent has come, in words
+    #: how far the agent has come, as text
     remark: str = ""
 
     def mark(self, identity: str) -> Mark:
@@ -75,12 +76,12 @@ class Overlay:
 def overlay_from_history(
     workflow: Workflow, head_state: str, steps: Sequence[Step], *, progress: Progress | None = None
 ) -> Overlay:
-    """Where an agent is, where it was and how often, and the path that led there.
+    """The state of an agent, the states where it was and how often, and the path to its state.
 
-    ``steps`` are the agent's history, in order. States that a migration has renamed are called as they are now. What
-    the workflow cannot explain, such as a step that only an older version of it had, is left out. A rewind takes no
-    edge and enters nothing: the path stays what it was, and goes on from where the agent was put. The path of a fork
-    begins where it was forked.
+    ``steps`` are the agent's history, in order. States that a migration has renamed have their present names. Steps
+    that the workflow cannot explain are left out, such as those of an older version. A rewind takes no edge and enters
+    nothing: the path stays, and continues from the state that the rewind restored. The path of a fork begins where it
+    was forked.
     """
     tracker = _PathTracker(workflow)
     for step in named_as_now(workflow, steps):
@@ -89,13 +90,13 @@ def overlay_from_history(
 
 
 class _PathTracker:
-    """The path so far, and for each id the versions under which it was touched."""
+    """The path so far, and for each id the versions of the steps that touched it."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
         self._graph = graph_of(workflow)
         self._path: list[str] = []
-        #: of the step that is followed
+        #: version of the present step
         self._version = 0
         self._turns: dict[str, list[int]] = {}
 
@@ -124,7 +125,7 @@ class _PathTracker:
         return Overlay({**dict.fromkeys(around, Mark(Emphasis.VISITED)), **marks}, tuple(self._path))
 
     def _cross(self, source: str, target: str, kind: ExitKind) -> None:
-        """Take a transition's edge, and enter its target down to the leaf."""
+        """Take the edge of a transition, and enter its target down to the leaf."""
         origin = self._graph.origin(source, target)
         edge = self._graph.between(origin, self._graph.ids[target], kind)
         self._path.append(edge.id)
@@ -136,7 +137,7 @@ class _PathTracker:
             self._descend(initial)
 
     def _descend(self, path: str | None) -> None:
-        """The edges from a start dot to the state that it points at, and on inside that state."""
+        """Follow the edge of the start dot, and then that of each start dot inside."""
         while path is not None:
             identity = self._graph.ids[path]
             first = next(edge for edge in self._graph.edges if edge.kind is None and edge.target == identity)
@@ -151,7 +152,7 @@ class _PathTracker:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The transition behind a step: where it is declared (empty: by the workflow) and where it leads."""
+    """The transition of a step: where it is declared (empty: in the workflow), and its target."""
 
     declared_in: str
     target: str | None
@@ -159,7 +160,7 @@ class _Taken:
 
 
 def _taken(workflow: Workflow, step: Step) -> _Taken | None:
-    """The first transition that explains a step; guards are not asked, for their data is gone."""
+    """The first transition that explains a step. Guards are not evaluated, since their data are gone."""
     if step.source is None or step.source not in workflow.by_path:
         return None
     kind = ExitKind.TIMER if step.event == "after" else ExitKind.of(step.event)
@@ -172,7 +173,7 @@ def _taken(workflow: Workflow, step: Step) -> _Taken | None:
 
 
 def _candidates(workflow: Workflow, source: str, step: Step) -> Iterator[tuple[str, Candidates]]:
-    """What is declared for a step's event, level by level, the innermost first."""
+    """The transitions for a step's event, level by level, the innermost level first."""
     levels = [(state.path, state.on) for state in workflow.chain(source)] + [("", workflow.on)]
     if step.event == "after":
         for state in workflow.chain(source):

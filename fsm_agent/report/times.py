@@ -1,4 +1,4 @@
-"""Times and lengths of time, in words."""
+"""Times and durations in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lasting(ms: int) -> str:
 
 
 def span(time: timedelta) -> str:
-    """The two largest units of a length of time: ``2 d 23 h``."""
+    """The two largest units of a duration: ``2 d 23 h``."""
     seconds = max(0, round(time.total_seconds()))
     parts: list[str] = []
     for unit, length in _UNITS:

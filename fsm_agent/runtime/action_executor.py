@@ -1,4 +1,4 @@
-"""The work that takes time: actions, backoffs, and the leases that are kept alive meanwhile."""
+"""The work that takes time: actions and backoffs, and the renewal of leases meanwhile."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class _Execution:
 
     head: Head
     task: asyncio.Task[Any]
-    #: how often the task had been told to cancel before
+    #: how many cancellations the task already had
     cancelling: int
     is_interrupted: bool = False
-    #: set when somebody waits for the end
+    #: set at the end, if somebody waits for it
     ended: asyncio.Event | None = None
 
     def interrupt(self) -> None:
-        """Cancel the task, unless it is the caller: an action that moves its own agent cannot be stopped in the
-        middle of that, and what it returns comes too late anyway."""
+        """Cancel the task, unless it is the caller. An action that moves its own agent cannot be stopped in the middle
+        of that, and its result comes too late anyway."""
         if not self.is_interrupted and self.task is not asyncio.current_task():
             self.is_interrupted = True
             self.task.cancel()
@@ -52,7 +52,7 @@ class _Execution:
 
     @property
     def is_running(self) -> bool:
-        """Whether it is the task that is asking; where a coroutine is closed nobody runs it."""
+        """Whether the present task runs this execution. When a coroutine is closed, no task runs it."""
         try:
             return asyncio.current_task() is self.task
         except RuntimeError:
@@ -60,13 +60,13 @@ class _Execution:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody else than us told the task to cancel; if that was earlier, it may strike only now."""
-        told = self.task.cancelling()
-        return told > self.cancelling + 1 if self.is_interrupted else told > 0
+        """Whether somebody else has cancelled the task, even if the cancellation takes effect only now."""
+        count = self.task.cancelling()
+        return count > self.cancelling + 1 if self.is_interrupted else count > 0
 
 
 class ActionExecutor:
-    """Runs actions and waits, each as one execution; renews the leases of all executions; stops them on request."""
+    """Runs actions and waits; each is one execution. Renews the leases of all executions, and stops them on request."""
 
     def __init__(self, store: Store, actions: Actions, surroundings: Surroundings | None = None) -> None:
         self._store = store
@@ -79,7 +79,7 @@ class ActionExecutor:
         self.surroundings = surroundings or Surroundings()
 
     async def act(self, command: Act) -> Acted:
-        """Call an action once, within its time."""
+        """Call an action once, within its time limit."""
         try:
             action = self._actions.find(command.do)
         except ActionError as error:
@@ -93,7 +93,7 @@ class ActionExecutor:
             reply = await self._out_of_time(command, action, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # of a library that panics, say: it would come back at every attempt
+        except BaseException as error:  # of a library that panics: each attempt would fail alike
             if isinstance(effects.failure, Superseded | StoreError):  # the action was only told to stop
                 raise effects.failure from None
             reply = await self._failed(command, action, error, _ms_since(began))
@@ -102,8 +102,8 @@ class ActionExecutor:
         return reply if effects.failure is None else await effects.judged(reply)
 
     async def _called(self, action: Action, command: Act, effects: Effects) -> Any:
-        """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if
-        somebody else takes the agent over."""
+        """The result of the action; the lease is renewed meanwhile. Raises the errors of the action, ``OutOfTime``, and
+        ``Superseded`` if another process takes the agent over."""
         if self._is_closed:
             await self._turn_away(command.head)
         execution = self._begun(command.head)
@@ -114,7 +114,7 @@ class ActionExecutor:
                 first = work.send(None)
             except StopIteration as stop:
                 if execution.task.cancelling() == execution.cancelling:
-                    return stop.value  # most have nothing to wait for
+                    return stop.value  # most actions have nothing to wait for
                 first = stop
             except BaseException as error:
                 first = error
@@ -126,9 +126,9 @@ class ActionExecutor:
             self._end(execution)
 
     async def _watched(self, work: Watched, execution: _Execution, do: str) -> Any:
-        """What the work of an action returns. What it does to its own task or to the process fails the attempt: it
-        would do so at every other one too."""
-        cause: BaseException | None = None  # it knows where that was
+        """The result of an action that waits. If the action cancels its own task or ends the process, the attempt
+        fails, since each other attempt would do the same."""
+        cause: BaseException | None = None  # it knows the place of the failure
         try:
             returned = await work
         except asyncio.CancelledError as error:
@@ -151,7 +151,7 @@ class ActionExecutor:
         raise RuntimeError(f"action {do!r} cancelled its own task") from cause
 
     async def _taken_back(self, work: Watched, execution: _Execution) -> None:
-        """Undo what the work told its task; somebody else may have told it the same."""
+        """Undo the cancellation of the task by its own action, but not one by somebody else."""
         await work.take_back()
         if execution.is_cancelled or execution.is_interrupted:
             await self._cancelled(execution)
@@ -178,7 +178,7 @@ class ActionExecutor:
         return await self._failed(command, action, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
-        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
+        """Wait until the store's clock shows ``until_ms``; returns its time then."""
         while (now_ms := await self._store.now()) < until_ms:
             if self._is_closed:
                 await self._turn_away(head)
@@ -192,7 +192,7 @@ class ActionExecutor:
         return now_ms
 
     async def _cancelled(self, execution: _Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
-        """Raise what it means that the task was cancelled: the lease is given up if the whole process is to stop."""
+        """Raise the error for a cancelled task. The lease is released if the whole process is to stop."""
         if execution.is_cancelled:
             await self._give_up(execution.head)
             raise asyncio.CancelledError
@@ -210,12 +210,12 @@ class ActionExecutor:
             execution.ended.set()
 
     async def _turn_away(self, head: Head) -> NoReturn:
-        """Nothing begins here any more."""
+        """Release the lease and stop, since the executor is closed."""
         await self._give_up(head)
         raise asyncio.CancelledError
 
     def _begun(self, head: Head) -> _Execution:
-        """A new execution in the present task; raises ``Superseded`` if a later epoch is at work here already."""
+        """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here."""
         executions, agent_id = self._executions, head.id
         known = executions.get(agent_id)
         if known is not None and known.head.epoch > head.epoch:
@@ -228,19 +228,19 @@ class ActionExecutor:
         return execution
 
     async def _give_up(self, head: Head) -> None:
-        """Release a lease; one that the store does not let go of runs out."""
+        """Release a lease. If the store fails, the lease runs out later."""
         try:
             await self._store.release(head.id, head.epoch)
         except StoreError as error:
             logger.warning("a lease could not be given up: %s", error, extra={"action": "lease_not_released"})
 
     def interrupt(self, agent_id: str, epoch: int) -> None:
-        """Stop what runs for an agent here under an epoch before this one, if anything does."""
+        """Stop the execution of an agent here, if it has an earlier epoch than ``epoch``."""
         if (execution := self._executions.get(agent_id)) is not None and execution.head.epoch < epoch:
             execution.interrupt()
 
     async def settled(self, agent_id: str) -> None:
-        """Wait until nothing runs for an agent here."""
+        """Wait until no execution of an agent runs here."""
         while (
             execution := self._executions.get(agent_id)
         ) is not None and execution.task is not asyncio.current_task():
@@ -256,8 +256,8 @@ class ActionExecutor:
             task.add_done_callback(self._renewals.discard)
 
     async def _renew(self) -> None:
-        """Renew every lease; an agent whose epoch has gone on is no longer ours, if the execution has not ended by
-        then."""
+        """Renew all leases. If an agent has a new epoch, another process drives it, so its execution is interrupted,
+        unless it has ended meanwhile."""
         for execution in list(self._executions.values()):
             try:
                 lease = Lease(this_process(), await self._store.now() + LEASE_MS)
@@ -268,7 +268,7 @@ class ActionExecutor:
                 logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
 
     async def close(self) -> None:
-        """Stop renewing, cancel what still runs, and wait until its leases are given up. Nothing begins after that."""
+        """Cancel all executions, and wait until their leases are released. Nothing can begin after that."""
         self._is_closed = True
         if self._beat is not None:
             self._beat.cancel()

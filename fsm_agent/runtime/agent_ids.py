@@ -17,12 +17,12 @@ def new_id() -> str:
 
 
 def checked_id(text: str) -> str:
-    """``text`` if it may be an id; raises ``IdInvalid``."""
+    """Returns ``text`` if it is a valid id; raises ``IdInvalid``."""
     if not is_id(text):
         raise IdInvalid(text)
     return text
 
 
 def is_id(text: str) -> bool:
-    """Whether ``text`` may be an id."""
+    """Whether ``text`` is a valid id."""
     return re.fullmatch(_ID, text) is not None

@@ -1,5 +1,4 @@
-"""Lists of agents with what they ask, and the inbox: the agents that ask somebody something, in the order in which they
-should be answered."""
+"""Lists of agents with their questions, and the inbox: the agents that ask a question, in the order of urgency."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ async def list_agents(
     limit: int = 50,
     after: str | None = None,
 ) -> AgentPage:
-    """Agents in order of id, after the id ``after``."""
+    """Agents in the order of their ids, after the id ``after``."""
     page = await store.list_in(statuses, workflow=workflow, limit=limit, after=after)
     damaged = [*page.damaged]
     return AgentPage(tuple(await summaries(store, page.heads, damaged)), page.next, tuple(damaged))
@@ -46,8 +45,8 @@ async def list_waiting(
     limit: int = 50,
     after: str | None = None,
 ) -> AgentPage:
-    """Agents that ask something: the earliest deadline first, then who began first; after the agent ``after``. Raises
-    ``AgentNotFound`` if that one asks nothing any more."""
+    """Agents that ask a question: the earliest deadline first, then the oldest agent. The list begins after the agent
+    ``after``; raises ``AgentNotFound`` if that agent asks nothing any more."""
     damaged: list[Damage] = []
     heads = await _asking(store, workflow, damaged) if not statuses or Status.WAITING in statuses else []
     heads.sort(key=_urgency)
@@ -74,13 +73,13 @@ async def _asking(store: Store, workflow: str | None, damaged: list[Damage]) -> 
 
 
 def _urgency(head: Head) -> tuple[float, int, str]:
-    """By deadline, then by the time at which the agent began."""
+    """The deadline, and then the time when the agent began."""
     return min((timer.due_ms for timer in head.timers), default=_NEVER), head.created_ms, head.id
 
 
 async def summaries(store: Store, heads: Iterable[Head], damaged: list[Damage]) -> list[AgentSummary]:
-    """What a list shows of these agents. A definition is read once. An agent whose definition cannot be read, or whose
-    head does not fit it, is noted in ``damaged`` instead."""
+    """The list entries of these agents; each definition is read once. An agent is added to ``damaged`` instead if its
+    definition cannot be read, or does not fit its head."""
     known: dict[str, Workflow | DefinitionDamaged] = {}
     found: list[AgentSummary] = []
     for head in heads:
@@ -109,7 +108,7 @@ async def _definition(store: Store, head: Head, known: dict[str, Workflow | Defi
 async def _question(store: Store, head: Head, workflow: Workflow) -> Question | None:
     if head.asked is None or head.status is not Status.WAITING:
         return None
-    with suppress(KeyMissing):  # one that does not open keeps no other from being listed
+    with suppress(KeyMissing):  # an agent that cannot be unsealed must not hide the others
         head = await numbered(store, head)
     return question_of(workflow, head)
 

@@ -1,4 +1,4 @@
-"""Looking at agents without running anything: no table, no expressions, no actions are loaded."""
+"""Reads of agents that run nothing: they load no table, no expressions and no actions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fsm_agent.errors import AgentNotFound, DefinitionDamaged, DefinitionMissing
 from fsm_agent.stores.base import Store
 
 _PAGE: Final = 500
-#: children that are looked at to see whether they have failed
+#: limit of children that are read to see whether they have failed
 _MOST_CHILDREN: Final = 1_000
 
 
@@ -29,8 +29,8 @@ async def read_heads(
     workflow: str | None = None,
     left_out: Callable[[Damage], object],
 ) -> AsyncIterator[Head]:
-    """The heads of these agents, or of all; only those of ``workflow``, if one is named. Of all, those that cannot be
-    read are told to ``left_out``. Raises ``AgentNotFound`` before the first, if one of these is unknown."""
+    """The heads of these agents, or of all, and only those of ``workflow`` if it is given. For all agents, ``left_out``
+    is called for each head that cannot be read. Raises ``AgentNotFound`` before the first head if an id is unknown."""
     named = [await store.head(agent_id) for agent_id in dict.fromkeys(agent_ids)]
     for head in named:
         if workflow in (None, head.workflow):
@@ -48,7 +48,7 @@ async def read_heads(
 async def agent_of(
     store: Store, record: Record, workflow: Workflow, *, signature: Callable[[str], Signature | None] = lambda _: None
 ) -> Agent:
-    """The agent of a record, pinned to ``workflow``, as it stands. ``signature`` says what is known of actions."""
+    """The agent of a record that is pinned to ``workflow``. ``signature`` returns the known signature of an action."""
     head, values = await numbered(store, record.head), fold(record.snapshot, record.tail).values
     return agent_view(workflow, head, values, claimed=claimed_events(workflow, head, signature))
 
@@ -56,7 +56,7 @@ async def agent_of(
 def claimed_events(
     workflow: Workflow, head: Head, signature: Callable[[str], Signature | None] = lambda _: None
 ) -> frozenset[str]:
-    """The events that only the action of an agent may name, as far as can be told here."""
+    """The events that only the action of an agent may name, as far as they are known here."""
     if workflow.by_path[head.state].do is None:
         return frozenset()
     from fsm_agent.dialect.claims import claimed
@@ -65,7 +65,7 @@ def claimed_events(
 
 
 async def numbered(store: Store, head: Head) -> Head:
-    """The head with the id of its question, which earlier versions of the package did not keep."""
+    """The head with the id of its question, which earlier versions of the package did not store."""
     if head.asked is None or head.asked.id:
         return head
     from fsm_agent.engine.questions import with_id
@@ -75,23 +75,23 @@ async def numbered(store: Store, head: Head) -> Head:
 
 
 async def read_doubts(store: Store, agent: Agent) -> Sequence[EffectEntry]:
-    """The open effects for which an agent is parked, of which somebody has to say what became of them."""
+    """The open effects for which an agent is parked; an operator must settle them."""
     if agent.status is not Status.PARKED or not agent.error or agent.error["type"] != EffectInDoubt.__name__:
         return ()
     entries = await store.effects(agent.id)
-    work = max((entry.activation for entry in entries), default=0)  # the one that it is at: an effect of it is in doubt
+    work = max((entry.activation for entry in entries), default=0)  # the present one: an effect of it is in doubt
     return [entry for entry in entries if entry.is_open and entry.activation == work]
 
 
 class Children(NamedTuple):
-    """The children who work for an agent now, as they stand, and how many there are to be."""
+    """The children that work for an agent now, and how many there will be."""
 
     heads: Sequence[Head]
     total: int
 
 
 async def read_children(store: Store, head: Head) -> Children | None:
-    """The children of the work that an agent is at; ``None`` if none do it."""
+    """The children of the present activation; ``None`` if it has none."""
     if not head.activation:
         return None
     entries = await store.effects(head.id, activation=head.activation)
@@ -108,8 +108,8 @@ async def read_children(store: Store, head: Head) -> Children | None:
 
 
 class Failures(NamedTuple):
-    """Children who have failed or were cancelled, in whatever work of their parent, the last work first. ``left_out``
-    are those that were not looked at."""
+    """Children that have failed or were cancelled, in all activations of their parent, the last activation first.
+    ``left_out`` counts the children that were not read."""
 
     heads: Sequence[Head]
     left_out: int = 0
@@ -134,14 +134,14 @@ async def read_failures(store: Store, head: Head, workflow: Workflow) -> Failure
 
 
 async def workflow_of(store: Store, head: Head) -> Workflow:
-    """The definition that an agent is pinned to; raises ``AgentDamaged`` if its head does not fit it."""
+    """The definition that an agent is pinned to; raises ``AgentDamaged`` if it does not fit the head."""
     workflow = await read_workflow(store, head.definition)
     require_fit(workflow, head)
     return workflow
 
 
 async def read_workflow(store: Store, definition_hash: str) -> Workflow:
-    """A definition as its agents are pinned to it; raises ``DefinitionDamaged`` if it is none any more."""
+    """A stored definition; raises ``DefinitionDamaged`` if it cannot be read as a workflow."""
     place = "the definitions"
     try:
         document = await store.load_workflow(definition_hash)
@@ -149,5 +149,5 @@ async def read_workflow(store: Store, definition_hash: str) -> Workflow:
         raise DefinitionDamaged(definition_hash, place, "it is not kept any more") from error
     try:
         return Workflow.from_json(document)
-    except Exception as error:  # whatever a damaged document makes go wrong
+    except Exception as error:  # a damaged document may cause any error
         raise DefinitionDamaged(definition_hash, place, "it is no definition of a workflow any more") from error

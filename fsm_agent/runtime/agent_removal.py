@@ -1,4 +1,4 @@
-"""What a runner removes for good."""
+"""What a runner can delete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Removal:
     async def purge(
         self, retention: Retention, *, agent_ids: Iterable[str] = (), workflow: str | None = None, is_dry: bool = False
     ) -> Purged:
-        """Delete agents and shorten histories as ``retention`` says: of these agents, or of all.
+        """Delete agents and shorten histories as ``retention`` says, for these agents or for all.
 
-        Whoever runs, is parked, is held or moves meanwhile is left alone. With ``is_dry`` nothing is changed.
+        Agents that run, are parked, are held or move meanwhile are left alone. With ``is_dry`` nothing is changed.
         """
         named = strings("agent_ids", agent_ids)
         check(retention=retention)
@@ -36,10 +36,10 @@ class Removal:
         return await purge(self.store, retention, agent_ids=named, workflow=workflow, is_dry=is_dry)
 
     async def forget(self, user: str, *, by: str | None = None, is_dry: bool = False) -> ErasureReport:
-        """Forget a person: what is remembered, the agents that serve them, and what they have said to others.
+        """Forget a person: what is remembered of them, their agents, and their words in other agents.
 
-        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones.
-        A repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
+        An agent of theirs that has not ended is cancelled. Versions, states and times stay; words become tombstones. A
+        repeat finds what is new or was ``left``. With ``is_dry`` nothing is changed.
         """
         check(whom=user)
         check_optional(by=by)

@@ -1,4 +1,4 @@
-"""One attempt of an action: what it is given, how long it may take, and what the rules are told of it."""
+"""One attempt of an action: its context, its time limit, and the reply that the engine gets."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLI
 
 
 def context_of(command: Act, mode: Mode, effects: Effects, surroundings: Surroundings) -> ActionFacts:
-    """What the action is given."""
+    """The context for the action."""
     head, _, _, data, now_ms, number, _, _, outputs, scope = command
-    made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
+    made, visits = _CONTEXTS[mode], dict(head.visits)  # a copy, so that the action cannot change the head
     facts = (head.id, head.state, data, number, head.activation, visits, now_ms)
     return made(*facts, effects, outputs, scope, surroundings, _write_summary)
 
 
 async def _write_summary(context: Context, messages: list[dict[str, Json]], max_tokens: int) -> Written:
-    """Have a model write it; what that takes is imported when the first summary is due."""
+    """Let a model write a summary; its modules are imported with the first one."""
     from fsm_agent.actions.builtin.llm_summary import summarise
 
     return await summarise(context, messages, max_tokens)
 
 
 def attempt(action: Action, command: Act, effects: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
-    """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
+    """Call an action within its time limit; await the result. Raises the errors of the action, and ``OutOfTime``."""
     mode, arguments = action.mode, command.arguments
     context = context_of(command, mode, effects, surroundings)
     work: Coroutine[Any, Any, Any]
@@ -55,7 +55,7 @@ def attempt(action: Action, command: Act, effects: Effects, surroundings: Surrou
         work = action.function(context, **arguments)
         if type(work) is not CoroutineType:
             work = awaited(work)
-    elif mode is THREAD:  # cancelling lets it go on, and nobody will see its result
+    elif mode is THREAD:  # cancelling does not stop the thread, but its result is dropped
         work = in_thread(lambda: action.function(context, **arguments), f"action {action.name!r}")
     else:
         work = _inline(action, context, arguments)
@@ -69,13 +69,13 @@ async def _inline(action: Action, context: ActionFacts, arguments: Mapping[str, 
 
 
 def _allowance(command: Act) -> float:
-    """Seconds until the attempt's time is out or a timer ends it."""
+    """Seconds until the time limit of the attempt, or until a timer ends it."""
     until_ms = None if command.until_ms is None else max(0, command.until_ms - command.now_ms)
     return min(ms for ms in (command.timeout_ms, until_ms) if ms is not None) / 1000
 
 
 class OutOfTime(Exception):
-    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
+    """Our own time limit was reached; it differs from a ``TimeoutError`` of the action itself."""
 
 
 async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
@@ -84,7 +84,7 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
             return await work
     except TimeoutError as error:
         if timer.expired():
-            raise OutOfTime from error.__cause__  # the cancellation, which knows what the action waited for
+            raise OutOfTime from error.__cause__  # the cancellation, whose traceback shows where the action waited
         raise
 
 
@@ -99,9 +99,9 @@ def failure_of(
     is_sealed: bool = False,
     variables: Collection[str] = (),
 ) -> Failed:
-    """What the rules are told of an exception that an action raised; the log is told where it was raised. With
-    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told. Where
-    nobody knows in which line it was, the place of ``function`` is told."""
+    """The reply for an exception that an action raised; the exception is also logged, with its place. With
+    ``is_sealed`` the log does not get its message. Values of the environment variables in ``variables`` are hidden
+    everywhere. If the line is unknown, the place of ``function`` is used."""
     from fsm_agent.actions.tracebacks import Concealment, message_of, place_of, place_of_function
 
     discretion = Concealment(is_sealed, variables)
@@ -125,7 +125,7 @@ def failure_of(
 
 
 def _log(command: Act, error: BaseException, place: str, discretion: Concealment) -> None:
-    """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
+    """Log one sentence and the traceback, which is made here, since handlers would show messages and locals."""
     from fsm_agent.actions.tracebacks import said_of, trace_of
 
     agent_id, state, do, attempt = command.head.id, command.head.state, command.do, command.attempt
@@ -140,8 +140,8 @@ def _log(command: Act, error: BaseException, place: str, discretion: Concealment
 
 
 def log_refusal(refusal: LogRefusal, actions: Actions, *, is_sealed: bool) -> str:
-    """Tell the log why what an action has returned is refused; returns where the action stands. What a sealed agent
-    says, the sentence may quote: then only its kind is told."""
+    """Log why the result of an action is refused; returns the place of the action. If the store is sealed, only the
+    type of the problem is logged, since its message may quote sealed words."""
     from fsm_agent.actions.tracebacks import place_of_function
 
     agent_id, state, do, attempt, problem = refusal
@@ -160,14 +160,14 @@ def log_refusal(refusal: LogRefusal, actions: Actions, *, is_sealed: bool) -> st
 
 
 def _wanted_delay(error: BaseException) -> int:
-    """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
+    """The delay in milliseconds that a provider asks for before the next request. It is limited."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
 
 
 def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:
-    """What the rules are told of what an action returned."""
-    if type(returned) is str:  # most name an event that has no payload
+    """The reply for the result of an action."""
+    if type(returned) is str:  # most actions name an event without payload
         return from_fields(Emitted, (returned, {}, now_ms, duration_ms, emits))
     match returned:
         case Asking(prompt, events, to):

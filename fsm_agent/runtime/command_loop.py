@@ -1,6 +1,6 @@
-"""The loop that performs the commands of the engine one by one, and decides nothing.
+"""The loop that performs the commands of the engine one by one. It decides nothing.
 
-A crash or Ctrl-C may cut a flow between any two commands: what was committed stays.
+A crash or Ctrl-C may end a flow between any two commands; what was committed stays.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fsm_agent")
 
-#: After so many commits in a row the loop gets a turn, so that one busy agent starves nobody.
+#: After so many commits in a row, other tasks get a turn.
 _STEPS_PER_TURN: Final = 64
 
 
 class CommandLoop:
-    """Performs the flows of one runner: store, clock, actions, leases."""
+    """Performs the flows of one runner, with its store, clock, actions and leases."""
 
     def __init__(
         self,
@@ -55,29 +55,29 @@ class CommandLoop:
         self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
-        #: hashes of definitions whose agents go on without the class of their data
+        #: hashes of definitions whose agents are driven without the class of their data
         self._without_class: set[str] = set()
-        #: hashes of definitions that the store is known to keep
+        #: hashes of definitions that are surely stored
         self._saved: set[str] = set()
         self._commits = 0
         self.children = ChildDriver(store, self)
 
     def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver:
-        """Who works here."""
+        """The driver for this process."""
         return Driver(
             this_process(), self._programs.__getitem__, drives=drives, stays=stays, notifies_parents=notifies_parents
         )
 
     def program(self, workflow: Workflow) -> Program:
-        """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
-        ``ActionError`` if the class of its data cannot be had."""
+        """The program of a workflow for new agents, whether it is stored or not. Raises ``ActionError`` if the class of
+        its data cannot be found."""
         if workflow.hash not in self._programs or workflow.hash in self._without_class:
             self._programs[workflow.hash] = self._compile(workflow, self._model(workflow))
             self._without_class.discard(workflow.hash)
         return self._programs[workflow.hash]
 
     async def save_workflow(self, workflow: Workflow) -> Program:
-        """The program of a workflow, which the store keeps from now on."""
+        """Store a workflow, and return its program."""
         program = self.program(workflow)
         if workflow.hash not in self._saved:
             await self._store.save_workflow(workflow.hash, workflow.to_json())
@@ -85,7 +85,7 @@ class CommandLoop:
         return program
 
     def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
-        """``model`` is the class of the data; where there is none, though one is named, ``note`` says why not."""
+        """The program of a workflow. ``model`` is the class of its data; if that is missing, ``note`` says why."""
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
         build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
@@ -98,8 +98,7 @@ class CommandLoop:
         return build(model_note=note)
 
     def _compile_stored(self, workflow: Workflow) -> Program:
-        """The program of agents that live already: where the class of their data cannot be had, the schema that was
-        stored judges alone."""
+        """The program of existing agents. If the class of their data is missing, only the stored schema is checked."""
         from fsm_agent.engine.program import model_missing
 
         try:
@@ -109,8 +108,8 @@ class CommandLoop:
             return self._compile(workflow, None, model_missing(workflow, error))
 
     def _model(self, workflow: Workflow) -> Any:
-        """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
-        definition was stored, or if it names none. Raises ``ActionError``."""
+        """The class of a workflow's data; ``None`` if the workflow names none, or if the class has changed since the
+        definition was stored. Raises ``ActionError``."""
         if not workflow.model:
             return None
         from fsm_agent.dialect.pydantic_models import declares
@@ -122,16 +121,15 @@ class CommandLoop:
         return model if not workflow.data or declares(model, workflow.data) else None
 
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
-        """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
-        that has ended goes on."""
+        """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
+        too."""
         agent = await self.view(await self.run(flow))
         if drives and agent.parent is not None and agent.status in ENDED:
             await self._go_on_with(agent.parent.id)
         return agent
 
     async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
-        of the child stands in any case."""
+        """Drive a parent that waits for its children. If that fails here, another process does it later."""
         try:
             wake_ms = (await self._store.head(parent_id)).wake_ms
             if wake_ms is not None and wake_ms <= await self._store.now():
@@ -141,7 +139,7 @@ class CommandLoop:
             logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
     async def view(self, delivered: delivery.Delivered) -> Agent:
-        """The agent as it stands after a call."""
+        """The agent after a call."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
             await self._executor.settled(aggregate.head.id)
@@ -154,7 +152,7 @@ class CommandLoop:
         )
 
     async def run(self, flow: Flow) -> Any:
-        """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
+        """Perform a flow to its end. Errors of commands are raised inside the flow, where the rules handle them."""
         reply: Any = None
         error: Exception | None = None
         try:
@@ -165,7 +163,7 @@ class CommandLoop:
                     reply = await self.perform(command)
                 except Exception as raised:
                     error = raised
-                    await event_loop.give_way()  # whoever was faster goes on: another try finds a store at rest
+                    await event_loop.give_way()  # let the faster process finish, so that another try succeeds
         except StopIteration as stop:
             return stop.value
         finally:
@@ -275,7 +273,7 @@ class CommandLoop:
         return self._programs[definition]
 
     async def workflow(self, definition: str) -> Workflow:
-        """A definition that the store keeps, which is read once."""
+        """A stored definition, which is read once."""
         if definition not in self._workflows:
             from fsm_agent.runtime.agent_reads import read_workflow
 

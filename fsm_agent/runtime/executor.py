@@ -1,4 +1,4 @@
-"""The port for work that takes time: calling actions, and waiting."""
+"""The port for work that takes time: actions and waits."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ class Executor(Protocol):
         """Call an action once; raises ``Superseded`` if the agent is taken over meanwhile."""
 
     def sleep(self, head: Head, until_ms: int) -> Awaitable[int]:
-        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
+        """Wait until the store's clock shows ``until_ms``; returns its time then."""
 
     def interrupt(self, agent_id: str, epoch: int) -> None:
-        """Stop what runs for an agent here under an epoch before this one, if anything does."""
+        """Stop the execution of an agent here, if it has an earlier epoch than ``epoch``."""
 
     async def settled(self, agent_id: str) -> None:
-        """Wait until nothing runs for an agent here."""
+        """Wait until no execution of an agent runs here."""
 
     async def close(self) -> None:
-        """Stop what still runs, give its leases up, and begin nothing any more."""
+        """Stop all executions, release their leases, and begin nothing any more."""
 
 
 class LazyExecutor:
-    """Makes the real executor for the first action or wait, within an event loop. A process that only delivers events
-    needs neither."""
+    """Makes the real executor for the first action or wait. A process that only delivers events needs no event loop."""
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
@@ -68,5 +67,5 @@ class LazyExecutor:
         if self._executor is None:
             self._executor = self._make()
             if self._is_closed:
-                await self._executor.close()  # so that it gives the lease up instead of beginning
+                await self._executor.close()  # then the lease is released, and nothing begins
         return self._executor

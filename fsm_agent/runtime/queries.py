@@ -1,4 +1,4 @@
-"""What a runner is asked without anything happening."""
+"""The reads of a runner, which change nothing."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Queries(ABC):
 
     @abstractmethod
     async def workflow(self, definition: str) -> Workflow:
-        """A definition that the store keeps, by its hash: that of an agent is ``agent.definition``. Raises
-        ``DefinitionDamaged`` if it is missing, or is none any more."""
+        """A stored definition by its hash; that of an agent is ``agent.definition``. Raises ``DefinitionDamaged`` if it
+        is missing or cannot be read."""
 
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
-        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
+        """The agent as it is, or as it was at an earlier version; raises ``VersionMissing``."""
         check(agent_id=agent_id)
         check_optional(at=at)
         if at is None:
@@ -54,11 +54,11 @@ class Queries(ABC):
         limit: int = 50,
         after: str | None = None,
     ) -> AgentPage:
-        """At most ``limit`` agents (1 to 1000), with what they ask, in order of id, after the id ``after``: those of a
-        status or of several, and of a workflow, or all.
+        """At most ``limit`` agents (1 to 1000) with their questions, in the order of their ids, after the id ``after``.
+        ``status`` and ``workflow`` select agents.
 
-        With ``waiting`` only those that ask somebody something: the earliest deadline first, then who began first.
-        ``after`` is one of them then; raises ``AgentNotFound`` if it has been answered.
+        With ``waiting`` only agents that ask a question: the earliest deadline first, then the oldest agent. Then
+        ``after`` is one of them; raises ``AgentNotFound`` if it asks nothing any more.
         """
         check(waiting=waiting, limit=limit)
         check_optional(workflow_name=workflow, after=after)
@@ -69,7 +69,7 @@ class Queries(ABC):
         return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
 
     async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
-        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        """Verify the history against the agent, and rebuild the agent at a version, by default the last one."""
         check(agent_id=agent_id)
         check_optional(to=to)
         from fsm_agent.runtime.replay import replay
@@ -77,11 +77,11 @@ class Queries(ABC):
         return await replay(self.store, agent_id, to)
 
     async def history(self, agent_id: str) -> Sequence[Step]:
-        """Every step, the first first."""
+        """All steps, the first one first."""
         check(agent_id=agent_id)
         return await self.store.history(agent_id)
 
     async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
-        """What its actions did to the world outside, in order of activation, name and use."""
+        """The effects of the agent's actions, in the order of activation, name and use."""
         check(agent_id=agent_id)
         return await self.store.effects(agent_id)

@@ -31,7 +31,7 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
     past = await load_past(store, agent_id)
     try:
         agent = _view(past.at(past.last if to is None else to))
-    except HistoryBroken:  # the verdict says it too, and more
+    except HistoryBroken:  # the mismatches include it, with more detail
         agent = None
     verification = verify(past)
     return Replayed(
@@ -74,7 +74,7 @@ async def _read(store: Store, command: Any) -> Any:
             workflow = await read_workflow(store, definition)
             try:
                 return Program(workflow)
-            except Exception as error:  # whatever a damaged definition makes go wrong
+            except Exception as error:  # a damaged definition may cause any error
                 raise DefinitionDamaged(definition, "the definitions", "no agent can run by what it says") from error
         case _:
             raise TypeError(f"{command!r} is no look at the past")

@@ -1,4 +1,4 @@
-"""``human.ask``: a question to a person, which the agent waits for in this state."""
+"""``human.ask``: the agent asks a person, and waits in this state for the answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsm_agent.errors import ActionError
 
 
 async def ask(ctx: Context, *, prompt: str, events: Sequence[str], to: str | None = None) -> Asking:
-    """``to`` is CEL: a name, or a list of names."""
+    """Ask ``prompt``. ``to`` is CEL: a name, or a list of names."""
     text = await rendered(ctx, prompt)
     if to is None:
         return ctx.ask(text, events)

@@ -1,4 +1,4 @@
-"""What the texts of built-in actions may mention besides the data: the user and the conversation."""
+"""Texts of built-in actions: besides the data, they may mention the user and the conversation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fsm_agent.expressions.values import written
 
 
 async def rendered(ctx: Context, text: str, *, write: Callable[[Json], str] = written) -> str:
-    """A prompt, as it reads now; ``write`` makes text of what expressions give."""
+    """The prompt with the present values; ``write`` makes text of the values of expressions."""
     scope = scope_of(ctx)
     return scope.render(text, await recalled(ctx, scope.needs(text)), write=write)
 
 
 async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[str, Json]:
-    """The values of what is mentioned; nothing else is read."""
+    """The values that the text mentions; others are not read."""
     found: dict[str, Json] = dict(more)
     named = [name.partition(".") for name in needs]
     if any(root == "user" for root, _, _ in named):
@@ -28,7 +28,7 @@ async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[
 
 
 def _nobody(ctx: Context) -> dict[str, Json]:
-    """What is known of a user before anything is."""
+    """What a workflow sees of a user who is not known yet."""
     declared = scope_of(ctx).workflow.user
     return {name: schema["default"] for name, schema in declared.items() if "default" in schema}
 

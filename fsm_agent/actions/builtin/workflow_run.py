@@ -1,8 +1,9 @@
-"""``workflow.run``: child agents do the work; one, or one for each item of a list, so many at once.
+"""``workflow.run``: child agents do the work: one child, or one for each item of a list with a limit of how many at
+once.
 
-What is done is remembered by the children themselves: whichever process goes on with the parent finds them by their
-ids, starts those that are missing, drives those that can be driven, and joins them when all have ended. A child that
-waits for people or time, or is parked, takes no place: then the next one is started.
+The children themselves are the record of what is done. Any process that continues the parent finds them by their ids,
+starts those that are missing, drives those that can go on, and ends when all have ended. A child that waits for people
+or time, or is parked, does not count as one at work: the next one is started.
 """
 
 from __future__ import annotations
@@ -38,17 +39,17 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Superseded
 from fsm_agent.errors import ActionError, ChildFailed, Refused, StoreError
 
-#: How long a parent rests that is going to be woken, and one that has more children to start: others that work take
-#: their places, and nobody says when they rest.
+#: How long a parent rests if a child will wake it, or if it has more children to start. In the second case other
+#: processes work on its children, and nobody tells it when they stop.
 _REST_MS: Final = 3_600_000
 _REST_WITH_MORE_MS: Final = 10_000
-#: How often children are looked at anew that have moved meanwhile, before the parent rests.
+#: how often the parent looks again at children that have moved, before it rests
 _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ChildrenPlan:
-    """What the children are started with, each argument as it is written."""
+    """The arguments that children are started with, as written in the workflow."""
 
     workflow: Workflow
     event: str
@@ -57,7 +58,7 @@ class ChildrenPlan:
     user: str | None
 
     async def spec(self, ctx: Context, item: Json, index: int) -> ChildSpec:
-        """What one child is started with. Raises ``ExpressionFailed``."""
+        """The specification of one child. Raises ``ExpressionFailed``."""
         scope = scope_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
         mentioned = {name for value in written for name in scope.mentions(value)}
@@ -87,9 +88,9 @@ async def run(
     user: str | None = None,
     emit: str | None = None,
 ) -> Emission | Pause:
-    """The outputs of the children, in the order of the items, go ``into`` the data; of one that has failed it is null
-    (``on_failure: continue``). How each has fared goes into ``outcomes``. Raises ``ChildFailed`` otherwise, when the
-    rest has ended (``fail``) or was cancelled (``cancel_rest``)."""
+    """Put the outputs of the children ``into`` the data, in the order of the items; the output of a failed child is
+    null (``on_failure: continue``). The outcomes go into ``outcomes``. Otherwise a failure raises ``ChildFailed``,
+    after the other children have ended (``fail``) or were cancelled (``cancel_rest``)."""
     child = scope_of(ctx).workflow.workflows[workflow]
     plan = ChildrenPlan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
@@ -115,7 +116,7 @@ async def run(
 
 
 async def _items(ctx: Context, for_each: str | None) -> list[Json]:
-    """The items for which children are started, the same in all attempts."""
+    """The items for which children are started. They are the same in all attempts."""
     items: Json = [None]
     if for_each is not None:
         scope = scope_of(ctx)
@@ -130,7 +131,7 @@ async def _items(ctx: Context, for_each: str | None) -> list[Json]:
 
 
 def _first_event(child: Workflow) -> str:
-    """What a child begins with that is told nothing."""
+    """The first event of a child where the workflow names none."""
     event = first_event(child)
     if event is None:
         raise ActionError(f"workflow {child.name!r} can begin in several ways: say which with `event`")
@@ -138,7 +139,7 @@ def _first_event(child: Workflow) -> str:
 
 
 class _Children:
-    """All children of one activation, by number; 1 is the first."""
+    """All children of one activation, by number; the first is 1."""
 
     def __init__(
         self, ctx: Context, plan: ChildrenPlan, items: Sequence[Json], *, at_once: int, cancels_rest: bool
@@ -147,9 +148,9 @@ class _Children:
         self._at_once, self._cancels_rest = at_once, cancels_rest
         self._head, self._stays = scope_of(ctx).head, scope_of(ctx).stays
         self._known: dict[int, Known] = {}
-        #: those that have work to do, here or elsewhere
+        #: children that have work to do, here or in another process
         self._working: set[int] = set()
-        #: those that are to be driven here, and those that are not started
+        #: children that this process should drive, and children that are not started
         self._due: deque[int] = deque()
         self._fresh: deque[int] = deque()
         self._tasks: list[asyncio.Task[None]] = []
@@ -160,12 +161,12 @@ class _Children:
 
     @property
     def has_more(self) -> bool:
-        """Whether some are to be started yet."""
+        """Whether some children are not started yet."""
         return bool(self._fresh) and not self._is_called_off
 
     @property
     def is_grown(self) -> bool:
-        """Whether nobody needs to be waited for any more."""
+        """Whether all children are done, so that the parent need not wait."""
         return not self.has_more and all(map(is_over, self._known.values()))
 
     @property
@@ -175,19 +176,19 @@ class _Children:
 
     @property
     def outcomes(self) -> list[Json]:
-        """How each has fared, in their order."""
-        told = zip(self._by_id.items(), self._items, strict=True)
-        return [outcome_of(ident, item, known) for (ident, known), item in told]
+        """The outcomes of all children, in their order."""
+        children = zip(self._by_id.items(), self._items, strict=True)
+        return [outcome_of(ident, item, known) for (ident, known), item in children]
 
     @property
     def _by_id(self) -> dict[str, Known]:
-        """What is known of each child, by its id, in their order."""
+        """The known state of each child, by its id, in their order."""
         numbered = sorted(self._known.items())
         return {child_id(self._head.id, self._head.activation, number): known for number, known in numbered}
 
     @property
     def usage(self) -> Usage:
-        """What models have cost for all of them; how full a context is, is theirs alone."""
+        """The usage of models by all children. Their context sizes are left out: they say nothing about the parent."""
         total = NO_USAGE
         for known in self._known.values():
             total = total.plus(known.usage) if isinstance(known, Head) else total
@@ -198,7 +199,7 @@ class _Children:
         return self._cancels_rest and self.has_failed
 
     async def raise_(self) -> None:
-        """Start and drive them, each as far as it goes."""
+        """Start and drive the children, each as far as it can go."""
         await self._look(with_held=True)
         for _ in range(_ROUNDS):
             await self._work_all()
@@ -216,8 +217,9 @@ class _Children:
         return has_place or (bool(self._due) and not self._is_called_off)
 
     async def _look(self, *, with_held: bool = False, anew: bool = False) -> None:
-        """Learn how they stand. One that could not begin could not do so later either. With ``with_held``, those that
-        somebody holds are due too: whoever it is may have died. With ``anew``, those that have ended are read again."""
+        """Read the state of the children. A child that could not be started stays so. With ``with_held``, children that
+        another process holds are due too, since that process may have died. With ``anew``, ended children are read
+        again."""
         heads = await self._ctx.children.read(self._head, len(self._items), gap=None if anew else self._at_once)
         self._known |= {number: head for number, head in enumerate(heads, start=1) if head is not None}
         found = {number: head for number, head in self._known.items() if isinstance(head, Head)}
@@ -235,7 +237,7 @@ class _Children:
             raise _gravest(errors) from None
 
     async def _work(self) -> None:
-        """Look after one after the other, as long as there is a place."""
+        """Drive one child after the other, while fewer than the limit are at work."""
         while (number := self._next()) is not None:
             known = self._known[number] = await self._driven(number)
             if not (isinstance(known, Head) and known.is_at_work):
@@ -276,7 +278,7 @@ class _Children:
 
     @property
     def failures(self) -> str:
-        """How many were not done, in words."""
+        """How many children failed, in words."""
         return count_of_failures(self._known.values())
 
     def failure(self) -> ChildFailed:
@@ -284,10 +286,10 @@ class _Children:
 
 
 def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Nothing weighs more than that somebody else drives the parent."""
+    """The error to raise: ``Superseded``, which says that another process drives the parent, before all others."""
     return next((each for each in errors.exceptions if isinstance(each, Superseded)), errors.exceptions[0])
 
 
 def _is_due(head: Head, now_ms: int) -> bool:
-    """Whether there is something to do for a child that nobody does now."""
+    """Whether a child has something to do now."""
     return head.status not in ENDED and head.wake_ms is not None and head.wake_ms <= now_ms

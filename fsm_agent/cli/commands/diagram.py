@@ -1,4 +1,4 @@
-"""The command that draws workflows, for people to review and for continuous integration to keep true."""
+"""The command that draws workflows for reviews, and checks in continuous integration that drawings are up to date."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
 from fsm_agent.runtime.agent_reads import workflow_of
 
-#: what ``--out-dir`` writes without ``--format``
+#: formats of ``--out-dir`` without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")
-#: the same bytes on every machine; the rest depends on Graphviz and fonts
+#: same bytes on every machine; other formats depend on Graphviz and fonts
 _COMPARABLE: Final = frozenset({"dot", "mermaid"})
 _UNPRINTABLE: Final = frozenset({"png", "pdf"})
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is drawn, and how its files are called."""
+    """What is drawn, and the name of its files."""
 
     name: str
     workflow: Workflow
@@ -43,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file to be written, and in which format."""
+    """A file to write, with its format."""
 
     file: Path
     format: str
@@ -57,11 +57,11 @@ class Picture:
         try:
             self.file.write_bytes(self.draw())
         except OSError as error:
-            error.filename = str(self.file)  # a full disk does not say of which file
+            error.filename = str(self.file)  # the error of a full disk names no file
             raise
 
     def problem(self) -> str | None:
-        """Why the file is not what it should be."""
+        """Why the file on disk is wrong; ``None`` if it is right."""
         if not self.file.is_file():
             return "is missing"
         if self.format in _COMPARABLE and self.file.read_bytes() != self.draw():
@@ -136,7 +136,7 @@ def _agent(settings: CommandSettings, agent_id: str) -> Subject:
 def _pictures(
     subjects: list[Subject], file: Path | None, out_dir: Path | None, format_name: str | None
 ) -> Iterator[Picture]:
-    """The files that are meant; none where a picture goes to stdout."""
+    """The files to write; none if a picture goes to stdout."""
     if file and out_dir:
         raise click.ClickException("-o names one file and --out-dir a folder: give one of them")
     if file and len(subjects) > 1:

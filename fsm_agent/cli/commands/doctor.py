@@ -1,4 +1,4 @@
-"""``doctor``: all that is wrong with a store, and what to do about it."""
+"""``doctor``: everything that is wrong with a store, and what to do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def doctor(settings: CommandSettings) -> int:
 
 
 def _in_full(settings: CommandSettings, defect: Defect) -> Defect:
-    """The remedy, with commands as they are to be typed here."""
+    """The defect with a remedy whose commands have the options of this command line."""
     return defect._replace(what=settings.in_full(defect.what), advice=settings.in_full(defect.advice))
 
 

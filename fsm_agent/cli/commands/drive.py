@@ -1,4 +1,4 @@
-"""Commands that change agents. Each prints the agent, and its exit code says how the agent stands."""
+"""Commands that change agents. Each one prints the agent, and its exit code depends on the agent's status."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def run(settings: CommandSettings, /, *, workflow: str, **order: Any) -> int:
 
 
 class NumberTaking(click.Command):
-    """A command whose last argument may be a negative number, which is no option."""
+    """A command whose last argument may be a negative number, which must not be read as an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._with_numbers_last(ctx, args))
 
     def _with_numbers_last(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """``args`` with what follows a `--` as it is, and negative numbers before it there as well."""
+        """``args`` with negative numbers moved behind ``--``, so that click does not read them as options."""
         options = {name: option for option in self.get_params(ctx) for name in option.opts if name.startswith("-")}
         plain: list[str] = []
         numbers: list[str] = []

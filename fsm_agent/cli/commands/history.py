@@ -1,4 +1,4 @@
-"""Commands that go back: look at the past, verify it, bring it back, begin anew from there."""
+"""Commands about the past: show it, verify it, restore it, or begin a new agent from it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def fork(settings: CommandSettings, *, agent_id: str, version: int | None, new_i
 
 
 def show_past(settings: CommandSettings, agent_id: str, version: int) -> None:
-    """``show --at``."""
+    """Print an agent as it was at a version (``show --at``)."""
     from fsm_agent.runtime import replay as lookback
 
     async def read(store: Store) -> Agent:
@@ -97,7 +97,7 @@ def _past_blocks(settings: CommandSettings, agent: Agent) -> Iterator[Block]:
 
 def _replay_blocks(replayed: Replayed, *, is_shown: bool) -> Iterator[Block]:
     if replayed.is_verified:
-        yield Facts("verified", [(label, Ink(said, Tone.GOOD)) for label, said in _verified(replayed)])
+        yield Facts("verified", [(label, Ink(result, Tone.GOOD)) for label, result in _verified(replayed)])
     else:
         found = [(_place(each.version), Ink(visible(each.message), Tone.BAD)) for each in replayed.mismatches]
         yield Facts("does not add up", found)
@@ -128,5 +128,5 @@ def _rewound_blocks(settings: CommandSettings, rewound: Rewound, workflow: Workf
 
 
 def _effect(entry: EffectEntry) -> tuple[str, Ink]:
-    said = Ink("in doubt: begun, and no result is known", Tone.BAD) if entry.is_open else Ink(short(entry.result))
-    return entry.name, said._replace(text=f"{said.text} (key {entry.key})")
+    outcome = Ink("in doubt: begun, and no result is known", Tone.BAD) if entry.is_open else Ink(short(entry.result))
+    return entry.name, outcome._replace(text=f"{outcome.text} (key {entry.key})")

@@ -1,4 +1,4 @@
-"""Commands that keep house: what agents weigh, what is forgotten, how they are sealed."""
+"""Commands of maintenance: sizes of agents, deletion, and sealing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _workflow = click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help=
 
 
 def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
-    """An option's value by its reader; what is wrong with it becomes a sentence."""
+    """A click callback that reads an option's value with ``read``, and reports its error as a sentence."""
 
     def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
         try:

@@ -1,4 +1,4 @@
-"""``migrate``: agents go to a newer definition, page by page, in the same memory for ten and for a million of them."""
+"""``migrate``: agents move to a newer definition, page by page, so that the memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
 _PAGE: Final = 100
-#: what a JSON document may take before it is kept on disk until it is complete
+#: bytes of a JSON document that are kept in memory; a larger one waits on disk until it is complete
 _IN_MEMORY: Final = 1 << 20
 _LOOKS: Final = {
     MigrationVerdict.UNAFFECTED: (Tone.QUIET, "·"),
@@ -42,7 +42,7 @@ _LOOKS: Final = {
 
 
 class MigrateArguments(NamedTuple):
-    """What was ordered on the command line; without ids, all agents of the workflow are meant."""
+    """The arguments of the command line; without ids, all agents of the workflow are meant."""
 
     workflow: Workflow
     agent_ids: tuple[str, ...]
@@ -109,7 +109,7 @@ def _migrate(settings: CommandSettings, arguments: MigrateArguments) -> int:
 
 
 def _left(arguments: MigrateArguments) -> list[MigrationVerdict]:
-    """The verdicts that call for somebody."""
+    """The verdicts that need a person's attention."""
     return [
         MigrationVerdict.NEEDS_MAPPING,
         MigrationVerdict.STRANDED,
@@ -142,7 +142,7 @@ class _Stopped(click.ClickException):
 
 
 class _TextReport:
-    """A table a page, and the sum of it beside."""
+    """One table per page on stdout, and the total on stderr."""
 
     def __init__(self, arguments: MigrateArguments, *, is_wide: bool) -> None:
         self._arguments, self._is_wide = arguments, is_wide
@@ -158,16 +158,16 @@ class _TextReport:
         self._is_empty = False
 
     def end(self, counts: Counter[MigrationVerdict], damaged: Sequence[Damage]) -> None:
-        del damaged  # they are named beside
+        del damaged  # they are named on stderr
         if not counts:
             return
-        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MigrationVerdict if counts[verdict])
+        counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MigrationVerdict if counts[verdict])
         hint = (
             ""
             if self._arguments.apply or not counts[MigrationVerdict.MOVES]
             else "; nothing was changed: --apply does it"
         )
-        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {said}{hint}")
+        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {counted}{hint}")
 
 
 def _row(outcome: Outcome, version: int) -> list[Ink]:
@@ -184,7 +184,7 @@ def _row(outcome: Outcome, version: int) -> list[Ink]:
 
 
 class _JsonReport:
-    """One document, kept aside until it is complete."""
+    """One document, which is printed when it is complete."""
 
     def __init__(self, arguments: MigrateArguments, kept: IO[str]) -> None:
         self._arguments, self._kept = arguments, kept

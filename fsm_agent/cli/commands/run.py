@@ -1,4 +1,4 @@
-"""How ``run`` begins an agent: the file, the first event, its payload, and the conversation that may follow."""
+"""``run``: the file, the first event with its payload, and the dialogue that may follow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fsm_agent.errors import WorkflowInvalid
 
 @dataclass(frozen=True, slots=True)
 class RunArguments:
-    """What was ordered on the command line."""
+    """The arguments of the command line."""
 
     agent_id: str | None
     key: str | None
@@ -34,26 +34,25 @@ class RunArguments:
 
 
 def load_workflow(settings: CommandSettings, path: str, *, imports: bool = True) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
-    model are unknown."""
+    """The workflow in a file; raises ``WorkflowInvalid``. Without ``imports``, the fields of a data model are
+    unknown."""
     from fsm_agent.loading.yaml_file import load
 
     return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
 
 
 def checked_workflow(settings: CommandSettings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
-    is not there or does not fit, or needs what is not installed: an agent that comes to it would be parked, or fail.
-    Where agents get to is for `check` to say.
-    """
+    """The workflow in a file. Raises ``WorkflowInvalid`` with all mistakes, including actions, tools and packages that
+    are missing or do not fit, since they would park an agent or make it fail. Which states can be reached is a matter
+    for `check`."""
     from fsm_agent.check.codes import Code, concerns_actions
     from fsm_agent.cli.commands.check import inspect
     from fsm_agent.cli.logs import unread_modules_once
 
     catalogue = settings.catalogue(imports=True)
-    with unread_modules_once() as told:
+    with unread_modules_once() as texts:
         workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
-        told += [finding.message for finding in findings]
+        texts += [finding.message for finding in findings]
     if workflow is None:
         raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
     if lacking := [each for each in findings if each.code == Code.MISSING_EXTRA]:
@@ -62,9 +61,9 @@ def checked_workflow(settings: CommandSettings, path: str) -> Workflow:
 
 
 def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:
-    """The event that begins an agent: the one that is named, or the only one that the initial state itself takes.
+    """The first event of an agent: the given one, or the only one that the initial state itself handles.
 
-    None where the initial state begins by itself: it works, or asks, or takes nothing.
+    ``None`` if the initial state begins by itself: it works, or asks, or handles no event.
     """
     if event is not None:
         return event
@@ -80,7 +79,7 @@ def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> 
 
 
 async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -> Agent:
-    """Start an agent as ordered, and talk with it as long as somebody is there."""
+    """Start an agent, and hold a dialogue with it if a person is at the terminal."""
     event = first_event(workflow, arguments.event, has_payload=arguments.payload is not None)
     payload, data = arguments.payload or {}, arguments.data or {}
     talks = output.is_conversation(session.settings) and not arguments.no_input

@@ -1,4 +1,4 @@
-"""Commands that look and change nothing: no table is built, no expression compiled, no action loaded."""
+"""Commands that only read: they build no table, compile no expression and load no action."""
 
 from __future__ import annotations
 
@@ -143,20 +143,20 @@ async def _with_effects(store: Store, part: str) -> tuple[Head, Sequence[EffectE
 
 
 class Described(NamedTuple):
-    """An agent as it stands, and the definition that it is pinned to."""
+    """An agent and its definition."""
 
     agent: Agent
     workflow: Workflow
-    #: who works for it now
+    #: the children that work for it now
     children: Family | None
-    #: who has failed of those that ever did
+    #: all its children that have failed
     failures: Failures
     #: the effects for which it is parked
     doubts: Sequence[EffectEntry]
 
 
 async def described(store: Store, part: str) -> Described:
-    """What `show` tells of an agent."""
+    """What `show` prints about an agent."""
     record = await find(store, part, store.load)
     head, workflow = record.head, await workflow_of(store, record.head)
     agent, children = await agent_of(store, record, workflow), await read_family(store, head)
@@ -166,12 +166,12 @@ async def described(store: Store, part: str) -> Described:
 
 
 def say_left_out(settings: CommandSettings, damaged: Sequence[Damage]) -> None:
-    """Name the agents that a list has left out, those together of which the same is wrong."""
+    """Name the agents that a list has left out, grouped by the reason."""
     if damaged and not settings.json:
-        alike: dict[tuple[str, str], list[str]] = {}
+        by_reason: dict[tuple[str, str], list[str]] = {}
         for each in damaged:
-            alike.setdefault((each.place, each.what), []).append(each.agent_id)
-        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in alike.items())
+            by_reason.setdefault((each.place, each.what), []).append(each.agent_id)
+        which = "; ".join(f"{some(ids)} in {place} ({what})" for (place, what), ids in by_reason.items())
         are = "is" if len(damaged) == 1 else "are"
         count, command = output.counted(len(damaged), "agent"), settings.command("doctor")
         output.say(f"{count} {are} left out, being damaged: {which}; `{command}` says what to do")

@@ -1,4 +1,4 @@
-"""The command that shows what was said, and hands it to other programs and takes it from them."""
+"""The command that shows, exports and imports messages of threads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.memory.threads import Thread
 
-#: a file that is none
+#: name of a file that means stdin or stdout
 _STREAM: Final = "-"
 
 
@@ -62,7 +62,7 @@ def thread(
 
 
 def _show(settings: CommandSettings, name: str, last: int) -> None:
-    """One more than is wanted is read, so that it can be said whether there are earlier ones."""
+    """Show the last messages. One more is read, to say whether there are earlier ones."""
 
     async def read(store: Store) -> tuple[str, list[Message]]:
         thread = await _thread(store, name)
@@ -114,7 +114,7 @@ async def _names(store: Store) -> list[str]:
 
 
 async def _thread(store: Store, name: str | None) -> Thread:
-    """A thread by its name; that of an agent may be named by a part of its id."""
+    """A thread by its name; the id of an agent may be shortened."""
     from fsm_agent.memory.threads import Thread
 
     if name is None:
@@ -124,7 +124,7 @@ async def _thread(store: Store, name: str | None) -> Thread:
 
 
 def _items(file: str) -> list[Json]:
-    """The document in a file; what it means is not looked at."""
+    """The document in a file, without a check of its contents."""
     try:
         items = json.loads(sys.stdin.read() if file == _STREAM else Path(file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
@@ -172,7 +172,7 @@ def _table(messages: Sequence[Message]) -> Table:
 
 
 def _words(message: Message) -> Iterator[str]:
-    """What it says, in a line."""
+    """The contents of a message in one line."""
     if message.content:
         yield " ".join(message.content.split())
     for part in message.parts:

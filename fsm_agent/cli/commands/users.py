@@ -1,4 +1,4 @@
-"""Commands about people: what is remembered of one, and forgetting one."""
+"""Commands about users: show what is remembered of one, and erase one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fsm_agent.cli.session import Session
     from fsm_agent.runtime.maintenance.erase import ErasureReport
 
-#: kind of what is erased -> what it is called for a person
+#: kind of what is erased -> its name for people
 _CALLED: Final = {
     "agents": "agents, whole",
     "cancelled": "of them cancelled",
@@ -87,11 +87,11 @@ def forget(settings: CommandSettings, *, name: str, yes: bool, dry_run: bool) ->
 
 
 async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> ErasureReport:
-    """On a terminal whoever is not sure sees first what it means."""
+    """Erase a user. On a terminal, a preview comes first, unless ``is_sure``."""
     runner, by = session.runner, session.settings.by
     if not is_dry and not is_sure:
         output.print_blocks(_erased(await runner.forget(name, is_dry=True)))
-        await event_loop.reach()  # where Ctrl-C is not kept back
+        await event_loop.reach()  # Ctrl-C is not held back in an event loop
         click.confirm(f"Erase this of {visible(name)}, for good?", abort=True, err=True)
     return await session.follow(runner.forget(name, by=by, is_dry=is_dry))
 

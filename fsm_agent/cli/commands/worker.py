@@ -1,4 +1,4 @@
-"""``worker``, and ``resume`` of everything: drive what is due, and tell how each agent came out of it."""
+"""``worker``, and ``resume`` of all agents: drive due agents, and report each of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fsm_agent.runtime.worker import Worker
 
 
 class DriveLog:
-    """Which agents were driven, and a line on stderr for each that comes to rest."""
+    """The agents that were driven; prints a line on stderr for each that stops."""
 
     def __init__(self) -> None:
         self.driven: set[str] = set()
@@ -26,7 +26,7 @@ class DriveLog:
 
 
 def sweep(settings: CommandSettings, *, once: bool) -> None:
-    """Drive what is due: once until nothing is, or until a signal comes."""
+    """Drive due agents, until none is left (``once``) or until a signal comes."""
     diary = DriveLog()
     with output.kept_clean(settings), in_sentences(settings):
         asyncio.run(_sweep(settings, diary, once=once))

@@ -1,6 +1,6 @@
-"""What a shell is told when somebody presses TAB: ids, workflows, events. Commands and choices click knows by itself.
+"""Completion of ids, workflows and events when a person presses TAB. Click completes commands and choices itself.
 
-Nothing here may fail or say anything: whoever types is told what is wrong when the command runs.
+Nothing here may fail or print anything: mistakes are reported when the command runs.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from fsm_agent.stores.base import Store
 Result = TypeVar("Result")
 Items: TypeAlias = "list[CompletionItem[str]]"
 
-#: ids that are offered at once
+#: limit of offered ids
 _MOST: Final = 100
-#: agents that are looked at for the names of their workflows, and at once for their ids
+#: limit of agents that are read for names of workflows, and for ids at first
 _SEEN: Final = 1_000
-#: agents that are looked at for the ends of their ids
+#: limit of agents that are read for the ends of their ids
 _SEARCHED: Final = 10_000
-#: as the end of an id that was made may begin
+#: possible beginnings of a generated id's printed end
 _OF_AN_END: Final = re.compile(r"[0-9a-f]+(\.[\d.]*)?")
 _NAME: Final = re.compile(r"^workflow:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 def agent_ids(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """Ids that begin as what is typed, and those of which tables print an end that begins so; else, once it is long
-    enough, ids that end so."""
+    """Ids that begin with the typed text, and ids whose printed end begins with it. If there are none, and the text is
+    long enough, ids that end with it."""
     none: list[tuple[str, Head]] = []
     found = _read(ctx, lambda store: _candidates(store, incomplete), otherwise=none)
     items = ((text, f"{head.workflow}, {head.status} in {head.state}") for text, head in found[:_MOST])
@@ -55,8 +55,7 @@ async def _candidates(store: Store, part: str) -> list[tuple[str, Head]]:
 
 
 async def _printed(store: Store, part: str) -> list[tuple[str, Head]]:
-    """Agents for which a table prints an end that begins with ``part``: the end, or the whole id where it takes more
-    to tell it from the others."""
+    """Agents whose printed end begins with ``part``, each with that end, or with the whole id if it is not unique."""
     heads: list[Head] = []
     after, is_more = None, True
     while is_more and len(heads) < _SEARCHED:
@@ -70,19 +69,19 @@ async def _printed(store: Store, part: str) -> list[tuple[str, Head]]:
 
 
 def _completed(part: str, whole: str, short: str) -> str | None:
-    """What a line that ends with ``part`` goes on to for this agent, if it does."""
+    """The completed text for this agent after ``part``; ``None`` if it does not fit."""
     if short.startswith(part):
         return short
     return whole if next(ends(whole)).startswith(part) else None
 
 
 def _just_before(part: str) -> str | None:
-    """A text that sorts before every id which begins with ``part``, and after those that sort before it."""
+    """A text that sorts before all ids that begin with ``part``, and after all earlier ones."""
     return f"{part[:-1]}{chr(ord(part[-1]) - 1)}~" if part else None
 
 
 def workflow_files(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """Workflow files in the folder that is typed, and in those right below it; without any, what the shell finds."""
+    """Workflow files in the typed folder and right below it; if there are none, the shell's own completion."""
     before = incomplete[: incomplete.rfind("/") + 1]
     folder = Path(before)
     files = sorted(file.relative_to(folder) for depth in ("", "*/") for file in folder.glob(f"{depth}*.y*ml"))
@@ -92,7 +91,7 @@ def workflow_files(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 def workflow_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """Names of workflows: those of the project's files, and those of agents."""
+    """Names of workflows, from the project's files and from agents."""
     none: list[str] = []
     names = {*_declared(settings_of_unfinished(ctx)), *_read(ctx, _of_agents, otherwise=none)}
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
@@ -108,8 +107,8 @@ async def _of_agents(store: Store) -> list[str]:
 
 
 def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
-    """Events that the agent's state takes."""
-    part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option that has no value yet
+    """Events that the agent's state handles."""
+    part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option without value
 
     async def allowed(store: Store) -> list[str]:
         head = await find(store, part, store.head)
@@ -125,8 +124,7 @@ def _starting(incomplete: str, names: Iterable[str]) -> Items:
 
 
 def _read(ctx: click.Context, read: Callable[[Store], Awaitable[Result]], *, otherwise: Result) -> Result:
-    """What ``read`` finds in the store that the line names; ``otherwise`` where that cannot be had. A database that
-    is not there is not made."""
+    """The result of ``read`` for the line's store; ``otherwise`` if that fails. A missing database is not created."""
     try:
         settings = settings_of_unfinished(ctx)
         if missing_file(settings.store) is not None:

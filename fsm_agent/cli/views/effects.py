@@ -1,4 +1,4 @@
-"""What an agent did to the world outside as a table, and what may be typed where that is in doubt."""
+"""The effects of an agent as a table, and what to type for those in doubt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADINGS = ("key", "effect", "use", "activation", "mode", "begun", "result")
 
 
 def effects_blocks(settings: CommandSettings, head: Head, entries: Sequence[EffectEntry]) -> Iterator[Block]:
-    """Every effect, and how a parked agent is told what became of those that are open."""
+    """All effects, and the commands that settle open ones of a parked agent."""
     rows = [_row(head, entry) for entry in entries]
     yield Table(_HEADINGS, rows, "it has done nothing to the world outside")
     if head.status is Status.PARKED and any(entry.is_open for entry in entries):
@@ -37,7 +37,7 @@ def _row(head: Head, entry: EffectEntry) -> list[Ink]:
 
 
 def _outcome(head: Head, entry: EffectEntry) -> Ink:
-    """What is open is under way while the activation that began it goes on; after that nobody will record a result."""
+    """The outcome of an effect. An open one is under way only while its activation lasts; no result comes later."""
     if not entry.is_open:
         return Ink(short(entry.result))
     is_under_way = head.status is Status.RUNNING and head.activation == entry.activation
