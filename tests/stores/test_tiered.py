@@ -292,6 +292,25 @@ async def test_a_mover_that_oversleeps_changes_nothing() -> None:
 
 
 @on_loop
+async def test_a_mover_that_oversleeps_replaces_no_later_copy() -> None:
+    """It has read the agent, and copies it when others have archived it, brought it back, and archived it again."""
+    async with a_tiered() as tiered:
+        dump = tiered.warm.dump
+
+        async def oversleep(agent_id: str) -> AgentExport:
+            export = await dump(agent_id)
+            tiered.warm.dump = dump  # type: ignore[method-assign]
+            await tiered.archive()
+            await tiered.store.commit(a_commit(8, epoch=None, delta=Delta({"n": 8})))
+            await tiered.archive()
+            return export
+
+        tiered.warm.dump = oversleep  # type: ignore[method-assign]
+        assert not await tiered.another()._moves.archive(ID)
+        assert data_of(await tiered.store.load(ID))["n"] == 8
+
+
+@on_loop
 async def test_a_mover_that_has_copied_a_message_before_it_was_revised_changes_nothing() -> None:
     async with a_tiered() as tiered:
         stale = await tiered.warm.dump(ID)

@@ -148,7 +148,10 @@ class Moves:
             document = await self._warm.load_workflow(definition)
         await self._cold.save_workflow(definition, document)
         copy = export._replace(start=None)
-        await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
+        replaced = await found(self._cold.head(head.id))
+        if await found(self._warm.head(head.id)) != head:  # whoever moved the agent on may have left a later copy
+            raise moved_on(head.id, head.version, head.version)
+        await self._cold.adopt(copy, replaces=replaced)
         kept = await found(self._cold.dump(head.id))
         if kept == copy:
             return
@@ -225,9 +228,10 @@ class Moves:
         return False
 
     async def forget(self, agent_id: str) -> None:
-        """Forget what cold keeps of an agent that is no more."""
+        """Forget what cold keeps of an agent that is no more. Where there is another one of that id by now, the copy
+        may be of that."""
         copy = await found(self._cold.head(agent_id))
-        if copy is not None:
+        if copy is not None and await found(self._warm.head(agent_id)) is None:
             await self._cold.delete(copy)
 
     def _missing(self, agent_id: str) -> StoreCorrupt:
