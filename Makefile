@@ -42,8 +42,8 @@ FOR      ?= 60s
 BACKENDS ?=
 
 prove: $(VENV)/test.stamp system  ## torment every backend, catch every mutant (FOR=10m, BACKENDS="sqlite redis")
-	$(BIN)/python -m tests.proofs.prove --for $(FOR) $(BACKENDS)
-	FSM_AGENT_PROOFS=long $(BIN)/pytest -n auto -q -rP tests/proofs/test_store_model.py
+	$(BIN)/python -m tests.faults.prove --for $(FOR) $(BACKENDS)
+	FSM_AGENT_PROOFS=long $(BIN)/pytest -n auto -q -rP tests/faults/test_store_model.py
 
 bench: $(VENV)/test.stamp system  ## measure benchmarks/RESULTS.md and its plots afresh, beside other libraries (about 20 minutes)
 	-@$(MAKE) --no-print-directory peers

@@ -16,7 +16,7 @@ from typing import Final
 
 from benchmarks.bare import bare_triggers
 from benchmarks.steps import drive_one, open_memory
-from fsm_agent.stores.sqlite.pace import Pace
+from fsm_agent.stores.sqlite.group_commit import Pace
 from fsm_agent.stores.sqlite.store import SqliteStore
 
 BARE: Final = "a bare trigger"

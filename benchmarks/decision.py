@@ -87,11 +87,11 @@ def patterns(places: Places) -> list[Pattern]:
 def decide_alone(steps: int) -> list[float]:
     """The seconds of each decision; nothing is kept."""
     machine = Machine(WORKING)
-    scene = EvaluationContext({**DATA, "until": 2, "count": 1}, Event("again"), {})
+    context = EvaluationContext({**DATA, "until": 2, "count": 1}, Event("again"), {})
     took = []
     for _ in range(steps):
         began = time.perf_counter()
-        machine.decide("working", "again", scene)
+        machine.decide("working", "again", context)
         took.append(time.perf_counter() - began)
     return took
 

@@ -17,7 +17,7 @@ from benchmarks import bars
 from benchmarks.measure import Row, at_most, timed
 from benchmarks.sizes import Sizes
 from fsm_agent.check import behaviour_findings
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.check.transition_sites import sites
 from fsm_agent.domain.json import Json
 from fsm_agent.loading.yaml_file import dump, inspect_text

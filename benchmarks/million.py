@@ -21,7 +21,7 @@ from benchmarks.subjects import DATA, WORKING, work
 from fsm_agent import Runner, Store, open_store
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import AgentExport, Creation
-from fsm_agent.runtime.ids import new_id
+from fsm_agent.runtime.agent_ids import new_id
 
 _AT_ONCE: Final = 1_000
 _LOOKS: Final = 15

@@ -85,4 +85,9 @@ WORKFLOW: Final = Workflow(
         State("done", final=True, output={"log": "data.log"}),
     ],
     limits={"visits": {"executing": 50}},
+    must={
+        "plans_first": {"never": "executing", "before": "plan_ready"},
+        "ends_only_when_told": {"never": "done", "before": "task_complete"},
+        "answers_only_questions": {"never": "input_received", "before": "waiting_feedback"},
+    },
 )

@@ -39,7 +39,7 @@ settings.load_profile(os.environ.get("FSM_AGENT_PROOFS", "full"))
 #: fixtures that start a database server
 SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
 #: tests of what is built, installed, measured, or proven at length
-AT_LENGTH = {"proofs", "test_readme.py", "test_package.py", "test_benchmarks.py"}
+AT_LENGTH = {"faults", "test_readme.py", "test_package.py", "test_benchmarks.py"}
 #: files whose tests start programs of their own, nearly all; elsewhere a slow test has the mark itself
 PROCESSES = {
     "test_completion.py",

@@ -28,14 +28,14 @@ def fences(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_an_example_of_the_dialect_loads_and_has_no_findings(number: int) -> None:
     workflow = yaml_file.loads(fences("dialect.md", "yaml")[number])
     assert check_workflow(workflow) == []
 
 
 def test_every_example_of_the_dialect_is_tested() -> None:
-    assert len(fences("dialect.md", "yaml")) == 4
+    assert len(fences("dialect.md", "yaml")) == 5
 
 
 def test_the_workflow_of_the_page_on_memory_has_no_findings() -> None:

@@ -99,7 +99,9 @@ def test_help_imports_of_ours_only_what_names_commands_and_options(shop: Shop) -
         "project",
         "domain",
         "cli.input.global_options",
-        "project.options",
+        "cli.input.parameters",
+        "cli.settings",
+        "project.defaults",
         "project.settings",
         "domain.text",
     }

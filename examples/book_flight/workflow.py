@@ -150,4 +150,19 @@ WORKFLOW: Final = Workflow(
         State("cancelled", final=True, outcome="cancelled"),
     ],
     limits={"steps": 200, "visits": {"planning": 50}},
+    must={
+        "books_what_was_chosen": {"never": "executing.booking", "before": "input_received"},
+        "issues_what_was_booked": {"never": "executing.issuing", "before": "executing.booking"},
+        "booked_once": {
+            "at_most": 1,
+            "of": "executing.issuing",
+            "description": "A booking that is made leads there, and nothing leads back.",
+        },
+        "asks_nothing_after_booking": {"never": "waiting_feedback", "after": "executing.issuing"},
+        "questions_end": {
+            "from": "waiting_feedback",
+            "reaches": ["planning", "executing", "cancelled"],
+            "within": "3d",
+        },
+    },
 )

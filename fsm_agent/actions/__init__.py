@@ -1,1 +1,1 @@
-"""Actions: the functions that states call, what they are given, and where they are found."""
+"""Actions: the functions that do the work of states, what they are given, and where they are found."""

@@ -15,14 +15,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Mode(StrEnum):
-    """Where an action runs: awaited on the loop, in a thread of its own, or called on the loop."""
+    """How an action runs: awaited on the event loop, in its own thread, or called on the event loop."""
 
     ASYNC = "async"
     THREAD = "thread"
     INLINE = "inline"
 
 
-#: for what every step asks, as ``agent.RUNNING`` is
+#: every step asks for this mode, and a constant is faster than an attribute of the enum
 ASYNC: Final = Mode.ASYNC
 THREAD: Final = Mode.THREAD
 
@@ -43,14 +43,14 @@ class Asking(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """Nothing to do until then: the action is called again at ``until_ms``, or when somebody looks after the agent
-    before that, in whatever process. Nobody stays with the agent meanwhile."""
+    """Nothing to do before ``until_ms``. The action is called again then, in any process, or earlier if somebody drives
+    the agent. No process waits with the agent meanwhile."""
 
     until_ms: int
 
 
 class Action(NamedTuple):
-    """A function with what is known of it."""
+    """An action's function, with its name, its events and its parameters."""
 
     name: str
     function: Callable[..., Any]
@@ -74,9 +74,10 @@ def action(
 ) -> Function | Callable[[Function], Function]:
     """Mark a function as an action; it stays an ordinary function.
 
-    The first parameter is the ``Context``; the rest are what ``with`` gives by keyword. A coroutine function is
-    awaited, a plain one runs in a thread (about 100 us), and with ``inline=True`` on the loop, for what is short
-    and pure. The events it may return are ``emits``, or the ``Literal`` that it is annotated with.
+    The first parameter is the ``Context``; the arguments of ``with`` are given by keyword. A coroutine function is
+    awaited, a plain function runs in a thread (about 100 us). With ``inline=True`` it runs on the event loop: only for
+    functions that are short and pure. ``emits`` lists the events that it may return; without it, a return annotation
+    with ``Literal`` does.
     """
 
     def mark(marked: Function) -> Function:
@@ -88,7 +89,7 @@ def action(
 
 
 def describe(function: Callable[..., Any]) -> Action:
-    """The action that a function is: the mark that it bears, or what it says of itself."""
+    """The action of a function: from its ``@action`` mark, or else from its signature."""
     known = getattr(function, "action", None)
     return known if isinstance(known, Action) else _read(function)
 
@@ -101,10 +102,10 @@ def _read(
     inline: bool = False,
 ) -> Action:
     mode = Mode.ASYNC if inspect.iscoroutinefunction(function) else Mode.INLINE if inline else Mode.THREAD
-    said = frozenset(emits) if emits is not None else _literal_events(function)
+    events = frozenset(emits) if emits is not None else _literal_events(function)
     accepts, requires = _parameters(function)
     bare = getattr(function, "__name__", type(function).__name__)
-    return Action(name or bare, function, mode, Signature(said, accepts, requires))
+    return Action(name or bare, function, mode, Signature(events, accepts, requires))
 
 
 def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:
@@ -112,7 +113,7 @@ def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:
     try:
         returned = typing.get_type_hints(function).get("return")
     except (NameError, TypeError, AttributeError):
-        return None  # an annotation that only a type checker can resolve says nothing here
+        return None  # an annotation that only a type checker can resolve names no events
     parts = typing.get_args(returned) if typing.get_origin(returned) in (Union, types.UnionType) else (returned,)
     if any(typing.get_origin(part) is not Literal for part in parts):
         return None
@@ -120,7 +121,7 @@ def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """Keyword arguments after the context: all that are accepted (``None`` is any), and those without default."""
+    """The keyword parameters after the context: all of them (``None`` means any), and those without a default."""
     parameters = list(inspect.signature(function).parameters.values())[1:]
     named = [each for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)]
     accepts = None if any(each.kind is each.VAR_KEYWORD for each in parameters) else frozenset(p.name for p in named)

@@ -1,4 +1,4 @@
-"""What a check may know of the functions that a workflow names."""
+"""What a check can know about the functions that a workflow names."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fsm_agent.domain.signature import Signature
 
 
 class Catalogue(ABC):
-    """Actions, functions, tools and data models, by the names that workflows have for them.
+    """Actions, functions, tools and data models, by the names that workflows use.
 
-    Each look-up raises ``ActionError`` where there is no such thing. Where nobody can tell without running a module, it
-    says why: that is its *doubt*, which is empty otherwise.
+    Each look-up raises ``ActionError`` if there is no such thing. If only running a module would tell, the look-up
+    returns a *doubt*: the reason, and otherwise an empty text.
     """
 
     @property
@@ -24,11 +24,11 @@ class Catalogue(ABC):
 
     @abstractmethod
     def actions(self) -> Mapping[str, Signature]:
-        """The actions that are surely there, by their names without a module."""
+        """The actions that certainly exist, by their names without a module."""
 
     @abstractmethod
     def action(self, name: str) -> Signature:
-        """What is known of the action of a ``do:``, and the doubt."""
+        """The signature of the action of a ``do:``, and the doubt."""
 
     @abstractmethod
     def function(self, reference: str) -> str:
@@ -40,11 +40,11 @@ class Catalogue(ABC):
 
     @abstractmethod
     def model_schema(self, reference: str) -> Schema | None:
-        """The JSON Schema of a data model; ``None`` where that cannot be told."""
+        """The JSON Schema of a data model; ``None`` if it is unknown."""
 
 
 class Imported(Catalogue):
-    """Looks into the modules themselves, and so runs them."""
+    """A catalogue that imports the modules, and so runs them."""
 
     def __init__(self, actions: Actions) -> None:
         self._actions = actions

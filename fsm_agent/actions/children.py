@@ -1,4 +1,4 @@
-"""What an action needs that has children; ``fsm_agent.runtime.children`` does it."""
+"""What an action with children can do; ``fsm_agent.runtime.children`` implements it."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
 
 
-class Order(NamedTuple):
-    """What a child is started with."""
+class ChildSpec(NamedTuple):
+    """How a child is started."""
 
     workflow: "Workflow"
     event: str
@@ -21,18 +21,18 @@ class Order(NamedTuple):
 
 
 class ChildAgents(Protocol):
-    """``head`` is the parent's, as its action sees it; ``stays`` says whether to stay with a child that backs off."""
+    """The children of one parent. ``head`` is the parent's head, as its action sees it; ``stays`` says whether to wait
+    for a child that backs off."""
 
-    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
-        """The first ``count`` children, as they stand; ``None`` where one is not started. With ``gap``, those that have
-        ended as they did, and none behind so many that are not started."""
+    async def read(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+        """The first ``count`` children, as they are now; ``None`` for a child that is not started. With ``gap``, ended
+        children are as they were when they ended, and reading stops after so many that are not started."""
 
-    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
-        """Start the child of that number, and drive it; as it stands when it can be driven no further here. Raises
-        ``Refused`` if it cannot begin so."""
+    async def start(self, head: Head, number: int, spec: ChildSpec, *, stays: bool) -> Head:
+        """Start the child of that number, and drive it as far as it can go. Raises ``Refused`` if it cannot start."""
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
-        """The same for a child that was started before."""
+        """Drive a child that was started before, as far as it can go here."""
 
     async def cancel(self, child: Head) -> None:
-        """Cancel a child as its workflow declares, unless that refuses it."""
+        """Cancel a child as its workflow declares, unless its workflow refuses."""

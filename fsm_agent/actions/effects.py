@@ -1,6 +1,6 @@
-"""What one attempt of an action does to the world outside, as ``ctx.effect`` asks for it.
+"""The effects of one attempt: what an action does to the world outside through ``ctx.effect``.
 
-The rules are those of ``engine.effects``; here they are performed, on the loop or in the thread of a blocking action.
+The rules are in ``engine.effects``. This module performs them, on the event loop or in the thread of a blocking action.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol, assert_never
 
-from fsm_agent.actions.blocking import Wait, awaited, in_thread
+from fsm_agent.actions.worker_threads import Wait, awaited, in_thread
 from fsm_agent.data.delta import own
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.engine.commands import Acted, Doubtful, Now, Superseded
 from fsm_agent.engine.effects import Begin, Do, End, Probe, Request, once, planned
 from fsm_agent.errors import ActionError, AgentNotFound, Conflict, DataInvalid, EffectUnclear, StoreError
 
-#: before it stands what is in doubt, behind it why
+#: joins the description of an effect in doubt with the reason
 _WHY_BEFORE: Final = "; the attempt before failed"
 
 
 class Ledger(Protocol):
-    """The part of a store that effects need; its docstrings say what is true of these."""
+    """The part of a store that effects need. ``Store`` documents these methods."""
 
     namespace: str
 
@@ -46,7 +47,7 @@ class Ledger(Protocol):
 
 
 class EffectCall(NamedTuple):
-    """What an action asks for: a function to be called once, in plain JSON."""
+    """A call that an action asks for, with its arguments as plain JSON."""
 
     name: str
     function: Callable[..., Any]
@@ -56,13 +57,13 @@ class EffectCall(NamedTuple):
     named: Mapping[str, Json]
 
     def sought(self, request: Do | Probe) -> tuple[Callable[..., Any], Callable[[], Any]]:
-        """The function or the probe, and the call of it, with the key if it takes one."""
+        """The function or the probe, and a call of it with its arguments, and with the key if it takes one."""
         function = self.probe if isinstance(request, Probe) and self.probe else self.function
         key = {"idempotency_key": request.key} if _takes_key(function) else {}
         return function, lambda: function(*self.given, **{**key, **self.named})
 
 
-def deed(
+def effect_call(
     name: str,
     function: Callable[..., Any],
     *,
@@ -71,7 +72,7 @@ def deed(
     given: Sequence[Json],
     named: Mapping[str, Json],
 ) -> EffectCall:
-    """Raises ``ActionError`` for what cannot be meant."""
+    """The call of an effect; raises ``ActionError`` for arguments that make no sense."""
     if not isinstance(name, str) or not name or not callable(function):
         raise ActionError(f"an effect needs a name and a function, as in `ctx.effect('charge', charge, ...)`: {name!r}")
     if mode not in list(EffectMode):
@@ -87,12 +88,12 @@ def deed(
 
 
 class Effects:
-    """The effects of one attempt. When it has ended nothing begins any more, and what went wrong is told.
+    """The effects of one attempt. When the attempt has ended, no effect can begin any more.
 
-    ``wait`` is how the thread of a blocking action has something done on the loop; ``thread`` calls a plain function.
+    ``wait`` lets the thread of a blocking action run a coroutine on the event loop; ``thread`` calls a plain function.
     """
 
-    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "verdict")  # every attempt makes one
+    __slots__ = ("_head", "_is_closed", "_ledger", "_thread", "_uses", "_wait", "failure")  # every attempt makes one
 
     def __init__(
         self,
@@ -108,36 +109,36 @@ class Effects:
         self._thread = thread
         self._uses: dict[str, int] = {}
         self._is_closed = False
-        #: what decides about the attempt, whatever the action makes of it
-        self.verdict: Exception | None = None
+        #: the error that decides about the attempt, even if the action catches it
+        self.failure: Exception | None = None
 
     @property
     def read(self) -> Callable[..., Awaitable[Sequence[Message]]]:
-        """How threads are read."""
+        """The function that reads threads."""
         return self._ledger.messages
 
     async def entry(self) -> Step | None:
-        """The step that has begun this work; ``None`` if it is kept no more."""
+        """The step that began this activation; ``None`` if it is no longer stored."""
         steps = await self._ledger.history(self._head.id, after=self._head.activation - 1, limit=1)
         return steps[0] if steps and steps[0].version == self._head.activation else None
 
     def in_thread(self) -> Wait:
-        """How the thread of a blocking action has something done on the loop."""
+        """How the thread of a blocking action runs a coroutine on the event loop."""
         assert self._wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         return self._wait
 
     def fail(self, error: StoreError) -> None:
-        """The store could not do what was asked of it besides effects: that is no failure of the action."""
+        """Record an error of the store outside of effects. It is not a failure of the action."""
         self._decide(error)
 
     def close(self) -> None:
-        """The action has ended, or nobody waits for it any more."""
+        """Refuse further effects: the action has ended, or nothing waits for it any more."""
         self._is_closed = True
 
     async def judged(self, reply: Acted) -> Acted:
-        """What the rules are told: the reply, unless an effect went wrong in a way that an action cannot mend. Raises
-        ``Superseded`` and ``StoreError``."""
-        match self.verdict:
+        """The reply for the engine: ``reply``, unless an effect has failed in a way that an action cannot repair.
+        Raises ``Superseded`` and ``StoreError``."""
+        match self.failure:
             case None:
                 return reply
             case EffectUnclear() as unclear:
@@ -150,8 +151,8 @@ class Effects:
                 raise error
 
     async def _why_before(self, key: str) -> str:
-        """Why the attempt before failed, which may have left the effect open; nothing if its process just ended, or if
-        somebody has said since what became of the effect."""
+        """Why the previous attempt failed, since it may have left the effect open. Empty if its process just ended, or
+        if an operator has settled the effect since."""
         problem, place = self._head.problem, ""
         if problem is not None:
             why, place = f"{problem.type}: {problem.message}", problem.place
@@ -160,31 +161,31 @@ class Effects:
             parked = [step for step in steps if step.kind is StepKind.PARKED or step.payload.get("effect") == key]
             if not parked or parked[-1].kind is not StepKind.PARKED:
                 return ""
-            if "attempt" not in parked[-1].payload:  # it was in doubt then too
-                _, mark, said = (parked[-1].reason or "").partition(_WHY_BEFORE)
-                return mark + said
+            if "attempt" not in parked[-1].payload:  # it was in doubt at that time too
+                _, mark, reason = (parked[-1].reason or "").partition(_WHY_BEFORE)
+                return mark + reason
             why, place = parked[-1].reason or "", parked[-1].payload.get("place", "")
         return f"{_WHY_BEFORE}{f' at {place}' if place else ''}: {why}" if why else ""
 
-    async def do(self, deed: EffectCall) -> Json:
-        """On the loop: a coroutine function is awaited, a plain one runs in a thread."""
-        flow, reply = self._flow(deed), None
+    async def do(self, effect_call: EffectCall) -> Json:
+        """Do an effect on the event loop: a coroutine function is awaited, a plain one runs in a thread."""
+        flow, reply = self._flow(effect_call), None
         while True:
             try:
                 request = flow.send(reply)
             except StopIteration as stop:
                 return stop.value
             if isinstance(request, Do | Probe):
-                self._refuse_late(deed.name)
-                function, call = deed.sought(request)
+                self._refuse_late(effect_call.name)
+                function, call = effect_call.sought(request)
                 is_async = inspect.iscoroutinefunction(function)
-                reply = await (call() if is_async else self._thread(call, f"effect {deed.name!r}"))
+                reply = await (call() if is_async else self._thread(call, f"effect {effect_call.name!r}"))
             else:
                 reply = await self._noted(request)
 
-    def do_blocking(self, deed: EffectCall) -> Json:
-        """Run the function in the thread of the action; only the store is asked on the loop."""
-        flow, reply, wait = self._flow(deed), None, self._wait
+    def do_blocking(self, effect_call: EffectCall) -> Json:
+        """Do an effect in the thread of the action; only the store is asked on the event loop."""
+        flow, reply, wait = self._flow(effect_call), None, self._wait
         assert wait is not None  # noqa: S101 - the context of a thread comes with a way to wait
         while True:
             try:
@@ -192,18 +193,20 @@ class Effects:
             except StopIteration as stop:
                 return stop.value
             if isinstance(request, Do | Probe):
-                self._refuse_late(deed.name)
-                _, call = deed.sought(request)
+                self._refuse_late(effect_call.name)
+                _, call = effect_call.sought(request)
                 returned = call()
                 reply = wait(awaited(returned)) if inspect.isawaitable(returned) else returned
             else:
                 reply = wait(self._noted(request))
 
-    def _flow(self, deed: EffectCall) -> Generator[Request, Any, Json]:
-        self._refuse_late(deed.name)
-        use = self._uses[deed.name] = self._uses.get(deed.name, 0) + 1
-        arguments = [deed.given, deed.named]
-        plan = planned(self._ledger.namespace, self._head, deed.name, use, mode=deed.mode, arguments=arguments)
+    def _flow(self, effect_call: EffectCall) -> Generator[Request, Any, Json]:
+        self._refuse_late(effect_call.name)
+        use = self._uses[effect_call.name] = self._uses.get(effect_call.name, 0) + 1
+        arguments = [effect_call.given, effect_call.named]
+        plan = planned(
+            self._ledger.namespace, self._head, effect_call.name, use, mode=effect_call.mode, arguments=arguments
+        )
         try:
             return (yield from once(self._head.id, plan))
         except EffectUnclear as error:
@@ -211,12 +214,12 @@ class Effects:
             raise
 
     def _decide(self, error: Exception) -> None:
-        """Nothing weighs more than that somebody else drives the agent."""
-        if not isinstance(self.verdict, Superseded):
-            self.verdict = error
+        """Record the error that decides about the attempt. ``Superseded`` stays: another process drives the agent."""
+        if not isinstance(self.failure, Superseded):
+            self.failure = error
 
     async def _noted(self, request: Now | Begin | End) -> Any:
-        """What the store says. Where somebody else has taken the agent over, the action is told to stop."""
+        """The reply of the store. If another process has taken the agent over, the action is cancelled."""
         try:
             match request:
                 case Now():
@@ -239,7 +242,7 @@ class Effects:
         if self._is_closed:
             state = self._head.state
             raise ActionError(f"effect {name!r} comes too late: the action of state {state!r} has ended or was stopped")
-        match self.verdict:
+        match self.failure:
             case None:
                 return
             case Superseded():
@@ -249,9 +252,10 @@ class Effects:
 
 
 def _takes_key(function: Callable[..., Any]) -> bool:
-    """Whether a function names the parameter; one that takes any keyword may hand it on to where it is unknown."""
+    """Whether the function names the parameter. ``**kwargs`` does not count, since it may be passed on to a function
+    without this parameter."""
     try:
         parameter = inspect.signature(function).parameters.get("idempotency_key")
-    except (TypeError, ValueError):  # some that are written in C do not say
+    except (TypeError, ValueError):  # some functions that are written in C have no signature
         return False
     return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)

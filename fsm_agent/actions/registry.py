@@ -1,7 +1,7 @@
-"""Finding actions and data models by name, within what the operator allows.
+"""Actions and data models are found by name, among those that the operator allows.
 
-A name in YAML never imports anything of its own: it is looked up among functions that were handed over, and in
-the modules that the operator listed.
+A name in YAML never causes an import by itself: it is looked up among the given functions, and in the modules that the
+operator has listed.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ logger = logging.getLogger("fsm_agent")
 
 
 class Actions:
-    """All actions that may be called here. Modules are imported when a name is first asked for."""
+    """All actions that may be called here. Modules are imported at the first look-up."""
 
     def __init__(self, functions: Iterable[Callable[..., Any]] = (), *, modules: Iterable[str] = ()) -> None:
         self._given = {known.name: known for known in map(describe, functions)}
         self._allowed = tuple(modules)
-        #: module -> why it cannot be imported, of those that were tried while a name was sought
+        #: module -> why its import failed
         self._unread: dict[str, str] = {}
 
     def add(self, functions: Iterable[Callable[..., Any]]) -> None:
-        """Allow these functions too."""
+        """Allow more functions."""
         self._given.update((known.name, known) for known in map(describe, functions))
 
     @property
     def are_listed(self) -> bool:
-        """Whether anything was allowed at all, so that a missing name is a mistake."""
+        """Whether anything is allowed at all, so that a missing name is a mistake."""
         return bool(self._given or self._allowed)
 
     def find(self, do: str) -> Action:
@@ -66,11 +66,11 @@ class Actions:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """A sentence for each allowed module that cannot be imported, and may have what is not found."""
+        """A sentence for each allowed module that cannot be imported, since the missing name may be there."""
         return tuple(self._unread.values())
 
     def signature(self, do: str) -> Signature | None:
-        """What is known of an action, or ``None`` where it cannot be found."""
+        """The signature of an action, or ``None`` if there is no such action."""
         try:
             return self.find(do).signature
         except ActionError:
@@ -85,8 +85,8 @@ class Actions:
         return function  # type: ignore[no-any-return]
 
     def tool(self, reference: str) -> Callable[..., Any]:
-        """The function of a tool: one that was handed over, a public one of an allowed module by its name, or
-        ``module:function``. What a module has only imported is not its own. Raises ``ActionError``."""
+        """The function of a tool: a given one, a public one of an allowed module by its name, or ``module:function``. A
+        function that a module only imports is not a tool of that module. Raises ``ActionError``."""
         if reference in self._given:
             return self._given[reference].function
         module, colon, name = reference.partition(":")
@@ -122,12 +122,12 @@ class Actions:
             raise ModuleNotAllowed(name, self._allowed)
         try:
             return importlib.import_module(name)
-        except (Exception, SystemExit) as error:  # a script that was meant to be run, not imported
+        except (Exception, SystemExit) as error:  # the module may be a script that exits
             raise ModuleUnread(name, error) from error
 
     def _readable(self, name: str) -> ModuleType | None:
-        """An allowed module, or ``None`` if it cannot be imported: that must not keep others from being found. It is
-        said once, and again to whoever misses something."""
+        """An allowed module, or ``None`` if its import fails, since other modules must still be found. The failure is
+        logged once, and each ``ActionMissing`` names it."""
         if name in self._unread:
             return None
         try:
@@ -140,8 +140,7 @@ class Actions:
 
     @cached_property
     def _found(self) -> dict[str, Action]:
-        """The marked functions of every allowed module that can be imported; a name that two of them use is an
-        error."""
+        """The marked functions of all allowed modules that can be imported. Two of the same name are an error."""
         found: dict[str, Action] = {}
         for module in filter(None, map(self._readable, self._allowed)):
             for known in _marked(module):
@@ -152,7 +151,7 @@ class Actions:
         return found
 
     def _missing(self, do: str) -> ActionMissing:
-        """Why there is no action of this name."""
+        """The error that says why there is no action of this name."""
         for module in filter(None, map(self._readable, self._allowed)):
             function = getattr(module, do, None)
             if inspect.isfunction(function) and function.__module__ == module.__name__:

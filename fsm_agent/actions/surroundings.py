@@ -1,4 +1,4 @@
-"""What an attempt finds in its process besides its agent: children, tools, models, and who listens."""
+"""What the process offers to an attempt: children, tools, models, and a listener."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fsm_agent.domain.state import ByteSize
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.llm.models import Models
 
-#: who hears what models say while they say it
+#: gets the text of a model while it arrives
 Listener: TypeAlias = Callable[[Chunk], None]
 
 
 class Surroundings:
-    """What a runner has at hand for actions; all its attempts share it."""
+    """What a runner offers to actions; all its attempts share it."""
 
-    __slots__ = ("data_limit", "default_model", "environment", "kinship", "listen", "mcp", "model", "models", "tool")
+    __slots__ = ("children", "data_limit", "default_model", "environment", "listen", "mcp", "model", "models", "tool")
 
     def __init__(
         self,
         *,
-        kinship: ChildAgents | None = None,
+        children: ChildAgents | None = None,
         tool: Callable[[str], Callable[..., Any]] | None = None,
         models: Models | None = None,
         model: str | None = None,
@@ -35,21 +35,21 @@ class Surroundings:
         environment: Collection[str] = (),
         data_limit: str = DEFAULT_LIMIT.text,
     ) -> None:
-        #: how agents that are driven here have children
-        self.kinship = kinship
-        #: a tool by its name, or ``module:function``; raises ``ActionError``
+        #: how agents have children
+        self.children = children
+        #: finds a tool by its name, or by ``module:function``; raises ``ActionError``
         self.tool = tool
-        #: those that were asked here, with their connections; the runner closes them
+        #: opened models with their connections; the runner closes them
         self.models = Models() if models is None else models
-        #: the model that is asked whatever workflows say
+        #: this model is always asked, whatever workflows say
         self.model = model
-        #: the model that is asked where nothing else says which
+        #: this model is asked if nothing else says which
         self.default_model = default_model
         self.listen = listen
-        #: name -> how an MCP server is reached: ``{"command": [...]}``, with ``env`` (of the environment it inherits
-        #: nothing else that might be secret), or ``{"url": ...}``
+        #: name -> how to reach an MCP server: ``{"command": [...]}``, with ``env``, or ``{"url": ...}``. The server
+        #: inherits no other variables that may be secret.
         self.mcp = mcp
-        #: the environment variables whose values `auth` of ``http.request`` may send
+        #: environment variables that `auth` of ``http.request`` may send
         self.environment = frozenset(environment)
-        #: how much data may weigh where the workflow does not say, given as text such as ``1MB``
+        #: limit of the data where the workflow has none, given as text such as ``1MB``
         self.data_limit = DataLimit.of(ByteSize.parse(data_limit))

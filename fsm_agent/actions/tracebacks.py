@@ -1,8 +1,8 @@
-"""Where an exception of a user's code comes from, told without any value: neither locals nor, where what agents say is
-sealed, messages.
+"""Places and tracebacks of exceptions in users' code. They contain no values of variables, and no messages where the
+store is sealed.
 
-Places are stored and shown, so they are written as short as they can be: relative to the project, else to the folder
-from which Python imports. No home folder is in them.
+Places are stored and shown, so they are short: relative to the project, or else to the folder from which Python
+imports. They never contain a home folder.
 """
 
 from __future__ import annotations
@@ -25,88 +25,88 @@ from fsm_agent.domain.secrets import without_secrets
 from fsm_agent.errors import FsmAgentError
 
 _OURS: Final = str(Path(__file__).parents[1]) + os.sep
-#: modules whose frames only say how an action came to be called
+#: modules whose frames only show how an action was called
 _PASSAGES: Final = frozenset(
     os.path.join(_OURS, *path.split("/"))  # noqa: PTH118 - frames name files by text
     for path in (
         "runtime/action_executor.py",
         "runtime/attempt.py",
         "concurrency/cancellation.py",
-        "actions/blocking.py",
-        "testing/own_task.py",
-        "testing/scripted.py",
+        "actions/worker_threads.py",
+        "runtime/scripted/own_task.py",
+        "runtime/scripted/executor.py",
     )
 )
 _LIBRARIES: Final = frozenset({"site-packages", "dist-packages"})
 _PROJECT_FILE: Final = "pyproject.toml"
 _LONGEST_MESSAGE: Final = 2_000
-#: of causes, contexts and groups; one that goes round has an end here
+#: limit of causes, contexts and members of groups, since they may form a circle
 _MOST_EXCEPTIONS: Final = 20
-#: at each end of a traceback
+#: limit of frames at each end of a traceback
 _MOST_FRAMES: Final = 25
 
 
-class Discretion(NamedTuple):
-    """What is not to be told."""
+class Concealment(NamedTuple):
+    """What must not be shown."""
 
-    #: what agents say is sealed, and exceptions may quote it: it belongs into no log
+    #: the store is sealed: exceptions may quote what agents say, and that must not be logged
     is_sealed: bool = False
-    #: environment variables whose values are secret, whatever they are called
+    #: environment variables whose values are secret, whatever their names are
     variables: Collection[str] = ()
 
 
-#: what is told where nothing but the usual is secret
-OPEN: Final = Discretion()
+#: nothing is hidden but the usual secrets
+OPEN: Final = Concealment()
 
 
 def place_of(error: BaseException) -> str:
-    """``file:line`` where it happened: of the frames the innermost that is the user's, else a library's, else ours.
-    Of what it comes from, if it has none. Empty where nobody knows: an error of ours says itself what is wrong, and our
-    line would say nothing more."""
+    """``file:line`` where the exception happened: in the innermost frame of the user's code, or else of a library, or
+    else of ours. If the exception has no frames, those of its cause count. Empty if the place is unknown, or if the
+    error is ours, since it says itself what is wrong."""
     is_told = isinstance(error, FsmAgentError | CancelledError)
-    ways = (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work)
+    filters = (_is_users,) if is_told else (_is_users, _is_foreign, _is_at_work)
     causes = [error] if is_told else [each for each, _ in _chain(error)]
-    return next((place for each in causes if (place := _nearest(each, ways))), "")
+    return next((place for each in causes if (place := _nearest(each, filters))), "")
 
 
 def place_of_function(function: Callable[..., Any]) -> str:
-    """``file:line`` where a function of the user's is defined; empty for one of ours, and where nobody knows."""
+    """``file:line`` where a user's function is defined; empty for a function of ours, and if it is unknown."""
     inner = inspect.unwrap(function)
     code = getattr(inner, "__code__", None) or getattr(type(inner).__call__, "__code__", None)
     if code is None or not _is_foreign(code.co_filename) or code.co_filename.startswith("<"):
         return ""
     line = code.co_firstlineno
-    text = linecache.getlines(code.co_filename)[line - 1 :][:_MOST_FRAMES]
-    below = next((at for at, said in enumerate(text) if said.lstrip().startswith(("def ", "async def "))), 0)
-    return f"{shown_path(code.co_filename)}:{line + below}"  # decorators stand above
+    code_lines = linecache.getlines(code.co_filename)[line - 1 :][:_MOST_FRAMES]
+    below = next((at for at, each in enumerate(code_lines) if each.lstrip().startswith(("def ", "async def "))), 0)
+    return f"{shown_path(code.co_filename)}:{line + below}"  # the first line is that of the decorators
 
 
-def _nearest(error: BaseException, ways: Sequence[Callable[[str], bool]]) -> str:
-    """The innermost frame in a file that is near, in the first of these ways in which one is."""
+def _nearest(error: BaseException, filters: Sequence[Callable[[str], bool]]) -> str:
+    """``file:line`` of the innermost frame that the first matching filter accepts; empty if none does."""
     frames = [(file, line) for file, line in _frames(error.__traceback__) if not file.startswith("<")]
-    near = ((file, line) for is_near in ways for file, line in reversed(frames) if is_near(file))
+    near = ((file, line) for is_near in filters for file, line in reversed(frames) if is_near(file))
     return next((f"{shown_path(file)}:{line}" for file, line in near), "")
 
 
-def message_of(error: BaseException, discretion: Discretion = OPEN) -> str:
-    """What an exception says, as text that can be kept: some cannot say it, some say what is no Unicode, and some quote
-    a secret."""
+def message_of(error: BaseException, discretion: Concealment = OPEN) -> str:
+    """The message of an exception as text that can be stored. Some exceptions cannot give one, some messages are no
+    Unicode, and some quote a secret."""
     try:
-        said = str(error)
+        message = str(error)
     except Exception as failure:
-        said = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
-    text = said.encode("utf-8", "backslashreplace").decode("utf-8")
+        message = f"its message cannot be read, since __str__ raises {type(failure).__name__}"
+    text = message.encode("utf-8", "backslashreplace").decode("utf-8")
     return without_secrets(text, os.environ, variables=discretion.variables)
 
 
-def trace_of(error: BaseException, discretion: Discretion = OPEN) -> str:
-    """The traceback of an exception and of what it comes from. Where what agents say is sealed: which exceptions and
-    where, and nothing of what they say."""
+def trace_of(error: BaseException, discretion: Concealment = OPEN) -> str:
+    """The traceback of an exception and its causes. If the store is sealed, it has types and places, but no
+    messages."""
     lines: list[str] = []
     for each, why in reversed(list(_chain(error))):
         calls = list(_calls(each.__traceback__))
         if isinstance(each, CancelledError) and not calls:
-            continue  # only we were told to stop waiting
+            continue  # it only says that our waiting was cancelled
         lines += calls
         lines.append(said_of(each, discretion))
         lines += [] if discretion.is_sealed else [str(note) for note in getattr(each, "__notes__", ())]
@@ -115,7 +115,7 @@ def trace_of(error: BaseException, discretion: Discretion = OPEN) -> str:
 
 
 def _calls(trace: TracebackType | None) -> Iterator[str]:
-    """The frames with their lines of code, those in the middle of many left out."""
+    """The frames with their lines of code; if there are many, those in the middle are left out."""
     frames = [frame for frame in traceback.extract_tb(trace) if _is_at_work(frame.filename)]
     if frames:
         yield "Traceback (most recent call last):"
@@ -128,14 +128,14 @@ def _calls(trace: TracebackType | None) -> Iterator[str]:
             yield from [f"    {frame.line}"] if frame.line else []
 
 
-def said_of(error: BaseException, discretion: Discretion = OPEN) -> str:
-    """``Type: message``, and the type alone where its message may quote what is sealed."""
-    kind, said = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
-    return f"{kind}: {said}" if said else kind
+def said_of(error: BaseException, discretion: Concealment = OPEN) -> str:
+    """``Type: message``, or only the type if the message may quote sealed words."""
+    kind, text = type(error).__name__, "" if discretion.is_sealed else message_of(error, discretion)[:_LONGEST_MESSAGE]
+    return f"{kind}: {text}" if text else kind
 
 
 def shown_path(file: str) -> str:
-    """A file as it may be stored and shown."""
+    """The path of a file in the form that may be stored and shown."""
     path = Path(file)
     for part in ("site-packages", "dist-packages"):
         if part in path.parts:
@@ -148,7 +148,7 @@ def shown_path(file: str) -> str:
 
 
 def _roots() -> Iterator[Path]:
-    with suppress(FileNotFoundError):  # somebody has removed the folder
+    with suppress(FileNotFoundError):  # the folder may have been removed
         yield _project(Path.cwd())
     yield Path(_OURS).parent
     yield from map(Path, sorted((entry for entry in sys.path if os.path.isabs(entry)), key=len, reverse=True))  # noqa: PTH117
@@ -156,7 +156,7 @@ def _roots() -> Iterator[Path]:
 
 @cache
 def _project(folder: Path) -> Path:
-    """The nearest folder upward with a pyproject.toml, or ``folder`` itself."""
+    """The nearest folder at or above ``folder`` with a pyproject.toml, or ``folder`` itself."""
     return next((each for each in (folder, *folder.parents) if (each / _PROJECT_FILE).is_file()), folder)
 
 
@@ -167,7 +167,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 
 
 def _chain(error: BaseException) -> Iterator[tuple[BaseException, str]]:
-    """An exception and what it comes from, each with how it led to the one before."""
+    """An exception and its causes, each with its relation to the one before."""
     waiting, seen = [(error, "")], set[int]()
     while waiting and len(seen) < _MOST_EXCEPTIONS:
         each, why = waiting.pop()
@@ -192,7 +192,7 @@ def _is_foreign(file: str) -> bool:
 
 
 def _is_at_work(file: str) -> bool:
-    """Whether a frame is more than how we came to call the action."""
+    """Whether a frame shows more than how the action was called."""
     return file not in _PASSAGES
 
 

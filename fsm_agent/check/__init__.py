@@ -1,7 +1,7 @@
-"""What can be said of a workflow before anything runs: its expressions, its states and events, its actions.
+"""Checks of a workflow before anything runs: its expressions, its states and events, its actions.
 
-A diagnostic is one function that yields findings of one code; ``ANALYSES`` is all of them. Everything here is a
-proof or says nothing: what depends on data or on people is taken to be possible.
+A diagnostic is one function that yields findings of one code; ``ANALYSES`` lists all of them. A finding is proven, or
+it is not reported: what depends on data or on people is taken as possible.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from fsm_agent.check import actions as fitting
 from fsm_agent.check import events, graph
 from fsm_agent.check.builtins import built_in_findings
 from fsm_agent.check.codes import Code
-from fsm_agent.check.consequences import without_follow_ups
-from fsm_agent.check.document import below
+from fsm_agent.check.document_checks import below, property_findings
 from fsm_agent.check.expressions import expression_findings, long_lists
+from fsm_agent.check.implied_findings import without_follow_ups
 from fsm_agent.check.merge_policies import merge_findings
 from fsm_agent.check.migrations import migration_findings
 from fsm_agent.check.reachability import Behaviour
@@ -38,10 +38,11 @@ def check_workflow(
     lacking: Collection[str] = (),
     unread: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """All findings, in a stable order, those of children included. ``actions`` are those there are, by the names that
-    ``do`` uses, and ``tools`` those that models can be given; without it every name is trusted. ``unfound`` says, where
-    it is known, why a name leads to nothing, ``doubts`` why not all of what it leads to is known, and ``unread`` which
-    modules cannot be imported, one of which may have it. ``lacking`` names the extras that are not installed."""
+    """All findings, including those of children, in a stable order. ``actions`` are the known actions by the names that
+    ``do`` uses, and ``tools`` the known tools; without them every name is trusted. Three mappings have sentences by
+    name: ``unfound`` says why there is nothing of this name, ``doubts`` why something about it is unknown, and
+    ``unread`` which modules cannot be imported that may have it. ``lacking`` names the extras that are not
+    installed."""
     findings = declaration_findings(workflow)
     findings += behaviour_findings(
         workflow, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking, unread=unread
@@ -50,9 +51,9 @@ def check_workflow(
 
 
 def declaration_findings(workflow: Workflow) -> list[Finding]:
-    """What is wrong with the declaration itself. Of what the loader has read nothing is left to be found."""
+    """Mistakes in the declaration itself. A workflow from the loader has none of them."""
     findings = expression_findings(workflow) + list(merge_findings(workflow))
-    findings += migration_findings(workflow)
+    findings += [*migration_findings(workflow), *property_findings(workflow)]
     findings += built_in_findings(workflow)
     for name, child in workflow.workflows.items():
         findings += below(("workflows", name), declaration_findings(child))
@@ -69,7 +70,7 @@ def behaviour_findings(
     lacking: Collection[str] = (),
     unread: Mapping[str, str] | None = None,
 ) -> list[Finding]:
-    """What follows from a declaration for its agents and actions, in a stable order."""
+    """Findings about the behaviour of agents and the fit of actions, in a stable order."""
     findings = list(long_lists(workflow))
     behaviour = Behaviour(workflow, actions, tools, unfound or {}, doubts or {}, lacking, unread or {})
     for analysis in _ANALYSES:
@@ -86,6 +87,14 @@ def behaviour_findings(
 
 def _ordered(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.code, [str(part) for part in finding.path], finding.message))
+
+
+def _vacuous_rules(behaviour: Behaviour) -> Iterable[Finding]:
+    if not behaviour.workflow.must:
+        return ()
+    from fsm_agent.check.properties import vacuous_rules  # imported for workflows that have properties alone
+
+    return vacuous_rules(behaviour)
 
 
 _ANALYSES: Final[tuple[Analysis, ...]] = (
@@ -108,4 +117,5 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.missing_extras,
     fitting.unread_modules,
     fitting.doubts,
+    _vacuous_rules,
 )

@@ -1,6 +1,6 @@
-"""Whether the actions and tools that a workflow names are there and fit. Each function is one diagnostic.
+"""Whether the actions and tools that a workflow names exist and fit. Each function is one diagnostic.
 
-Nothing can be said where none are known: then every name is trusted. Built-in actions are looked at by ``builtins``.
+If no actions are known, every name is trusted. ``builtins`` checks built-in actions.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def missing_arguments(behaviour: Behaviour) -> Iterator[Finding]:
     """Arguments that the action needs and ``with`` does not give."""
     for leaf, signature in _known(behaviour):
         unknown = [name for name in leaf.with_ if name not in (signature.accepts or leaf.with_)]
-        meant = {nearest(name, signature.accepts or ()) for name in unknown}  # which is told already
+        meant = {nearest(name, signature.accepts or ()) for name in unknown}  # it is reported as unknown already
         for name in sorted(signature.requires - leaf.with_.keys() - meant):
             message = f"action `{leaf.do}` needs the argument `{name}`: give it under `with`"
             yield Code.MISSING_ARGUMENT.found(message, (*state_path(leaf.path), "with" if leaf.with_ else "do"))
@@ -60,7 +60,7 @@ def undeclared_results(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
-    """Events that the action names and its state does not take: the agent would be parked."""
+    """Events that the action names and its state does not handle: the agent would be parked."""
     for leaf, event in _results(behaviour):
         if event in behaviour.workflow.events and event not in behaviour.handled[leaf.path]:
             message = f"action `{leaf.do}` names the event `{event}`, and nothing in state `{leaf.path}` handles it"
@@ -88,7 +88,7 @@ def unknown_tools(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def missing_extras(behaviour: Behaviour) -> Iterator[Finding]:
-    """Built-in actions whose libraries are not installed here: they would fail when an agent comes to them."""
+    """Built-in actions whose libraries are not installed here: they would fail when an agent reaches them."""
     for leaf in behaviour.leaves:
         for extra in extras_of(leaf):
             if extra.name in behaviour.lacking:
@@ -97,37 +97,37 @@ def missing_extras(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def unread_modules(behaviour: Behaviour) -> Iterator[Finding]:
-    """Modules that cannot be imported, and the names that may stand in one of them."""
+    """Modules that cannot be imported, and the names that one of them may have."""
     for sentence, names, path in _told_alike(behaviour, behaviour.unread):
         message = f"{sentence}; so it is not known whether {names} can be used"
         yield Code.UNREAD_MODULE.found(message, path)
 
 
 def still_unread(behaviour: Behaviour) -> Mapping[str, str]:
-    """The names of other workflows whose modules are not told by ``unread_modules``."""
-    told = {behaviour.unread[name] for name, _ in _places(behaviour) if name in behaviour.unread}
-    return {name: sentence for name, sentence in behaviour.unread.items() if sentence not in told}
+    """The names whose modules ``unread_modules`` does not report, since this workflow does not use them."""
+    reported = {behaviour.unread[name] for name, _ in _places(behaviour) if name in behaviour.unread}
+    return {name: sentence for name, sentence in behaviour.unread.items() if sentence not in reported}
 
 
 def doubts(behaviour: Behaviour) -> Iterator[Finding]:
-    """Names of which not everything could be told."""
+    """Names about which something is unknown."""
     for sentence, names, path in _told_alike(behaviour, behaviour.doubts):
         message = f"not all is known of {names}: {sentence}; --import looks, and runs its module"
         yield Code.UNTOLD.found(message, path)
 
 
 def _told_alike(behaviour: Behaviour, sentences: Mapping[str, str]) -> Iterator[tuple[str, str, Path]]:
-    """Each sentence once, with the names of which it is said, and the place where the first of them stands."""
-    alike: dict[str, dict[str, Path]] = {}
+    """Each sentence once, with the names that it is about, and the path of the first one."""
+    by_sentence: dict[str, dict[str, Path]] = {}
     for name, path in _places(behaviour):
         if name in sentences:
-            alike.setdefault(sentences[name], {}).setdefault(name, path)
-    for sentence, places in alike.items():
+            by_sentence.setdefault(sentences[name], {}).setdefault(name, path)
+    for sentence, places in by_sentence.items():
         yield sentence, listed(f"`{name}`" for name in places), next(iter(places.values()))
 
 
 def _places(behaviour: Behaviour) -> Iterator[tuple[str, Path]]:
-    """Names of actions, tools and functions, wherever they stand."""
+    """The names of actions, tools and functions, with their paths."""
     for leaf in behaviour.leaves:
         if leaf.do is not None:
             yield leaf.do, (*state_path(leaf.path), "do")

@@ -1,4 +1,4 @@
-"""Whether built-in actions fit the states in which they work: fields, events, tools and children that they name."""
+"""Whether built-in actions fit their states: the fields, events, tools and children that they name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from fsm_agent.domain.workflow import Workflow
 
 
 def built_in_findings(workflow: Workflow, *, knows_children: bool = True) -> Iterator[Finding]:
-    """What keeps built-in actions from working. While not all workflows of children are known and right, nothing is
-    said of how children are started."""
+    """Mistakes that keep built-in actions from working. How children are started is only checked if all their workflows
+    are known and right (``knows_children``)."""
     for state in workflow.by_path.values():
         if state.do in BUILT_INS:
             if workflow.knows_data:
@@ -47,7 +47,7 @@ def _goal(workflow: Workflow, state: State, field: str, where: Path) -> Iterator
 
 
 def _endings(workflow: Workflow, state: State) -> Iterator[Finding]:
-    """Events that say that the work is done, or that can be chosen."""
+    """Events that end the work, or that can be chosen."""
     match BUILT_INS[state.do or ""].ending:
         case Ending.CHOICE if not any(event in workflow.events for event in workflow.allowed(state.path)):
             message = f"nothing can be chosen in state `{state.path}`: it handles no declared event"
@@ -64,7 +64,7 @@ def _endings(workflow: Workflow, state: State) -> Iterator[Finding]:
 
 
 def _approvals(workflow: Workflow, state: State) -> Iterator[Finding]:
-    """Answers to the question whether a tool may be called."""
+    """Answers to the question for approval of a tool."""
     answers: Mapping[str, str] = state.with_.get("approval", {})
     path = _argument(state, "approval")
     for answer, event in answers.items():
@@ -105,14 +105,14 @@ def _children(workflow: Workflow, state: State) -> Iterator[Finding]:
 
 
 def _given(state: State, argument: str, fields: Mapping[str, Schema], whose: str) -> Iterator[Finding]:
-    """Fields that a child is given and does not have, and those that it needs and is not given."""
+    """Fields that are given to a child and that it has not, and fields that it needs and does not get."""
     given: Mapping[str, Json] = state.with_.get(argument, {})
     for field in given:
         if field not in fields:
             near = did_you_mean(field, fields) or f"; it has {listed(fields)}"
             where = (*_argument(state, argument), field)
             yield Code.NO_START.found(f"{whose} has no field `{field}`{near}", where, at_key=True)
-    meant = {nearest(field, fields) for field in given if field not in fields}  # which is told already
+    meant = {nearest(field, fields) for field in given if field not in fields}  # it is reported as unknown already
     for field, schema in fields.items():
         if is_required(schema) and field not in given and field not in meant:
             where = _argument(state, argument if argument in state.with_ else "workflow")

@@ -1,4 +1,4 @@
-"""Expressions and literals held against what their places are for; each look notes what it finds."""
+"""The checker compares expressions and literals with what their places accept, and notes what does not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.kinds import Kind, fits, item_schema, json_types
 from fsm_agent.expressions.compiler import Expression, ExpressionInvalid, Guards
 
-#: Kinds whose values JSON has no form for.
+#: kinds whose values JSON cannot express
 _NO_JSON: Final = frozenset({"timestamp", "duration", "bytes", "type"})
 
 
@@ -29,8 +29,8 @@ class Reach(NamedTuple):
 DATA_ALONE: Final = Reach()
 
 
-class Looking:
-    """One look at a workflow; gathers what it finds."""
+class Checker:
+    """One check of a workflow, with its findings so far."""
 
     def __init__(self, guards: Guards, *, knows_data: bool = True) -> None:
         self.findings: list[Finding] = []
@@ -43,7 +43,7 @@ class Looking:
             self.note(Code.NO_BOOL, f"a guard must be true or false, and this is {a_kind(guard.kind)}", path)
 
     def value(self, value: Json, schema: Schema, what: str, path: Path, reach: Reach) -> None:
-        """A literal, or CEL, for a place that takes what ``schema`` allows."""
+        """Check a literal or CEL for a place that accepts what ``schema`` allows."""
         if not isinstance(value, str):
             for problem in Shape(schema).problems(value, what):
                 self.note(Code.MISFIT, f"the value does not fit: {problem}", path)
@@ -53,7 +53,7 @@ class Looking:
             self.note(Code.MISFIT, misfit(expression.kind, schema, what), path)
 
     def json(self, value: Json, path: Path, reach: Reach) -> Expression | None:
-        """The expression, if there is one and its values can be kept."""
+        """Check that the values of an expression can be stored; returns it if it is right."""
         expression = self.expression(value, path, reach) if isinstance(value, str) else None
         if expression and (why := _unfit_for_json(expression.kind)):
             self.note(Code.NO_JSON, f"{why}: write string(...)", path)
@@ -61,7 +61,7 @@ class Looking:
         return expression
 
     def one_of(self, text: str, kinds: Collection[str], needed: str, path: Path, reach: Reach) -> None:
-        """An expression of one of these kinds; ``needed`` says in words what its place can use."""
+        """Check that an expression has one of these kinds; ``needed`` names them in words."""
         expression = self.expression(text, path, reach)
         if expression and expression.type not in {*kinds, "dyn"}:
             message = f"`{path[-1]}` must be {needed}, and this is {a_kind(expression.kind)}"
@@ -74,7 +74,7 @@ class Looking:
             self.note(Code.NO_ADDRESSEE, message, path)
 
     def expression(self, text: str, path: Path, reach: Reach) -> Expression | None:
-        """``None`` for one that is wrong, and for one that mentions data of which nothing is known."""
+        """``None`` if the expression is wrong, or mentions data about which nothing is known."""
         if self._is_beyond(text):
             return None
         try:
@@ -103,7 +103,7 @@ class Looking:
 
 
 def misfit(kind: Kind, schema: Schema, what: str, root: Schema | None = None) -> str:
-    """Why a value of ``kind`` does not fit ``schema``: of a list, what is wrong with its items."""
+    """Why a value of ``kind`` does not fit ``schema``; for a list, why its items do not fit."""
     root = schema if root is None else root
     wanted = json_types(schema, root)
     if kind.name == "list" and kind.item is not None and "array" in wanted:
@@ -114,7 +114,7 @@ def misfit(kind: Kind, schema: Schema, what: str, root: Schema | None = None) ->
 
 
 def _unfit_for_json(kind: Kind) -> str:
-    """What JSON cannot hold of a value of this kind; empty if it can hold all."""
+    """What JSON cannot express of a value of this kind; empty if it can express everything."""
     if kind.name in _NO_JSON:
         return f"this is {a_kind(kind)}, which JSON cannot hold"
     inside = _unfit_for_json(kind.item) if kind.item is not None else ""
@@ -122,7 +122,7 @@ def _unfit_for_json(kind: Kind) -> str:
 
 
 def a_kind(kind: Kind) -> str:
-    """A kind of CEL in words, as declarations call it."""
+    """A kind of CEL in the words of declarations."""
     return _KINDS.get(kind.name, f"a {kind.name}")
 
 
@@ -144,7 +144,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "object": "an object",
     "string": "a string",
 }
-#: what is given, what is wanted -> the way out
+#: given kinds, needed kind -> how to convert
 _CONVERSIONS: Final[Mapping[tuple[str, ...], str]] = {
     ("double", "integer"): ": write int(...)",
     ("int", "string"): ": write string(...)",

@@ -1,7 +1,7 @@
-"""Directed graphs: what can be reached, by which shortest way, and what lies on common cycles.
+"""Directed graphs: reachable nodes, shortest paths, and cycles.
 
-A graph maps each node to its successors, and each successor to what is said of that edge. Everything here takes time
-in proportion to the nodes and edges, and follows their order, so that the same graph always gives the same answer.
+A graph maps each node to its successors, and each successor to a label of the edge. All functions take time in
+proportion to the nodes and edges, and follow their order, so that the same graph always gives the same answer.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Edge = TypeVar("Edge")
 
 #: node -> successor -> the edge
 Digraph: TypeAlias = Mapping[str, Mapping[str, Edge]]
-#: node that was reached -> the one before it on a shortest way; ``None`` for those from which the search began
+#: reached node -> the node before it on a shortest path; ``None`` for the nodes where the search began
 Tree: TypeAlias = Mapping[str, str | None]
 
 
 def digraph(edges: Iterable[tuple[str, str, Edge]]) -> Digraph[Edge]:
-    """The graph of these edges (source, target, what is said of it); of several between two nodes the first counts."""
+    """The graph of these edges (source, target, label). Of several edges between two nodes the first counts."""
     graph: dict[str, dict[str, Edge]] = {}
     for source, target, edge in edges:
         graph.setdefault(source, {}).setdefault(target, edge)
@@ -36,13 +36,13 @@ def within(graph: Digraph[Edge], nodes: Collection[str]) -> Digraph[Edge]:
 
 
 def turned(graph: Digraph[Edge]) -> Digraph[Edge]:
-    """The graph with every edge the other way round."""
+    """The graph with all edges reversed."""
     edges = ((target, source, edge) for source, ahead in graph.items() for target, edge in ahead.items())
     return {**{node: {} for node in graph}, **digraph(edges)}
 
 
 def search(graph: Digraph[Edge], starts: Iterable[str]) -> Tree:
-    """Everything that can be reached, the starts included, the nearest first."""
+    """All nodes that can be reached, the starts included, the nearest first."""
     before: dict[str, str | None] = dict.fromkeys(starts)
     queue = list(before)
     for node in queue:
@@ -54,7 +54,7 @@ def search(graph: Digraph[Edge], starts: Iterable[str]) -> Tree:
 
 
 def way_to(tree: Tree, node: str) -> list[str]:
-    """A shortest way from where the search began; raises ``KeyError`` if there is none."""
+    """A shortest path from where the search began; raises ``KeyError`` if there is none."""
     way, before = [node], tree[node]
     while before is not None:
         way.append(before)
@@ -63,7 +63,7 @@ def way_to(tree: Tree, node: str) -> list[str]:
 
 
 def shortest_cycle(graph: Digraph[Edge], node: str) -> list[str]:
-    """From ``node`` back to itself; ``node`` alone if there is no way."""
+    """A shortest path from ``node`` back to itself; only ``node`` if there is none."""
     tree = search(graph, [node])
     last = next((each for each in tree if node in graph.get(each, ())), None)
     return [node] if last is None else [*way_to(tree, last), node]
@@ -83,7 +83,7 @@ def strong_components(graph: Digraph[Edge]) -> list[frozenset[str]]:
 
 
 def weak_components(graph: Digraph[Edge]) -> list[frozenset[str]]:
-    """The groups of nodes that hang together, whichever way their edges lead."""
+    """The groups of nodes that are connected, whatever the direction of their edges."""
     backward = turned(graph)
     both = {node: {**graph[node], **backward[node]} for node in graph}
     seen: set[str] = set()
@@ -91,7 +91,7 @@ def weak_components(graph: Digraph[Edge]) -> list[frozenset[str]]:
 
 
 def _finished(graph: Digraph[Edge]) -> list[str]:
-    """All nodes, depth first, each after what it leads to."""
+    """All nodes, depth first, each after its successors."""
     finished: list[str] = []
     seen: set[str] = set()
     for root in graph:
@@ -112,7 +112,7 @@ def _finished(graph: Digraph[Edge]) -> list[str]:
 
 
 def _unseen(graph: Digraph[Edge], start: str, seen: set[str]) -> list[str]:
-    """What can be reached without what was seen before; all of it has been seen then."""
+    """The nodes that can be reached from ``start`` and are not in ``seen``; they are added to it."""
     seen.add(start)
     group = [start]
     for node in group:

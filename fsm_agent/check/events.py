@@ -14,7 +14,7 @@ from fsm_agent.domain.workflow import lineage
 
 
 def shadowed_transitions(behaviour: Behaviour) -> Iterator[Finding]:
-    """Transitions that are chosen in no leaf, because another one always stands before them."""
+    """Transitions that no leaf chooses, because another one is always before them."""
     chosen = {site.path for choices in behaviour.choices.values() for _, candidates in choices for site in candidates}
     siblings: list[Site] = []
     for site in sites(behaviour.workflow):
@@ -26,7 +26,7 @@ def shadowed_transitions(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def unhandled_events(behaviour: Behaviour) -> Iterator[Finding]:
-    """Declared events that no state takes."""
+    """Declared events that no state handles."""
     handled = {event for events in behaviour.handled.values() for event in events}
     for event in behaviour.workflow.events:
         if event not in handled:
@@ -50,7 +50,7 @@ def impossible_events(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def impossible_timers(behaviour: Behaviour) -> Iterator[Finding]:
-    """Timers that are never due, because an earlier one of the same state has always led out of it by then."""
+    """Timers that never fire, because an earlier timer of the same state always leaves it before."""
     for state in behaviour.workflow.by_path.values():
         timers = sorted(state.after, key=lambda timer: timer.duration.ms)
         written = timer_sites(state)
@@ -72,7 +72,7 @@ def endless_questions(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _shadow(site: Site, before: list[Site]) -> str:
-    """Why a transition is never chosen; ``before`` stand before it in the same list."""
+    """Why a transition is never chosen; ``before`` are those before it in the same list."""
     if any((other.transition.when or "true").strip() == "true" for other in before):
         return "the one without a guard before it always is"
     if any(other.transition.when == site.transition.when for other in before):
@@ -81,7 +81,7 @@ def _shadow(site: Site, before: list[Site]) -> str:
 
 
 def _leads_out(state: State, timer: tuple[Site, ...]) -> bool:
-    """Whether a timer ends the stay in its state for sure; entering it again is a new stay."""
+    """Whether a timer certainly ends the stay in its state; entering the state again is a new stay."""
     candidates = list(choosable(timer))
     targets = [site.transition.target for site in candidates]
     is_sure = bool(candidates) and (candidates[-1].transition.when or "true").strip() == "true"

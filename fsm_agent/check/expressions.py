@@ -1,4 +1,4 @@
-"""Every expression of a workflow, compiled where it stands and held against what it is for."""
+"""Checks of all expressions of a workflow: they are compiled in their scope, and compared with their place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from fsm_agent.check.arguments import look_at_arguments
-from fsm_agent.check.checker import DATA_ALONE, Looking, Reach
+from fsm_agent.check.checker import DATA_ALONE, Checker, Reach
 from fsm_agent.check.codes import Code
 from fsm_agent.check.transition_sites import Site, sites, state_path
 from fsm_agent.dialect.builtins import BUILT_INS
@@ -17,10 +17,10 @@ from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 
-#: A list that is declared to be no longer than this may be converted at every event.
+#: a list that is declared no longer than this may be converted at every event
 SHORT_LIST: Final = 100
 
-#: what progress tells -> the kinds that can tell it, and how that is called
+#: part of progress -> the kinds that it accepts, and these in words
 _PROGRESS: Final = {
     "goal": (("string", "null"), "text"),
     "done": (("list", "int", "null"), "a list of steps or their number"),
@@ -30,24 +30,28 @@ _PROGRESS: Final = {
 
 
 def expression_findings(workflow: Workflow) -> list[Finding]:
-    """What is wrong with the expressions and literals of a workflow; works on drafts that have other mistakes."""
-    looking = Looking(Guards(workflow), knows_data=workflow.knows_data)
+    """Mistakes in the expressions and literals of a workflow; it may be a draft with other mistakes."""
+    checker = Checker(Guards(workflow), knows_data=workflow.knows_data)
     for site in sites(workflow):
         if site.event.startswith("after ") or site.event in workflow.events or site.event in BUILT_IN_PAYLOADS:
-            _look_at_transition(looking, workflow, site)
+            _look_at_transition(checker, workflow, site)
     for state in workflow.by_path.values():
-        _look_at_state(looking, workflow, state)
+        _look_at_state(checker, workflow, state)
     if workflow.conversation.thread is not None:
         path = ("conversation", "thread")
-        looking.one_of(workflow.conversation.thread, ("string",), "the name of a thread", path, DATA_ALONE)
+        checker.one_of(workflow.conversation.thread, ("string",), "the name of a thread", path, DATA_ALONE)
     for key, text in workflow.progress.to_json().items():
         kinds, needed = _PROGRESS[key]
-        looking.one_of(text, kinds, needed, ("progress", key), DATA_ALONE)
-    return looking.findings
+        checker.one_of(text, kinds, needed, ("progress", key), DATA_ALONE)
+    if workflow.must:
+        from fsm_agent.check.properties import look_at_conditions  # imported for workflows that have properties alone
+
+        look_at_conditions(checker, workflow)
+    return checker.findings
 
 
 def long_lists(workflow: Workflow) -> Iterator[Finding]:
-    """Guards that convert a list of unknown length at every event; those that do not compile are left out."""
+    """Guards that convert a list of unknown length at every event; guards that do not compile are left out."""
     guards = Guards(workflow)
     for site in sites(workflow):
         event = _event(site)
@@ -63,7 +67,7 @@ def long_lists(workflow: Workflow) -> Iterator[Finding]:
 
 
 def _converted(guards: Guards, when: str | None, event: str) -> Collection[str]:
-    """The lists that a guard converts. To compile is dear, so it is done only where the name of a list occurs."""
+    """The lists that a guard converts. Compiling is slow, so guards without the name of a list are skipped."""
     if when is None or not any(name.rpartition(".")[2] in when for name in guards.lists(event)):
         return ()
     try:
@@ -76,59 +80,59 @@ def _event(site: Site) -> str:
     return "after" if site.event.startswith("after ") else site.event
 
 
-def _look_at_transition(looking: Looking, workflow: Workflow, site: Site) -> None:
+def _look_at_transition(checker: Checker, workflow: Workflow, site: Site) -> None:
     transition, reach, data = site.transition, Reach(_event(site)), workflow.data
     if not workflow.knows_data:
-        _look_at_values(looking, site, reach)
+        _look_at_values(checker, site, reach)
         return
     if transition.when is not None:
-        looking.guard(transition.when, (*site.path, "when"), reach)
+        checker.guard(transition.when, (*site.path, "when"), reach)
     for field, value in transition.assign.items():
         path = (*site.path, "assign", field)
-        if _is_field(looking, workflow, field, path):
-            looking.value(value, data[field], field, path, reach)
+        if _is_field(checker, workflow, field, path):
+            checker.value(value, data[field], field, path, reach)
     for field, value in transition.append.items():
         path = (*site.path, "append", field)
-        if _is_field(looking, workflow, field, path) and _is_list(looking, workflow, field, path):
-            looking.value(value, item_schema(data[field]), f"an item of {field}", path, reach)
+        if _is_field(checker, workflow, field, path) and _is_list(checker, workflow, field, path):
+            checker.value(value, item_schema(data[field]), f"an item of {field}", path, reach)
 
 
-def _look_at_values(looking: Looking, site: Site, reach: Reach) -> None:
-    """What is left to look at where no data field is known."""
+def _look_at_values(checker: Checker, site: Site, reach: Reach) -> None:
+    """The checks that are left if no data field is known."""
     if site.transition.when is not None:
-        looking.guard(site.transition.when, (*site.path, "when"), reach)
+        checker.guard(site.transition.when, (*site.path, "when"), reach)
     for key, values in (("assign", site.transition.assign), ("append", site.transition.append)):
         for field, value in values.items():
-            looking.json(value, (*site.path, key, field), reach)
+            checker.json(value, (*site.path, key, field), reach)
 
 
-def _look_at_state(looking: Looking, workflow: Workflow, state: State) -> None:
+def _look_at_state(checker: Checker, workflow: Workflow, state: State) -> None:
     path = state_path(state.path)
     if state.do in BUILT_INS:
-        look_at_arguments(looking, workflow, state)
+        look_at_arguments(checker, workflow, state)
     else:
         for name, value in state.with_.items():
-            looking.json(value, (*path, "with", name), DATA_ALONE)
+            checker.json(value, (*path, "with", name), DATA_ALONE)
     for name, value in state.output.items():
-        looking.json(value, (*path, "output", name), DATA_ALONE)
+        checker.json(value, (*path, "output", name), DATA_ALONE)
     if state.ask is None:
         return
-    looking.prompt(state.ask.prompt, (*path, "ask", "prompt"), DATA_ALONE)
+    checker.prompt(state.ask.prompt, (*path, "ask", "prompt"), DATA_ALONE)
     if state.ask.to is not None:
-        looking.addressee(state.ask.to, (*path, "ask", "to"), DATA_ALONE)
+        checker.addressee(state.ask.to, (*path, "ask", "to"), DATA_ALONE)
 
 
-def _is_field(looking: Looking, workflow: Workflow, field: str, path: Path) -> bool:
+def _is_field(checker: Checker, workflow: Workflow, field: str, path: Path) -> bool:
     if field in workflow.data:
         return True
     near = did_you_mean(field, workflow.data) or f"; there is {listed(workflow.data)}"
-    looking.note(Code.UNKNOWN_FIELD, f"there is no data field `{field}`{near}", path, at_key=True)
+    checker.note(Code.UNKNOWN_FIELD, f"there is no data field `{field}`{near}", path, at_key=True)
     return False
 
 
-def _is_list(looking: Looking, workflow: Workflow, field: str, path: Path) -> bool:
+def _is_list(checker: Checker, workflow: Workflow, field: str, path: Path) -> bool:
     types = json_types(workflow.data[field])
     if "array" in types:
         return True
-    looking.note(Code.NO_LIST, f"`{field}` is {' or '.join(sorted(types))}, no list to append to", path, at_key=True)
+    checker.note(Code.NO_LIST, f"`{field}` is {' or '.join(sorted(types))}, no list to append to", path, at_key=True)
     return False

@@ -1,7 +1,7 @@
-"""Where agents can get to, and whether they can get out again: analyses of the graph of leaves.
+"""Which states agents can reach, and whether they can leave them again: analyses of the graph of leaves.
 
-Each function is one diagnostic. What already has a graver fault is not reported twice: an unreachable state is
-nothing else, and a dead end counts as an end, because it has a finding of its own.
+Each function is one diagnostic. A state gets no second finding besides a graver one: an unreachable state has no other,
+and a dead end counts as an end, since it has its own finding.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def unreachable_states(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _inward(behaviour: Behaviour, paths: list[str]) -> Mapping[str, Collection[str]]:
-    """For each of these states the leaves outside from which something leads into it."""
+    """For each of these states the leaves outside that have a transition into it."""
     found: dict[str, set[str]] = {path: set() for path in paths}
     for way in behaviour.ways:
         around = lineage(way.source)
@@ -55,7 +55,7 @@ def _inward(behaviour: Behaviour, paths: list[str]) -> Mapping[str, Collection[s
 
 
 def dead_ends(behaviour: Behaviour) -> Iterator[Finding]:
-    """States that are not final and have nothing that leads out."""
+    """States that are not final and have no transition out."""
     for path in _dead_ends(behaviour):
         work = (
             "its action can only fail" if behaviour.workflow.by_path[path].do else "an agent would stay there for ever"
@@ -82,7 +82,7 @@ def trapped_states(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _first_at_the_end(graph: Digraph[Way], names: list[str]) -> str:
-    """The first of these from which nothing leads to where there is no way back."""
+    """The first of these nodes in a group that no edge leaves."""
     last = {
         node
         for group in strong_components(graph)
@@ -93,7 +93,7 @@ def _first_at_the_end(graph: Digraph[Way], names: list[str]) -> str:
 
 
 def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
-    """Actions that can follow each other for ever, with no wait, timer or limit between them."""
+    """Actions that can follow each other for ever, without a wait, timer or limit between them."""
     limits = behaviour.workflow.limits
     if limits.steps is not None or limits.wall_time is not None:
         return
@@ -112,7 +112,7 @@ def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
 
 
 def _unlimited(behaviour: Behaviour, limits: Limits) -> Iterator[Way]:
-    """The ways from action to action that an agent may take as often as it likes."""
+    """The ways from action to action that an agent may take without limit."""
     emits = {
         leaf.path: ({"error"} if _is_bounded(leaf, limits) else behaviour.emits(leaf) | {"error"})
         for leaf in behaviour.leaves
@@ -139,7 +139,7 @@ def _ways_inside(groups: list[frozenset[str]], ways: Iterable[Way]) -> Mapping[i
 
 
 def _is_bounded(leaf: State, limits: Limits) -> bool:
-    """Whether what an action does takes time by itself, or of something that agents have only so much of."""
+    """Whether an action takes time by itself, or uses something that is limited for agents."""
     is_model = str(leaf.do).startswith("llm.") and (limits.tokens is not None or limits.cost is not None)
     return leaf.do == "wait" or is_model
 
@@ -155,7 +155,7 @@ def _but_emergencies(behaviour: Behaviour, group: Collection[str]) -> str:
 
 
 def _is_timed(behaviour: Behaviour, ways: list[Way]) -> bool:
-    """Whether the ways stay inside a state whose timer runs on meanwhile, and leads out in the end."""
+    """Whether the ways stay inside a state with a timer that goes on and leads out in the end."""
     for state in behaviour.workflow.chain(ways[0].source):
         path = state.path
         exits = [
@@ -167,7 +167,7 @@ def _is_timed(behaviour: Behaviour, ways: list[Way]) -> bool:
 
 
 def _way_to(behaviour: Behaviour, leaf: str) -> tuple[str, ...]:
-    """A shortest way from the beginning, states and events in turn."""
+    """A shortest way from the beginning: states and events, alternating."""
     return _told(behaviour.graph, way_to(behaviour.reached, leaf))
 
 
@@ -179,7 +179,7 @@ def _told(graph: Digraph[Way], nodes: list[str]) -> tuple[str, ...]:
 
 
 def _drawn(witness: tuple[str, ...]) -> str:
-    """``a -event-> b``."""
+    """The witness as text: ``a -event-> b``."""
     return witness[0] + "".join(
         f" -{event}-> {state}" for event, state in zip(witness[1::2], witness[2::2], strict=True)
     )

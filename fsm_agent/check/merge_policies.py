@@ -1,4 +1,4 @@
-"""Merge policies held against the fields that they are for."""
+"""Checks of merge policies against their fields."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NUMBERS: Final = frozenset({"integer", "number"})
 
 
 def merge_findings(workflow: Workflow) -> Iterator[Finding]:
-    """Policies of fields that there are not, and those that could not merge what their fields hold."""
+    """Policies of unknown fields, and policies that cannot merge the values of their fields."""
     user = {f"user.{field}": schema for field, schema in workflow.user.items()}
     for field, policy in workflow.merge.items():
         path = ("merge", field)
@@ -33,7 +33,7 @@ def merge_findings(workflow: Workflow) -> Iterator[Finding]:
 
 
 def _misfit(policy: MergePolicy, schema: Schema) -> str:
-    """What the policy would need the field to be; empty if it is that."""
+    """What the field would have to be for the policy; empty if it is."""
     types = json_types(schema) - {"null"}
     match policy:
         case "append" | "union":

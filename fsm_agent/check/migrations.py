@@ -1,5 +1,5 @@
-"""Whether migrations lead to something that this version has. Names of older versions cannot be known here, so they are
-trusted; a name that a later migration changes again is followed to its end."""
+"""Whether migrations lead to something that this version has. Names of older versions are trusted, since they are not
+known here. A name that a later migration changes again is followed to its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fsm_agent.domain.workflow import Workflow
 
 
 def migration_findings(workflow: Workflow) -> list[Finding]:
-    """What is wrong with the migrations of a workflow whose states and fields are known."""
+    """Mistakes in the migrations of a workflow whose states and fields are known."""
     findings: list[Finding] = []
     for index, migration in enumerate(workflow.migrations):
         path: Path = ("migrations", index)
@@ -31,7 +31,7 @@ def _age(migration: Migration) -> int:
 
 
 def _not_older(workflow: Workflow, index: int, path: Path) -> Iterator[Finding]:
-    """Versions that are not before this one, or that have a migration already."""
+    """Versions that are not older than this one, or that have a migration already."""
     since = workflow.migrations[index].from_version
     if since >= workflow.version:
         message = f"a migration comes from an older version than {workflow.version}, and this one from {since}"
@@ -51,7 +51,7 @@ def _unknown_states(workflow: Workflow, migration: Migration, later: list[Migrat
 
 
 def _placed(place: str, later: list[Migration]) -> str | None:
-    """What a state is called in the end; ``None`` if a later migration mentions it, and so answers for it."""
+    """The final name of a state; ``None`` if a later migration mentions it, and so is responsible for it."""
     for each in later:
         if place in each.states:
             return None
@@ -60,7 +60,7 @@ def _placed(place: str, later: list[Migration]) -> str | None:
 
 
 def _unknown_fields(workflow: Workflow, migration: Migration, later: list[Migration], path: Path) -> Iterator[Finding]:
-    """Fields that are filled here, and in the end are neither there, nor dropped, nor given to a function."""
+    """Fields that are filled here, but in the end are neither declared, nor dropped, nor given to a function."""
     if not workflow.knows_data or any(each.upcast for each in [migration, *later]):
         return
     renamed = [(new, ("rename", old)) for old, new in migration.rename.items()]
@@ -73,7 +73,7 @@ def _unknown_fields(workflow: Workflow, migration: Migration, later: list[Migrat
 
 
 def _followed(name: str, later: list[Migration]) -> str | None:
-    """What a field is called in the end; ``None`` if it is dropped on the way."""
+    """The final name of a field; ``None`` if it is dropped on the way."""
     for each in later:
         if name in each.drop:
             return None
@@ -82,7 +82,7 @@ def _followed(name: str, later: list[Migration]) -> str | None:
 
 
 def _contradictions(migration: Migration, path: Path) -> Iterator[Finding]:
-    """Fields that would be two things at once."""
+    """Fields for which the migration says two different things."""
     goals: dict[str, str] = {}
     for old, new in migration.rename.items():
         where = (*path, "data", "rename", old)

@@ -1,9 +1,9 @@
-"""What agents of a workflow can do, leaf by leaf, whatever guards and people decide.
+"""What agents of a workflow can do in each leaf, whatever guards and people decide.
 
-A declared event may come from outside in every state that is not final, and so may ``cancel``. ``error`` comes from
-actions alone, ``timeout`` from those that declare one, ``after`` from the timers of a leaf and its ancestors. Of
-the candidates of one event those count that can be chosen: nothing comes after an unguarded one, and a guard that was
-asked already answers the same again.
+A declared event may come from outside in every state that is not final, and so may ``cancel``. ``error`` only comes
+from actions, ``timeout`` from actions with a timeout, and ``after`` from the timers of a leaf and its ancestors. Of the
+candidates of an event, those count that can be chosen: none after one without a guard, and none with a guard that an
+earlier candidate has, too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,19 +20,19 @@ from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.expressions.text import masked, mentions
 
-#: Where the workflow itself handles these, it is for emergencies: no state can count on that as its way out.
+#: If the workflow itself handles these, it is for emergencies, so they do not count as the way out of a state.
 _EMERGENCIES: Final = frozenset({"cancel", "error", "timeout"})
 
 
 class Way(NamedTuple):
-    """A transition that can be chosen in the leaf ``source`` and comes to rest in the leaf ``target``."""
+    """A transition that can be chosen in the leaf ``source`` and ends in the leaf ``target``."""
 
     source: str
     target: str
-    #: as it is called there: an ``error`` handler may be taken by a ``timeout``
+    #: the name in the declaration: an ``error`` handler may be taken by a ``timeout``
     event: str
     site: Site
-    #: whether a guard that counts visits decides on it, its own or one that is asked before
+    #: whether it depends on a guard that counts visits, either its own or an earlier one
     is_counted: bool = False
 
     @property
@@ -44,7 +44,7 @@ class Way(NamedTuple):
         return self.site.owner is None and self.site.event in _EMERGENCIES
 
     def enters(self, path: str) -> bool:
-        """Whether taking it enters the state ``path``, and does not just move within."""
+        """Whether the way enters the state ``path``, and does not only move inside it."""
         named = self.site.transition.target
         if named is None or path not in lineage(self.target):
             return False
@@ -53,24 +53,24 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Behaviour:
-    """All ways of a workflow. ``actions`` says what is known of its actions; ``None`` trusts every name."""
+    """All ways of a workflow. ``actions`` has the signatures of actions; ``None`` trusts every name."""
 
     workflow: Workflow
     actions: Mapping[str, Signature] | None = None
-    #: the tools there are; ``None`` trusts every name
+    #: the known tools; ``None`` trusts every name
     tools: Collection[str] | None = None
-    #: name of an action or a tool -> the sentence that says why there is none
+    #: name of an action or a tool -> why there is none
     unfound: Mapping[str, str] = field(default_factory=dict)
-    #: name of an action, a function or a tool -> the sentence that says why not all of it can be told
+    #: name of an action, a function or a tool -> why something about it is unknown
     doubts: Mapping[str, str] = field(default_factory=dict)
     #: names of extras that are not installed
     lacking: Collection[str] = ()
-    #: the same -> the sentence that says which modules cannot be imported, one of which may have it
+    #: name of an action, a function or a tool -> which modules cannot be imported and may have it
     unread: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def leaves(self) -> tuple[State, ...]:
-        """Those in which something can happen."""
+        """The leaves in which something can happen."""
         return tuple(leaf for leaf in self.workflow.leaves if not leaf.final)
 
     @cached_property
@@ -84,12 +84,12 @@ class Behaviour:
 
     @cached_property
     def graph(self) -> Digraph[Way]:
-        """Where each leaf leads."""
+        """The transitions from each leaf."""
         return moves(self.ways)
 
     @cached_property
     def reached(self) -> Tree:
-        """The leaves that an agent can come to, each with the one before it on a shortest way from the beginning."""
+        """The leaves that an agent can reach, each with the one before it on a shortest way from the beginning."""
         return search(self.graph, [self.workflow.leaf(self.workflow.initial).path])
 
     @cached_property
@@ -103,7 +103,7 @@ class Behaviour:
 
     @cached_property
     def choices(self) -> Mapping[str, tuple[tuple[str, tuple[Site, ...]], ...]]:
-        """Path of a leaf -> each event or timer there, with those of its candidates that can be chosen."""
+        """Path of a leaf -> each event or timer there, with its candidates that can be chosen."""
         return {leaf.path: tuple(self._choices(leaf.path)) for leaf in self.leaves}
 
     def _choices(self, leaf: str) -> Iterator[tuple[str, tuple[Site, ...]]]:
@@ -114,7 +114,7 @@ class Behaviour:
                 yield timer[0].event, tuple(choosable(timer))
 
     def candidates(self, leaf: str, event: str) -> list[Site]:
-        """The transitions of an event in a leaf in the order in which they are tried, wherever they were declared."""
+        """The transitions of an event in a leaf in the order in which they are tried, from all levels."""
         found: list[Site] = []
         for owner in (*self.workflow.chain(leaf), None):
             handlers = self.workflow.on if owner is None else owner.on
@@ -125,7 +125,7 @@ class Behaviour:
         return found + (self.candidates(leaf, "error") if event == "timeout" else [])
 
     def _handlers(self, owner: State | None, event: str) -> tuple[Site, ...]:
-        """Of a state or, ``None``, the workflow: what is inherited is asked for in many leaves."""
+        """The transitions of a state or (``None``) of the workflow; cached, since many leaves inherit them."""
         key = (owner.path if owner else None, event)
         if key not in self._known_handlers:
             handlers = self.workflow.on if owner is None else owner.on
@@ -144,15 +144,16 @@ class Behaviour:
     def emits(self, leaf: State) -> frozenset[str]:
         """The events that the action of a leaf may name.
 
-        Where it does not say, every event counts that is handled there, but for those that come from outside. A model
-        that chooses may choose those too. Where that cannot be told, none counts, since only what is sure is reported.
+        If the action does not list them, these are the events that are handled there and do not come from outside. A
+        model that chooses may also choose those from outside. If something about the action is in doubt, there are
+        none, since only certain mistakes are reported.
         """
         if leaf.do is None:
             return frozenset()
         handled = frozenset(self.handled[leaf.path]) & self.workflow.events.keys()
         if leaf.do in BUILT_INS:
-            said = emitted_by(self.workflow, leaf)
-            return handled if said is None else said
+            ending_events = emitted_by(self.workflow, leaf)
+            return handled if ending_events is None else ending_events
         known = self.actions.get(leaf.do) if self.actions else None
         if known is not None and (known.emits is not None or known.doubt):
             return known.emits or frozenset()
@@ -175,12 +176,12 @@ class Behaviour:
 
 
 def moves(ways: Iterable[Way]) -> Digraph[Way]:
-    """The graph of the ways that lead from leaf to leaf, or back into the same."""
+    """The graph of the ways from leaf to leaf, or back into the same one."""
     return digraph((way.source, way.target, way) for way in ways if not way.is_internal)
 
 
 def can_happen(event: str, leaf: State) -> bool:
-    """Whether an event that is handled in a leaf can arrive there at all."""
+    """Whether an event that a leaf handles can arrive there at all."""
     match event:
         case "error":
             return leaf.do is not None

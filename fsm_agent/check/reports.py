@@ -1,4 +1,4 @@
-"""Findings as text for people, as JSON for programs, as annotations for pull requests."""
+"""Reports of findings: text for people, JSON for programs, annotations for pull requests."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def as_json(findings: Iterable[Finding]) -> str:
 
 
 def as_github(findings: Iterable[Finding]) -> str:
-    """One workflow command each, which the page of a pull request shows beside the line."""
+    """One workflow command per finding; the page of a pull request shows it at the line."""
     return "\n".join(map(_command, findings))
 
 
-#: ``--format`` -> how it is done
+#: ``--format`` -> the function that makes the report
 FORMATS: Final[Mapping[str, Callable[[Iterable[Finding]], str]]] = {
     "text": as_text,
     "json": as_json,
@@ -32,7 +32,7 @@ FORMATS: Final[Mapping[str, Callable[[Iterable[Finding]], str]]] = {
 }
 
 
-#: severities that the page calls otherwise
+#: severities that have other names there
 _LEVELS: Final = {Severity.NOTE: "notice"}
 
 

@@ -1,6 +1,6 @@
-"""Where things stand in a declaration: the transitions of a workflow, each with its path in the document.
+"""The transitions of a workflow, each with its path in the document.
 
-Paths are those of a document in which every transition stands in a list, and children under their parents:
+The paths belong to a document in which every transition is in a list, and children are below their parents:
 ``("states", "a", "states", "b", "on", "paid", 0)``.
 """
 
@@ -14,7 +14,7 @@ from fsm_agent.domain.workflow import Workflow
 
 
 class Site(NamedTuple):
-    """One transition where it was declared: under ``event`` of ``owner``, ``None`` being the workflow itself."""
+    """One transition and where it is declared: under ``event`` of ``owner`` (``None``: the workflow itself)."""
 
     owner: str | None
     #: ``after 3d`` for a timer
@@ -30,7 +30,7 @@ def state_path(path: str) -> Path:
 
 
 def sites(workflow: Workflow) -> Iterator[Site]:
-    """Every transition in the order of declaration, the workflow's own first."""
+    """All transitions in the order of declaration, those of the workflow itself first."""
     for event, chosen in workflow.on.items():
         yield from handler_sites(None, event, chosen)
     for state in workflow.by_path.values():
@@ -41,7 +41,7 @@ def sites(workflow: Workflow) -> Iterator[Site]:
 
 
 def handler_sites(owner: State | None, event: str, chosen: Candidates | None) -> tuple[Site, ...]:
-    """The transitions that stand under one event; none where it is forbidden."""
+    """The transitions under one event; none if the event is forbidden."""
     if not chosen:
         return ()
     path = (*(state_path(owner.path) if owner else ()), "on", event)
@@ -50,7 +50,7 @@ def handler_sites(owner: State | None, event: str, chosen: Candidates | None) ->
 
 
 def timer_sites(state: State) -> Mapping[str, tuple[Site, ...]]:
-    """Duration as written -> the transitions of that timer."""
+    """Duration as it is written -> the transitions of that timer."""
     return {timer.duration.text: _timer_sites(state, timer) for timer in state.after}
 
 

@@ -1,4 +1,4 @@
-"""What a command shows to a person, before it is known on what: blocks of inked text, and nothing of a terminal."""
+"""Blocks: what a command shows to a person, as text with tones. They know nothing of terminals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 
 class Tone(StrEnum):
-    """What a text means; never the only thing that says it."""
+    """The meaning of a text; a tone is never the only thing that shows it."""
 
     PLAIN = "plain"
     STRONG = "strong"
@@ -22,7 +22,7 @@ class Tone(StrEnum):
 
 
 class Ink(NamedTuple):
-    """A text with its tone; the glyph stands before it on a terminal, where columns need not be cut apart."""
+    """A text with its tone. On a terminal the glyph is printed before it; elsewhere columns must stay easy to split."""
 
     text: str
     tone: Tone = Tone.PLAIN
@@ -30,15 +30,15 @@ class Ink(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Names and what they are."""
+    """Names with their values."""
 
     title: str
     rows: Sequence[tuple[str, Ink]]
 
 
 class Table(NamedTuple):
-    """Rows under columns; ``empty`` is said where there are none. ``names_agents`` is whether the first column holds
-    ids of agents, which may be shortened."""
+    """Rows under columns; ``empty`` is printed if there are none. With ``names_agents``, the first column holds ids of
+    agents, which may be shortened."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Ink]]
@@ -47,14 +47,14 @@ class Table(NamedTuple):
 
 
 class Prose(NamedTuple):
-    """Text for a person, in its own lines."""
+    """Text for a person, whose line breaks are kept."""
 
     title: str
     text: str
     footer: str
 
 
-#: a blank at which no line is broken; it is printed as a blank
+#: a blank at which lines do not break; it is printed as an ordinary blank
 BOUND: Final = "\N{NO-BREAK SPACE}"
 
 Block: TypeAlias = Facts | Table | Prose
@@ -63,7 +63,7 @@ _CONTROL: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def visible(text: str, *, keep: str = "") -> str:
-    """``text`` without what could move a terminal's cursor, change its colours or hide; ``keep`` stays."""
+    """``text`` without characters that move a terminal's cursor, change its colours or hide text, except ``keep``."""
     return "".join(
         each if each in keep or unicodedata.category(each) not in _CONTROL else "\N{REPLACEMENT CHARACTER}"
         for each in text
@@ -71,7 +71,7 @@ def visible(text: str, *, keep: str = "") -> str:
 
 
 def harmless(block: Block) -> Block:
-    """The block without what could steer a terminal, whoever has written it into a store."""
+    """The block without characters that could control a terminal, whoever stored them."""
     match block:
         case Facts(title, rows):
             return Facts(visible(title), [(visible(label), _harmless_ink(ink)) for label, ink in rows])

@@ -1,33 +1,36 @@
-"""What goes wrong with a command: a sentence for people, a document for programs, and an exit code."""
+"""Reports of errors: a sentence for people, a document for programs, and an exit code."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.errors import error_document, is_json_wanted
 from fsm_agent.cli.views.output import complain, counted, print_json, say
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import FsmAgentError, WorkflowInvalid
-from fsm_agent.project.settings import Settings
+from fsm_agent.errors.kinds import ErrorKind, kind_of
 
 INTERRUPTED: Final = 130
+#: kind of an error -> exit code of the command
+EXIT_CODES: Final[Mapping[ErrorKind, int]] = {**dict.fromkeys(ErrorKind, 1), ErrorKind.MALFORMED: 2}
 
 
-def report(error: BaseException, settings: Settings | None = None, *, words: Sequence[str] | None) -> int:
-    """Tell an error, and return the exit code. ``settings`` are those of the command, as far as it came to have any;
-    ``words`` are those of the command line if they are not the process's. With ``--json`` stdout has a document in any
-    case."""
+def report(error: BaseException, settings: CommandSettings | None = None, *, words: Sequence[str] | None) -> int:
+    """Print an error, and return the exit code. ``settings`` are those of the command, if it got so far. ``words`` are
+    the arguments of the command line, if they are not those of the process. With ``--json``, stdout always has a
+    document."""
     if isinstance(error, Exception) and not isinstance(error, click.Abort):
         code, sentence = exit_code_of(error), sentence_of(error)
         sentence = settings.in_full(sentence) if settings else sentence
     else:
         code, sentence = INTERRUPTED, "interrupted: nothing was changed"
-    told = say if code == INTERRUPTED else complain
-    told(sentence)
+    write = say if code == INTERRUPTED else complain
+    write(sentence)
     if is_json_wanted(sys.argv[1:] if words is None else words):
         print_json(error_document(error, sentence))
     return code
@@ -60,13 +63,21 @@ def _usage_sentence(error: click.ClickException) -> str:
 
 
 def exit_code_of(error: Exception) -> int:
-    """2 for a command line that cannot be understood, else 1 or what the error says itself."""
+    """The exit code of a command that ends with ``error``."""
+    is_interrupted = isinstance(error, click.ClickException) and error.exit_code == INTERRUPTED
+    return INTERRUPTED if is_interrupted else EXIT_CODES[error_kind(error)]
+
+
+def error_kind(error: Exception) -> ErrorKind:
+    """What the person at the command line can do about ``error``."""
     match error:
-        case click.MissingParameter():
-            return 2
-        case click.BadParameter():
-            return 1
+        case FsmAgentError():
+            return kind_of(error)
+        case click.BadParameter() if not isinstance(error, click.MissingParameter):
+            return ErrorKind.INVALID
+        case click.UsageError():
+            return ErrorKind.MALFORMED
         case click.ClickException():
-            return error.exit_code
+            return ErrorKind.INVALID
         case _:
-            return 1
+            return ErrorKind.FAILED

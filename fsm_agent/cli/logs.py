@@ -1,4 +1,4 @@
-"""What is logged while a command drives an agent, for a person: a sentence each. ``--debug`` shows the rest."""
+"""Log entries while a command drives an agent, as one sentence each. ``--debug`` shows the rest."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
-from fsm_agent.project.settings import Settings
 
 
 @contextmanager
 def unread_modules_once() -> Iterator[list[str]]:
-    """Meanwhile, modules that cannot be imported are not logged: in the end those are that are mentioned in none of the
-    texts which are put into the list."""
-    logger, told, held = logging.getLogger("fsm_agent"), list[str](), list[logging.LogRecord]()
+    """Hold back log entries about modules that cannot be imported. At the end, those are logged whose module is not
+    mentioned in the texts of the list."""
+    logger, texts, held = logging.getLogger("fsm_agent"), list[str](), list[logging.LogRecord]()
 
     def hold(record: logging.LogRecord) -> bool:
         is_held = getattr(record, "action", None) == "module_not_imported"
@@ -23,18 +23,18 @@ def unread_modules_once() -> Iterator[list[str]]:
 
     logger.addFilter(hold)
     try:
-        yield told
+        yield texts
     finally:
         logger.removeFilter(hold)
         for record in held:
-            if not any(str((record.args or ("",))[0]) in text for text in told):  # type: ignore[index]
+            if not any(str((record.args or ("",))[0]) in text for text in texts):  # type: ignore[index]
                 logger.handle(record)
 
 
 class Sentences(logging.Handler):
-    """The first line of each entry, on stderr."""
+    """Prints the first line of each entry on stderr."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: CommandSettings) -> None:
         super().__init__(logging.WARNING)
         self._settings = settings
 
@@ -43,8 +43,8 @@ class Sentences(logging.Handler):
 
 
 @contextmanager
-def in_sentences(settings: Settings) -> Iterator[None]:
-    """Meanwhile, log sentences instead of tracebacks, unless ``--debug`` asks for them."""
+def in_sentences(settings: CommandSettings) -> Iterator[None]:
+    """Log sentences instead of tracebacks inside this context, unless ``--debug`` is given."""
     if settings.debug:
         yield
         return

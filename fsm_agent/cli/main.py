@@ -1,6 +1,6 @@
-"""The command line: one group, its global options, and the boundary at which every error becomes a sentence.
+"""The command line: one group with global options, where each error becomes a sentence.
 
-A command's module is imported when the command is called, so that ``--help`` and a look at an agent cost little.
+The module of a command is imported when the command is called, so that ``--help`` and reads of an agent are fast.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ import click
 
 from fsm_agent import __version__
 from fsm_agent.cli.input.global_options import is_debugging, show_log, taking_globals
+from fsm_agent.cli.input.parameters import text
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.text import did_you_mean
-from fsm_agent.project.options import DEFAULT_NAMESPACE, DEFAULT_STORE
-from fsm_agent.project.settings import Settings, text
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE, DEFAULT_STORE
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
 class Entry(NamedTuple):
-    """Where a command is (``module:function`` of this package), and the sentence that lists it."""
+    """Where a command is (``module:function`` of this package), and its sentence in the help."""
 
     place: str
     sentence: str
@@ -48,6 +49,7 @@ COMMANDS: Final = {
         "list": Entry("commands.show:list_agents", "List agents."),
         "show": Entry("commands.show:show", "Show an agent, what it asks, and what to type next."),
         "history": Entry("commands.show:history", "Show every step of an agent."),
+        "explain": Entry("commands.explain:explain", "Tell the life of an agent in sentences."),
         "replay": Entry("commands.history:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("commands.show:effects", "Show what an agent did to the world outside."),
         "thread": Entry("commands.threads:thread", "Show, export or import a conversation."),
@@ -73,28 +75,28 @@ _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry 
 
 
 class _Failed(Exception):
-    """An error of ours with the settings of the command that it ended: commands that it names are to be typed so."""
+    """Our own error with the settings of its command, so that commands in its sentence get the same options."""
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether an error is fsm-agent's; what has not been imported has raised nothing."""
+    """Whether the error is fsm-agent's own. If our errors are not imported, it cannot be."""
     errors = sys.modules.get("fsm_agent.errors")
     return errors is not None and isinstance(error, errors.FsmAgentError)
 
 
 class CommandLine(click.Group):
-    """Imports commands on demand, and turns what goes wrong into one sentence and an exit code."""
+    """Imports commands on demand, and turns errors into one sentence and an exit code."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run a command line and exit with what its command returns."""
+        """Run a command line, and exit with the code that its command returns."""
         _never_fail_to_print()
         try:
             code = super().main(*args, **{"prog_name": "fsm-agent", **extra, "standalone_mode": False})
         except (Exception, KeyboardInterrupt) as error:
             from fsm_agent.cli.error_reports import report
 
-            told = error.args if isinstance(error, _Failed) else (error, None)
-            code = report(*told, words=extra.get("args", args[0] if args else None))
+            failed = error.args if isinstance(error, _Failed) else (error, None)
+            code = report(*failed, words=extra.get("args", args[0] if args else None))
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -128,7 +130,7 @@ class CommandLine(click.Group):
         return name, command and taking_globals(command, self.params, shows_them=ctx.resilient_parsing), rest
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
-        """Commands are offered without importing them."""
+        """Offer commands without importing them."""
         from click.shell_completion import CompletionItem
 
         if incomplete.startswith("-"):
@@ -143,7 +145,7 @@ class CommandLine(click.Group):
 
 
 def _never_fail_to_print() -> None:
-    """A terminal that lacks a character shows its code instead of a traceback."""
+    """Let a terminal print the code of a character that it lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -198,4 +200,4 @@ def main(
         ctx.exit(2)
     if debug:
         show_log(ctx)
-    ctx.obj = Settings(store, namespace, by, modules, as_json, model, wide, debug)
+    ctx.obj = CommandSettings(store, namespace, by, modules, model, json=as_json, wide=wide, debug=debug)

@@ -1,4 +1,4 @@
-"""One command line at work on agents: a runner, the line that shows what it does, and what is said when it ends."""
+"""A session: one command that drives agents, with a runner, a live line and a report at the end."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import click
 
 from fsm_agent.cli.input.agent_ids import whole_id
 from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import agent_blocks, agents_blocks
 from fsm_agent.cli.views.errors import error_json
 from fsm_agent.cli.views.progress import Progress
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import run
+from fsm_agent.concurrency.sync_driver import run
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
-from fsm_agent.project.settings import Settings
-from fsm_agent.runtime.reads import read_doubts, workflow_of
+from fsm_agent.runtime.agent_reads import read_doubts
 from fsm_agent.runtime.runner import Runner
 
 Result = TypeVar("Result")
 
-#: what an agent's end means to whoever called; all else is 0
+#: status of an agent -> exit code; other statuses give 0
 EXIT_CODES: Final = {Status.FAILED: 3, Status.CANCELLED: 3, Status.PARKED: 4}
 
 
@@ -36,35 +36,30 @@ EXIT_CODES: Final = {Status.FAILED: 3, Status.CANCELLED: 3, Status.PARKED: 4}
 class Session:
     """What a command needs to drive an agent."""
 
-    settings: Settings
+    settings: CommandSettings
     runner: Runner
     progress: Progress
 
     async def follow(self, call: Awaitable[Result]) -> Result:
-        """Await a call of the runner while the live line shows how it goes."""
+        """Await a call of the runner, while the live line shows its progress."""
         with self.progress:
             return await call
 
     async def whole_id(self, part: str) -> str:
-        """The id that was meant; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+        """The whole id for a shortened one; raises ``AgentNotFound`` or ``AgentAmbiguous``."""
         return await whole_id(self.runner.store, part)
-
-    async def definition(self, agent_id: str) -> Workflow:
-        """The workflow to which an agent is pinned."""
-        head = await self.runner.store.head(agent_id)
-        return await workflow_of(self.runner.store, head)
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C while an agent was driven: what is kept, and how to go on."""
+    """Ctrl-C while an agent was driven. The message says what is kept, and how to go on."""
 
     exit_code = 130
 
-    def __init__(self, settings: Settings, seen: Head | None) -> None:
+    def __init__(self, settings: CommandSettings, seen: Head | None) -> None:
         super().__init__(f"interrupted: {_kept(settings, seen)}")
 
 
-def _kept(settings: Settings, seen: Head | None) -> str:
+def _kept(settings: CommandSettings, seen: Head | None) -> str:
     if seen is None:
         return "nothing was changed"
     if not settings.is_lasting:
@@ -78,20 +73,23 @@ def _kept(settings: Settings, seen: Head | None) -> str:
     return f"{stands}, and it {standing(seen.status)}"
 
 
-def drive(settings: Settings, work: Callable[[Session], Awaitable[Agent]]) -> int:
-    """Do ``work``, print the agent that comes of it, and return the exit code that says how it stands."""
+def drive(settings: CommandSettings, work: Callable[[Session], Awaitable[Agent]]) -> int:
+    """Do ``work``, print the resulting agent, and return the exit code for its status."""
 
     async def described(session: Session) -> tuple[Agent, Workflow, Sequence[EffectEntry]]:
         agent = await work(session)
-        return agent, await session.definition(agent.id), await read_doubts(session.runner.store, agent)
+        workflow = await session.runner.workflow(agent.definition)
+        return agent, workflow, await read_doubts(session.runner.store, agent)
 
     agent, workflow, doubts = finish(settings, described)
     output.show(settings, agent.to_json(), lambda: agent_blocks(settings, agent, workflow, doubts=doubts))
     return EXIT_CODES.get(agent.status, 0)
 
 
-def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]) -> int:
-    """Do ``work`` with each agent in turn and print them all; one that is refused keeps no other from its turn."""
+def drive_all(
+    settings: CommandSettings, work: Callable[[Session, str], Awaitable[Agent]], agent_ids: Iterable[str]
+) -> int:
+    """Do ``work`` with each agent, and print all results. A refusal does not stop the others."""
     refusals: list[FsmAgentError] = []
 
     async def each(session: Session) -> list[Agent]:
@@ -114,7 +112,7 @@ def drive_all(settings: Settings, work: Callable[[Session, str], Awaitable[Agent
     return 1 if refusals else min(codes, default=0)
 
 
-def finish(settings: Settings, work: Callable[[Session], Awaitable[Result]]) -> Result:
+def finish(settings: CommandSettings, work: Callable[[Session], Awaitable[Result]]) -> Result:
     """Do ``work`` with a runner on the store, and close both."""
     progress = Progress()
 

@@ -1,7 +1,7 @@
 """The event loop, for code that may run before there is one.
 
 Importing asyncio takes as long as all the rest of a short process. So what need not wait runs without a loop
-(``blocking``), and what has to wait asks for one first.
+(``sync_driver``), and what has to wait asks for one first.
 """
 
 from __future__ import annotations

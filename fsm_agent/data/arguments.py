@@ -1,7 +1,7 @@
-"""What callers give to a runner, a thread or a store: looked at once, before anything is read or written.
+"""Checks of what callers give to a runner, a thread or a store, before anything is read or written.
 
-A wrong type gets one sentence here. Left to a store, it would be another traceback on each, or a row that only some
-stores can read.
+A wrong type gets one sentence here. Without this check, each store would raise another traceback, or write a row that
+other stores cannot read.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 Check = Callable[[str, Any], None]
 
-#: how many agents one call may ask for
+#: limit of agents that one call may ask for
 LONGEST_PAGE: Final = 1_000
 
 
 def check(**given: Any) -> None:
-    """Raise ``ArgumentInvalid`` for the first argument that is not what its name stands for."""
+    """Raise ``ArgumentInvalid`` for the first argument that has not the type its name requires."""
     for name, value in given.items():
         if type(value) is not str or name not in _TEXTS or not value.isascii():
             _CHECKS[name](name, value)
 
 
 def check_optional(**given: Any) -> None:
-    """``check`` those that are not ``None``."""
+    """Like ``check``, but ``None`` is allowed."""
     for name, value in given.items():
         if value is not None and (type(value) is not str or name not in _TEXTS or not value.isascii()):
             _CHECKS[name](name, value)
 
 
 def strings(name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Several texts; raises ``ArgumentInvalid``. One text would be taken for a list of its characters."""
+    """Several texts; raises ``ArgumentInvalid``. A single text is refused: it would be a list of its characters."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise ArgumentInvalid.of_type(name, "a list of strings", given)
     texts = tuple(given)
@@ -55,14 +55,14 @@ def _text(name: str, value: object) -> None:
 
 
 def _name(name: str, value: object) -> None:
-    """A text that tells one from another, which an empty one would not, nor one that nobody sees."""
+    """Check a text that identifies something: it must be neither empty nor invisible."""
     _text(name, value)
     if isinstance(value, str) and (why := why_blank(value)) is not None:
         raise ArgumentInvalid(f"{name} {why}; give it a text, or leave it out")
 
 
 def why_blank(text: str) -> str | None:
-    """Why a text cannot name anything; ``None`` if it can."""
+    """Why a text cannot be used as a name; ``None`` if it can."""
     return ("is only white space" if text else "is empty") if not text or text.isspace() else None
 
 
@@ -150,7 +150,7 @@ def _retention(name: str, value: object) -> None:
         raise ArgumentInvalid.of_type(name, "a Retention", value)
 
 
-#: by the name of a parameter; where two methods mean different things by one, the check has a name of its own
+#: name of a parameter -> its check; a parameter that means something else in another method has a name of its own here
 _CHECKS: Final[Mapping[str, Check]] = {
     "agent_id": _text,
     "id": _text,

@@ -1,4 +1,4 @@
-"""``ctx.data`` as an action sees it, and as guards see the same changes before they are committed."""
+"""``ctx.data`` as actions see it; guards see the same changes before they are committed."""
 
 from __future__ import annotations
 
@@ -71,12 +71,13 @@ class Data:
 
 _CONTAINERS: Final = frozenset({dict, list})
 
-#: past ``__setattr__``, which is for fields
+#: the setter behind ``__setattr__``, which sets fields
 _set_root: Final = Data.__dict__["_root"].__set__
 
 
 def data_type(fields: Iterable[str]) -> type[Data]:
-    """``Data`` whose fields are properties: Python finds them at once, and ``__getattr__`` only after all else."""
+    """A subclass of ``Data`` with a property for each field. Python finds a property at once, but calls ``__getattr__``
+    only after every other look-up."""
     properties = {name: _field(name) for name in fields if not hasattr(Data, name)}
     return type("Data", (Data,), {"__slots__": (), **properties})
 
@@ -84,7 +85,7 @@ def data_type(fields: Iterable[str]) -> type[Data]:
 def _field(name: str) -> property:
     def read(data: Data) -> Any:
         root = data._root
-        if not root._opened and not root._removed:  # nearly always, and then a plain value is found without a call
+        if not root._opened and not root._removed:  # most often a plain value is found without a call
             value = root._changed[name] if name in root._changed else root._base[name]
             if type(value) not in _CONTAINERS:
                 return value
@@ -94,7 +95,7 @@ def _field(name: str) -> property:
 
 
 class View(Mapping[str, Json]):
-    """The data with its changes, for expressions: plain values, shared and not to be changed."""
+    """The changed data for expressions: plain values, which are shared and must not be changed."""
 
     __slots__ = ("_root",)
 
@@ -114,7 +115,7 @@ class View(Mapping[str, Json]):
         return len(self._root)
 
     def size(self, name: str) -> int | None:
-        """The length of a list without making it; of null it is none."""
+        """The length of a list, without building the list; ``None`` for null."""
         items = self._root[name]
         return None if items is None else len(items)
 

@@ -1,10 +1,9 @@
-"""What is left of a person's words when they are forgotten: tombstones. Pure.
+"""Erasure of the words of a person who is forgotten: they become tombstones. Pure.
 
-A history stays a history: which steps there were, of which kind, when, from where to where. What they say becomes
-``ERASED``. Every step that was there is marked, so that whoever tells the history again knows that what it would
-compute from tombstones was never so.
+A history keeps its steps, with their kinds, times, sources and targets. Their words become ``ERASED``. Each erased step
+is marked, since a replay must not trust what it computes from tombstones.
 
-The mark stands under ``~``, which no payload field can be called: nobody can write something that is taken for it.
+The mark has the key ``~``. No payload field can have this name, so no payload can be mistaken for a mark.
 """
 
 from __future__ import annotations
@@ -20,27 +19,27 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.record import AgentExport, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 
-#: what stands in the place of a word, also of a name
+#: replaces the words of a person, names included
 ERASED: Final = "(erased)"
 
-#: kind -> how many of it were erased
+#: kind of data -> how many were erased
 Tally: TypeAlias = Counter[str]
 
-#: What ``error`` and ``timeout`` say of themselves, and what timers do: no words of a person.
+#: what ``error``, ``timeout`` and timers put into a payload: not the words of a person
 _BUILT_IN: Final = {
     "error": ("type", "attempt", "state", "place"),
     "timeout": ("type", "attempt", "state", "place"),
     "after": ("after",),
 }
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 
 
 class Extent(StrEnum):
-    """How much of an agent is erased; what a mark says."""
+    """How much of an agent is erased; the value of a mark."""
 
-    #: the words of somebody whom it does not serve
+    #: the words of a person who is not the user of the agent
     PARTS = "erased in parts"
     WHOLE = "erased"
 
@@ -56,7 +55,7 @@ def extent_of(steps: Iterable[Step]) -> Extent | None:
 
 
 def erased_whole(export: AgentExport, user: str, tally: Tally) -> AgentExport:
-    """An agent that has ended and served ``user``, without anything that it was told or has said."""
+    """An agent that has ended and whose user is ``user``, without any words."""
     tally.update(
         steps=len(export.steps),
         events=len(export.queue),
@@ -101,22 +100,22 @@ def _event(event: Event, user: str) -> Event:
 
 
 def _step(step: Step, user: str) -> Step:
-    kind, separator, said = (step.reason or "").partition(": ")
+    kind, separator, their_messages = (step.reason or "").partition(": ")
     reason = f"{kind}{separator}{ERASED}" if step.kind is StepKind.PARKED else ERASED
     return step._replace(
         payload=marked(_facts(step), Extent.WHOLE),
         delta=_delta(step.delta),
         by=_unless(user, step.by),
-        reason=reason if kind or said else step.reason,
+        reason=reason if kind or their_messages else step.reason,
     )
 
 
 def _facts(step: Step) -> dict[str, Json]:
-    """What of a payload tells where the step leads, and nothing else."""
+    """The part of a payload that says where the step leads."""
     facts = step.payload
     if step.kind is StepKind.ASKED:
         return {"prompt": ERASED, "events": facts["events"], "to": []}
-    if step.kind in _TRAVELS:
+    if step.kind.facts.restores:
         return {name: _brought_back(name, fact) for name, fact in facts.items()}
     kept = {name: facts[name] for name in _BUILT_IN.get(step.event, ()) if name in facts}
     return {**kept, "message": ERASED} if "message" in facts and "type" in kept else kept
@@ -133,13 +132,13 @@ def _brought_back(name: str, fact: Json) -> Json:
 
 
 def _delta(delta: Delta) -> Delta:
-    """Which fields changed. Whatever is deeper goes: the keys of an object may be names."""
+    """The names of the changed fields. Deeper pointers are left out, since keys of an object may be names."""
     gone = tuple(pointer for pointer in delta.remove if "/" not in pointer)
     return Delta({name: ERASED for name in delta.fields if name not in gone}, gone)
 
 
 def _effect(entry: EffectEntry, now_ms: int) -> EffectEntry:
-    """An erased effect that has an end, so that whoever began it cannot bring its result back."""
+    """An erased effect that has ended, so that the process that began it cannot record its result."""
     ended_ms = now_ms if entry.ended_ms is None else entry.ended_ms
     return entry._replace(fingerprint="", ended_ms=ended_ms, result=ERASED)
 
@@ -149,15 +148,15 @@ def erased_message(message: Message) -> Message:
 
 
 def erased_messages(messages: Sequence[Message], user: str, tally: Tally) -> list[Message]:
-    """Those messages, erased, that somebody has said, and the summaries of what they are part of; these first, so that
-    a crash in between leaves nothing that looks done."""
-    said = [message for message in messages if message.by == user]
-    if not said:
+    """The messages of ``user``, erased, and the erased summaries that cover them. Summaries come first: after a crash
+    in between, the rest is then still recognised as not done."""
+    their_messages = [message for message in messages if message.by == user]
+    if not their_messages:
         return []
-    first = said[0].number
+    first = their_messages[0].number
     summaries = [message for message in messages if message.role is Role.SUMMARY and message.covers >= first]
-    tally["messages"] += len({message.number for message in (*summaries, *said)})
+    tally["messages"] += len({message.number for message in (*summaries, *their_messages)})
     return [
         *(erased_message(message) for message in summaries if message.by != user),
-        *(erased_message(message)._replace(by=None) for message in said),
+        *(erased_message(message)._replace(by=None) for message in their_messages),
     ]

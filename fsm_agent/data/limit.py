@@ -1,8 +1,8 @@
-"""How much data may weigh: the bytes of their JSON, bounded step by step without weighing the whole each time.
+"""The limit of the data's size: the bytes of their JSON. Each step is checked without measuring everything again.
 
-What an agent's data weigh at most is known from when they were weighed last, and from what was added since: what was
-taken away or replaced is not counted. Only where that could be too much is the whole weighed. So a step costs what it
-changes, and the whole is weighed again after as many bytes of changes as there was room left.
+An upper bound of the size is known: the size at the last measurement, plus what was added since. What was removed or
+replaced is not subtracted. Everything is measured again only if this bound exceeds the limit. So a step costs as much
+as it changes, and a measurement is made only after as many bytes of changes as there was room left.
 """
 
 import sys
@@ -15,20 +15,20 @@ from fsm_agent.domain.state import ByteSize
 from fsm_agent.domain.step import Delta
 from fsm_agent.errors import DataTooLarge
 
-#: of data that nobody has weighed yet
+#: the bound for data that were never measured
 UNWEIGHED: Final = sys.maxsize
-#: what a character takes at most, written as an escape
+#: bytes of the longest character, which is an escape
 _LONGEST_CHARACTER: Final = 6
-#: Up to this ``step_weight`` the values that are set are not looked at: six times the weight is a bound. An integer
-#: counts for nothing there, and takes less than six times the eight that its place counts for.
+#: Below this ``step_weight`` the values are not measured: six times the weight is an upper bound. An integer has weight
+#: 0, but its place has weight 8, and it needs less than six times that.
 _LIGHT: Final = 200
 
-#: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan
+#: arguments: markers, default, encoder, indent, key and item separators, sort_keys, skipkeys, allow_nan
 _chunks: Final = c_make_encoder(None, None, encode_basestring, None, ":", ",", False, False, True)  # noqa: FBT003
 
 
 class DataLimit(NamedTuple):
-    """A bound, as it was written and in bytes."""
+    """A limit, as it was written and in bytes."""
 
     text: str
     bytes: int
@@ -40,9 +40,9 @@ class DataLimit(NamedTuple):
     def admitted(
         self, known: int, delta: Delta, weight: int, before: Mapping[str, Json], after: Mapping[str, Json]
     ) -> int:
-        """What the data weigh at most after ``delta``, whose ``step_weight`` is ``weight``, where ``known`` is that of
-        ``before``. Raises ``DataTooLarge`` if they are too heavy and heavier than before; so agents that were too heavy
-        already can go on."""
+        """An upper bound of the size after ``delta``. ``weight`` is its ``step_weight``, and ``known`` is the bound for
+        ``before``. Raises ``DataTooLarge`` if the data are too large and larger than before; so an agent that was too
+        large already can go on."""
         is_light = weight < _LIGHT and not delta.append
         added = _LONGEST_CHARACTER * weight if is_light else added_bytes(delta)
         if known + added > self.bytes:
@@ -58,13 +58,13 @@ class DataLimit(NamedTuple):
             raise DataTooLarge(heaviest, json_bytes(after[heaviest]), whole, self.text)
 
     def require(self, values: Mapping[str, Json]) -> None:
-        """Raises ``DataTooLarge`` if ``values`` are too heavy, all together."""
+        """Raises ``DataTooLarge`` if ``values`` together are too large."""
         if (whole := json_bytes(values)) > self.bytes:
             heaviest = max(values, key=lambda name: json_bytes(values[name]))
             raise DataTooLarge(heaviest, json_bytes(values[heaviest]), whole, self.text)
 
     def require_of(self, name: str, value: Json) -> Json:
-        """``value``, which would be ``name``; raises ``DataTooLarge`` if it is too heavy by itself."""
+        """Returns ``value``, which is called ``name``; raises ``DataTooLarge`` if it is too large alone."""
         kind = type(value)
         if kind is str:
             is_light = len(value) * _LONGEST_CHARACTER < self.bytes
@@ -79,12 +79,12 @@ DEFAULT_LIMIT: Final = DataLimit("10MB", 10_000_000)
 
 
 def json_bytes(value: Json) -> int:
-    """The bytes of ``value``, which is JSON, as compact JSON in UTF-8."""
+    """The bytes of ``value`` as compact JSON in UTF-8."""
     text = "".join(_chunks(value, 0))
     return len(text) if text.isascii() else len(text.encode())
 
 
 def added_bytes(delta: Delta) -> int:
-    """What ``delta`` adds at most to the bytes of the data; what it takes away is not counted."""
+    """An upper bound of the bytes that ``delta`` adds to the data; what it removes is not subtracted."""
     places = sum(_LONGEST_CHARACTER * len(pointer) + 4 for pointer in delta.set)
     return places + sum(map(json_bytes, delta.set.values())) + sum(map(json_bytes, delta.append.values()))

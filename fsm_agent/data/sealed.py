@@ -23,14 +23,14 @@ FORM: Final = "sealed:1:"
 
 
 def key_id_of(text: Json) -> str | None:
-    """The id of the key under which ``text`` is sealed; ``None`` if it is not."""
+    """The id of the key that sealed ``text``; ``None`` if it is not sealed."""
     if not isinstance(text, str) or not text.startswith(FORM):
         return None
     return text[len(FORM) :].partition(":")[0]
 
 
 def sealed_text(value: Json) -> str | None:
-    """What stands under ``MARK``, where nothing else stands and it is sealed."""
+    """The sealed text under ``MARK``, if ``value`` holds nothing else; otherwise ``None``."""
     if not isinstance(value, Mapping) or len(value) != 1 or MARK not in value:
         return None
     text = value[MARK]
@@ -38,6 +38,6 @@ def sealed_text(value: Json) -> str | None:
 
 
 def refuse_sealed(values: Mapping[str, Json]) -> None:
-    """Raises ``KeyMissing`` if ``values`` are sealed still: whoever went on with them would take them for data."""
+    """Raises ``KeyMissing`` if ``values`` are still sealed, since they must not be used as data."""
     if MARK in values and (key_id := key_id_of(values[MARK])) is not None:
         raise KeyMissing(key_id)

@@ -1,7 +1,7 @@
-"""Data and payloads against their schemas, without pydantic: only what changed is looked at.
+"""Validation of data and payloads against their schemas, without pydantic: only changes are checked.
 
-Validators are compiled from JSON Schema once per workflow, lazily, by ``jsonschema_rs``. A change deep inside a
-field is held against the schema of that place where the way to it is plain, else against the whole field's.
+``jsonschema_rs`` compiles each validator once per workflow, when it is first needed. A change deep inside a field is
+checked against the schema of its place, if that schema alone decides; otherwise the whole field is checked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 from fsm_agent.errors import DataInvalid, PayloadInvalid
 
-#: Keywords that let a part's validity depend on what stands beside it, so that only the whole can be judged.
+#: With these keywords, a part may depend on its siblings, so only the whole can be checked.
 _ENTANGLING: Final = frozenset(
     {"$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas",
      "dependentRequired", "unevaluatedProperties", "unevaluatedItems", "patternProperties", "propertyNames",
@@ -41,11 +41,11 @@ _TYPES: Final[Mapping[str, type]] = {
 
 
 class Shape:
-    """One schema, compiled when it is first needed."""
+    """One schema. Its validator is compiled when it is first needed."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        #: types whose values are right whatever they are, so that the validator need not be asked, nor made
+        #: Python types whose values are always valid, so that no validator is needed
         self.accepts = _accepted(schema)
 
     @cached_property
@@ -74,7 +74,7 @@ class Shape:
         return "'number'" in repr(self.schema)
 
     def part(self, way: list[str]) -> Schema | None:
-        """The schema that alone decides on what lies at ``way``; ``None`` where it takes the whole."""
+        """The schema that alone decides about the value at ``way``; ``None`` if the whole must be checked."""
         if self._refers:
             return None
         schema: Json = self.schema
@@ -90,12 +90,12 @@ class Shape:
 
     @cached_property
     def _refers(self) -> bool:
-        """Whether a part would point at definitions that stand elsewhere in the whole."""
+        """Whether the schema refers to definitions, which are missing in a part."""
         return _mentions_ref(self.schema)
 
 
 def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
-    """Integers where ``schema`` declares numbers to which none is equal, each with its place; ``value`` fits it."""
+    """Integers without an equal float, where ``schema`` declares a number, with their places; ``value`` is valid."""
     top = schema if top is None else top
     kind = type(value)
     if kind is int:
@@ -112,7 +112,7 @@ def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None 
 
 
 def _accepted(schema: Schema) -> frozenset[type]:
-    """The Python types of a schema that says nothing but ``type``."""
+    """The Python types that a schema accepts, if it restricts nothing but ``type``."""
     if not schema.keys() <= _MERE_TYPE:
         return frozenset()
     kind = schema.get("type", ())
@@ -121,7 +121,7 @@ def _accepted(schema: Schema) -> frozenset[type]:
 
 
 class DataRules:
-    """What the data of one workflow must be, or what it remembers of users: ``declared`` is field -> JSON Schema."""
+    """The rules for the data of a workflow, or for what it remembers of users; ``declared`` is field -> JSON Schema."""
 
     def __init__(
         self,
@@ -131,16 +131,16 @@ class DataRules:
         note: str | None = None,
         limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
-        """``model`` judges the whole as well; ``note`` is said with what is wrong."""
+        """``model`` checks all values together; ``note`` is added to error messages."""
         self._limit = limit
         self._fields = {name: Shape(schema) for name, schema in declared.items()}
-        #: by the identity of the schema, which lives as long as the workflow; the items of a list share one
+        #: id of a schema -> its shape; the schema lives as long as the workflow, and the items of a list share one
         self._parts: dict[int, Shape] = {}
         self._model = model
         self._note = note
 
     def initial(self, given: Mapping[str, Json]) -> dict[str, Json]:
-        """All fields at creation: what is given, else the default, else null. Raises ``DataInvalid``."""
+        """All fields at creation: the given value, or the default, or null. Raises ``DataInvalid``."""
         problems = list(_unknown(given, self._fields))
         values: dict[str, Json] = {}
         for name, shape in self._fields.items():
@@ -159,8 +159,8 @@ class DataRules:
         return values
 
     def recalled(self, kept: Mapping[str, Json]) -> dict[str, Json]:
-        """The declared fields of what is kept, whoever has kept what else; those that are not get their default, else
-        null. Raises ``DataInvalid``."""
+        """The declared fields of ``kept``, which may hold fields of other workflows. A missing field gets its default,
+        or null. Raises ``DataInvalid``."""
         values = {
             name: own(kept[name] if name in kept else shape.schema.get("default"), name, 1)
             for name, shape in self._fields.items()
@@ -171,11 +171,11 @@ class DataRules:
         return values
 
     def problems(self, name: str, value: Json) -> list[str]:
-        """What is wrong with the value of one field, as far as its own schema tells; ``name`` must be declared."""
+        """What is wrong with the value of one declared field, according to its own schema."""
         return self._fields[name].problems(value, name)
 
     def check(self, delta: Delta, view: Mapping[str, Json]) -> None:
-        """Judge what ``delta`` changed; ``view`` is the data with it. Raises ``DataInvalid``."""
+        """Check the changes of ``delta``; ``view`` is the data with these changes. Raises ``DataInvalid``."""
         problems: list[str] = []
         for pointer, value in delta.set.items():
             field = self._fields.get(pointer)
@@ -189,7 +189,7 @@ class DataRules:
             self._model(dict(view))
 
     def _problems_beside_set(self, delta: Delta, view: Mapping[str, Json]) -> Iterator[str]:
-        """What is wrong after what ``delta`` removes and appends."""
+        """What is wrong after the removals and appends of ``delta``."""
         for pointer in delta.remove:
             name = segments(pointer)[0]
             yield from self._fields[name].problems(view[name], name)
@@ -211,13 +211,13 @@ class DataRules:
         return [problem for item in items for problem in part.problems(item, f"{pointer}/-")]
 
     def _part(self, field: str, way: str) -> Shape | None:
-        """The shape of a place inside a field, compiled once."""
+        """The shape of a place inside a field; it is compiled once."""
         schema = self._fields[field].part(segments(way))
         return None if schema is None else self._parts.setdefault(id(schema), Shape(schema))
 
 
 class PayloadRules:
-    """What the payloads of one workflow's events must be."""
+    """The rules for the payloads of one workflow's events."""
 
     def __init__(self, workflow: Workflow, limit: DataLimit = DEFAULT_LIMIT) -> None:
         self._limit = limit
@@ -226,7 +226,7 @@ class PayloadRules:
         self._shapes: dict[str, Shape] = {}
 
     def complete(self, event: str, payload: Mapping[str, Json]) -> dict[str, Json]:
-        """A private copy of ``payload``, validated and filled up with defaults and nulls, so that it is total.
+        """A validated copy of ``payload`` in which each missing field has its default or null.
 
         Raises ``PayloadInvalid``; ``event`` must be declared or built in.
         """
@@ -296,5 +296,5 @@ def _compiled(schema: Schema) -> Any:
 
 
 def _retrieve_nothing(uri: str) -> Json:
-    """A schema is data: what it refers to must stand in it, and is never fetched."""
+    """Raises: a schema may only refer to its own parts, and nothing is fetched."""
     raise ValueError(f"$ref {uri!r} points outside the schema")

@@ -1,9 +1,9 @@
-"""The dialect: what a workflow document may say, read from literal tables, with every mistake found at once.
+"""The dialect: what a workflow document may say. It is read by literal tables, and every mistake is found at once.
 
-``codes``, ``keys`` and ``builtins`` are the tables; ``reading`` is one pass over a document, to which each other module
-adds the readers of some kinds of values; ``document`` is the way back, ``schema`` the same tables for editors.
+``codes``, ``keys`` and ``builtins`` are the tables. ``context`` is one pass over a document; the other modules contain
+readers of values. ``writer`` makes a document again, and ``schema`` gives the same tables to editors.
 
-Names are imported when they are first used: who only runs agents needs the table of built-in actions, and no reader.
+Names are imported when they are first used, since a process that only runs agents needs no reader.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``python -m fsm_agent.dialect`` prints the JSON Schema of the dialect afresh; ``make schema`` keeps it."""
+"""``python -m fsm_agent.dialect`` prints the JSON Schema of the dialect; ``make schema`` writes it to its file."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""The built-in actions by name, and all that the engine has to know of them; what they take stands in ``builtins``."""
+"""The names of the built-in actions, and the facts that the engine needs. Their arguments are in ``builtins``."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: the one whose work is done by child agents
+#: its work is done by child agents
 HAS_CHILDREN: Final = "workflow.run"
 
 BUILT_IN_NAMES: Final = frozenset(
     {"http.request", "human.ask", "llm.agent", "llm.decide", "llm.generate", "wait", HAS_CHILDREN}
 )
 
-#: those that do nothing but ask people
+#: these only ask people
 ASKING: Final = frozenset({"human.ask"})
 
-#: those that rest while nothing is to be done, and nobody stays with the agent: ``timeout`` counts from their beginning
+#: these rest while there is nothing to do, without a process: ``timeout`` counts from the first attempt
 PAUSING: Final = frozenset({"wait", HAS_CHILDREN})

@@ -1,8 +1,8 @@
 """The built-in actions as literal tables: the arguments of each, and the events that it may end with.
 
-The arguments stand under ``with`` like those of any action, but each has a kind of its own: a prompt, the name of a
-data field, an event. An action is given them as they are written. Readers, checks, pictures, the JSON Schema and the
-engine look here.
+The arguments stand under ``with`` like those of any action, but each has its own kind: a prompt, the name of a data
+field, an event. An action gets them as they are written. Readers, checks, pictures, the JSON Schema and the engine use
+these tables.
 """
 
 from collections.abc import Mapping
@@ -26,23 +26,23 @@ class Ending(StrEnum):
 
 
 class Extra(NamedTuple):
-    """What is to be installed besides the package."""
+    """A package that must be installed too."""
 
     name: str
-    #: the top module that it brings
+    #: the top-level module of the package
     module: str
 
 
 class BuiltIn(NamedTuple):
-    """What a built-in action takes, and how it ends."""
+    """The arguments of a built-in action, and how it ends."""
 
     arguments: Table
-    #: what an editor shows
+    #: the description in editors
     says: str
     ending: Ending = Ending.EVENT
-    #: arguments of which exactly one is given
+    #: groups of arguments of which exactly one is given
     one_of: tuple[str, ...] = ()
-    #: arguments that do not go together
+    #: arguments that exclude each other
     apart: tuple[str, ...] = ()
     extra: Extra | None = None
 
@@ -51,7 +51,7 @@ class BuiltIn(NamedTuple):
         return tuple(name for name, key in self.arguments.items() if key.required)
 
     def kind_of(self, argument: str) -> Kind:
-        """Raises ``KeyError`` for an argument that it does not take."""
+        """The kind of an argument. Raises ``KeyError`` if the action does not take it."""
         return self.arguments[argument].kind
 
 
@@ -157,8 +157,8 @@ BUILT_INS: Final[Mapping[str, BuiltIn]] = {
 
 
 def emission(workflow: Workflow, state: State) -> str | None:
-    """The event that says that the built-in action of ``state`` is done: ``emit``, or the only declared one that the
-    state itself handles and that answers no question. ``None`` where that is not one."""
+    """The event that the built-in action of ``state`` ends with: ``emit``, or else the only declared event that the
+    state itself handles and that answers no question. ``None`` if there is no such event, or more than one."""
     if "emit" in state.with_:
         return str(state.with_["emit"])
     answers = set(state.with_.get("approval", {}).values())
@@ -168,8 +168,8 @@ def emission(workflow: Workflow, state: State) -> str | None:
 
 
 def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
-    """The only events that the built-in action of ``state`` may end with; ``None`` where it may be any that is legal,
-    and for an action that is not built in."""
+    """The only events that the built-in action of ``state`` may end with. ``None`` if all legal events are possible, or
+    if the action is not built in."""
     built_in = BUILT_INS.get(state.do or "")
     match built_in and built_in.ending:
         case Ending.EVENT:
@@ -182,16 +182,16 @@ def emitted_by(workflow: Workflow, state: State) -> frozenset[str] | None:
 
 
 def claimed_by(workflow: Workflow, state: State) -> frozenset[str]:
-    """The events that only the built-in action of ``state`` may name while it works. Of one that chooses these are the
-    events that the state itself handles: what its ancestors handle may be chosen, and sent too."""
-    said = emitted_by(workflow, state)
-    if said is not None:
-        return said
+    """The events that only the built-in action of ``state`` may name while it works. If it chooses an event, these are
+    the events that the state itself handles; events that its ancestors handle may be chosen, and also sent."""
+    ending_events = emitted_by(workflow, state)
+    if ending_events is not None:
+        return ending_events
     return frozenset(event for event, chosen in state.on.items() if event in workflow.events and chosen is not None)
 
 
 def extras_of(state: State) -> tuple[Extra, ...]:
-    """What the built-in action of ``state`` needs to be installed."""
+    """The packages that the built-in action of ``state`` needs."""
     built_in = BUILT_INS.get(state.do or "")
     if built_in is None or built_in.extra is None:
         return ()
@@ -199,7 +199,7 @@ def extras_of(state: State) -> tuple[Extra, ...]:
 
 
 def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:
-    """The tools that the model of a state may call, by name, each with its way down from ``tools``."""
+    """The tools that the model of a state may call: name -> path below ``tools``."""
     given = state.with_.get("tools", ()) if state.do == "llm.agent" else ()
     return {
         each["tool"] if isinstance(each, dict) else each: (index, "tool") if isinstance(each, dict) else (index,)
@@ -208,8 +208,8 @@ def tools_of(state: State) -> dict[str, tuple[str | int, ...]]:
 
 
 def first_event(child: Workflow) -> str | None:
-    """What a child begins with that is told nothing: ``created`` if its initial state works or asks, else the only
-    declared event that this state itself handles. ``None`` if it has to be said."""
+    """The first event of a child where none is given: ``created`` if its initial state works or asks, or else the only
+    declared event that this state itself handles. ``None`` if it must be given."""
     leaf = child.leaf(child.initial)
     if leaf.do is not None or leaf.ask is not None:
         return "created"

@@ -1,7 +1,7 @@
 """Events that only the action of a state may name, and events that come from outside.
 
-A known action says what it names. Of one that is not known here, the safe answer counts: every event that its state
-takes is its own, unless that event comes from outside somewhere in the workflow.
+A known action lists its events. For an unknown action the safe answer is used: it owns every event that its state
+handles, except those that come from outside somewhere in the workflow.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fsm_agent.domain.workflow import Workflow
 def claimed(
     workflow: Workflow, head: Head, signature: Callable[[str], Signature | None] = lambda _: None
 ) -> frozenset[str]:
-    """The events that only the action may name that is at work for an agent, or has asked something: nobody may send
-    them meanwhile, but for the answers. ``signature`` says what is known of an action, ``None`` where it is not."""
+    """The events that only the agent's action may name while it works or waits for an answer. Nobody may send them
+    meanwhile, except the answers. ``signature`` returns ``None`` for an unknown action."""
     state = workflow.by_path[head.state]
     if state.do is None or not is_at_work(head):
         return frozenset()
@@ -42,15 +42,15 @@ def claimed_in(workflow: Workflow, state: State, signature: Callable[[str], Sign
 
 
 def unsaid_events(workflow: Workflow, state: State, external: Collection[str] | None = None) -> frozenset[str]:
-    """The events that an action may name which does not say so: those that are handled in its state and do not come
-    from outside. ``external`` are those that do, if they are known already."""
+    """The events that an action may name if it does not list them: those that are handled in its state and do not come
+    from outside. ``external`` are the events from outside, if the caller knows them."""
     handled = frozenset(_handled(workflow, state)) & workflow.events.keys()
     return handled.difference(external_events(workflow) if external is None else external)
 
 
 def external_events(workflow: Workflow) -> frozenset[str]:
-    """The events that come from outside: a question offers them, a state without an action takes them, or the workflow
-    itself does, in every state."""
+    """The events that come from outside: those that a question offers, that a state without an action handles, or that
+    the workflow itself handles in every state."""
     found = {event for event, chosen in workflow.on.items() if chosen}
     for leaf in workflow.leaves:
         found.update(answers_of(leaf))
@@ -60,7 +60,7 @@ def external_events(workflow: Workflow) -> frozenset[str]:
 
 
 def answers_of(state: State) -> tuple[str, ...]:
-    """The events that answer what the built-in action of ``state`` asks people."""
+    """The events that answer a question of the state's built-in action."""
     match state.do:
         case "human.ask":
             return tuple(state.with_.get("events", ()))
@@ -71,8 +71,7 @@ def answers_of(state: State) -> tuple[str, ...]:
 
 
 def _handled(workflow: Workflow, leaf: State) -> set[str]:
-    """The events that something in a leaf, its ancestors or the workflow handles. The innermost level that names an
-    event decides."""
+    """The events that a leaf, its ancestors or the workflow handle. The innermost level with an entry decides."""
     levels: list[Handlers] = [*(state.on for state in workflow.chain(leaf.path)), workflow.on]
     nearest: dict[str, bool] = {}
     for handlers in levels:

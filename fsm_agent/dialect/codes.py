@@ -1,21 +1,28 @@
-"""Every mistake that reading a declaration can find: a stable code, and one line for docs/checks.md."""
+"""The mistakes that a reader of a declaration can find: for each a stable code, and one line for docs/checks.md."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Self
 
+from fsm_agent.domain.finding import Severity
 
-class Code(StrEnum):
-    """FSM0xx: the file is not what YAML allows. FSM1xx: the document is not what the dialect allows."""
+
+class FindingCode(StrEnum):
+    """A stable code, its one-line description, and its severity."""
 
     summary: str
+    severity: Severity
 
-    def __new__(cls, code: str, summary: str) -> Self:
+    def __new__(cls, code: str, summary: str, severity: Severity = Severity.ERROR) -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
-        member.summary = summary
+        member.summary, member.severity = summary, severity
         return member
+
+
+class Code(FindingCode):
+    """Codes of a reader. FSM0xx: the file breaks a rule of YAML. FSM1xx: the document breaks a rule of the dialect."""
 
     SYNTAX = "FSM001", "the text is not YAML"
     UNREADABLE = "FSM002", "the file cannot be read"

@@ -1,7 +1,7 @@
-"""From the tokens of a text to one document, with the position of every node.
+"""The composer makes one document from the tokens of a text, with the position of every node.
 
-What a text can do to a reader is bounded here: how deep it nests, and how much it holds once its aliases are followed.
-Mistakes are noted, and the rest is read on, as it was most likely meant.
+It limits what a text can cost: how deep it nests, and how many values it holds after aliases are followed. Mistakes are
+noted, and reading goes on with the most likely meaning.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Final
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import DEEPEST
-from fsm_agent.dialect.positions import Positions, Spot
-from fsm_agent.dialect.tokens import Mark, Token
+from fsm_agent.dialect.positions import NodeSpan, Positions
+from fsm_agent.dialect.tokens import Token, TokenKind
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import WorkflowInvalid
 
-#: Values in a document, each counted as often as an alias repeats it.
+#: limit of values in a document; a value is counted each time an alias repeats it
 MOST_VALUES: Final = 50_000
 TOO_DEEP: Final = f"a file may nest {DEEPEST} levels deep, and here it is deeper"
 
-#: Characters of a split expression that are put together again.
+#: limit of characters of a split expression that is joined again
 LONGEST_SPLIT: Final = 1_000
 
 QUOTE: Final = "if it belongs to an expression or a text, quote the expression, as in when: 'size(data.names) > 0'"
@@ -34,27 +34,27 @@ class Composer:
     tokens: Iterator[Token]
     text: str
     file: str
-    spots: dict[Path, Spot] = field(default_factory=dict)
+    spans: dict[Path, NodeSpan] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
-    #: paths whose values are not what they look like, so that nothing more should be said of them
+    #: paths of values that were misread, so that no other finding is needed there
     explained: set[Path] = field(default_factory=set)
-    #: path of an alias -> path of what its anchor names
+    #: path of an alias -> path of its anchor
     aliases: dict[Path, Path] = field(default_factory=dict)
     _values: int = 0
-    #: anchor -> its value, how many values it holds, and its path
+    #: anchor -> its value, the number of values in it, and its path
     _anchors: dict[str, tuple[Json, int, Path | None]] = field(default_factory=dict)
 
     @property
     def positions(self) -> Positions:
-        return Positions(self.text, self.file, self.spots, self.aliases)
+        return Positions(self.text, self.file, self.spans, self.aliases)
 
     def is_explained(self, path: Path) -> bool:
-        """Whether nothing more should be said of what stands there, or in the text that an alias repeats there."""
+        """Whether no other finding is needed at the path, or at the anchor that an alias repeats there."""
         _, *repeated = self.positions.texts(path)
         return path in self.explained or not self.explained.isdisjoint(repeated)
 
     def document(self) -> Json:
-        """The only document of the text; raises ``WorkflowInvalid`` where reading on would make no sense."""
+        """The document of the text; raises ``WorkflowInvalid`` if reading cannot go on."""
         if next(self.tokens, None) is None:
             self._stop(Code.NOT_ONE_DOCUMENT, "there is no workflow here: the text is empty", 0)
         document = self._value(next(self.tokens), (), 0)
@@ -64,37 +64,37 @@ class Composer:
         return document
 
     def _value(self, token: Token, path: Path | None, depth: int, key: int | None = None) -> Json:
-        """The value that ``token`` begins. With the path ``None`` it will be thrown away, and leaves no position."""
+        """The value that begins at ``token``. If ``path`` is ``None``, the value and its position are dropped."""
         before = self._values
         self._count(1, token, depth)
-        match token.mark:
-            case Mark.ALIAS:
+        match token.kind:
+            case TokenKind.ALIAS:
                 value = self._repeated(token, path, depth)
-            case Mark.SEQUENCE:
+            case TokenKind.SEQUENCE:
                 value = self._sequence(path, depth)
-            case Mark.MAPPING:
+            case TokenKind.MAPPING:
                 value = self._mapping(token, path, depth)
             case _:
                 value = token.value if token.tag is None else self.text[token.start : token.end]
         if path is not None:
-            self.spots[path] = Spot(token.start, token.end, key, token.written)
+            self.spans[path] = NodeSpan(token.start, token.end, key, token.written)
         if token.tag is not None:
             tag = shortened(token.tag)
             self._note(Code.TAG, f"{tag} is read as a YAML tag, and a workflow has none: {QUOTE}", token, path)
-        if token.anchor is not None and token.mark is not Mark.ALIAS:
+        if token.anchor is not None and token.kind is not TokenKind.ALIAS:
             self._anchors[token.anchor] = value, self._values - before, path
         return value
 
     def _sequence(self, path: Path | None, depth: int) -> list[Json]:
         items: list[Json] = []
-        while (token := next(self.tokens)).mark is not Mark.END:
+        while (token := next(self.tokens)).kind is not TokenKind.END:
             items.append(self._value(token, _below(path, len(items)), depth + 1))
         return items
 
     def _mapping(self, opening: Token, path: Path | None, depth: int) -> dict[str, Json]:
         found: dict[str, Json] = {}
         last = ""
-        while (key_token := next(self.tokens)).mark is not Mark.END:
+        while (key_token := next(self.tokens)).kind is not TokenKind.END:
             key = self._value(key_token, None, depth + 1)
             token = next(self.tokens)
             if opening.is_flow and _is_rest(token) and isinstance(key, str) and _is_open(found.get(last)):
@@ -115,7 +115,7 @@ class Composer:
             self._note(Code.KEY_NOT_TEXT, message, token, None)
         elif key in found:
             where = _below(path, key)
-            first = f" in line {self.positions.line(self.spots[where])}" if where in self.spots else ""
+            first = f" in line {self.positions.line(self.spans[where])}" if where in self.spans else ""
             message = f"key {shortened(key)} stands here twice, first{first}: keep one of them"
             self._note(Code.DUPLICATE_KEY, message, token, None)
         else:
@@ -123,13 +123,13 @@ class Composer:
         return False
 
     def _rejoined(self, text: str, rest: str, token: Token, path: Path | None) -> str:
-        """The expression that a comma has split, put together again so that the rest can be checked."""
+        """The expression that a comma has split, joined again so that the whole can be checked."""
         whole = f"{text}, {rest}"
-        if path is not None and (spot := self.spots.get(path)) is not None:
+        if path is not None and (span := self.spans.get(path)) is not None:
             if path not in self.explained:
                 message = f"{shortened(text)} ends at a comma, because it stands in braces: quote the expression"
-                self._note(Code.SPLIT_EXPRESSION, message, token._replace(start=spot.start), path)
-            self.spots[path] = spot._replace(end=token.end, value=whole)
+                self._note(Code.SPLIT_EXPRESSION, message, token._replace(start=span.start), path)
+            self.spans[path] = span._replace(end=token.end, value=whole)
         return whole
 
     def _repeated(self, token: Token, path: Path | None, depth: int) -> Json:
@@ -165,12 +165,12 @@ def _below(path: Path | None, part: str | int) -> Path | None:
 
 
 def _is_rest(token: Token) -> bool:
-    """Whether a key has no value at all, as what follows a comma inside an expression."""
-    return token.mark is Mark.SCALAR and token.is_plain and token.start == token.end
+    """Whether a key has no value: so looks the part of a split expression after its comma."""
+    return token.kind is TokenKind.SCALAR and token.is_plain and token.start == token.end
 
 
 def _is_open(text: Json) -> bool:
-    """Whether a text ends within brackets or quotes."""
+    """Whether brackets or quotes are open at the end of a text."""
     if not isinstance(text, str) or len(text) > LONGEST_SPLIT:
         return False
     brackets = sum(text.count(each) for each in "([") - sum(text.count(each) for each in ")]")

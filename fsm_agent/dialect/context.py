@@ -1,6 +1,6 @@
-"""One reading of a document: what is known of its names, and every mistake on the way.
+"""The context of reading one document: its known names, and all mistakes found so far.
 
-A reader takes a value and its path, and gives what was meant, or ``None`` once it has noted why it cannot. So one
+A reader takes a value and its path. It returns what was meant, or it notes the mistake and returns ``None``. So one
 mistake hides no other.
 """
 
@@ -13,15 +13,15 @@ from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.habits import example, meant
 from fsm_agent.dialect.keys import NAME, Kind, Table
-from fsm_agent.dialect.state_names import Places
+from fsm_agent.dialect.state_names import DocumentStates
+from fsm_agent.dialect.suggestions import example, meant
 from fsm_agent.domain.finding import Finding, Path, Severity
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import did_you_mean, listed, shortened
 from fsm_agent.domain.workflow import Workflow
 
-#: Suggestions are what costs time: nobody reads more than so many, or looks for them among more names.
+#: Limit of suggestions, and of the names that are searched for one, since suggestions are slow.
 _SUGGESTIONS: Final = 50
 _CANDIDATES: Final = 1_000
 
@@ -35,44 +35,43 @@ _NOUNS: Final[Mapping[type, str]] = {
 
 
 @dataclass(slots=True)
-class Reading:
-    places: Places
-    #: declared, and not built in
+class ReadContext:
+    places: DocumentStates
+    #: declared events, without the built-in ones
     events: Collection[str]
     readers: Mapping[Kind, Reader]
-    #: ``module:Model`` -> JSON Schema of its object, ``None`` where that is unknown; raises ``FsmAgentError`` where it
-    #: may not
+    #: ``module:Model`` -> JSON Schema, or ``None`` if it is unknown; raises ``FsmAgentError`` if it is not allowed
     resolve_model: Callable[[str], Schema | None] | None = None
-    #: the name of a file -> the workflow in it, or ``None`` where its own findings say why not; raises ``ValueError``
-    #: that says why it cannot be one
+    #: name of a file -> its workflow, or ``None`` if the file has findings of its own; raises ``ValueError`` with the
+    #: reason if the name is not usable
     resolve_workflow: Callable[[str], Workflow | None] | None = None
-    #: how a document within the document is read
+    #: reads a document inside this document
     inline: Callable[[Json], tuple[Workflow | None, list[Finding]]] = lambda _: (None, [])
     findings: list[Finding] = field(default_factory=list)
-    #: known keys that were most likely meant by unknown ones, so that what is under them went unread
+    #: known keys that were probably meant by unknown ones, so that their values were not read
     misspelt: set[str] = field(default_factory=set)
 
     def note(self, code: Code, message: str, path: Path, *, at_key: bool = False) -> None:
         self.findings.append(Finding(code.value, message, path, at_key=at_key))
 
     def remark(self, code: Code, message: str, path: Path) -> None:
-        """Note what is no mistake, and what a reader should know."""
+        """Note a remark, which is not a mistake."""
         self.findings.append(Finding(code.value, message, path, Severity.NOTE))
 
     @property
     def suggests(self) -> bool:
-        """Whether suggestions are still worth their time."""
+        """Whether another suggestion may be searched."""
         return len(self.findings) < _SUGGESTIONS
 
     def guess(self, name: str, known: Iterable[str]) -> str:
-        """`` (did you mean `x`?)``, or nothing."""
+        """`` (did you mean `x`?)``, or an empty text."""
         return did_you_mean(name, list(islice(known, _CANDIDATES))) if self.suggests and len(name) <= 80 else ""
 
     def read(self, kind: Kind, value: Json, path: Path) -> Any:
         return self.readers[kind](self, value, path)
 
     def entries(self, table: Table, value: Json, path: Path) -> dict[str, Any]:
-        """What could be read of a mapping with the keys of ``table``."""
+        """The values of a mapping with the keys of ``table``, as far as they can be read."""
         found: dict[str, Any] = {}
         if not self.is_a(dict, value, path):
             return found
@@ -96,7 +95,7 @@ class Reading:
         self.note(Code.UNKNOWN_KEY, message, (*path, key), at_key=True)
 
     def is_a(self, kind: type, value: Json, path: Path, noun: str = "") -> bool:
-        """Whether ``value`` is of exactly this type, so that ``true`` is no integer; notes it if not."""
+        """Whether ``value`` has exactly this type (so ``true`` is no integer); if not, this is noted."""
         if type(value) is kind:
             return True
         shown = example(str(path[-1]), value) if kind is dict and path else ""
@@ -115,11 +114,11 @@ class Reading:
         return False
 
 
-Reader: TypeAlias = Callable[[Reading, Json, Path], Any]
+Reader: TypeAlias = Callable[[ReadContext, Json, Path], Any]
 
 
 def subject(path: Path) -> str:
-    """How a sentence names the place: by its last key."""
+    """The name of a place in a sentence: its last key."""
     match path:
         case ():
             return "the workflow"
@@ -134,10 +133,10 @@ def subject(path: Path) -> str:
 
 
 def some(names: Collection[str], most: int = 20) -> str:
-    """The names, or the first of them where they would bury the sentence."""
+    """The names, or only the first ones if there are many."""
     return listed([*islice(names, most), *(["…"] if len(names) > most else [])]) if names else "none"
 
 
 def described(value: Json) -> str:
-    """A value in a sentence: what kind it is, or the value itself where that is short."""
+    """A value in a sentence: the value itself if it is short, otherwise its type."""
     return _NOUNS[type(value)] if isinstance(value, (dict, list)) or value is None else shortened(value)

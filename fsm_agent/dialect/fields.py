@@ -1,6 +1,6 @@
-"""Readers of data and payloads: field types in their short forms, JSON Schema, and pydantic models.
+"""Readers of data and payloads: short forms of types, JSON Schema, and pydantic models.
 
-A short form is a word, a list of one short form, and ``?`` where null is allowed: ``string?``, ``[integer]``.
+A short form is a word, a list of one short form, or either with ``?``, which allows null: ``string?``, ``[integer]``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 from fsm_agent.data.validation import Shape, schema_problem
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.context import Reading, described, subject
+from fsm_agent.dialect.context import ReadContext, described, subject
 from fsm_agent.dialect.json_schema import note_keywords, refers
 from fsm_agent.dialect.keys import FIELD, MODEL
 from fsm_agent.dialect.pydantic_models import model_fields
@@ -32,7 +32,7 @@ WORDS: Final[Mapping[str, Schema]] = {
     "datetime": {"type": "string", "format": "date-time"},
 }
 
-#: types of other languages
+#: type in another language -> type here
 _OTHER_LANGUAGES: Final[Mapping[str, str]] = {
     "str": "string",
     "text": "string",
@@ -47,102 +47,102 @@ _OTHER_LANGUAGES: Final[Mapping[str, str]] = {
 }
 _ANYTHING: Final = frozenset({"any", "Any", "unknown"})
 
-#: How deep the brackets of one short form may nest.
+#: limit of nested brackets in a short form
 _DEEPEST_LIST: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What stands under ``data``."""
+    """The value under ``data``: its fields, and its model."""
 
     fields: Mapping[str, Schema]
     model: str | None = None
 
 
-def data(reading: Reading, value: Json, path: Path) -> Declared | None:
+def data(context: ReadContext, value: Json, path: Path) -> Declared | None:
     if isinstance(value, str):
-        return _model(reading, value, path)
-    if not reading.is_a(dict, value, path, "a mapping of fields, or module:Model"):
+        return _model(context, value, path)
+    if not context.is_a(dict, value, path, "a mapping of fields, or module:Model"):
         return None
-    return Declared(_fields(reading, value, path))
+    return Declared(_fields(context, value, path))
 
 
-def fields(reading: Reading, value: Json, path: Path) -> dict[str, Schema] | None:
-    if not reading.is_a(dict, value, path, "a mapping of fields"):
+def fields(context: ReadContext, value: Json, path: Path) -> dict[str, Schema] | None:
+    if not context.is_a(dict, value, path, "a mapping of fields"):
         return None
-    return _fields(reading, value, path)
+    return _fields(context, value, path)
 
 
-def events(reading: Reading, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
-    if not reading.is_a(dict, value, path):
-        reading.misspelt.add("events")  # none is known now, and each use would look like a mistake
+def events(context: ReadContext, value: Json, path: Path) -> dict[str, dict[str, Schema]] | None:
+    if not context.is_a(dict, value, path):
+        context.misspelt.add("events")  # no event is known now, so each use would look like a mistake
         return None
     found: dict[str, dict[str, Schema]] = {}
     for event, fields in value.items():
         where = (*path, event)
         if event in BUILT_IN_EVENTS:
             message = f"event `{event}` is built in, and cannot be declared: choose another name"
-            reading.note(Code.RESERVED_NAME, message, where, at_key=True)
-        elif reading.is_name(event, where):
-            is_mapping = reading.is_a(dict, fields, where, "a mapping of payload fields, {} for none")
-            found[event] = _payload(reading, fields, where) if is_mapping else {}
+            context.note(Code.RESERVED_NAME, message, where, at_key=True)
+        elif context.is_name(event, where):
+            is_mapping = context.is_a(dict, fields, where, "a mapping of payload fields, {} for none")
+            found[event] = _payload(context, fields, where) if is_mapping else {}
     return found
 
 
-def _payload(reading: Reading, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
-    found = _fields(reading, fields, path)
+def _payload(context: ReadContext, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
+    found = _fields(context, fields, path)
     for name, schema in found.items():
         where = (*path, name)
         if name in RESERVED_PAYLOAD_FIELDS:
             message = f"a payload field cannot be called `{name}`: every event has `event.{name}` already"
-            reading.note(Code.RESERVED_NAME, message, where, at_key=True)
+            context.note(Code.RESERVED_NAME, message, where, at_key=True)
         if refers(schema):
-            # the payload is validated as one object, in which `#` would mean that object
-            reading.note(Code.BAD_SCHEMA, f"payload field `{name}` cannot use `$ref`: write the schema out", where)
+            # The payload is validated as one object, so `#` in a field would refer to that object.
+            context.note(Code.BAD_SCHEMA, f"payload field `{name}` cannot use `$ref`: write the schema out", where)
     return found
 
 
-def _fields(reading: Reading, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
+def _fields(context: ReadContext, fields: Mapping[str, Json], path: Path) -> dict[str, Schema]:
     found: dict[str, Schema] = {}
     for name, declared in fields.items():
-        if reading.is_name(name, (*path, name), FIELD):
-            found[name] = _field(reading, declared, (*path, name))
+        if context.is_name(name, (*path, name), FIELD):
+            found[name] = _field(context, declared, (*path, name))
     return found
 
 
-def _field(reading: Reading, declared: Json, path: Path) -> Schema:
-    """The JSON Schema of one field; where it cannot be read, the one that allows everything."""
+def _field(context: ReadContext, declared: Json, path: Path) -> Schema:
+    """The JSON Schema of one field. If it cannot be read, the schema allows everything."""
     match declared:
         case str():
             if (schema := _short(declared)) is not None:
                 return schema
             message = (
-                f"{shortened(declared)} is not a type{_meant(reading, declared)}; "
+                f"{shortened(declared)} is not a type{_meant(context, declared)}; "
                 f"there are {listed(WORDS)}, [T] for a list, `?` for nullable, and JSON Schema"
             )
-            reading.note(Code.UNKNOWN_TYPE, message, path)
+            context.note(Code.UNKNOWN_TYPE, message, path)
         case [inner]:
-            return {"type": "array", "items": _field(reading, inner, (*path, 0))}
+            return {"type": "array", "items": _field(context, inner, (*path, 0))}
         case dict():
-            return _json_schema(reading, declared, path)
+            return _json_schema(context, declared, path)
         case _:
             message = f"{subject(path)} must be a type, such as string?, and is {described(declared)}"
-            reading.note(Code.WRONG_TYPE, message, path)
+            context.note(Code.WRONG_TYPE, message, path)
     return {}
 
 
-def _meant(reading: Reading, declared: str) -> str:
-    """What a type of another language is here, or one that is misspelt."""
+def _meant(context: ReadContext, declared: str) -> str:
+    """The short form that is meant by a type of another language, or by a misspelt one."""
     word = re.sub(r"[\[\]?]", "", declared)
     if word in WORDS and (found := re.fullmatch(r"\w+(\??)\[\](\??)", declared)):
         return f" (did you mean `[{word}{found[1]}]{found[2]}`?)"
     if word in _ANYTHING:
         return " (did you mean `{}`, which is anything?)"
-    return reading.guess(_OTHER_LANGUAGES.get(word, word), WORDS)
+    return context.guess(_OTHER_LANGUAGES.get(word, word), WORDS)
 
 
 def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:
-    """The schema of a short form; ``depth`` bounds its brackets and question marks."""
+    """The schema of a short form; ``depth`` limits its brackets and question marks."""
     if text in WORDS:
         return dict(WORDS[text])
     if depth == 0:
@@ -157,7 +157,7 @@ def _short(text: str, depth: int = 2 * _DEEPEST_LIST) -> dict[str, Json] | None:
 
 
 def shortened_type(schema: Schema) -> Json:
-    """The short form of a schema, or the schema itself where it has none: the inverse of reading it."""
+    """The short form of a schema, or the schema itself if it has none. This is the inverse of reading."""
     for word, meaning in WORDS.items():
         if schema == meaning:
             return word
@@ -169,49 +169,49 @@ def shortened_type(schema: Schema) -> Json:
     return schema
 
 
-def _json_schema(reading: Reading, schema: Mapping[str, Json], path: Path) -> Schema:
-    if not note_keywords(reading, schema, path):
+def _json_schema(context: ReadContext, schema: Mapping[str, Json], path: Path) -> Schema:
+    if not note_keywords(context, schema, path):
         return {}
     if (problem := schema_problem(dict(schema))) is not None:
-        reading.note(Code.BAD_SCHEMA, f"{subject(path)} is not a valid JSON Schema: {problem}", path)
+        context.note(Code.BAD_SCHEMA, f"{subject(path)} is not a valid JSON Schema: {problem}", path)
         return {}
     if "default" in schema:
         for problem in Shape(schema).problems(schema["default"], str(path[-1])):
-            reading.note(Code.BAD_DEFAULT, f"the default breaks the schema of {problem}", (*path, "default"))
+            context.note(Code.BAD_DEFAULT, f"the default breaks the schema of {problem}", (*path, "default"))
     return schema
 
 
-def _model(reading: Reading, name: str, path: Path) -> Declared | None:
+def _model(context: ReadContext, name: str, path: Path) -> Declared | None:
     if re.fullmatch(MODEL, name) is None:
         message = f"{shortened(name)} is no data: write a mapping of fields, or module:Model for a pydantic model"
-        reading.note(Code.MODEL, message, path)
+        context.note(Code.MODEL, message, path)
         return None
-    if reading.resolve_model is None:
+    if context.resolve_model is None:
         module = name.partition(":")[0]
         message = (
             f"the model {name!r} is in a module that is not allowed: add {module!r} to `modules` under "
             "[tool.fsm-agent] in pyproject.toml, or name it with --module"
         )
-        reading.note(Code.MODEL, message, path)
+        context.note(Code.MODEL, message, path)
         return None
     try:
-        schema = reading.resolve_model(name)
+        schema = context.resolve_model(name)
     except FsmAgentError as error:
-        reading.note(Code.MODEL, f"the model {name!r} cannot be used: {error}", path)
+        context.note(Code.MODEL, f"the model {name!r} cannot be used: {error}", path)
         return None
     if schema is None:
         message = f"the fields of the model {name!r} are unknown without importing it: --import looks at them"
-        reading.remark(Code.UNKNOWN_MODEL, message, path)
+        context.remark(Code.UNKNOWN_MODEL, message, path)
         return Declared({}, name)
-    return _from_model(reading, name, schema, path)
+    return _from_model(context, name, schema, path)
 
 
-def _from_model(reading: Reading, name: str, schema: Schema, path: Path) -> Declared | None:
+def _from_model(context: ReadContext, name: str, schema: Schema, path: Path) -> Declared | None:
     found = model_fields(schema)
-    if found is None or not all(reading.is_name(each, path, FIELD, at_key=False) for each in found):
-        reading.note(Code.MODEL, f"the model {name!r} is not an object with named fields", path)
+    if found is None or not all(context.is_name(each, path, FIELD, at_key=False) for each in found):
+        context.note(Code.MODEL, f"the model {name!r} is not an object with named fields", path)
         return None
     for each, field in found.items():
         if (problem := schema_problem(dict(field))) is not None:
-            reading.note(Code.MODEL, f"field `{each}` of the model {name!r} has no usable JSON Schema: {problem}", path)
+            context.note(Code.MODEL, f"field `{each}` of the model {name!r} has no usable JSON Schema: {problem}", path)
     return Declared(found, name)

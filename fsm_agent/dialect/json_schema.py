@@ -1,7 +1,7 @@
-"""The JSON Schema that a declaration may hold: which keywords, and where the schemas inside a schema are.
+"""The JSON Schema in a declaration: which keywords it may use, and where schemas are inside a schema.
 
-A misspelt keyword means nothing to JSON Schema, and so would silently allow everything. Nothing here can point out of
-the declaration: no ``$id``, and ``$ref`` only to its own ``$defs``.
+JSON Schema ignores a misspelt keyword, and so would silently allow everything. A schema cannot refer to anything
+outside the declaration: there is no ``$id``, and ``$ref`` only refers to its own ``$defs``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.context import Reading, some, subject
+from fsm_agent.dialect.context import ReadContext, some, subject
 from fsm_agent.domain.finding import Path
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
@@ -32,29 +32,29 @@ KEYWORDS: Final = sorted(_ONE_SCHEMA | _SCHEMAS | _NAMED_SCHEMAS | _VALUES)
 TYPES: Final = ("string", "integer", "number", "boolean", "object", "array", "null")
 
 
-def note_keywords(reading: Reading, schema: Json, path: Path) -> bool:
-    """Note what is unknown in ``schema`` and in the schemas inside it; whether there was nothing to note."""
-    before = len(reading.findings)
+def note_keywords(context: ReadContext, schema: Json, path: Path) -> bool:
+    """Note unknown keywords in ``schema`` and in the schemas inside it. Returns whether all are known."""
+    before = len(context.findings)
     for inner, where in _schemas(schema, path):
         for key in inner:
             if key not in KEYWORDS and not key.startswith("x-"):
-                message = f"{shortened(key)} is not a JSON Schema keyword{reading.guess(key, KEYWORDS)}"
-                reading.note(Code.BAD_SCHEMA, message, (*where, key), at_key=True)
+                message = f"{shortened(key)} is not a JSON Schema keyword{context.guess(key, KEYWORDS)}"
+                context.note(Code.BAD_SCHEMA, message, (*where, key), at_key=True)
         if "type" in inner:
-            _note_type(reading, inner["type"], (*where, "type"))
+            _note_type(context, inner["type"], (*where, "type"))
         if not str(inner.get("$ref", "#")).startswith("#"):
             message = f"`$ref` can only point inside its own field, such as #/$defs/x, and not to {inner['$ref']!r}"
-            reading.note(Code.BAD_SCHEMA, message, (*where, "$ref"))
-    return len(reading.findings) == before
+            context.note(Code.BAD_SCHEMA, message, (*where, "$ref"))
+    return len(context.findings) == before
 
 
 def refers(schema: Json) -> bool:
-    """Whether ``schema`` or a schema inside it points at another one."""
+    """Whether ``schema`` or a schema inside it refers to another one."""
     return any("$ref" in inner for inner, _ in _schemas(schema, ()))
 
 
 def _schemas(schema: Json, path: Path) -> Iterator[tuple[Mapping[str, Json], Path]]:
-    """The schema and all schemas inside it, as far as they are mappings, with their paths."""
+    """The schema and all schemas inside it that are mappings, with their paths."""
     if not isinstance(schema, Mapping):
         return
     yield schema, path
@@ -70,14 +70,14 @@ def _schemas(schema: Json, path: Path) -> Iterator[tuple[Mapping[str, Json], Pat
                 yield from _schemas(each, (*where, name))
 
 
-def _note_type(reading: Reading, value: Json, path: Path) -> None:
+def _note_type(context: ReadContext, value: Json, path: Path) -> None:
     for name in value if isinstance(value, list) else [value]:
         if name is None:
-            reading.note(Code.UNKNOWN_TYPE, 'in a list of types, null is a text: write "null" in quotes', path)
+            context.note(Code.UNKNOWN_TYPE, 'in a list of types, null is a text: write "null" in quotes', path)
         elif isinstance(name, str) and name.endswith("?"):
             message = f'`?` belongs to the short form; in JSON Schema write {subject(path)}: [{name[:-1]}, "null"]'
-            reading.note(Code.UNKNOWN_TYPE, message, path)
+            context.note(Code.UNKNOWN_TYPE, message, path)
         elif name not in TYPES:
-            guess = reading.guess(name, TYPES) if isinstance(name, str) else ""
+            guess = context.guess(name, TYPES) if isinstance(name, str) else ""
             message = f"{shortened(name)} is not a type of JSON Schema{guess}; there are {some(TYPES)}"
-            reading.note(Code.UNKNOWN_TYPE, message, path)
+            context.note(Code.UNKNOWN_TYPE, message, path)

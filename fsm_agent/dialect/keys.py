@@ -45,6 +45,8 @@ class Kind(StrEnum):
     FIELD_RENAMES = auto()
     FIELD_VALUES = auto()
     FIELD_NAMES = auto()
+    MUST = auto()
+    TERMS = auto()
     FUNCTION = auto()
     CONVERSATION = auto()
     STRATEGY = auto()
@@ -97,6 +99,7 @@ WORKFLOW: Final[Table] = {
     "progress": Key(Kind.PROGRESS, "How far an agent has come, in CEL over its data; shown to people."),
     "workflows": Key(Kind.CHILDREN, "Workflows of child agents, by name: files below this one's folder, or inline."),
     "migrations": Key(Kind.MIGRATIONS, "How agents of older versions become agents of this one."),
+    "must": Key(Kind.MUST, "What must hold of every run: properties, by name."),
 }
 
 STATE: Final[Table] = {
@@ -190,6 +193,35 @@ DATA_CHANGES: Final[Table] = {
     "default": Key(Kind.FIELD_VALUES, "Values of fields that are missing or null, as they are."),
 }
 
+PROPERTY: Final[Table] = {
+    "never": Key(Kind.TERMS, "What never happens: a state, an event, an action, a timer or an outcome, or a list."),
+    "before": Key(Kind.TERMS, "It may happen once one of these has happened, at the earliest in the same step."),
+    "after": Key(Kind.TERMS, "It may happen until one of these has happened, and from the next step on no more."),
+    "at_most": Key(Kind.COUNT, "How often it may happen at most."),
+    "of": Key(Kind.TERMS, "What is counted; of several, all together."),
+    "reaches": Key(Kind.TERMS, "What happens in the end, one of these."),
+    "from": Key(Kind.TERMS, "The rule begins, and begins anew, when one of these happens."),
+    "until": Key(Kind.TERMS, "The rule pauses when one of these happens, until `from` happens again."),
+    "within": Key(Kind.DURATION, "How long that may take at most, such as 3d."),
+    "whenever": Key(Kind.TERMS, "The events, or timers, at which a condition must hold."),
+    "holds": Key(Kind.EXPRESSION, "The condition, in CEL over `data`, `event` and `visits` as guards see them."),
+    "description": Key(Kind.TEXT, "Why this must hold."),
+}
+
+#: the key that says which rule a property is -> the keys that go with it
+RULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "never": ("before", "after", "from", "until"),
+    "at_most": ("of", "from"),
+    "reaches": ("from", "within"),
+    "whenever": ("holds",),
+}
+
+#: key of a property -> the key without which it means nothing
+PROPERTY_NEEDS: Final[Mapping[str, str]] = {"until": "from", "at_most": "of", "whenever": "holds"}
+
+#: key of a property -> keys that cannot stand beside it
+PROPERTY_EXCLUDES: Final[Mapping[str, tuple[str, ...]]] = {"before": ("after", "from"), "after": ("from",)}
+
 #: key of a state -> the key without which it means nothing
 NEEDS: Final[Mapping[str, str]] = {
     "with": "do",
@@ -222,6 +254,14 @@ MERGED: Final = rf"(?:user\.)?{FIELD}"
 ACTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*)?"
 #: ``module:function``
 FUNCTION: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*"
+#: how an agent may stand in the end, as properties name it
+TERM_OUTCOMES: Final = ("parked", "done", "failed", "cancelled")
+_CALLED: Final = r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*(?::[A-Za-z_][A-Za-z0-9_]*)?"
+#: what a property speaks of: a name, alone or behind the word that says what it names, or a timer
+TERM: Final = (
+    rf"(?:state )?{STATE_PATH}|event {NAME}|(?:do )?{_CALLED}|outcome (?:{'|'.join(TERM_OUTCOMES)})"
+    r"|after [0-9]{1,12}(?:ms|s|m|h|d)"
+)
 #: names its host before any expression
 URL: Final = r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[\s\S]*)?"
 HEADER: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"

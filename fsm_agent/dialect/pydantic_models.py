@@ -1,4 +1,4 @@
-"""Pydantic models as JSON Schema. Pydantic itself is not needed here: a model knows its schema."""
+"""Pydantic models as JSON Schema. Pydantic is not imported here, since a model knows its own schema."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, TypeGuard
 from fsm_agent.dialect.json_schema import refers
 from fsm_agent.domain.json import Schema, without_annotations
 
-#: Factories whose values are the same every time, and JSON. Others are the model's business, and no default of ours.
+#: These factories always give the same JSON value. Defaults of other factories are left to the model.
 _CONTAINERS: Final = (list, dict)
 
 
@@ -17,12 +17,13 @@ def is_model(value: object) -> TypeGuard[type[Any]]:
 
 
 def model_name(model: type[Any]) -> str:
-    """How ``data`` names a model: ``module:Model``."""
+    """The name of a model under ``data``: ``module:Model``."""
     return f"{model.__module__}:{model.__qualname__}"
 
 
 def model_schema(model: type[Any]) -> Schema:
-    """The JSON Schema of a model's object, with ``default_factory=list`` and ``dict``, which pydantic leaves out."""
+    """The JSON Schema of a model's object. It includes the defaults of ``list`` and ``dict``, which pydantic leaves
+    out."""
     schema: dict[str, Any] = model.model_json_schema()
     fields = schema.get("properties", {})
     for name, field in model.model_fields.items():
@@ -32,10 +33,10 @@ def model_schema(model: type[Any]) -> Schema:
 
 
 def model_fields(schema: Schema) -> dict[str, Schema] | None:
-    """The fields of a model's JSON Schema, each with the ``$defs`` that it refers to; ``None`` if it is no object."""
+    """The fields of a model's JSON Schema, each with the ``$defs`` that it uses; ``None`` if the model is no object."""
     definitions = schema.get("$defs", {})
     root = schema
-    if "$ref" in schema:  # a model that contains itself
+    if "$ref" in schema:  # the model contains itself
         root = definitions.get(schema["$ref"].removeprefix("#/$defs/"), {})
     if root.get("type") != "object":
         return None
@@ -44,10 +45,10 @@ def model_fields(schema: Schema) -> dict[str, Schema] | None:
 
 
 def declares(model: type[Any], data: Mapping[str, Schema]) -> bool:
-    """Whether a model still has the fields that a definition says it had when that was stored."""
+    """Whether a model still has the fields that were stored with a definition."""
     try:
         fields = model_fields(model_schema(model))
-    except Exception:  # a class that has no schema any more
+    except Exception:  # the class may have no schema any more
         return False
     return fields is not None and without_annotations({"properties": fields}) == without_annotations(
         {"properties": dict(data)}

@@ -1,4 +1,4 @@
-"""Reading a whole document: the plain values that YAML or Python gives become the normalised ``Workflow``."""
+"""The reader of a whole document: plain values from YAML or Python become the normalised ``Workflow``."""
 
 from __future__ import annotations
 
@@ -7,15 +7,28 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from fsm_agent.dialect import arguments, child_workflows, fields, memory, migrations, scalars, states, transitions
+from fsm_agent.dialect import arguments, child_workflows, fields, migrations, scalars, states, transitions
 from fsm_agent.dialect.codes import Code
-from fsm_agent.dialect.context import Reader, Reading
+from fsm_agent.dialect.context import ReadContext, Reader
 from fsm_agent.dialect.keys import DEEPEST, WORKFLOW, Kind
-from fsm_agent.dialect.state_names import Places
+from fsm_agent.dialect.state_names import DocumentStates
 from fsm_agent.domain.finding import Finding, Path, Severity
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import shortened
 from fsm_agent.domain.workflow import BUILT_IN_EVENTS, Workflow
+
+
+def _must(context: ReadContext, value: Json, path: Path) -> Any:
+    from fsm_agent.dialect.properties import must  # imported by documents that have properties alone
+
+    return must(context, value, path)
+
+
+def _terms(context: ReadContext, value: Json, path: Path) -> Any:
+    from fsm_agent.dialect.properties import terms
+
+    return terms(context, value, path)
+
 
 READERS: Final[Mapping[Kind, Reader]] = {
     Kind.NAME: scalars.name,
@@ -52,11 +65,13 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.FIELD_RENAMES: migrations.field_renames,
     Kind.FIELD_VALUES: migrations.field_values,
     Kind.FIELD_NAMES: migrations.field_names,
+    Kind.MUST: _must,
+    Kind.TERMS: _terms,
     Kind.FUNCTION: migrations.function,
-    Kind.CONVERSATION: memory.conversation,
+    Kind.CONVERSATION: states.conversation,
     Kind.STRATEGY: scalars.word(*scalars.STRATEGIES),
     Kind.FIELDS: fields.fields,
-    Kind.PROGRESS: memory.progress,
+    Kind.PROGRESS: states.progress,
     Kind.CHILDREN: child_workflows.children,
     Kind.ARGUMENTS: arguments.arguments,
     Kind.EVENT: arguments.event,
@@ -77,7 +92,7 @@ READERS: Final[Mapping[Kind, Reader]] = {
     Kind.ON_FAILURE: scalars.word(*scalars.ON_FAILURE),
 }
 
-#: RFC 8785, and so the hash, knows integers only as far as a double is exact.
+#: largest integer that a double holds exactly; RFC 8785, which the hash uses, allows no larger ones
 _LARGEST: Final = 2**53 - 1
 
 ResolveModel: TypeAlias = Callable[[str], Schema | None]
@@ -87,11 +102,11 @@ ResolveWorkflow: TypeAlias = Callable[[str], Workflow | None]
 def read_document(
     document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow that a document declares, and everything that is wrong with it; not both.
+    """The workflow that a document declares, or ``None``, and all findings. An invalid document gives no workflow.
 
-    ``resolve_model`` gives the JSON Schema of ``data: module:Model``, ``None`` where it is unknown, or raises
-    ``FsmAgentError``. ``resolve_workflow`` gives the workflow of a file that ``workflows`` names, or ``None`` where
-    that has been found invalid, or raises ``ValueError``.
+    ``resolve_model`` returns the JSON Schema of ``data: module:Model``, or ``None`` if it is unknown, or raises
+    ``FsmAgentError``. ``resolve_workflow`` returns the workflow of a file under ``workflows``, or ``None`` if the file
+    is invalid, or raises ``ValueError``.
     """
     draft, findings = read_draft(document, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
     return None if is_invalid(findings) else draft, findings
@@ -100,24 +115,26 @@ def read_document(
 def read_draft(
     document: Json, *, resolve_model: ResolveModel | None = None, resolve_workflow: ResolveWorkflow | None = None
 ) -> tuple[Workflow | None, list[Finding]]:
-    """As ``read_document``, with what could be read of a document that has mistakes.
+    """Like ``read_document``, but a document with mistakes gives a draft of what could be read.
 
-    Such a draft is good for looking for further mistakes in its expressions, and for nothing else.
+    Use a draft only to find more mistakes in its expressions.
     """
     if odd := list(_not_json(document)):
         return None, odd
     inline = partial(read_draft, resolve_model=resolve_model, resolve_workflow=resolve_workflow)
-    reading = Reading(Places.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline)
-    found = reading.entries(WORKFLOW, document, ())
-    findings = [each for each in reading.findings if not _is_consequence(each, reading.misspelt)]
-    hides_names = not reading.misspelt.isdisjoint({"data", "events", "user", "workflows"})
+    context = ReadContext(
+        DocumentStates.of(document), _events(document), READERS, resolve_model, resolve_workflow, inline
+    )
+    found = context.entries(WORKFLOW, document, ())
+    findings = [each for each in context.findings if not _is_consequence(each, context.misspelt)]
+    hides_names = not context.misspelt.isdisjoint({"data", "events", "user", "workflows"})
     if not isinstance(document, dict) or hides_names or ("data" in document and "data" not in found):
         return None, findings
     return _draft(found), findings
 
 
 def _events(document: Json) -> Mapping[str, None]:
-    """The events that a document declares, in order, as far as it may."""
+    """The events that a document declares, in their order, if their names are allowed."""
     declared = document.get("events") if isinstance(document, dict) else None
     return {event: None for event in declared if event not in BUILT_IN_EVENTS} if isinstance(declared, dict) else {}
 
@@ -128,7 +145,7 @@ def _draft(found: dict[str, Any]) -> Workflow:
     return Workflow(name=read.pop("workflow", ""), data=data.fields, model=data.model, **read)
 
 
-#: what seems to be missing while the key that holds it is misspelt -> that key
+#: what seems to be missing if a key is misspelt -> that key
 _CONSEQUENCES: Final[Mapping[str, str]] = {
     Code.UNKNOWN_STATE: "states",
     Code.UNKNOWN_EVENT: "events",
@@ -145,7 +162,7 @@ def is_invalid(findings: list[Finding]) -> bool:
 
 
 def _not_json(value: Json, path: Path = ()) -> Iterator[Finding]:
-    """What in a document is no JSON, or no number that every reader of a definition reads alike."""
+    """Values of a document that are no JSON, and numbers that not all readers read alike."""
     if len(path) > DEEPEST:
         yield Finding(Code.TOO_DEEP.value, f"a document may nest {DEEPEST} levels deep, and this is deeper", path)
         return

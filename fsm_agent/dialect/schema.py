@@ -1,4 +1,4 @@
-"""The JSON Schema of the dialect, for editors: made from the same tables by which documents are read."""
+"""The JSON Schema of the dialect, for editors. It is made from the tables that documents are read by."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fsm_agent.domain.workflow import BUILT_IN_EVENTS, RESERVED_PAYLOAD_FIELDS
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _DURATION: Final = r"^[0-9]{1,12}(ms|s|m|h|d)$"
 _WORD: Final = rf"({'|'.join(WORDS)})"
-#: a word, or brackets round one; how brackets nest is left to the reader
+#: a word, or a word in brackets; the reader checks how brackets nest
 _SHORT: Final = rf"^\[*{_WORD}(\??\]|\?)*$"
 
 
@@ -43,6 +43,8 @@ def dialect_schema() -> dict[str, Json]:
             "approval": _object(keys.APPROVAL),
             "migration": _object(keys.MIGRATION),
             "data_changes": _object(keys.DATA_CHANGES),
+            "property": _object(keys.PROPERTY) | _beside_rules(),
+            "term": {"type": "string", "pattern": _whole(keys.TERM)},
             **{name: _arguments(built_in) for name, built_in in BUILT_INS.items()},
         },
     }
@@ -58,12 +60,26 @@ def _object(table: Table) -> dict[str, Json]:
 
 
 def _beside() -> dict[str, Json]:
-    """What a state's keys need and exclude beside them."""
+    """The keys that a key of a state needs or excludes."""
     needs = {key: [other] for key, other in keys.NEEDS.items()} | {"states": ["initial"]}
-    excludes = {
-        key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in keys.EXCLUDES.items()
+    return {"dependentRequired": needs, "dependentSchemas": _without(keys.EXCLUDES)}
+
+
+def _beside_rules() -> dict[str, Json]:
+    """That a property has exactly one rule, and what the keys of that rule need and exclude beside them."""
+    strangers = {
+        rule: tuple(key for key in keys.PROPERTY if key not in {rule, *beside, "description"})
+        for rule, beside in keys.RULES.items()
     }
-    return {"dependentRequired": needs, "dependentSchemas": excludes}
+    return {
+        "oneOf": [{"required": [rule]} for rule in keys.RULES],
+        "dependentRequired": {key: [other] for key, other in keys.PROPERTY_NEEDS.items()},
+        "dependentSchemas": _without({**strangers, **keys.PROPERTY_EXCLUDES}),
+    }
+
+
+def _without(excludes: Mapping[str, tuple[str, ...]]) -> dict[str, Json]:
+    return {key: {"not": {"anyOf": [{"required": [other]} for other in others]}} for key, others in excludes.items()}
 
 
 def _arguments(built_in: BuiltIn) -> dict[str, Json]:
@@ -76,7 +92,7 @@ def _arguments(built_in: BuiltIn) -> dict[str, Json]:
 
 
 def _working(name: str) -> dict[str, Json]:
-    """What stands beside ``do: name``."""
+    """What is allowed in a state with ``do: name``."""
     needs = {"required": ["with"]} if BUILT_INS[name].required or BUILT_INS[name].one_of else {}
     return {
         "if": {"properties": {"do": {"const": name}}, "required": ["do"]},
@@ -126,7 +142,7 @@ _FIELD: Final[Schema] = {"type": "string", "pattern": _whole(keys.FIELD)}
 _VALUE: Final[Schema] = {"anyOf": [_WRITTEN, {"not": {"type": "string"}}]}
 _CALLED: Final[Schema] = {"type": "string", "pattern": _whole(f"{keys.ACTION}|{keys.FUNCTION}")}
 
-#: what stands under a key of each kind
+#: kind of a key -> JSON Schema of its value
 SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.NAME: _ref("name"),
     Kind.TEXT: _TEXT,
@@ -164,6 +180,8 @@ SCHEMAS: Final[Mapping[Kind, Schema]] = {
     Kind.FIELD_RENAMES: _mapping(keys.FIELD, {"type": "string", "pattern": _whole(keys.FIELD)}),
     Kind.FIELD_VALUES: _mapping(keys.FIELD, {}),
     Kind.FIELD_NAMES: _NAME_LIST,
+    Kind.MUST: _mapping(keys.NAME, _ref("property")),
+    Kind.TERMS: {"anyOf": [_ref("term"), {**_NAME_LIST, "items": _ref("term")}]},
     Kind.FUNCTION: {"type": "string", "pattern": _whole(keys.FUNCTION)},
     Kind.CONVERSATION: _ref("conversation"),
     Kind.STRATEGY: {"enum": list(scalars.STRATEGIES)},

@@ -1,7 +1,7 @@
-"""Where the states of a document are, and which of them a name means.
+"""The states of a document, and which of them a name means.
 
-A bare name is looked up among the siblings of the state in which it stands, then among its ancestors' siblings;
-a name found at two levels means neither. A dotted path is absolute.
+A bare name is searched among the siblings of the state that uses it, then among the siblings of its ancestors. A name
+that is found at two levels is ambiguous. A dotted path is absolute.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from fsm_agent.domain.workflow import lineage
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """The states of a document by their dotted paths, as they were written, right or wrong."""
+class DocumentStates:
+    """The states of a document by their dotted paths, as they are written, even if they are wrong."""
 
     document: Json
     bodies: Mapping[str, Json]
 
     @classmethod
-    def of(cls, document: Json) -> Places:
-        """Tolerates everything, because it is made before anything is known to be right."""
+    def of(cls, document: Json) -> DocumentStates:
+        """The states of an unchecked document; wrong parts are skipped."""
         return cls(document, dict(_walk(document, "", DEEPEST_STATE)))
 
     def children(self, state: str) -> Collection[str]:
-        """The names under ``states`` of a state, or of the workflow (``""``)."""
+        """The names under ``states`` in a state, or in the workflow (``""``)."""
         return _under(self.bodies[state] if state else self.document, "states").keys()
 
     def meanings(self, name: str, source: str) -> list[str]:
@@ -39,7 +39,7 @@ class Places:
         return [path for path in (*(f"{level}.{name}" for level in levels), name) if path in self.bodies]
 
     def handles(self, source: str, event: str) -> bool:
-        """Whether an outermost or inner level of ``source`` has an entry for ``event`` that does not forbid it."""
+        """Whether some level of ``source`` has an entry for ``event``, and the innermost one does not forbid it."""
         for level in reversed(lineage(source)):
             handlers = _under(self.bodies.get(level), "on")
             if event in handlers:

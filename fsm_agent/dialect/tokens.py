@@ -1,4 +1,4 @@
-"""What the parser of a text hands over, one token after the other."""
+"""The tokens that the parser of a text produces."""
 
 from enum import StrEnum, auto
 from typing import NamedTuple
@@ -6,8 +6,8 @@ from typing import NamedTuple
 from fsm_agent.domain.json import Json
 
 
-class Mark(StrEnum):
-    """What a token begins or ends."""
+class TokenKind(StrEnum):
+    """What begins or ends with a token."""
 
     DOCUMENT = auto()
     SCALAR = auto()
@@ -18,18 +18,18 @@ class Mark(StrEnum):
 
 
 class Token(NamedTuple):
-    mark: Mark
-    #: character indices into the text
+    kind: TokenKind
+    #: character indices in the text
     start: int
     end: int
-    #: of a scalar, what it means as JSON
+    #: value of a scalar as JSON
     value: Json = None
-    #: of a scalar, its text without quotes and escapes
+    #: text of a scalar, without quotes and escapes
     written: str | None = None
-    #: the name of its anchor, or of the anchor that it repeats
+    #: name of the node's anchor, or of the anchor that an alias repeats
     anchor: str | None = None
     tag: str | None = None
-    #: a scalar without quotes
+    #: whether a scalar has no quotes
     is_plain: bool = False
-    #: a mapping in braces
+    #: whether a mapping is in braces
     is_flow: bool = False

@@ -1,4 +1,4 @@
-"""The way back: a workflow as the document that declares it, short where the dialect has a short form."""
+"""The writer: a workflow becomes a document that declares it, in short forms where there are any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fsm_agent.domain.workflow import Workflow
 
 
 def to_document(workflow: Workflow) -> dict[str, Json]:
-    """A document that reads as an equal workflow; its targets are absolute."""
+    """A document that is read as an equal workflow; its targets are absolute."""
     return compact(
         workflow=workflow.name,
         version=workflow.version,
@@ -29,6 +29,7 @@ def to_document(workflow: Workflow) -> dict[str, Json]:
         progress=workflow.progress.to_json(),
         workflows={name: to_document(child) for name, child in workflow.workflows.items()},
         migrations=[each.to_json() for each in workflow.migrations],
+        must={each.name: each.to_json() for each in workflow.must},
     )
 
 
@@ -55,7 +56,7 @@ def _handlers(on: Handlers) -> dict[str, Json]:
 
 
 def _candidates(chosen: Candidates) -> Json:
-    """A transition that only has a target is the target; a list of one is that one."""
+    """A transition that only has a target is written as the target; a list of one as its item."""
     written = [each.target if each == Transition(each.target) and each.target else each.to_json() for each in chosen]
     return written[0] if len(written) == 1 else written
 

@@ -238,6 +238,8 @@ class Agent(NamedTuple):
     parent: Parent | None = None
     #: the next attempt of an action that has failed and is tried again
     retry: Retrying | None = None
+    #: hash of the definition to which it is pinned
+    definition: str = ""
 
     @property
     def context_tokens(self) -> int:

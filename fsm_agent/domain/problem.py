@@ -26,7 +26,8 @@ def why_parked(step: Step) -> Problem:
     """What a step that parked its agent says of why. Its event may tell of another error, which could not be dealt
     with."""
     kind, _, message = (step.reason or "").partition(": ")
-    is_same = step.payload.get("type", kind) == kind
+    told = (step.payload.get("type", kind), step.payload.get("message", message))
+    is_same = told == (kind, message)
     return Problem(kind, message, place=step.payload.get("place", "") if is_same else "")
 
 

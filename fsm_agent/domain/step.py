@@ -6,35 +6,18 @@ the epoch by the store's clock, named ``*_ms``.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.step_kind import STEP_KINDS, StepKind
 from fsm_agent.domain.usage import NO_USAGE, Usage
 
 #: A default that all share, and that nobody can change.
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
-
-class StepKind(StrEnum):
-    """Why a version exists."""
-
-    CREATED = "created"
-    EVENT = "event"
-    REFUSED = "refused"
-    PARKED = "parked"
-    UNPARKED = "unparked"
-    CANCELLED = "cancelled"
-    REWOUND = "rewound"
-    FORKED = "forked"
-    MIGRATED = "migrated"
-    #: the action asks somebody, and waits in its state for the answer
-    ASKED = "asked"
-
-
-#: Steps that put the question of an agent, wherever they lead.
-_ASKING: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED, StepKind.ASKED})
+#: Kinds of steps that put the question of an agent, wherever they lead.
+_ASKING: Final = frozenset(kind for kind, facts in STEP_KINDS.items() if facts.asks)
 
 
 class Event(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from fsm_agent.domain.conversation import NO_PROGRESS, PLAIN_RECALL, ConversationPolicy, ProgressRule
 from fsm_agent.domain.json import Json, Schema, without_annotations
@@ -27,6 +27,9 @@ from fsm_agent.domain.state import (
     handlers_to_json,
 )
 from fsm_agent.domain.step import NOTHING
+
+if TYPE_CHECKING:
+    from fsm_agent.domain.property import Property
 
 #: Events that exist in every workflow without being declared. ``after`` is the event of a due timer.
 BUILT_IN_EVENTS: Final = frozenset({"error", "timeout", "cancel", "created", "after"})
@@ -122,6 +125,8 @@ class Workflow:
     model: str | None = None
     #: how agents of older versions become agents of this one; not part of the hash
     migrations: tuple[Migration, ...] = ()
+    #: what must hold of every run, as the file says; not part of the hash, and not kept in a store
+    must: tuple[Property, ...] = ()
     #: the model itself, where Python code has handed it over
     model_class: ClassVar[type[Any] | None] = None
     #: ``upcast`` -> the function itself, where Python code has handed it over
@@ -210,8 +215,8 @@ class Workflow:
         return state
 
     def to_json(self, *, describe: bool = True) -> dict[str, Json]:
-        """The normalised definition; ``describe=False`` leaves out every description and annotation, and how agents
-        of older versions come here."""
+        """The normalised definition as a store keeps it, without ``must``; ``describe=False`` leaves out every
+        description and annotation, and how agents of older versions come here."""
         bare = dict if describe else without_annotations
         return compact(
             workflow=self.name,

@@ -9,12 +9,12 @@ with a dictionary. So a rule is tested in milliseconds, and a crash can be tried
 
 1. *Read.* ``transaction`` loads the agent and makes it an aggregate (``aggregate``): head, data, and what is changed.
 2. *Decide.* ``machine`` looks the event up in the table of the workflow and asks the guards. It changes nothing.
-3. *Apply.* ``aggregate`` makes the changes of the transition: assigns, one look at the schema, exit, entry, timers.
+3. *Apply.* ``steps`` makes the changes of the transition: assigns, one look at the schema, exit, entry, timers.
 4. *Commit.* One command with the whole step. The store takes it only if nobody has made a step since the reading; if
    somebody has, the flow begins again at 1.
 
 **Driving** (``drive``) asks after each step what comes next: call the action of the state (``activation``), take a
-timer that is due, take what is queued, or rest. ``steady`` is a short cut for an agent of which nothing but work is
+timer that is due, take what is queued, or rest. ``fast_path`` is a short cut for an agent of which nothing but work is
 expected, and is held equal to the general path by a property test.
 
 **What comes from outside** has a module each: ``start``, ``delivery`` (events and answers), ``unpark``, and those of

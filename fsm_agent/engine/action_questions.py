@@ -9,9 +9,12 @@ from fsm_agent.data.delta import step_weight
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
-from fsm_agent.domain.step import Step, StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, admit, check_limits, require_room, told
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Asks
+from fsm_agent.engine.limits import check_limits
+from fsm_agent.engine.steps import admit, require_room, with_progress
 from fsm_agent.errors import IllegalEvent
 
 
@@ -41,7 +44,7 @@ def asked(aggregate: Aggregate, reply: Asks, data: Data) -> PendingStep:
     moved = waits(head, step)._replace(unfolded=head.unfolded + weight)
     require_room(program, moved)
     check_limits(aggregate, moved)
-    return PendingStep(told(program, moved, view), step)
+    return PendingStep(with_progress(program, moved, view), step)
 
 
 def waits(head: Head, step: Step) -> Head:

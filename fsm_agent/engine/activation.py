@@ -1,6 +1,7 @@
-"""The work of a state: one attempt of its action, and what becomes of it.
+"""The work of a state: one attempt of its action, and the step that the attempt leads to.
 
-What an action changes, says and remembers is committed with the step that its event takes, or not at all.
+Changes of the data, messages and changes of the user are committed with the step that the action's event makes, or not
+at all.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from fsm_agent.data.data import Data, View
 from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, Taken
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import Record
-from fsm_agent.domain.state import Retry, State
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.state import State
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.engine.action_questions import asked
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
+from fsm_agent.engine.attempt_steps import reconcile, with_outputs, with_usage
 from fsm_agent.engine.commands import (
     Act,
     Acted,
@@ -39,9 +42,10 @@ from fsm_agent.engine.commands import (
     Sleep,
 )
 from fsm_agent.engine.outputs import AttemptOutputs
-from fsm_agent.engine.problems import problem_of, problem_of_attempt, report
-from fsm_agent.engine.recording import noted, reconcile, spent
+from fsm_agent.engine.problem_reports import problem_of, problem_of_attempt, report
+from fsm_agent.engine.retries import is_backing_off, next_attempt_ms
 from fsm_agent.engine.scope import ActionScope
+from fsm_agent.engine.steps import park, take
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     DataInvalid,
@@ -75,33 +79,29 @@ def work(driver: Driver, aggregate: Aggregate, *, ends_at: int | None) -> Flow:
         return
     data = aggregate.draft()
     try:
-        notes = yield from _notes(aggregate)
-        arguments = aggregate.program.arguments(leaf, aggregate.scene())
+        outputs = yield from _new_outputs(aggregate)
+        arguments = aggregate.program.arguments(leaf, aggregate.context())
     except (ExpressionFailed, DataInvalid) as error:
         yield from write(driver, aggregate, park(aggregate, Event("error"), problem_of(error)))
         return
     assert leaf.do is not None  # noqa: S101 - a running agent is in a state with an action
     bound = yield from _bound(aggregate, leaf)
     if bound is not None and bound.at_ms <= aggregate.now_ms:
-        yield from _failed(driver, aggregate, bound.failure._replace(now_ms=aggregate.now_ms), notes)
+        yield from _failed(driver, aggregate, bound.failure._replace(now_ms=aggregate.now_ms), outputs)
         return
     timeout_ms = leaf.timeout.ms if leaf.timeout and not aggregate.program.pauses(leaf.path) else None
     until_ms = min((at_ms for at_ms in (ends_at, bound and bound.at_ms) if at_ms is not None), default=None)
-    attempt, insight = head.attempts + 1, ActionScope(aggregate, data, notes, stays=driver.stays)
+    attempt, scope = head.attempts + 1, ActionScope(aggregate, data, outputs, stays=driver.stays)
     reply: Acted = yield Act(
-        head, leaf.do, arguments, data, aggregate.now_ms, attempt, timeout_ms, until_ms, notes, insight
+        head, leaf.do, arguments, data, aggregate.now_ms, attempt, timeout_ms, until_ms, outputs, scope
     )
     if isinstance(reply, Paused) and bound is not None:
         reply = reply._replace(until_ms=min(reply.until_ms, bound.at_ms))
-    yield from concluded(driver, aggregate, reply, data, notes)
+    yield from concluded(driver, aggregate, reply, data, outputs)
 
 
-def is_backing_off(aggregate: Aggregate) -> bool:
-    return aggregate.head.retry_ms is not None and aggregate.head.retry_ms > aggregate.now_ms
-
-
-def _notes(aggregate: Aggregate) -> Generator[Command, Any, AttemptOutputs]:
-    """A clean sheet, with what is remembered of the user, if the workflow declares that; raises ``DataInvalid``."""
+def _new_outputs(aggregate: Aggregate) -> Generator[Command, Any, AttemptOutputs]:
+    """Empty outputs, with the fields of the user if the workflow declares any; raises ``DataInvalid``."""
     counted = yield from _counted(aggregate)
     if not aggregate.program.workflow.user or aggregate.head.user is None:
         return AttemptOutputs(counted=counted)
@@ -122,14 +122,14 @@ def _counted(aggregate: Aggregate) -> Generator[Command, Any, int]:
 
 
 class _Bound(NamedTuple):
-    """When the work of a state ends at the latest, and what it has failed by then."""
+    """When the work of a state ends at the latest, and the failure that it has then."""
 
     at_ms: int
     failure: Failed
 
 
 def _bound(aggregate: Aggregate, leaf: State) -> Generator[Command, Any, _Bound | None]:
-    """Where the agent's wall time is over, or the time of work that rests and goes on."""
+    """The end of the agent's wall time or of the timeout of work that pauses, whichever comes first."""
     bounds, wall_time = [], aggregate.program.workflow.limits.wall_time
     if wall_time is not None and not aggregate.head.is_exempt:
         why = f"the agent may work for {wall_time}, counted from its creation, and that is over (limits.wall_time)"
@@ -152,21 +152,21 @@ def _begun_ms(aggregate: Aggregate) -> Generator[Command, Any, int]:
     return begun[-1] if begun else aggregate.head.updated_ms
 
 
-def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, notes: AttemptOutputs) -> Flow:
-    """What becomes of an attempt."""
+def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, outputs: AttemptOutputs) -> Flow:
+    """Turn the reply of an attempt into a step, another attempt, or a pause."""
     aggregate.now_ms = max(aggregate.now_ms, reply.now_ms)
     match reply:
         case Emitted() | Asks():
-            yield from _ended(driver, aggregate, reply, data, notes)
+            yield from _ended(driver, aggregate, reply, data, outputs)
         case Failed():
-            yield from _failed(driver, aggregate, reply, notes)
+            yield from _failed(driver, aggregate, reply, outputs)
         case Missing():
             yield from write(
                 driver, aggregate, park(aggregate, Event("error"), Problem("ActionMissing", reply.message))
             )
         case Doubtful():
             unclear = Event("error", {"place": reply.problem.place} if reply.problem.place else {})
-            yield from write(driver, aggregate, spent(park(aggregate, unclear, reply.problem), notes))
+            yield from write(driver, aggregate, with_usage(park(aggregate, unclear, reply.problem), outputs))
         case Paused(until_ms):
             yield from _paused(aggregate, until_ms)
         case Overdue():
@@ -174,7 +174,7 @@ def concluded(driver: Driver, aggregate: Aggregate, reply: Acted, data: Data, no
 
 
 def _paused(aggregate: Aggregate, until_ms: int) -> Flow:
-    """The action goes on then, in whatever process; attempts that failed before are forgiven."""
+    """The action goes on at ``until_ms``, in any process; attempts that failed before no longer count."""
     head = aggregate.head
     yield RecordAttempt(head.id, head.epoch, 0, until_ms)
     aggregate.head, aggregate.is_idle = head.tried(0, until_ms), True
@@ -182,66 +182,66 @@ def _paused(aggregate: Aggregate, until_ms: int) -> Flow:
     aggregate.queue = deque(record.queue)
 
 
-def _ended(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, data: Data, notes: AttemptOutputs) -> Flow:
-    """The step of what the action has named or asked. Whoever has changed the same user meanwhile was first: then it
-    is made again, on what is remembered now."""
+def _ended(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, data: Data, outputs: AttemptOutputs) -> Flow:
+    """Write the step of the event that the action named, or of its question. If somebody else has changed the same user
+    meanwhile, the step is made again from the user's record as it is now."""
     for _ in range(_PATIENCE):
-        made = proposed(aggregate, reply, data, notes)
+        made = proposed(aggregate, reply, data, outputs)
         if not isinstance(made, PendingStep):
-            yield from refused(driver, aggregate, reply, made, notes)
+            yield from refused(driver, aggregate, reply, made, outputs)
             return
-        if notes.remark:
-            made = made._replace(step=made.step._replace(reason=notes.remark))
+        if outputs.remark:
+            made = made._replace(step=made.step._replace(reason=outputs.remark))
         try:
-            yield from write(driver, aggregate, made, is_joined=notes.is_joined)
+            yield from write(driver, aggregate, made, is_joined=outputs.is_joined)
         except UserConflict as error:
             now: UserRecord = yield ReadUser(error.user)
-            problem = reconcile(aggregate.program.workflow, notes, now)
+            problem = reconcile(aggregate.program.workflow, outputs, now)
             if problem is not None:
                 conflict = Failed((problem.type,), problem.message, aggregate.now_ms, reply.duration_ms)
-                yield from _failed(driver, aggregate, conflict, notes)
+                yield from _failed(driver, aggregate, conflict, outputs)
                 return
         else:
             return
     message = f"what is remembered of user {aggregate.head.user!r} changes faster than it can be read"
     yield from _failed(
-        driver, aggregate, Failed(("UserConflict",), message, aggregate.now_ms, reply.duration_ms), notes
+        driver, aggregate, Failed(("UserConflict",), message, aggregate.now_ms, reply.duration_ms), outputs
     )
 
 
-def refused(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, why: Refused, notes: AttemptOutputs) -> Flow:
-    """What the action may not name or ask, or has made of the data, is an ``error``, and the log is told."""
+def refused(driver: Driver, aggregate: Aggregate, reply: Emitted | Asks, why: Refused, outputs: AttemptOutputs) -> Flow:
+    """An event or a question that the action may not use, or invalid data, becomes an ``error``; the log says why."""
     head, problem = aggregate.head, problem_of(why)
     do = aggregate.program.state(head.state).do or ""
     place: str = yield LogRefusal(head.id, head.state, do, head.attempts + 1, problem)
     reported = report(aggregate, problem._replace(place=place), duration_ms=reply.duration_ms)
-    yield from write(driver, aggregate, spent(reported, notes), is_joined=notes.is_joined)
+    yield from write(driver, aggregate, with_usage(reported, outputs), is_joined=outputs.is_joined)
 
 
-def proposed(aggregate: Aggregate, reply: Emitted | Asks, data: Data, notes: AttemptOutputs) -> PendingStep | Refused:
-    """The step, or what refuses it."""
+def proposed(aggregate: Aggregate, reply: Emitted | Asks, data: Data, outputs: AttemptOutputs) -> PendingStep | Refused:
+    """The step of a reply, or the error that refuses it."""
     event = _ERROR
     try:
         if isinstance(reply, Asks):
-            return noted(aggregate, asked(aggregate, reply, data), notes)
+            return with_outputs(aggregate, asked(aggregate, reply, data), outputs)
         event = _named_event(aggregate, reply)
         view = View(data)
-        scene = from_fields(EvaluationContext, (view, event, aggregate.head.visits))
-        decision = aggregate.program.machine.decide(aggregate.head.state, event.name, scene)
+        context = from_fields(EvaluationContext, (view, event, aggregate.head.visits))
+        decision = aggregate.program.machine.decide(aggregate.head.state, event.name, context)
         if type(decision) is Taken:
-            proposal = take(aggregate, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
-            return proposal if notes.is_blank else noted(aggregate, proposal, notes)
+            pending = take(aggregate, event, decision.move, data=data, view=view, duration_ms=reply.duration_ms)
+            return pending if outputs.is_blank else with_outputs(aggregate, pending, outputs)
         guards = decision.guards if isinstance(decision, GuardsRefuse) else ()
         why = f", because no guard held: {listed(guards)}" if guards else ""
         raise IllegalEvent(event.name, aggregate.head.state, _emittable(aggregate), why=why, is_declared=True)
     except (ExpressionFailed, LimitExceeded) as error:
-        return spent(park(aggregate, event, problem_of(error)), notes)
+        return with_usage(park(aggregate, event, problem_of(error)), outputs)
     except Refused as error:
         return error
 
 
 def _named_event(aggregate: Aggregate, reply: Emitted) -> Event:
-    """What the action says has happened; raises ``IllegalEvent`` and ``PayloadInvalid``."""
+    """The event that the action has named; raises ``IllegalEvent`` and ``PayloadInvalid``."""
     program, (name, payload, _, _, emits) = aggregate.program, reply
     if not program.knows(name) or (emits is not None and name not in emits):
         expected, state = _emittable(aggregate) if emits is None else sorted(emits), aggregate.head.state
@@ -255,34 +255,26 @@ def _named_event(aggregate: Aggregate, reply: Emitted) -> Event:
 
 
 def _emittable(aggregate: Aggregate) -> list[str]:
-    """What an action may name that does not say what it emits. ``cancel`` comes from outside alone."""
+    """The events that an action may name if it does not declare its own. ``cancel`` comes from outside only."""
     program = aggregate.program
     return [event for event in program.workflow.allowed(aggregate.head.state) if program.knows(event)]
 
 
-def _failed(driver: Driver, aggregate: Aggregate, reply: Failed, notes: AttemptOutputs) -> Flow:
+def _failed(driver: Driver, aggregate: Aggregate, reply: Failed, outputs: AttemptOutputs) -> Flow:
     """Another attempt, if one is declared and left; else the event ``error`` or ``timeout``."""
-    head, retry = aggregate.head, aggregate.program.state(aggregate.head.state).retry
-    failures, problem = (
-        head.attempts + 1,
-        problem_of_attempt(reply._replace(message=_explained(aggregate.program, reply))),
-    )
-    if retry and failures < retry.attempts and _is_covered(retry, reply):
-        retry_ms = aggregate.now_ms + max(retry.delay_ms(failures), reply.retry_after_ms)
+    head = aggregate.head
+    failures = head.attempts + 1
+    problem = problem_of_attempt(reply._replace(message=_explained(aggregate.program, reply)))
+    if (retry_ms := next_attempt_ms(aggregate, reply)) is not None:
         yield RecordAttempt(head.id, head.epoch, failures, retry_ms, problem=problem)
         aggregate.head = head.tried(failures, retry_ms, problem=problem)
         return
     event = "timeout" if reply.is_timeout else "error"
     reported = report(aggregate, problem, event=event, duration_ms=reply.duration_ms)
-    yield from write(driver, aggregate, spent(reported, notes), is_joined=notes.is_joined)
+    yield from write(driver, aggregate, with_usage(reported, outputs), is_joined=outputs.is_joined)
 
 
 def _explained(program: Program, failure: Failed) -> str:
-    """What a failure says; if it may be that the action was written for another class of the data, that too."""
+    """The message of a failure; also a note if the action may have been written for another class of the data."""
     is_likely = program.model_note is not None and not _MISFITS.isdisjoint(failure.types)
     return f"{failure.message}; {program.model_note}" if is_likely else failure.message
-
-
-def _is_covered(retry: Retry, failure: Failed) -> bool:
-    """Whether a retry is declared for this failure: by the class of the exception, or one of its bases."""
-    return failure.is_retryable and (not retry.on or not set(retry.on).isdisjoint(failure.types))

@@ -1,7 +1,7 @@
-"""Answers: which event one means, and whether the question that it is given to is still asked.
+"""Answers: which event an answer means, and whether its question is still open.
 
-An answer that names its question is for that one alone. It is looked at whenever the agent is read, so that one who has
-lost a race is judged by the agent as it stands then.
+An answer that names its question is for that question alone. The check is made each time the agent is read, so an
+answer that lost a race is judged by the agent as it is then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import Event, Happened, Step, StepKind
+from fsm_agent.domain.step import Event, Happened, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, ReadHistory
 from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
@@ -24,7 +25,8 @@ _MOST_STEPS: Final = 1_000
 
 
 class Answer(NamedTuple):
-    """A payload, and the event it is meant for; ``None`` is the only one that is asked for."""
+    """The payload of an answer, and the event that it means. ``event`` may be ``None`` if the question takes only
+    one."""
 
     payload: Mapping[str, Json]
     event: str | None = None
@@ -48,11 +50,11 @@ def meant(aggregate: Aggregate, answer: Answer) -> Event:
     return Event(name, dict(answer.payload), answer.by, answer.key)
 
 
-def refuse_closed(aggregate: Aggregate, said: Event | Answer) -> Generator[Command, Any, None]:
+def refuse_closed(aggregate: Aggregate, sent: Event | Answer) -> Generator[Command, Any, None]:
     """Raises ``QuestionClosed``, with what has closed it, for an answer to another question than the present one."""
-    if not isinstance(said, Answer) or said.question is None:
+    if not isinstance(sent, Answer) or sent.question is None:
         return
-    head, question = aggregate.head, said.question
+    head, question = aggregate.head, sent.question
     if head.asked is not None and head.asked.id == question:
         return
     stands = (head.state, str(head.status))
@@ -90,7 +92,7 @@ def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
     if step.kind is StepKind.ASKED:
         asked: Sequence[str] = step.payload["events"]
         return asked
-    if "asked" in step.payload and step.kind in (StepKind.REWOUND, StepKind.FORKED):
+    if "asked" in step.payload and step.kind.facts.restores:
         brought_back: Sequence[str] = step.payload["asked"][1]
         return brought_back
     state = aggregate.program.workflow.by_path.get(step.target)
@@ -98,7 +100,7 @@ def _answers(aggregate: Aggregate, step: Step) -> Sequence[str]:
 
 
 def explained(aggregate: Aggregate, refusal: Refused) -> Generator[Command, Any, Refused]:
-    """The refusal of an answer, with the one that was taken if that was not long ago."""
+    """The refusal of an answer; it tells which answer was taken, if that was not long ago."""
     if not isinstance(refusal, NotAsked):
         return refusal
     head = aggregate.head

@@ -1,8 +1,8 @@
-"""What the engine asks for, and what it is told: ``reply = yield effect``.
+"""The commands of the engine and their replies: ``reply = yield command``.
 
-The rules never touch a store, a clock or an action. They are generators that yield these, and go on with the
-reply; whoever performs them (``fsm_agent.runtime``, ``fsm_agent.testing``) decides nothing. ``record.Creation`` and
-``record.Commit`` are effects too: the one replies a ``Head``, the other ``Committed``.
+The rules never touch a store, a clock or an action. They are generators: they yield commands and go on with the
+replies. ``fsm_agent.runtime`` and ``fsm_agent.testing`` perform the commands, and decide nothing. ``record.Creation``
+and ``record.Commit`` are commands too: the first replies a ``Head``, the second ``Committed``.
 """
 
 from collections.abc import Mapping
@@ -192,12 +192,12 @@ class Act(NamedTuple):
     timeout_ms: int | None
     #: when a timer falls due that will take the agent out of this state, or its time is over
     until_ms: int | None
-    notes: AttemptOutputs
-    insight: "ActionScope"
+    outputs: AttemptOutputs
+    scope: "ActionScope"
 
 
 #: all but the two that make up a step
-OtherEffect: TypeAlias = (
+OtherCommand: TypeAlias = (
     Now
     | Load
     | ReadHistory
@@ -222,7 +222,7 @@ OtherEffect: TypeAlias = (
     | NotifyParent
     | Creation
 )
-Command: TypeAlias = Act | Commit | OtherEffect
+Command: TypeAlias = Act | Commit | OtherCommand
 
 
 class Emitted(NamedTuple):

@@ -22,7 +22,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.decision import Changes, Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Origin, Record
-from fsm_agent.domain.step import NOTHING, Event, Happened, Step, StepKind, Wanted
+from fsm_agent.domain.step import NOTHING, Event, Happened, Step, Wanted
 from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin
 from fsm_agent.engine.merge import Unmergeable, merged
@@ -30,9 +30,6 @@ from fsm_agent.errors import Conflict
 
 #: Who has missed more than this has seen another agent.
 _MOST_STEPS: Final = 1_000
-
-#: Steps after which an agent may still be what it was.
-_CALM: Final = frozenset({StepKind.EVENT, StepKind.REFUSED, StepKind.PARKED, StepKind.UNPARKED})
 
 
 class MissedSteps(NamedTuple):
@@ -52,12 +49,12 @@ class MissedSteps(NamedTuple):
 
     @property
     def is_calm(self) -> bool:
-        """Whether every step is known, and none entered a state or moved the agent by hand."""
+        """Whether all missed steps are known, and none of them entered a state or was made by an operator."""
         is_whole = 0 < len(self.steps) == self.actual - self.ours.expected
-        return is_whole and all(step.kind in _CALM and not step.entered for step in self.steps)
+        return is_whole and all(step.kind.facts.merges and not step.entered for step in self.steps)
 
     def conflict(self, fields: Collection[str] = ()) -> Conflict:
-        """The refusal that tells both sides; ``fields`` are what ours would have written."""
+        """The ``Conflict`` that describes both sides; ``fields`` are those that our event would have written."""
         ours, theirs = self.ours._replace(fields=tuple(fields)), [Happened.of(step) for step in self.steps]
         return Conflict(self.agent_id, ours.expected, self.actual, ours=ours, theirs=theirs)
 
@@ -67,7 +64,7 @@ class MissedSteps(NamedTuple):
             raise self.conflict(fields)
 
 
-def missed(aggregate: Aggregate, ours: Wanted) -> Generator[Command, Any, MissedSteps | None]:
+def read_missed_steps(aggregate: Aggregate, ours: Wanted) -> Generator[Command, Any, MissedSteps | None]:
     """What happened since the version that ``ours`` expects; ``None`` if that is the present one."""
     head = aggregate.head
     if ours.expected == head.version:
@@ -79,25 +76,26 @@ def missed(aggregate: Aggregate, ours: Wanted) -> Generator[Command, Any, Missed
 
 
 def insist(aggregate: Aggregate, event: Event, expect_version: int | None) -> Generator[Command, Any, None]:
-    """Raises ``Conflict``, with both sides, unless the agent stands at the version that is expected, if one is."""
+    """Raises ``Conflict`` if a version is expected and the agent has another."""
     if expect_version is not None:
-        meanwhile = yield from missed(aggregate, Wanted(event.name, event.payload, expect_version))
-        if meanwhile is not None:
-            raise meanwhile.conflict()
+        missed = yield from read_missed_steps(aggregate, Wanted(event.name, event.payload, expect_version))
+        if missed is not None:
+            raise missed.conflict()
 
 
-def look_back(aggregate: Aggregate, ours: Wanted | None) -> Generator[Command, Any, MissedSteps | None]:
-    """As ``missed``. Raises ``Conflict`` if the agent has left what was seen; else data as it was is at hand."""
-    if ours is None or (meanwhile := (yield from missed(aggregate, ours))) is None:
+def missed_steps(aggregate: Aggregate, ours: Wanted | None) -> Generator[Command, Any, MissedSteps | None]:
+    """Like ``read_missed_steps``, with the data as ``ours`` saw it where merging needs it. Raises ``Conflict`` if the
+    agent has left the state that was seen."""
+    if ours is None or (missed := (yield from read_missed_steps(aggregate, ours))) is None:
         return None
-    if not meanwhile.is_calm:
-        raise meanwhile.conflict()
-    if aggregate.program.workflow.merge.keys().isdisjoint(meanwhile.fields):
-        return meanwhile
+    if not missed.is_calm:
+        raise missed.conflict()
+    if aggregate.program.workflow.merge.keys().isdisjoint(missed.fields):
+        return missed
     folded = yield from _data_at(aggregate.head.id, ours.expected)
     if folded is None:
-        raise meanwhile.conflict()
-    return meanwhile._replace(seen=folded.values)
+        raise missed.conflict()
+    return missed._replace(seen=folded.values)
 
 
 def _data_at(agent_id: str, version: int) -> Generator[Command, Any, Folded | None]:
@@ -117,31 +115,32 @@ def _data_at(agent_id: str, version: int) -> Generator[Command, Any, Folded | No
     return folded
 
 
-def reconciled(aggregate: Aggregate, event: Event, move: Move, meanwhile: MissedSteps) -> Changes:
-    """What a transition writes beside what others have written meanwhile; raises ``Conflict`` where they fight."""
+def reconciled(aggregate: Aggregate, event: Event, move: Move, missed: MissedSteps) -> Changes:
+    """The values that a transition writes, merged with those that others have written meanwhile; raises ``Conflict``
+    where they cannot be merged."""
     program, visits, values = aggregate.program, aggregate.head.visits, aggregate.folded.values
-    transition, changed = move.transition, meanwhile.fields
+    transition, changed = move.transition, missed.fields
     writes = (*transition.assign, *transition.append)
     ours = {name: value for name, value in transition.assign.items() if name in changed}
-    meanwhile.settle(aggregate, ours if move.is_internal else changed, writes)
-    if not move.is_internal and any(step.asks_anew for step in meanwhile.steps):
-        raise meanwhile.conflict(writes)
+    missed.settle(aggregate, ours if move.is_internal else changed, writes)
+    if not move.is_internal and any(step.asks_anew for step in missed.steps):
+        raise missed.conflict(writes)
     if not ours:
         return program.changes(move, event, values, visits)
     # It would wait for the action, and what it is merged with would not.
     if move.is_internal and aggregate.head.status is Status.RUNNING:
-        raise meanwhile.conflict(writes)
+        raise missed.conflict(writes)
     rest = {name: value for name, value in transition.assign.items() if name not in ours}
     now = program.changes(_writing(move, rest, transition.append), event, values, visits)
-    then = program.changes(_writing(move, ours, {}), event, meanwhile.seen, visits)
+    then = program.changes(_writing(move, ours, {}), event, missed.seen, visits)
     policies = program.workflow.merge
     try:
         both = {
-            name: merged(policies[name], meanwhile.seen[name], theirs=values[name], ours=value)
+            name: merged(policies[name], missed.seen[name], theirs=values[name], ours=value)
             for name, value in then.assign.items()
         }
     except Unmergeable:
-        raise meanwhile.conflict(writes) from None
+        raise missed.conflict(writes) from None
     return Changes({**now.assign, **both}, now.append)
 
 
@@ -150,10 +149,10 @@ def _writing(move: Move, assign: Mapping[str, Json], append: Mapping[str, str]) 
     return move._replace(transition=move.transition._replace(assign=assign, append=append))
 
 
-def annotated(proposal: PendingStep, meanwhile: MissedSteps | None) -> PendingStep:
-    """The step says what it was merged with."""
-    if meanwhile is None:
-        return proposal
-    first, last = meanwhile.ours.expected + 1, meanwhile.actual
+def annotated(pending: PendingStep, missed: MissedSteps | None) -> PendingStep:
+    """The step, with a reason that says which versions it was merged with."""
+    if missed is None:
+        return pending
+    first, last = missed.ours.expected + 1, missed.actual
     which = f"version {last}" if first == last else f"versions {first} to {last}"
-    return proposal._replace(step=proposal.step._replace(reason=f"merged with {which}"))
+    return pending._replace(step=pending.step._replace(reason=f"merged with {which}"))

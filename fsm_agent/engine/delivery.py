@@ -1,6 +1,6 @@
-"""What comes from outside to agents that live: events and answers; and going on with what was interrupted.
+"""Delivery of events and answers to agents that exist, and resumption of interrupted agents.
 
-A refused event leaves nothing behind: no row, no key. What is acknowledged is in the store before it is.
+A refused event leaves nothing in the store: no row and no key. An event is stored before it is acknowledged.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 from fsm_agent.domain.agent import ENDED, Delivery, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, KeyOutcome, StepKind, Wanted
+from fsm_agent.domain.step import Event, KeyOutcome, Wanted
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, take
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.answers import Answer, explained, meant, refuse_closed
 from fsm_agent.engine.commands import Command, Enqueue, Interrupt, IsAlive, RecordAttempt
-from fsm_agent.engine.conflicts import MissedSteps, annotated, look_back, reconciled
-from fsm_agent.engine.drive import addressed, decide_queued, drive, due_timer, fire, is_stranded
-from fsm_agent.engine.problems import problem_of
+from fsm_agent.engine.conflicts import MissedSteps, annotated, missed_steps, reconciled
+from fsm_agent.engine.drive import addressed, decide_queued, drive, fire, is_stranded
+from fsm_agent.engine.problem_reports import problem_of
+from fsm_agent.engine.steps import cancel, park, take
+from fsm_agent.engine.timers import due_timer
 from fsm_agent.engine.transaction import (
     Driver,
     Flow,
@@ -43,8 +46,8 @@ from fsm_agent.errors import (
 
 
 class Delivered(NamedTuple):
-    """Where an agent stands after a call, and how the event fared. ``is_current`` is False when somebody else
-    has taken the agent over meanwhile, so that it must be read again."""
+    """The agent after a call, and what became of the event. ``is_current`` is False if another process has taken the
+    agent over meanwhile, so that it must be read again."""
 
     aggregate: Aggregate
     delivery: Delivery | None
@@ -58,16 +61,17 @@ def send(driver: Driver, agent_id: str, event: Event | Answer, *, expect_version
     except Conflict:
         if expect_version is not None or isinstance(event, Answer):
             raise
-    return (yield from patiently(lambda: _leave_note(driver, agent_id, event)))
+    return (yield from patiently(lambda: _enqueue_anywhere(driver, agent_id, event)))
 
 
-def _leave_note(driver: Driver, agent_id: str, event: Event) -> Flow:
-    """Queue an event for an agent that is faster than whoever reads it: who moves it on decides the event too."""
+def _enqueue_anywhere(driver: Driver, agent_id: str, event: Event) -> Flow:
+    """Queue an event for an agent that changes faster than this process can read it: the process that drives the agent
+    decides the event too."""
     aggregate, outcome = yield from open_agent(driver, agent_id, event.key)
     if outcome is not None:
         return _repeated(aggregate, event, outcome)
-    noted = checked(aggregate, event)
-    yield Enqueue(agent_id, None, noted, fingerprint_of(event))
+    checked_event = checked(aggregate, event)
+    yield Enqueue(agent_id, None, checked_event, fingerprint_of(event))
     aggregate, _ = yield from open_agent(driver, agent_id)
     if aggregate.head.queued and aggregate.head.is_paused:
         yield from _wake_when_free(aggregate)
@@ -76,46 +80,47 @@ def _leave_note(driver: Driver, agent_id: str, event: Event) -> Flow:
     )
 
 
-def _deliver(driver: Driver, agent_id: str, said: Event | Answer, expect_version: int | None) -> Flow:
-    aggregate, outcome = yield from open_agent(driver, agent_id, said.key)
+def _deliver(driver: Driver, agent_id: str, sent: Event | Answer, expect_version: int | None) -> Flow:
+    aggregate, outcome = yield from open_agent(driver, agent_id, sent.key)
     if outcome is not None:
-        return _repeated(aggregate, said, outcome)
+        return _repeated(aggregate, sent, outcome)
     if aggregate.head.is_paused:
         yield from give_up_orphan(aggregate)
     has_moved = yield from _catch_up(driver, aggregate)
     try:
-        yield from refuse_closed(aggregate, said)
-        meanwhile = yield from look_back(aggregate, _wanted(said, expect_version))
-        event, proposal = _judged(aggregate, said, meanwhile)
+        yield from refuse_closed(aggregate, sent)
+        missed = yield from missed_steps(aggregate, _wanted(sent, expect_version))
+        event, pending = _judged(aggregate, sent, missed)
     except Refused as error:
         refusal = yield from explained(aggregate, error)
         if has_moved and driver.drives:
             yield from drive(driver, aggregate)
         raise refusal from None
-    what = fingerprint_of(event._replace(payload=said.payload))
-    delivery: Delivery = yield from _apply(driver, aggregate, event, proposal, what, is_idle=has_moved)
+    what = fingerprint_of(event._replace(payload=sent.payload))
+    delivery: Delivery = yield from _apply(driver, aggregate, event, pending, what, is_idle=has_moved)
     return (yield from _drive_on(driver, aggregate, delivery))
 
 
-def _repeated(aggregate: Aggregate, said: Event | Answer, outcome: KeyOutcome) -> Delivered:
-    if not used_alike(outcome.fingerprint, said.event if isinstance(said, Answer) else said.name, said.payload):
-        raise KeyReuse(said.key or "")
+def _repeated(aggregate: Aggregate, sent: Event | Answer, outcome: KeyOutcome) -> Delivered:
+    if not used_alike(outcome.fingerprint, sent.event if isinstance(sent, Answer) else sent.name, sent.payload):
+        raise KeyReuse(sent.key or "")
     return Delivered(aggregate, "duplicate")
 
 
-def _wanted(said: Event | Answer, expect_version: int | None) -> Wanted | None:
-    name = said.event if isinstance(said, Answer) else said.name
-    return None if expect_version is None else Wanted(name, said.payload, expect_version)
+def _wanted(sent: Event | Answer, expect_version: int | None) -> Wanted | None:
+    name = sent.event if isinstance(sent, Answer) else sent.name
+    return None if expect_version is None else Wanted(name, sent.payload, expect_version)
 
 
-def _judged(aggregate: Aggregate, said: Event | Answer, meanwhile: MissedSteps | None) -> tuple[Event, PendingStep]:
+def _judged(aggregate: Aggregate, sent: Event | Answer, missed: MissedSteps | None) -> tuple[Event, PendingStep]:
     """The event that was meant, with its payload made total, and the step that it makes; raises ``Refused``."""
-    event = checked(aggregate, meant(aggregate, said) if isinstance(said, Answer) else said)
-    return event, decided(aggregate, event, meanwhile)
+    event = checked(aggregate, meant(aggregate, sent) if isinstance(sent, Answer) else sent)
+    return event, decided(aggregate, event, missed)
 
 
 def _catch_up(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
-    """Decide what came before, so that a late event is late though nobody was awake; whether there was anything."""
+    """Decide what was due before this event, so that a late event is refused as late even if no process was running.
+    Returns whether anything was due."""
     version = aggregate.head.version
     while (turn := _overdue(driver, aggregate)) is not None:
         yield from turn
@@ -137,46 +142,46 @@ def _overdue(driver: Driver, aggregate: Aggregate) -> Flow | None:
 
 
 def _break_in(
-    driver: Driver, aggregate: Aggregate, proposal: PendingStep, *, key: str | None = None, fingerprint: str = ""
+    driver: Driver, aggregate: Aggregate, pending: PendingStep, *, key: str | None = None, fingerprint: str = ""
 ) -> Flow:
     """Commit a step from outside, and stop the action that it ends."""
     was_running = aggregate.head.status is Status.RUNNING
-    yield from write(driver, aggregate, proposal, from_outside=True, key=key, fingerprint=fingerprint)
+    yield from write(driver, aggregate, pending, from_outside=True, key=key, fingerprint=fingerprint)
     if was_running:
         yield Interrupt(aggregate.head.id, aggregate.head.epoch)
 
 
 def _apply(
-    driver: Driver, aggregate: Aggregate, event: Event, proposal: PendingStep, what: str, *, is_idle: bool
+    driver: Driver, aggregate: Aggregate, event: Event, pending: PendingStep, what: str, *, is_idle: bool
 ) -> Generator[Command, Any, Delivery]:
     """Take an event from outside, or queue it behind the action that runs.
 
     ``is_idle`` says that none does: what this call decided before has brought the agent here.
     """
-    kind = proposal.step.kind
-    if aggregate.head.is_at_work and not is_idle and kind is StepKind.EVENT and _is_internal(aggregate, proposal):
+    kind = pending.step.kind
+    if aggregate.head.is_at_work and not is_idle and kind is StepKind.EVENT and _is_internal(aggregate, pending):
         yield Enqueue(aggregate.head.id, aggregate.head.version, event, what)
         if aggregate.head.is_paused:
             yield from _wake_when_free(aggregate)
         return "queued"
-    yield from _break_in(driver, aggregate, proposal, key=event.key, fingerprint=what)
+    yield from _break_in(driver, aggregate, pending, key=event.key, fingerprint=what)
     return "queued" if kind is StepKind.PARKED else "applied"
 
 
 def _wake_when_free(aggregate: Aggregate) -> Flow:
-    """Let somebody look at the queue as soon as nobody holds the agent: whoever holds it may have died, or have looked
-    for the last time. Who takes it over meanwhile looks as well."""
+    """Make the agent due now, so that its queue is looked at as soon as nobody holds its lease. The present holder may
+    have died, or may have looked at the queue for the last time."""
     with suppress(Conflict):
         yield RecordAttempt(aggregate.head.id, aggregate.head.epoch, 0, aggregate.now_ms)
         aggregate.head = aggregate.head._replace(retry_ms=aggregate.now_ms)
 
 
-def _is_internal(aggregate: Aggregate, proposal: PendingStep) -> bool:
-    return proposal.head.visits is aggregate.head.visits
+def _is_internal(aggregate: Aggregate, pending: PendingStep) -> bool:
+    return pending.head.visits is aggregate.head.visits
 
 
 def checked(aggregate: Aggregate, event: Event) -> Event:
-    """The event with its payload made total; raises what refuses it before the table is asked."""
+    """The event with the defaults of its payload filled in; raises the refusals that need no look at the table."""
     program, head = aggregate.program, aggregate.head
     allowed = ("cancel",) if head.status is Status.PARKED else program.workflow.allowed(head.state)
     if event.name not in program.workflow.events and event.name != "cancel":
@@ -198,25 +203,25 @@ def checked(aggregate: Aggregate, event: Event) -> Event:
     return addressed(aggregate, event)._replace(payload=program.payload_rules.complete(event.name, event.payload))
 
 
-def decided(aggregate: Aggregate, event: Event, meanwhile: MissedSteps | None = None) -> PendingStep:
-    """The step that an event from outside makes; raises what refuses it. Beyond a limit the agent parks with it.
+def decided(aggregate: Aggregate, event: Event, missed: MissedSteps | None = None) -> PendingStep:
+    """The step that an event from outside makes; raises the refusal. An event that exceeds a limit parks the agent.
 
-    Guards look at what is; what is written is merged with what its sender has missed.
+    Guards see the present data; what is written is merged with the steps that the sender has missed.
     """
     head, program = aggregate.head, aggregate.program
-    match program.decide(head.state, event, aggregate.scene(event)):
+    match program.decide(head.state, event, aggregate.context(event)):
         case Taken(move):
-            written = reconciled(aggregate, event, move, meanwhile) if meanwhile else None
+            written = reconciled(aggregate, event, move, missed) if missed else None
             try:
-                return annotated(take(aggregate, event, move, written=written), meanwhile)
+                return annotated(take(aggregate, event, move, written=written), missed)
             except LimitExceeded as error:
                 return park(aggregate, event, problem_of(error)._replace(held=event._replace(key=None)))
         case GuardsRefuse(guards):
             raise GuardsRefused(event.name, head.state, guards)
         case NotAllowed() if event.name == "cancel":
-            if meanwhile:
-                meanwhile.settle(aggregate, meanwhile.fields)
-            return annotated(cancel(aggregate, event), meanwhile)
+            if missed:
+                missed.settle(aggregate, missed.fields)
+            return annotated(cancel(aggregate, event), missed)
         case NotAllowed():
             raise IllegalEvent(event.name, head.state, program.workflow.allowed(head.state), is_declared=True)
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from fsm_agent.domain.agent import ENDED, ArmedTimer, Head, Parent, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed, standing
-from fsm_agent.engine.activation import is_backing_off, work
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, park, refuse, take
+from fsm_agent.engine.activation import work
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import (
     CancelChildren,
     Command,
@@ -25,8 +26,11 @@ from fsm_agent.engine.commands import (
     Release,
     Superseded,
 )
-from fsm_agent.engine.problems import problem_of
-from fsm_agent.engine.steady import work_steadily
+from fsm_agent.engine.fast_path import take_fast_path
+from fsm_agent.engine.problem_reports import problem_of
+from fsm_agent.engine.retries import is_backing_off
+from fsm_agent.engine.steps import cancel, park, refuse, take
+from fsm_agent.engine.timers import due_timer, ends_at, timer_event
 from fsm_agent.engine.transaction import Driver, Flow, write
 from fsm_agent.errors import (
     Conflict,
@@ -39,7 +43,7 @@ from fsm_agent.errors import (
 )
 
 #: When a parent is told again that was at work when its child ended.
-_TELL_AGAIN_MS: Final = 2_000
+_NOTIFY_AGAIN_MS: Final = 2_000
 
 
 def drive(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
@@ -49,7 +53,7 @@ def drive(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]
             yield from _leave_if_orphaned(driver, aggregate, aggregate.head.parent)
         while (turn := _next_turn(driver, aggregate)) is not None:
             yield from turn
-            yield from work_steadily(driver, aggregate)
+            yield from take_fast_path(driver, aggregate)
         if aggregate.lease is not None:
             yield Release(aggregate.head.id, aggregate.head.epoch)
             aggregate.lease = None
@@ -60,7 +64,7 @@ def drive(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]
 
 def _next_turn(driver: Driver, aggregate: Aggregate) -> Flow | None:
     if aggregate.head.children:
-        return None if aggregate.is_idle else _settled_with_kin(aggregate)
+        return None if aggregate.is_idle else _settle_family(aggregate)
     return _next_decision(driver, aggregate)
 
 
@@ -75,7 +79,7 @@ def _next_decision(driver: Driver, aggregate: Aggregate) -> Flow | None:
         return write(driver, aggregate, fire(aggregate, timer))
     if status is not Status.RUNNING or aggregate.is_idle or (is_backing_off(aggregate) and not driver.stays):
         return None
-    return work(driver, aggregate, ends_at=_ends_at(aggregate) if aggregate.head.timers else None)
+    return work(driver, aggregate, ends_at=ends_at(aggregate) if aggregate.head.timers else None)
 
 
 def _leave_if_orphaned(driver: Driver, aggregate: Aggregate, parent: Parent) -> Flow:
@@ -86,58 +90,30 @@ def _leave_if_orphaned(driver: Driver, aggregate: Aggregate, parent: Parent) -> 
     if above is not None and above.activation == parent.activation:
         return
     steps: Sequence[Step] = yield ReadHistory(aggregate.head.id)
-    proposal = _decided_step(aggregate, event := Event("cancel", by=parent.id))
+    pending = _decided_step(aggregate, event := Event("cancel", by=parent.id))
     is_known = any((step.event, step.by) == (event.name, event.by) for step in steps)
-    if not is_known and proposal.step.kind is not StepKind.REFUSED:  # its workflow has the last word
-        yield from write(driver, aggregate, proposal, from_outside=True)
+    if not is_known and pending.step.kind is not StepKind.REFUSED:  # its workflow has the last word
+        yield from write(driver, aggregate, pending, from_outside=True)
 
 
-def _settled_with_kin(aggregate: Aggregate) -> Flow:
-    """Cancel the children of a state that was left, and let a parent know that its child has ended; note that it is
-    done. A parent who is at work now is told later, since nobody knows what it has seen."""
+def _settle_family(aggregate: Aggregate) -> Flow:
+    """Cancel the children of a state that was left, notify the parent of a child that has ended, and record that both
+    are done. A parent that is at work now is notified again later, since it may not have seen the end."""
     head, is_told = aggregate.head, True
     yield CancelChildren(head.id, head.children)
     if head.parent is not None and head.status in ENDED:
         is_told = yield NotifyParent(head.parent)
-    children, retry_ms = (0, head.retry_ms) if is_told else (head.children, aggregate.now_ms + _TELL_AGAIN_MS)
+    children, retry_ms = (0, head.retry_ms) if is_told else (head.children, aggregate.now_ms + _NOTIFY_AGAIN_MS)
     yield RecordAttempt(head.id, head.epoch, head.attempts, retry_ms, children)
     aggregate.head = head.tried(head.attempts, retry_ms, children)
     aggregate.is_idle = not is_told
 
 
-def due_timer(aggregate: Aggregate, *, leaving_only: bool = False) -> ArmedTimer | None:
-    """The timer whose turn it is; with ``leaving_only``, one that would take the agent out of its work."""
-    if not aggregate.head.timers:
-        return None
-    due = [timer for timer in aggregate.head.timers if timer.due_ms <= aggregate.now_ms]
-    if leaving_only:
-        due = [timer for timer in due if leaves(aggregate, timer)]
-    return min(due, key=aggregate.program.turn, default=None)
-
-
-def _ends_at(aggregate: Aggregate) -> int | None:
-    """When a timer will take the agent out of its work."""
-    return min((timer.due_ms for timer in aggregate.head.timers if leaves(aggregate, timer)), default=None)
-
-
-def leaves(aggregate: Aggregate, timer: ArmedTimer) -> bool:
-    """Whether a timer would move the agent; nothing that this depends on changes while an action runs."""
-    try:
-        decision = aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.scene(_timer_event(timer)))
-    except ExpressionFailed:
-        return True
-    return isinstance(decision, Taken) and not decision.move.is_internal
-
-
-def _timer_event(timer: ArmedTimer) -> Event:
-    return Event("after", {"after": timer.label})
-
-
 def fire(aggregate: Aggregate, timer: ArmedTimer) -> PendingStep:
-    """The step of a due timer. Its guards may refuse it; then it has had its turn, on record."""
-    event = _timer_event(timer)
+    """The step of a due timer. If its guards refuse it, the refusal is recorded, and the timer does not fire again."""
+    event = timer_event(timer)
     try:
-        match aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.scene(event)):
+        match aggregate.program.decide_timer(aggregate.head.state, timer, aggregate.context(event)):
             case Taken(move):
                 return take(aggregate, event, move, fired=timer)
             case GuardsRefuse(guards):
@@ -151,7 +127,8 @@ def fire(aggregate: Aggregate, timer: ArmedTimer) -> PendingStep:
 
 
 def is_stranded(aggregate: Aggregate) -> bool:
-    """Whether an event is queued that arrived before the agent was rewound: what it was meant for is undone."""
+    """Whether an event is queued that arrived before the agent was rewound: the work that it was meant for is
+    undone."""
     return bool(aggregate.queue) and aggregate.queue[0].version < aggregate.head.rewound
 
 
@@ -164,11 +141,11 @@ def _is_queue_free(aggregate: Aggregate) -> bool:
 
 
 def decide_queued(driver: Driver, aggregate: Aggregate, *, from_outside: bool = False) -> Flow:
-    """The step of the event that has waited longest. If it parks the agent, it goes on waiting."""
+    """The step of the oldest queued event. If it parks the agent, the event stays queued."""
     queued = aggregate.queue[0]
-    proposal = _queued_step(aggregate, queued.event)
-    dequeue = None if proposal.step.kind is StepKind.PARKED else queued.number
-    yield from write(driver, aggregate, proposal, from_outside=from_outside, dequeue=dequeue)
+    pending = _queued_step(aggregate, queued.event)
+    dequeue = None if pending.step.kind is StepKind.PARKED else queued.number
+    yield from write(driver, aggregate, pending, from_outside=from_outside, dequeue=dequeue)
 
 
 def _queued_step(aggregate: Aggregate, event: Event) -> PendingStep:
@@ -184,11 +161,11 @@ def _queued_step(aggregate: Aggregate, event: Event) -> PendingStep:
 
 
 def _decided_step(aggregate: Aggregate, event: Event) -> PendingStep:
-    """The step that an event makes which nobody can be told of any more if it is refused."""
+    """The step that an event makes whose sender can no longer be told of a refusal."""
     try:
         if aggregate.program.knows(event.name):  # it may have been queued under an older definition
             event = event._replace(payload=aggregate.program.payload_rules.complete(event.name, event.payload))
-        match aggregate.program.decide(aggregate.head.state, addressed(aggregate, event), aggregate.scene(event)):
+        match aggregate.program.decide(aggregate.head.state, addressed(aggregate, event), aggregate.context(event)):
             case Taken(move):
                 return take(aggregate, event, move)
             case GuardsRefuse(guards):

@@ -76,7 +76,7 @@ class Machine:
             return None
         return self.guards.compile(transition.when, event="after" if event.startswith(TIMER) else event)
 
-    def decide(self, state: str, event: str, scene: EvaluationContext) -> Decision:
+    def decide(self, state: str, event: str, context: EvaluationContext) -> Decision:
         """What ``event`` leads to in leaf ``state``; pure. A timer's event is ``timer_event(...)``.
 
         Raises ``ExpressionFailed`` if a guard that is reached cannot be evaluated.
@@ -85,8 +85,8 @@ class Machine:
         if candidates is None:
             return NOT_ALLOWED
         for candidate in candidates:
-            guard, facts = candidate.guard, scene.facts if candidate.reads_event else NOTHING
-            if guard is None or guard.holds(scene.data, facts, scene.visits):
+            guard, facts = candidate.guard, context.facts if candidate.reads_event else NOTHING
+            if guard is None or guard.holds(context.data, facts, context.visits):
                 return candidate.taken
         return GuardsRefuse(tuple(candidate.taken.move.transition.when or "true" for candidate in candidates))
 

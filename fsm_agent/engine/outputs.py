@@ -1,7 +1,8 @@
-"""What an attempt leaves besides what it changes in the data: messages, what is to be remembered of the user, usage.
+"""The outputs of an attempt besides its changes of the data: messages, changes of the user, usage.
 
-The attempt writes it down here; the step that its event takes commits it, or nothing does. Usage alone counts in any
-case: a failed attempt has cost what it has cost. What is on record an attempt hears again, and it counts once.
+The attempt collects them here. The step that its event makes commits them, or nothing does. Usage counts in any case,
+since a failed attempt has its cost too. An attempt that is made again gets the replies that are on record, and their
+usage counts once.
 """
 
 from __future__ import annotations
@@ -13,37 +14,37 @@ from fsm_agent.domain.user import UserRecord
 
 
 class AttemptOutputs:
-    """Of one attempt. ``record`` is the user as was read before it, and ``user`` a draft of what the workflow declares
-    of them; ``counted`` is how many requests of this activation were counted by steps before: the first ones that are
-    heard."""
+    """The outputs of one attempt. ``record`` is the user as it was read before the attempt, and ``user`` a draft of the
+    fields that the workflow declares of the user. ``counted`` is how many requests of this activation earlier steps
+    have counted; these are the first replies that the attempt gets."""
 
-    __slots__ = ("counted", "heard", "is_joined", "record", "remark", "said", "usage", "user")
+    __slots__ = ("counted", "heard", "is_joined", "messages", "record", "remark", "usage", "user")
 
     def __init__(self, *, counted: int = 0, record: UserRecord | None = None, user: Data | None = None) -> None:
         #: thread -> what is to be added to it, in order
-        self.said: dict[str, list[Message]] = {}
+        self.messages: dict[str, list[Message]] = {}
         self.usage: Usage = NO_USAGE
         self.counted = counted
-        #: how many were heard by now
+        #: how many replies the attempt has got so far
         self.heard = 0
         self.record = record
         self.user = user
-        #: there are no children of this activation who have not ended
+        #: all children of this activation have ended
         self.is_joined = False
-        #: what is to be said of the step, besides its event
+        #: the reason that the step records
         self.remark = ""
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing was left, so that the step is as it is."""
-        return not self.said and self.usage is NO_USAGE and self.user is None
+        """Whether there are no outputs, so that the step needs no change."""
+        return not self.messages and self.usage is NO_USAGE and self.user is None
 
     def pending(self, thread: str) -> list[Message]:
-        """What has been said in a thread so far, to be added to."""
-        return self.said.setdefault(thread, [])
+        """The messages for a thread so far; the caller appends to this list."""
+        return self.messages.setdefault(thread, [])
 
     def spend(self, usage: Usage) -> None:
-        """What a reply has cost, made now or on record; or, without a request, what became of the last one."""
+        """Count the usage of a reply, made now or on record; usage without a request belongs to the last reply."""
         self.heard += usage.requests
         if self.heard > self.counted:
             self.usage = self.usage.plus(usage)

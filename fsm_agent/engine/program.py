@@ -28,7 +28,7 @@ from fsm_agent.errors import ActionError, DataInvalid, DataTooLarge, ExpressionF
 from fsm_agent.expressions.compiler import Guards
 
 
-class SteadyAction(NamedTuple):
+class FastPathAction(NamedTuple):
     """The action of users' own in a state that declares nothing more of it than a timeout."""
 
     do: str
@@ -69,7 +69,7 @@ class Program:
         self.has_families = any(state.do == HAS_CHILDREN for state in workflow.by_path.values())
         #: states that have timers
         self.timed = frozenset(path for path, state in workflow.by_path.items() if state.after)
-        self.steady_actions = _steady_actions(workflow)
+        self.fast_path_actions = _fast_path_actions(workflow)
         self._timers: dict[tuple[str, str], tuple[int, Timer]] = {}
         for state in workflow.by_path.values():
             for timer in state.after:
@@ -93,11 +93,11 @@ class Program:
             f"it{where}; send it where the action is known: in the folder of its project, or by a runner that has it"
         )
 
-    def decide(self, state: str, event: Event, scene: EvaluationContext) -> Decision:
-        return self.machine.decide(state, event.name, scene)
+    def decide(self, state: str, event: Event, context: EvaluationContext) -> Decision:
+        return self.machine.decide(state, event.name, context)
 
-    def decide_timer(self, leaf: str, timer: ArmedTimer, scene: EvaluationContext) -> Decision:
-        return self.machine.decide(leaf, timer_event(timer.state, timer.label), scene)
+    def decide_timer(self, leaf: str, timer: ArmedTimer, context: EvaluationContext) -> Decision:
+        return self.machine.decide(leaf, timer_event(timer.state, timer.label), context)
 
     def timers_of(self, path: str, now_ms: int) -> list[ArmedTimer]:
         """What entering a state at ``now_ms`` arms."""
@@ -109,33 +109,33 @@ class Program:
 
     def changes(self, move: Move, event: Event, data: Mapping[str, Json], visits: Mapping[str, int]) -> Changes:
         """The values a transition writes; all see the same data."""
-        transition, scene = move.transition, EvaluationContext(data, event, visits)
+        transition, context = move.transition, EvaluationContext(data, event, visits)
         return Changes(
-            {field: self._result(field, value, event.name, scene) for field, value in transition.assign.items()},
-            {field: self._result(field, value, event.name, scene) for field, value in transition.append.items()},
+            {field: self._result(field, value, event.name, context) for field, value in transition.assign.items()},
+            {field: self._result(field, value, event.name, context) for field, value in transition.append.items()},
         )
 
-    def _result(self, name: str, value: Json, event: str | None, scene: EvaluationContext) -> Json:
+    def _result(self, name: str, value: Json, event: str | None, context: EvaluationContext) -> Json:
         """What is kept as ``name``; raises ``DataTooLarge`` before anything is made of it."""
-        return self.data_limit.require_of(name, self._value(value, event, scene))
+        return self.data_limit.require_of(name, self._value(value, event, context))
 
-    def _value(self, value: Json, event: str | None, scene: EvaluationContext) -> Json:
+    def _value(self, value: Json, event: str | None, context: EvaluationContext) -> Json:
         """A string is CEL, anything else is itself."""
         if not isinstance(value, str):
             return value
-        return self.guards.compile(value, event=event).evaluate(scene.data, scene.facts, scene.visits)
+        return self.guards.compile(value, event=event).evaluate(context.data, context.facts, context.visits)
 
-    def entry_values(self, values: Mapping[str, Json], scene: EvaluationContext) -> dict[str, Json]:
+    def entry_values(self, values: Mapping[str, Json], context: EvaluationContext) -> dict[str, Json]:
         """``with`` and ``output``: expressions that see data and visits, and no event. The values are copies, since
         an action may change what it is given."""
-        return {name: own(self._value(value, None, scene), name) for name, value in values.items()}
+        return {name: own(self._value(value, None, context), name) for name, value in values.items()}
 
-    def arguments(self, state: State, scene: EvaluationContext) -> dict[str, Json]:
+    def arguments(self, state: State, context: EvaluationContext) -> dict[str, Json]:
         """What the action of a state is given under ``with``: values, and to a built-in one all as it is written."""
         if state.do in BUILT_IN_NAMES:
             written: dict[str, Json] = own(dict(state.with_))
             return written
-        arguments = self.entry_values(state.with_, scene) if state.with_ else {}
+        arguments = self.entry_values(state.with_, context) if state.with_ else {}
         self.data_limit.require(arguments)
         return arguments
 
@@ -154,11 +154,11 @@ class Program:
         ask = self.state(head.state).ask
         return head.asked.events or (ask.events if ask else ())
 
-    def thread(self, rule: ConversationPolicy, scene: EvaluationContext) -> str | None:
+    def thread(self, rule: ConversationPolicy, context: EvaluationContext) -> str | None:
         """The name of the shared thread that is the conversation, if one is; raises ``ExpressionFailed``."""
         if rule.thread is None:
             return None
-        name = self._value(rule.thread, None, scene)
+        name = self._value(rule.thread, None, context)
         if not isinstance(name, str) or THREAD_NAME.fullmatch(name) is None:
             why = f"it gives {shortened(name)}, and {THREAD_RULE}"
             raise ExpressionFailed(rule.thread, why, {})
@@ -169,33 +169,33 @@ class Program:
         if not self.has_progress:
             return None
         rule = self.workflow.progress
-        scene = EvaluationContext(values, None, visits)
-        goal, current = self._told(rule.goal, scene), self._told(rule.current, scene)
+        context = EvaluationContext(values, None, visits)
+        goal, current = self._told(rule.goal, context), self._told(rule.current, context)
         return Progress(
             goal=None if goal is None else str(goal),
-            done=_count(self._told(rule.done, scene)),
-            remaining=_count(self._told(rule.remaining, scene)),
+            done=_count(self._told(rule.done, context)),
+            remaining=_count(self._told(rule.remaining, context)),
             current=None if current is None else str(current),
         )
 
-    def _told(self, text: str | None, scene: EvaluationContext) -> Json:
+    def _told(self, text: str | None, context: EvaluationContext) -> Json:
         """A value for people to look at: where it cannot be computed, or be kept, there is none."""
         try:
-            return DEFAULT_LIMIT.require_of("progress", self._value(text, None, scene))
+            return DEFAULT_LIMIT.require_of("progress", self._value(text, None, context))
         except (ExpressionFailed, DataTooLarge):
             return None
 
-    def asked(self, state: State, scene: EvaluationContext, version: int) -> Asked | None:
+    def asked(self, state: State, context: EvaluationContext, version: int) -> Asked | None:
         """The question of a state as the step of ``version`` renders it; ``None`` if it asks nothing."""
         if state.ask is None:
             return None
-        prompt = self.guards.prompt(state.ask.prompt).render(scene.data, scene.visits)
-        return Asked(prompt, self._addressees(state.ask.to, scene), id=version)
+        prompt = self.guards.prompt(state.ask.prompt).render(context.data, context.visits)
+        return Asked(prompt, self._addressees(state.ask.to, context), id=version)
 
-    def _addressees(self, to: str | None, scene: EvaluationContext) -> tuple[str, ...]:
+    def _addressees(self, to: str | None, context: EvaluationContext) -> tuple[str, ...]:
         if to is None:
             return ()
-        value = self._value(to, None, scene)
+        value = self._value(to, None, context)
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
             why = f"it gives {shortened(value)}, and whom to ask must be a name or a list of names"
@@ -207,12 +207,12 @@ class Program:
         return isinstance(event, str) and event in self.workflow.events
 
 
-def _steady_actions(workflow: Workflow) -> Mapping[str, SteadyAction]:
-    """See ``engine.steady``: leaf -> its action, where nothing has to be found out before each attempt."""
+def _fast_path_actions(workflow: Workflow) -> Mapping[str, FastPathAction]:
+    """See ``engine.fast_path``: leaf -> its action, where nothing has to be found out before each attempt."""
     if workflow.user or workflow.limits.wall_time is not None:
         return {}
     return {
-        leaf.path: SteadyAction(leaf.do, leaf.timeout.ms if leaf.timeout else None)
+        leaf.path: FastPathAction(leaf.do, leaf.timeout.ms if leaf.timeout else None)
         for leaf in workflow.leaves
         if leaf.do is not None and leaf.do not in BUILT_IN_NAMES and not leaf.with_
     }

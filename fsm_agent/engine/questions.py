@@ -33,8 +33,8 @@ def kept_or_renewed(program: Program, head: Head, values: Mapping[str, Json]) ->
 
 def rendered(program: Program, head: Head, values: Mapping[str, Json]) -> Head:
     """The head with the question of its state, as its last step renders it."""
-    scene = EvaluationContext(values, None, head.visits)
-    return head._replace(asked=program.asked(program.states[head.state], scene, head.version))
+    context = EvaluationContext(values, None, head.visits)
+    return head._replace(asked=program.asked(program.states[head.state], context, head.version))
 
 
 def numbered(head: Head) -> Generator[Command, Any, Head]:

@@ -1,4 +1,4 @@
-"""Which words are erased, and whose they were, in an agent that lives on. Pure."""
+"""Which words are erased in an agent that lives on, and whose they were. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Redaction:
     #: what its workflows say themselves: names, defaults, enumerations, literals of expressions
     common: frozenset[str]
     #: what is erased
-    said: set[str] = field(default_factory=set)
+    erased_texts: set[str] = field(default_factory=set)
 
     def erased(self, value: Json) -> Json:
         """A value that the person has given, without its strings; they are noted."""
@@ -33,7 +33,7 @@ class Redaction:
             case str() if value == ERASED or value in self.common:
                 return value
             case str():
-                self.said.add(value)
+                self.erased_texts.add(value)
                 return ERASED
             case Mapping():
                 return {key: self.erased(each) for key, each in value.items()}
@@ -49,7 +49,7 @@ class Redaction:
         """A value that the engine has copied, without the strings that are erased where it was copied from."""
         match value:
             case str():
-                return ERASED if value in self.said else value
+                return ERASED if value in self.erased_texts else value
             case Mapping():
                 return {key: self.cleared(each) for key, each in value.items()}
             case list() | tuple():
@@ -61,7 +61,7 @@ class Redaction:
         """A copy of a value, without the strings that are erased in what that is ``now``; they are noted."""
         match value, now:
             case str(), str() if now == ERASED != value:
-                self.said.add(value)
+                self.erased_texts.add(value)
                 return ERASED
             case dict(), dict():
                 return {key: self.faded(each, now.get(key)) for key, each in value.items()}
@@ -72,7 +72,7 @@ class Redaction:
 
     def unquoted(self, text: str) -> str:
         """A text, or a tombstone if it quotes what is erased."""
-        words = [re.escape(word) for word in self.said if len(word) >= _SHORTEST]
+        words = [re.escape(word) for word in self.erased_texts if len(word) >= _SHORTEST]
         return ERASED if words and re.search(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)", text) else text
 
     def nameless(self, names: Iterable[str]) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class Redaction:
 
 
 def common_words(workflows: Iterable[Workflow]) -> frozenset[str]:
-    """What workflows say themselves, so that it is nobody's word."""
+    """The words that workflows themselves contain, so that they belong to nobody."""
     texts = {text for workflow in workflows for text in _strings(workflow.to_json())}
     literals = {single or double for text in texts for single, double in _LITERAL.findall(text)}
     return frozenset(texts | literals)

@@ -1,6 +1,6 @@
-"""What a built-in action may ask of the rules while it works: texts rendered, values computed, events judged.
+"""The rules as a built-in action can use them while it works: it renders texts, computes values and judges events.
 
-It decides nothing: what is legal here is decided again, with the payload, when the step is made. Pure.
+Nothing is decided here: whether an event is legal is decided again, with its payload, when the step is made. Pure.
 """
 
 from __future__ import annotations
@@ -37,69 +37,71 @@ class Choice(NamedTuple):
 
 
 class ActionScope:
-    """Of one attempt. ``stays`` says whether whoever drives the agent stays while a backoff runs."""
+    """The rules for one attempt. ``stays`` says whether the driver of the agent stays while a backoff runs."""
 
-    __slots__ = ("_data", "_live", "_notes", "stays")
+    __slots__ = ("_aggregate", "_data", "_outputs", "stays")
 
-    def __init__(self, aggregate: Aggregate, data: Data, notes: AttemptOutputs, *, stays: bool) -> None:
-        self._live = aggregate
+    def __init__(self, aggregate: Aggregate, data: Data, outputs: AttemptOutputs, *, stays: bool) -> None:
+        self._aggregate = aggregate
         self._data = data
-        self._notes = notes
+        self._outputs = outputs
         self.stays = stays
 
     @property
     def workflow(self) -> Workflow:
-        return self._live.program.workflow
+        return self._aggregate.program.workflow
 
     @property
     def head(self) -> Head:
-        return self._live.head
+        return self._aggregate.head
 
     @property
     def state(self) -> State:
-        return self._live.program.state(self._live.head.state)
+        return self._aggregate.program.state(self._aggregate.head.state)
 
     @property
     def spent(self) -> Usage:
-        """What models have cost by now, this attempt included."""
-        return self._live.head.usage.plus(self._notes.usage)
+        """The usage of models so far, this attempt included."""
+        return self._aggregate.head.usage.plus(self._outputs.usage)
 
     @property
     def recall(self) -> ConversationPolicy:
         """Which thread the conversation is, by name, and how much of it a model is shown. Raises
         ``ExpressionFailed``."""
         rule = self.workflow.conversation
-        return rule._replace(thread=self._live.program.thread(rule, self.scene))
+        return rule._replace(thread=self._aggregate.program.thread(rule, self.context))
 
     @property
-    def scene(self) -> EvaluationContext:
-        return self._live.scene(None, self._data)
+    def context(self) -> EvaluationContext:
+        return self._aggregate.context(None, self._data)
 
     def needs(self, text: str) -> frozenset[str]:
-        """What a prompt mentions, as dotted names."""
-        prompt = self._live.program.guards.prompt(text, recalls=True)
+        """The names that a prompt mentions, with dots."""
+        prompt = self._aggregate.program.guards.prompt(text, recalls=True)
         return frozenset(name for expression in prompt.expressions for name in expression.mentions)
 
     def mentions(self, value: Json) -> frozenset[str]:
-        """What an argument mentions that is CEL if it is a string."""
+        """The names that an argument mentions: a string is CEL, anything else mentions none."""
         if not isinstance(value, str):
             return frozenset()
-        return self._live.program.guards.compile(value, event=None, recalls=True).mentions
+        return self._aggregate.program.guards.compile(value, event=None, recalls=True).mentions
 
     def render(
         self, text: str, recalled: Mapping[str, Mapping[str, Json]], *, write: Callable[[Json], str] = written
     ) -> str:
-        """A prompt; ``recalled`` is what it may mention of ``user`` and ``conversation``. Raises
+        """A prompt as text; ``recalled`` holds the values of ``user`` and ``conversation`` that it mentions. Raises
         ``ExpressionFailed``."""
-        data, _, visits = self.scene
-        return self._live.program.guards.prompt(text, recalls=True).render(data, visits, recalled=recalled, write=write)
+        data, _, visits = self.context
+        return self._aggregate.program.guards.prompt(text, recalls=True).render(
+            data, visits, recalled=recalled, write=write
+        )
 
     def value(self, value: Json, recalled: Mapping[str, Json]) -> Json:
         """A string is CEL, anything else is itself."""
         if not isinstance(value, str):
             return value
-        data, _, visits = self.scene
-        expression = self._live.program.guards.compile(value, event=None, recalls=True)
+        data, _, visits = self.context
+        expression = self._aggregate.program.guards.compile(value, event=None, recalls=True)
         return expression.evaluate(data, None, visits, recalled=recalled)
 
     def schema(self, field: str) -> Schema:
@@ -108,7 +110,7 @@ class ActionScope:
 
     def problems(self, field: str, value: Json) -> list[str]:
         """What is wrong with the value of a data field."""
-        return self._live.program.data_rules.problems(field, value)
+        return self._aggregate.program.data_rules.problems(field, value)
 
     def choices(self) -> tuple[Choice, ...]:
         """The declared events that are legal now, in the order of their declaration: a guard that looks at no payload
@@ -116,7 +118,7 @@ class ActionScope:
         return tuple(self._choices())
 
     def _choices(self) -> Iterator[Choice]:
-        program, state = self._live.program, self._live.head.state
+        program, state = self._aggregate.program, self._aggregate.head.state
         for event in program.workflow.allowed(state):
             moves = program.machine.moves(state, event) if event in program.workflow.events else ()
             open_ = [move for move in moves if self._may_hold(move.transition.when, event)]
@@ -128,15 +130,15 @@ class ActionScope:
     def _may_hold(self, when: str | None, event: str) -> bool:
         if when is None:
             return True
-        guard = self._live.program.guards.compile(when, event=event)
+        guard = self._aggregate.program.guards.compile(when, event=event)
         if any(name.partition(".")[0] == "event" for name in guard.mentions):
             return True
-        data, _, visits = self.scene
+        data, _, visits = self.context
         return guard.holds(data, None, visits)
 
     def judge(self, event: str, payload: Json) -> str | None:
         """Why an event would not be taken now; ``None`` if it would. Raises ``ExpressionFailed``."""
-        program, state = self._live.program, self._live.head.state
+        program, state = self._aggregate.program, self._aggregate.head.state
         names = [choice.event for choice in self._choices()]
         if event not in names:
             return f"event {event!r} is not allowed here; allowed: {listed(names)}"
@@ -146,9 +148,9 @@ class ActionScope:
             whole = Event(event, program.payload_rules.complete(event, payload))
         except PayloadInvalid as error:
             return str(error)
-        match program.decide(state, whole, self._live.scene(whole, self._data)):
+        match program.decide(state, whole, self._aggregate.context(whole, self._data)):
             case Taken(move):
-                return self._spoilt(whole, move)
+                return self._why_data_invalid(whole, move)
             case GuardsRefuse(guards):
                 return f"event {event!r} is refused with this payload, because no guard held: {listed(guards)}"
             case NotAllowed():
@@ -156,11 +158,11 @@ class ActionScope:
             case never:
                 assert_never(never)
 
-    def _spoilt(self, event: Event, move: Move) -> str | None:
+    def _why_data_invalid(self, event: Event, move: Move) -> str | None:
         """Why the data would be wrong after a move."""
-        program, view = self._live.program, View(self._data)
+        program, view = self._aggregate.program, View(self._data)
         try:
-            written = program.changes(move, event, view, self._live.head.visits)
+            written = program.changes(move, event, view, self._aggregate.head.visits)
             delta = Delta(written.assign, append={name: [item] for name, item in written.append.items()})
             lists = {name: [*(view[name] or ()), item] for name, item in written.append.items()}
             program.data_rules.check(delta, {**view, **written.assign, **lists})

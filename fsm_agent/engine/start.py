@@ -1,4 +1,4 @@
-"""Agents that begin: created with their first event, together or not at all, and once for each key."""
+"""Start of agents: an agent is created together with its first event, and once for each key."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from fsm_agent.domain.decision import Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Event, Step, StepKind
+from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.engine.aggregate import Aggregate, take
+from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, FindKey, Now
 from fsm_agent.engine.delivery import Delivered, checked, decided
 from fsm_agent.engine.drive import drive
+from fsm_agent.engine.steps import take
 from fsm_agent.engine.transaction import Driver, Flow, fingerprint, new_lease, open_agent, started
 from fsm_agent.errors import AgentExists, KeyReuse
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Serves(NamedTuple):
-    """Whom a new agent serves, and whose child it is."""
+    """The user of a new agent, and its parent."""
 
     user: str | None = None
     parent: Parent | None = None
@@ -68,13 +70,13 @@ def start(
 
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
-    """What the key of a start is used for."""
+    """The fingerprint of a start, which is stored with its key."""
     whom = [] if serves.user is None else [serves.user]
     return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
 
 
 def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, Delivered | None]:
-    """The agent that was made under this key, if one was; raises ``KeyReuse`` if it was made of something else."""
+    """The agent that was started under this key, if there is one; raises ``KeyReuse`` if it was started otherwise."""
     found: tuple[str, str] | None = yield FindKey(key)
     if found is None:
         return None
@@ -97,7 +99,7 @@ def _first_steps(aggregate: Aggregate, event: Event | None) -> tuple[Step, ...]:
     aggregate.folded.values = own(values)
     if event is None or event.name == "created":
         return (created,)
-    proposal = decided(aggregate, checked(aggregate, event))
-    aggregate.head = proposal.head
-    aggregate.folded.take(proposal.step.version, proposal.step.delta)
-    return created, proposal.step
+    pending = decided(aggregate, checked(aggregate, event))
+    aggregate.head = pending.head
+    aggregate.folded.take(pending.step.version, pending.step.delta)
+    return created, pending.step

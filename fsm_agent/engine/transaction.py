@@ -1,4 +1,4 @@
-"""Opening an agent, committing its steps, taking and giving up its lease: what every flow of the engine shares."""
+"""Loading an agent, committing its steps, taking and releasing its lease: the parts that all flows share."""
 
 import json
 from collections import deque
@@ -30,7 +30,7 @@ Flow: TypeAlias = Generator[Command, Any, Any]
 
 
 class Driver(NamedTuple):
-    """Who works here: the holder of leases, and how a definition's hash becomes a program."""
+    """The process that drives agents: it holds leases, and finds the program of a definition by its hash."""
 
     holder: Holder
     program: "Callable[[str], Program]"
@@ -39,13 +39,13 @@ class Driver(NamedTuple):
     #: whether it stays with an agent while a backoff runs, or leaves it to the next sweep
     stays: bool = True
     #: whether parents must be told of children who end; one who looks after its children itself sees it
-    tells: bool = True
+    notifies_parents: bool = True
 
 
 def open_agent(
     driver: Driver, agent_id: str, key: str | None = None
 ) -> Generator[Command, Any, tuple[Aggregate, KeyOutcome | None]]:
-    """Read an agent as it stands now, and what became of ``key``."""
+    """Load an agent as it is now, and the outcome of ``key``."""
     record: Record = yield Load(agent_id, key)
     now_ms: int = yield Now()
     if record.head.asked is not None:
@@ -54,7 +54,7 @@ def open_agent(
 
 
 def in_hand(driver: Driver, record: Record, now_ms: int) -> Aggregate:
-    """What was read of an agent, ready for its next step."""
+    """The aggregate of a loaded record, ready for its next step."""
     return Aggregate(
         program=driver.program(record.head.definition),
         head=record.head,
@@ -67,7 +67,7 @@ def in_hand(driver: Driver, record: Record, now_ms: int) -> Aggregate:
 def write(
     driver: Driver,
     aggregate: Aggregate,
-    proposal: PendingStep,
+    pending: PendingStep,
     *,
     from_outside: bool = False,
     dequeue: int | None = None,
@@ -77,21 +77,21 @@ def write(
     repins: bool = False,
     is_joined: bool = False,
 ) -> Flow:
-    """Commit a step and go on from it. From outside, the epoch rises and whoever drove drives no more. ``is_joined``
-    says that no child works any more for what is left.
+    """Commit a step and update ``aggregate``. A step from outside raises the epoch, and the process that drove the
+    agent loses it. ``is_joined`` says that all children of the state that is left have ended.
 
     Raises ``Conflict`` if somebody else was first; then ``aggregate`` is stale.
     """
-    head, step, said, user = proposal
+    head, step, appended, user = pending
     lease = _kept_lease(driver, aggregate) if driver.drives and head.status is RUNNING else None
     snapshot = None
     if head.unfolded > _SMALLEST_FOLD and head.unfolded > head.fold_at:
         head, snapshot = _folding(aggregate, head)
     if head.parent is not None or aggregate.program.has_families or aggregate.head.children or repins:
-        head = _with_kin(driver, aggregate, head, is_joined=is_joined, repins=repins)
+        head = _with_children_due(driver, aggregate, head, is_joined=is_joined, repins=repins)
     epoch = None if from_outside else head.epoch
     committed: Committed = yield from_fields(
-        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, said, user)
+        Commit, (head, step, epoch, lease, snapshot, dequeue, key, fingerprint, settlement, repins, appended, user)
     )
     if step.delta is not EMPTY_DELTA:
         aggregate.folded.take(step.version, step.delta)
@@ -106,14 +106,14 @@ def write(
         aggregate.queue = deque(record.queue)
 
 
-def _with_kin(driver: Driver, aggregate: Aggregate, head: Head, *, is_joined: bool, repins: bool) -> Head:
-    """The head with what is to be settled with parent and children after a step. It is known from where the agent was,
-    so that nobody who moves it can overlook what its action began meanwhile."""
+def _with_children_due(driver: Driver, aggregate: Aggregate, head: Head, *, is_joined: bool, repins: bool) -> Head:
+    """The head, marked if children are to be cancelled or the parent is to be notified after the step. This is computed
+    from the state that is left, so that no process can overlook what its action has started."""
     was, is_left = aggregate.head, aggregate.head.activation not in (0, head.activation)
     children = was.children
     if is_left and not is_joined and (repins or aggregate.program.has_children(was.state)):
         children = was.children or was.activation
-    elif driver.tells and head.parent is not None and head.status in ENDED and was.status not in ENDED:
+    elif driver.notifies_parents and head.parent is not None and head.status in ENDED and was.status not in ENDED:
         children = was.children or head.version
     return head if children == head.children else head._replace(children=children)
 
@@ -152,7 +152,7 @@ def claim(driver: Driver, aggregate: Aggregate) -> Flow:
 
 
 def give_up_orphan(aggregate: Aggregate) -> Flow:
-    """Give up a lease that was left behind: it has run out, or its holder has died."""
+    """Release a lease that has run out, or whose holder has died."""
     lease = aggregate.head.lease
     if lease is None or (lease_runs(lease, aggregate.now_ms) and (yield IsAlive(lease.holder)) is not False):
         return
@@ -161,7 +161,7 @@ def give_up_orphan(aggregate: Aggregate) -> Flow:
 
 
 def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
-    """Run a flow, and start it over when somebody else commits in between, unless that decides it."""
+    """Run a flow again each time that another process commits in between, unless the conflict is the answer."""
     for _ in range(times - 1):
         try:
             return (yield from attempt())
@@ -172,8 +172,8 @@ def patiently(attempt: Callable[[], Flow], *, times: int = PATIENCE) -> Flow:
 
 
 def fingerprint(*facts: Json) -> str:
-    """What a key was used for, in few bytes: equal facts give equal fingerprints. What is no JSON has none: it will be
-    refused, and no key was ever used for it."""
+    """A short hash of the use of a key: equal facts give equal fingerprints. Facts that are no JSON give an empty text;
+    such a call is refused, so no key is ever stored with it."""
     try:
         text = json.dumps([own(fact) for fact in facts], sort_keys=True, separators=(",", ":"))
     except DataInvalid:
@@ -184,7 +184,7 @@ def fingerprint(*facts: Json) -> str:
 
 
 def fingerprint_of(event: Event) -> str:
-    """What the key of an event was used for: its name and its payload as it was sent; empty without a key."""
+    """The fingerprint of the use of an event's key: its name, and its payload as it was sent; empty without a key."""
     return f"{event.name} {fingerprint(dict(event.payload))}" if event.key else ""
 
 
@@ -195,7 +195,7 @@ def used_alike(known: str, event: str | None, payload: Mapping[str, Json]) -> bo
 
 
 def started(program: "Program", agent_id: str, now_ms: int, values: Mapping[str, Json]) -> Aggregate:
-    """An agent of which nothing is written yet: version 0, in no state."""
+    """An agent of which nothing is stored yet: version 0, in no state."""
     workflow = program.workflow
     head = Head(
         id=agent_id,

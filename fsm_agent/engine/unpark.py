@@ -1,5 +1,5 @@
-"""The operator's hand: a parked agent tries again, something else happens to it, an effect in doubt is settled, or
-the agent ends whatever its workflow says. Each is a step on record."""
+"""Commands of the operator: let a parked agent try again, send it another event, settle an effect in doubt, or end an
+agent whatever its workflow declares. Each is a step in the history."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from fsm_agent.domain.agent import ENDED, Status
 from fsm_agent.domain.decision import GuardsRefuse, NotAllowed, Taken
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.step import Event, StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, cancel, take, unpark
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Interrupt, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
 from fsm_agent.engine.drive import drive
+from fsm_agent.engine.steps import cancel, take, unpark
 from fsm_agent.engine.transaction import Driver, Flow, open_agent, patiently, write
 from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitExceeded, NotParked, Refused, UnknownEvent
 
@@ -23,16 +25,16 @@ from fsm_agent.errors import EffectNotOpen, GuardsRefused, IllegalEvent, LimitEx
 def unpark_agent(
     driver: Driver, agent_id: str, event: Event, *, retry: bool, expect_version: int | None = None
 ) -> Flow:
-    """Try again what parked the agent, or let ``event`` happen. Returns ``Delivered``.
+    """Try again what parked the agent, or send it ``event``. Returns ``Delivered``.
 
-    What parked it for exceeding a limit may exceed it once more.
+    An agent that was parked because it exceeded a limit may exceed it once more.
     """
 
     def attempt() -> Flow:
         aggregate, problem = yield from _parked(driver, agent_id, event, expect_version)
-        proposal = _retried(aggregate, event, problem) if retry else _by_hand(aggregate, event)
-        said = proposal.step._replace(by=event.by)  # who said what is held, its own step tells
-        return (yield from _go_on(driver, aggregate, proposal._replace(step=said)))
+        pending = _retried(aggregate, event, problem) if retry else _by_hand(aggregate, event)
+        said = pending.step._replace(by=event.by)  # who said what is held, its own step tells
+        return (yield from _go_on(driver, aggregate, pending._replace(step=said)))
 
     return (yield from patiently(attempt))
 
@@ -94,8 +96,8 @@ def _check_open(agent_id: str, key: str) -> Flow:
         raise EffectNotOpen(agent_id, key, [f"{name} ({open_key})" for open_key, name in names.items()])
 
 
-def _go_on(driver: Driver, aggregate: Aggregate, proposal: PendingStep, settlement: Settlement | None = None) -> Flow:
-    yield from write(driver, aggregate, proposal, from_outside=True, settlement=settlement)
+def _go_on(driver: Driver, aggregate: Aggregate, pending: PendingStep, settlement: Settlement | None = None) -> Flow:
+    yield from write(driver, aggregate, pending, from_outside=True, settlement=settlement)
     return Delivered(aggregate, "applied", (not driver.drives) or (yield from drive(driver, aggregate)))
 
 
@@ -113,7 +115,7 @@ def _by_hand(aggregate: Aggregate, event: Event) -> PendingStep:
         raise UnknownEvent(event.name, list(program.workflow.events))
     checked = event._replace(payload=program.payload_rules.complete(event.name, event.payload))
     aggregate.head = aggregate.head._replace(is_exempt=True)
-    match program.decide(aggregate.head.state, checked, aggregate.scene(checked)):
+    match program.decide(aggregate.head.state, checked, aggregate.context(checked)):
         case Taken(move):
             return _woken(aggregate, take(aggregate, checked, move, kind=StepKind.UNPARKED))
         case GuardsRefuse(guards):
@@ -123,9 +125,9 @@ def _by_hand(aggregate: Aggregate, event: Event) -> PendingStep:
             raise IllegalEvent(event.name, aggregate.head.state, allowed, is_declared=True)
 
 
-def _woken(aggregate: Aggregate, proposal: PendingStep) -> PendingStep:
+def _woken(aggregate: Aggregate, pending: PendingStep) -> PendingStep:
     """An internal transition leaves the agent where it is; it goes on there."""
-    if proposal.head.status is not Status.PARKED:
-        return proposal
-    resumed = unpark(aggregate, Event(proposal.step.event), exempt=False).head
-    return proposal._replace(head=proposal.head._replace(status=resumed.status, problem=None, attempts=0))
+    if pending.head.status is not Status.PARKED:
+        return pending
+    resumed = unpark(aggregate, Event(pending.step.event), exempt=False).head
+    return pending._replace(head=pending.head._replace(status=resumed.status, problem=None, attempts=0))

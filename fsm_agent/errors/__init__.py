@@ -26,6 +26,7 @@ FsmAgentError
 │   ├── AgentExists            the id is taken
 │   ├── AgentNotFound          the id is unknown
 │   ├── IdInvalid              an id with odd characters
+│   ├── MoveImpossible         a move of a play for which no action works
 │   ├── NotParked              unpark of an agent that is not parked
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
@@ -69,68 +70,13 @@ FsmAgentError
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
+├── SettingsInvalid            what a project says of itself in its pyproject.toml
 └── RenderFailed               a picture could not be made
 
 Each message is one sentence that says what happened, where, and what is allowed.
 """
 
-from fsm_agent.errors.agents import (
-    AgentAmbiguous,
-    AgentErased,
-    AgentExists,
-    AgentNotFound,
-    Conflict,
-    EffectNotOpen,
-    IdInvalid,
-    LeaseHeld,
-    NotParked,
-    OtherWorkflow,
-    UserConflict,
-    VersionMissing,
-)
-from fsm_agent.errors.events import (
-    AnswerUnclear,
-    DataInvalid,
-    DataTooLarge,
-    ExpressionFailed,
-    GuardsRefused,
-    IllegalEvent,
-    KeyReuse,
-    LimitExceeded,
-    MessagesInvalid,
-    NotAddressee,
-    NotAsked,
-    PayloadInvalid,
-    QuestionClosed,
-    UnknownEvent,
-)
-from fsm_agent.errors.models import (
-    BudgetExceeded,
-    ModelError,
-    ModelKeyMissing,
-    ModelRateLimited,
-    ModelRefused,
-    ModelReplyInvalid,
-    ModelSettingsInvalid,
-    ModelUnavailable,
-    ModelUnknown,
-)
-from fsm_agent.errors.roots import ArgumentInvalid, FsmAgentError, Refused, RenderFailed, RunnerClosed, WorkflowInvalid
-from fsm_agent.errors.storage import (
-    AgentDamaged,
-    DefinitionDamaged,
-    DefinitionMissing,
-    HistoryBroken,
-    KeyInvalid,
-    KeyMissing,
-    SharedDamaged,
-    StoreCorrupt,
-    StoreError,
-    StoreTooNew,
-    StoreUnavailable,
-    StoreUrlInvalid,
-)
-from fsm_agent.errors.work import (
+from fsm_agent.errors.actions import (
     ActionError,
     ActionMissing,
     ChildFailed,
@@ -148,6 +94,71 @@ from fsm_agent.errors.work import (
     ToolError,
     ToolMissing,
     WindowTooSmall,
+)
+from fsm_agent.errors.agents import (
+    AgentAmbiguous,
+    AgentErased,
+    AgentExists,
+    AgentNotFound,
+    Conflict,
+    EffectNotOpen,
+    IdInvalid,
+    LeaseHeld,
+    MoveImpossible,
+    NotParked,
+    OtherWorkflow,
+    UserConflict,
+    VersionMissing,
+)
+from fsm_agent.errors.base import (
+    ArgumentInvalid,
+    FsmAgentError,
+    Refused,
+    RenderFailed,
+    RunnerClosed,
+    SettingsInvalid,
+    WorkflowInvalid,
+)
+from fsm_agent.errors.events import (
+    AnswerUnclear,
+    DataInvalid,
+    DataTooLarge,
+    ExpressionFailed,
+    GuardsRefused,
+    IllegalEvent,
+    KeyReuse,
+    LimitExceeded,
+    MessagesInvalid,
+    NotAddressee,
+    NotAsked,
+    PayloadInvalid,
+    QuestionClosed,
+    UnknownEvent,
+)
+from fsm_agent.errors.llm import (
+    BudgetExceeded,
+    ModelError,
+    ModelKeyMissing,
+    ModelRateLimited,
+    ModelRefused,
+    ModelReplyInvalid,
+    ModelSettingsInvalid,
+    ModelUnavailable,
+    ModelUnknown,
+)
+from fsm_agent.errors.storage import (
+    AgentDamaged,
+    DefinitionDamaged,
+    DefinitionMissing,
+    HistoryBroken,
+    KeyInvalid,
+    KeyMissing,
+    SharedDamaged,
+    StoreCorrupt,
+    StoreError,
+    StoreTooNew,
+    StoreUnavailable,
+    StoreUrlInvalid,
 )
 
 __all__ = [
@@ -197,6 +208,7 @@ __all__ = [
     "ModelUnknown",
     "ModuleNotAllowed",
     "ModuleUnread",
+    "MoveImpossible",
     "NoLegalChoice",
     "NotAddressee",
     "NotAsked",
@@ -208,6 +220,7 @@ __all__ = [
     "RenderFailed",
     "RoundsExceeded",
     "RunnerClosed",
+    "SettingsInvalid",
     "SharedDamaged",
     "StoreCorrupt",
     "StoreError",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.domain.text import listed, shortened, standing
-from fsm_agent.errors.roots import Refused
+from fsm_agent.errors.base import Refused
 
 if TYPE_CHECKING:
     from fsm_agent.domain.lease import Lease
@@ -106,6 +106,15 @@ class EffectNotOpen(Refused):
 
     def __init__(self, agent_id: str, key: str, open_: Iterable[str]) -> None:
         super().__init__(f"agent {agent_id!r} has no open effect {shortened(key)}; open: {listed(open_)}")
+
+
+class MoveImpossible(Refused):
+    """A play wants an action to say something, and none works."""
+
+    def __init__(self, number: int, move: str, state: str, status: str) -> None:
+        super().__init__(
+            f"move {number}, {move}, needs an action at work, and the agent {standing(status)} in {state!r}"
+        )
 
 
 class OtherWorkflow(Refused):

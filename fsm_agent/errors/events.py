@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fsm_agent.domain.text import byte_count, did_you_mean, listed, shortened, standing
-from fsm_agent.errors.roots import Refused
+from fsm_agent.errors.base import Refused
 
 if TYPE_CHECKING:
     from fsm_agent.domain.question import Asked

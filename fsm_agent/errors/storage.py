@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fsm_agent.domain.text import listed, shortened
-from fsm_agent.errors.roots import FsmAgentError
+from fsm_agent.errors.base import FsmAgentError
 
 
 class StoreError(FsmAgentError):

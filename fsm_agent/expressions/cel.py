@@ -1,16 +1,16 @@
-"""The CEL library: what an expression is checked against, how it runs, and how its result becomes plain JSON.
+"""The CEL library: how expressions are checked and run, and how their results become plain JSON.
 
-No other module knows the library, and nobody imports this one before the first expression is compiled.
+Only this module knows the library, and it is imported when the first expression is compiled.
 
-Some things about the library (cel-expr-python 0.1.3) decide how it is used here:
+Some facts about the library (cel-expr-python 0.1.3) decide how it is used here:
 
-- ``value()`` and ``plain_value()`` give away a reference to ``None`` for each null that they turn into Python. Where
-  ``None`` is not immortal (Python 3.11) the process aborts some thousand nulls later. So a null is known by its type,
-  and never turned: neither alone nor inside a list or a map.
-- An error is not raised, but is a result whose Python value is a text. So a text is looked at twice.
-- A text that is handed over ends for the library at its first U+0000. So none that has one is handed over.
-- What an expression makes has no bound but the 10,000 items that all its loops may look at. Where there is no room for
-  it the library raises ``MemoryError``.
+- ``value()`` and ``plain_value()`` lose a reference to ``None`` for each null that they turn into Python. Where
+  ``None`` is not immortal (Python 3.11), the process aborts after some thousand nulls. So a null is recognised by its
+  type, and never turned into Python, neither alone nor inside a list or a map.
+- An error is not raised: it is a result whose Python value is a text. So each text is checked twice.
+- A text that is handed over ends at its first U+0000. So a text with this character is never handed over.
+- The size of what an expression makes has no limit, except the 10,000 items that all its loops may visit. If there is
+  no room for it, the library raises ``MemoryError``.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from fsm_agent.expressions.values import holds_nul, plain_scalar
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
 _WORDS: Final = {*_WRAPPERS, "uint", "map", "null", "timestamp", "duration", "bytes", "type"}
-#: takes ``data`` and perhaps an ``arena``
+#: evaluates an expression with ``data``, and perhaps in an ``arena``
 Evaluate: TypeAlias = Callable[..., cel.Value]
 
 _NULL: Final = cel.Type.NULL
 _ERROR: Final = cel.Type.ERROR
 
-#: kind -> an operation that keeps its values and makes an error of all others, null among them. What comes out of it
-#: is read without a look at its type, which costs twice as much as reading.
+#: kind -> an operation that keeps values of this kind, and makes an error of all others, null included. Its result is
+#: read without checking the type, which costs twice as much as reading.
 _STRICT: Final = {"bool": "({}\n) && true", "int": "({}\n) + 0"}
-#: Values of these kinds take no room in an arena; texts and lists are copied into it.
+#: Values of these kinds need no room in an arena; texts and lists are copied into it.
 _SMALL: Final = frozenset({"bool", "int", "double"})
 
-#: Arenas that nobody uses now, and how often each was used. Making one costs a third of a comparison. But an arena
-#: never gives back what it holds, so it is used a bounded number of times, and only where little is put into it.
+#: Unused arenas, and how often each was used. Making one costs a third of a comparison. But an arena never frees what
+#: it holds, so it is used a limited number of times, and only for small values.
 _IDLE_ARENAS: Final[list[tuple[cel.Arena, int]]] = []
 _ARENA_USES: Final = 64
 
@@ -49,8 +49,8 @@ _ARENA_USES: Final = 64
 class Environment:
     """Names and their kinds.
 
-    To *check* against, nullable names have wrapper types, so that a comparison with null compiles and a wrong type does
-    not. To *evaluate* with, they are dynamic, since wrappers take no plain Python values.
+    Expressions are *checked* with wrapper types for nullable names, so that a comparison with null compiles and a wrong
+    type does not. They are *evaluated* with dynamic types, since wrappers take no plain Python values.
     """
 
     def __init__(self, kinds: Mapping[str, Kind], *, evaluates: bool) -> None:
@@ -63,19 +63,19 @@ class Environment:
         return cel.NewEnv(config=cel.NewEnvConfigFromYaml("extensions: [{name: strings}]"), variables=variables)
 
     def check(self, text: str) -> Kind:
-        """What ``text`` gives, as far as that can be known; raises ``RuntimeError`` with the library's complaint."""
+        """The kind of the value of ``text``, as far as known; raises ``RuntimeError`` with the library's message."""
         return _kind(self._library.compile(text).return_type().name())
 
     def compile(self, text: str) -> Evaluate:
-        """Raises ``RuntimeError`` with the library's complaint."""
+        """Raises ``RuntimeError`` with the library's message."""
         evaluate: Evaluate = self._library.compile(text).eval
         return evaluate
 
 
 class Program:
-    """An expression that was checked; compiled for the library when it first runs.
+    """An expression that was checked. The library compiles it when it first runs.
 
-    ``kind`` is what the checker expects, and no promise: an integer that may be null is an int to the checker too.
+    ``kind`` is what the checker expects, and no promise: to the checker, an integer that may be null is an int too.
     """
 
     def __init__(self, environment: Environment, text: str, *, kind: Kind, reads: tuple[str, ...]) -> None:
@@ -107,7 +107,7 @@ class Program:
         return _read(self._evaluate(data=given))
 
     def _expected(self, evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
-        """A value of the expected kind; ``None`` if there is none, for whatever reason."""
+        """The value if it is of the expected kind, otherwise ``None``."""
         try:
             value = _in_idle_arena(evaluate, given) if self._is_small else evaluate(data=given).plain_value()
         except RuntimeError:
@@ -120,7 +120,7 @@ class Program:
 
     @cached_property
     def _evaluate_strictly(self) -> Evaluate | None:
-        """``None`` where there is no such operation, or the text with it would be too long or nested too deep."""
+        """``None`` if the kind has no strict operation, or if the text with it would be too long or too deep."""
         if self._strict_form is None:
             return None
         try:
@@ -130,7 +130,7 @@ class Program:
 
 
 def _in_idle_arena(evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
-    """The value of an expression that cannot give null. While it is evaluated, the arena is nobody else's."""
+    """The value of an expression that cannot give null. Meanwhile nothing else uses the arena."""
     try:
         arena, uses = _IDLE_ARENAS.pop()
     except IndexError:
@@ -142,7 +142,7 @@ def _in_idle_arena(evaluate: Evaluate, given: Mapping[str, Json]) -> Json:
 
 
 def _read(result: cel.Value) -> Json:
-    """A result as plain JSON, without turning any null into Python."""
+    """A result as plain JSON, without turning a null into Python."""
     kind = result.type()
     if kind == _NULL:
         return None
@@ -160,7 +160,7 @@ def _read(result: cel.Value) -> Json:
 
 
 def _may_hold_text(kind: Kind) -> bool:
-    """Whether a text can stand in a value that is handed over as of ``kind``; what is declared is seen to later."""
+    """Whether a value of ``kind`` can contain a text. Values are checked against the declared kind later."""
     match kind:
         case Kind("list", _, Kind() as item):
             return _may_hold_text(item)
@@ -182,7 +182,7 @@ def _type(kind: Kind, *, evaluates: bool) -> cel.Type:
 
 
 def _kind(name: str) -> Kind:
-    """``LIST<INT>`` as the library prints it -> a kind."""
+    """The kind that the library prints as, for example, ``LIST<INT>``."""
     word, _, inner = name.lower().partition("<")
     if word == "list":
         return Kind("list", item=_kind(inner.removesuffix(">")))

@@ -1,7 +1,7 @@
-"""Comparisons of two integers: most guards are one, and Python makes it in a fifth of the time that CEL needs.
+"""Comparisons of two integers: most guards are one, and Python evaluates it in a fifth of the time that CEL needs.
 
-Python decides only where it cannot differ from CEL: both sides are names that are declared as integers and cannot be
-null, or literals, and what is found there are integers of 64 bits. For all else CEL is asked, and says what is wrong.
+Python decides only where it cannot differ from CEL: each side is a literal, or a name that is declared as an integer
+without null, and the value found there is an integer of 64 bits. CEL evaluates all else, and reports errors.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fsm_agent.domain.kinds import INTEGER
 from fsm_agent.expressions.literal import SPACE, read_literal
 from fsm_agent.expressions.scope import Read, Scope, Values
 
-#: none that is a part of another stands before it
+#: an operator that begins with another one stands before it: `<=` before `<`
 _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -27,17 +27,17 @@ _OPERATORS: Final[Mapping[str, Callable[[int, int], bool]]] = {
 
 
 class Comparison(NamedTuple):
-    """Compare what ``left`` and ``right`` read."""
+    """A comparison of two values; ``left`` and ``right`` read them."""
 
     left: Read
     right: Read
     compare: Callable[[int, int], bool]
-    #: what it mentions
+    #: the names that it mentions
     names: tuple[str, ...]
 
     @classmethod
     def of(cls, text: str, scope: Scope) -> Comparison | None:
-        """The comparison that ``text`` is; ``None`` if it is another expression."""
+        """The comparison in ``text``; ``None`` if it is another kind of expression."""
         sign = next((each for each in _OPERATORS if each in text), None)
         if sign is None:
             return None
@@ -50,7 +50,7 @@ class Comparison(NamedTuple):
         return cls(left, right, _OPERATORS[sign], names)
 
     def outcome(self, data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> bool | None:
-        """``None`` if CEL has to be asked."""
+        """The result; ``None`` if CEL must evaluate the expression."""
         read_left, read_right, compare, _ = self
         try:
             left = read_left(data, event, visits, recalled)
@@ -65,7 +65,7 @@ class Comparison(NamedTuple):
 
 
 def _reader(operand: str, scope: Scope) -> Read | None:
-    """How to get at an operand that is surely an integer."""
+    """How to read an operand; ``None`` if it is not certainly an integer."""
     kind = scope.kinds.get(operand) or scope.lengths.get(operand)
     if kind is not None:
         return scope.reader(operand) if kind == INTEGER else None

@@ -1,11 +1,10 @@
-"""Expressions: CEL over ``data``, ``event`` and ``visits``, compiled against the workflow's schemas; those of built-in
-actions may also mention what these recall.
+"""Expressions: CEL over ``data``, ``event`` and ``visits``, compiled against the schemas of the workflow. Those of
+built-in actions may also mention ``user``, ``conversation``, ``item`` and ``index``.
 
-An expression is handed only the values that it mentions, and a list that is only counted is handed over as its
-length. What needs no CEL to be evaluated is evaluated without it: a name alone, a literal, and a comparison of two
-integers.
+An expression gets only the values that it mentions, and of a list that is only counted it gets the length. Three kinds
+of expressions are evaluated without CEL: a single name, a literal, and a comparison of two integers.
 
-The CEL library stands behind ``expressions.cel``, which is imported by the first expression that needs it.
+The CEL library is in ``expressions.cel``, which is imported for the first expression that needs it.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ _NOTHING: Final[Values] = {}
 
 
 class Shortcut(NamedTuple):
-    """How an expression is evaluated without CEL, if it can be."""
+    """How an expression is evaluated without CEL, if that is possible."""
 
-    #: it is one name: then its value is taken as it is, in its own order and type
+    #: it is a single name: its value is taken as it is, with its order and type
     is_name: bool = False
-    #: it is a comparison of two integers: then CEL is asked only if they turn out to be something else
+    #: it is a comparison of two integers: CEL is needed only if the values are none
     comparison: Comparison | None = None
     literal: Literal | None = None
 
 
 class Guards:
-    """The expressions of one workflow, each compiled once."""
+    """The expressions of one workflow; each is compiled once."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
@@ -57,8 +56,8 @@ class Guards:
     def compile(self, text: str, *, event: str | None, recalls: bool = False, items: bool = True) -> Expression:
         """The expression ``text``, with the payload of ``event`` in scope; raises ``ExpressionInvalid``.
 
-        An expression that ``recalls`` is one of a built-in action: it may mention ``user``, ``conversation`` and, with
-        ``items``, ``item`` and ``index``.
+        An expression that ``recalls`` belongs to a built-in action: it may mention ``user`` and ``conversation``, and
+        with ``items`` also ``item`` and ``index``.
         """
         key = (text, event, recalls, items and recalls)
         known = self._compiled.get(key)
@@ -74,7 +73,7 @@ class Guards:
         return known
 
     def lists(self, event: str | None) -> frozenset[str]:
-        """The names of lists that an expression with the payload of ``event`` may mention."""
+        """The lists that an expression with the payload of ``event`` may mention."""
         return self._compiler(event).lists
 
     def _pieces(self, text: str, *, recalls: bool) -> Iterator[str | Expression]:
@@ -101,8 +100,8 @@ class Guards:
 class Expression:
     """A compiled expression; ``evaluate`` and ``holds`` raise ``ExpressionFailed`` with the values it saw.
 
-    ``mentions`` are data fields, payload fields, ``visits`` and what is recalled, as dotted names; ``lists`` those of
-    them that are converted whole at every evaluation. ``program`` makes what evaluates it, if that is needed.
+    ``mentions`` holds dotted names of data fields, payload fields, ``visits`` and recalled values. ``lists`` are those
+    of them that are converted completely at each evaluation. ``program`` makes the CEL program, if it is needed.
     """
 
     def __init__(
@@ -136,8 +135,8 @@ class Expression:
     def evaluate(
         self, data: Values, event: Values | None, visits: Mapping[str, int], *, recalled: Values = _NOTHING
     ) -> Json:
-        """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON. ``recalled`` has
-        what is mentioned of ``user`` and ``conversation``, and ``item`` and ``index``."""
+        """The value as plain JSON; raises ``ExpressionFailed`` if CEL fails or the value is no JSON. ``recalled`` holds
+        the values of ``user``, ``conversation``, ``item`` and ``index`` that the expression mentions."""
         event = _NOTHING if event is None else event
         if self._comparison is not None:
             outcome = self._comparison.outcome(data, event, visits, recalled)
@@ -170,7 +169,7 @@ class Expression:
         try:
             return {name: read(data, event, visits, recalled) for name, read in self._reads}
         except (LookupError, TypeError, AttributeError) as error:
-            # Guards see data before it is validated: what an action left there may have another shape.
+            # Guards see data before it is validated, so an action may have left another shape there.
             raise self._failed(f"the data has not the declared shape ({error})", dict(data)) from None
 
     def _failed(self, why: str, given: Values) -> ExpressionFailed:
@@ -178,7 +177,7 @@ class Expression:
 
 
 class Prompt(NamedTuple):
-    """A compiled prompt: plain text and expressions in turn."""
+    """A compiled prompt: pieces of plain text and expressions, in their order."""
 
     pieces: tuple[str | Expression, ...]
 
@@ -194,7 +193,7 @@ class Prompt(NamedTuple):
         recalled: Values = _NOTHING,
         write: Callable[[Json], str] = written,
     ) -> str:
-        """The text for a person, or for a model; raises ``ExpressionFailed``. ``write`` makes text of values."""
+        """The text for a person or for a model; raises ``ExpressionFailed``. ``write`` makes text of values."""
         return "".join(
             piece if isinstance(piece, str) else write(piece.evaluate(data, None, visits, recalled=recalled))
             for piece in self.pieces
@@ -202,7 +201,8 @@ class Prompt(NamedTuple):
 
 
 class _Compiler:
-    """One scope, twice: once to check in, once to evaluate in. Neither is made before an expression needs it."""
+    """Compiles expressions in one scope. It has an environment to check in and one to evaluate in; each is made when an
+    expression first needs it."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -233,7 +233,7 @@ class _Compiler:
         return self._checked(text)
 
     def _checked(self, text: str) -> Expression:
-        """What is neither a literal nor a comparison of integers as they are declared: CEL says whether it is right."""
+        """An expression that CEL must check: neither a literal nor a comparison of two declared integers."""
         require_known_names(text, self._scope)
         try:
             kind = self._checking.check(text)

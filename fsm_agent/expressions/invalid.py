@@ -1,4 +1,4 @@
-"""The one error of an expression that has not run yet."""
+"""The error of an expression that cannot be compiled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Self
 
 
 class ExpressionInvalid(ValueError):
-    """An expression that cannot run; ``line`` and ``column`` count from 1 inside its text."""
+    """An expression that cannot be compiled; ``line`` and ``column`` count from 1 inside its text."""
 
     def __init__(self, message: str, *, line: int = 1, column: int = 1) -> None:
         self.message, self.line, self.column = message, line, column

@@ -1,7 +1,7 @@
-"""Literals: an assign is often one, and whoever can read it needs no CEL.
+"""Literals, which are read without CEL; an ``assign`` is often one.
 
-Only those are read here whose value nobody can doubt: integers of 64 bits, the three words, and strings in which no
-character is special.
+Only literals whose value is beyond doubt are read here: integers of 64 bits, ``true``, ``false`` and ``null``, and
+strings without special characters.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Final, NamedTuple
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
 from fsm_agent.domain.kinds import BOOLEAN, INTEGER, Kind
 
-#: what CEL skips between words
+#: what CEL skips between tokens
 SPACE: Final = " \t\r\n\f"
-#: Python refuses to read thousands of digits; 19 and some zeros before them are enough.
+#: enough for 19 digits and some zeros before them; Python refuses to read thousands of digits
 _MOST_DIGITS: Final = 100
 
 
 class Literal(NamedTuple):
-    """What an expression is that says its value."""
+    """The value of an expression that is a literal."""
 
     value: Json
     kind: Kind
@@ -32,7 +32,7 @@ _WORDS: Final = {
 
 
 def read_literal(text: str) -> Literal | None:
-    """The literal that ``text`` is; ``None`` if it is another expression, or one that only CEL should read."""
+    """The literal in ``text``; ``None`` if it is another kind of expression, or a literal that only CEL should read."""
     bare = text.strip(SPACE)
     if bare in _WORDS:
         return _WORDS[bare]

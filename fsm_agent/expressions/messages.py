@@ -1,4 +1,4 @@
-"""What is wrong with an expression, in our words: the compiler's complaints, and those it cannot make."""
+"""Messages about wrong expressions, in our words: those of the compiler, and those that the compiler cannot give."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fsm_agent.expressions.invalid import ExpressionInvalid, position
 from fsm_agent.expressions.scope import Scope
 from fsm_agent.expressions.text import masked, mentions
 
-# Patterns are text here, and compiled by the first mistake that needs them: most processes meet none.
+# Patterns are compiled by the first mistake that needs them, since most processes meet none.
 _HAS: Final = r"(?<![\w.])has\(\s*([\w.]+)\s*\)"
 _VISITS: Final = r"(?<![\w.])visits\s*\[\s*(\"+)\s*\]"
 _COMPLAINT: Final = r"(?s)(?:ERROR: <input>:(-?\d+):(-?\d+): )?(.*?)(?:\n \||\nERROR:|\nWARNING:| \[[A-Z_]+\]\Z|\Z)"
 
 
 def require_known_names(text: str, scope: Scope) -> None:
-    """Find what the compiler cannot: undeclared properties, states that do not exist, ``has()`` of a variable."""
+    """Find mistakes that the compiler does not see: undeclared properties, unknown states, ``has()`` of a variable."""
     bare = masked(text)
     for mention in mentions(bare):
         parts = mention.name.split(".")
@@ -40,7 +40,7 @@ def require_known_names(text: str, scope: Scope) -> None:
 
 
 def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
-    """The compiler's first complaint in our words."""
+    """The first message of the compiler, in our words."""
     found = re.match(_COMPLAINT, complaint.removeprefix("INVALID_ARGUMENT: ").removeprefix("CANCELLED: "))
     line, column, raw = (found[1], found[2], found[3]) if found else ("1", "1", complaint)
     place = (int(line), int(column)) if line and int(line) > 0 else (1, 1)
@@ -48,30 +48,30 @@ def explain(complaint: str, text: str, scope: Scope) -> ExpressionInvalid:
         at = position(text, masked(text).index("|"))
         return ExpressionInvalid(filtered, line=at[0], column=at[1])
     for pattern, sentence in _SENTENCES:
-        if said := re.search(pattern, raw):
-            name = said[1] if said.re.groups else ""
+        if found := re.search(pattern, raw):
+            name = found[1] if found.re.groups else ""
             if "." in name and pattern is _UNDECLARED:
                 place = _start_of(name, text, place)
-            return ExpressionInvalid(sentence(said, scope), line=place[0], column=place[1])
+            return ExpressionInvalid(sentence(found, scope), line=place[0], column=place[1])
     return ExpressionInvalid(raw.removeprefix("Syntax error: "), line=place[0], column=place[1])
 
 
 def explain_failure(complaint: str) -> str:
-    """What went wrong while an expression ran, in our words."""
-    said = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
-    said = re.sub(r" \[[A-Z_]+\]\Z", "", said)
-    if found := re.search(_NO_OVERLOAD, said):
+    """The message of an expression that failed while it ran, in our words."""
+    message = complaint.partition(": ")[2] if re.match(_STATUS, complaint) else complaint
+    message = re.sub(r" \[[A-Z_]+\]\Z", "", message)
+    if found := re.search(_NO_OVERLOAD, message):
         types = found[2].replace("int64", "int").replace("null_type", "null")
         return f"`{_operator(found[1])}` does not take ({types})"
-    if found := re.search(r"Unexpected value type for '(.*)': (\w+)\. \(Expected (.*)\)", said):
+    if found := re.search(r"Unexpected value type for '(.*)': (\w+)\. \(Expected (.*)\)", message):
         return f"{found[1]} is {_PYTHON_TYPES.get(found[2], found[2])}, and {found[3].lower()} is declared"
-    if "budget" in said:
+    if "budget" in message:
         return "it loops too often: an expression may look at 10,000 items"
-    return said[:1].lower() + said[1:]
+    return message[:1].lower() + message[1:]
 
 
 def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
-    """The compiler points at a dot inside a dotted name; a person looks for its beginning."""
+    """The position where a dotted name begins; the compiler gives that of a dot inside it."""
     for mention in mentions(masked(text)):
         line, column = position(text, mention.start)
         if mention.name.startswith(name) and line == place[0] and column <= place[1] < column + len(mention.name):
@@ -81,7 +81,7 @@ def _start_of(name: str, text: str, place: tuple[int, int]) -> tuple[int, int]:
 
 _ROOTS: Final = frozenset({"data", "event", "visits", "user", "conversation", "item", "index", "true", "false"})
 
-#: filter of Jinja -> what it is in CEL
+#: filter of Jinja -> the same in CEL
 _FILTERS: Final = {
     "upper": "{x}.upperAscii()",
     "lower": "{x}.lowerAscii()",
@@ -129,7 +129,7 @@ _OTHER_LANGUAGES: Final = {
 }
 
 
-#: what has fields -> how a sentence begins that denies one
+#: what has fields -> how a sentence begins that says a field is missing
 _FIELDS: Final = {
     "data": "no data field",
     "event": "the event has no field",
@@ -138,8 +138,8 @@ _FIELDS: Final = {
 }
 
 
-def _undeclared(said: re.Match[str], scope: Scope) -> str:
-    name = said[1]
+def _undeclared(found: re.Match[str], scope: Scope) -> str:
+    name = found[1]
     root, _, rest = name.partition(".")
     if root == "event" and scope.event is None:
         there = "data, visits, user and conversation" if scope.recalls else "data and visits"
@@ -169,8 +169,8 @@ def _operator(name: str) -> str:
     return {"_?_:_": "? :", "_[_]": "[ ]"}.get(name) or name.strip("_@") or name
 
 
-def _overload(said: re.Match[str], _: Scope) -> str:
-    operator, types = _operator(said[1]), _readable(said[2])
+def _overload(found: re.Match[str], _: Scope) -> str:
+    operator, types = _operator(found[1]), _readable(found[2])
     kinds = {each.strip().rstrip("?") for each in types.split(",")}
     if operator == "? :":
         return f"`? :` takes a bool and two values of one type, not ({types})"
@@ -185,7 +185,7 @@ def _readable(types: str) -> str:
 
 
 def _filter(text: str) -> str:
-    """What a filter of a template language is here; empty if the text has none."""
+    """What a filter of a template language is in CEL; empty if the text has none."""
     bare = masked(text)
     found = re.search(r"(?<!\|)\|(?!\|)\s*([a-zA-Z_]\w*)", bare)
     if found is None or found[1] in _ROOTS:
@@ -195,24 +195,24 @@ def _filter(text: str) -> str:
     return f"`| {found[1]}` is a filter of another language: write {way}"
 
 
-def _token(said: re.Match[str], _: Scope) -> str:
-    token = said[1].strip()
+def _token(found: re.Match[str], _: Scope) -> str:
+    token = found[1].strip()
     if token[:1] in {'"', "'"}:
         return "a string is not closed"
     hint = "" if token in {"data", "event"} else _OTHER_LANGUAGES.get(token) or _OTHER_LANGUAGES.get(token[:1], "")
     return f"`{token}` is not understood here" + (f": {hint}" if hint else "")
 
 
-def _operand(said: re.Match[str], _: Scope) -> str:
-    return f"a value of type {_readable(said[1])} has no fields"
+def _operand(found: re.Match[str], _: Scope) -> str:
+    return f"a value of type {_readable(found[1])} has no fields"
 
 
-def _missing(said: re.Match[str], _: Scope) -> str:
-    return f"`{said[1]}` is missing"
+def _missing(found: re.Match[str], _: Scope) -> str:
+    return f"`{found[1]}` is missing"
 
 
-def _reserved(said: re.Match[str], _: Scope) -> str:
-    return f"`{said[1]}` is a reserved word"
+def _reserved(found: re.Match[str], _: Scope) -> str:
+    return f"`{found[1]}` is a reserved word"
 
 
 def _ends(_: re.Match[str], __: Scope) -> str:
@@ -228,7 +228,7 @@ _STATUS: Final = r"[A-Z_]+: "
 _NO_OVERLOAD: Final = r"No matching overloads found : (\S+?)\((.*)\)"
 _UNDECLARED: Final = r"undeclared reference to '([^']*)'"
 
-#: what the compiler says -> what we say
+#: pattern of a compiler's message -> our sentence
 _SENTENCES: Final[tuple[tuple[str, Callable[[re.Match[str], Scope], str]], ...]] = (
     (_UNDECLARED, _undeclared),
     (r"no matching overload for '(.*?)' applied to '\((.*)\)'", _overload),

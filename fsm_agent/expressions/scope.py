@@ -1,12 +1,12 @@
-"""What an expression may mention, and where its value is found: names in scope, read from the workflow's schemas.
+"""Scopes: the names that an expression may mention, read from the schemas of the workflow, and where their values are.
 
-Every data field is one dotted variable (``data.amount``), and so is every required property of a non-null object
+Each data field is one dotted variable (``data.amount``). So is each required property of a non-null object
 (``data.trip.goal``), so that a misspelt name is found before anything runs. Optional properties stay in the map of
-their object, where ``has()`` can ask for them. A list has its length beside it (``data.options.size``), so that it
-can be counted without being handed over.
+their object, where ``has()`` can ask for them. A list has a second variable for its length (``data.options.size``), so
+that it can be counted without being handed over.
 
-Built-in actions may *recall*: their expressions mention ``user`` and ``conversation`` too, and those for one child of
-several ``item`` and ``index``. What of it they need is read first, and handed over beside the data.
+Expressions of built-in actions may *recall*: they may also mention ``user`` and ``conversation``, and those for one
+child of several ``item`` and ``index``. The values that they need are read first, and handed over beside the data.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from fsm_agent.domain.kinds import DEEPEST, DYN, Kind, kind_of, resolved
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
 
 Values: TypeAlias = Mapping[str, Json]
-#: data, event, visits and what is recalled -> the value of one name
+#: reads the value of one name from data, event, visits and recalled values
 Read: TypeAlias = Callable[[Values, Values, Mapping[str, int], Values], Json]
 
-#: what stands behind the name of a list that is only counted
+#: suffix of a list's name that means its length
 LENGTH: Final = ".size"
 VISITS: Final = "visits"
 
-#: of the conversation: how many messages there are, what the last one says, and the window as text
+#: properties of the conversation: the number of messages, the text of the last one, and the window as text
 _CONVERSATION: Final[Mapping[str, Schema]] = {
     "count": {"type": "integer"},
     "last": {"type": "string"},
     "text": {"type": "string"},
 }
 
-#: CEL cannot spell these after a dot.
+#: words that CEL does not accept after a dot
 _UNSPEAKABLE: Final = frozenset({"in", "true", "false", "null"})
 
 
 @runtime_checkable
 class Counting(Protocol):
-    """Data that knows how long its lists are without making them."""
+    """Data that knows the lengths of its lists without building them."""
 
     def size(self, name: str) -> int | None: ...
 
 
 class Variable(NamedTuple):
-    """One dotted name. ``keys`` is the way from the data, the event, or what is recalled, down to its value."""
+    """One dotted name. ``keys`` is the path to its value, from the data, the event or the recalled values."""
 
     root: str
     keys: tuple[str, ...]
@@ -57,8 +57,8 @@ class Variable(NamedTuple):
         return ".".join((self.root, *self.keys))
 
     def reader(self) -> Read:
-        """An integral float counts as an integer in JSON Schema, and an integer as a number: what is read is what
-        CEL was promised."""
+        """How to read the value with the type that CEL was promised. JSON Schema accepts an integral float as an
+        integer, and an integer as a number."""
         if self.root not in ("data", "event"):
             return self._recalling()
         from_event, (first, *rest) = self.root == "event", self.keys
@@ -77,7 +77,7 @@ class Variable(NamedTuple):
         return read
 
     def _recalling(self) -> Read:
-        """Where nobody is remembered, and for a name that only looks like one of these, there is null."""
+        """Reads a recalled value; null if there is no user, or if the name only looks like a recalled one."""
         convert = _CONVERSIONS.get(self.kind.name)
 
         def read(_: Values, __: Values, ___: Mapping[str, int], recalled: Values) -> Json:
@@ -90,7 +90,7 @@ class Variable(NamedTuple):
 
 
 class Scope:
-    """The names that an expression may use. ``event`` is ``None`` where no event is at hand."""
+    """The names that an expression may use. ``event`` is ``None`` if no event is in scope."""
 
     def __init__(
         self,
@@ -103,17 +103,17 @@ class Scope:
     ) -> None:
         self.event = event
         self.variables = variables
-        #: object -> its properties, where the schema allows no others
+        #: object -> its properties, if the schema allows no others
         self.closed = closed
-        #: paths of states, the keys of ``visits``
+        #: paths of states, which are the keys of ``visits``
         self.states = states
         #: whether ``user`` and ``conversation`` are among the names
         self.recalls = recalls
 
     @classmethod
     def of(cls, workflow: Workflow, event: str | None, *, recalls: bool = False, items: bool = False) -> Scope:
-        """The scope of an expression that ``event`` reaches; an undeclared event has no payload. With ``recalls`` it is
-        that of a built-in action, with ``items`` too that of what is said for one child of several."""
+        """The scope of an expression with the payload of ``event``; an undeclared event has no payload. ``recalls`` is
+        for expressions of built-in actions, ``items`` for those about one child of several."""
         roots: dict[str, Mapping[str, Schema]] = {"data": workflow.data}
         if event is not None:
             payload = workflow.events.get(event, BUILT_IN_PAYLOADS.get(event, {}))
@@ -131,7 +131,7 @@ class Scope:
 
     @cached_property
     def kinds(self) -> Mapping[str, Kind]:
-        """Name -> kind, for all that may be mentioned as written."""
+        """Name -> kind, for all names as they are written."""
         return {VISITS: Kind("map", item=Kind("int")), **{name: each.kind for name, each in self.variables.items()}}
 
     @cached_property
@@ -144,7 +144,7 @@ class Scope:
         return f"{name}{LENGTH}" in self.lengths
 
     def reader(self, name: str) -> Read:
-        """How to get at the value of a name of ``kinds`` or ``lengths``."""
+        """How to read the value of a name in ``kinds`` or ``lengths``."""
         if name in self.variables:
             return self.variables[name].reader()
         if name in self.lengths:
@@ -158,7 +158,7 @@ class Scope:
 
 
 def _integer_of_data(field: str) -> Read:
-    """What most guards compare; read without another call where it is an integer, as it nearly always is."""
+    """Reads an integer, which most guards compare. It is nearly always one, and then needs no second call."""
 
     def read(data: Values, _: Values, __: Mapping[str, int], ___: Values) -> Json:
         value = data[field]
@@ -176,7 +176,7 @@ def _integer_of_event(field: str) -> Read:
 
 
 def _length(variable: Variable) -> Read:
-    """The length of a list; data that knows its lengths is asked, so that a drafted list is not put together."""
+    """Reads the length of a list. ``Counting`` data is asked for it, so that a list in a draft is not built."""
     whole, in_data, field = variable.reader(), variable.root == "data" and len(variable.keys) == 1, variable.keys[0]
 
     def length(data: Values, event: Values, visits: Mapping[str, int], recalled: Values) -> Json:
@@ -190,7 +190,7 @@ def _length(variable: Variable) -> Read:
 
 @cache
 def _counts(kind: type[Values]) -> bool:
-    """Whether data of ``kind`` is ``Counting``: to ask each time costs more than to count."""
+    """Whether data of ``kind`` is ``Counting``. The answer is cached, since the check costs more than the count."""
     return issubclass(kind, Counting)
 
 
@@ -199,7 +199,7 @@ def _integral(value: Json) -> Json:
 
 
 def _real(value: Json) -> Json:
-    """Data that were kept before such integers were refused may still hold one that no number is equal to."""
+    """The value for CEL. Data stored by earlier versions may contain an integer that no float equals."""
     if type(value) is not int:
         return value
     if is_inexact(value):
@@ -209,19 +209,19 @@ def _real(value: Json) -> Json:
 
 _CONVERSIONS: Final[Mapping[str, Callable[[Json], Json]]] = {"int": _integral, "double": _real}
 
-#: one of the values for which children are started, and how many come before it
+#: the value for which a child is started, and the number of values before it
 _ITEMS: Final = (Variable("item", (), DYN), Variable("index", (), Kind("int")))
 
 
 def _perhaps(schema: Schema) -> Schema:
-    """What is remembered of a user may be nothing yet: then a field without default is null."""
+    """A schema that allows null where a field has no default, since nothing may be known of a user yet."""
     if "default" in schema:
         return schema
     return {"anyOf": [schema, {"type": "null"}], "$defs": schema.get("$defs", {})}
 
 
 def _variables(root: str, keys: tuple[str, ...], schema: Schema, top: Schema) -> Iterator[Variable]:
-    """The variable at ``keys``, and one for every required property below it that is surely there."""
+    """The variable at ``keys``, and one for each required property below it that certainly exists."""
     if not is_speakable(keys[-1]) or len(keys) > DEEPEST:
         return
     kind = kind_of(schema, top)
@@ -234,7 +234,7 @@ def _variables(root: str, keys: tuple[str, ...], schema: Schema, top: Schema) ->
 
 
 def _closed(path: str, schema: Schema, top: Schema, depth: int = 0) -> Iterator[tuple[str, frozenset[str]]]:
-    """Objects that have declared properties and no others, at ``path`` and below; recursive schemas end."""
+    """Objects with declared properties only, at ``path`` and below; recursive schemas end at a limited depth."""
     schema = resolved(schema, top)
     properties = schema.get("properties")
     if not properties or schema.get("additionalProperties") or "patternProperties" in schema or depth > DEEPEST:

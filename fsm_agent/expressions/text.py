@@ -1,7 +1,7 @@
-"""Expressions as text: which names they mention, and where a prompt's begin and end.
+"""The text of expressions: which names they mention, and where the expressions of a prompt begin and end.
 
-The compiler keeps its syntax tree to itself, so names are found in the text, with string literals and comments
-masked. That can see a name too many (a comprehension variable that is called ``data``), never one too few.
+The compiler does not show its syntax tree, so names are found in the text, with string literals and comments masked.
+This may find a name too many (a comprehension variable called ``data``), but never one too few.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from fsm_agent.expressions.invalid import ExpressionInvalid
 from fsm_agent.expressions.scope import LENGTH, Scope
 
-# Patterns are text here, and compiled by the first expression that needs them: many processes meet none.
+# Patterns are compiled by the first expression that needs them, since many processes meet none.
 _LITERAL: Final = r"""(?sx) //[^\n]*
       | (?<!\w)[bB]?[rR][bB]? (?: \"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n]*" | '[^'\n]*' )
       | \"{3} (?:\\.|[^\\])*? \"{3} | '{3} (?:\\.|[^\\])*? '{3}
@@ -27,7 +27,7 @@ _LENGTH: Final = r"""(?ax)
 
 
 class Mention(NamedTuple):
-    """A dotted name in an expression, and where it begins."""
+    """A dotted name in an expression, and the position where it begins."""
 
     name: str
     start: int
@@ -36,12 +36,12 @@ class Mention(NamedTuple):
 
 @lru_cache(maxsize=64)
 def masked(text: str) -> str:
-    """``text`` with every string literal and comment overwritten by quotes; positions stay."""
+    """``text`` with all string literals and comments overwritten by quotes; positions stay the same."""
     return re.sub(_LITERAL, lambda literal: re.sub(r"[^\n]", '"', literal[0]), text)
 
 
 def mentions(bare: str) -> Iterator[Mention]:
-    """The dotted names under the roots that there can be in masked text, without the methods called on them."""
+    """The dotted names in masked text that begin with a known root, without the methods called on them."""
     for found in re.finditer(_PATH, bare):
         parts = [found[1], *(part.strip() for part in found[2].split(".")[1:])]
         if found[3] and len(parts) > 1:
@@ -62,8 +62,8 @@ def mentioned(text: str, known: Container[str]) -> list[str]:
 
 
 def with_lengths(text: str, scope: Scope) -> str:
-    """``text`` where ``size(data.l)``, ``data.l.size()`` and a comparison of ``data.l`` with null look at
-    ``data.l.size`` instead, so that a list is never handed over to be counted."""
+    """``text``, but ``size(data.l)``, ``data.l.size()`` and comparisons of ``data.l`` with null use ``data.l.size``, so
+    that a list is not handed over only to be counted."""
     pieces, at = [], 0
     for found in re.finditer(_LENGTH, masked(text)):
         name = found["argument"] or found["owner"]
@@ -74,7 +74,7 @@ def with_lengths(text: str, scope: Scope) -> str:
 
 
 def template(text: str) -> Iterator[tuple[str, int | None]]:
-    """The pieces of a prompt: plain text with ``None``, the inside of each ``{{ }}`` with its index in ``text``."""
+    """The pieces of a prompt: plain text with ``None``, and the inside of each ``{{ }}`` with its index in ``text``."""
     at = 0
     while (opening := text.find("{{", at)) >= 0:
         start = opening + 2
@@ -88,7 +88,7 @@ def template(text: str) -> Iterator[tuple[str, int | None]]:
 
 
 def _plain(text: str, start: int, end: int) -> str:
-    """What stands between expressions; an end without a beginning is rather a mistake than meant."""
+    """The text between expressions; raises ``ExpressionInvalid`` for a ``}}`` without ``{{``, probably a mistake."""
     stray = text.find("}}", start, end)
     if stray >= 0:
         raise ExpressionInvalid.at(stray, text, "`}}` has no `{{` before it; as plain text it is {{ '}}' }}")

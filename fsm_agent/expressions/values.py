@@ -1,4 +1,4 @@
-"""What comes out of an expression: plain JSON for the data, words for a person."""
+"""Results of expressions: plain JSON for the data, text for a person."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 from fsm_agent.domain.json import INT64_MAX, INT64_MIN, Json
 
-#: types of Python as which CEL gives what JSON has no form for -> what that is
+#: Python type of a CEL value that JSON cannot express -> its name
 _KINDS: Final[Mapping[str, str]] = {"bytearray": "bytes", "datetime": "a timestamp", "timedelta": "a duration"}
 
 
 def plain_scalar(value: Json) -> Json:
-    """``value``, which is no list and no map, if it is plain JSON; ``ValueError`` says what it is instead."""
+    """``value`` if it is plain JSON; it must be no list and no map. ``ValueError`` says what it is instead."""
     match value:
         case None | bool() | str():
             return value
@@ -45,7 +45,7 @@ def written(value: Json) -> str:
 
 
 def holds_nul(value: Json) -> bool:
-    """Whether the character U+0000 stands in a text of ``value``, wherever that is."""
+    """Whether any text inside ``value`` contains the character U+0000."""
     kind = type(value)
     if kind is str:
         return "\0" in value
@@ -55,7 +55,7 @@ def holds_nul(value: Json) -> bool:
 
 
 def _any_holds_nul(items: Iterable[Json]) -> bool:
-    """A list as plain JSON, in one pass: most items are small, and a call for each would take as long as CEL itself."""
+    """The same for a list, in one loop: most items are small, and a call for each would take as long as CEL itself."""
     for item in items:
         kind = type(item)
         if kind is str:

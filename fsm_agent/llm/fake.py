@@ -1,6 +1,6 @@
 """The model ``test``: it calls what it may and makes values up, always the same, so that a workflow can be tried.
 
-What its library says that it took is nobody's count, and is marked like that.
+Its library makes the usage up, too: each request is marked as not measured.
 """
 
 from __future__ import annotations
@@ -20,29 +20,18 @@ from fsm_agent.domain.json import Json
 
 
 class TrialModel(TestModel):
-    """pydantic-ai's, but for three things: where only a call is an answer it calls the first tool whatever was said
-    before, where one call at a time is wanted it makes one, and what may be of several types is of the first."""
+    """The test model of pydantic-ai, but for three things. Where only a call is an answer, it calls the first tool,
+    whatever the conversation is. Where one call at a time is wanted, it makes one. A value that may be of several types
+    is of the first."""
 
-    async def request(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-    ) -> ModelResponse:
-        response = await super().request(messages, model_settings, model_request_parameters)
+    async def request(self, *asked: Any, **named: Any) -> ModelResponse:
+        response = await super().request(*asked, **named)
         response.usage.unmeasured_requests = 1
         return response
 
     @asynccontextmanager
-    async def request_stream(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-        run_context: Any = None,
-    ) -> AsyncGenerator[StreamedResponse]:
-        opening = super().request_stream(messages, model_settings, model_request_parameters, run_context)
-        async with opening as stream:
+    async def request_stream(self, *asked: Any, **named: Any) -> AsyncGenerator[StreamedResponse]:
+        async with super().request_stream(*asked, **named) as stream:
             stream._usage_received = False
             yield stream
 

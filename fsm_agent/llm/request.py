@@ -27,7 +27,7 @@ PATIENCE_S: Final = 120.0
 
 
 class _ListenerFailed(Exception):
-    """What ``on_text`` raised, on its way through a library that is not to take it for its own."""
+    """Carries what ``on_text`` raised through the library, which would else take it for an error of its own."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
@@ -40,8 +40,8 @@ async def ask(model: Model, question: Ask, *, on_text: Callable[[str], None] | N
     Raises a ``ModelError`` for all that can go wrong: one that says ``is_retryable`` may pass when it is asked again.
     A cancellation passes through, and what ``on_text`` raises.
     """
-    from fsm_agent.llm.failures import translated
     from fsm_agent.llm.normalise import to_request
+    from fsm_agent.llm.provider_errors import translated
 
     require_valid(question.settings)
     history = to_request(question.messages, question.system, state=question.state)
@@ -120,7 +120,7 @@ def _wrapped(schema: Schema) -> dict[str, Json]:
 
 
 def _settings(model: Model, question: Ask) -> Any:
-    """Repetition is ours: a client that repeats by itself would hide it from the history, and from its bounds."""
+    """The engine repeats requests. A client that did so by itself would hide it from history and limits."""
     settings: dict[str, Json] = {"max_retries": 0, **question.settings}
     unknown: frozenset[str] = getattr(type(model), "unsupported_settings", frozenset())
     if not {"timeout", "request_timeout"} & settings.keys():
@@ -185,8 +185,8 @@ def _cut(response: ModelResponse) -> str:
 
 
 def _usage(response: ModelResponse, question: Ask, latency_ms: int) -> Usage:
-    """What it took. Of the context only a provider's own count is told: what a library has made up corrects nothing,
-    and what a model has thought is in no later request."""
+    """What the request took. ``context_tokens`` is only what the provider counted: an estimate of the library would
+    correct nothing. Tokens of reasoning are left out, since no later request contains them."""
     spent = response.usage
     context = spent.input_tokens + spent.output_tokens - spent.details.get("reasoning_tokens", 0)
     return Usage(

@@ -1,4 +1,4 @@
-"""Scripts: what a model says that is no model, from a file. A file is data, and nothing in it is evaluated.
+"""Scripts: replies that stand in a file, given in place of a model's. The file is data; nothing in it is evaluated.
 
 A script is a list of rules in YAML or JSON. The first whose ``when`` holds gives the reply::
 

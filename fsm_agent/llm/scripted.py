@@ -46,14 +46,9 @@ class ScriptedModel(FunctionModel):
 
         super().__init__(answer, model_name=script.name)
 
-    async def request(
-        self,
-        messages: list[ModelMessage],
-        model_settings: ModelSettings | None,
-        model_request_parameters: ModelRequestParameters,
-    ) -> ModelResponse:
-        """What the script says. Usage that it does not state is estimated, and marked as nobody's count."""
-        response = await super().request(messages, model_settings, model_request_parameters)
+    async def request(self, *asked: Any, **named: Any) -> ModelResponse:
+        """What the script says. Usage that it does not state is estimated, and the request marked as not measured."""
+        response = await super().request(*asked, **named)
         if response.metadata is None:
             response.usage.unmeasured_requests = 1
         return response

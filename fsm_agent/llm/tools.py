@@ -20,8 +20,8 @@ _KEY: Final = "idempotency_key"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function as a tool; its docstring and its type hints say what it is and takes. The key of a call is none of
-    its arguments: a function that has a parameter ``idempotency_key`` gets it, and no model is told."""
+    """One function as a tool; its docstring and its type hints say what it is and takes. A function with a
+    parameter ``idempotency_key`` is given the key of the call there; models are not told of that parameter."""
 
     tool: Tool
     _function: Callable[..., Any]
@@ -43,7 +43,7 @@ class Function:
         return inspect.iscoroutinefunction(self._function)
 
     def bound(self, arguments: Mapping[str, Any], key: str) -> Callable[[], Any]:
-        """The call, with arguments that are right."""
+        """The call with these arguments, of which ``problem`` says nothing."""
         named = dict(self._schema.validator.validate_python(dict(arguments)))
         placed = [named.pop(name) for name in self._schema.positional_fields]
         if self._schema.var_positional_field is not None:

@@ -1,4 +1,4 @@
-"""Scripts of models, read from files of YAML or JSON; ``fsm_agent.llm.script`` has the format."""
+"""Scripts of models, read from YAML or JSON files; ``fsm_agent.llm.script`` defines the format."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from fsm_agent.loading.yaml_text import composed, text_of
 
 
 def read_script(file: str) -> Script:
-    """Raises ``ModelUnknown`` with all that is wrong with the file."""
+    """The script in a file. Raises ``ModelUnknown`` with all mistakes of the file."""
     name = f"{SCRIPTED}{file}"
     try:
         text = text_of(Path(file), "script").removeprefix("\ufeff")

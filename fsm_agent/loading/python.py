@@ -1,6 +1,6 @@
-"""Workflows in Python: the same dialect, typed. What is declared here becomes the document that YAML would give.
+"""Workflows declared in Python: the same dialect with types. A declaration becomes the document that YAML would give.
 
-So both are read by the same rules, and the same declaration has the same hash; mistakes are named by their path.
+So the same rules apply to both, equal declarations have the same hash, and mistakes are named by their path.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields
 from pathlib import Path as FilePath
 from typing import Any, Final, Self, TypeAlias
 
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.data.arguments import check
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.keys import STATE
@@ -27,9 +27,9 @@ from fsm_agent.errors import WorkflowInvalid
 
 __all__ = ["Ask", "Migration", "Retry", "State", "Transition", "Workflow"]
 
-#: What stands under an event or a timer: a target, a transition, or several in the order in which they are tried.
+#: the value of an event or a timer: a target, a transition, or several in the order in which they are tried
 Choice: TypeAlias = str | Transition | Mapping[str, Json] | Sequence[str | Transition | Mapping[str, Json]]
-#: Payload or data field -> its type: a short form such as ``string?``, or a JSON Schema.
+#: payload or data field -> its type: a short form such as ``string?``, or a JSON Schema
 Fields: TypeAlias = Mapping[str, str | list[Any] | Schema]
 
 
@@ -46,7 +46,7 @@ class State:
     retry: Retry | Mapping[str, Json] | None = None
     ask: Ask | Mapping[str, Json] | None = None
     after: Mapping[str, Choice] = field(default_factory=dict)
-    #: ``None`` forbids what an outer level would do
+    #: ``None`` forbids what an outer level declares
     on: Mapping[str, Choice | None] = field(default_factory=dict)
     initial: str | None = None
     states: Sequence[State] = ()
@@ -57,8 +57,8 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """How agents of an older version come here, with the keys that an entry of ``migrations`` has in YAML; ``upcast``
-    takes ``module:function`` or the function itself."""
+    """How agents of an older version move to this one, with the keys of an entry under ``migrations`` in YAML.
+    ``upcast`` is ``module:function`` or the function itself."""
 
     from_version: int
     _: KW_ONLY
@@ -69,7 +69,7 @@ class Migration:
     upcast: str | Callable[[dict[str, Any]], Mapping[str, Json]] | None = None
 
     def to_json(self) -> Json:
-        """The entry that YAML would have."""
+        """The entry as YAML would have it."""
         changes = {"drop": self.drop, "rename": self.rename, "default": self.default}
         return compact(
             from_=self.from_version,
@@ -80,10 +80,11 @@ class Migration:
 
 
 class Workflow(words.Workflow):
-    """A workflow declared in Python; raises ``WorkflowInvalid`` with everything that is wrong with it.
+    """A workflow declared in Python; raises ``WorkflowInvalid`` with all mistakes.
 
-    ``data`` maps fields to types, or is a pydantic model; ``events`` maps each event to the fields of its payload;
-    ``merge`` says of data fields how two people's changes become one; ``workflows`` are those of child agents.
+    ``data`` maps fields to types, or is a pydantic model. ``events`` maps each event to the fields of its payload.
+    ``merge`` says for data fields how the changes of two people become one. ``workflows`` are those of child agents.
+    ``must`` maps the name of each property to its rule, as in ``{"booked_once": {"at_most": 1, "of": "book"}}``.
     """
 
     def __init__(
@@ -103,12 +104,13 @@ class Workflow(words.Workflow):
         progress: ProgressRule | Mapping[str, str] | None = None,
         workflows: Mapping[str, words.Workflow | Mapping[str, Json]] | None = None,
         migrations: Sequence[Migration | Mapping[str, Json]] = (),
+        must: Mapping[str, Mapping[str, Any]] | None = None,
         description: str = "",
     ) -> None:
         mistakes: list[Finding] = []
         schema = model_schema(data) if is_model(data) else {}
         children = {key: each for key, each in (workflows or {}).items() if isinstance(each, words.Workflow)}
-        told = {
+        entries = {
             "events": events,
             "on": on,
             "limits": limits,
@@ -116,11 +118,12 @@ class Workflow(words.Workflow):
             "conversation": conversation,
             "user": user,
             "progress": progress,
-            # a workflow is taken as it is: in the document its own name stands for it
+            # a workflow as a value is not written into the document: its name stands for it
             "workflows": {key: key if key in children else each for key, each in (workflows or {}).items()},
             "migrations": migrations,
+            "must": must,
         }
-        document = compact(description=description, **{key: _plain(value) for key, value in told.items()}) | {
+        document = compact(description=description, **{key: _plain(value) for key, value in entries.items()}) | {
             "workflow": name,
             "version": version,
             "data": model_name(data) if is_model(data) else _plain(data or {}),
@@ -138,7 +141,7 @@ class Workflow(words.Workflow):
 
     @classmethod
     def load(cls, path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Self:
-        """The workflow that a YAML file declares; raises ``WorkflowInvalid`` with file, line and column."""
+        """The workflow in a YAML file; raises ``WorkflowInvalid`` with file, line and column."""
         check(path=path)
         from fsm_agent.loading.yaml_file import load
 
@@ -165,17 +168,25 @@ class Workflow(words.Workflow):
             object.__setattr__(self, each.name, getattr(read, each.name))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, words.Workflow) and self.to_json() == other.to_json()
+        if not isinstance(other, words.Workflow):
+            return False
+        return self.to_json() == other.to_json() and _properties(self) == _properties(other)
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+
+def _properties(workflow: words.Workflow) -> Json:
+    """What must hold of a workflow and of its children: the JSON that a store keeps leaves it out."""
+    own = {each.name: each.to_json() for each in workflow.must}
+    return [own, {name: _properties(child) for name, child in workflow.workflows.items()}]
 
 
 _ATTRIBUTES: Final = {key: "with_" if key == "with" else key for key in STATE}
 
 
 def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dict[str, Json]:
-    """The mapping of states that YAML would have. What a mapping cannot hold is noted here."""
+    """The mapping of states as YAML would have it. Mistakes that a mapping cannot show are noted here."""
     found: dict[str, Json] = {}
     for index, state in enumerate(states):
         if not isinstance(state, State):
@@ -191,7 +202,7 @@ def _states(states: Sequence[State], path: Path, mistakes: list[Finding]) -> dic
 
 
 def _plain(value: Any) -> Json:
-    """A value of the declaration as YAML would give it."""
+    """A value of the declaration as YAML would have it."""
     match value:
         case Transition() | Retry() | Ask() | Migration() | words.Limits() | ConversationPolicy() | ProgressRule():
             return value.to_json()
@@ -215,7 +226,7 @@ def _among(children: Mapping[str, words.Workflow]) -> Callable[[str], words.Work
 
 
 def _reference(function: Callable[..., Any]) -> str:
-    """How ``upcast`` names a function: ``module:function``."""
+    """The name of a function under ``upcast``: ``module:function``."""
     return f"{function.__module__}:{getattr(function, '__qualname__', function)}"
 
 

@@ -1,4 +1,4 @@
-"""Workflow files: YAML 1.2 in, every mistake with its line and column out; and workflows as YAML again."""
+"""Workflow files: YAML 1.2 is read, with line and column of each mistake, and workflows are written as YAML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import yaml
 import yamlcore
 
 from fsm_agent.check.codes import concerns_states
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.dialect.child_workflows import DEEPEST_CHILD
 from fsm_agent.dialect.positions import locate, told_once
 from fsm_agent.dialect.reader import ResolveModel, is_invalid
@@ -24,25 +24,24 @@ from fsm_agent.loading.yaml_text import LARGEST, composed, text_of
 
 __all__ = ["LARGEST", "Check", "dump", "inspect_file", "inspect_text", "load", "loads"]
 
-#: A further look at a workflow without mistakes; its findings get places like all others.
+#: another check of a workflow without mistakes; its findings get places too
 Check: TypeAlias = Callable[[Workflow], Iterable[Finding]]
 
 
 def load(path: str | FilePath, *, resolve_model: ResolveModel | None = None) -> Workflow:
-    """The workflow that a file declares; raises ``WorkflowInvalid`` with every mistake in it, or about it."""
+    """The workflow in a file; raises ``WorkflowInvalid`` with all mistakes."""
     return _valid(*inspect_file(path, resolve_model=resolve_model))
 
 
 def loads(text: str, *, file: str = "<string>", resolve_model: ResolveModel | None = None) -> Workflow:
-    """A workflow from a text, as ``load`` reads it from a file; places name it ``file``."""
+    """The workflow in a text, like ``load``; its places name it ``file``."""
     return _valid(*inspect_text(text, file=file, resolve_model=resolve_model))
 
 
 def inspect_file(
     path: str | FilePath, *, resolve_model: ResolveModel | None = None, checks: Iterable[Check] = ()
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow, ``None`` if there are errors, and all findings in the order of the file; those of files that it
-    embeds come after them."""
+    """The workflow (``None`` if there are errors), and all findings in the order of the file, embedded files last."""
     return _Files(resolve_model, tuple(checks)).inspect(FilePath(path))
 
 
@@ -54,20 +53,20 @@ def inspect_text(
     resolve_model: ResolveModel | None = None,
     checks: Iterable[Check] = (),
 ) -> tuple[Workflow | None, list[Finding]]:
-    """As ``inspect_file``. ``folder`` is where the files are that the text may embed; without it, it may embed none.
-    ``checks`` run only once the declaration itself has no mistakes."""
+    """Like ``inspect_file``. ``folder`` contains the files that the text may embed; without it, the text may embed
+    none. ``checks`` run only if the declaration itself has no mistakes."""
     return _Files(resolve_model, tuple(checks)).read(text, file, folder)
 
 
 @dataclass
 class _Files:
-    """The file of a workflow and those that it embeds, each read once."""
+    """The file of a workflow and the files that it embeds; each is read once."""
 
     resolve_model: ResolveModel | None
     checks: tuple[Check, ...]
-    #: what has come of those that have been read, by their resolved paths
+    #: resolved path -> workflow, or ``None`` if the file has mistakes
     known: dict[FilePath, Workflow | None] = field(default_factory=dict)
-    #: those that are being read, each of which embeds the next
+    #: the files that are being read; each one embeds the next
     open: list[FilePath] = field(default_factory=list)
 
     def inspect(self, path: FilePath) -> tuple[Workflow | None, list[Finding]]:
@@ -82,7 +81,7 @@ class _Files:
             self.open.pop()
 
     def read(self, text: str, file: str, folder: FilePath | None = None) -> tuple[Workflow | None, list[Finding]]:
-        """What the text of a file says; ``folder`` is where the files are that it may embed."""
+        """The workflow in the text of a file, and the findings; ``folder`` contains the files that it may embed."""
         try:
             document, composer = composed(text.removeprefix("\ufeff"), file)
         except WorkflowInvalid as error:
@@ -93,7 +92,7 @@ class _Files:
         positions = composer.positions
         findings = composer.findings + [each for each in mistakes if not composer.is_explained(each.path)]
         if workflow is not None and not is_invalid(findings + below):
-            elsewhere = tuple(_embedded(document))  # what is found there has been told by those files themselves
+            elsewhere = tuple(_embedded(document))  # findings inside these paths belong to the embedded files
             for check in self.checks:
                 findings += [each for each in check(workflow) if not any(map(partial(_is_in, each.path), elsewhere))]
         is_right = workflow is not None and not is_invalid(findings + below)
@@ -101,8 +100,8 @@ class _Files:
         return workflow if is_right else None, locate(findings, positions) + below
 
     def _child(self, folder: FilePath, below: list[Finding], name: str) -> Workflow | None:
-        """The workflow of a file that another one names; raises ``ValueError`` if it may not, and leaves what is wrong
-        with it in ``below``."""
+        """The workflow in an embedded file; its findings go to ``below``. Raises ``ValueError`` if it may not be
+        embedded."""
         path = _inside(folder, name)
         if path in self.open:
             way = [*self.open[self.open.index(path) :], path]
@@ -119,7 +118,7 @@ def _inside(folder: FilePath, name: str) -> FilePath:
     """The resolved path of a file below ``folder``; raises ``ValueError``."""
     try:
         path, home = (folder / name).resolve(), folder.resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links
+    except (OSError, RuntimeError) as error:  # links may form a loop
         raise ValueError(f"it cannot be found: {error}") from None
     if path.suffix not in {".yaml", ".yml"}:
         raise ValueError("a workflow is a file that ends in .yaml or .yml")
@@ -131,7 +130,7 @@ def _inside(folder: FilePath, name: str) -> FilePath:
 
 
 def _embedded(document: Json, path: Path = ()) -> Iterator[Path]:
-    """Where a document embeds other files."""
+    """The paths at which a document embeds other files."""
     for name, child in document.get("workflows", {}).items():
         where = (*path, "workflows", name)
         if isinstance(child, str):
@@ -145,7 +144,7 @@ def _is_in(path: Path, place: Path) -> bool:
 
 
 def dump(document: Json) -> str:
-    """Readable YAML that reads as ``document`` again, by YAML 1.2 and, but for keys such as ``on``, by 1.1 too."""
+    """Readable YAML that is read as ``document`` again, by YAML 1.2, and by 1.1 except for keys such as ``on``."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000)
 
 
@@ -156,12 +155,12 @@ def _valid(workflow: Workflow | None, findings: list[Finding]) -> Workflow:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style without aliases; a value that some version of YAML would take for more than text is quoted."""
+    """Writes block style without aliases. A text is quoted if some version of YAML would read it as another type."""
 
-    #: what a YAML 1.1 reader takes for true or false; fine as a key (``on``), quoted as a value
+    #: words that YAML 1.1 reads as true or false; allowed as a key (``on``), but quoted as a value
     _TRUTHS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
 
-    #: what YAML 1.1 takes for a line break, and 1.2 for a character
+    #: line breaks in YAML 1.1, but characters in 1.2
     _ODD_BREAKS: Final = ("\x85", "\u2028", "\u2029")
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  every value is written where it stands
@@ -188,7 +187,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _resolvers() -> dict[str, list[Any]]:
-    """What a plain scalar may be taken for by YAML 1.2 or 1.1, but for the words that 1.1 takes for truth values."""
+    """How a plain scalar may be read by YAML 1.2 or 1.1, without the truth values of 1.1."""
     found = {first: list(rules) for first, rules in yamlcore.CCoreLoader.yaml_implicit_resolvers.items()}
     for first, rules in yaml.SafeDumper.yaml_implicit_resolvers.items():
         found.setdefault(first, []).extend(rule for rule in rules if rule[0] != "tag:yaml.org,2002:bool")

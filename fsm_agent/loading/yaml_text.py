@@ -1,7 +1,7 @@
-"""Text in YAML 1.2 as plain values, every mistake with its line and column.
+"""Text in YAML 1.2 becomes plain values; each mistake has its line and column.
 
-A file is data: nothing in it is imported or evaluated, and neither its size, its depth nor its aliases can cost more
-than a bounded amount of work.
+A file is data: nothing in it is imported or evaluated. Its size, its depth and its aliases can only cost a limited
+amount of work.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import yamlcore
 
 from fsm_agent.dialect.codes import Code
 from fsm_agent.dialect.composer import QUOTE, TOO_DEEP, Composer
-from fsm_agent.dialect.tokens import Mark, Token
+from fsm_agent.dialect.tokens import Token, TokenKind
 from fsm_agent.domain.finding import Finding, Place
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import WorkflowInvalid
 
-#: Bytes of a file, characters of a text.
+#: limit of a file in bytes, and of a text in characters
 LARGEST: Final = 1024 * 1024
 
-#: The parser's own bound lies far beyond ours, but where it looks ahead it meets it first.
+#: The parser's own limit is far beyond ours, but its look-ahead may reach it first.
 _PARSER_TOO_DEEP: Final = "exceeded maximum nesting depth"
 
 
 def text_of(path: FilePath, what: str = "workflow") -> str:
-    """The text of a file; raises ``WorkflowInvalid`` where there is none, ``what`` being what it should hold."""
+    """The text of a file; raises ``WorkflowInvalid`` if it cannot be read. ``what`` names the expected content."""
     start = Place(str(path), 1, 1)
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+    except (OSError, ValueError) as error:  # ValueError: the path has a null character
         why = getattr(error, "strerror", None) or error
         raise _invalid(Code.UNREADABLE, f"the {what} file cannot be read: {why}", start) from None
     if len(content) > LARGEST:
@@ -49,7 +49,7 @@ def text_of(path: FilePath, what: str = "workflow") -> str:
 
 
 def composed(text: str, file: str) -> tuple[Json, Composer]:
-    """The document, and the composer that knows its positions; raises ``WorkflowInvalid`` if it is no YAML."""
+    """The document, and the composer with its positions; raises ``WorkflowInvalid`` if the text is no YAML."""
     composer = Composer(_tokens(text), text, file)
     at = composer.positions.at
     if len(text) > LARGEST:
@@ -61,11 +61,11 @@ def composed(text: str, file: str) -> tuple[Json, Composer]:
         place = at(max(text.find(chr(error.character)), 0))
         raise _with(composer, Code.SYNTAX, message, place) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = at(mark.index if mark else 0)
+        kind = error.problem_mark or error.context_mark
+        place = at(kind.index if kind else 0)
         if error.problem == _PARSER_TOO_DEEP:
             raise _with(composer, Code.TOO_DEEP, TOO_DEEP, place) from None
-        is_tab = text[mark.index : mark.index + 1] == "\t" if mark else False
+        is_tab = text[kind.index : kind.index + 1] == "\t" if kind else False
         raise _with(composer, Code.SYNTAX, _explained(error, is_tab=is_tab), place) from None
     except UnicodeEncodeError as error:
         raise _with(composer, Code.ENCODING, "half a surrogate pair is no character", at(error.start)) from None
@@ -80,22 +80,22 @@ def _tokens(text: str) -> Iterator[Token]:
             case yaml.ScalarEvent():
                 is_plain = not event.style
                 value: Json = plain[event.value] if is_plain and event.tag is None else event.value
-                yield Token(Mark.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
+                yield Token(TokenKind.SCALAR, start, end, value, event.value, event.anchor, event.tag, is_plain)
             case yaml.AliasEvent():
-                yield Token(Mark.ALIAS, start, end, anchor=event.anchor)
+                yield Token(TokenKind.ALIAS, start, end, anchor=event.anchor)
             case yaml.SequenceStartEvent():
-                yield Token(Mark.SEQUENCE, start, end, anchor=event.anchor, tag=event.tag)
+                yield Token(TokenKind.SEQUENCE, start, end, anchor=event.anchor, tag=event.tag)
             case yaml.MappingStartEvent():
                 is_flow = bool(event.flow_style)
-                yield Token(Mark.MAPPING, start, end, anchor=event.anchor, tag=event.tag, is_flow=is_flow)
+                yield Token(TokenKind.MAPPING, start, end, anchor=event.anchor, tag=event.tag, is_flow=is_flow)
             case yaml.CollectionEndEvent():
-                yield Token(Mark.END, start, end)
+                yield Token(TokenKind.END, start, end)
             case yaml.DocumentStartEvent():
-                yield Token(Mark.DOCUMENT, start, end)
+                yield Token(TokenKind.DOCUMENT, start, end)
 
 
 class _Plain(dict[str, Json]):
-    """What each text means that stands without quotes and tag; most of them stand in a file many times."""
+    """The meaning of each text without quotes and tag. It is cached, since most of them are repeated in a file."""
 
     def __init__(self, loader: Any) -> None:
         super().__init__()
@@ -104,14 +104,14 @@ class _Plain(dict[str, Json]):
     def __missing__(self, text: str) -> Json:
         node = yaml.ScalarNode(self._loader.resolve(yaml.ScalarNode, text, (True, False)), text)
         value: Json = text
-        with suppress(ValueError):  # Python reads no integer of more than 4,300 digits: it stays a text
+        with suppress(ValueError):  # Python refuses integers of more than 4,300 digits: they stay texts
             value = self._loader.construct_object(node)
         self[text] = value
         return value
 
 
 def _explained(error: yaml.MarkedYAMLError, *, is_tab: bool) -> str:
-    """The parser's complaint as one sentence, with what most likely led to it."""
+    """The parser's message as one sentence, with the most likely cause."""
     if is_tab:
         return "this is not YAML: a tab stands where only spaces can indent"
     where = f" {error.context}" if error.context else ""
@@ -123,5 +123,5 @@ def _invalid(code: Code, message: str, place: Place) -> WorkflowInvalid:
 
 
 def _with(composer: Composer, code: Code, message: str, place: Place) -> WorkflowInvalid:
-    """The error with what was found before it."""
+    """The error, after the findings that were made before it."""
     return WorkflowInvalid([*composer.findings, Finding(code.value, message, place=place)])

@@ -1,7 +1,7 @@
-"""What an action says and hears: a conversation that is read by its tail and never exceeds its window.
+"""The conversation of an action: it is read from its end, and a model is never shown more than the window.
 
-Nothing is written here. What is said goes to a list, which the step commits that the action's event takes, or nothing
-does. A summary is said like everything else; its text is an effect in the journal, so that a retry finds it there.
+Nothing is written here. New messages go to a list, and the step of the action's event commits them, or nothing does. A
+summary is a message too. Its text is an effect in the journal, so that a retry finds it there.
 """
 
 from __future__ import annotations
@@ -18,15 +18,25 @@ from fsm_agent.domain.message import Message, Role, Span, is_own
 from fsm_agent.domain.text import listed, shortened
 from fsm_agent.domain.usage import NO_USAGE, Usage, as_row, usage_of
 from fsm_agent.errors import ActionError, DataInvalid
-from fsm_agent.memory.counting import Counter, estimate, remembering
+from fsm_agent.memory.conversation_reader import (
+    BATCH,
+    BEGINNING,
+    COVERED,
+    ConversationReader,
+    LoadedConversation,
+    PlacedMessage,
+    Position,
+    Read,
+    texts,
+)
 from fsm_agent.memory.formats import to_openai
 from fsm_agent.memory.groups import Group, flat, grouped, known_until
-from fsm_agent.memory.reading import BATCH, BEGINNING, COVERED, Read, Seen, Spot, Track, View, texts
+from fsm_agent.memory.token_counts import Counter, estimate, remembering
 from fsm_agent.memory.window import Choose, batch, checked, due, filled, share, weight
 
 
 class Written(NamedTuple):
-    """A summary, and what a model has taken for it."""
+    """A summary, and the usage of the model that wrote it."""
 
     text: str
     usage: Usage = NO_USAGE
@@ -45,11 +55,11 @@ class Once(Protocol):
 
 
 class Conversation:
-    """What an ``async def`` action has of a conversation.
+    """The conversation of an ``async def`` action.
 
-    ``spans`` is what is kept of it, the oldest first; ``thread`` is where ``pending`` will be kept, behind them.
-    ``read`` is the store's ``messages``. Without ``once`` there are no summaries; ``spend`` is told what each of them
-    has cost, also of one that is on record.
+    ``spans`` are its stored parts, the oldest first. ``thread`` is where ``pending`` will be stored, after them.
+    ``read`` is the store's ``messages``. Without ``once`` there are no summaries. ``spend`` gets the usage of each
+    summary, also of one that is on record.
     """
 
     def __init__(
@@ -67,7 +77,7 @@ class Conversation:
         at_ms: int = 0,
     ) -> None:
         self.thread: Final = thread
-        self._track = Track(thread, spans, read, pending)
+        self._reader = ConversationReader(thread, spans, read, pending)
         self._pending = pending
         self._rule = rule
         self._count = count
@@ -84,16 +94,16 @@ class Conversation:
         parts: Iterable[Mapping[str, Json]] = (),
         by: str | None = None,
     ) -> Message:
-        """Say something; it is kept with the step that the action's event takes. Raises ``ActionError`` for what is no
+        """Add a message; it is stored with the step of the action's event. Raises ``ActionError`` if it is no valid
         message."""
-        return self._say(said(role, content, parts=parts, by=by))
+        return self._say(new_message(role, content, parts=parts, by=by))
 
     async def window(
         self, max_tokens: int | None = None, *, strategy: Strategy | Choose | None = None, count: Counter | None = None
     ) -> list[Message]:
-        """What a model is to be shown: never more than ``max_tokens`` by ``count``, never a tool call without its
-        results. What is not given is as the workflow declares it. Raises ``WindowTooSmall`` if not even the system
-        messages and the last group fit."""
+        """The messages to show to a model: never more than ``max_tokens`` by ``count``, and never a tool call without
+        its results. Arguments that are not given are as the workflow declares. Raises ``WindowTooSmall`` if not even
+        the system messages and the last group fit."""
         budget = self._rule.max_tokens if max_tokens is None else max_tokens
         if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
             raise ActionError(f"a window has a positive number of tokens, not {shortened(budget)}")
@@ -102,8 +112,8 @@ class Conversation:
             case "drop_oldest":
                 return filled((await self._newest(budget, known)).frame(), budget, known)
             case "keep_ends":
-                view = await self._with_first(await self._newest(budget, known), budget, known)
-                return filled(view.frame(), budget, known, self._rule.keep_first)
+                loaded = await self._with_first(await self._newest(budget, known), budget, known)
+                return filled(loaded.frame(), budget, known, self._rule.keep_first)
             case "summarise":
                 return filled((await self._rolled(budget, known)).frame(), budget, known)
             case str() as unknown:
@@ -114,19 +124,19 @@ class Conversation:
                 return checked(choose(frame.messages(), budget, known), frame, budget, known, name=name)
 
     async def tail(self, n: int) -> list[Message]:
-        """The last messages, as many as that, as they were said."""
-        pending = self._track.pending()[-n:] if n > 0 else []
+        """The last ``n`` messages, unchanged."""
+        pending = self._reader.pending()[-n:] if n > 0 else []
         missing = n - len(pending)
-        kept = await self._track.older(self._track.end, after=BEGINNING, limit=missing) if missing > 0 else []
+        kept = await self._reader.older(self._reader.end, after=BEGINNING, limit=missing) if missing > 0 else []
         return texts([*kept, *pending])
 
     async def system(self) -> list[Message]:
         """The system messages at the beginning."""
-        return (await self._track.system())[0]
+        return (await self._reader.system())[0]
 
     async def count(self) -> int:
-        """How many messages there are. In a shared thread those count that were taken back."""
-        return await self._track.count()
+        """How many messages there are. In a shared thread, retracted messages count too."""
+        return await self._reader.count()
 
     def _say(self, message: Message) -> Message:
         counted = message._replace(at_ms=self._at_ms)
@@ -134,69 +144,71 @@ class Conversation:
         self._pending.append(counted)
         return counted
 
-    async def _newest(self, budget: int, count: Counter) -> View:
-        """As much as cannot fit any more."""
-        return await self._track.look(lambda newest: weight(flat(grouped(newest)), count) > budget)
+    async def _newest(self, budget: int, count: Counter) -> LoadedConversation:
+        """The newest messages, a little more than the budget holds."""
+        return await self._reader.read_back(lambda newest: weight(flat(grouped(newest)), count) > budget)
 
-    async def _with_first(self, view: View, budget: int, count: Counter) -> View:
-        """The same, and the first groups of what was said, if those are not among it."""
-        first: list[Seen] = []
-        before = view.said[0].at if view.said else self._track.end
-        while not view.is_whole:
-            after = first[-1].at if first else view.floor
-            read = await self._track.newer(after, before=before, limit=BATCH)
+    async def _with_first(self, loaded: LoadedConversation, budget: int, count: Counter) -> LoadedConversation:
+        """The same, with the first groups of the conversation."""
+        first: list[PlacedMessage] = []
+        before = loaded.recent[0].at if loaded.recent else self._reader.end
+        while not loaded.is_whole:
+            after = first[-1].at if first else loaded.floor
+            read = await self._reader.newer(after, before=before, limit=BATCH)
             first += [each for each in read if each.message.role is not Role.SUMMARY]
             if len(read) < BATCH:
-                return view._replace(said=[*first, *view.said], is_whole=True)
+                return loaded._replace(recent=[*first, *loaded.recent], is_whole=True)
             known = first[: known_until(texts(first))]
             groups = grouped(texts(known))
             if len(groups) >= self._rule.keep_first or weight(flat(groups), count) > budget:
                 chosen = {id(message) for message in flat(groups[: self._rule.keep_first])}
                 first = [each for each in known if id(each.message) in chosen]
-                return view._replace(said=[*first, *view.said])
-        return view
+                return loaded._replace(recent=[*first, *loaded.recent])
+        return loaded
 
-    async def _rolled(self, budget: int, count: Counter) -> View:
-        """All that is said since the last summary, after as many summaries as it takes for that to fit. What this
-        attempt has said has no number yet, and no summary can stand for it."""
-        view = await self._track.look()
+    async def _rolled(self, budget: int, count: Counter) -> LoadedConversation:
+        """All messages since the last summary, after as many new summaries as are needed to fit the budget. Messages of
+        this attempt have no number yet, so no summary can stand for them."""
+        loaded = await self._reader.read_back()
         while True:
-            frame = view.frame()
+            frame = loaded.frame()
             excess = frame.groups[: due(frame, budget, count)]
-            spots = {id(seen.message): seen.at for seen in view.said}
-            kept = [group for group in excess if all(spots[id(each)] < self._track.end for each in group)]
+            positions = {id(seen.message): seen.at for seen in loaded.recent}
+            kept = [group for group in excess if all(positions[id(each)] < self._reader.end for each in group)]
             if not kept:
-                return view
+                return loaded
             oldest = batch(kept, budget, count)
-            view = await self._summarised(view, oldest, spots[id(oldest[-1][-1])], budget)
+            loaded = await self._summarised(loaded, oldest, positions[id(oldest[-1][-1])], budget)
 
-    async def _summarised(self, view: View, oldest: Sequence[Group], upto: Spot, budget: int) -> View:
-        """The view after a summary of the previous one and the oldest groups, which are those up to a spot.
+    async def _summarised(
+        self, loaded: LoadedConversation, oldest: Sequence[Group], upto: Position, budget: int
+    ) -> LoadedConversation:
+        """The conversation after a summary of the previous summary and the oldest groups, which end at ``upto``.
 
-        A retry gets the summary that is on record, whatever has been added to the thread meanwhile; so the arguments
-        say nothing of what is summarised, and the result says it all.
+        A retry gets the summary that is on record, even if messages were added to the thread meanwhile. So the
+        arguments of the effect do not say what is summarised; its result does.
         """
         if self._once is None or self._summarise is None:
             lack = (
                 "no function or model that writes summaries is given" if self._once else "no runner keeps its effects"
             )
             raise ActionError(f"the conversation {self.thread!r} cannot be summarised: {lack}")
-        messages = to_openai([*([view.summary] if view.summary else []), *flat(oldest)], bare=True)
-        thread, number = self._track.named(upto)
+        messages = to_openai([*([loaded.summary] if loaded.summary else []), *flat(oldest)], bare=True)
+        thread, number = self._reader.named(upto)
         write = _writing(self._summarise, messages, share(budget), {"thread": thread, "covers": number})
         name = "summarise" if is_own(self.thread) else f"summarise {self.thread}"
         written = await self._once(name, write, self.thread)
         self._spend(usage_of(written.get("usage", [])))
-        reaches = self._track.spot(written["thread"], written["covers"], self._track.end)
-        if reaches <= view.floor:  # somebody else's goes further by now
-            return view
+        reaches = self._reader.position(written["thread"], written["covers"], self._reader.end)
+        if reaches <= loaded.floor:  # somebody else's goes further by now
+            return loaded
         parts = () if written["thread"] == self.thread else ({"type": COVERED, "thread": written["thread"]},)
         summary = Message(Role.SUMMARY, written["content"], parts, covers=written["covers"])
-        return view.summarised(self._say(summary), reaches)
+        return loaded.summarised(self._say(summary), reaches)
 
 
 class BlockingConversation:
-    """What a plain ``def`` action has of a conversation: the same, and ``wait`` has it done on the loop."""
+    """The conversation of a plain ``def`` action: the same, and ``wait`` runs it on the event loop."""
 
     def __init__(self, conversation: Conversation, wait: Callable[[Any], Any]) -> None:
         self.thread: Final = conversation.thread
@@ -237,10 +249,10 @@ class BlockingConversation:
         return counted
 
 
-def said(
+def new_message(
     role: Role | str, content: str = "", *, parts: Iterable[Mapping[str, Json]] = (), by: str | None = None
 ) -> Message:
-    """A message to be kept. Raises ``ActionError`` for what is none."""
+    """A message that can be stored. Raises ``ActionError`` if it is no valid message."""
     if role not in list(Role):
         raise ActionError(f"a message has no role {shortened(role)}; there are {listed(Role)}")
     if not isinstance(content, str) or not (by is None or isinstance(by, str)):
@@ -269,8 +281,8 @@ def _writing(
 ) -> Callable[[str], Any]:
     """The effect; a plain function stays one, so that it gets a thread."""
 
-    def packed(said: object) -> Json:
-        text, usage = said if isinstance(said, Written) else Written(said)  # type: ignore[arg-type]
+    def packed(new_message: object) -> Json:
+        text, usage = new_message if isinstance(new_message, Written) else Written(new_message)  # type: ignore[arg-type]
         if not isinstance(text, str) or not text.strip():
             raise ActionError(f"a summary must be a text, and {shortened(text)} was returned")
         return {**covered, "content": text, "usage": as_row(usage)}

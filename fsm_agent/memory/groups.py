@@ -80,23 +80,23 @@ def _unsound(count: int, found: Ties) -> set[int]:
     """The places of what is left out: all that is tied to an orphan, or to a call that nobody answers any more."""
     if not found.orphans and not found.unanswered:
         return set()
-    kin = _kin(found)
+    linked = _linked(found)
     left_out: set[int] = set()
     for place in (*found.orphans, *found.unanswered):
-        family = kin.get(place, {place})
+        family = linked.get(place, {place})
         is_last = place in found.unanswered and family.issuperset(range(place, count))
         if place in found.orphans or not is_last:
             left_out |= family
     return left_out
 
 
-def _kin(found: Ties) -> dict[int, set[int]]:
+def _linked(found: Ties) -> dict[int, set[int]]:
     """For every place that is tied to another, all that it is tied to, itself included."""
-    kin: dict[int, set[int]] = {}
+    linked: dict[int, set[int]] = {}
     for call, result in found.pairs:
-        family = kin.get(call, {call}) | kin.get(result, {result})
-        kin.update(dict.fromkeys(family, family))
-    return kin
+        family = linked.get(call, {call}) | linked.get(result, {result})
+        linked.update(dict.fromkeys(family, family))
+    return linked
 
 
 def known_from(messages: Sequence[Message]) -> int:

@@ -1,4 +1,4 @@
-"""Threads outside of any agent: what other programs say and read in the same conversations."""
+"""Threads for programs outside of any agent: they read and write the same conversations as actions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from fsm_agent.domain.json import INT64_MAX, Json
 from fsm_agent.domain.message import THREAD_NAME, THREAD_RULE, Message, Role, Span, is_own, own_thread, owner_of
 from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import ActionError, Refused
-from fsm_agent.memory.conversation import Conversation, said
-from fsm_agent.memory.counting import Counter, estimate
+from fsm_agent.memory.conversation import Conversation, new_message
+from fsm_agent.memory.conversation_reader import (
+    BEGINNING,
+    COVERED,
+    ConversationReader,
+    PlacedMessage,
+    Position,
+    texts,
+    whole,
+)
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
-from fsm_agent.memory.reading import BEGINNING, COVERED, Seen, Spot, Track, texts, whole
+from fsm_agent.memory.token_counts import Counter, estimate
 from fsm_agent.memory.window import Choose
 from fsm_agent.stores.base import Store
 
@@ -25,8 +33,8 @@ _PATIENCE: Final = 100
 
 
 class Thread:
-    """A thread of ``store`` by its name. The conversation of an agent, which is ``@`` and its id, can be read, and only
-    the agent adds to it. What is sealed under a key that is not given raises ``KeyMissing``."""
+    """A thread of ``store`` by its name. The conversation of an agent is named ``@`` and its id; it can be read, and
+    only the agent adds to it. Raises ``KeyMissing`` if a message is sealed and its key is not given."""
 
     def __init__(self, store: Store, name: str) -> None:
         check(thread=name)
@@ -37,17 +45,17 @@ class Thread:
 
     @classmethod
     def of_agent(cls, store: Store, agent_id: str) -> Thread:
-        """What an agent sees as its own conversation: after a rewind without what that hides, and of a fork with what
-        was said before it began."""
+        """The conversation of an agent as the agent sees it: without the messages that a rewind hides, and for a fork
+        with those of its origin."""
         return cls(store, own_thread(agent_id))
 
     async def messages(self, *, last: int | None = None) -> list[Message]:
-        """All messages that are kept, or the last ones, in order."""
+        """All stored messages, or the last ones, in order."""
         check_optional(last=last)
         if last is None:
             return texts((await self._seen())[1])
-        track = self._track(await self._spans())
-        return texts(await track.older(track.end, after=BEGINNING, limit=max(last, 0)))
+        reader = self._reader(await self._spans())
+        return texts(await reader.older(reader.end, after=BEGINNING, limit=max(last, 0)))
 
     async def window(
         self,
@@ -56,10 +64,10 @@ class Thread:
         strategy: Strategy | Choose = PLAIN_RECALL.strategy,
         count: Counter = estimate,
     ) -> list[Message]:
-        """What a model is to be shown, like ``Conversation.window``; summaries are those that agents have written.
-        Raises ``WindowTooSmall`` if not even the last messages fit."""
-        talk = Conversation(self.name, await self._spans(), read=self._read, pending=[], count=count)
-        return await talk.window(max_tokens, strategy=strategy)
+        """The messages to show to a model, like ``Conversation.window``; only summaries that agents have written are
+        used. Raises ``WindowTooSmall`` if not even the last messages fit."""
+        thread = Conversation(self.name, await self._spans(), read=self._read, pending=[], count=count)
+        return await thread.window(max_tokens, strategy=strategy)
 
     async def append(
         self,
@@ -69,12 +77,12 @@ class Thread:
         parts: Iterable[Mapping[str, Json]] = (),
         by: str | None = None,
     ) -> int:
-        """Say something; returns the number of the message. Raises ``ActionError`` for what is no message."""
-        return await self.add([said(role, content, parts=parts, by=by)])
+        """Add a message; returns its number. Raises ``ActionError`` if it is no valid message."""
+        return await self.add([new_message(role, content, parts=parts, by=by)])
 
     async def add(self, messages: Sequence[Message]) -> int:
-        """Add messages as they are, all of them or none; returns the number of the last, 0 if there are none. Raises
-        ``ActionError`` for what is no message."""
+        """Add complete messages, all or none; returns the number of the last, 0 if there are none. Raises
+        ``ActionError`` if one is no valid message."""
         self._refuse_own()
         if not messages:
             return 0
@@ -82,7 +90,7 @@ class Thread:
         return await self._store.append(self.name, [_dated(message, now_ms) for message in messages])
 
     async def pop(self) -> Message | None:
-        """Take the newest message back, and return it; of several who do that at once each gets another one."""
+        """Remove the newest message, and return it. Of several callers at once, each gets another message."""
         self._refuse_own()
         for _ in range(_PATIENCE):
             newest = await self.messages(last=1)
@@ -94,22 +102,22 @@ class Thread:
         raise Refused(f"thread {self.name!r} is emptied faster than it can be read; try again")
 
     async def clear(self) -> int:
-        """Take all messages back; returns how many there were. Their numbers are not used again."""
+        """Remove all messages; returns how many there were. Their numbers are not used again."""
         self._refuse_own()
         return await self._store.retract(self.name)
 
     async def exported(self) -> list[dict[str, Json]]:
-        """The messages as chat completions write them, numbered from 1; ``imported`` reads them as they were."""
-        track, seen = await self._seen()
-        spots = [each.at for each in seen]
+        """The messages in the format of chat completions, numbered from 1; ``imported`` reads them back unchanged."""
+        reader, seen = await self._seen()
+        positions = [each.at for each in seen]
         return to_openai(
-            _alone(each.message, number, bisect_right(spots, track.covered(each)))
+            _alone(each.message, number, bisect_right(positions, reader.covered(each)))
             for number, each in enumerate(seen, start=1)
         )
 
     async def imported(self, items: Sequence[Json]) -> int:
-        """Add messages that are written so; returns how many. Raises ``MessagesInvalid`` with every mistake, and then
-        nothing is added. Where there are messages already, summaries stand for none: they know nothing of those."""
+        """Add messages in this format; returns how many. Raises ``MessagesInvalid`` with every mistake, and then adds
+        nothing. If the thread is not empty, imported summaries stand for no messages."""
         self._refuse_own()
         messages = from_openai(items)
         is_first = not await self.messages(last=1)
@@ -126,20 +134,20 @@ class Thread:
             revised = [each._replace(covers=covers[each.number]) for each in kept if each.number in covers]
             await self._store.revise(self.name, revised)
 
-    async def _seen(self) -> tuple[Track, list[Seen]]:
+    async def _seen(self) -> tuple[ConversationReader, list[PlacedMessage]]:
         """All that is kept, and where it stands."""
         spans = await self._spans()
         seen = [
-            Seen(Spot(place, message.number), message)
+            PlacedMessage(Position(place, message.number), message)
             for place, span in enumerate(spans)
             for message in await self._read(
                 span.thread, after=span.after, upto=None if span.upto == INT64_MAX else span.upto
             )
         ]
-        return self._track(spans), seen
+        return self._reader(spans), seen
 
-    def _track(self, spans: Sequence[Span]) -> Track:
-        return Track(self.name, spans, self._read, ())
+    def _reader(self, spans: Sequence[Span]) -> ConversationReader:
+        return ConversationReader(self.name, spans, self._read, ())
 
     async def _spans(self) -> Sequence[Span]:
         agent_id = owner_of(self.name)
@@ -163,7 +171,7 @@ class Thread:
 
 def _dated(message: Message, now_ms: int) -> Message:
     """With its time and its tokens, where it has none. Raises ``ActionError`` for what is no message."""
-    checked = said(message.role, message.content, parts=message.parts, by=message.by)
+    checked = new_message(message.role, message.content, parts=message.parts, by=message.by)
     if type(message.at_ms) is not int or not 0 <= message.at_ms <= LATEST_MS:
         raise ActionError("the time of a message must be milliseconds since 1970, no later than the year 9999")
     dated = checked._replace(at_ms=message.at_ms or now_ms, covers=message.covers)

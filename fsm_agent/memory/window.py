@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import ActionError, WindowTooSmall
-from fsm_agent.memory.counting import Counter
 from fsm_agent.memory.groups import Group, flat, grouped, ties
+from fsm_agent.memory.token_counts import Counter
 
 #: (messages, max_tokens, count) -> which of them to show, in their order; a summary of its own may stand among them.
 Choose: TypeAlias = Callable[[Sequence[Message], int, Counter], Sequence[Message]]

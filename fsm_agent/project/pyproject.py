@@ -1,45 +1,44 @@
-"""What a project says of itself: ``[tool.fsm-agent]`` of the nearest pyproject.toml."""
+"""The settings of a project: ``[tool.fsm-agent]`` of the nearest pyproject.toml."""
 
 import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-import click
-
 from fsm_agent.data.limit import DEFAULT_LIMIT
 from fsm_agent.domain.environment import SEALING_KEYS
 from fsm_agent.domain.state import LARGEST_SIZE, ByteSize
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.text import did_you_mean, listed
-from fsm_agent.project.options import DEFAULT_STORE
+from fsm_agent.errors import SettingsInvalid
+from fsm_agent.project.defaults import DEFAULT_STORE
 
-#: of ``[tool.fsm-agent]``
+#: keys of ``[tool.fsm-agent]``
 KEYS: Final = ("modules", "store", "sealed", "retention", "model", "mcp", "environment", "limits")
 
 _SETTINGS: Final = "pyproject.toml"
 
-#: A file in a URL, which may hold two.
+#: a file in a URL; there may be two
 _FILE: Final = re.compile(r"(sqlite:///)([^,]+)")
 
 
 class Project(NamedTuple):
-    """The settings of a folder: its pyproject.toml, as far as it speaks to us."""
+    """The settings of a folder, from its pyproject.toml."""
 
     folder: str
     modules: tuple[str, ...] = ()
-    #: a relative SQLite file is meant from the folder, wherever the command runs
+    #: the path of an SQLite file is relative to the folder, wherever the command runs
     store: str | None = None
-    #: nothing is kept in clear
+    #: whether nothing is stored in clear text
     sealed: bool = False
     retention: Mapping[str, Any] = NOTHING
-    #: the model that is asked where nothing else says which
+    #: the model to ask if nothing else says which
     model: str | None = None
     #: MCP servers by name
     mcp: Mapping[str, Mapping[str, Any]] = NOTHING
-    #: the environment variables that workflows may name under ``auth``
+    #: environment variables that workflows may name under ``auth``
     environment: tuple[str, ...] = ()
-    #: how much data may weigh where a workflow does not say
+    #: limit of the data if the workflow sets none
     data_limit: str = DEFAULT_LIMIT.text
 
 
@@ -49,7 +48,7 @@ def project_here() -> Project:
 
 
 def find_project(start: str) -> Project:
-    """The project around a folder; without any pyproject.toml it is the folder itself."""
+    """The project around a folder; without a pyproject.toml, the folder itself."""
     folder = start
     while not os.path.isfile(os.path.join(folder, _SETTINGS)):
         if os.path.dirname(folder) == folder:
@@ -69,9 +68,9 @@ def _read_project(folder: str) -> Project:
     try:
         section = tomllib.loads(text).get("tool", {}).get("fsm-agent", {})
     except tomllib.TOMLDecodeError as error:
-        raise click.ClickException(f"{file} is not TOML: {error}") from error
+        raise SettingsInvalid(f"{file} is not TOML: {error}") from error
     if problem := _problem(section):
-        raise click.ClickException(f"[tool.fsm-agent] in {file}: {problem}")
+        raise SettingsInvalid(f"[tool.fsm-agent] in {file}: {problem}")
     return Project(
         folder,
         tuple(section.get("modules", ())),
@@ -86,7 +85,7 @@ def _read_project(folder: str) -> Project:
 
 
 def _problem(section: Mapping[str, Any]) -> str | None:
-    """What is wrong first."""
+    """The first problem of the settings, or ``None``."""
     if unknown := [key for key in section if key not in KEYS]:
         return f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], KEYS)}; there are {listed(KEYS)}"
     problems = (judge(section[key]) for key, judge in _JUDGES.items() if key in section)
@@ -165,5 +164,5 @@ _JUDGES: Final[Mapping[str, Callable[[Any], str | None]]] = {
 
 
 def _anchored(store: str | None, folder: str) -> str | None:
-    """The URL with its relative files, of which a tiered store may have two, in ``folder``."""
+    """The URL with its relative files in ``folder``; a tiered store may have two files."""
     return store and _FILE.sub(lambda file: f"{file[1]}{os.path.join(folder, file[2])}", store)

@@ -1,7 +1,7 @@
-"""What holds for every command: where agents live, which modules are allowed, who speaks, how to print.
+"""The settings that each door needs to open a project: the store, the allowed modules, the acting person, the model.
 
-What is given on the command line wins, then the environment, then ``[tool.fsm-agent]`` of the nearest
-pyproject.toml upward from the working directory.
+An argument of the door wins over ``[tool.fsm-agent]`` in the nearest pyproject.toml, at or above the working directory.
+Modules are imported when they are needed, since a command that reads one agent needs few of them.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import click
-
-from fsm_agent.project.options import DEFAULT_NAMESPACE, DEFAULT_STORE, Options
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE, DEFAULT_STORE
 
 if TYPE_CHECKING:
     from fsm_agent.actions.catalogue import Catalogue
@@ -24,33 +22,26 @@ if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
 
-#: the beginning of a command that looks at a store, and has no options yet
-_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
+class Settings:
+    """The arguments of a door (``None`` if not given), and the settings that result."""
 
-
-def text(said: str) -> str:
-    """The value of an option that may be left out, and not be empty."""
-    return _filled(said, "give it a text, or leave it out")
-
-
-def name(said: str) -> str:
-    """The name of somebody that must be given, and not be empty."""
-    return _filled(said, "say who it is")
-
-
-def _filled(said: str, advice: str) -> str:
-    from fsm_agent.data.arguments import why_blank
-
-    if (why := why_blank(said)) is not None:
-        raise click.BadParameter(f"it {why}; {advice}")
-    return said
-
-
-class Settings(Options):
-    """The global options, and what stands behind those that were not given."""
+    def __init__(
+        self,
+        store: str | None = None,
+        namespace: str = DEFAULT_NAMESPACE,
+        by: str | None = None,
+        modules: tuple[str, ...] = (),
+        model: str | None = None,
+    ) -> None:
+        self.given_store = store
+        self.namespace = namespace
+        self.given_by = by
+        self.given_modules = modules
+        self.given_model = model
 
     @cached_property
     def project(self) -> Project:
+        """Raises ``SettingsInvalid``."""
         from fsm_agent.project.pyproject import project_here
 
         return project_here()
@@ -61,7 +52,7 @@ class Settings(Options):
 
     @property
     def is_lasting(self) -> bool:
-        """Whether an agent outlives the command that started it."""
+        """Whether agents outlive the process that starts them."""
         return not self.store.startswith("memory://")
 
     @property
@@ -70,7 +61,7 @@ class Settings(Options):
 
     @cached_property
     def by(self) -> str | None:
-        """Who speaks: the login name, unless ``--by`` says another; ``None`` where the system knows no name."""
+        """Who acts: the given name, or else the login name; ``None`` if the system knows no name."""
         import getpass
 
         try:
@@ -80,7 +71,7 @@ class Settings(Options):
 
     @property
     def keys(self) -> dict[str, bytes]:
-        """The keys of sealed agents, the one that writes first; raises ``KeyInvalid``."""
+        """The keys of a sealed store, the writing key first; raises ``KeyInvalid``."""
         from fsm_agent.domain.environment import SEALING_KEYS
 
         text = os.environ.get(SEALING_KEYS)
@@ -92,19 +83,20 @@ class Settings(Options):
 
     @property
     def retention(self) -> Retention:
-        """What the project keeps of its agents."""
+        """How long the project keeps its agents."""
         from fsm_agent.domain.retention import Retention
 
         return Retention.read(self.project.retention)
 
     def open_store(self, url: str | None = None) -> Store:
-        """The store of these settings, or in its place the one at ``url``."""
+        """The store of these settings, or that at ``url``. Raises ``SettingsInvalid`` if a sealed store has no key."""
         from fsm_agent.domain.environment import SEALING_KEYS
+        from fsm_agent.errors import SettingsInvalid
         from fsm_agent.stores.urls import open_store
 
         keys = self.keys
         if self.project.sealed and not keys:
-            raise click.ClickException(
+            raise SettingsInvalid(
                 f"the agents of this project are sealed (sealed = true in pyproject.toml), and {SEALING_KEYS} gives no "
                 "key; nothing is kept in clear"
             )
@@ -112,7 +104,7 @@ class Settings(Options):
 
     @cached_property
     def actions(self) -> Actions:
-        """The actions of the allowed modules, which may stand in the project's folder."""
+        """The actions of the allowed modules, which may be in the project's folder."""
         from fsm_agent.actions.registry import Actions
 
         folder = self.project.folder
@@ -121,16 +113,17 @@ class Settings(Options):
         return Actions(modules=self.modules)
 
     def catalogue(self, *, imports: bool) -> Catalogue:
-        """What may be known of actions: from the allowed modules themselves, which runs them, or from their text."""
+        """The catalogue of actions. With ``imports`` it imports, and so runs, the allowed modules, else it reads their
+        text."""
         from pathlib import Path
 
         from fsm_agent.actions.catalogue import Imported
-        from fsm_agent.actions.sources import Sources
+        from fsm_agent.actions.source_catalogue import Sources
 
         return Imported(self.actions) if imports else Sources(self.modules, folder=Path(self.project.folder))
 
     def surroundings(self, listen: Listener | None = None) -> Surroundings:
-        """Which models and servers actions find, and who listens to them."""
+        """The models and servers for actions, and the listener."""
         from fsm_agent.actions.surroundings import Surroundings
 
         project = self.project
@@ -142,31 +135,3 @@ class Settings(Options):
             environment=project.environment,
             data_limit=project.data_limit,
         )
-
-    def command(self, *words: str) -> str:
-        """How another command is to be typed with the same options; a store URL with a secret is left out."""
-        import shlex
-
-        return shlex.join(["fsm-agent", *self._options(), *words])
-
-    def in_full(self, sentence: str) -> str:
-        """A sentence of a room that knows no options, with those of this command line in the commands that it names."""
-        import re
-        import shlex
-
-        options = "".join(f" {shlex.quote(word)}" for word in self._options())
-        return re.sub(_COMMAND, lambda found: f"{found[0]}{options}", sentence)
-
-    def _options(self) -> list[str]:
-        options = ["--store", self.given_store] if self.given_store and not self._is_secret(self.given_store) else []
-        options += ["--namespace", self.namespace] if self.namespace != DEFAULT_NAMESPACE else []
-        options += ["--by", self.given_by] if self.given_by else []
-        options += ["--model", self.given_model] if self.given_model else []
-        return options + [word for module in self.given_modules for word in ("--module", module)]
-
-    @staticmethod
-    def _is_secret(url: str) -> bool:
-        """Whether a store URL may hold a password."""
-        from fsm_agent.stores.urls import without_password
-
-        return "@" in url or without_password(url) != url

@@ -1,4 +1,4 @@
-"""What a built-in action does, in the few words that fit into its state."""
+"""Labels of built-in actions: what they do, in few words for a picture."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Ask, State
 from fsm_agent.domain.workflow import Workflow
 
-#: Prompts of models are long; of these a picture shows the beginning.
+#: characters of a prompt that a picture shows
 _LONGEST: Final = 110
 
 
 def deed(state: State) -> str:
-    """Its name, and what it is about."""
+    """The name of the action, and its object."""
     given = state.with_
     match state.do:
         case "http.request":
@@ -30,18 +30,18 @@ def deed(state: State) -> str:
 
 
 def choices(workflow: Workflow, state: State) -> str:
-    """The events among which a model chooses here."""
+    """The events that a model can choose here."""
     return ", ".join(event for event in workflow.allowed(state.path) if event in workflow.events)
 
 
 def prompt(state: State) -> str:
-    """The beginning of what a model is told."""
+    """The beginning of the prompt for a model."""
     text = " ".join(str(state.with_.get("prompt", "")).split())
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST].rstrip()}…"
 
 
 def tools(state: State) -> str:
-    """The tools of a model; of those that need it, that a person is asked."""
+    """The tools of a model. A mark shows which of them a person must approve."""
     given: list[Json] = state.with_.get("tools", [])
     asks = [isinstance(each, Mapping) and "approval" in each for each in given]
     named = (f"{name} (asks first)" if first else name for name, first in zip(tools_of(state), asks, strict=True))
@@ -49,13 +49,13 @@ def tools(state: State) -> str:
 
 
 def goal(state: State) -> str:
-    """The fields that its result goes into."""
+    """The fields that the result goes into."""
     into = state.with_.get("into", "")
     return into if isinstance(into, str) else ", ".join(into)
 
 
 def question(state: State) -> Ask | None:
-    """What people are asked here, by the state itself or by its action."""
+    """The question to people, whether the state or its action asks it."""
     if state.do != "human.ask":
         return state.ask
     given = state.with_

@@ -1,7 +1,7 @@
 """A graph as DOT, the language of Graphviz: the same bytes for the same workflow, in declaration order.
 
-Graphviz only lays out. Everything that is seen is said here, and every node, edge and cluster carries an ``id`` and a
-``class`` that survive into SVG.
+Graphviz only computes the layout. This module decides everything that is seen. Each node, edge and cluster has an
+``id`` and a ``class``, which SVG keeps.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ from typing import Final
 
 from fsm_agent.render import style
 from fsm_agent.render.dot_labels import cluster_label, edge_label, node_label, title
-from fsm_agent.render.edge_ends import Wiring
+from fsm_agent.render.edge_ends import EdgeEnds
 from fsm_agent.render.graph import Cluster, Edge, Graph, Item, Node, NodeKind
 from fsm_agent.render.labels import ExitKind, Label
-from fsm_agent.render.overlay import Mark, Overlay, Role
+from fsm_agent.render.overlay import Emphasis, Mark, Overlay
 from fsm_agent.render.style import toned
 from fsm_agent.render.text_width import clean
 
 _FONTS: Final = "Helvetica,Arial,sans-serif"
 _PLAN: Final = {"compound": "true", "rankdir": "TB", "nodesep": "0.45", "ranksep": "0.45", "pad": "0.25"}
-#: Graphviz bends the lines of light edges first: what is expected goes straight, start dots stand above their states.
+#: Graphviz bends edges with a low weight first. The expected way stays straight, and start dots stay on top.
 _WEIGHTS: Final = {None: "200", ExitKind.EVENT: "4", ExitKind.TIMER: "2", ExitKind.ERROR: "1"}
 _INDENT: Final = "  "
-#: Dots look thinner than a line of the same width.
+#: dots look thinner than a line of the same width
 _DOTS: Final = 1.4
 
 
 def to_dot(graph: Graph, overlay: Overlay | None = None) -> str:
-    """DOT text that ends in a line feed; with an overlay, what it does not mark is faded."""
+    """DOT text with a line feed at its end. With an overlay, unmarked parts are faded."""
     return _Page(graph, overlay).text()
 
 
 class _Page:
-    """One picture: a graph, and what is laid over it. Its parts are lines of DOT."""
+    """One picture: a graph with its overlay. Its parts are lines of DOT."""
 
     def __init__(self, graph: Graph, overlay: Overlay | None) -> None:
         self._graph = graph
         self._overlay = overlay
-        wiring = Wiring(graph)
-        self._ends = {edge.id: wiring.ends(edge) for edge in graph.edges}
+        edge_ends = EdgeEnds(graph)
+        self._ends = {edge.id: edge_ends.ends(edge) for edge in graph.edges}
         self._labelled = defaultdict[str, list[Edge]](list)
         for edge in graph.edges:
             if (home := self._ends[edge.id].label_home) is not None:
@@ -118,7 +118,7 @@ class _Page:
         yield f'"{middle}" -> "{ends.lower}" [id="{edge.id}--on", {look}{lower}, dir="{second}"];'
 
     def _labels(self, home: str) -> Iterator[str]:
-        """Labels that are nodes of the cluster ``home``, because their edges cross borders."""
+        """Labels of edges that cross borders; they are nodes of the cluster ``home``."""
         for edge in self._labelled[home]:
             name, mark = _label_of(edge), self._mark(edge.id)
             look = _attributes(**{"id": name, "class": _class(f"transition label {edge.kind}", _role(mark))})
@@ -132,12 +132,12 @@ class _Page:
         return self._overlay.mark(identity) if self._overlay else None
 
 
-def _role(mark: Mark | None) -> Role | None:
-    return mark.role if mark else None
+def _role(mark: Mark | None) -> Emphasis | None:
+    return mark.emphasis if mark else None
 
 
-def _class(words: str, role: Role | None) -> str:
-    return f"{words} {role}" if role else words
+def _class(words: str, emphasis: Emphasis | None) -> str:
+    return f"{words} {emphasis}" if emphasis else words
 
 
 def _classes(kind: NodeKind) -> str:
@@ -147,10 +147,10 @@ def _classes(kind: NodeKind) -> str:
 
 
 @lru_cache
-def _node_look(kind: NodeKind, role: Role | None) -> str:
-    """What all nodes of a kind have in common."""
-    tone = toned(style.NODES[kind], role)
-    look = {"class": _class(_classes(kind), role), "color": tone.line, "fillcolor": tone.fill}
+def _node_look(kind: NodeKind, emphasis: Emphasis | None) -> str:
+    """The attributes that all nodes of a kind share."""
+    tone = toned(style.NODES[kind], emphasis)
+    look = {"class": _class(_classes(kind), emphasis), "color": tone.line, "fillcolor": tone.fill}
     if kind is NodeKind.START:
         return _attributes(**look, shape="circle", width="0.17", fixedsize="true", style="filled")
     if kind is NodeKind.NOTE:
@@ -161,16 +161,16 @@ def _node_look(kind: NodeKind, role: Role | None) -> str:
 
 
 @lru_cache
-def _stroke(kind: ExitKind | None, role: Role | None) -> str:
-    """What all edges of a kind have in common."""
-    tone = toned(style.EDGES[kind], role)
+def _stroke(kind: ExitKind | None, emphasis: Emphasis | None) -> str:
+    """The attributes that all edges of a kind share."""
+    tone = toned(style.EDGES[kind], emphasis)
     width = tone.width if kind is not ExitKind.TIMER else tone.width * _DOTS
-    look = {"class": _class(f"transition {kind or 'first'}", role), "color": tone.line}
+    look = {"class": _class(f"transition {kind or 'first'}", emphasis), "color": tone.line}
     return _attributes(**look, style=style.DASHES[kind], penwidth=f"{width:g}")
 
 
 def _tip(*lines: str) -> str:
-    r"""A tooltip; Graphviz reads ``\n`` in it as a line break, and other backslashes as codes of its own."""
+    r"""A tooltip. Graphviz reads ``\n`` in it as a line break, and other backslashes as its own codes."""
     return r"\n".join([clean(line).replace("\\", "\\\\") for line in lines if line])
 
 
@@ -196,7 +196,7 @@ def _attributes(**named: str) -> str:
 
 
 def _label(text: str) -> str:
-    """A label is quoted already, or HTML-like."""
+    """The label as an attribute; it is HTML-like, or already in quotes."""
     return f"label={text}"
 
 

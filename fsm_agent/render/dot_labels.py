@@ -1,4 +1,4 @@
-"""What stands in the boxes and beside the lines of a DOT picture."""
+"""The labels of nodes, clusters and edges in a DOT picture."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from functools import lru_cache
 from typing import Final
 
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node
-from fsm_agent.render.html_labels import Line, Look, Run, paragraph, table
+from fsm_agent.render.html_labels import Line, Run, TextStyle, paragraph, table
 from fsm_agent.render.labels import QUOTED, Compartment, Detail, Label
 from fsm_agent.render.overlay import Mark
 from fsm_agent.render.style import DETAIL_GLYPHS, INK, MUTED, Tone, paint_of
 from fsm_agent.render.text_width import clean
 
-#: Points. Lines wrap at these widths; what is longer than so many lines is cut, and whole in the tooltip.
+#: In points. Lines wrap at these widths; a text with more lines is cut, and the tooltip shows all of it.
 _NODE_WIDTH: Final = 250
 _EDGE_WIDTH: Final = 165
 _TITLE_WIDTH: Final = 640
@@ -21,48 +21,51 @@ _MOST_LINES: Final = 5
 
 _NAME_SIZE: Final = 13
 _TEXT_SIZE: Final = 10
-#: between two looks in one line: room for a wider font to run over
+#: between two text styles in a line: the room that a wider font may need
 _GAP: Final = " " * 4
 
 
 def title(graph: Graph) -> str:
     """Name, version and description of the workflow."""
     facts = " · ".join((f"version {graph.version}", *graph.remarks))
-    head: Line = (Run(clean(graph.name), Look(17, INK, bold=True)), Run(f"{_GAP}{_GAP}{facts}", Look(11, MUTED)))
-    return table([[head, *paragraph(graph.description, Look(11.5, MUTED), width=_TITLE_WIDTH, most=4)]], padding=6)
+    head: Line = (
+        Run(clean(graph.name), TextStyle(17, INK, bold=True)),
+        Run(f"{_GAP}{_GAP}{facts}", TextStyle(11, MUTED)),
+    )
+    return table([[head, *paragraph(graph.description, TextStyle(11.5, MUTED), width=_TITLE_WIDTH, most=4)]], padding=6)
 
 
 def node_label(node: Node, tone: Tone, mark: Mark | None) -> str:
-    """Name and description on top, a compartment for each thing that is said of the state."""
+    """Name and description on top, and below them one compartment for each subject."""
     name = f"{paint_of(node).glyph} {node.name}" if node.name else ""
     return table([_header(name, node.description, tone, mark), *_compartments(node.compartments, tone)], rule=tone.rule)
 
 
 def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
-    """The name alone: edges may run through the label of a cluster, so the rest stands on a note inside."""
+    """Only the name, since edges may cross the label of a cluster; a note inside the cluster shows the rest."""
     return table([_header(cluster.name, "", tone, mark)])
 
 
 def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
-    """One cell per transition; in an overlay with the places on the path where the edge was taken."""
+    """One cell per transition. With an overlay, it also has the versions of the steps that took the edge."""
     return _edge_table(edge.labels, tone, mark.order if mark and mark.turns else "")
 
 
-@lru_cache(maxsize=4_096)  # `error` and `done` lead out of many states
+@lru_cache(maxsize=4_096)  # labels of `error` and `done` are repeated in many states
 def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str) -> str:
     cells = [_transition(label, tone) for label in labels]
     if order:
-        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", Look(_TEXT_SIZE, tone.ink)))
+        cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", TextStyle(_TEXT_SIZE, tone.ink)))
     return table(cells, padding=4)
 
 
 def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[Line]:
-    look = Look(_NAME_SIZE, tone.ink, bold=True)
+    look = TextStyle(_NAME_SIZE, tone.ink, bold=True)
     lines = paragraph(name, look, width=_NODE_WIDTH)
     if lines and mark and mark.badge:
-        badge = Run(f"{_GAP}{_GAP}{mark.badge}", Look(_TEXT_SIZE, tone.ink, bold=True))
+        badge = Run(f"{_GAP}{_GAP}{mark.badge}", TextStyle(_TEXT_SIZE, tone.ink, bold=True))
         lines = (*lines[:-1], (*lines[-1], badge))
-    return [*lines, *paragraph(description, Look(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
+    return [*lines, *paragraph(description, TextStyle(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
 
 
 def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[list[Line]]:
@@ -71,17 +74,17 @@ def _compartments(compartments: tuple[Compartment, ...], tone: Tone) -> list[lis
 
 @lru_cache(maxsize=4_096)
 def _detail(detail: Detail, tone: Tone) -> Sequence[Line]:
-    text, muted = Look(_TEXT_SIZE, tone.ink), Look(_TEXT_SIZE, tone.muted)
+    text, muted = TextStyle(_TEXT_SIZE, tone.ink), TextStyle(_TEXT_SIZE, tone.muted)
     if detail.kind in QUOTED:
-        quoted = Look(_TEXT_SIZE, tone.ink, italic=True)
+        quoted = TextStyle(_TEXT_SIZE, tone.ink, italic=True)
         return paragraph(str(detail), quoted, width=_NODE_WIDTH, most=_MOST_LINES)
     word = f"{DETAIL_GLYPHS.get(detail.kind, '')} {detail.kind}  ".lstrip()
     return paragraph(detail.text, text, width=_NODE_WIDTH, most=_MOST_LINES, lead=Run(word, muted))
 
 
 def _transition(label: Label, tone: Tone) -> list[Line]:
-    muted = Look(_TEXT_SIZE, tone.muted)
-    lines = list(paragraph(label.event, Look(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
+    muted = TextStyle(_TEXT_SIZE, tone.muted)
+    lines = list(paragraph(label.event, TextStyle(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
     if label.guard:
         lines += paragraph(f"[{label.guard}]", muted, width=_EDGE_WIDTH, most=_MOST_LINES)
     for effect in label.effects:

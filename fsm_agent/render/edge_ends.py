@@ -1,8 +1,8 @@
-"""Which nodes an edge joins, where clusters and ways back are involved.
+"""The nodes that an edge joins, also for clusters and for ways back.
 
-Graphviz joins nodes only, puts tails above heads, and keeps labels apart from everything but the borders of clusters.
-So a cluster is represented by one of its nodes, a way back is told from its head to its tail, and the label of an
-edge that crosses a border becomes a node.
+Graphviz joins nodes only, puts tails above heads, and keeps labels away only from the borders of clusters. So one node
+stands for its cluster, a way back is written from its head to its tail, and the label of an edge that crosses a border
+becomes a node.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from fsm_agent.render.order import forward_order
 
 
 class Ends(NamedTuple):
-    """How an edge is told to Graphviz: from its upper node to its lower one."""
+    """An edge as Graphviz gets it: from its upper node to its lower one."""
 
     upper: str
     lower: str
@@ -22,11 +22,11 @@ class Ends(NamedTuple):
     lower_border: str
     #: whether the arrow points up
     back: bool
-    #: the cluster (empty: none) in which the label is a node; ``None`` if no border is crossed
+    #: the cluster in which the label is a node (empty: none); ``None`` if the edge crosses no border
     label_home: str | None
 
 
-class Wiring:
+class EdgeEnds:
     """The ends of all edges of a graph."""
 
     def __init__(self, graph: Graph) -> None:
@@ -36,7 +36,7 @@ class Wiring:
         self._enclose(graph.items, ())
 
     def ends(self, edge: Edge) -> Ends:
-        """Where the edge is tied to nodes; it is clipped where they stand for a cluster around them."""
+        """The nodes that the edge joins. If a node stands for its cluster, the line ends at the cluster's border."""
         back = self._order[edge.target] < self._order[edge.source]
         tail = self._first(edge.source) if back else self._last(edge.source)
         head = self._first(edge.target)
@@ -48,7 +48,7 @@ class Wiring:
         return Ends(tail, head, left, entered, back, home)
 
     def _shared_home(self, one: str, other: str) -> str | None:
-        """The innermost cluster around two nodes; ``None`` if no border is between them."""
+        """The innermost cluster around two nodes; ``None`` if there is no border between them."""
         if self._around[one] == self._around[other]:
             return None
         shared = [mine for mine, theirs in zip(self._around[one], self._around[other], strict=False) if mine == theirs]
@@ -61,11 +61,11 @@ class Wiring:
                 self._enclose(item.items, (*around, item.id))
 
     def _first(self, identity: str) -> str:
-        """The start dot stands for its cluster where an edge arrives, and where a way back begins."""
+        """The node for a cluster at which an edge arrives, or a way back begins: its start dot."""
         item = self._items[identity]
         return item.items[0].id if isinstance(item, Cluster) else identity
 
     def _last(self, identity: str) -> str:
-        """The last leaf stands for its cluster where an edge leads onward, which is downward."""
+        """The node for a cluster from which an edge leads forward: its last leaf, which is lowest in the picture."""
         item = self._items[identity]
         return self._last(item.items[-1].id) if isinstance(item, Cluster) else identity

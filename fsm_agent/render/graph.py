@@ -1,12 +1,12 @@
-"""What a picture of a workflow shows, before any renderer decides how it looks.
+"""The contents of a picture of a workflow; renderers decide how they look.
 
-Pure, and in declaration order throughout. Five rules keep the picture small enough to read:
+Pure, and in declaration order everywhere. Five rules keep the picture small enough to read:
 
 - Transitions of one kind between the same two states share one edge.
-- What moves nothing (an internal transition) stands inside its state.
+- An internal transition is a line inside its state.
 - A compound state is entered at its border; a start dot inside shows which child comes first.
-- What holds everywhere inside a compound state stands on a note inside it, and transitions into it start there.
-- The workflow's own transitions start at such a note too: once, not once for every state.
+- What holds everywhere inside a compound state is on a note inside it, and its transitions inward start there.
+- The workflow's own transitions start at such a note too: once, not once for each state.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ from fsm_agent.render.labels import (
 
 
 class NodeKind(StrEnum):
-    """What a leaf is to its reader; ``START`` and ``NOTE`` are no states."""
+    """The kind of a leaf; ``START`` and ``NOTE`` are no states."""
 
     START = "start"
     NOTE = "note"
@@ -55,7 +55,8 @@ class NodeKind(StrEnum):
 
 
 class Node(NamedTuple):
-    """A leaf, a start dot or a note. The path of the latter two is that of the state around them, empty at the top."""
+    """A leaf, a start dot or a note. The path of a start dot or note is that of the state around it (empty at the
+    top)."""
 
     id: str
     kind: NodeKind
@@ -66,7 +67,7 @@ class Node(NamedTuple):
 
 
 class Cluster(NamedTuple):
-    """A compound state; ``items`` begins with its start dot and, where there is something to tell, its note."""
+    """A compound state; ``items`` begins with its start dot and its note, if it has one."""
 
     id: str
     name: str
@@ -78,9 +79,9 @@ Item: TypeAlias = Node | Cluster
 
 
 class Edge(NamedTuple):
-    """All transitions of one kind from one node or cluster to another, by id.
+    """All transitions of one kind between two ids of nodes or clusters.
 
-    ``kind`` is ``None`` for the way out of a start dot.
+    ``kind`` is ``None`` for the edge that leaves a start dot.
     """
 
     id: str
@@ -92,12 +93,12 @@ class Edge(NamedTuple):
 
 @dataclass(frozen=True)
 class Graph:
-    """A workflow as a picture, in neutral terms."""
+    """A workflow as a picture, independent of any renderer."""
 
     name: str
     version: int
     description: str
-    #: what holds for the workflow as a whole
+    #: remarks about the whole workflow
     remarks: tuple[str, ...]
     items: tuple[Item, ...]
     edges: tuple[Edge, ...]
@@ -115,11 +116,11 @@ class Graph:
         }
 
     def origin(self, path: str, target: str) -> str:
-        """The id where the edge of a transition starts that ``path`` (empty: the workflow) declares."""
+        """The id where the edge of a transition starts. ``path`` declares the transition (empty: the workflow)."""
         return self.notes[path] if path in self.notes and leads_inward(path, target) else self.ids[path]
 
     def between(self, source: str, target: str, kind: ExitKind | None) -> Edge:
-        """The one edge of a kind from one id to another; raises ``KeyError`` if there is none."""
+        """The edge of a kind between two ids; raises ``KeyError`` if there is none."""
         return self._by_ends[source, target, kind]
 
     @cached_property
@@ -128,7 +129,7 @@ class Graph:
 
 
 def walk(items: tuple[Item, ...]) -> Iterator[Item]:
-    """Every item, a cluster before what it contains."""
+    """All items; a cluster comes before what it contains."""
     for item in items:
         yield item
         if isinstance(item, Cluster):
@@ -136,7 +137,7 @@ def walk(items: tuple[Item, ...]) -> Iterator[Item]:
 
 
 def leads_inward(path: str, target: str) -> bool:
-    """Whether ``target`` is the compound state at ``path`` itself, or inside it; all is inside the workflow."""
+    """Whether ``target`` is the compound state at ``path`` or inside it. Everything is inside the workflow."""
     return not path or f"{target}.".startswith(f"{path}.")
 
 
@@ -162,17 +163,17 @@ def _remarks(workflow: Workflow) -> Iterator[str]:
         "": limits.wall_time,
         " of data": limits.data,
     }
-    told = [
+    texts = [
         f"{bound:g}{unit}" if isinstance(bound, float) else f"{bound}{unit}" for unit, bound in bounds.items() if bound
     ]
-    if told:
-        yield f"at most {', '.join(told)}"
+    if texts:
+        yield f"at most {', '.join(texts)}"
     if workflow.conversation.thread is not None:
         yield "shared conversation"
 
 
 class _Drawing:
-    """Makes the items on one walk down the states, and gathers on the way what connects them."""
+    """Makes the items while it walks down the states, and collects the edges."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
@@ -206,9 +207,9 @@ class _Drawing:
         inward = [way for way in ways if way.target is None or leads_inward(state.path, way.target)]
         outward = [way for way in ways if way.target is not None and not leads_inward(state.path, way.target)]
         stays = [*self._stays(note, inward), *self._stays(home, outward)]
-        told = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
+        notes = self._note(state.path, f"in every state of {state.name}", self._inside(state, stays), state.description)
         first = (self._start(state.path, state.initial),) if state.initial else ()
-        return Cluster(home, state.name, state.path, (*first, *told, *map(self._item, state.states)))
+        return Cluster(home, state.name, state.path, (*first, *notes, *map(self._item, state.states)))
 
     def _start(self, path: str, initial: str) -> Node:
         dot = self._ids.start(path)
@@ -216,9 +217,9 @@ class _Drawing:
         return Node(dot, NodeKind.START, path=path)
 
     def _note(self, path: str, name: str, inside: tuple[Compartment, ...], description: str = "") -> tuple[Node, ...]:
-        """The note of a compound state or the workflow, if there is anything to tell.
+        """The note of a compound state or the workflow, if there is anything to say.
 
-        It has a name if it speaks of the states around it, not only of the compound state itself.
+        It has a name if it is about the states inside, too.
         """
         identity = self._ids.note(path)
         starts = identity in self._sources
@@ -233,13 +234,13 @@ class _Drawing:
         choices = action_labels.choices(self._workflow, state) if state.do == "llm.decide" else ""
         return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
 
-    def _stays(self, source: str, ways: Iterable[Exit]) -> Iterator[Detail]:
-        """Connect what leads somewhere, and tell the rest."""
-        for way in ways:
-            if way.target is None:
-                yield staying(way.label)
+    def _stays(self, source: str, transitions: Iterable[Exit]) -> Iterator[Detail]:
+        """Add the transitions with a target to the edges, and return the others as lines."""
+        for each in transitions:
+            if each.target is None:
+                yield staying(each.label)
             else:
-                self._labels.setdefault((source, self._ids.state(way.target), way.kind), []).append(way.label)
+                self._labels.setdefault((source, self._ids.state(each.target), each.kind), []).append(each.label)
                 self._sources.add(source)
 
 

@@ -12,13 +12,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.render.text_width import width_of, wrap
 
-#: What Graphviz misreads: a backslash and a letter are a code, even written as an entity, and a line that is nothing
-#: but ``]`` is a syntax error. (It drops repeated spaces, too.)
+#: Graphviz misreads two things: a backslash with a letter is a code, even as an entity, and a line that is only ``]``
+#: is a syntax error. (It also drops repeated spaces.)
 _MEANT: Final = str.maketrans({"\\": r"\\", "]": "&#93;"})
 
 
-class Look(NamedTuple):
-    """How a stretch of text looks; ``size`` is in points."""
+class TextStyle(NamedTuple):
+    """How a piece of text looks; ``size`` is in points."""
 
     size: float
     colour: str
@@ -28,7 +28,7 @@ class Look(NamedTuple):
 
 class Run(NamedTuple):
     text: str
-    look: Look
+    look: TextStyle
 
     @property
     def width(self) -> float:
@@ -38,14 +38,14 @@ class Run(NamedTuple):
         return _marked_up(self.text, self.look)
 
 
-# The same few words stand all over a large picture.
+# The same few words are in many places of a large picture.
 @lru_cache(maxsize=16_384)
-def _width(text: str, look: Look) -> float:
+def _width(text: str, look: TextStyle) -> float:
     return width_of(text, look.size) * (1.1 if look.bold else 1)
 
 
 @lru_cache(maxsize=16_384)
-def _marked_up(text: str, look: Look) -> str:
+def _marked_up(text: str, look: TextStyle) -> str:
     text = escape(text).translate(_MEANT).replace("  ", "&#160; ")
     if look.bold:
         text = f"<B>{text}</B>"
@@ -59,7 +59,7 @@ Line: TypeAlias = tuple[Run, ...]
 
 @lru_cache(maxsize=16_384)
 def paragraph(
-    text: str, look: Look, *, width: float, most: int | None = None, lead: Run | None = None
+    text: str, look: TextStyle, *, width: float, most: int | None = None, lead: Run | None = None
 ) -> tuple[Line, ...]:
     """``text`` wrapped to ``width``; the first line begins with ``lead``."""
     room = width - (lead.width if lead else 0)
@@ -68,7 +68,7 @@ def paragraph(
 
 
 def table(cells: Iterable[Sequence[Line]], *, padding: int = 4, rule: str = "") -> str:
-    """An HTML-like label: one cell over the other, with a line of colour ``rule`` in between if one is given."""
+    """An HTML-like label: cells from top to bottom, with lines of colour ``rule`` between them, if it is given."""
     shown = [cell for cell in cells if cell]
     if not shown:
         return '""'

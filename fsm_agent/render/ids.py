@@ -1,6 +1,6 @@
-"""Ids that style sheets, scripts and overlays can rely on: made of [A-Za-z0-9_-], derived from state paths.
+"""Ids for style sheets, scripts and overlays: they consist of [A-Za-z0-9_-], and are made from the paths of states.
 
-``executing.paying`` is ``state-executing-paying``. Where odd names would end up alike, the later one in declaration
+``executing.paying`` is ``state-executing-paying``. If two odd names would get the same id, the later one in declaration
 order gets a number.
 """
 
@@ -16,26 +16,26 @@ _ODD: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
 class Identities:
-    """Hands out each id once; asking again for the same thing gives the same id."""
+    """Gives each thing an id of its own, and always the same one."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._taken: dict[str, Hashable] = {}
         self._states = {path: self._named("state", path) for path in workflow.by_path}
 
     def state(self, path: str) -> str:
-        """Raises ``KeyError`` for a path that the workflow does not have."""
+        """The id of a state; raises ``KeyError`` for an unknown path."""
         return self._states[path]
 
     def start(self, path: str) -> str:
-        """The id of the start dot inside a compound state; an empty path is the whole workflow."""
+        """The id of the start dot inside a compound state; an empty path means the workflow."""
         return self._named("start", path)
 
     def note(self, path: str) -> str:
-        """The id of the note inside a compound state; an empty path is the whole workflow."""
+        """The id of the note inside a compound state; an empty path means the workflow."""
         return self._named("everywhere", path)
 
     def edge(self, kind: str, source: str, target: str) -> str:
-        """The id of what leads from one id to another."""
+        """The id of the edge between two ids."""
         return self._unique(f"{kind}-{source}-to-{target}", (kind, source, target))
 
     def _named(self, kind: str, path: str) -> str:

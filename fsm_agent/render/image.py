@@ -1,4 +1,4 @@
-"""Pictures, by Graphviz: the ``dot`` program where it is on PATH, else the library inside the ``pygraphviz`` wheel."""
+"""Images by Graphviz: the ``dot`` program if it is on PATH, else the library inside the ``pygraphviz`` wheel."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from fsm_agent.render.style import DARK
 
 ImageFormat: TypeAlias = Literal["svg", "png", "pdf"]
 
-#: Graphviz draws at 96 dots per inch, which is blurred on most screens.
+#: Graphviz's default of 96 dots per inch is blurred on most screens.
 _PNG_DPI: Final = 144
 _STDERR: Final = 2
 _SVG_TAG: Final = re.compile(rb"<svg\b[^>]*>")
 
 
 def render_image(dot: str, format: ImageFormat) -> bytes:  # noqa: A002 - the word that users know
-    """Lay DOT out and draw it. An SVG adapts itself to dark pages.
+    """Compute the layout of DOT, and draw it. An SVG adapts itself to dark pages.
 
-    Raises ``RenderFailed`` if there is no Graphviz, or if Graphviz does not take the text.
+    Raises ``RenderFailed`` if Graphviz is missing, or cannot read the text.
     """
     if format == "png":
         dot = dot.replace("{", f"{{\n  dpi={_PNG_DPI};", 1)
@@ -61,29 +61,29 @@ def _by_library(dot: str, format_name: str) -> bytes:
 
 @contextmanager
 def _without_noise() -> Iterator[None]:
-    """Of what a C library writes to stderr meanwhile, hold back what Fontconfig says of the system's own settings: the
-    picture is drawn all the same, and nobody who draws one can help it."""
+    """Drop the warnings of Fontconfig about the system's settings from stderr: they do not affect the picture, and
+    users cannot change them. Other lines are kept."""
     sys.stderr.flush()
     try:
         stderr = os.dup(_STDERR)
-    except OSError:  # there is none
+    except OSError:  # the process has no stderr
         yield
         return
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), _STDERR)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), _STDERR)
         try:
             yield
         finally:
             os.dup2(stderr, _STDERR)
             os.close(stderr)
-            said.seek(0)
-            for line in said:
+            written.seek(0)
+            for line in written:
                 if not line.startswith(b"Fontconfig "):
                     os.write(_STDERR, line)
 
 
 def _adaptive(svg: bytes) -> bytes:
-    """Let the picture exchange its colours itself on a dark page; ids and classes stay as they are."""
+    """The SVG with colours that change on a dark page; ids and classes stay as they are."""
     rules = "".join(
         f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
     )
@@ -92,5 +92,5 @@ def _adaptive(svg: bytes) -> bytes:
 
 
 def _first_line(text: bytes | str | None) -> str:
-    told = text.decode(errors="replace") if isinstance(text, bytes) else text or ""
-    return next(iter(told.strip().splitlines()), "it did not say why")
+    decoded = text.decode(errors="replace") if isinstance(text, bytes) else text or ""
+    return next(iter(decoded.strip().splitlines()), "it did not say why")

@@ -1,6 +1,6 @@
-"""The words of a picture: how transitions and the insides of states read.
+"""The texts of a picture: transitions, and the lines inside states.
 
-Neutral text, neither wrapped nor escaped: that is each renderer's own business.
+The texts are neither wrapped nor escaped, since each renderer does this in its own way.
 """
 
 import json
@@ -17,7 +17,7 @@ _PROBLEMS: Final = frozenset({"error", "timeout"})
 
 
 class ExitKind(StrEnum):
-    """Why an agent leaves: an event, a problem of its action, or time."""
+    """Why an agent leaves a state: an event, a problem of its action, or time."""
 
     EVENT = "event"
     ERROR = "error"
@@ -32,9 +32,9 @@ class Label(NamedTuple):
     """``event [guard] / assign`` of one transition."""
 
     event: str
-    #: CEL, ``else`` for the last of several candidates, or empty
+    #: CEL; ``else`` for the last of several candidates; or empty
     guard: str = ""
-    #: one per field that is assigned or appended to
+    #: one text per field that is assigned or appended to
     effects: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class Label(NamedTuple):
 
 
 class Exit(NamedTuple):
-    """One transition as drawn; without ``target`` it is internal."""
+    """One transition in a picture; without ``target`` it is internal."""
 
     kind: ExitKind
     label: Label
@@ -52,7 +52,7 @@ class Exit(NamedTuple):
 
 
 class DetailKind(StrEnum):
-    """What a line inside a state is about; the value is the word that it begins with."""
+    """The subject of a line inside a state; the value is its first word."""
 
     DO = "do"
     WITH = "with"
@@ -81,16 +81,16 @@ class Detail(NamedTuple):
         return f"“{self.text}”" if self.kind in QUOTED else f"{self.kind} {self.text}"
 
 
-#: what is shown in quotes
+#: shown in quotes
 QUOTED: Final = frozenset({DetailKind.ASK, DetailKind.PROMPT})
 
 
-#: Lines that belong together; a rule separates it from the next.
+#: lines that belong together; a rule separates it from the next compartment
 Compartment: TypeAlias = tuple[Detail, ...]
 
 
 def exits(on: Handlers, after: Sequence[Timer] = ()) -> Iterator[Exit]:
-    """Every transition that is declared at one level, events before timers."""
+    """All transitions of one level, events before timers."""
     for event, candidates in on.items():
         yield from _exits(ExitKind.of(event), event, candidates or ())
     for timer in after:
@@ -111,14 +111,14 @@ def _effects(transition: Transition) -> tuple[str, ...]:
 
 
 def _value(value: Json) -> str:
-    """A string is CEL and stands as written; anything else is a literal."""
+    """A string is CEL, and is shown as written; any other value is a literal."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def compartments(
     state: State, *, visits: int | None, stays: Sequence[Detail], choices: str = ""
 ) -> tuple[Compartment, ...]:
-    """What stands inside a state; ``stays`` are the transitions that no line shows, ``choices`` what a model has."""
+    """The lines inside a state: ``stays`` are its internal transitions, ``choices`` the events for a model."""
     work = _built_in(state, choices) if state.do in BUILT_INS else _work(state)
     question = _question(action_labels.question(state))
     sections = (work, _bounds(state, visits), question, tuple(stays), _output(state.output))
@@ -126,12 +126,12 @@ def compartments(
 
 
 def staying(label: Label) -> Detail:
-    """An internal transition, which is told in its state instead of drawn."""
+    """The line for an internal transition, which has no edge."""
     return Detail(DetailKind.STAYS, str(label))
 
 
 def ignored(on: Handlers) -> Iterator[Detail]:
-    """Events whose inherited transitions a state forbids."""
+    """The lines for events whose inherited transitions a state forbids."""
     return (Detail(DetailKind.IGNORES, event) for event, candidates in on.items() if candidates is None)
 
 
@@ -143,7 +143,7 @@ def _work(state: State) -> Compartment:
 
 
 def _built_in(state: State, choices: str) -> Compartment:
-    if state.do == "human.ask":  # the question says it all
+    if state.do == "human.ask":  # the question says enough
         return ()
     on_failure = state.with_.get("on_failure", "")
     lines = (

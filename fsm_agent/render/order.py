@@ -1,6 +1,6 @@
-"""Which way is forward: the order in which a reader meets the states, from the initial one on.
+"""Which direction is forward: the order in which a reader meets the states, beginning with the initial one.
 
-Graphviz breaks cycles in an order of its own, and then one way back can turn the picture upside down.
+Graphviz breaks cycles in its own order, and then a single way back can turn the picture upside down.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from fsm_agent.render.graph import Cluster, Graph, walk
 
 
 def forward_order(graph: Graph) -> Mapping[str, int]:
-    """Id of a node or cluster -> its place; an edge that leads to an earlier place is a way back.
+    """Id of a node or cluster -> its place; an edge to an earlier place is a way back.
 
-    Depth first, the last finished first: then every edge leads onward but those that close a cycle. A cluster leads to
-    what it contains, and from everything in it lead the ways out of the cluster.
+    The order is depth-first, with the last finished first. So all edges lead forward, except those that close a cycle.
+    A cluster leads to its contents, and each of its contents leads to the targets of the cluster's edges.
     """
     onward = _onward(graph)
     finished: dict[str, None] = {}
@@ -37,7 +37,7 @@ def forward_order(graph: Graph) -> Mapping[str, int]:
 
 
 def _onward(graph: Graph) -> Mapping[str, list[str]]:
-    """What is met next from each id, the nearest first."""
+    """Id -> the ids that follow it, the nearest first."""
     onward: dict[str, list[str]] = {item.id: [] for item in walk(graph.items)}
     for edge in graph.edges:
         onward[edge.source].append(edge.target)

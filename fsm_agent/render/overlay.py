@@ -1,6 +1,6 @@
-"""What is laid over a picture of a workflow: marks on its nodes, clusters and edges, by id.
+"""An overlay for a picture of a workflow: marks on its nodes, clusters and edges, by id.
 
-Renderers know marks, not where they come from. An overlay of another kind is another function that ends here.
+Renderers only know marks. Another kind of overlay is another function that returns an ``Overlay``.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final
 
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.state import Candidates
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.labels import ExitKind
 from fsm_agent.render.renames import named_as_now
 
 
-class Role(StrEnum):
-    """How much a part of the picture matters."""
+class Emphasis(StrEnum):
+    """How important a part of the picture is."""
 
     CURRENT = "current"
     VISITED = "visited"
@@ -29,23 +30,24 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How something is marked, and when the path touched it.
+    """The emphasis of something, and the steps at which the path touched it.
 
-    ``turns`` are versions: of the steps that took an edge, or entered a state.
+    ``turns`` are versions of steps that took an edge, or entered a state.
     """
 
-    role: Role
+    emphasis: Emphasis
     turns: tuple[int, ...] = ()
 
     @property
     def badge(self) -> str:
-        """What is said of a state: how often it was entered, and whether the agent is there now."""
+        """The text at a state: how often it was entered, and whether the agent is there now."""
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
-        return f"{visits} ◄ here".lstrip() if self.role is Role.CURRENT else visits
+        return f"{visits} ◄ here".lstrip() if self.emphasis is Emphasis.CURRENT else visits
 
     @property
     def order(self) -> str:
-        """What is said of an edge, ``#2 #5``: the versions of the steps that took it; of many, the outer ones."""
+        """The text at an edge: the versions of the steps that took it, such as ``#2 #5``; of many, only the outer
+        ones."""
         shown = [f"#{turn}" for turn in self.turns]
         return (
             " ".join(shown)
@@ -54,17 +56,17 @@ class Mark:
         )
 
 
-_FADED: Final = Mark(Role.FADED)
+_FADED: Final = Mark(Emphasis.FADED)
 
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Marks by id; what has none is faded."""
+    """Marks by id; anything without a mark is faded."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
-    #: ids of the edges that were taken, in order, repeated ones repeated
+    #: ids of the edges that were taken, in order, with repetitions
     path: tuple[str, ...] = ()
-    #: how far the agent has come, in words
+    #: how far the agent has come, as text
     remark: str = ""
 
     def mark(self, identity: str) -> Mark:
@@ -74,27 +76,27 @@ class Overlay:
 def overlay_from_history(
     workflow: Workflow, head_state: str, steps: Sequence[Step], *, progress: Progress | None = None
 ) -> Overlay:
-    """Where an agent is, where it was and how often, and the path that led there.
+    """The state of an agent, the states where it was and how often, and the path to its state.
 
-    ``steps`` are the agent's history, in order. States that a migration has renamed are called as they are now. What
-    the workflow cannot explain, such as a step that only an older version of it had, is left out. A rewind takes no
-    edge and enters nothing: the path stays what it was, and goes on from where the agent was put. The path of a fork
-    begins where it was forked.
+    ``steps`` are the agent's history, in order. States that a migration has renamed have their present names. Steps
+    that the workflow cannot explain are left out, such as those of an older version. A rewind takes no edge and enters
+    nothing: the path stays, and continues from the state that the rewind restored. The path of a fork begins where it
+    was forked.
     """
-    track = _Track(workflow)
+    tracker = _PathTracker(workflow)
     for step in named_as_now(workflow, steps):
-        track.follow(step)
-    return replace(track.overlay(head_state), remark=str(progress or ""))
+        tracker.follow(step)
+    return replace(tracker.overlay(head_state), remark=str(progress or ""))
 
 
-class _Track:
-    """The path so far, and for each id the versions under which it was touched."""
+class _PathTracker:
+    """The path so far, and for each id the versions of the steps that touched it."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
         self._graph = graph_of(workflow)
         self._path: list[str] = []
-        #: of the step that is followed
+        #: version of the present step
         self._version = 0
         self._turns: dict[str, list[int]] = {}
 
@@ -115,15 +117,15 @@ class _Track:
 
     def overlay(self, head_state: str) -> Overlay:
         ids = self._graph.ids
-        marks = {identity: Mark(Role.VISITED, tuple(turns)) for identity, turns in self._turns.items()}
+        marks = {identity: Mark(Emphasis.VISITED, tuple(turns)) for identity, turns in self._turns.items()}
         if head_state in ids:
             here = ids[head_state]
-            marks[here] = Mark(Role.CURRENT, marks.get(here, _FADED).turns)
+            marks[here] = Mark(Emphasis.CURRENT, marks.get(here, _FADED).turns)
         around = (ids[outer] for path, each in ids.items() if each in marks for outer in lineage(path)[:-1])
-        return Overlay({**dict.fromkeys(around, Mark(Role.VISITED)), **marks}, tuple(self._path))
+        return Overlay({**dict.fromkeys(around, Mark(Emphasis.VISITED)), **marks}, tuple(self._path))
 
     def _cross(self, source: str, target: str, kind: ExitKind) -> None:
-        """Take a transition's edge, and enter its target down to the leaf."""
+        """Take the edge of a transition, and enter its target down to the leaf."""
         origin = self._graph.origin(source, target)
         edge = self._graph.between(origin, self._graph.ids[target], kind)
         self._path.append(edge.id)
@@ -135,7 +137,7 @@ class _Track:
             self._descend(initial)
 
     def _descend(self, path: str | None) -> None:
-        """The edges from a start dot to the state that it points at, and on inside that state."""
+        """Follow the edge of the start dot, and then that of each start dot inside."""
         while path is not None:
             identity = self._graph.ids[path]
             first = next(edge for edge in self._graph.edges if edge.kind is None and edge.target == identity)
@@ -150,7 +152,7 @@ class _Track:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The transition behind a step: where it is declared (empty: by the workflow) and where it leads."""
+    """The transition of a step: where it is declared (empty: in the workflow), and its target."""
 
     declared_in: str
     target: str | None
@@ -158,7 +160,7 @@ class _Taken:
 
 
 def _taken(workflow: Workflow, step: Step) -> _Taken | None:
-    """The first transition that explains a step; guards are not asked, for their data is gone."""
+    """The first transition that explains a step. Guards are not evaluated, since their data are gone."""
     if step.source is None or step.source not in workflow.by_path:
         return None
     kind = ExitKind.TIMER if step.event == "after" else ExitKind.of(step.event)
@@ -171,7 +173,7 @@ def _taken(workflow: Workflow, step: Step) -> _Taken | None:
 
 
 def _candidates(workflow: Workflow, source: str, step: Step) -> Iterator[tuple[str, Candidates]]:
-    """What is declared for a step's event, level by level, the innermost first."""
+    """The transitions for a step's event, level by level, the innermost level first."""
     levels = [(state.path, state.on) for state in workflow.chain(source)] + [("", workflow.on)]
     if step.event == "after":
         for state in workflow.chain(source):

@@ -1,17 +1,18 @@
-"""A history in the names that its states have now: a migration may have renamed them."""
+"""A history with the present names of its states, since migrations may have renamed them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from fsm_agent.domain.migration import Migration
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 
 
 def named_as_now(workflow: Workflow, steps: Sequence[Step]) -> list[Step]:
-    """``steps`` with every state called as in ``workflow``, to which the agent is pinned now. What a later rewind has
-    undone renames nothing: then the names are those from before it."""
+    """``steps`` with the names of states in ``workflow``, the present definition of the agent. A migration that a later
+    rewind has undone renames nothing."""
     named: list[Step] = []
     renames: list[Callable[[str], str]] = []
     undone_from: int | None = None
@@ -26,16 +27,16 @@ def named_as_now(workflow: Workflow, steps: Sequence[Step]) -> list[Step]:
 
 
 def _renaming(workflow: Workflow, step: Step) -> Callable[[str], str]:
-    """What a step of a migration has renamed: as it says itself of the agent's state, else as the workflow does."""
+    """The renames of a migration step. Its own record decides about the agent's state, the workflow about others."""
     facts = step.payload
     since, upto = facts["from_version"], facts.get("to_version", workflow.version)
     own = {**facts.get("states", {}), **({step.source: step.target} if step.source else {})}
-    told = sorted((each for each in workflow.migrations if since <= each.from_version < upto), key=_age)
+    migrations = sorted((each for each in workflow.migrations if since <= each.from_version < upto), key=_age)
 
     def rename(path: str) -> str:
         if path in own:
             return str(own[path])
-        for migration in told:
+        for migration in migrations:
             path = migration.place(path) or path
         return path
 

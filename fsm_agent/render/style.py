@@ -1,8 +1,8 @@
-"""Colours and signs, shared by all renderers.
+"""Colours and glyphs that all renderers share.
 
-The accents are those of Okabe and Ito, which people with any colour vision tell apart; each goes with a glyph, a
-dash or a double border, so that nothing is told by colour alone. Every colour has one counterpart on a dark page,
-and one purpose only, so that a style sheet can exchange them in a finished picture.
+The accents are those of Okabe and Ito, which people with any colour vision can tell apart. Each comes with a glyph, a
+dash or a double border, so that nothing depends on colour alone. Each colour has one purpose, and one counterpart on a
+dark page, so that a style sheet can exchange it in a finished picture.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from fsm_agent.render.graph import Cluster, Item, NodeKind
 from fsm_agent.render.labels import DetailKind, ExitKind
-from fsm_agent.render.overlay import Role
+from fsm_agent.render.overlay import Emphasis
 
 PAPER: Final = "#ffffff"
 INK: Final = "#1f2328"
@@ -19,9 +19,9 @@ INK: Final = "#1f2328"
 MUTED: Final = "#57606a"
 #: lines between compartments
 RULE: Final = "#c6ccd3"
-#: outlines and edges of what an overlay fades
+#: outlines and edges that an overlay fades
 FADED: Final = "#b9c0c8"
-#: text of what an overlay fades: still 4.5 : 1 on paper
+#: text that an overlay fades, with a contrast of 4.5 : 1 on white
 FADED_INK: Final = "#6e7781"
 EDGE: Final = "#4b535c"
 HERE_FILL: Final = "#f0e442"
@@ -36,7 +36,7 @@ _GREY: Final = "#7d8590"
 
 
 class Paint(NamedTuple):
-    """How a kind of node looks; ``glyph`` says the same as its colour."""
+    """How a kind of node looks; ``glyph`` has the same meaning as the colour."""
 
     line: str
     fill: str
@@ -64,7 +64,7 @@ EDGES: Final[Mapping[ExitKind | None, Paint]] = {
     ExitKind.TIMER: Paint(_BLUE, PAPER),
 }
 
-#: Dashes as Graphviz names them.
+#: dash styles, by the names of Graphviz
 DASHES: Final[Mapping[ExitKind | None, str]] = {
     None: "solid",
     ExitKind.EVENT: "solid",
@@ -95,21 +95,21 @@ def paint_of(item: Item) -> Paint:
 
 
 @lru_cache
-def toned(paint: Paint, role: Role | None) -> Tone:
-    """How something looks in its role; without an overlay it has none."""
-    match role:
+def toned(paint: Paint, emphasis: Emphasis | None) -> Tone:
+    """How something looks with an emphasis; without an overlay there is none."""
+    match emphasis:
         case None:
             return Tone(paint.line, paint.fill)
-        case Role.VISITED:
+        case Emphasis.VISITED:
             return Tone(paint.line, paint.fill, width=2.4)
-        case Role.CURRENT:
+        case Emphasis.CURRENT:
             return Tone(INK, HERE_FILL, HERE_INK, HERE_INK, HERE_INK, width=3.6)
-        case Role.FADED:
+        case Emphasis.FADED:
             solid = paint.fill == paint.line
             return Tone(FADED, FADED if solid else PAPER, FADED_INK, FADED_INK, FADED)
 
 
-#: Light -> dark, for every colour above.
+#: light colour -> dark colour
 DARK: Final[Mapping[str, str]] = {
     PAPER: "#0d1117",
     INK: "#e6edf3",

@@ -1,4 +1,4 @@
-"""Text that fits: widths are estimated for a wide font, so that what fits here fits wherever the picture is read."""
+"""Text that fits: widths are estimated for a wide font, so that text fits wherever the picture is read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-#: Widths in ems, after DejaVu Sans: the widest of the fonts that browsers and Graphviz fall back to.
+#: widths in ems of DejaVu Sans, the widest of the fonts that browsers and Graphviz fall back to
 _EMS: Final = (
     ("ijl|'", 0.30),
     (".,:;!I", 0.36),
@@ -18,9 +18,9 @@ _EMS: Final = (
 )
 _ORDINARY: Final = 0.64
 _WIDEST: Final = 1.0
-#: what no XML may contain
+#: characters that XML forbids
 _UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-#: a ``{{ expression }}`` of a prompt is read as one word
+#: a ``{{ expression }}`` of a prompt is one word
 _PROMPT_WORD: Final = re.compile(r"(?:\{\{.*?\}\}|\S)+\s*")
 _WORD: Final = re.compile(r"\S+\s*")
 _ATOM: Final = re.compile(r"(?:[^\W_]*(?:_+|[^\w\s]+)|[^\W_]+)\s*")
@@ -43,23 +43,23 @@ _WIDTHS: Final = _Widths({character: width for characters, width in _EMS for cha
 
 
 def width_of(text: str, size: float) -> float:
-    """Width in points of a line of text at a font size in points, rather too wide than too narrow."""
+    """An upper estimate of a text's width in points, at a font size in points."""
     return size * sum(map(_WIDTHS.__getitem__, text))
 
 
-@lru_cache(maxsize=16_384)  # what a label wraps, a tooltip shows whole
+@lru_cache(maxsize=16_384)  # each text is wrapped in a label and whole in a tooltip
 def clean(text: str) -> str:
-    """One line: runs of white space become one space, and what no picture can hold becomes a replacement mark."""
+    """One line: white space becomes single spaces, and characters that pictures cannot show are replaced."""
     line = " ".join(text.split())
     return line if line.isprintable() else _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", line)
 
 
-@lru_cache(maxsize=16_384)  # the same events, guards and actions stand in many places of a large picture
+@lru_cache(maxsize=16_384)  # events, guards and actions are repeated in a large picture
 def wrap(text: str, *, width: float, size: float, most: int | None = None) -> tuple[str, ...]:
-    """Lines no wider than ``width`` points; an ellipsis ends the last of ``most`` lines if there is more.
+    """Lines of at most ``width`` points. If there are more than ``most``, the last one ends with an ellipsis.
 
-    Lines break at spaces. A word that is too wide breaks after its punctuation (``data.`` ``amount``), and failing
-    that between characters.
+    Lines break at spaces. A word that is too wide breaks after its punctuation (``data.`` ``amount``), or else between
+    characters.
     """
     text = clean(text)
     if _fits(text, width, size):
@@ -78,7 +78,7 @@ def wrap(text: str, *, width: float, size: float, most: int | None = None) -> tu
 
 
 def _pieces(text: str, width: float, size: float, units: tuple[re.Pattern[str], ...] = _UNITS) -> Iterator[str]:
-    """What may not be broken, with the space behind it if there is one: the longest unit that fits."""
+    """The unbreakable pieces of a text, each with the spaces behind it: the longest units that fit."""
     if not units:
         yield from text
         return

@@ -1,6 +1,6 @@
-"""Driving agents: what the rules ask for is done here, with stores, actions and clocks."""
+"""The runtime drives agents: it performs the commands of the engine with stores, actions and clocks."""
 
 import logging
 
-# The library tells of each transition that it tries, and warns of what is our own business.
+# The library logs each transition that it tries, and warns of things that we decide ourselves.
 logging.getLogger("transitions").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The work that takes time: actions, backoffs, and the leases that are kept alive meanwhile."""
+"""The work that takes time: actions and backoffs, and the renewal of leases meanwhile."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from time import perf_counter
 from typing import Any, NoReturn
 
 from fsm_agent.actions.action import THREAD, Action
-from fsm_agent.actions.blocking import waiting_on
 from fsm_agent.actions.effects import Effects, Ledger
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import waiting_on
 from fsm_agent.concurrency.cancellation import Watched
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Lease
@@ -32,27 +32,27 @@ class _Execution:
 
     head: Head
     task: asyncio.Task[Any]
-    #: how often the task had been told to cancel before
+    #: how many cancellations the task already had
     cancelling: int
     is_interrupted: bool = False
-    #: set when somebody waits for the end
+    #: set at the end, if somebody waits for it
     ended: asyncio.Event | None = None
 
     def interrupt(self) -> None:
-        """Cancel the task, unless it is the caller: an action that moves its own agent cannot be stopped in the
-        middle of that, and what it returns comes too late anyway."""
+        """Cancel the task, unless it is the caller. An action that moves its own agent cannot be stopped in the middle
+        of that, and its result comes too late anyway."""
         if not self.is_interrupted and self.task is not asyncio.current_task():
             self.is_interrupted = True
             self.task.cancel()
 
     def ending(self) -> asyncio.Event:
-        """Set when the shift ends."""
+        """Set when the execution ends."""
         self.ended = self.ended or asyncio.Event()
         return self.ended
 
     @property
     def is_running(self) -> bool:
-        """Whether it is the task that is asking; where a coroutine is closed nobody runs it."""
+        """Whether the present task runs this execution. When a coroutine is closed, no task runs it."""
         try:
             return asyncio.current_task() is self.task
         except RuntimeError:
@@ -60,83 +60,85 @@ class _Execution:
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody else than us told the task to cancel; if that was earlier, it may strike only now."""
-        told = self.task.cancelling()
-        return told > self.cancelling + 1 if self.is_interrupted else told > 0
+        """Whether somebody else has cancelled the task, even if the cancellation takes effect only now."""
+        count = self.task.cancelling()
+        return count > self.cancelling + 1 if self.is_interrupted else count > 0
 
 
 class ActionExecutor:
-    """Runs actions and waits, each within a shift; renews the leases of all shifts; stops them on request."""
+    """Runs actions and waits; each is one execution. Renews the leases of all executions, and stops them on request."""
 
     def __init__(self, store: Store, actions: Actions, surroundings: Surroundings | None = None) -> None:
         self._store = store
         self._ledger: Ledger = store
         self._actions = actions
-        self._shifts: dict[str, _Execution] = {}
+        self._executions: dict[str, _Execution] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.surroundings = surroundings or Surroundings()
 
-    async def act(self, effect: Act) -> Acted:
-        """Call an action once, within its time."""
+    async def act(self, command: Act) -> Acted:
+        """Call an action once, within its time limit."""
         try:
-            action = self._actions.find(effect.do)
+            action = self._actions.find(command.do)
         except ActionError as error:
             return Missing(str(error), await self._store.now())
         wait = waiting_on(asyncio.get_running_loop()) if action.mode is THREAD else None
-        outside = Effects(self._ledger, effect.head, wait)
+        effects = Effects(self._ledger, command.head, wait)
         began = perf_counter()
         try:
-            returned = await self._called(action, effect, outside)
+            returned = await self._called(action, command, effects)
         except OutOfTime as error:
-            reply = await self._out_of_time(effect, action, _ms_since(began), error.__cause__)
+            reply = await self._out_of_time(command, action, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
-        except BaseException as error:  # of a library that panics, say: it would come back at every attempt
-            if isinstance(outside.verdict, Superseded | StoreError):  # the action was only told to stop
-                raise outside.verdict from None
-            reply = await self._failed(effect, action, error, _ms_since(began))
+        except BaseException as error:  # of a library that panics: each attempt would fail alike
+            if isinstance(effects.failure, Superseded | StoreError):  # the action was only told to stop
+                raise effects.failure from None
+            reply = await self._failed(command, action, error, _ms_since(began))
         else:
             reply = returned_from(returned, action.signature.emits, await self._store.now(), _ms_since(began))
-        return reply if outside.verdict is None else await outside.judged(reply)
+        return reply if effects.failure is None else await effects.judged(reply)
 
-    async def _called(self, action: Action, effect: Act, outside: Effects) -> Any:
-        """What the action returns, while the lease is kept; raises what it raises, ``OutOfTime``, and ``Superseded`` if
-        somebody else takes the agent over."""
+    async def _called(self, action: Action, command: Act, effects: Effects) -> Any:
+        """The result of the action; the lease is renewed meanwhile. Raises the errors of the action, ``OutOfTime``, and
+        ``Superseded`` if another process takes the agent over."""
         if self._is_closed:
-            await self._turn_away(effect.head)
-        shift = self._begun(effect.head)
+            await self._turn_away(command.head)
+        execution = self._begun(command.head)
         first: Any
         try:
-            work = attempt(action, effect, outside, self.surroundings)
+            work = attempt(action, command, effects, self.surroundings)
             try:
                 first = work.send(None)
             except StopIteration as stop:
-                if shift.task.cancelling() == shift.cancelling:
-                    return stop.value  # most have nothing to wait for
+                if execution.task.cancelling() == execution.cancelling:
+                    return stop.value  # most actions have nothing to wait for
                 first = stop
             except BaseException as error:
                 first = error
-            return await self._watched(Watched(work, first, shift.task, shift.cancelling), shift, effect.do)
+            return await self._watched(
+                Watched(work, first, execution.task, execution.cancelling), execution, command.do
+            )
         finally:
-            outside.close()
-            self._end(shift)
+            effects.close()
+            self._end(execution)
 
-    async def _watched(self, work: Watched, shift: _Execution, do: str) -> Any:
-        """What the work of an action returns. What it does to its own task or to the process fails the attempt: it
-        would do so at every other one too."""
-        cause: BaseException | None = None  # it knows where that was
+    async def _watched(self, work: Watched, execution: _Execution, do: str) -> Any:
+        """The result of an action that waits. If the action cancels its own task or ends the process, the attempt
+        fails, since each other attempt would do the same."""
+        cause: BaseException | None = None  # it knows the place of the failure
         try:
             returned = await work
         except asyncio.CancelledError as error:
             cause = error
             if not work.own:
-                await self._cancelled(shift, error)
+                await self._cancelled(execution, error)
         except SystemExit as error:
             raise RuntimeError(f"action {do!r} told the process to exit with {error.code!r}") from error
         except GeneratorExit as error:
-            if shift.is_running:
+            if execution.is_running:
                 raise RuntimeError(f"action {do!r} raised GeneratorExit") from error
             work.own = 0
             raise  # nobody awaits this any more
@@ -145,20 +147,20 @@ class ActionExecutor:
                 return returned
         finally:
             if work.own:
-                await self._taken_back(work, shift)
+                await self._taken_back(work, execution)
         raise RuntimeError(f"action {do!r} cancelled its own task") from cause
 
-    async def _taken_back(self, work: Watched, shift: _Execution) -> None:
-        """Undo what the work told its task; somebody else may have told it the same."""
+    async def _taken_back(self, work: Watched, execution: _Execution) -> None:
+        """Undo the cancellation of the task by its own action, but not one by somebody else."""
         await work.take_back()
-        if shift.is_cancelled or shift.is_interrupted:
-            await self._cancelled(shift)
+        if execution.is_cancelled or execution.is_interrupted:
+            await self._cancelled(execution)
 
     async def _failed(
-        self, effect: Act, action: Action, error: BaseException, duration_ms: int, *, is_timeout: bool = False
+        self, command: Act, action: Action, error: BaseException, duration_ms: int, *, is_timeout: bool = False
     ) -> Acted:
         return failure_of(
-            effect,
+            command,
             error,
             await self._store.now(),
             duration_ms,
@@ -168,83 +170,85 @@ class ActionExecutor:
             variables=self.surroundings.environment,
         )
 
-    async def _out_of_time(self, effect: Act, action: Action, duration_ms: int, cause: BaseException | None) -> Acted:
-        if effect.until_ms is not None and effect.until_ms - effect.now_ms <= (effect.timeout_ms or math.inf):
-            return Overdue(await self.sleep(effect.head, effect.until_ms))  # clocks differ a little
-        error = TimeoutError(f"action {effect.do!r} took longer than {effect.timeout_ms} ms")
+    async def _out_of_time(self, command: Act, action: Action, duration_ms: int, cause: BaseException | None) -> Acted:
+        if command.until_ms is not None and command.until_ms - command.now_ms <= (command.timeout_ms or math.inf):
+            return Overdue(await self.sleep(command.head, command.until_ms))  # clocks differ a little
+        error = TimeoutError(f"action {command.do!r} took longer than {command.timeout_ms} ms")
         error.__cause__ = cause
-        return await self._failed(effect, action, error, duration_ms, is_timeout=True)
+        return await self._failed(command, action, error, duration_ms, is_timeout=True)
 
     async def sleep(self, head: Head, until_ms: int) -> int:
-        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
+        """Wait until the store's clock shows ``until_ms``; returns its time then."""
         while (now_ms := await self._store.now()) < until_ms:
             if self._is_closed:
                 await self._turn_away(head)
-            shift = self._begun(head)
+            execution = self._begun(head)
             try:
                 await asyncio.sleep((until_ms - now_ms) / 1000)
             except asyncio.CancelledError:
-                await self._cancelled(shift)
+                await self._cancelled(execution)
             finally:
-                self._end(shift)
+                self._end(execution)
         return now_ms
 
-    async def _cancelled(self, shift: _Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
-        """Raise what it means that the task was cancelled: the lease is given up if the whole process is to stop."""
-        if shift.is_cancelled:
-            await self._give_up(shift.head)
+    async def _cancelled(self, execution: _Execution, error: asyncio.CancelledError | None = None) -> NoReturn:
+        """Raise the error for a cancelled task. The lease is released if the whole process is to stop."""
+        if execution.is_cancelled:
+            await self._give_up(execution.head)
             raise asyncio.CancelledError
-        if shift.is_interrupted:
+        if execution.is_interrupted:
             raise Superseded from None
         raise RuntimeError("what the action awaited was cancelled") from error
 
-    def _end(self, shift: _Execution) -> None:
-        if shift.is_interrupted:
-            shift.task.uncancel()
-        agent_id = shift.head.id
-        if self._shifts.get(agent_id) is shift:
-            del self._shifts[agent_id]
-        if shift.ended is not None:
-            shift.ended.set()
+    def _end(self, execution: _Execution) -> None:
+        if execution.is_interrupted:
+            execution.task.uncancel()
+        agent_id = execution.head.id
+        if self._executions.get(agent_id) is execution:
+            del self._executions[agent_id]
+        if execution.ended is not None:
+            execution.ended.set()
 
     async def _turn_away(self, head: Head) -> NoReturn:
-        """Nothing begins here any more."""
+        """Release the lease and stop, since the executor is closed."""
         await self._give_up(head)
         raise asyncio.CancelledError
 
     def _begun(self, head: Head) -> _Execution:
-        """A new shift of the present task; raises ``Superseded`` if a later epoch is at work here already."""
-        shifts, agent_id = self._shifts, head.id
-        known = shifts.get(agent_id)
+        """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here."""
+        executions, agent_id = self._executions, head.id
+        known = executions.get(agent_id)
         if known is not None and known.head.epoch > head.epoch:
             raise Superseded
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - coroutines run in tasks
         if self._beat is None:
             self._beat = task.get_loop().call_later(RENEW_MS / 1000, self._renew_soon)
-        shift = shifts[agent_id] = _Execution(head, task, task.cancelling())
-        return shift
+        execution = executions[agent_id] = _Execution(head, task, task.cancelling())
+        return execution
 
     async def _give_up(self, head: Head) -> None:
-        """Release a lease; one that the store does not let go of runs out."""
+        """Release a lease. If the store fails, the lease runs out later."""
         try:
             await self._store.release(head.id, head.epoch)
         except StoreError as error:
             logger.warning("a lease could not be given up: %s", error, extra={"action": "lease_not_released"})
 
     def interrupt(self, agent_id: str, epoch: int) -> None:
-        """Stop what runs for an agent here under an epoch before this one, if anything does."""
-        if (shift := self._shifts.get(agent_id)) is not None and shift.head.epoch < epoch:
-            shift.interrupt()
+        """Stop the execution of an agent here, if it has an earlier epoch than ``epoch``."""
+        if (execution := self._executions.get(agent_id)) is not None and execution.head.epoch < epoch:
+            execution.interrupt()
 
     async def settled(self, agent_id: str) -> None:
-        """Wait until nothing runs for an agent here."""
-        while (shift := self._shifts.get(agent_id)) is not None and shift.task is not asyncio.current_task():
-            await shift.ending().wait()
+        """Wait until no execution of an agent runs here."""
+        while (
+            execution := self._executions.get(agent_id)
+        ) is not None and execution.task is not asyncio.current_task():
+            await execution.ending().wait()
 
     def _renew_soon(self) -> None:
         self._beat = None
-        if self._shifts:
+        if self._executions:
             loop = asyncio.get_running_loop()
             self._beat = loop.call_later(RENEW_MS / 1000, self._renew_soon)
             task = loop.create_task(self._renew())
@@ -252,27 +256,28 @@ class ActionExecutor:
             task.add_done_callback(self._renewals.discard)
 
     async def _renew(self) -> None:
-        """Renew every lease; an agent whose epoch has gone on is no longer ours, if the shift has not ended by then."""
-        for shift in list(self._shifts.values()):
+        """Renew all leases. If an agent has a new epoch, another process drives it, so its execution is interrupted,
+        unless it has ended meanwhile."""
+        for execution in list(self._executions.values()):
             try:
                 lease = Lease(this_process(), await self._store.now() + LEASE_MS)
-                is_ours = await self._store.renew(shift.head.id, shift.head.epoch, lease)
-                if not is_ours and self._shifts.get(shift.head.id) is shift:
-                    shift.interrupt()
+                is_ours = await self._store.renew(execution.head.id, execution.head.epoch, lease)
+                if not is_ours and self._executions.get(execution.head.id) is execution:
+                    execution.interrupt()
             except StoreError as error:
                 logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
 
     async def close(self) -> None:
-        """Stop renewing, cancel what still runs, and wait until its leases are given up. Nothing begins after that."""
+        """Cancel all executions, and wait until their leases are released. Nothing can begin after that."""
         self._is_closed = True
         if self._beat is not None:
             self._beat.cancel()
         for task in self._renewals:
             task.cancel()
-        others = [shift for shift in self._shifts.values() if shift.task is not asyncio.current_task()]
-        for task in {shift.task for shift in others}:
+        others = [execution for execution in self._executions.values() if execution.task is not asyncio.current_task()]
+        for task in {execution.task for execution in others}:
             task.cancel()
-        for ending in [shift.ending() for shift in others]:
+        for ending in [execution.ending() for execution in others]:
             await ending.wait()
 
 

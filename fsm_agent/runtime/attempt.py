@@ -1,4 +1,4 @@
-"""One attempt of an action: what it is given, how long it may take, and what the rules are told of it."""
+"""One attempt of an action: its context, its time limit, and the reply that the engine gets."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from fsm_agent.actions.action import ASYNC, THREAD, Action, Asking, Emission, Mode, Pause
-from fsm_agent.actions.blocking import awaited, in_thread
 from fsm_agent.actions.context import ActionFacts, BlockingContext, Context, InlineContext
 from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
+from fsm_agent.actions.worker_threads import awaited, in_thread
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, LogRefusal, Paused
 from fsm_agent.errors import ActionError, FsmAgentError
+from fsm_agent.memory.conversation import Written
 
 if TYPE_CHECKING:
-    from fsm_agent.actions.tracebacks import Discretion
+    from fsm_agent.actions.tracebacks import Concealment
 
 logger = logging.getLogger("fsm_agent")
 
@@ -30,45 +31,51 @@ _LONGEST_DELAY_S: Final = 3_600.0
 _CONTEXTS: Final = {Mode.ASYNC: Context, Mode.THREAD: BlockingContext, Mode.INLINE: InlineContext}
 
 
-def context_of(effect: Act, mode: Mode, outside: Effects, surroundings: Surroundings) -> ActionFacts:
-    """What the action is given."""
-    head, _, _, data, now_ms, number, _, _, notes, insight = effect
-    made, visits = _CONTEXTS[mode], dict(head.visits)  # its own: what an action does to them changes no head
-    return made(
-        head.id, head.state, data, number, head.activation, visits, now_ms, outside, notes, insight, surroundings
-    )
+def context_of(command: Act, mode: Mode, effects: Effects, surroundings: Surroundings) -> ActionFacts:
+    """The context for the action."""
+    head, _, _, data, now_ms, number, _, _, outputs, scope = command
+    made, visits = _CONTEXTS[mode], dict(head.visits)  # a copy, so that the action cannot change the head
+    facts = (head.id, head.state, data, number, head.activation, visits, now_ms)
+    return made(*facts, effects, outputs, scope, surroundings, _write_summary)
 
 
-def attempt(action: Action, effect: Act, outside: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
-    """Call an action within its time; to be awaited for what it returns. Raises what it raises, and ``OutOfTime``."""
-    mode, arguments = action.mode, effect.arguments
-    context = context_of(effect, mode, outside, surroundings)
+async def _write_summary(context: Context, messages: list[dict[str, Json]], max_tokens: int) -> Written:
+    """Let a model write a summary; its modules are imported with the first one."""
+    from fsm_agent.actions.builtin.llm_summary import summarise
+
+    return await summarise(context, messages, max_tokens)
+
+
+def attempt(action: Action, command: Act, effects: Effects, surroundings: Surroundings) -> Coroutine[Any, Any, Any]:
+    """Call an action within its time limit; await the result. Raises the errors of the action, and ``OutOfTime``."""
+    mode, arguments = action.mode, command.arguments
+    context = context_of(command, mode, effects, surroundings)
     work: Coroutine[Any, Any, Any]
     if mode is ASYNC:
         work = action.function(context, **arguments)
         if type(work) is not CoroutineType:
             work = awaited(work)
-    elif mode is THREAD:  # cancelling lets it go on, and nobody will see its result
+    elif mode is THREAD:  # cancelling does not stop the thread, but its result is dropped
         work = in_thread(lambda: action.function(context, **arguments), f"action {action.name!r}")
     else:
         work = _inline(action, context, arguments)
-    if effect.timeout_ms is None and effect.until_ms is None:
+    if command.timeout_ms is None and command.until_ms is None:
         return work
-    return _in_time(work, _allowance(effect))
+    return _in_time(work, _allowance(command))
 
 
 async def _inline(action: Action, context: ActionFacts, arguments: Mapping[str, Json]) -> Any:
     return await awaited(action.function(context, **arguments))
 
 
-def _allowance(effect: Act) -> float:
-    """Seconds until the attempt's time is out or a timer ends it."""
-    until_ms = None if effect.until_ms is None else max(0, effect.until_ms - effect.now_ms)
-    return min(ms for ms in (effect.timeout_ms, until_ms) if ms is not None) / 1000
+def _allowance(command: Act) -> float:
+    """Seconds until the time limit of the attempt, or until a timer ends it."""
+    until_ms = None if command.until_ms is None else max(0, command.until_ms - command.now_ms)
+    return min(ms for ms in (command.timeout_ms, until_ms) if ms is not None) / 1000
 
 
 class OutOfTime(Exception):
-    """Our own bound was reached; a ``TimeoutError`` of the action itself is something else."""
+    """Our own time limit was reached; it differs from a ``TimeoutError`` of the action itself."""
 
 
 async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
@@ -77,12 +84,12 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
             return await work
     except TimeoutError as error:
         if timer.expired():
-            raise OutOfTime from error.__cause__  # the cancellation, which knows what the action waited for
+            raise OutOfTime from error.__cause__  # the cancellation, whose traceback shows where the action waited
         raise
 
 
 def failure_of(
-    effect: Act,
+    command: Act,
     error: BaseException,
     now_ms: int,
     duration_ms: int,
@@ -92,12 +99,12 @@ def failure_of(
     is_sealed: bool = False,
     variables: Collection[str] = (),
 ) -> Failed:
-    """What the rules are told of an exception that an action raised; the log is told where it was raised. With
-    ``is_sealed`` the log is not told what it says; the values of ``variables`` of the environment nobody is told. Where
-    nobody knows in which line it was, the place of ``function`` is told."""
-    from fsm_agent.actions.tracebacks import Discretion, message_of, place_of, place_of_function
+    """The reply for an exception that an action raised; the exception is also logged, with its place. With
+    ``is_sealed`` the log does not get its message. Values of the environment variables in ``variables`` are hidden
+    everywhere. If the line is unknown, the place of ``function`` is used."""
+    from fsm_agent.actions.tracebacks import Concealment, message_of, place_of, place_of_function
 
-    discretion = Discretion(is_sealed, variables)
+    discretion = Concealment(is_sealed, variables)
     known = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
     types = known or (BaseException.__name__,)
     place = place_of(error.__cause__ if is_timeout and error.__cause__ else error)
@@ -113,15 +120,15 @@ def failure_of(
         retry_after_ms=_wanted_delay(error),
         place=place,
     )
-    _log(effect, error, failed.place, discretion)
+    _log(command, error, failed.place, discretion)
     return failed
 
 
-def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) -> None:
-    """One sentence, and the traceback below it; it is made here, since handlers would show messages and locals."""
+def _log(command: Act, error: BaseException, place: str, discretion: Concealment) -> None:
+    """Log one sentence and the traceback, which is made here, since handlers would show messages and locals."""
     from fsm_agent.actions.tracebacks import said_of, trace_of
 
-    agent_id, state, do, attempt = effect.head.id, effect.head.state, effect.do, effect.attempt
+    agent_id, state, do, attempt = command.head.id, command.head.state, command.do, command.attempt
     logger.error(
         "action %r of agent %r failed in state %r, attempt %d: %s%s\n%s",
         *(do, agent_id, state, attempt),
@@ -133,8 +140,8 @@ def _log(effect: Act, error: BaseException, place: str, discretion: Discretion) 
 
 
 def log_refusal(refusal: LogRefusal, actions: Actions, *, is_sealed: bool) -> str:
-    """Tell the log why what an action has returned is refused; returns where the action stands. What a sealed agent
-    says, the sentence may quote: then only its kind is told."""
+    """Log why the result of an action is refused; returns the place of the action. If the store is sealed, only the
+    type of the problem is logged, since its message may quote sealed words."""
     from fsm_agent.actions.tracebacks import place_of_function
 
     agent_id, state, do, attempt, problem = refusal
@@ -153,14 +160,14 @@ def log_refusal(refusal: LogRefusal, actions: Actions, *, is_sealed: bool) -> st
 
 
 def _wanted_delay(error: BaseException) -> int:
-    """Milliseconds after which a provider wants to be asked again, if it says so; a year would be no answer."""
+    """The delay in milliseconds that a provider asks for before the next request. It is limited."""
     after_s = getattr(error, "after_s", None)
     return 0 if not isinstance(after_s, int | float) else round(min(max(after_s, 0.0), _LONGEST_DELAY_S) * 1000)
 
 
 def returned_from(returned: Json, emits: frozenset[str] | None, now_ms: int, duration_ms: int) -> Acted:
-    """What the rules are told of what an action returned."""
-    if type(returned) is str:  # most name an event that has no payload
+    """The reply for the result of an action."""
+    if type(returned) is str:  # most actions name an event without payload
         return from_fields(Emitted, (returned, {}, now_ms, duration_ms, emits))
     match returned:
         case Asking(prompt, events, to):

@@ -1,8 +1,8 @@
 """Parents and children: agents that were started as part of another agent's work.
 
-A child is an agent like any other, with an id that says whose it is: so whichever process goes on with the parent
-finds it. When its parent leaves the state that started it, it is cancelled; when it ends, its parent is woken. Both
-are on record as due until they are done.
+A child is an ordinary agent whose id names its parent, so any process that continues the parent finds it. When its
+parent leaves the state that started it, it is cancelled. When it ends, its parent is woken. Both duties are recorded
+until they are done.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from math import gcd
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from fsm_agent.actions.children import Order
+from fsm_agent.actions.children import ChildSpec
 from fsm_agent.domain.agent import CHILDREN, ENDED, Head, Parent, Status, child_id
 from fsm_agent.domain.step import Event
 from fsm_agent.engine import delivery
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.engine.program import Program
 
-#: Of how many families is remembered who has ended.
+#: limit of families in the cache
 _MOST_FAMILIES: Final = 64
-#: How many children that are not started are read while one is sought that has not ended.
+#: limit of missing children that are read while a living one is sought
 _MOST_MISSING: Final = 8
 
 logger = logging.getLogger("fsm_agent")
 
 
 class Loop(Protocol):
-    """What is needed of the loop that performs flows."""
+    """The part of the command loop that children need."""
 
-    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver: ...
+    def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver: ...
 
-    async def pin(self, workflow: Workflow) -> Program: ...
+    async def save_workflow(self, workflow: Workflow) -> Program: ...
 
     async def run(self, flow: Flow) -> Any: ...
 
@@ -53,11 +53,11 @@ class Family:
     __slots__ = ("alive", "count", "ended")
 
     def __init__(self) -> None:
-        #: how many there are to be, once that was read
+        #: how many there will be, once it is known
         self.count: int | None = None
-        #: number -> a child that has ended; what an operator makes of one after that is seen when all are joined
+        #: number -> a child that has ended; if an operator changes it later, that is seen when all are joined
         self.ended: dict[int, Head] = {}
-        #: the number of one that had not ended when it was seen last; 0 is nobody
+        #: number of a child that was alive when it was last read; 0 is none
         self.alive = 0
 
 
@@ -69,11 +69,11 @@ class ChildDriver:
         self._loop = loop
         self._known_families: OrderedDict[tuple[str, int], Family] = OrderedDict()
 
-    async def look(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
-        """The first ``count`` children. Raises ``ActionError`` if one's id is somebody else's.
+    async def read(self, head: Head, count: int, *, gap: int | None = None) -> Sequence[Head | None]:
+        """The first ``count`` children. Raises ``ActionError`` if an id belongs to another agent.
 
-        Without ``gap`` all are read. With it, those that have ended are not read again, and none behind so many that
-        are not started: one look at a large family costs as much as what may have changed in it.
+        Without ``gap`` all are read. With it, children that have ended are not read again, and reading stops after so
+        many that are not started. So a look at a large family costs only as much as may have changed in it.
         """
         family = self._family(head.id, head.activation)
         if gap is None:
@@ -85,50 +85,50 @@ class ChildDriver:
             missing = missing + 1 if child is None else 0
         return found + [None] * (count - len(found))
 
-    async def start(self, head: Head, number: int, order: Order, *, stays: bool) -> Head:
-        """Start a child and drive it. Raises ``Superseded`` if somebody else looks after the parent by now; should
-        that happen just then, the child finds out itself that nobody waits for it."""
+    async def start(self, head: Head, number: int, spec: ChildSpec, *, stays: bool) -> Head:
+        """Start a child and drive it. Raises ``Superseded`` if another process drives the parent by now. If that
+        happens just then, the child itself finds out that nobody waits for it."""
         await self._insist(head)
         parent = Parent(head.id, head.activation, number)
-        program = await self._loop.pin(order.workflow)
-        first, serves = Event(order.event, order.payload, head.id), beginning.Serves(order.user, parent)
-        driver = self._loop.driver(stays=stays, tells=False)
+        program = await self._loop.save_workflow(spec.workflow)
+        first, serves = Event(spec.event, spec.payload, head.id), beginning.Serves(spec.user, parent)
+        driver = self._loop.driver(stays=stays, notifies_parents=False)
         with suppress(AgentExists):
             await self._loop.run(
-                beginning.start(driver, program, child_id(*parent), first, order.data, serves=serves),
+                beginning.start(driver, program, child_id(*parent), first, spec.data, serves=serves),
             )
         return await self._known(parent)
 
     async def drive(self, child: Head, *, stays: bool) -> Head:
-        """Drive a child as far as it goes; one that somebody else drives is left alone."""
+        """Drive a child as far as it can go; a child that another process drives is left alone."""
         with suppress(LeaseHeld, Conflict):
-            await self._loop.run(delivery.resume(self._loop.driver(stays=stays, tells=False), child.id))
+            await self._loop.run(delivery.resume(self._loop.driver(stays=stays, notifies_parents=False), child.id))
         return await self._store.head(child.id)
 
     async def cancel(self, child: Head) -> None:
-        """Cancel a child as its workflow declares. One that has ended has ended; one whose guards refuse goes on to
-        its own end, and nobody waits for it."""
+        """Cancel a child as its workflow declares. A child that has ended is left alone. If its guards refuse, it goes
+        on to its own end, and nobody waits for it."""
         event = Event("cancel", by=child.parent and child.parent.id)
         try:
-            await self._loop.run(delivery.send(self._loop.driver(stays=False, tells=False), child.id, event))
+            await self._loop.run(delivery.send(self._loop.driver(stays=False, notifies_parents=False), child.id, event))
         except (AgentNotFound, IllegalEvent):
             return
         except Refused as refusal:
             facts = {"action": "child_not_cancelled", "agent_id": child.id}
             logger.info("child %s is not cancelled: %s", child.id, refusal, extra=facts)
 
-    async def disband(self, parent_id: str, activation: int) -> None:
-        """Cancel all children of an activation that was left."""
+    async def cancel_children(self, parent_id: str, activation: int) -> None:
+        """Cancel all children of an activation that has ended."""
         self._known_families.pop((parent_id, activation), None)
         for number in range(1, 1 + await self._count(Parent(parent_id, activation, 0))):
-            with suppress(ActionError):  # somebody else's
+            with suppress(ActionError):  # the id belongs to another agent
                 child = await self._child(Parent(parent_id, activation, number))
                 if child is not None and child.status not in ENDED:
                     await self.cancel(child)
 
-    async def tell(self, parent: Parent) -> bool:
-        """Wake a parent that waits for a child, unless a sibling is to do that when it ends. False if it is at work, so
-        that it may not have seen how it ended."""
+    async def notify_parent(self, parent: Parent) -> bool:
+        """Wake the parent of a child that has ended, unless a sibling will wake it later. Returns False if the parent
+        is at work, since it may not have seen the end."""
         try:
             above = await self._store.head(parent.id)
             if above.activation != parent.activation or above.status is not Status.RUNNING:
@@ -146,19 +146,19 @@ class ChildDriver:
         return True
 
     async def _is_left(self, above: Head, parent: Parent) -> bool:
-        """Whether the parent need not be woken, since a sibling does that when it ends. Whoever ends last sees that all
-        others have: what they write stands before they look."""
+        """Whether a sibling will wake the parent when it ends. The last child sees that all others have ended, since
+        each one writes its end before it reads the others."""
         family = self._family(parent.id, parent.activation)
         if family.count is None:
             family.count = await self._count(parent)
         if not family.count or not await self._has_alive(family, parent):
             return False
-        if await self._member(family, parent._replace(number=family.count)) is None:  # there are more to start
-            return above.lease is not None  # who has more to start does not rest for long
+        if await self._member(family, parent._replace(number=family.count)) is None:  # some are not started
+            return above.lease is not None  # a parent with more children to start does not rest for long
         return not await self._is_called_off(above, parent)
 
     async def _has_alive(self, family: Family, parent: Parent) -> bool:
-        """Whether a sibling is found that has not ended."""
+        """Whether a sibling is alive; not all are read."""
         missing = 0
         for number in (family.alive, *_scattered(parent.number, family.count or 0)):
             if number in (0, parent.number):
@@ -172,7 +172,7 @@ class ChildDriver:
         return False
 
     async def _is_called_off(self, above: Head, parent: Parent) -> bool:
-        """Whether a child has ended so that the rest is to be cancelled."""
+        """Whether the end of the child means that the others are cancelled."""
         child = await self._child(parent)
         if child is None or child.status is Status.DONE:
             return False
@@ -180,13 +180,13 @@ class ChildDriver:
         return workflow.by_path[above.state].with_.get("on_failure") == "cancel_rest"
 
     async def _count(self, parent: Parent) -> int:
-        """How many children there are to be."""
+        """How many children there will be."""
         entries = await self._store.effects(parent.id, activation=parent.activation)
         items = [entry.result for entry in entries if (entry.activation, entry.name) == (parent.activation, CHILDREN)]
         return sum(len(each) for each in items if isinstance(each, list))
 
     def _family(self, parent_id: str, activation: int) -> Family:
-        """What is known here of a family; of those that were looked at last."""
+        """What is known here of a family; only the families used last are kept."""
         family = self._known_families.setdefault((parent_id, activation), Family())
         self._known_families.move_to_end((parent_id, activation))
         if len(self._known_families) > _MOST_FAMILIES:
@@ -194,7 +194,7 @@ class ChildDriver:
         return family
 
     async def _member(self, family: Family, parent: Parent) -> Head | None:
-        """A child as it stands; of one that has ended, as it ended."""
+        """A child as it is now, or, if it has ended, as it was then."""
         child = family.ended.get(parent.number) or await self._child(parent)
         if child is not None and child.status in ENDED:
             family.ended[parent.number] = child
@@ -203,7 +203,7 @@ class ChildDriver:
         return child
 
     async def _insist(self, head: Head) -> None:
-        """Whoever does no longer drive the parent starts nothing any more."""
+        """Raises ``Superseded`` if this process no longer drives the parent."""
         try:
             now = await self._store.head(head.id)
         except AgentNotFound:
@@ -233,8 +233,8 @@ def _reading(definition: str) -> Flow:
 
 
 def _scattered(number: int, count: int) -> Iterator[int]:
-    """All of 1 to ``count`` but ``number``, far from each other: children often end in order, and one that has not is
-    found soon so."""
+    """The numbers from 1 to ``count`` without ``number``, in scattered order. Children often end in order, so a living
+    one is found sooner this way."""
     stride = round(count * 0.618) or 1
     while gcd(stride, count) > 1:
         stride += 1

@@ -1,6 +1,6 @@
-"""The loop that performs what the engine asks for, effect by effect, and decides nothing.
+"""The loop that performs the commands of the engine one by one. It decides nothing.
 
-A flow may be cut between any two effects, by a crash or by Ctrl-C: what was committed stands.
+A crash or Ctrl-C may end a flow between any two commands; what was committed stays.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from fsm_agent.concurrency import event_loop
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import ENDED, Agent, Head
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.record import Commit, Creation
-from fsm_agent.domain.view import agent_view
-from fsm_agent.engine import commands as ask
-from fsm_agent.engine import delivery
+from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
 from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
@@ -33,50 +32,52 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fsm_agent")
 
-#: After so many commits in a row the loop gets a turn, so that one busy agent starves nobody.
+#: After so many commits in a row, other tasks get a turn.
 _STEPS_PER_TURN: Final = 64
 
 
 class CommandLoop:
-    """Performs the flows of one runner: store, clock, actions, leases."""
+    """Performs the flows of one runner, with its store, clock, actions and leases."""
 
     def __init__(
         self,
         store: Store,
         actions: Actions,
-        hands: Executor,
+        executor: Executor,
         *,
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
     ) -> None:
         self._store = store
         self._actions = actions
-        self._hands = hands
+        self._executor = executor
         self._observe = observe
         self._data_limit = data_limit
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
-        #: hashes of definitions whose agents go on without the class of their data
+        #: hashes of definitions whose agents are driven without the class of their data
         self._without_class: set[str] = set()
-        #: hashes of definitions that the store is known to keep
+        #: hashes of definitions that are surely stored
         self._saved: set[str] = set()
         self._commits = 0
-        self.kin = ChildDriver(store, self)
+        self.children = ChildDriver(store, self)
 
-    def driver(self, *, drives: bool = True, stays: bool = True, tells: bool = True) -> Driver:
-        """Who works here."""
-        return Driver(this_process(), self._programs.__getitem__, drives=drives, stays=stays, tells=tells)
+    def driver(self, *, drives: bool = True, stays: bool = True, notifies_parents: bool = True) -> Driver:
+        """The driver for this process."""
+        return Driver(
+            this_process(), self._programs.__getitem__, drives=drives, stays=stays, notifies_parents=notifies_parents
+        )
 
     def program(self, workflow: Workflow) -> Program:
-        """The program of a workflow to which agents are to be pinned, whether the store keeps that or not. Raises
-        ``ActionError`` if the class of its data cannot be had."""
+        """The program of a workflow for new agents, whether it is stored or not. Raises ``ActionError`` if the class of
+        its data cannot be found."""
         if workflow.hash not in self._programs or workflow.hash in self._without_class:
             self._programs[workflow.hash] = self._compile(workflow, self._model(workflow))
             self._without_class.discard(workflow.hash)
         return self._programs[workflow.hash]
 
-    async def pin(self, workflow: Workflow) -> Program:
-        """The program of a workflow, which the store keeps from now on."""
+    async def save_workflow(self, workflow: Workflow) -> Program:
+        """Store a workflow, and return its program."""
         program = self.program(workflow)
         if workflow.hash not in self._saved:
             await self._store.save_workflow(workflow.hash, workflow.to_json())
@@ -84,7 +85,7 @@ class CommandLoop:
         return program
 
     def _compile(self, workflow: Workflow, model: Any, note: str | None = None) -> Program:
-        """``model`` is the class of the data; where there is none, though one is named, ``note`` says why not."""
+        """The program of a workflow. ``model`` is the class of its data; if that is missing, ``note`` says why."""
         from fsm_agent.engine.program import Program, model_changed, model_rule
 
         build = partial(Program, workflow, signature=self._actions.signature, data_limit=self._data_limit)
@@ -97,8 +98,7 @@ class CommandLoop:
         return build(model_note=note)
 
     def _compile_stored(self, workflow: Workflow) -> Program:
-        """The program of agents that live already: where the class of their data cannot be had, the schema that was
-        stored judges alone."""
+        """The program of existing agents. If the class of their data is missing, only the stored schema is checked."""
         from fsm_agent.engine.program import model_missing
 
         try:
@@ -108,8 +108,8 @@ class CommandLoop:
             return self._compile(workflow, None, model_missing(workflow, error))
 
     def _model(self, workflow: Workflow) -> Any:
-        """The class that declares the data of a workflow; ``None`` if it is not any more what it was when the
-        definition was stored, or if it names none. Raises ``ActionError``."""
+        """The class of a workflow's data; ``None`` if the workflow names none, or if the class has changed since the
+        definition was stored. Raises ``ActionError``."""
         if not workflow.model:
             return None
         from fsm_agent.dialect.pydantic_models import declares
@@ -121,16 +121,15 @@ class CommandLoop:
         return model if not workflow.data or declares(model, workflow.data) else None
 
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
-        """Perform a flow that delivers; returns the agent as it stands then. With ``drives``, the parent of a child
-        that has ended goes on."""
-        agent = await self.portrait(await self.run(flow))
+        """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
+        too."""
+        agent = await self.view(await self.run(flow))
         if drives and agent.parent is not None and agent.status in ENDED:
             await self._go_on_with(agent.parent.id)
         return agent
 
     async def _go_on_with(self, parent_id: str) -> None:
-        """Drive a parent that waits for its children. If it cannot be driven here, it is due to others; what became
-        of the child stands in any case."""
+        """Drive a parent that waits for its children. If that fails here, another process does it later."""
         try:
             wake_ms = (await self._store.head(parent_id)).wake_ms
             if wake_ms is not None and wake_ms <= await self._store.now():
@@ -139,11 +138,11 @@ class CommandLoop:
             facts = {"action": "parent_not_driven", "agent_id": parent_id}
             logger.info("agent %s could not be driven: %s", parent_id, error, extra=facts)
 
-    async def portrait(self, delivered: delivery.Delivered) -> Agent:
-        """The agent as it stands after a call."""
+    async def view(self, delivered: delivery.Delivered) -> Agent:
+        """The agent after a call."""
         aggregate = delivered.aggregate
         if not delivered.is_current:
-            await self._hands.settled(aggregate.head.id)
+            await self._executor.settled(aggregate.head.id)
             aggregate, _ = await self.run(open_agent(self.driver(), aggregate.head.id))
         head = aggregate.head
         logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
@@ -153,92 +152,92 @@ class CommandLoop:
         )
 
     async def run(self, flow: Flow) -> Any:
-        """Perform a flow to its end. What goes wrong is thrown into it, where the rules stand."""
+        """Perform a flow to its end. Errors of commands are raised inside the flow, where the rules handle them."""
         reply: Any = None
         error: Exception | None = None
         try:
             while True:
-                effect = flow.send(reply) if error is None else flow.throw(error)
+                command = flow.send(reply) if error is None else flow.throw(error)
                 reply, error = None, None
                 try:
-                    reply = await self.perform(effect)
+                    reply = await self.perform(command)
                 except Exception as raised:
                     error = raised
-                    await event_loop.give_way()  # whoever was faster goes on: another try finds a store at rest
+                    await event_loop.give_way()  # let the faster process finish, so that another try succeeds
         except StopIteration as stop:
             return stop.value
         finally:
             flow.close()
 
-    def perform(self, effect: ask.Command) -> Awaitable[Any]:
-        """Do what an effect asks for; to be awaited for the reply."""
-        if isinstance(effect, Commit):
-            return self._commit(effect)
-        if isinstance(effect, ask.Act):
+    def perform(self, command: commands.Command) -> Awaitable[Any]:
+        """Perform a command; await the result for the reply."""
+        if isinstance(command, Commit):
+            return self._commit(command)
+        if isinstance(command, commands.Act):
             if self._observe is not None:
-                self._observe(effect.head)
-            return self._hands.act(effect)
-        return self._perform_other(effect)
+                self._observe(command.head)
+            return self._executor.act(command)
+        return self._perform_command(command)
 
-    async def _perform_other(self, effect: ask.OtherEffect) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch an effect
-        match effect:
-            case ask.Now():
+    async def _perform_command(self, command: commands.OtherCommand) -> Any:  # noqa: C901, PLR0911, PLR0912 - a branch a command
+        match command:
+            case commands.Now():
                 return await self._store.now()
-            case ask.Load(agent_id, key):
+            case commands.Load(agent_id, key):
                 return await self._load(agent_id, key)
-            case ask.ReadHistory(agent_id, after, limit):
+            case commands.ReadHistory(agent_id, after, limit):
                 return await self._store.history(agent_id, after=after, limit=limit)
-            case ask.ReadOrigin(agent_id):
+            case commands.ReadOrigin(agent_id):
                 return await self._store.origin(agent_id)
-            case ask.ReadProgram(definition):
+            case commands.ReadProgram(definition):
                 return await self._program(definition)
-            case ask.ReadRecord(agent_id):
+            case commands.ReadRecord(agent_id):
                 return await self._store.load(agent_id)
-            case ask.ReadWorkflow(definition):
-                return await self._workflow(definition)
-            case ask.SaveWorkflow(workflow):
-                return await self.pin(workflow)
-            case ask.Sleep(head, until_ms):
+            case commands.ReadWorkflow(definition):
+                return await self.workflow(definition)
+            case commands.SaveWorkflow(workflow):
+                return await self.save_workflow(workflow)
+            case commands.Sleep(head, until_ms):
                 if self._observe is not None:
                     self._observe(head)
-                return await self._hands.sleep(head, until_ms)
-            case ask.Enqueue(agent_id, version, event, fingerprint):
+                return await self._executor.sleep(head, until_ms)
+            case commands.Enqueue(agent_id, version, event, fingerprint):
                 return await self._store.enqueue(agent_id, version, event, fingerprint)
-            case ask.Interrupt(agent_id, epoch):
-                return self._hands.interrupt(agent_id, epoch)
-            case ask.RecordAttempt():
-                return await self._record_attempt(effect)
-            case ask.LogRefusal():
+            case commands.Interrupt(agent_id, epoch):
+                return self._executor.interrupt(agent_id, epoch)
+            case commands.RecordAttempt():
+                return await self._record_attempt(command)
+            case commands.LogRefusal():
                 from fsm_agent.runtime.attempt import log_refusal
 
-                return log_refusal(effect, self._actions, is_sealed=self._store.is_sealed)
-            case ask.ReadUser(name):
+                return log_refusal(command, self._actions, is_sealed=self._store.is_sealed)
+            case commands.ReadUser(name):
                 return await self._store.user(name)
-            case ask.CancelChildren(agent_id, activation):
-                return await self.kin.disband(agent_id, activation)
-            case ask.NotifyParent(parent):
-                return await self.kin.tell(parent)
-            case ask.ReadHead(agent_id):
+            case commands.CancelChildren(agent_id, activation):
+                return await self.children.cancel_children(agent_id, activation)
+            case commands.NotifyParent(parent):
+                return await self.children.notify_parent(parent)
+            case commands.ReadHead(agent_id):
                 return await self._head(agent_id)
-            case ask.Claim(seen, lease):
+            case commands.Claim(seen, lease):
                 return await self._store.claim(seen.id, seen, lease)
-            case ask.Release(agent_id, epoch):
+            case commands.Release(agent_id, epoch):
                 return await self._store.release(agent_id, epoch)
-            case ask.IsAlive(holder):
+            case commands.IsAlive(holder):
                 return is_alive(holder)
-            case ask.ReadEffects(agent_id, activation):
+            case commands.ReadEffects(agent_id, activation):
                 return await self._store.effects(agent_id, activation=activation)
-            case ask.FindKey(key):
+            case commands.FindKey(key):
                 return await self._store.find_key(key)
             case Creation():
-                head = await self._store.create(effect)
+                head = await self._store.create(command)
                 if self._observe is not None:
-                    self._observe(effect.head)
+                    self._observe(command.head)
                 return head
             case _:
-                assert_never(effect)
+                assert_never(command)
 
-    async def _record_attempt(self, noted: ask.RecordAttempt) -> None:
+    async def _record_attempt(self, noted: commands.RecordAttempt) -> None:
         agent_id, epoch, attempts, retry_ms, children, problem = noted
         why: dict[str, Any] = {"problem": problem} if problem and self._store.keeps_problems else {}
         await self._store.record_attempt(
@@ -270,12 +269,13 @@ class CommandLoop:
 
     async def _program(self, definition: str) -> Program:
         if definition not in self._programs:
-            self._programs[definition] = self._compile_stored(await self._workflow(definition))
+            self._programs[definition] = self._compile_stored(await self.workflow(definition))
         return self._programs[definition]
 
-    async def _workflow(self, definition: str) -> Workflow:
+    async def workflow(self, definition: str) -> Workflow:
+        """A stored definition, which is read once."""
         if definition not in self._workflows:
-            from fsm_agent.runtime.reads import read_workflow
+            from fsm_agent.runtime.agent_reads import read_workflow
 
             self._workflows[definition] = await read_workflow(self._store, definition)
         return self._workflows[definition]

@@ -1,4 +1,4 @@
-"""What takes time in driving an agent, as the loop of effects needs it: calling actions, and waiting."""
+"""The port for work that takes time: actions and waits."""
 
 from __future__ import annotations
 
@@ -11,62 +11,61 @@ from fsm_agent.engine.commands import Act, Acted
 
 
 class Executor(Protocol):
-    """What takes time: calling actions, and waiting."""
+    """Calls actions, and waits."""
 
-    def act(self, effect: Act) -> Awaitable[Acted]:
+    def act(self, command: Act) -> Awaitable[Acted]:
         """Call an action once; raises ``Superseded`` if the agent is taken over meanwhile."""
 
     def sleep(self, head: Head, until_ms: int) -> Awaitable[int]:
-        """Wait until the store's clock shows ``until_ms``; returns what it shows then."""
+        """Wait until the store's clock shows ``until_ms``; returns its time then."""
 
     def interrupt(self, agent_id: str, epoch: int) -> None:
-        """Stop what runs for an agent here under an epoch before this one, if anything does."""
+        """Stop the execution of an agent here, if it has an earlier epoch than ``epoch``."""
 
     async def settled(self, agent_id: str) -> None:
-        """Wait until nothing runs for an agent here."""
+        """Wait until no execution of an agent runs here."""
 
     async def close(self) -> None:
-        """Stop what still runs, give its leases up, and begin nothing any more."""
+        """Stop all executions, release their leases, and begin nothing any more."""
 
 
 class LazyExecutor:
-    """Hands that are made for the first action or wait, within an event loop. A process that only delivers events
-    needs neither them nor a loop."""
+    """Makes the real executor for the first action or wait. A process that only delivers events needs no event loop."""
 
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
-        self._hands: Executor | None = None
+        self._executor: Executor | None = None
         self._is_closed = False
 
-    def act(self, effect: Act) -> Awaitable[Acted]:
-        return self._first_act(effect) if self._hands is None else self._hands.act(effect)
+    def act(self, command: Act) -> Awaitable[Acted]:
+        return self._first_act(command) if self._executor is None else self._executor.act(command)
 
     def sleep(self, head: Head, until_ms: int) -> Awaitable[int]:
-        return self._first_sleep(head, until_ms) if self._hands is None else self._hands.sleep(head, until_ms)
+        return self._first_sleep(head, until_ms) if self._executor is None else self._executor.sleep(head, until_ms)
 
     def interrupt(self, agent_id: str, epoch: int) -> None:
-        if self._hands is not None:
-            self._hands.interrupt(agent_id, epoch)
+        if self._executor is not None:
+            self._executor.interrupt(agent_id, epoch)
 
     async def settled(self, agent_id: str) -> None:
-        if self._hands is not None:
-            await self._hands.settled(agent_id)
+        if self._executor is not None:
+            await self._executor.settled(agent_id)
 
     async def close(self) -> None:
         self._is_closed = True
-        if self._hands is not None:
-            await self._hands.close()
+        if self._executor is not None:
+            await self._executor.close()
 
-    async def _first_act(self, effect: Act) -> Acted:
-        return await (await self._made()).act(effect)
+    async def _first_act(self, command: Act) -> Acted:
+        return await (await self._made()).act(command)
 
     async def _first_sleep(self, head: Head, until_ms: int) -> int:
         return await (await self._made()).sleep(head, until_ms)
 
     async def _made(self) -> Executor:
         await event_loop.reach()
-        if self._hands is None:
-            self._hands = self._make()
+        if self._executor is None:
+            self._executor = self._make()
             if self._is_closed:
-                await self._hands.close()  # so that it gives the lease up instead of beginning
-        return self._hands
+                await self._executor.close()  # then the lease is released, and nothing begins
+        return self._executor

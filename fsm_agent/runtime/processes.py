@@ -1,4 +1,4 @@
-"""Who this process is, and whether another one still lives."""
+"""The identity of this process, and whether other processes are alive."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ def this_process() -> Holder:
 
 
 def this_host() -> str:
-    """Where this process runs, as a holder says it."""
+    """Where this process runs, in the form that a holder has."""
     return this_process().host
 
 
 @cache
 def _holder(pid: int) -> Holder:
-    """A process with this pid that was born later is another one. By pid, because a fork inherits the cache."""
+    """The holder for this process. The cache is by pid, since a fork inherits it. The start time tells apart later
+    processes with the same pid."""
     return Holder(_place(pid), pid, int(time.time() * 1000))
 
 
-if hasattr(os, "register_at_fork"):  # the first process of a new PID namespace has the pid 1, as its parent may have
+if hasattr(os, "register_at_fork"):  # parent and child may both have pid 1, in different namespaces
     os.register_at_fork(after_in_child=_holder.cache_clear)
 
 
 def _place(pid: int) -> str:
-    """Host, boot id and PID namespace; the host alone where the system does not tell the rest, or tells it of another
-    namespace than ours, whose processes it lists."""
+    """Host, boot id and PID namespace. It is only the host if the system does not show the rest, or if /proc belongs to
+    another PID namespace."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot_id = file.read().strip()
@@ -50,12 +51,12 @@ def _host_name() -> str:
         import socket
 
         return socket.gethostname()
-    return os.uname().nodename  # which is that name, and costs no import
+    return os.uname().nodename  # the same name, without an import
 
 
 def is_alive(holder: Holder) -> bool | None:
-    """Whether the process lives; ``None`` where nothing can be known of it from here: its pid says something only
-    where the same boot id and PID namespace are known of both."""
+    """Whether the process is alive. ``None`` if that cannot be known here: a pid is only meaningful if boot id and PID
+    namespace are known, and are ours."""
     here = this_process()
     if holder == here:
         return True
@@ -68,8 +69,8 @@ def _is_running(holder: Holder) -> bool | None:
     import psutil
 
     try:
-        with suppress(PermissionError):  # it lives, and is another user's
-            os.kill(holder.pid, 0)  # which sees those too that are hidden from a process of another user
+        with suppress(PermissionError):  # it is alive, and belongs to another user
+            os.kill(holder.pid, 0)  # finds processes that are hidden from other users, too
     except ProcessLookupError:
         return False
     try:

@@ -1,7 +1,8 @@
-"""What a runner is asked without anything happening."""
+"""The reads of a runner, which change nothing."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,27 +10,37 @@ from fsm_agent.data.arguments import check, check_optional, statuses
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import Step
-from fsm_agent.runtime.reads import read_agent
+from fsm_agent.engine.pinned import require_fit
+from fsm_agent.runtime.agent_reads import agent_of
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.actions.registry import Actions
     from fsm_agent.domain.replay import Replayed
     from fsm_agent.domain.summary import AgentPage
+    from fsm_agent.domain.workflow import Workflow
 
 
-class Queries:
+class Queries(ABC):
     """Reads of the agents of one store."""
 
     store: Store
     actions: Actions
 
+    @abstractmethod
+    async def workflow(self, definition: str) -> Workflow:
+        """A stored definition by its hash; that of an agent is ``agent.definition``. Raises ``DefinitionDamaged`` if it
+        is missing or cannot be read."""
+
     async def get(self, agent_id: str, *, at: int | None = None) -> Agent:
-        """The agent as it stands, or as it was at an earlier version; raises ``VersionMissing``."""
+        """The agent as it is, or as it was at an earlier version; raises ``VersionMissing``."""
         check(agent_id=agent_id)
         check_optional(at=at)
         if at is None:
-            return await read_agent(self.store, agent_id, signature=self.actions.signature)
+            record = await self.store.load(agent_id)
+            workflow = await self.workflow(record.head.definition)
+            require_fit(workflow, record.head)
+            return await agent_of(self.store, record, workflow, signature=self.actions.signature)
         from fsm_agent.runtime.replay import agent_at
 
         return (await agent_at(self.store, agent_id, at))[0]
@@ -43,22 +54,22 @@ class Queries:
         limit: int = 50,
         after: str | None = None,
     ) -> AgentPage:
-        """At most ``limit`` agents (1 to 1000), with what they ask, in order of id, after the id ``after``: those of a
-        status or of several, and of a workflow, or all.
+        """At most ``limit`` agents (1 to 1000) with their questions, in the order of their ids, after the id ``after``.
+        ``status`` and ``workflow`` select agents.
 
-        With ``waiting`` only those that ask somebody something: the earliest deadline first, then who began first.
-        ``after`` is one of them then; raises ``AgentNotFound`` if it has been answered.
+        With ``waiting`` only agents that ask a question: the earliest deadline first, then the oldest agent. Then
+        ``after`` is one of them; raises ``AgentNotFound`` if it asks nothing any more.
         """
         check(waiting=waiting, limit=limit)
         check_optional(workflow_name=workflow, after=after)
-        from fsm_agent.runtime.lists import list_agents, list_waiting
+        from fsm_agent.runtime.agent_lists import list_agents, list_waiting
 
         wanted = statuses(status)
         find = list_waiting if waiting else list_agents
         return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
 
     async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
-        """Hold the history against the agent, and rebuild it at a version, by default the last one."""
+        """Verify the history against the agent, and rebuild the agent at a version, by default the last one."""
         check(agent_id=agent_id)
         check_optional(to=to)
         from fsm_agent.runtime.replay import replay
@@ -66,11 +77,11 @@ class Queries:
         return await replay(self.store, agent_id, to)
 
     async def history(self, agent_id: str) -> Sequence[Step]:
-        """Every step, the first first."""
+        """All steps, the first one first."""
         check(agent_id=agent_id)
         return await self.store.history(agent_id)
 
     async def effects(self, agent_id: str) -> Sequence[EffectEntry]:
-        """What its actions did to the world outside, in order of activation, name and use."""
+        """The effects of the agent's actions, in the order of activation, name and use."""
         check(agent_id=agent_id)
         return await self.store.effects(agent_id)

@@ -1,4 +1,4 @@
-"""Looking back at agents: any version rebuilt, and the whole history verified. No action and no model is loaded."""
+"""Replay of agents: any version is rebuilt, and the whole history is verified. No action and no model is loaded."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from fsm_agent.data.erased import extent_of
 from fsm_agent.domain.agent import Agent
+from fsm_agent.domain.agent_view import agent_view
 from fsm_agent.domain.replay import Replayed
-from fsm_agent.domain.view import agent_view
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Load, ReadHistory, ReadOrigin, ReadProgram
@@ -16,42 +16,42 @@ from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import DefinitionDamaged, HistoryBroken
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.stores.base import Store
 
 
 async def agent_at(store: Store, agent_id: str, version: int) -> tuple[Agent, Workflow]:
     """An agent as it was at a version, and the definition that it was pinned to then; raises ``VersionMissing``."""
-    aggregate = (await look_back(store, agent_id)).at(version)
-    return _portrait(aggregate), aggregate.program.workflow
+    aggregate = (await load_past(store, agent_id)).at(version)
+    return _view(aggregate), aggregate.program.workflow
 
 
 async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed:
     """Verify an agent's history and rebuild the agent at a version, the last by default; raises ``VersionMissing``."""
-    past = await look_back(store, agent_id)
+    past = await load_past(store, agent_id)
     try:
-        agent = _portrait(past.at(past.last if to is None else to))
-    except HistoryBroken:  # the verdict says it too, and more
+        agent = _view(past.at(past.last if to is None else to))
+    except HistoryBroken:  # the mismatches include it, with more detail
         agent = None
-    verdict = verify(past)
+    verification = verify(past)
     return Replayed(
         agent_id,
         past.first,
         past.last,
-        verdict.mismatches,
+        verification.mismatches,
         agent,
-        counts=not verdict.is_guessed,
+        counts=not verification.is_guessed,
         is_erased=extent_of(past.steps) is not None,
     )
 
 
-def _portrait(aggregate: Aggregate) -> Agent:
+def _view(aggregate: Aggregate) -> Agent:
     claimed = aggregate.program.claimed(aggregate.head)
     return agent_view(aggregate.program.workflow, aggregate.head, aggregate.folded.values, claimed=claimed)
 
 
-async def look_back(store: Store, agent_id: str) -> Past:
-    """What is kept of an agent's past; raises ``AgentNotFound``."""
+async def load_past(store: Store, agent_id: str) -> Past:
+    """Load the kept part of an agent's history; raises ``AgentNotFound``."""
     flow, reply = read_past(agent_id), None
     try:
         while True:
@@ -62,8 +62,8 @@ async def look_back(store: Store, agent_id: str) -> Past:
         return past
 
 
-async def _read(store: Store, effect: Any) -> Any:
-    match effect:
+async def _read(store: Store, command: Any) -> Any:
+    match command:
         case Load(agent_id):
             return await store.load(agent_id)
         case ReadHistory(agent_id):
@@ -74,7 +74,7 @@ async def _read(store: Store, effect: Any) -> Any:
             workflow = await read_workflow(store, definition)
             try:
                 return Program(workflow)
-            except Exception as error:  # whatever a damaged definition makes go wrong
+            except Exception as error:  # a damaged definition may cause any error
                 raise DefinitionDamaged(definition, "the definitions", "no agent can run by what it says") from error
         case _:
-            raise TypeError(f"{effect!r} is no look at the past")
+            raise TypeError(f"{command!r} is no look at the past")

@@ -1,4 +1,4 @@
-"""What callers of a runner say, as words of the engine."""
+"""Arguments of a runner's callers become values of the engine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Event
 from fsm_agent.errors import Refused
 
-#: ``None`` is a result like any other
+#: means no result, since ``None`` is a result too
 UNSAID: Final = object()
 
 
 def event_of(name: str, payload: Mapping[str, Json] | None, by: str | None, key: str | None = None) -> Event:
-    """What somebody said."""
+    """The event for what a caller sends."""
     return Event(name, payload or {}, by, key)
 
 
 def settlement_of(effect: str | None, event: str | None, result: Json, *, not_done: bool) -> Settlement | None:
-    """What is said of an effect, if one is named."""
+    """How a caller settles an effect; ``None`` if no effect is named."""
     is_said = (result is not UNSAID) + not_done
     if effect is None and not is_said:
         return None

@@ -1,6 +1,6 @@
-"""The runner: every public call is one flow of the engine, performed by the loop.
+"""The runner: each public call is one flow of the engine, which the command loop performs.
 
-A flow may be cut anywhere, by a crash or by Ctrl-C: what was committed stands, and any process can ``resume`` it.
+A crash or Ctrl-C may end a flow anywhere. What was committed stays, and any process can ``resume`` the agent.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fsm_agent.engine import delivery
 from fsm_agent.engine import start as beginning
 from fsm_agent.engine.answers import Answer
 from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.runtime.agent_ids import checked_id, new_id
+from fsm_agent.runtime.agent_removal import Removal
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.executor import Executor, LazyExecutor
-from fsm_agent.runtime.ids import checked_id, new_id
 from fsm_agent.runtime.queries import Queries
-from fsm_agent.runtime.removal import Removal
 from fsm_agent.runtime.requests import UNSAID, event_of, settlement_of
 from fsm_agent.stores.base import Store
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Runner(Queries, Removal):
-    """Drives the agents of one store. Use it as ``async with``; it closes the store that it was given."""
+    """Drives the agents of one store. Use it as ``async with``; it closes the store at the end."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Runner(Queries, Removal):
         hands: Executor | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
-        """``actions`` are functions that ``do:`` may name, ``modules`` those in which names are looked up.
+        """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
-        ``observe`` is called with the head after each commit and before each attempt. ``hands`` call actions and
-        wait; tests give their own. ``surroundings`` say which models and servers actions find, and who listens.
+        ``observe`` is called with the head after each commit and before each attempt. ``hands`` runs actions and waits;
+        tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -57,15 +57,15 @@ class Runner(Queries, Removal):
         if not isinstance(actions, Actions):
             actions = Actions(functions("actions", actions), modules=strings("modules", modules))
         self.actions = actions
-        found = Surroundings() if surroundings is None else copy(surroundings)  # children are of this runner
+        found = Surroundings() if surroundings is None else copy(surroundings)  # gets children of this runner
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
-        self._hands = hands or LazyExecutor(self._performing)
-        self._loop = CommandLoop(store, self.actions, self._hands, observe=observe, data_limit=found.data_limit)
-        found.kinship = self._loop.kin
+        self._executor = hands or LazyExecutor(self._new_executor)
+        self._loop = CommandLoop(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
+        found.children = self._loop.children
 
-    def _performing(self) -> Executor:
+    def _new_executor(self) -> Executor:
         from fsm_agent.runtime.action_executor import ActionExecutor
 
         return ActionExecutor(self.store, self.actions, self._surroundings)
@@ -86,13 +86,13 @@ class Runner(Queries, Removal):
         """Create an agent, with its first event if one is given, and drive it until it waits or ends.
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
-        ``user`` is whom it serves: what is remembered of them it shares with other agents. With ``drive=False`` a
-        worker takes over. Raises ``Refused``, and then there is no agent.
+        ``user`` is the person whom the agent serves: all agents of a user share what is remembered. With
+        ``drive=False`` a worker drives the agent. Raises ``Refused``; then no agent is created.
         """
         check(workflow=workflow)
         check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user)
         agent_id = new_id() if id is None else checked_id(id)
-        program = await self._loop.pin(workflow)
+        program = await self._loop.save_workflow(workflow)
         first = event_of(event or "created", payload, by, key)
         driver, serves = self._loop.driver(drives=drive), beginning.Serves(user)
         flow = beginning.start(driver, program, agent_id, first, data or {}, serves=serves)
@@ -111,15 +111,16 @@ class Runner(Queries, Removal):
     ) -> Agent:
         """Deliver an event, and drive on.
 
-        An event that is illegal now is ``Refused``: nothing is written and the key is not used. One that would not
-        leave a state whose action runs is kept until that action ends (``delivery`` is ``queued``), and so is one for
-        an agent that moves on faster than it can be read. With ``expect_version`` it is for the agent as it was at that
-        version: raises ``Conflict``, which says what happened since, unless merge policies let both changes stand.
+        An event that is illegal now raises ``Refused``: nothing is written, and the key is not used. Two kinds of
+        events are queued (``delivery`` is ``queued``): one that would stay in a state whose action runs, until that
+        action ends, and one for an agent that changes faster than it can be read. With ``expect_version`` the event is
+        meant for that version of the agent. If it has changed, merge policies may accept both changes; otherwise
+        ``Conflict`` says what happened since.
         """
         check(agent_id=agent_id, event=event)
         check_optional(payload=payload, key=key, by=by, expect_version=expect_version)
-        said = event_of(event, payload, by, key)
-        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
+        sent = event_of(event, payload, by, key)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def answer(
@@ -134,27 +135,27 @@ class Runner(Queries, Removal):
         expect_version: int | None = None,
         drive: bool = True,
     ) -> Agent:
-        """Answer the agent's question, and drive on; ``event`` says which answer, where there are several.
+        """Answer the agent's question, and drive on; ``event`` says which answer, if there are several.
 
-        ``question`` is the id of the one that is meant: if another is asked by then, or none, raises
-        ``QuestionClosed``, which says what became of it. Without it the answer goes to whichever question is asked.
+        ``question`` is the id of the question that is meant. If it is no longer open, raises ``QuestionClosed``, which
+        says what became of it. Without ``question`` the answer is for the question that is open.
         """
         check(agent_id=agent_id)
         check_optional(payload=payload, event=event, question=question, key=key, by=by, expect_version=expect_version)
-        said = Answer(payload or {}, event, by, key, question)
-        flow = delivery.send(self._loop.driver(drives=drive), agent_id, said, expect_version=expect_version)
+        sent = Answer(payload or {}, event, by, key, question)
+        flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
     ) -> Agent:
-        """Cancel as the workflow declares; where it declares nothing, the agent simply ends cancelled."""
+        """Cancel the agent as its workflow declares; if nothing is declared, the agent ends as cancelled."""
         return await self.send(agent_id, "cancel", by=by, expect_version=expect_version, drive=drive)
 
     async def resume(self, agent_id: str, *, stay: bool = True) -> Agent:
-        """Drive an agent that was interrupted, is due or is retrying; one that waits is left as it is.
+        """Drive an agent that was interrupted, is due or is retrying; an agent that waits is left as it is.
 
-        With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives it.
+        With ``stay=False`` a backoff is not waited for. Raises ``LeaseHeld`` if a living process drives the agent.
         """
         check(agent_id=agent_id)
         return await self._loop.call(delivery.resume(self._loop.driver(stays=stay), agent_id))
@@ -172,22 +173,22 @@ class Runner(Queries, Removal):
         expect_version: int | None = None,
         drive: bool = True,
     ) -> Agent:
-        """Let a parked agent try again, or, with ``event``, let that happen instead. Raises ``NotParked``.
+        """Let a parked agent try again, or send it ``event`` instead. Raises ``NotParked``.
 
-        With ``effect``, the key of one in doubt, say what became of it: its ``result``, which is recorded, or
-        ``not_done``, and then it is begun afresh. The agent tries again. Raises ``EffectNotOpen``.
+        ``effect`` is the key of an effect in doubt. Settle it with its ``result``, which is recorded, or with
+        ``not_done``, so that it is begun again. Then the agent tries again. Raises ``EffectNotOpen``.
         """
         check(agent_id=agent_id)
         check_optional(event=event, payload=payload, effect=effect, by=by, expect_version=expect_version)
         from fsm_agent.engine import unpark as operator
 
         driver = self._loop.driver(drives=drive)
-        said = event_of(event or "retry", payload, by)
+        sent = event_of(event or "retry", payload, by)
         settlement = settlement_of(effect, event, result, not_done=not_done)
         if settlement is not None:
             flow = operator.settle_effect(driver, agent_id, settlement, by=by, expect_version=expect_version)
         else:
-            flow = operator.unpark_agent(driver, agent_id, said, retry=event is None, expect_version=expect_version)
+            flow = operator.unpark_agent(driver, agent_id, sent, retry=event is None, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
     async def migrate(
@@ -201,22 +202,22 @@ class Runner(Queries, Removal):
         limit: int = 50,
         after: str | None = None,
     ) -> MigrationPage:
-        """Move agents to ``workflow``, a newer definition of theirs: those that are named, or else a page of all.
+        """Migrate agents to ``workflow``, a newer definition: the named ones, or else one page of all.
 
-        Without ``apply`` nothing is changed, and the outcomes say what would be. Raises ``Refused`` if an id is unknown
-        or of another workflow, ``ActionError`` if an ``upcast`` cannot be found; then nothing has happened.
+        Without ``apply`` nothing is changed, and the outcomes say what would happen. Raises ``Refused`` if an id is
+        unknown or of another workflow, and ``ActionError`` if an ``upcast`` cannot be found; then no agent is migrated.
         """
         check(workflow=workflow, limit=limit)
         check_optional(by=by, expect_version=expect_version, after=after)
         named = () if agent_ids is None else strings("agent_ids", agent_ids)
-        from fsm_agent.engine.migration.migrate import Order
+        from fsm_agent.engine.migration.migrate import MigrationRequest
         from fsm_agent.runtime.migrate import Migrator
 
-        mover = Migrator(self._loop, self.store, self.actions, workflow)
-        order = Order(event_of("migrate", None, by), apply, expect_version)
+        migrator = Migrator(self._loop, self.store, self.actions, workflow)
+        request = MigrationRequest(event_of("migrate", None, by), apply, expect_version)
         if agent_ids is None:
-            return await mover.page(order, limit=limit, after=after)
-        return await mover.named(named, order)
+            return await migrator.page(request, limit=limit, after=after)
+        return await migrator.named(named, request)
 
     async def rewind(
         self,
@@ -227,10 +228,10 @@ class Runner(Queries, Removal):
         expect_version: int | None = None,
         drive: bool = True,
     ) -> Rewound:
-        """Bring state, data, visits and definition of an earlier version back, as a new step.
+        """Restore state, data, visits and definition of an earlier version, as a new step.
 
-        A state with an action is left parked until ``unpark``. What was queued is refused on record; ``effects`` of
-        the result are those begun since, which stay done. Raises ``VersionMissing``.
+        An agent whose state has an action is parked until ``unpark``. Queued events are refused in the history.
+        ``effects`` of the result are those that were begun since; they stay done. Raises ``VersionMissing``.
         """
         check(agent_id=agent_id, version=version)
         check_optional(by=by, expect_version=expect_version)
@@ -239,7 +240,7 @@ class Runner(Queries, Removal):
 
         flow = travel.rewind(self._loop.driver(drives=drive), agent_id, version, by=by, expect_version=expect_version)
         back = await self._loop.run(flow)
-        return Rewound(await self._loop.portrait(back.delivered), back.effects)
+        return Rewound(await self._loop.view(back.delivered), back.effects)
 
     async def fork(
         self,
@@ -250,10 +251,10 @@ class Runner(Queries, Removal):
         key: str | None = None,
         by: str | None = None,
     ) -> Agent:
-        """A new agent that begins as this one was at a version, by default the present one.
+        """Create an agent that begins as this one was at a version, by default the present one.
 
-        A state with an action is left parked until ``unpark``. A repeat with the same ``key`` returns the agent that
-        the first call made. Raises ``VersionMissing``.
+        An agent whose state has an action is parked until ``unpark``. A repeat with the same ``key`` returns the agent
+        that the first call made. Raises ``VersionMissing``.
         """
         check(agent_id=agent_id)
         check_optional(version=version, id=id, key=key, by=by)
@@ -263,9 +264,12 @@ class Runner(Queries, Removal):
         flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
 
+    async def workflow(self, definition: str) -> Workflow:
+        return await self._loop.workflow(definition)
+
     async def close(self) -> None:
-        """Stop what runs here, give its leases up, hang up on models, and close the store."""
-        await self._hands.close()
+        """Stop all executions, release their leases, and close the models and the store."""
+        await self._executor.close()
         try:
             await self._surroundings.models.close()
         finally:

@@ -1,11 +1,11 @@
-"""The worker: claims and drives whatever is due, until it is stopped.
+"""The worker: it claims and drives all due agents, until it is stopped.
 
-One sweep finds all of it: due timers, queued events, ended backoffs, interrupted agents whose lease has run out,
-and those whose holder has died on this host. Many workers may share a store; the lease decides who drives. A lease that
-has run out is given up even where there is nothing to drive: an agent that is held is neither archived nor purged.
+One sweep finds due timers, queued events, ended backoffs, interrupted agents whose lease has run out, and those whose
+holder has died on this host. Many workers may share a store; the lease decides who drives. Leases that have run out are
+released even if there is nothing to drive, since an agent with a lease is neither archived nor purged.
 
-No agent holds the others up: one that cannot be driven, or that stands after a turn as it stood before, has its next
-turn once all others have had theirs.
+No agent blocks the others: one that cannot be driven, or that a turn did not change, has its next turn after all
+others.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _NOTHING_CHANGED: Final = "driving it changes nothing"
 
 
 class Worker:
-    """Sweeps one store with one runner; ``at_once`` agents are driven side by side. Once an hour it looks at every
-    agent, some at a sweep, and applies ``retention``."""
+    """Sweeps one store with one runner, and drives up to ``at_once`` agents at the same time. Once an hour it looks at
+    all agents, some in each sweep, and applies ``retention``."""
 
     def __init__(
         self, runner: Runner, *, every: timedelta = _EVERY, at_once: int = 100, retention: Retention | None = None
@@ -46,21 +46,21 @@ class Worker:
         self._at_once = at_once
         self._housekeeper = RetentionSweeper(runner.store, retention or Retention())
         self._driven: dict[str, asyncio.Task[None]] = {}
-        #: agents that could not be driven, or for which driving changed nothing
+        #: agents that could not be driven, or that driving did not change
         self._stuck: set[str] = set()
-        #: agents that the last sweep began to drive; how one stood that had been driven by the sweep before, too
+        #: agents that the last sweep drove, with their heads before, if the sweep before it drove them too
         self._begun: dict[str, Head | None] = {}
-        #: what was said last of an agent that could not be driven, and of a sweep that failed: it is said once
+        #: agent (``None``: a whole sweep) -> last reported problem, so that each is reported once
         self._said: dict[str | None, str] = {}
-        #: when leases that have run out are looked for next, by the store's clock: as often as they can have run out
+        #: store's time of the next search for leases that have run out
         self._lapsed_ms = 0
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
-        """Begin to drive everything that is due now and is not driven here yet; returns how many that were."""
+        """Begin to drive all agents that are due now and not driven here yet; returns their number."""
         await self._runner.store.tend()
         moving: dict[str, Head | None] = {}
         while not moving and (fresh := await self._fresh(but)):
-            moving, but = await self._moving(fresh), {*but, *fresh}  # behind those that are stuck others may wait
+            moving, but = await self._moving(fresh), {*but, *fresh}  # other agents may wait behind stuck ones
         self._begun = moving
         for agent_id in self._begun:
             task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
@@ -68,7 +68,7 @@ class Worker:
         return len(self._begun)
 
     async def _fresh(self, but: Collection[str]) -> list[str]:
-        """Who is due or was left behind on this host, and is not driven here yet."""
+        """Agents that are due, or were left behind on this host, and are not driven here yet."""
         store = self._runner.store
         now_ms = await store.now()
         due = list(await store.due(now_ms, self._at_once + len(but)))
@@ -76,7 +76,7 @@ class Worker:
         return [agent_id for agent_id in dict.fromkeys(due) if agent_id not in self._driven and agent_id not in but]
 
     async def _moving(self, due: Iterable[str]) -> dict[str, Head | None]:
-        """The agents of ``due`` that a turn may change. One that is due in every sweep and never changes is stuck."""
+        """The agents of ``due`` that a turn may change. One that is due in each sweep and never changes is stuck."""
         moving: dict[str, Head | None] = {}
         for agent_id in due:
             stands = await self._standing(agent_id) if agent_id in self._begun else None
@@ -90,16 +90,16 @@ class Worker:
         return moving
 
     async def _standing(self, agent_id: str) -> Head | None:
-        """How an agent stands, whoever drives it."""
+        """The head of an agent, without its lease."""
         try:
             return (await self._runner.store.head(agent_id))._replace(epoch=0, lease=None)
         except (AgentNotFound, AgentDamaged):
             return None
 
     async def run_once(self) -> int:
-        """Drive what is due, and what becomes due by that, until nothing is; returns how often an agent was driven.
+        """Drive due agents, and those that become due meanwhile, until none is left. Returns the number of turns.
 
-        An agent that cannot be driven stays due; it is tried once.
+        An agent that cannot be driven is tried once, and stays due.
         """
         total = 0
         self._stuck.clear()
@@ -113,9 +113,9 @@ class Worker:
         return total
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Sweep until ``stopped`` is set; then let go of what is driven.
+        """Sweep until ``stopped`` is set; then stop driving.
 
-        Agents that cannot be driven are tried again once all others have had their turn, so that they hold nobody up.
+        Agents that cannot be driven are tried again after all others, so that they block nobody.
         """
         try:
             while not stopped.is_set():
@@ -127,8 +127,7 @@ class Worker:
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
 
     async def _sweep_safely(self) -> None:
-        """A store that is gone for a while stops no worker, and neither do agents that are damaged; a store that is
-        damaged as a whole does."""
+        """Sweep. A store that is away for a while or damaged agents do not stop the worker; a damaged store does."""
         try:
             if await self.sweep(but=self._stuck) < self._at_once:
                 self._stuck.clear()
@@ -142,15 +141,14 @@ class Worker:
             self._said.pop(None, None)
 
     async def _give_up_lapsed(self) -> None:
-        """Some at a time, now and then; nobody waits for it."""
+        """Release some leases that have run out, from time to time."""
         now_ms = await self._runner.store.now()
         if now_ms >= self._lapsed_ms:
             given_up = await give_up_lapsed(self._runner.store, self._at_once, but=self._driven)
             self._lapsed_ms = now_ms + (LEASE_MS if len(given_up) < self._at_once else 0)
 
     def _is_news(self, agent_id: str | None, sentence: str) -> bool:
-        """Whether this is not what was said last of the same: an agent that cannot be driven is tried again and
-        again."""
+        """Whether the sentence differs from the last one about this agent, which may be tried again and again."""
         was, self._said[agent_id] = self._said.get(agent_id), sentence
         return was != sentence
 

@@ -21,7 +21,7 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.stores import paging
+from fsm_agent.stores import pages
 
 
 class Store(ABC):
@@ -167,7 +167,7 @@ class Store(ABC):
     async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
         """Heads under a lease that ran out by ``now_ms``, at most ``limit``, wherever the holder was and whatever there
         is to do; those that cannot be read are left out. A store without it looks through all agents for them."""
-        return await paging.lapsed(self, now_ms, limit)
+        return await pages.lapsed(self, now_ms, limit)
 
     async def list(
         self,
@@ -186,12 +186,12 @@ class Store(ABC):
     ) -> Page:
         """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
         A store that has only ``list`` looks through all agents for it."""
-        return await paging.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
+        return await pages.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a
         store that need not read heads for that does it in its own way."""
-        return await paging.find_ids(self, part, limit=limit)
+        return await pages.find_ids(self, part, limit=limit)
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
@@ -274,7 +274,7 @@ class Store(ABC):
     async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
         """Hashes of the definitions that are kept, in order, after the hash ``after``. A store without a verb of its
         own names those that its agents are pinned to, for which it looks through all of them."""
-        return await paging.definitions(self, limit=limit, after=after)
+        return await pages.definitions(self, limit=limit, after=after)
 
     async def inspect(self) -> Sequence[Damage]:
         """What is wrong beneath the agents, where no other verb looks: rows of those that are gone, indexes that leave

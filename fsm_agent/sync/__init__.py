@@ -47,6 +47,7 @@ class Runner(Twin[AsyncRunner]):
     rewind = blocking_twin(AsyncRunner.rewind)
     fork = blocking_twin(AsyncRunner.fork)
     get = blocking_twin(AsyncRunner.get)
+    workflow = blocking_twin(AsyncRunner.workflow)
     list = blocking_twin(AsyncRunner.list)
     replay = blocking_twin(AsyncRunner.replay)
     history = blocking_twin(AsyncRunner.history)

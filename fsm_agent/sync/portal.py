@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast
 
 from fsm_agent.concurrency import event_loop
-from fsm_agent.concurrency.blocking import Ended, Interrupts, held_interrupts, step
+from fsm_agent.concurrency.sync_driver import Ended, Interrupts, held_interrupts, step
 from fsm_agent.errors import RunnerClosed
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""For tests of workflows and of stores: ``drive``, ``FakeClock``, ``StoreContract``, and a pytest plugin.
+"""For tests of workflows and of stores: ``drive``, ``play``, ``FakeClock``, ``StoreContract``, and a pytest plugin.
 
 Names are imported when they are first used: pytest imports the plugin in every project where fsm-agent is installed.
 """
@@ -9,25 +9,52 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from fsm_agent.testing.clock import FakeClock
+    from fsm_agent.runtime.scripted.clock import FakeClock
+    from fsm_agent.runtime.scripted.executor import ScriptEnded
+    from fsm_agent.runtime.scripted.moves import cancels, fails, passes, says, sent
+    from fsm_agent.runtime.scripted.play import Play, play
     from fsm_agent.testing.contract import DurableStoreContract, StoreContract
-    from fsm_agent.testing.scripted import Drive, ScriptEnded, drive
+    from fsm_agent.testing.scripted import Drive, drive
 
+_TESTING: Final = "fsm_agent.testing"
+_SCRIPTED: Final = "fsm_agent.runtime.scripted"
+#: name -> the module that has it
 _HOMES: Final = {
-    "Drive": "scripted",
-    "DurableStoreContract": "contract",
-    "FakeClock": "clock",
-    "ScriptEnded": "scripted",
-    "StoreContract": "contract",
-    "drive": "scripted",
+    "Drive": f"{_TESTING}.scripted",
+    "DurableStoreContract": f"{_TESTING}.contract",
+    "FakeClock": f"{_SCRIPTED}.clock",
+    "Play": f"{_SCRIPTED}.play",
+    "ScriptEnded": f"{_SCRIPTED}.executor",
+    "StoreContract": f"{_TESTING}.contract",
+    "cancels": f"{_SCRIPTED}.moves",
+    "drive": f"{_TESTING}.scripted",
+    "fails": f"{_SCRIPTED}.moves",
+    "passes": f"{_SCRIPTED}.moves",
+    "play": f"{_SCRIPTED}.play",
+    "says": f"{_SCRIPTED}.moves",
+    "sent": f"{_SCRIPTED}.moves",
 }
 
-__all__ = ["Drive", "DurableStoreContract", "FakeClock", "ScriptEnded", "StoreContract", "drive"]
+__all__ = [
+    "Drive",
+    "DurableStoreContract",
+    "FakeClock",
+    "Play",
+    "ScriptEnded",
+    "StoreContract",
+    "cancels",
+    "drive",
+    "fails",
+    "passes",
+    "play",
+    "says",
+    "sent",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

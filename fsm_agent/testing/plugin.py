@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from fsm_agent.runtime.scripted.clock import FakeClock
     from fsm_agent.stores.base import Store
-    from fsm_agent.testing.clock import FakeClock
 
 
 @pytest.fixture
 def fake_clock() -> FakeClock:
     """A clock that stands still until the test moves it."""
-    from fsm_agent.testing.clock import FakeClock
+    from fsm_agent.runtime.scripted.clock import FakeClock
 
     return FakeClock()
 

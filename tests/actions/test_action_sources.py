@@ -12,7 +12,7 @@ import pytest
 
 from fsm_agent.actions.catalogue import Imported
 from fsm_agent.actions.registry import Actions
-from fsm_agent.actions.sources import Sources
+from fsm_agent.actions.source_catalogue import Sources
 from fsm_agent.domain.signature import Signature
 from fsm_agent.errors import ActionError, ActionMissing, ModuleNotAllowed
 

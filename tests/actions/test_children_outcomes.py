@@ -8,7 +8,7 @@ import pytest
 
 from fsm_agent import Context, Runner, Status, action, open_store
 from fsm_agent.errors import WorkflowInvalid
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 FAMILY = """
     data:

@@ -14,8 +14,8 @@ import pytest
 from fsm_agent import BlockingContext, Context, EffectInDoubt, Runner, Store, action, open_store
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectMode
-from tests.support.running import on_loop, story
-from tests.support.world import PAYING, World, failing
+from tests.support.payment_service import PAYING, PaymentService, failing
+from tests.support.runtime import on_loop, story
 
 Opener = Callable[[], Store]
 MODES = ["idempotent", "check", "at_most_once"]
@@ -27,14 +27,14 @@ def opened(every_url: str) -> Opener:
     return lambda: open_store(every_url)
 
 
-def payer(world: World, *, attempts: int = 1, **options: Any) -> Any:
+def payer(service: PaymentService, *, attempts: int = 1, **options: Any) -> Any:
     """Charges twice under one name, and fails until its last attempt."""
-    options |= {"probe": world.look} if options.get("mode") == "check" else {}
+    options |= {"probe": service.look} if options.get("mode") == "check" else {}
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
-        first = await ctx.effect("charge", world.charge, 7, **options)
-        ctx.data.receipt = await ctx.effect("charge", world.charge_soon, 8, **options)
+        first = await ctx.effect("charge", service.charge, 7, **options)
+        ctx.data.receipt = await ctx.effect("charge", service.charge_soon, 8, **options)
         assert first["amount"] == 7
         if ctx.attempt < attempts:
             raise ConnectionError("after it was done")
@@ -52,13 +52,13 @@ async def run(store: Store, *actions: Any, agent_id: str = "a") -> Agent:
 def test_a_recorded_result_is_returned_and_nothing_is_done_again(opened: Opener, mode: str) -> None:
     @on_loop
     async def tell() -> None:
-        world, store = World(), opened()
-        async with Runner(store, actions=[payer(world, attempts=3, mode=mode)]) as runner:
+        service, store = PaymentService(), opened()
+        async with Runner(store, actions=[payer(service, attempts=3, mode=mode)]) as runner:
             agent = await runner.start(PAYING, id="a")
             assert agent.output == {"receipt": {"amount": 8, "times": 1}}
             first, second = await runner.effects("a")
-            assert world.charged == {first.key: 1, second.key: 1}
-            assert world.probed == {}
+            assert service.charged == {first.key: 1, second.key: 1}
+            assert service.probed == {}
             assert (first.name, first.use, second.use, first.mode) == ("charge", 1, 2, EffectMode(mode))
             assert (first.result, first.activation) == ({"amount": 7, "times": 1}, 1)
 
@@ -67,21 +67,21 @@ def test_a_recorded_result_is_returned_and_nothing_is_done_again(opened: Opener,
 
 @on_loop
 async def test_an_open_idempotent_effect_is_done_again_under_the_same_key(opened: Opener) -> None:
-    world = World(after=failing(2, ConnectionError("no answer")))
-    agent = await run(opened(), payer(world))
+    service = PaymentService(after=failing(2, ConnectionError("no answer")))
+    agent = await run(opened(), payer(service))
     assert agent.status is Status.DONE
-    assert sorted(world.charged.values()) == [1, 3]
+    assert sorted(service.charged.values()) == [1, 3]
 
 
 @on_loop
 async def test_an_open_checked_effect_is_done_again_only_if_the_probe_says_that_it_was_not(opened: Opener) -> None:
-    world = World(after=failing(1, ConnectionError("no answer")))
-    agent = await run(opened(), payer(world, mode="check"))
+    service = PaymentService(after=failing(1, ConnectionError("no answer")))
+    agent = await run(opened(), payer(service, mode="check"))
     assert agent.status is Status.DONE
-    assert list(world.charged.values()) == [1, 1]
-    assert list(world.probed.values()) == [1]
+    assert list(service.charged.values()) == [1, 1]
+    assert list(service.probed.values()) == [1]
 
-    undone, calls = World(), [ConnectionError("never got there")]
+    undone, calls = PaymentService(), [ConnectionError("never got there")]
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
@@ -99,33 +99,33 @@ async def test_an_open_checked_effect_is_done_again_only_if_the_probe_says_that_
 
 @on_loop
 async def test_an_open_at_most_once_effect_parks_the_agent_and_says_how_it_goes_on(opened: Opener) -> None:
-    world, store = World(after=failing(1, ConnectionError("no answer"))), opened()
-    async with Runner(store, actions=[payer(world, mode="at_most_once")]) as runner:
+    service, store = PaymentService(after=failing(1, ConnectionError("no answer"))), opened()
+    async with Runner(store, actions=[payer(service, mode="at_most_once")]) as runner:
         agent = await runner.start(PAYING, id="a")
         [entry] = await runner.effects("a")
-        assert (agent.status, entry.is_open, world.charged) == (Status.PARKED, True, {entry.key: 1})
+        assert (agent.status, entry.is_open, service.charged) == (Status.PARKED, True, {entry.key: 1})
         assert agent.error is not None
         assert agent.error["type"] == "EffectInDoubt"
         assert agent.error["message"].startswith("effect 'charge' of agent 'a' was begun at 20")
         assert (
             f"find out, and tell `unpark` of the effect {entry.key} its result, or that it was not done; the attempt "
-            "before failed at tests/support/world.py:"
+            "before failed at tests/support/payment_service.py:"
         ) in agent.error["message"]
         assert agent.error["message"].endswith(": ConnectionError: no answer")
         assert story(await runner.history("a"))[-1] == "parked error paying>paying"
         assert (await runner.unpark("a")).status is Status.PARKED, "nobody has said what became of it"
-        assert world.charged == {entry.key: 1}
+        assert service.charged == {entry.key: 1}
 
 
 @on_loop
 async def test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same(opened: Opener) -> None:
-    world, said = World(after=failing(1, ConnectionError("no answer"))), []
+    service, said = PaymentService(after=failing(1, ConnectionError("no answer"))), []
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
         for amount in (7, 8):
             try:
-                await ctx.effect("charge", world.charge, amount, mode="at_most_once")
+                await ctx.effect("charge", service.charge, amount, mode="at_most_once")
             except EffectInDoubt as error:
                 said.append(str(error))
         return "paid"
@@ -134,20 +134,20 @@ async def test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same(op
     assert agent.status is Status.PARKED
     assert len(set(said)) == 1
     assert len(said) == 2, "and it is told so at each of its later effects"
-    assert world.charged.total() == 1
+    assert service.charged.total() == 1
 
 
 @on_loop
 async def test_other_arguments_under_one_key_park_the_agent(opened: Opener) -> None:
-    world = World()
+    service = PaymentService()
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
-        await ctx.effect("charge", world.charge, ctx.attempt)
+        await ctx.effect("charge", service.charge, ctx.attempt)
         raise ConnectionError
 
     agent = await run(opened(), pay)
-    assert (agent.status, world.charged.total()) == (Status.PARKED, 1)
+    assert (agent.status, service.charged.total()) == (Status.PARKED, 1)
     assert agent.error is not None
     assert agent.error["type"] == "EffectMismatch"
     assert "was begun with other arguments" in agent.error["message"]
@@ -155,13 +155,13 @@ async def test_other_arguments_under_one_key_park_the_agent(opened: Opener) -> N
 
 @on_loop
 async def test_another_activation_another_name_and_another_agent_have_keys_of_their_own(opened: Opener) -> None:
-    world, store = World(), opened()
+    service, store = PaymentService(), opened()
 
     @action(name="pay")
     async def pay(ctx: Context) -> str:
         ctx.data.n += 1
         for name in ("charge", "tip"):
-            await ctx.effect(name, world.charge, 7)
+            await ctx.effect(name, service.charge, 7)
         return "paid" if ctx.data.n == 2 else "again"
 
     async with Runner(store, actions=[pay]) as runner:
@@ -169,7 +169,7 @@ async def test_another_activation_another_name_and_another_agent_have_keys_of_th
             await runner.start(PAYING, id=agent_id)
         told = [(entry.activation, entry.name, entry.use) for entry in await runner.effects("a")]
     assert told == [(1, "charge", 1), (1, "tip", 1), (2, "charge", 1), (2, "tip", 1)]
-    assert (len(world.charged), world.charged.total()) == (8, 8)
+    assert (len(service.charged), service.charged.total()) == (8, 8)
 
 
 @on_loop

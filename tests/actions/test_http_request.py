@@ -18,8 +18,8 @@ from fsm_agent.dialect.writer import to_document
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.yaml_file import dump
-from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow, on_loop
+from fsm_agent.runtime.scripted.clock import FakeClock
+from tests.support.runtime import flow, on_loop
 from tests.support.servers.web import Answer, Web
 from tests.support.shop import Shop
 

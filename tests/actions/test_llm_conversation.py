@@ -11,11 +11,11 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.memory.counting import estimate
-from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow, on_loop
+from fsm_agent.memory.token_counts import estimate
+from fsm_agent.runtime.scripted.clock import FakeClock
+from tests.support.llm_agents import MODEL, runner, sent_messages, thread_messages, why
+from tests.support.runtime import flow, on_loop
 from tests.support.servers.openai_stub import Answer, OpenAIStub, Request, failing
-from tests.support.thinking import MODEL, runner, talk, told, why
 
 BUDGET = 400
 LONG = "Tell me everything about the hotels of Rome. " * 4
@@ -54,7 +54,7 @@ async def test_what_no_longer_fits_becomes_a_summary_that_is_paid_for_once_and_c
         for number in range(8):
             agent = await hands.send(agent.id, "next", {"message": f"{number} {LONG}"})
         summaries = [request for request in stub.requests if is_summary(request)]
-        kept = [message for message in await talk(hands, agent.id) if message.role is Role.SUMMARY]
+        kept = [message for message in await thread_messages(hands, agent.id) if message.role is Role.SUMMARY]
         assert 0 < len(summaries) == len(kept) < 9
         assert {request.body["model"] for request in summaries} == {"cheap"}
         assert agent.usage.requests == len(stub.requests) == 9 + len(summaries)
@@ -63,7 +63,7 @@ async def test_what_no_longer_fits_becomes_a_summary_that_is_paid_for_once_and_c
             if not is_summary(request):
                 shown = [Message(Role.USER, message["content"]) for message in request.body["messages"]]
                 assert sum(map(estimate, shown)) <= BUDGET
-        assert "They talk of Rome." in told(stub)[0]["content"]
+        assert "They talk of Rome." in sent_messages(stub)[0]["content"]
         assert "user: " in summaries[0].body["messages"][1]["content"]
         assert not (await hands.replay(agent.id)).mismatches
 
@@ -109,9 +109,9 @@ async def test_a_summary_that_cannot_be_had_is_an_error_and_nothing_is_said(
         agent = await hands.start(workflow, data={"message": LONG})
         said = 0
         while not any(map(is_summary, stub.requests)):
-            said = len(await talk(hands, agent.id))
+            said = len(await thread_messages(hands, agent.id))
             agent = await hands.send(agent.id, "next", {"message": LONG})
-        assert len(await talk(hands, agent.id)) == said
+        assert len(await thread_messages(hands, agent.id)) == said
         assert (await hands.history(agent.id))[-1].payload["type"] == kind
 
 
@@ -164,5 +164,5 @@ async def test_a_window_is_smaller_where_the_provider_counts_more(stub: OpenAISt
             agent = await hands.start(workflow, data={"message": LONG})
             for _ in range(9):
                 await hands.send(agent.id, "next")
-            shown[name] = len(told(stub))
+            shown[name] = len(sent_messages(stub))
     assert shown["right"] > shown["more"] > 0

@@ -11,9 +11,9 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Role
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionError
-from tests.support.running import flow, on_loop, story
+from tests.support.llm_agents import offered, run_agent, runner, sent_messages, thread_messages, unwrapped, why
+from tests.support.runtime import flow, on_loop, story
 from tests.support.servers.openai_stub import Answer, OpenAIStub, calling, failing, in_order
-from tests.support.thinking import lived, offered, runner, talk, told, unwrapped, why
 
 
 def deciding(given: str = "{prompt: 'Customer: {{ data.message }}'}", rest: str = "") -> Workflow:
@@ -66,9 +66,9 @@ def deciding(given: str = "{prompt: 'Customer: {{ data.message }}'}", rest: str 
 @on_loop
 async def test_exactly_the_events_are_offered_that_are_legal_now(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("escalate", {})])
-    await lived(deciding())
+    await run_agent(deciding())
     assert set(offered(stub)) == {"answer", "refund", "escalate", "stay"}
-    await lived(deciding(), data={"vip": True})
+    await run_agent(deciding(), data={"vip": True})
     assert set(offered(stub)) == {"answer", "refund", "escalate", "stay", "vips_only"}
     body = stub.requests[-1].body
     assert body["tool_choice"] == "required"
@@ -78,7 +78,7 @@ async def test_exactly_the_events_are_offered_that_are_legal_now(stub: OpenAIStu
 @on_loop
 async def test_each_has_the_schema_of_its_payload_and_says_where_it_leads(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("escalate", {})])
-    await lived(deciding())
+    await run_agent(deciding())
     assert offered(stub)["answer"] == {
         "type": "object",
         "properties": {"text": {"type": "string"}, "tone": {"type": ["string", "null"]}},
@@ -97,15 +97,15 @@ async def test_each_has_the_schema_of_its_payload_and_says_where_it_leads(stub: 
 @on_loop
 async def test_the_model_is_told_where_the_agent_is(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("escalate", {})])
-    await lived(deciding("{prompt: 'Customer: {{ data.message }}', system: Be kind.}"))
-    system, user = told(stub)
+    await run_agent(deciding("{prompt: 'Customer: {{ data.message }}', system: Be kind.}"))
+    system, user = sent_messages(stub)
     assert "Call exactly one of the tools" in system["content"]
     assert "Workflow w: Looks after customers." in system["content"]
     assert "State outer.deciding: Read what the customer wants." in system["content"]
     assert system["content"].endswith("\n\nBe kind.")
     assert user == {"role": "user", "content": "Customer: Hi"}
-    await lived(deciding("{}"))
-    assert told(stub)[-1] == {"role": "user", "content": "What happens next?"}
+    await run_agent(deciding("{}"))
+    assert sent_messages(stub)[-1] == {"role": "user", "content": "What happens next?"}
 
 
 @on_loop
@@ -123,7 +123,7 @@ async def test_a_legal_choice_is_taken_with_its_payload(stub: OpenAIStub) -> Non
 async def test_guards_are_decided_with_the_payload(stub: OpenAIStub) -> None:
     for amount, state in ((5, "done"), (60, "paying")):
         stub.script = in_order([calling("refund", amount=amount)])
-        agent = await lived(deciding())
+        agent = await run_agent(deciding())
         assert (agent.state, agent.data["amount"]) == (state, amount)
 
 
@@ -162,7 +162,7 @@ async def test_anything_else_is_refused_counted_and_told_with_what_is_allowed(
     async with runner() as hands:
         agent = await hands.start(deciding())
         assert (agent.status, agent.data["reply"]) == (Status.DONE, "Hello.")
-        results = [unwrapped(each["content"]) for each in told(stub)[3:]]
+        results = [unwrapped(each["content"]) for each in sent_messages(stub)[3:]]
         assert len(results) == max(len(answer.calls), 1)
         assert [result[: len(said)] for result in results] == [said] * len(results)
         assert agent.usage.refused == 1
@@ -175,7 +175,7 @@ async def test_anything_else_is_refused_counted_and_told_with_what_is_allowed(
 @on_loop
 async def test_in_the_end_it_is_an_error(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("explode"), Answer("No."), calling("vips_only"), calling("escalate")])
-    agent = await lived(deciding(rest="retry: {attempts: 5, backoff: 1ms}"))
+    agent = await run_agent(deciding(rest="retry: {attempts: 5, backoff: 1ms}"))
     assert agent.status is Status.FAILED
     assert why(agent) == (
         "NoLegalChoice",
@@ -188,7 +188,7 @@ async def test_in_the_end_it_is_an_error(stub: OpenAIStub) -> None:
 @on_loop
 async def test_how_often_it_may_try_is_declared(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("explode")])
-    agent = await lived(deciding("{tries: 5}"))
+    agent = await run_agent(deciding("{tries: 5}"))
     assert (agent.usage.refused, len(stub.requests)) == (5, 5)
 
 
@@ -203,7 +203,7 @@ async def test_each_try_is_looked_at_before_it_is_paid_for(stub: OpenAIStub) -> 
           failed: {final: true, outcome: failed}
         limits: {tokens: 100}
     """)
-    agent = await lived(workflow)
+    agent = await run_agent(workflow)
     assert why(agent)[0] == "BudgetExceeded"
     assert (len(stub.requests), agent.usage.refused, agent.usage.tokens) == (2, 2, 120)
 
@@ -211,16 +211,16 @@ async def test_each_try_is_looked_at_before_it_is_paid_for(stub: OpenAIStub) -> 
 @on_loop
 async def test_an_error_of_the_model_is_one_of_the_state(stub: OpenAIStub) -> None:
     stub.script = in_order([failing(503), calling("escalate")])
-    agent = await lived(deciding(rest="retry: {attempts: 2, backoff: 1ms, on: [ModelUnavailable]}"))
+    agent = await run_agent(deciding(rest="retry: {attempts: 2, backoff: 1ms, on: [ModelUnavailable]}"))
     assert agent.status is Status.DONE
     stub.script = in_order([failing(503)])
-    assert why(await lived(deciding()))[0] == "ModelUnavailable"
+    assert why(await run_agent(deciding()))[0] == "ModelUnavailable"
 
 
 @on_loop
 async def test_an_event_that_leaves_the_agent_where_it_is_ends_the_work(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("stay", note="later")])
-    agent = await lived(deciding())
+    agent = await run_agent(deciding())
     assert (agent.state, agent.status, agent.data["reply"]) == ("outer.deciding", Status.WAITING, "later")
     assert len(stub.requests) == 1
 
@@ -235,7 +235,7 @@ async def test_where_nothing_can_be_chosen_nobody_is_asked(stub: OpenAIStub) -> 
           done: {final: true}
           failed: {final: true, outcome: failed}
     """)
-    agent = await lived(workflow)
+    agent = await run_agent(workflow)
     assert why(agent) == (
         ActionError.__name__,
         "nothing can be chosen in state 'deciding': no declared event is possible now",
@@ -253,9 +253,9 @@ async def test_a_guard_that_fails_on_a_payload_refuses_it(stub: OpenAIStub) -> N
           done: {final: true}
     """)
     stub.script = in_order([calling("divide", by_what=0), calling("divide", by_what=2)])
-    agent = await lived(workflow)
+    agent = await run_agent(workflow)
     assert (agent.status, agent.usage.refused) == (Status.DONE, 1)
-    assert "divide by zero" in told(stub)[-1]["content"]
+    assert "divide by zero" in sent_messages(stub)[-1]["content"]
 
 
 @on_loop
@@ -263,7 +263,7 @@ async def test_the_choice_is_remembered_and_what_was_refused_is_not(stub: OpenAI
     stub.script = in_order([calling("explode"), calling("stay", note="later"), calling("escalate")])
     async with runner() as hands:
         agent = await hands.start(deciding("{prompt: 'Customer: {{ data.message }}', conversation: true}"), user="ana")
-        kept = await talk(hands, agent.id)
+        kept = await thread_messages(hands, agent.id)
         assert [(each.role, each.content, each.by) for each in kept] == [
             (Role.USER, "Customer: Hi", "ana"), (Role.ASSISTANT, "", None), (Role.TOOL, "", None),
         ]  # fmt: skip
@@ -287,9 +287,9 @@ async def test_without_a_prompt_the_conversation_is_what_it_decides_on(stub: Ope
           done: {final: true}
     """)
     stub.script = in_order(["Hello.", calling("more"), "Hello again.", calling("end")])
-    agent = await lived(workflow)
+    agent = await run_agent(workflow)
     assert agent.status is Status.DONE
-    shown = [(each["role"], each.get("content")) for each in told(stub) if each["role"] != "system"]
+    shown = [(each["role"], each.get("content")) for each in sent_messages(stub) if each["role"] != "system"]
     assert shown == [
         ("user", "Say hello."), ("assistant", "Hello."), ("tool", "taken"),
         ("user", "Say hello."), ("assistant", "Hello again."), ("user", "Go on."),
@@ -314,7 +314,7 @@ async def test_several_agents_can_decide_on_one_conversation(stub: OpenAIStub) -
     async with runner() as hands:
         for message in ("first", "second"):
             await hands.start(workflow, data={"room": "7", "message": message})
-        assert [each["content"] for each in told(stub) if each["role"] == "user"] == ["first", "second"]
+        assert [each["content"] for each in sent_messages(stub) if each["role"] == "user"] == ["first", "second"]
         assert len(await hands.store.messages("room-7")) == 6
 
 
@@ -322,7 +322,7 @@ async def test_several_agents_can_decide_on_one_conversation(stub: OpenAIStub) -
 async def test_what_a_model_says_beside_its_choice_is_not_heard(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("I decide.", calls=calling("escalate").calls)])
     heard: list[Any] = []
-    assert (await lived(deciding(), listen=heard.append)).status is Status.DONE
+    assert (await run_agent(deciding(), listen=heard.append)).status is Status.DONE
     assert heard == []
 
 
@@ -334,5 +334,5 @@ async def test_it_can_be_tried_with_scripted_models_and_with_none(tmp_path: Path
 - {when: {state: outer.deciding}, reply: {call: explode, arguments: {}}}
 """)
     for model in (f"scripted:{script}", "test"):
-        agent = await lived(deciding(), model=model)
+        agent = await run_agent(deciding(), model=model)
         assert agent.status is Status.DONE

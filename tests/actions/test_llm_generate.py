@@ -12,8 +12,18 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.message import Chunk, Role
 from fsm_agent.domain.usage import Usage
-from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow, on_loop, story
+from fsm_agent.runtime.scripted.clock import FakeClock
+from tests.support.llm_agents import (
+    MODEL,
+    generate_workflow,
+    offered,
+    run_agent,
+    runner,
+    sent_messages,
+    thread_messages,
+    why,
+)
+from tests.support.runtime import flow, on_loop, story
 from tests.support.servers.openai_stub import (
     CUTS,
     GARBAGE,
@@ -25,7 +35,6 @@ from tests.support.servers.openai_stub import (
     in_order,
     refusing_the_key,
 )
-from tests.support.thinking import MODEL, lived, offered, runner, talk, told, why, writing
 
 
 def giving(**values: Any) -> Answer:
@@ -35,9 +44,14 @@ def giving(**values: Any) -> Answer:
 @on_loop
 async def test_words_go_into_a_text_field(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("A note.", usage=(30, 4))])
-    agent = await lived(writing("{prompt: 'Note on {{ data.mood }}', system: 'Be {{ data.mood }}.', into: note}"))
+    agent = await run_agent(
+        generate_workflow("{prompt: 'Note on {{ data.mood }}', system: 'Be {{ data.mood }}.', into: note}")
+    )
     assert (agent.status, agent.data["note"]) == (Status.DONE, "A note.")
-    assert told(stub) == [{"role": "system", "content": "Be good."}, {"role": "user", "content": "Note on good"}]
+    assert sent_messages(stub) == [
+        {"role": "system", "content": "Be good."},
+        {"role": "user", "content": "Note on good"},
+    ]
     assert offered(stub) == {}
 
 
@@ -62,7 +76,7 @@ async def test_values_are_asked_for_by_the_schema_of_their_field(
     stub: OpenAIStub, into: str, values: dict[str, Any], field: str, schema: dict[str, Any]
 ) -> None:
     stub.script = in_order([giving(**values)])
-    agent = await lived(writing(f"{{prompt: x, into: {into}}}"))
+    agent = await run_agent(generate_workflow(f"{{prompt: x, into: {into}}}"))
     assert agent.status is Status.DONE, agent.error
     assert agent.data[field] == values[field]
     wanted = offered(stub)["final_result"]
@@ -74,7 +88,7 @@ async def test_values_are_asked_for_by_the_schema_of_their_field(
 @on_loop
 async def test_several_fields_are_asked_for_at_once_and_each_must_be_given(stub: OpenAIStub) -> None:
     stub.script = in_order([giving(note="n", count=1, tags=["t"])])
-    agent = await lived(writing("{prompt: x, into: [note, count, tags]}"))
+    agent = await run_agent(generate_workflow("{prompt: x, into: [note, count, tags]}"))
     assert (agent.data["note"], agent.data["count"], agent.data["tags"]) == ("n", 1, ["t"])
     assert offered(stub)["final_result"]["required"] == ["note", "count", "tags"]
 
@@ -82,7 +96,7 @@ async def test_several_fields_are_asked_for_at_once_and_each_must_be_given(stub:
 @on_loop
 async def test_every_form_can_be_tried_with_the_test_model() -> None:
     for into in ("note", "count", "tags", "mood", "city", "tree", "[note, count, tags, mood, tree]"):
-        agent = await lived(writing(f"{{prompt: x, into: {into}}}"), model="test")
+        agent = await run_agent(generate_workflow(f"{{prompt: x, into: {into}}}"), model="test")
         assert agent.status is Status.DONE, agent.error
 
 
@@ -131,13 +145,13 @@ async def test_with_the_conversation_the_model_is_shown_what_was_said_before(stu
         agent = await hands.start(flow(CHAT), data={"message": "I am Ana."}, user="ana")
         agent = await hands.send(agent.id, "next", {"message": "Who am I?"})
         assert agent.data["reply"] == "Ana."
-        assert told(stub) == [
+        assert sent_messages(stub) == [
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "I am Ana."},
             {"role": "assistant", "content": "Hello Ana."},
             {"role": "user", "content": "Who am I?"},
         ]
-        kept = await talk(hands, agent.id)
+        kept = await thread_messages(hands, agent.id)
         assert [(each.role, each.content, each.by) for each in kept] == [
             (Role.USER, "I am Ana.", "ana"), (Role.ASSISTANT, "Hello Ana.", None),
             (Role.USER, "Who am I?", "ana"), (Role.ASSISTANT, "Ana.", None),
@@ -152,8 +166,8 @@ async def test_without_it_nothing_is_shown_and_nothing_is_kept(stub: OpenAIStub)
     async with runner() as hands:
         agent = await hands.start(workflow, data={"message": "I am Ana."})
         await hands.send(agent.id, "next", {"message": "Who am I?"})
-        assert [each["content"] for each in told(stub)] == ["Be brief.", "Who am I?"]
-        assert await talk(hands, agent.id) == []
+        assert [each["content"] for each in sent_messages(stub)] == ["Be brief.", "Who am I?"]
+        assert await thread_messages(hands, agent.id) == []
 
 
 @on_loop
@@ -162,16 +176,19 @@ async def test_prompt_and_reply_are_kept_with_the_step_or_not_at_all(stub: OpenA
     async with runner() as hands:
         agent = await hands.start(flow(CHAT), data={"message": "I am Ana."})
         assert agent.status is Status.FAILED
-        assert await talk(hands, agent.id) == []
+        assert await thread_messages(hands, agent.id) == []
 
 
 @on_loop
 async def test_an_output_is_remembered_as_its_json(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("Let me see.", calls=giving(count=3).calls)])
     async with runner() as hands:
-        agent = await hands.start(writing("{prompt: How many?, into: count, conversation: true}"))
-        assert [each.content for each in await talk(hands, agent.id)] == ["How many?", 'Let me see.\n{"count": 3}']
-        assert all(not each.calls for each in await talk(hands, agent.id))
+        agent = await hands.start(generate_workflow("{prompt: How many?, into: count, conversation: true}"))
+        assert [each.content for each in await thread_messages(hands, agent.id)] == [
+            "How many?",
+            'Let me see.\n{"count": 3}',
+        ]
+        assert all(not each.calls for each in await thread_messages(hands, agent.id))
 
 
 @on_loop
@@ -195,7 +212,7 @@ async def test_a_prompt_may_mention_the_user_and_the_conversation(stub: OpenAISt
     async with runner() as hands:
         agent = await hands.start(workflow, user="ana")
         await hands.send(agent.id, "again")
-        first, second = told(stub, 0)[-1]["content"], told(stub)[-1]["content"]
+        first, second = sent_messages(stub, 0)[-1]["content"], sent_messages(stub)[-1]["content"]
         assert first == "none 0 <> <>"
         assert second == "none 2 <Hello.> <user: none 0 <> <>\nassistant: Hello.>"
 
@@ -204,7 +221,7 @@ async def test_a_prompt_may_mention_the_user_and_the_conversation(stub: OpenAISt
 async def test_words_are_heard_as_they_come(stub: OpenAIStub) -> None:
     stub.script = in_order(["Once upon a time there was a stream."])
     heard: list[Chunk] = []
-    agent = await lived(writing("{prompt: x, into: note}"), listen=heard.append)
+    agent = await run_agent(generate_workflow("{prompt: x, into: note}"), listen=heard.append)
     assert len(heard) > 2
     assert "".join(chunk.text for chunk in heard) == agent.data["note"]
     assert {(chunk.agent_id, chunk.state) for chunk in heard} == {(agent.id, "writing")}
@@ -232,18 +249,18 @@ async def test_estimates_are_held_against_what_a_provider_counts_and_nobody_else
     stub: OpenAIStub, tmp_path: Path
 ) -> None:
     stub.script = in_order([Answer("One two three.", usage=(400, 40))])
-    counted = (await lived(flow(CHAT), data={"message": "x " * 100})).usage
+    counted = (await run_agent(flow(CHAT), data={"message": "x " * 100})).usage
     assert counted.context_tokens == 440
     assert counted.estimated_tokens > 100
     script = tmp_path / "script.yaml"
     script.write_text("- {when: {last: stated}, reply: Yes., usage: {input: 70, output: 7}}\n- reply: No.\n")
     for model in ("test", f"scripted:{script}"):
         for listen in (None, lambda chunk: None):
-            guessed = (await lived(flow(CHAT), data={"message": "x"}, model=model, listen=listen)).usage
+            guessed = (await run_agent(flow(CHAT), data={"message": "x"}, model=model, listen=listen)).usage
             assert guessed.tokens > 0
             assert guessed.context_tokens == 0
             if model != "test":
-                stated = (await lived(flow(CHAT), data={"message": "stated"}, model=model, listen=listen)).usage
+                stated = (await run_agent(flow(CHAT), data={"message": "stated"}, model=model, listen=listen)).usage
                 assert (stated.context_tokens, stated.input_tokens, stated.output_tokens) == (77, 70, 7)
 
 
@@ -270,7 +287,7 @@ async def test_what_goes_wrong_becomes_an_error_with_its_reason(
     stub: OpenAIStub, answer: Any, kind: str, said: str
 ) -> None:
     stub.script = in_order([answer])
-    agent = await lived(writing("{prompt: x, into: count}"))
+    agent = await run_agent(generate_workflow("{prompt: x, into: count}"))
     assert agent.status is Status.FAILED
     assert why(agent)[0] == kind
     assert said in why(agent)[1]
@@ -282,17 +299,17 @@ async def test_what_goes_wrong_becomes_an_error_with_its_reason(
 async def test_nobody_who_listens_and_no_model_or_key_are_errors_too(
     stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nobody = await lived(writing("{prompt: x}"), model=None)
+    nobody = await run_agent(generate_workflow("{prompt: x}"), model=None)
     assert why(nobody)[0] == "ModelUnknown"
     assert "no model is named" in why(nobody)[1]
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    gone = await lived(writing("{prompt: x}"))
+    gone = await run_agent(generate_workflow("{prompt: x}"))
     assert why(gone)[1] == (
         f"model {MODEL!r} cannot be reached now: the connection is refused; the same request may be answered later"
     )
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.delenv("OPENAI_BASE_URL")
-    keyless = await lived(writing("{prompt: x}"))
+    keyless = await run_agent(generate_workflow("{prompt: x}"))
     assert why(keyless)[1] == f"model {MODEL!r} needs a key: set the environment variable OPENAI_API_KEY"
 
 
@@ -300,13 +317,13 @@ async def test_nobody_who_listens_and_no_model_or_key_are_errors_too(
 async def test_the_model_is_the_operators_then_the_actions_then_the_projects(
     stub: OpenAIStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own, bare = writing("{prompt: x, model: 'openai-chat:own'}"), writing("{prompt: x}")
+    own, bare = generate_workflow("{prompt: x, model: 'openai-chat:own'}"), generate_workflow("{prompt: x}")
     given = {"default_model": "openai-chat:project"}
-    await lived(own, **given)
-    await lived(own, model=None, **given)
-    await lived(bare, model=None, **given)
+    await run_agent(own, **given)
+    await run_agent(own, model=None, **given)
+    await run_agent(bare, model=None, **given)
     monkeypatch.setenv("FSM_AGENT_MODEL", "openai-chat:environment")
-    await lived(bare, model=None, **given)
+    await run_agent(bare, model=None, **given)
     assert [request.body["model"] for request in stub.requests] == ["gpt-4.1", "own", "project", "environment"]
 
 
@@ -316,18 +333,18 @@ RETRIED = "retry: {attempts: 3, backoff: 1ms, on: [ModelUnavailable, ModelReplyI
 @on_loop
 async def test_only_errors_that_are_named_are_tried_again(stub: OpenAIStub) -> None:
     stub.script = in_order([failing(503), failing(503), "Hello."])
-    agent = await lived(writing("{prompt: x, into: note}", RETRIED))
+    agent = await run_agent(generate_workflow("{prompt: x, into: note}", RETRIED))
     assert (agent.status, agent.data["note"], len(stub.requests)) == (Status.DONE, "Hello.", 3)
     stub.requests.clear()
     stub.script = in_order([failing(429), "Hello."])
-    agent = await lived(writing("{prompt: x, into: note}", RETRIED))
+    agent = await run_agent(generate_workflow("{prompt: x, into: note}", RETRIED))
     assert (agent.status, len(stub.requests)) == (Status.FAILED, 1)
 
 
 @on_loop
 async def test_a_reply_that_cannot_be_used_is_paid_for_and_counted(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("", usage=(10, 1)), Answer("", usage=(10, 2)), Answer("Hello.", usage=(10, 4))])
-    agent = await lived(writing("{prompt: x, into: note}", RETRIED))
+    agent = await run_agent(generate_workflow("{prompt: x, into: note}", RETRIED))
     assert (agent.status, len(stub.requests)) == (Status.DONE, 3)
     assert (agent.usage.requests, agent.usage.output_tokens) == (3, 7)
 
@@ -335,18 +352,18 @@ async def test_a_reply_that_cannot_be_used_is_paid_for_and_counted(stub: OpenAIS
 @on_loop
 async def test_a_provider_says_when_it_wants_to_be_asked_again(stub: OpenAIStub) -> None:
     stub.script = in_order([failing(429, retry_after="2"), "Hello."])
-    workflow = writing("{prompt: x, into: note}", "retry: {attempts: 2, backoff: 1ms}")
+    workflow = generate_workflow("{prompt: x, into: note}", "retry: {attempts: 2, backoff: 1ms}")
     async with runner() as hands:
         waits: list[int] = []
-        sleep = hands._hands.sleep
+        sleep = hands._executor.sleep
 
         async def asleep(head: Any, until_ms: int) -> int:
             waits.append(until_ms - head.updated_ms)
             return until_ms
 
-        hands._hands.sleep = asleep  # type: ignore[method-assign]
+        hands._executor.sleep = asleep  # type: ignore[method-assign]
         agent = await hands.start(workflow)
-        hands._hands.sleep = sleep  # type: ignore[method-assign]
+        hands._executor.sleep = sleep  # type: ignore[method-assign]
     assert agent.status is Status.DONE
     assert len(waits) == 1
     assert waits[0] >= 2_000
@@ -355,7 +372,7 @@ async def test_a_provider_says_when_it_wants_to_be_asked_again(stub: OpenAIStub)
 @on_loop
 async def test_a_model_that_hangs_is_a_timeout_of_the_state(stub: OpenAIStub) -> None:
     stub.script = in_order([HANGS])
-    agent = await lived(writing("{prompt: x}", "timeout: 200ms"))
+    agent = await run_agent(generate_workflow("{prompt: x}", "timeout: 200ms"))
     assert agent.status is Status.FAILED
     assert why(agent)[1] == "action 'llm.generate' took longer than 200 ms"
 
@@ -367,7 +384,7 @@ async def test_a_reply_on_record_is_not_paid_for_again_when_the_process_was_gone
     stub.script = in_order([Answer("Hello.", usage=(50, 5))])
     url, clock = f"sqlite:///{tmp_path}/agents.db", FakeClock()
     async with runner(url=url, clock=clock) as hands:
-        agent = await hands.start(writing("{prompt: x, into: note}"), drive=False)
+        agent = await hands.start(generate_workflow("{prompt: x, into: note}"), drive=False)
 
         async def gone(*_: Any, **__: Any) -> Any:
             raise asyncio.CancelledError
@@ -426,7 +443,7 @@ async def test_what_may_be_spent_is_looked_at_before_a_request(stub: OpenAIStub,
 async def test_an_agent_works_no_longer_than_its_wall_time(stub: OpenAIStub) -> None:
     stub.script = in_order([HANGS])
     workflow = flow(f"{BOUNDED}    limits: {{wall_time: 300ms}}\n")
-    agent = await lived(workflow)
+    agent = await run_agent(workflow)
     assert agent.status is Status.PARKED
     assert why(agent)[0] == "BudgetExceeded"
     assert "limits.wall_time" in why(agent)[1]
@@ -447,9 +464,9 @@ async def test_what_was_paid_before_an_agent_was_parked_counts_once(stub: OpenAI
 
 @on_loop
 async def test_settings_are_the_models(stub: OpenAIStub) -> None:
-    await lived(writing("{prompt: x, settings: {temperature: 0.5, max_tokens: 7}}"))
+    await run_agent(generate_workflow("{prompt: x, settings: {temperature: 0.5, max_tokens: 7}}"))
     body = stub.requests[0].body
     assert (body["temperature"], body["max_completion_tokens"]) == (0.5, 7)
-    agent = await lived(writing("{prompt: x, settings: {temprature: 0.5}}"))
+    agent = await run_agent(generate_workflow("{prompt: x, settings: {temprature: 0.5}}"))
     assert "did you mean `temperature`?" in why(agent)[1]
     assert json.dumps(agent.to_json())

@@ -12,10 +12,10 @@ from fsm_agent.actions.builtin.mcp_client import Server
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import McpUnavailable
-from tests.support.running import flow, on_loop
+from tests.support.llm_agents import offered, run_agent, runner, sent_messages, unwrapped, why
+from tests.support.runtime import flow, on_loop
 from tests.support.servers.mcp_server import COMMAND, over_http
 from tests.support.servers.openai_stub import Answer, OpenAIStub, calling, in_order
-from tests.support.thinking import lived, offered, runner, told, unwrapped, why
 
 #: a server that never says a word
 SILENT = {"command": [sys.executable, "-c", "import sys; sys.stdin.read()"]}
@@ -54,7 +54,7 @@ async def test_what_a_server_offers_can_be_called(stub: OpenAIStub, mcp: dict[st
         assert (agent.status, agent.data["answer"]) == (Status.DONE, "Three."), agent.error
         assert set(offered(stub)) == {f"sums__{name}" for name in ("add", "odd_name_here", "fail", "die", "variable")}
         assert offered(stub)["sums__add"]["required"] == ["a", "b"]
-        assert [each["content"] for each in told(stub) if each["role"] == "tool"] == ["3", "odd"]
+        assert [each["content"] for each in sent_messages(stub) if each["role"] == "tool"] == ["3", "odd"]
         assert [entry.name for entry in await hands.effects(agent.id)] == [
             "model", "model", "model", "tool sums__add", "tool sums__odd_name_here",
         ]  # fmt: skip
@@ -73,9 +73,9 @@ async def test_what_a_server_says_is_wrong_is_told_to_the_model(
     stub: OpenAIStub, mcp: dict[str, Any], call: Answer, said: str
 ) -> None:
     stub.script = in_order([call, "Then not."])
-    agent = await lived(working(), mcp=mcp)
+    agent = await run_agent(working(), mcp=mcp)
     assert agent.status is Status.DONE, agent.error
-    message = told(stub)[-1]["content"]
+    message = sent_messages(stub)[-1]["content"]
     assert message.startswith('{"error":')
     assert said in unwrapped(message)
 
@@ -85,7 +85,7 @@ async def test_a_server_that_dies_fails_the_attempt_which_is_retried_as_declared
     stub: OpenAIStub, mcp: dict[str, Any]
 ) -> None:
     stub.script = in_order([calling("sums__die")])
-    agent = await lived(working(rest="timeout: 20s"), mcp=mcp)
+    agent = await run_agent(working(rest="timeout: 20s"), mcp=mcp)
     assert agent.status is Status.FAILED
     assert why(agent)[0] == "McpUnavailable"
     assert why(agent)[1].startswith("MCP server 'sums' cannot be used now: ")
@@ -101,7 +101,7 @@ async def test_a_tool_of_a_server_may_need_approval_too(stub: OpenAIStub, mcp: d
         assert agent.question is not None
         assert agent.question.prompt == 'May the agent call `sums__add` with {"a": 1, "b": 2}?'
         agent = await hands.answer(agent.id, event="yes")
-        assert (agent.status, told(stub)[-1]["content"]) == (Status.DONE, "3")
+        assert (agent.status, sent_messages(stub)[-1]["content"]) == (Status.DONE, "3")
         [entry] = [each for each in await hands.effects(agent.id) if each.name == "tool sums__add"]
         assert entry.mode == "at_most_once"
 
@@ -111,8 +111,8 @@ async def test_a_server_sees_what_it_is_given_and_no_key_of_anybody(stub: OpenAI
     stub.script = in_order(
         [*(calling("sums__variable", {"name": name}) for name in ("OPENAI_API_KEY", "GIVEN")), "Done."]
     )
-    await lived(working(), mcp={"sums": {"command": COMMAND, "env": {"GIVEN": "given"}}})
-    assert [each["content"] for each in told(stub) if each["role"] == "tool"] == ["nothing", "given"]
+    await run_agent(working(), mcp={"sums": {"command": COMMAND, "env": {"GIVEN": "given"}}})
+    assert [each["content"] for each in sent_messages(stub) if each["role"] == "tool"] == ["nothing", "given"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ async def test_a_server_sees_what_it_is_given_and_no_key_of_anybody(stub: OpenAI
 async def test_a_server_that_cannot_be_reached_says_which_and_why(
     stub: OpenAIStub, mcp: dict[str, Any], kind: str, said: str
 ) -> None:
-    agent = await lived(working(), mcp=mcp)
+    agent = await run_agent(working(), mcp=mcp)
     assert why(agent)[0] == kind
     assert why(agent)[1].startswith(said)
     assert "secret" not in why(agent)[1]
@@ -161,14 +161,14 @@ async def test_a_server_is_not_waited_for_forever() -> None:
 
 @on_loop
 async def test_a_tool_that_hangs_is_a_timeout_of_the_state(stub: OpenAIStub) -> None:
-    agent = await lived(working(rest="timeout: 700ms"), mcp={"sums": SILENT})
+    agent = await run_agent(working(rest="timeout: 700ms"), mcp={"sums": SILENT})
     assert why(agent)[1] == "action 'llm.agent' took longer than 700 ms"
 
 
 @on_loop
 async def test_what_is_said_of_a_tool_that_is_not_offered_would_be_said_in_vain(stub: OpenAIStub) -> None:
     given = ", tools: [{tool: 'sums:ad', approval: required}], approval: {approve: yes, deny: no}"
-    agent = await lived(working(given), mcp={"sums": {"command": COMMAND}})
+    agent = await run_agent(working(given), mcp={"sums": {"command": COMMAND}})
     assert why(agent) == (
         "ActionError",
         "MCP server 'sums' has no tool 'ad' (did you mean `add`?); it has add, odd.name/here, fail, die, variable",

@@ -20,9 +20,9 @@ from fsm_agent.adapters.pydantic_ai import history_of, remember
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role
 from fsm_agent.llm import pydantic_messages
-from fsm_agent.memory import reading
+from fsm_agent.memory import conversation_reader
 from fsm_agent.stores.base import Store
-from tests.support.running import on_loop
+from tests.support.runtime import on_loop
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LangChain would have its users elsewhere; they are still there
@@ -123,7 +123,7 @@ def runner(url: str) -> Iterator[sync.Runner]:
 
 
 def test_each_knows_its_own_parts_and_formats_know_them_all() -> None:
-    theirs = {langchain.THEIRS, openai_agents.THEIRS, pydantic_messages.THEIRS, reading.COVERED}
+    theirs = {langchain.THEIRS, openai_agents.THEIRS, pydantic_messages.THEIRS, conversation_reader.COVERED}
     assert theirs == PRIVATE_PARTS
 
 

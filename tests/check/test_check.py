@@ -14,7 +14,7 @@ from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import State, Transition
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import inspect_text
-from tests.support.flows import BOOK_FLIGHT
+from tests.support.workflows import BOOK_FLIGHT
 
 DECLARATION = """
 workflow: example

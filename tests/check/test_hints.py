@@ -175,7 +175,7 @@ def test_a_form_that_is_too_short_is_written_out(written: str, meant: str, said:
 
 
 def test_an_example_that_is_shown_can_be_read() -> None:
-    from fsm_agent.dialect.habits import EXAMPLES
+    from fsm_agent.dialect.suggestions import EXAMPLES
 
     words = {"STATE": "done", "EVENT": "go", "FIELD": "amount", "ARGUMENT": "x", "data.field": "data.amount"}
     words |= {"event.field": "event.count", "[yes, no]": "[go]"}

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.large import large_workflow
 from fsm_agent.check import behaviour_findings
-from fsm_agent.check.document import examine
+from fsm_agent.check.document_checks import examine
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw

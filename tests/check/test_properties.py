@@ -16,7 +16,7 @@ from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Duration, Handlers, State, Timer, Transition
 from fsm_agent.domain.workflow import Workflow
-from tests.proofs.effort import effort
+from tests.support.hypothesis_settings import example_settings
 
 EVENTS = ("go", "stop", "error", "timeout", "cancel")
 GUARDS = ("data.p", "data.q")
@@ -118,7 +118,7 @@ def about(findings: Iterable[Finding]) -> set[str]:
     return {".".join(map(str, finding.path[1::2])) for finding in findings}
 
 
-@effort(150)
+@example_settings(150)
 @given(workflows())
 def test_reachability_agrees_with_a_walk(workflow: Workflow) -> None:
     behaviour = Behaviour(workflow)
@@ -137,7 +137,7 @@ def test_reachability_agrees_with_a_walk(workflow: Workflow) -> None:
     assert told == trapped
 
 
-@effort(150)
+@example_settings(150)
 @given(workflows())
 def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow: Workflow) -> None:
     taken_somewhere = {
@@ -160,7 +160,7 @@ def test_a_transition_is_shadowed_if_and_only_if_nothing_ever_takes_it(workflow:
     assert len(shadowed) == len(declared - taken_somewhere)
 
 
-@effort(150)
+@example_settings(150)
 @given(workflows(), st.frozensets(st.sampled_from(["go", "stop"])))
 def test_a_cycle_of_actions_is_found_wherever_there_is_one(workflow: Workflow, emits: frozenset[str]) -> None:
     reached = {"a"} | {end for start, end in closure(edges_of(workflow, calm=False)) if start == "a"}

@@ -11,11 +11,11 @@ import pytest
 
 from fsm_agent.cli.commands.deliver import resume
 from fsm_agent.cli.session import Session
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.progress import Progress
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import LeaseHeld
 from fsm_agent.loading.yaml_file import loads
-from fsm_agent.project.settings import Settings
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
@@ -100,7 +100,7 @@ def stopped_elsewhere() -> tuple[Store, Session]:
     """An agent with work to do, whose lease another host holds for a moment."""
     store = open_store("memory://")
     runner = Runner(store, actions=[packed])
-    return store, Session(Settings(), runner, Progress())
+    return store, Session(CommandSettings(), runner, Progress())
 
 
 def packed(_: object) -> str:

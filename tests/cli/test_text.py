@@ -9,7 +9,7 @@ import pytest
 
 from fsm_agent.cli.blocks import Facts, Ink, Prose, Table, visible
 from fsm_agent.cli.views.plain_text import plain_text
-from fsm_agent.cli.views.usage import span
+from fsm_agent.report.times import span
 from tests.support.shop import ORDER, Shop, working
 
 IDLE = """

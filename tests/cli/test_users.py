@@ -9,13 +9,14 @@ import pexpect
 import pytest
 
 from fsm_agent.cli.blocks import visible
-from fsm_agent.cli.views.usage import dollars, lasting, progress_text
+from fsm_agent.cli.views.usage import dollars, progress_text
 from fsm_agent.domain.progress import Progress
+from fsm_agent.report.times import lasting
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
-from tests.support.people import TRIP, plan
 from tests.support.shop import ACTIONS as PACKING
 from tests.support.shop import Shop
+from tests.support.user_workflows import TRIP, plan
 
 ACTIONS = """
 from fsm_agent import action
@@ -24,7 +25,7 @@ from fsm_agent.domain.usage import Usage
 @action
 def greet(ctx):
     ctx.user.visits += 1
-    ctx.notes.spend(Usage(requests=2, input_tokens=1200, output_tokens=34, cost_micros=12300, latency_ms=1500,
+    ctx.outputs.spend(Usage(requests=2, input_tokens=1200, output_tokens=34, cost_micros=12300, latency_ms=1500,
                           refused=1, context_tokens=900))
     return "greeted"
 """

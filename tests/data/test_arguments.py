@@ -10,7 +10,7 @@ import pytest
 from fsm_agent import Retention, Workflow, open_store
 from fsm_agent.errors import ArgumentInvalid, Refused, RunnerClosed
 from fsm_agent.sync import Runner
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 #: Half of a surrogate pair: a string of Python that is no text.
 HALF = "\ud800"

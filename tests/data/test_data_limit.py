@@ -17,7 +17,7 @@ from fsm_agent.data.delta import apply, own, step_weight
 from fsm_agent.data.limit import UNWEIGHED, DataLimit, json_bytes
 from fsm_agent.domain.state import ByteSize
 from fsm_agent.errors import DataInvalid, DataTooLarge, PayloadInvalid, Refused, WorkflowInvalid
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 from tests.support.shop import Shop
 
 NOTES = """

@@ -16,7 +16,7 @@ from fsm_agent.errors import DataInvalid, IllegalEvent, ModuleNotAllowed
 from fsm_agent.loading.python import State, Workflow
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
-from tests.support.running import on_loop
+from tests.support.runtime import on_loop
 from tests.support.shop import Shop
 
 MODELS = """

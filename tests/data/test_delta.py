@@ -13,7 +13,8 @@ from hypothesis import strategies as some
 from fsm_agent.data.delta import Folded, apply, escape, fold, own, segments, snapshot_weight, weight
 from fsm_agent.data.draft import DictDraft, collect
 from fsm_agent.domain.record import Snapshot
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 
 
 def step(version: int, delta: Delta) -> Step:

@@ -23,9 +23,9 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import drive
-from tests.proofs.effort import effort
-from tests.support.people import impatient, retrying
-from tests.support.running import flow, on_loop
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import flow, on_loop
+from tests.support.user_workflows import impatient, retrying
 
 ERRAND = """
     data:
@@ -104,7 +104,7 @@ def test_progress_in_one_line(progress: Progress, text: str) -> None:
 
 @action(name="step")
 async def step_soon(ctx: Context) -> str:
-    ctx.notes.spend(Usage(requests=1, input_tokens=100, output_tokens=10, cost_micros=7, context_tokens=110))
+    ctx.outputs.spend(Usage(requests=1, input_tokens=100, output_tokens=10, cost_micros=7, context_tokens=110))
     return step(ctx)
 
 
@@ -192,13 +192,13 @@ def test_sums_add_up_in_any_grouping_and_the_context_is_that_of_the_last_request
     assert total.context_tokens == (contexts[-1] if contexts else 0)
 
 
-@effort(30)
+@example_settings(30)
 @given(st.lists(COSTS, min_size=1, max_size=5))
 def test_what_steps_cost_adds_up_to_what_the_agent_has_cost(costs: list[Usage]) -> None:
     spent = iter(costs)
 
     def spend(ctx: Context) -> str:
-        ctx.notes.spend(next(spent))
+        ctx.outputs.spend(next(spent))
         return "rest"
 
     run = drive(TASK, actions={"step": spend})
@@ -218,7 +218,7 @@ def test_what_steps_cost_adds_up_to_what_the_agent_has_cost(costs: list[Usage]) 
 )
 def test_an_attempt_that_failed_has_cost_what_it_has_cost(outcome: Any, status: Status) -> None:
     def spend(ctx: Context) -> Any:
-        ctx.notes.spend(Usage(requests=1, input_tokens=5))
+        ctx.outputs.spend(Usage(requests=1, input_tokens=5))
         if isinstance(outcome, Exception):
             raise outcome
         return ctx.emit(outcome[0], **outcome[1]) if isinstance(outcome, tuple) else outcome
@@ -229,7 +229,7 @@ def test_an_attempt_that_failed_has_cost_what_it_has_cost(outcome: Any, status: 
 
 def test_an_attempt_that_parks_the_agent_has_its_cost_on_that_step() -> None:
     def spend(ctx: Context) -> str:
-        ctx.notes.spend(Usage(requests=1))
+        ctx.outputs.spend(Usage(requests=1))
         return "stepped"
 
     run = drive(replace(TASK, limits=TASK.limits._replace(steps=2)), actions={"step": spend}).send("begin", goal="x")
@@ -238,7 +238,7 @@ def test_an_attempt_that_parks_the_agent_has_its_cost_on_that_step() -> None:
 
 def test_a_step_says_what_it_cost_and_which_messages_it_added() -> None:
     def spend(ctx: Context) -> str:
-        ctx.notes.spend(Usage(requests=1, input_tokens=5, output_tokens=2, cost_micros=1_500_000, refused=1))
+        ctx.outputs.spend(Usage(requests=1, input_tokens=5, output_tokens=2, cost_micros=1_500_000, refused=1))
         return "stepped"
 
     run = drive(TASK, actions={"step": spend}).send("begin", goal="x")
@@ -254,7 +254,7 @@ def test_of_a_retried_action_the_attempt_that_ends_it_counts() -> None:
     """What an attempt was told is in its journal, so that the next attempt spends it again: it is not counted twice."""
 
     def spend(ctx: Context) -> str:
-        ctx.notes.spend(Usage(requests=1))
+        ctx.outputs.spend(Usage(requests=1))
         if ctx.attempt == 1:
             raise ConnectionError("no line")
         return "learned"

@@ -15,7 +15,7 @@ from fsm_agent.engine.commands import Command
 from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.stores import codec
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 COUNTING = flow("""
     data: {n: {type: integer, default: 0}}

@@ -12,7 +12,7 @@ import pytest
 from fsm_agent import Context, action
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Commit, Committed
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.errors import (
     AnswerUnclear,
     GuardsRefused,
@@ -25,7 +25,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
-from tests.support.running import flow, on_loop, story
+from tests.support.runtime import flow, on_loop, story
 
 DESK = """
     data: {item: {type: string, default: tea}, price: {type: integer, default: 1}, times: {type: integer, default: 0}}

@@ -10,9 +10,9 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import ActionMissing, DataInvalid
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.testing import Drive, drive
-from fsm_agent.testing.clock import NEW_YEAR_MS
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 WORKING = flow("""
     data:

@@ -16,12 +16,12 @@ import pytest
 from fsm_agent import Context, Runner, Status, Workflow, action, open_store
 from fsm_agent.actions.registry import Actions
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.program import Program
 from fsm_agent.errors import IllegalEvent
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.testing import drive
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.runtime import Gate, flow, on_loop, story
 
 ROOT = Path(__file__).parents[2]
 MODULES = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["fsm-agent"]["modules"]

@@ -12,7 +12,7 @@ from fsm_agent.domain.decision import EvaluationContext, GuardsRefuse, NotAllowe
 from fsm_agent.domain.step import Event
 from fsm_agent.engine.machine import Machine
 from fsm_agent.errors import ExpressionFailed
-from tests.support.running import flow
+from tests.support.runtime import flow
 
 FLOW = flow("""
     data: {n: {type: integer, default: 0}, names: {type: array, items: {type: string}, default: []}}
@@ -34,44 +34,44 @@ FLOW = flow("""
 MACHINE = Machine(FLOW)
 
 
-def scene(n: Any = 0) -> EvaluationContext:
+def context(n: Any = 0) -> EvaluationContext:
     return EvaluationContext({"n": n, "names": []}, Event("go"), {})
 
 
 def test_deciding_answers_taken_not_allowed_or_refused_and_changes_nothing() -> None:
-    before = (dict(scene().data), len(MACHINE.moves("a", "go")))
-    taken = MACHINE.decide("a", "go", scene(2))
+    before = (dict(context().data), len(MACHINE.moves("a", "go")))
+    taken = MACHINE.decide("a", "go", context(2))
     assert isinstance(taken, Taken)
     assert (taken.move.target, taken.move.exited, taken.move.entered) == ("b.c", ("a",), ("b", "b.c"))
-    assert MACHINE.decide("a", "back", scene()) == NotAllowed()
-    assert MACHINE.decide("b.c", "go", scene()) == NotAllowed()
-    assert MACHINE.decide("a", timer_event("a", "1h"), scene()) == GuardsRefuse(("data.n > 0",))
-    assert (dict(scene().data), len(MACHINE.moves("a", "go"))) == before
+    assert MACHINE.decide("a", "back", context()) == NotAllowed()
+    assert MACHINE.decide("b.c", "go", context()) == NotAllowed()
+    assert MACHINE.decide("a", timer_event("a", "1h"), context()) == GuardsRefuse(("data.n > 0",))
+    assert (dict(context().data), len(MACHINE.moves("a", "go"))) == before
 
 
 def test_the_same_question_has_the_same_answer_whatever_was_asked_between() -> None:
-    first = MACHINE.decide("a", "go", scene(2))
+    first = MACHINE.decide("a", "go", context(2))
     with pytest.raises(ExpressionFailed):
-        MACHINE.decide("a", "go", scene(0))
-    MACHINE.decide("b.c", "back", scene())
-    assert MACHINE.decide("a", "go", scene(2)) == first
+        MACHINE.decide("a", "go", context(0))
+    MACHINE.decide("b.c", "back", context())
+    assert MACHINE.decide("a", "go", context(2)) == first
 
 
 def test_a_guard_that_fails_is_an_error_and_no_false() -> None:
     with pytest.raises(ExpressionFailed, match=r"expression `1 / data\.n > 0` failed"):
-        MACHINE.decide("a", "go", scene(0))
+        MACHINE.decide("a", "go", context(0))
 
 
 def test_nothing_leads_out_of_a_final_state_and_null_ends_the_search() -> None:
     for event in ("go", "cancel", "error", "timeout"):
-        assert MACHINE.decide("gone", event, scene()) == NotAllowed()
-    assert MACHINE.decide("b.c", "error", scene()) == NotAllowed()
-    assert MACHINE.decide("b.c", "timeout", scene()) == NotAllowed()
-    assert isinstance(MACHINE.decide("b.d", "timeout", scene()), Taken)
+        assert MACHINE.decide("gone", event, context()) == NotAllowed()
+    assert MACHINE.decide("b.c", "error", context()) == NotAllowed()
+    assert MACHINE.decide("b.c", "timeout", context()) == NotAllowed()
+    assert isinstance(MACHINE.decide("b.d", "timeout", context()), Taken)
 
 
 def test_an_internal_move_leaves_and_enters_nothing() -> None:
-    taken = MACHINE.decide("a", "loop", scene())
+    taken = MACHINE.decide("a", "loop", context())
     assert isinstance(taken, Taken)
     assert (taken.move.is_internal, taken.move.target, taken.move.exited, taken.move.entered) == (True, "a", (), ())
 
@@ -97,7 +97,7 @@ def test_a_guard_must_give_true_or_false() -> None:
 
 def test_the_library_below_is_told_neither_to_move_objects_of_ours_nor_to_log(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        MACHINE.decide("a", "go", scene(2))
+        MACHINE.decide("a", "go", context(2))
     assert caplog.records == []
     machine = MACHINE._machine
     assert isinstance(machine, transitions.Machine)

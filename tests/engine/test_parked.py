@@ -7,7 +7,7 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import GuardsRefused, IllegalEvent, NotParked, PayloadInvalid, UnknownEvent
 from fsm_agent.testing import Drive, drive
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 ROUND = flow("""
     data: {n: {type: integer, default: 0}}

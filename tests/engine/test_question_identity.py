@@ -21,7 +21,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import drive
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 BOOK_FLIGHT = Workflow.load("workflows/book_flight.yaml")
 ORDER = flow("""

@@ -16,7 +16,7 @@ from fsm_agent.errors import (
     UnknownEvent,
 )
 from fsm_agent.testing import drive
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 ASKING = flow("""
     data:

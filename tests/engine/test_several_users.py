@@ -15,9 +15,10 @@ from fsm_agent import sync
 from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.record import Origin
-from fsm_agent.domain.step import Happened, Step, StepKind, Wanted
+from fsm_agent.domain.step import Happened, Step, Wanted
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.commands import ReadHistory
-from fsm_agent.engine.conflicts import missed
+from fsm_agent.engine.conflicts import read_missed_steps
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.transaction import started
 from fsm_agent.errors import Conflict, DataInvalid, GuardsRefused, IllegalEvent, NotAsked, NotParked
@@ -26,8 +27,8 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.proofs.effort import effort
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import Gate, flow, on_loop, story
 
 PAGE = flow("""
     data:
@@ -433,7 +434,7 @@ async def test_a_late_answer_hears_of_an_answer_only_if_that_ended_the_question(
 def test_what_comes_after_the_reading_of_an_agent_is_not_what_was_missed() -> None:
     seen = started(Program(PAGE), "a", 0, {})
     seen.head = seen.head._replace(version=2)
-    reading = missed(seen, Wanted("add", {}, 1))
+    reading = read_missed_steps(seen, Wanted("add", {}, 1))
     assert next(reading) == ReadHistory("a", 1, 1_000)
     steps = [Step(version, StepKind.EVENT, "add", {}, "open", "open", 0) for version in (2, 3)]
     with pytest.raises(StopIteration) as end:
@@ -613,7 +614,7 @@ FIGHTING = {"retitle", "add"}
 
 
 @given(WORDS, st.lists(EDITS, min_size=2, max_size=4))
-@effort(60)
+@example_settings(60)
 def test_of_edits_from_one_sight_all_show_or_are_refused(tags: list[str], edits: list[tuple[str, Any]]) -> None:
     asyncio.run(edit_together(tags, edits))
 

@@ -6,9 +6,9 @@ import pytest
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import IllegalEvent, NotAsked
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.testing import Drive, drive
-from fsm_agent.testing.clock import NEW_YEAR_MS
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 
 def armed(run: Drive) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import DataInvalid, ExpressionFailed, GuardsRefused, IllegalEvent, PayloadInvalid, UnknownEvent
 from fsm_agent.testing import drive
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 NESTED = flow("""
     events: {go: {}, jump: {}, over: {}, up: {}, stay: {}, deep: {}, end: {}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fsm_agent import Context, Runner, Status, action, open_store
 from fsm_agent.testing import drive
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 NOTING = """
     data: {{notes: {{type: array, items: {{type: string}}, default: []}}}}

@@ -11,7 +11,8 @@ from fsm_agent import errors
 from fsm_agent.domain.finding import Finding, Place
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.question import Asked
-from fsm_agent.domain.step import Happened, StepKind, Wanted
+from fsm_agent.domain.step import Happened, Wanted
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import did_you_mean, listed, shortened
 from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.errors import (

@@ -19,9 +19,9 @@ from fsm_agent.check import check_workflow
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.errors import GuardsRefused, NotAddressee, PayloadInvalid
 from fsm_agent.loading.yaml_file import inspect_file
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.scripted import Drive, drive
 
 ROOT = Path(__file__).parents[2]

@@ -17,8 +17,8 @@ import examples.chat.__main__ as chat
 from fsm_agent import Runner, Workflow, open_store
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.domain.message import Chunk, Role, own_thread
-from fsm_agent.domain.step import StepKind
-from tests.support.running import on_loop
+from fsm_agent.domain.step_kind import StepKind
+from tests.support.runtime import on_loop
 from tests.support.servers.openai_stub import OpenAIStub, Request, calling, failing
 
 ROOT = Path(__file__).parents[2]

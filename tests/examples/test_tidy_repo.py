@@ -17,10 +17,10 @@ from examples.tidy_repo.planning import digest, next_fix
 from fsm_agent import Workflow
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.errors import PayloadInvalid
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.sync import Runner
-from fsm_agent.testing.clock import FakeClock
-from tests.support.messy import FILES, SELECT, TIDIED, make_mess, tree
+from tests.support.untidy_repo import FILES, SELECT, TIDY_FILES, tree, write_untidy_repo
 
 TIDY_REPO = Workflow.load(Path(__file__).parents[2] / "workflows" / "tidy_repo.yaml")
 
@@ -42,7 +42,7 @@ def runner(clock: FakeClock) -> Iterator[Runner]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return make_mess(tmp_path / "mess")
+    return write_untidy_repo(tmp_path / "mess")
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_what_is_safe_is_done_and_what_is_not_is_asked_for_one_by_one(tidy: Tidy
         )
     ]
     assert agent.output == {"files": 2, "fixed": 7, "skipped": 2, "remaining": 4}
-    assert tree(folder) == TIDIED
+    assert tree(folder) == TIDY_FILES
     told = [(each["file"], each["rule"], each["findings"]) for each in agent.data["fixed"]]
     assert told == [
         ("app.py", "F401", 3), ("app.py", "E713", 1), ("app.py", "F541", 1), ("lib/paths.py", "F401", 1),

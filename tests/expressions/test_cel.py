@@ -148,11 +148,11 @@ def travel_all_roads(program: Program) -> None:
     assert isinstance(decision, Taken)
     written = program.changes(decision.move, event, data, {})
     assert written == ({"any": {"a": None, "b": [None]}, "perhaps": None}, {"list": [None]})
-    scene = EvaluationContext(data, None, {})
-    assert program.asked(program.state("asking"), scene, 1)[:2] == ("none and none", ("ana",))
+    context = EvaluationContext(data, None, {})
+    assert program.asked(program.state("asking"), context, 1)[:2] == ("none and none", ("ana",))
     assert program.progress(data, {}) == (None, 1, None, None)
-    assert program.arguments(program.state("working"), scene) == {"plan": [None, None]}
-    assert program.entry_values(program.state("done").output, scene) == {"all": [None, None]}
+    assert program.arguments(program.state("working"), context) == {"plan": [None, None]}
+    assert program.entry_values(program.state("done").output, context) == {"all": [None, None]}
 
 
 def test_nulls_leave_none_as_it_was_on_every_road_into_an_agent() -> None:

@@ -12,7 +12,7 @@ from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ExpressionFailed
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
-from tests.proofs.effort import effort
+from tests.support.hypothesis_settings import example_settings
 
 INTEGER = {"type": "integer"}
 GUARDS = Guards(
@@ -69,10 +69,10 @@ def scenes(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: value for name, value in data.items() if name != lacking}, {"choice": draw(_VALUES)}
 
 
-@effort(500)
+@example_settings(500)
 @given(comparisons(), scenes())
-def test_a_comparison_gives_what_cel_gives(text: str, scene: tuple[dict[str, Any], dict[str, Any]]) -> None:
-    compared, by_cel = outcome(text, *scene), outcome(f"({text})", *scene)
+def test_a_comparison_gives_what_cel_gives(text: str, context: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    compared, by_cel = outcome(text, *context), outcome(f"({text})", *context)
     assert compared == by_cel
     assert type(compared) is type(by_cel)
 
@@ -106,7 +106,7 @@ _ODD_LITERALS = st.sampled_from(
 _ODD_OPERANDS = _ODD_NAMES | _ODD_LITERALS
 
 
-@effort(500)
+@example_settings(500)
 @given(_NAMES | _LITERALS | _ODD_OPERANDS, st.sampled_from([*OPERATORS, "=", "=<", "<>", "<<"]), _ODD_OPERANDS | _NAMES)
 def test_what_cel_refuses_is_refused_though_it_looks_like_a_comparison(left: str, sign: str, right: str) -> None:
     text = f"{left} {sign} {right}"

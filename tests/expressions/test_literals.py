@@ -12,7 +12,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.expressions.cel import Environment, Program
 from fsm_agent.expressions.compiler import ExpressionInvalid, Guards
 from fsm_agent.expressions.literal import read_literal
-from tests.proofs.effort import effort
+from tests.support.hypothesis_settings import example_settings
 
 GUARDS = Guards(Workflow("w", 1, "a", (State("a"),)))
 CEL = Environment({}, evaluates=False)
@@ -36,7 +36,7 @@ def by_cel(text: str) -> tuple[Json, str]:
     return Program(CEL, text, kind=kind, reads=()).run({}), kind.name
 
 
-@effort(1000)
+@example_settings(1000)
 @given(LITERALS)
 def test_a_literal_gives_what_cel_gives(text: str) -> None:
     literal = read_literal(text)

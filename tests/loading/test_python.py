@@ -18,8 +18,8 @@ from fsm_agent.domain.workflow import Workflow as Read
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.python import Ask, Retry, State, Transition, Workflow
 from fsm_agent.loading.yaml_file import dump, loads
-from tests.proofs.effort import effort
 from tests.support.documents import BOOK_FLIGHT, Document, documents
+from tests.support.hypothesis_settings import example_settings
 
 
 def execute_step(ctx: object) -> None:
@@ -114,7 +114,7 @@ def test_a_workflow_has_the_same_hash_in_python_and_in_yaml() -> None:
     assert book_flight().hash == loads(BOOK_FLIGHT).hash
 
 
-@effort(40)  # each compiles its expressions
+@example_settings(40)  # each compiles its expressions
 @given(documents())
 def test_every_declaration_has_the_same_hash_in_python_and_in_yaml(document: Document) -> None:
     flow, read = declared(document), loads(dump(document))
@@ -123,7 +123,7 @@ def test_every_declaration_has_the_same_hash_in_python_and_in_yaml(document: Doc
     assert read == flow
 
 
-@effort(40)  # each compiles its expressions
+@example_settings(40)  # each compiles its expressions
 @given(documents())
 def test_a_workflow_survives_being_written_as_yaml(document: Document) -> None:
     flow = declared(document)

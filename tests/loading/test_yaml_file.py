@@ -21,8 +21,8 @@ from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.yaml_file import LARGEST, dump, inspect_file, inspect_text, load, loads
-from tests.proofs.effort import effort
 from tests.support.documents import BOOK_FLIGHT, TEXTS, Document, documents
+from tests.support.hypothesis_settings import example_settings
 
 GALLERY = sorted(Path("workflows").glob("*.yaml"))
 
@@ -272,7 +272,7 @@ def test_a_dumped_text_is_a_text_to_a_yaml_1_1_reader_too(texts: list[str]) -> N
     assert yaml.safe_load(dump(texts)) == texts
 
 
-@effort(40)  # each compiles its expressions
+@example_settings(40)  # each compiles its expressions
 @given(documents())
 def test_a_document_in_yaml_means_what_it_means_in_python(document: Document) -> None:
     workflow, mistakes = read_document(document)

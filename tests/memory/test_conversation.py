@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from fsm_agent.actions.blocking import in_thread, waiting_on
+from fsm_agent.actions.worker_threads import in_thread, waiting_on
 from fsm_agent.domain.conversation import ConversationPolicy
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.engine.outputs import AttemptOutputs
 from fsm_agent.errors import ActionError, WindowTooSmall
 from fsm_agent.memory.conversation import BlockingConversation, Conversation
-from fsm_agent.memory.counting import estimate
-from fsm_agent.memory.reading import BATCH, whole
+from fsm_agent.memory.conversation_reader import BATCH, whole
+from fsm_agent.memory.token_counts import estimate
 from fsm_agent.memory.window import keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from tests.support.running import on_loop
-from tests.support.talks import Journal, Reader, by_length, call, kept, result, words
+from tests.support.conversations import Journal, Reader, by_length, call, kept, result, words
+from tests.support.runtime import on_loop
 
 ROOM = "room"
 SYSTEM = Message(Role.SYSTEM, "be kind")  # 7 tokens by length
@@ -50,7 +50,7 @@ async def test_what_is_said_is_recorded_with_its_tokens_and_nothing_is_written()
         said = talk.append("user", "hello", by="ana")
         talk.append(Role.ASSISTANT, parts=[{"type": "tool_call", "id": "1", "name": "f", "arguments": {}}])
         assert said == Message(Role.USER, "hello", tokens=5, at_ms=7, by="ana")
-        assert notes.said == {ROOM: [said, (await talk.tail(1))[0]]}
+        assert notes.messages == {ROOM: [said, (await talk.tail(1))[0]]}
         assert await store.messages(ROOM) == []
         assert await talk.count() == 2
 

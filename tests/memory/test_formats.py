@@ -13,7 +13,7 @@ from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.step import LATEST_MS
 from fsm_agent.errors import MessagesInvalid
 from fsm_agent.memory.formats import from_openai, renumbered, to_openai
-from tests.support.talks import call, result, words
+from tests.support.conversations import call, result, words
 
 #: as a client library dumps a conversation
 THEIRS: list[dict[str, Any]] = [

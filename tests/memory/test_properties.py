@@ -15,13 +15,13 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role, Span
 from fsm_agent.errors import WindowTooSmall
 from fsm_agent.memory.conversation import Conversation
-from fsm_agent.memory.counting import Counter, estimate, exact
 from fsm_agent.memory.groups import flat, grouped, ties
+from fsm_agent.memory.token_counts import Counter, estimate, exact
 from fsm_agent.memory.window import drop_oldest, keep_ends
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from tests.proofs.effort import effort
-from tests.support.talks import MOVES, Journal, by_length, kept, played, seen, total
+from tests.support.conversations import MOVES, Journal, by_length, kept, played, seen, total
+from tests.support.hypothesis_settings import example_settings
 
 EXACT = exact()
 HOME = "home"
@@ -83,7 +83,7 @@ def is_promised(shown: Sequence[Message], all_of_it: Sequence[Message], max_toke
         assert len({each in words for each in group}) == 1, "whole or not at all"
 
 
-@effort(150)
+@example_settings(150)
 @given(plots, counters)
 def test_what_is_read_by_the_tail_is_what_the_whole_conversation_gives(plot: Plot, count: Counter) -> None:
     async def check(store: Store) -> None:
@@ -109,7 +109,7 @@ def test_what_is_read_by_the_tail_is_what_the_whole_conversation_gives(plot: Plo
     asyncio.run(in_store(check))
 
 
-@effort(150)
+@example_settings(150)
 @given(plots, counters, st.integers(1, 4), st.integers(1, 60))
 def test_a_summary_stands_for_exactly_what_is_not_shown(plot: Plot, count: Counter, rounds: int, length: int) -> None:
     """Round after round: a window is asked for, what was pending is kept, and more is said."""

@@ -15,11 +15,11 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, Role, Span, ThreadSpans, own_thread
 from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.errors import AgentNotFound, KeyMissing, MessagesInvalid, WindowTooSmall
+from fsm_agent.memory.conversation_reader import COVERED
 from fsm_agent.memory.formats import to_openai
-from fsm_agent.memory.reading import COVERED
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, keep_definitions
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 from tests.support.shop import Shop
 
 LISTENER = flow("""

@@ -24,10 +24,10 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock, drive
-from tests.proofs.effort import effort
-from tests.support.flows import to
-from tests.support.people import TASTES, impatient, merging, retrying
-from tests.support.running import Gate, on_loop, story
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import Gate, on_loop, story
+from tests.support.user_workflows import TASTES, impatient, merging, retrying
+from tests.support.workflows import to
 
 Opener = Callable[[], Store]
 
@@ -383,7 +383,7 @@ PLANS = st.lists(
 )
 
 
-@effort(150)
+@example_settings(150)
 @given(PLANS)
 def test_whatever_the_order_the_end_is_one_that_taking_turns_could_have_led_to(plans: list[Any]) -> None:
     @action(name="learn")

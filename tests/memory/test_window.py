@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.errors import ActionError, WindowTooSmall
-from fsm_agent.memory.counting import Counter
 from fsm_agent.memory.groups import REACH, flat, grouped, known_from, known_until, ties
+from fsm_agent.memory.token_counts import Counter
 from fsm_agent.memory.window import batch, checked, cut, drop_oldest, due, framed, keep_ends
-from tests.support.talks import MOVES, by_length, call, played, result, total, words
+from tests.support.conversations import MOVES, by_length, call, played, result, total, words
 
 SYSTEM = Message(Role.SYSTEM, "be kind")  # 7 tokens by length
 TALK = words("aaaaa", "bbbbb", "ccccc", "ddddd")

@@ -13,7 +13,7 @@ import pytest
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL
 
 EXPECTED: Final = Path(__file__).parent / "expected"
 PICTURES: Final[dict[str, tuple[Workflow, Overlay | None]]] = {

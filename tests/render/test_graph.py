@@ -15,7 +15,7 @@ from fsm_agent.domain.workflow import Limits, Workflow
 from fsm_agent.render.graph import Cluster, Edge, Graph, Node, NodeKind, graph_of, walk
 from fsm_agent.render.labels import ExitKind
 from fsm_agent.render.order import forward_order
-from tests.support.flows import BOOK_FLIGHT, EXPENSE_APPROVAL, FAILED, after, to
+from tests.support.workflows import BOOK_FLIGHT, EXPENSE_APPROVAL, FAILED, after, to
 
 ODD_NAMES = st.lists(st.text("ab-_ é審", min_size=1, max_size=3), min_size=1, max_size=6, unique=True)
 

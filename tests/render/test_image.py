@@ -22,8 +22,8 @@ from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.graph import graph_of, walk
 from fsm_agent.render.image import render_image
 from fsm_agent.render.overlay import overlay_from_history
-from tests.proofs.effort import effort
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
+from tests.support.hypothesis_settings import example_settings
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after
 
 WAYS = pytest.mark.parametrize("program", [True, False], ids=["dot", "pygraphviz"])
 
@@ -57,7 +57,7 @@ def test_what_fontconfig_says_of_the_system_is_held_back_and_nothing_else() -> N
     program = """
 import os, sys
 from fsm_agent.render.image import render_image
-from tests.proofs.effort import effort
+from tests.support.hypothesis_settings import example_settings
 import pygraphviz
 draw = pygraphviz.AGraph.draw
 def drawn(*given, **named):
@@ -97,7 +97,7 @@ def test_text_formats_need_no_graphviz_bindings() -> None:
     code = """
 import sys
 from fsm_agent.render.formats import draw
-from tests.support.flows import BOOK_FLIGHT
+from tests.support.workflows import BOOK_FLIGHT
 draw(BOOK_FLIGHT, "dot"), draw(BOOK_FLIGHT, "mermaid")
 print({"graphviz", "pygraphviz", "pydantic", "transitions"} & set(sys.modules))
 """
@@ -155,7 +155,7 @@ NASTY = st.text(min_size=1, max_size=30).filter(str.strip) | st.sampled_from(
 )
 
 
-@effort(40)
+@example_settings(40)
 @given(NASTY, NASTY)
 def test_no_text_breaks_the_picture_or_escapes_from_it(name: str, text: str) -> None:
     leaf = name.replace(".", "_")

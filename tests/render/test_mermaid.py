@@ -7,7 +7,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.mermaid import to_mermaid
 from fsm_agent.render.overlay import overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, to
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, to
 
 
 def test_a_line_from_inside_a_cluster_to_its_border_ends_at_the_start_dot() -> None:

@@ -7,15 +7,16 @@ from dataclasses import replace
 from fsm_agent.domain.migration import Migration
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.state import State, Transition
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render.formats import draw
-from fsm_agent.render.overlay import Mark, Overlay, Role, overlay_from_history
-from tests.support.flows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
+from fsm_agent.render.overlay import Emphasis, Mark, Overlay, overlay_from_history
+from tests.support.workflows import BOOK_FLIGHT, BOOK_FLIGHT_STEPS, EXPENSE_APPROVAL, after, history, to
 
 
-def roles(overlay: Overlay, role: Role) -> set[str]:
-    return {identity for identity, mark in overlay.marks.items() if mark.role is role}
+def roles(overlay: Overlay, emphasis: Emphasis) -> set[str]:
+    return {identity for identity, mark in overlay.marks.items() if mark.emphasis is emphasis}
 
 
 def test_the_path_counts_visits_and_its_numbers_are_versions() -> None:
@@ -28,25 +29,25 @@ def test_the_path_counts_visits_and_its_numbers_are_versions() -> None:
         "event-state-waiting_feedback-to-state-executing",
         "event-state-executing-to-state-waiting_feedback",
     )
-    assert overlay.mark("state-executing") == Mark(Role.VISITED, (3, 4, 6))
-    assert overlay.mark("state-waiting_feedback") == Mark(Role.CURRENT, (5, 7))
-    assert overlay.mark(overlay.path[3]) == Mark(Role.VISITED, (5, 7))
-    assert overlay.mark("state-done") == Mark(Role.FADED)
+    assert overlay.mark("state-executing") == Mark(Emphasis.VISITED, (3, 4, 6))
+    assert overlay.mark("state-waiting_feedback") == Mark(Emphasis.CURRENT, (5, 7))
+    assert overlay.mark(overlay.path[3]) == Mark(Emphasis.VISITED, (5, 7))
+    assert overlay.mark("state-done") == Mark(Emphasis.FADED)
 
 
 def test_marks_say_how_often_and_in_which_order() -> None:
-    assert Mark(Role.CURRENT, (4, 6)).badge == "2\N{MULTIPLICATION SIGN} ◄ here"
-    assert Mark(Role.CURRENT).badge == "◄ here"
-    assert Mark(Role.VISITED, (4,)).badge == "1\N{MULTIPLICATION SIGN}"
-    assert Mark(Role.VISITED, (4, 6)).order == "#4 #6"
-    assert Mark(Role.VISITED, (1, 2, 3, 4, 5)).order == "#1 #2 … #5 (5\N{MULTIPLICATION SIGN})"
+    assert Mark(Emphasis.CURRENT, (4, 6)).badge == "2\N{MULTIPLICATION SIGN} ◄ here"
+    assert Mark(Emphasis.CURRENT).badge == "◄ here"
+    assert Mark(Emphasis.VISITED, (4,)).badge == "1\N{MULTIPLICATION SIGN}"
+    assert Mark(Emphasis.VISITED, (4, 6)).order == "#4 #6"
+    assert Mark(Emphasis.VISITED, (1, 2, 3, 4, 5)).order == "#1 #2 … #5 (5\N{MULTIPLICATION SIGN})"
 
 
 def test_entering_a_compound_state_passes_its_start_dots() -> None:
     steps = history("drafting", ("submit", "review.checking"))
     overlay = overlay_from_history(EXPENSE_APPROVAL, "review.checking", steps)
     assert overlay.path == ("event-state-drafting-to-state-review",)
-    assert roles(overlay, Role.VISITED) == {
+    assert roles(overlay, Emphasis.VISITED) == {
         "start",
         "first-start-to-state-drafting",
         "state-drafting",
@@ -61,7 +62,7 @@ def test_what_an_ancestor_or_the_workflow_declares_is_found_there() -> None:
     steps = history("drafting", ("submit", "review.checking"), ("revise", "drafting"), ("cancel", "cancelled"))
     overlay = overlay_from_history(EXPENSE_APPROVAL, "cancelled", steps)
     assert overlay.path[1:] == ("event-state-review-to-state-drafting", "event-everywhere-to-state-cancelled")
-    assert overlay.mark("everywhere").role is Role.VISITED
+    assert overlay.mark("everywhere").emphasis is Emphasis.VISITED
 
 
 def test_timers_are_told_apart_and_internal_ones_leave_no_trace() -> None:
@@ -90,7 +91,7 @@ def test_a_transition_of_a_compound_state_into_itself_starts_at_its_note() -> No
     )
     overlay = overlay_from_history(flow, "a.x", history("a.x", ("go", "a.y"), ("redo", "a.x")))
     assert overlay.path == ("event-everywhere-a-to-state-a-y", "event-everywhere-a-to-state-a")
-    assert overlay.mark("everywhere-a").role is Role.VISITED
+    assert overlay.mark("everywhere-a").emphasis is Emphasis.VISITED
 
 
 def test_a_timeout_that_nobody_handles_takes_the_way_of_an_error() -> None:
@@ -102,7 +103,7 @@ def test_a_self_target_counts_and_an_internal_transition_does_not() -> None:
     flow = Workflow("w", 1, "a", (State("a", on={"note": (Transition(),), "again": (to("a"),)}),))
     overlay = overlay_from_history(flow, "a", history("a", ("note", "a"), ("again", "a"), ("note", "a")))
     assert overlay.path == ("event-state-a-to-state-a",)
-    assert overlay.mark("state-a") == Mark(Role.CURRENT, (1, 3))
+    assert overlay.mark("state-a") == Mark(Emphasis.CURRENT, (1, 3))
 
 
 def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() -> None:
@@ -111,8 +112,8 @@ def test_steps_that_move_nothing_or_are_unknown_to_the_workflow_leave_no_edge() 
     moved = Step(3, StepKind.EVENT, "new_task", {}, "state_of_an_older_version", "planning", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "gone", [created, refused, moved])
     assert overlay.path == ()
-    assert roles(overlay, Role.CURRENT) == set()
-    assert overlay.mark("state-planning") == Mark(Role.VISITED, (3,))
+    assert roles(overlay, Emphasis.CURRENT) == set()
+    assert overlay.mark("state-planning") == Mark(Emphasis.VISITED, (3,))
     assert overlay.mark("state-idle").turns == (1,)
 
 
@@ -121,8 +122,8 @@ def test_a_rewind_takes_no_edge_and_the_path_goes_on_from_where_it_led() -> None
     again = Step(9, StepKind.EVENT, "plan_ready", {}, "planning", "executing", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "executing", [*BOOK_FLIGHT_STEPS, back, again])
     assert overlay.path[6:] == ("event-state-planning-to-state-executing",)
-    assert overlay.mark("state-planning") == Mark(Role.VISITED, (2,))
-    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (3, 4, 6, 9))
+    assert overlay.mark("state-planning") == Mark(Emphasis.VISITED, (2,))
+    assert overlay.mark("state-executing") == Mark(Emphasis.CURRENT, (3, 4, 6, 9))
 
 
 def test_the_path_of_a_fork_begins_where_it_was_forked() -> None:
@@ -130,8 +131,8 @@ def test_the_path_of_a_fork_begins_where_it_was_forked() -> None:
     asked = Step(2, StepKind.EVENT, "needs_input", {}, "executing", "waiting_feedback", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "waiting_feedback", [forked, asked])
     assert overlay.path == ("event-state-executing-to-state-waiting_feedback",)
-    assert overlay.mark("state-executing") == Mark(Role.VISITED, (1,))
-    assert overlay.mark("start") == Mark(Role.FADED)
+    assert overlay.mark("state-executing") == Mark(Emphasis.VISITED, (1,))
+    assert overlay.mark("start") == Mark(Emphasis.FADED)
 
 
 def migrated(version: int, source: str, target: str) -> Step:
@@ -150,21 +151,21 @@ def test_states_that_a_migration_has_renamed_are_on_the_path_under_their_new_nam
     workflow = renamed(resting="idle", thinking="planning")
     overlay = overlay_from_history(workflow, "executing", [*steps, migrated(3, "thinking", "planning"), later])
     assert overlay.path == ("event-state-idle-to-state-planning", "event-state-planning-to-state-executing")
-    assert overlay.mark("state-idle") == Mark(Role.VISITED, (1,))
-    assert overlay.mark("state-planning") == Mark(Role.VISITED, (2,))
-    assert overlay.mark("state-executing") == Mark(Role.CURRENT, (4,))
+    assert overlay.mark("state-idle") == Mark(Emphasis.VISITED, (1,))
+    assert overlay.mark("state-planning") == Mark(Emphasis.VISITED, (2,))
+    assert overlay.mark("state-executing") == Mark(Emphasis.CURRENT, (4,))
 
 
 def test_what_the_step_itself_says_of_its_state_wins() -> None:
     overlay = overlay_from_history(renamed(), "idle", [*history("odd"), migrated(2, "odd", "idle")])
-    assert overlay.mark("state-idle") == Mark(Role.CURRENT, (1,))
+    assert overlay.mark("state-idle") == Mark(Emphasis.CURRENT, (1,))
 
 
 def test_a_migration_that_a_rewind_has_undone_renames_nothing() -> None:
     steps = [*history("idle"), migrated(2, "idle", "odd")]
     back = Step(3, StepKind.REWOUND, "rewind", {"version": 1}, "odd", "idle", 0)
     overlay = overlay_from_history(BOOK_FLIGHT, "idle", [*steps, back])
-    assert overlay.mark("state-idle") == Mark(Role.CURRENT, (1,))
+    assert overlay.mark("state-idle") == Mark(Emphasis.CURRENT, (1,))
 
 
 def test_a_picture_of_an_agent_says_how_far_it_has_come() -> None:

@@ -20,7 +20,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.runtime import Gate, flow, on_loop, story
 
 
 def working(*keys: str) -> Workflow:

@@ -10,9 +10,9 @@ import pytest
 from fsm_agent import Context, Runner, Status, Worker, action
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.memory.store import MemoryStore
-from fsm_agent.testing.clock import FakeClock
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 
 class Counting(MemoryStore):

@@ -28,7 +28,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import flow, on_loop, story
+from tests.support.runtime import flow, on_loop, story
 
 ORDER = flow("""
     data: {item: string?, n: {type: integer, default: 0}, must: string}

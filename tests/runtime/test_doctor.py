@@ -19,12 +19,12 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import StoreError
 from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.processes import this_host
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
-from tests.support.damaging import BAD, GOOD, LONG, aggregate, defects_of, others_go_on
-from tests.support.running import dead_process, on_loop
+from tests.support.damaged_store import BAD, GOOD, LONG, defects_of, others_go_on, two_agents
+from tests.support.runtime import dead_process, on_loop
 from tests.support.shop import Shop
 
 OF_BAD: Final = "agent = (SELECT agent FROM agents WHERE id = 'bad')"
@@ -56,7 +56,7 @@ JSON: Final = {
 def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FakeClock]:
     """A file in which every table has rows of both agents, and the time."""
     path = tmp_path_factory.mktemp("sound") / "agents.db"
-    clock = asyncio.run(aggregate(f"sqlite:///{path}"))
+    clock = asyncio.run(two_agents(f"sqlite:///{path}"))
     db = apsw.Connection(str(path))
     for table, rows in ROWS.items():
         query = f"SELECT count(*) FROM {table} WHERE {rows}"  # noqa: S608 - words of this file
@@ -241,7 +241,7 @@ def _lease_defects(defects: list[Defect]) -> list[tuple[str | None, str]]:
 async def test_leases_of_the_dead_and_leases_without_end_are_named() -> None:
     clock = FakeClock()
     store = open_store("memory://", clock=clock)
-    await aggregate(store, clock)
+    await two_agents(store, clock)
     dead, far = dead_process(), Holder("elsewhere", 7, clock.ms)
 
     async def held(holder: Holder, until_ms: int) -> list[tuple[str | None, str]]:
@@ -261,7 +261,7 @@ async def test_leases_of_the_dead_and_leases_without_end_are_named() -> None:
 async def test_a_store_of_every_kind_is_sound_as_long_as_nobody_damages_it(every_url: str) -> None:
     clock = FakeClock()
     store: Store = open_store(every_url, clock=clock)
-    await aggregate(store, clock)
+    await two_agents(store, clock)
     async with open_store(every_url, clock=clock) if every_url != "memory://" else store as again:
         inspection = await inspect(again)
         assert inspection.to_json() == {

@@ -31,10 +31,10 @@ from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.contract.fixtures import an_effect
-from tests.proofs.effort import effort
-from tests.support.flows import to
-from tests.support.people import TRIP, plan, plan_plainly
-from tests.support.running import flow, on_loop
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import flow, on_loop
+from tests.support.user_workflows import TRIP, plan, plan_plainly
+from tests.support.workflows import to
 
 WISH = "a week in Patagonia"
 
@@ -640,7 +640,7 @@ DEEDS = st.lists(
 )
 
 
-@effort(60)
+@example_settings(60)
 @given(DEEDS, st.sampled_from(["ana", "bob"]), st.booleans())
 def test_whatever_was_said_none_of_it_is_left_and_every_history_adds_up(
     deeds: list[tuple[str, str]], user: str, is_forked: bool

@@ -18,13 +18,14 @@ from fsm_agent.actions.tracebacks import place_of, shown_path, trace_of
 from fsm_agent.cli.views.failures import why_of
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.problem import Problem, Retrying
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import drive
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import keep_definitions
 from fsm_agent.testing.contract.leases import LeasesContract
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 ONCE = flow("""
     data: {secret: {type: string, default: nothing}}
@@ -544,3 +545,34 @@ async def test_where_the_handler_fails_the_place_of_the_action_is_not_told_of_it
         told = (await runner.replay("a")).agent
         assert told is not None
         assert told.error == agent.error
+
+
+BUSY = """
+workflow: busy
+version: 1
+data: {n: {type: integer, maximum: 3, default: 3}}
+initial: counting
+states:
+  counting:
+    do: count_up
+    on:
+      counted: done
+      error: {assign: {n: data.n + 1}}
+  done: {final: true}
+events: {counted: {}}
+"""
+
+
+async def count_up(ctx: Context) -> str:
+    ctx.data.n += 1
+    return "counted"
+
+
+@on_loop
+async def test_the_place_of_a_problem_is_the_same_in_the_history_where_two_errors_read_alike() -> None:
+    async with Runner(open_store("memory://"), actions=[count_up]) as runner:
+        agent = await runner.start(loads(BUSY), id="one")
+        assert agent.status is Status.PARKED
+        replayed = await runner.replay("one")
+        assert replayed.agent is not None
+        assert replayed.agent.error == agent.error

@@ -13,13 +13,13 @@ from fsm_agent.actions.action import action
 from fsm_agent.actions.context import Context
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.record import Commit, Committed
-from fsm_agent.domain.step import StepKind
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores import codec
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
-from tests.proofs.effort import effort
-from tests.support.running import flow, on_loop
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import flow, on_loop
 
 LOOP = flow("""
     data:
@@ -109,7 +109,7 @@ async def test_bytes_written_are_linear_in_what_changed() -> None:
     assert sizes[1] <= 2.2 * sizes[0]
 
 
-@effort(25)
+@example_settings(25)
 @given(some.lists(some.sampled_from([append_to_both, change_everything_now_and_then]), min_size=1, max_size=120))
 def test_any_mixture_of_changes_is_read_back_as_it_was(plan: list[Any]) -> None:
     @on_loop

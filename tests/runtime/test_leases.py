@@ -21,7 +21,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import Gate, dead_process, flow, on_loop, story
+from tests.support.runtime import Gate, dead_process, flow, on_loop, story
 
 WORK = flow("""
     events: {ok: {}}

@@ -16,7 +16,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import flow, on_loop, story
+from tests.support.runtime import flow, on_loop, story
 
 WORK = flow("""
     data: {notes: {type: array, items: {type: string}, default: []}, n: {type: integer, default: 0}}

@@ -26,8 +26,8 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.families import Looking, family
-from tests.support.running import dead_process, flow, on_loop, story
+from tests.support.parent_workflow import LookUp, parent_workflow
+from tests.support.runtime import dead_process, flow, on_loop, story
 
 ELSEWHERE = Holder("elsewhere", 1, 0)
 ALL = flow("""
@@ -213,8 +213,8 @@ async def test_purge_sees_what_a_dead_process_holds() -> None:
 @on_loop
 async def test_a_parent_that_was_left_behind_hears_that_its_child_has_ended(is_dead: bool) -> None:
     clock = FakeClock()
-    async with Runner(open_store("memory://", clock=clock), actions=[Looking().as_action()]) as runner:
-        await runner.start(family(), "go", data={"topics": ["ask"]}, id="p")
+    async with Runner(open_store("memory://", clock=clock), actions=[LookUp().as_action()]) as runner:
+        await runner.start(parent_workflow(), "go", data={"topics": ["ask"]}, id="p")
         await leave(runner.store, "p", dead_process() if is_dead else ELSEWHERE)
         if not is_dead:
             clock.advance(milliseconds=LEASE_MS)
@@ -228,8 +228,8 @@ async def test_a_parent_that_was_left_behind_hears_that_its_child_has_ended(is_d
 async def test_an_event_that_waits_for_who_is_gone_is_decided_once_the_lease_has_run_out() -> None:
     """The parent rests for an hour; whoever looked after it last was killed before giving its lease up."""
     clock = FakeClock()
-    async with Runner(open_store("memory://", clock=clock), actions=[Looking().as_action()]) as runner:
-        await runner.start(family(), "go", data={"topics": ["ask"]}, id="p")
+    async with Runner(open_store("memory://", clock=clock), actions=[LookUp().as_action()]) as runner:
+        await runner.start(parent_workflow(), "go", data={"topics": ["ask"]}, id="p")
         await leave(runner.store, "p", ELSEWHERE)
         assert (await runner.send("p", "note")).delivery == "queued"
         assert await Worker(runner).run_once() == 0
@@ -245,8 +245,8 @@ async def test_an_event_that_waits_for_who_is_gone_is_decided_once_the_lease_has
 
 @on_loop
 async def test_an_event_finds_an_agent_at_rest_whose_lease_was_left_behind_to_be_at_rest() -> None:
-    async with Runner(open_store("memory://", clock=FakeClock()), actions=[Looking().as_action()]) as runner:
-        await runner.start(family(), "go", data={"topics": ["ask"]}, id="p")
+    async with Runner(open_store("memory://", clock=FakeClock()), actions=[LookUp().as_action()]) as runner:
+        await runner.start(parent_workflow(), "go", data={"topics": ["ask"]}, id="p")
         await leave(runner.store, "p", dead_process())
         assert (await runner.send("p", "note")).delivery == "applied"
         assert (await runner.store.head("p")).lease is None

@@ -11,7 +11,7 @@ from fsm_agent.data.delta import MAX_DEPTH
 from fsm_agent.errors import KeyReuse, Refused
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 GIVEN = flow("""
     data: {items: {type: array, items: {type: object}, default: []}}

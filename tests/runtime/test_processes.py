@@ -22,7 +22,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import dead_process, flow, on_loop
+from tests.support.runtime import dead_process, flow, on_loop
 
 WORK = flow("""
     events: {ok: {}}

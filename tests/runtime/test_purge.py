@@ -25,16 +25,16 @@ from fsm_agent.runtime.maintenance.reseal import reseal
 from fsm_agent.runtime.maintenance.size import weigh
 from fsm_agent.runtime.replay import agent_at
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import LEASE, a_creation, a_head, an_effect, keep_definitions
-from tests.proofs.effort import effort
-from tests.support.running import flow, on_loop
-from tests.support.talk import HELLO
+from tests.support.hypothesis_settings import example_settings
+from tests.support.runtime import flow, on_loop
+from tests.support.thread_verbs import HELLO
 
 DAY: Final = Duration.parse("1d")
 DAY_MS: Final = DAY.ms
@@ -132,7 +132,7 @@ POPULATION: Final = st.lists(
 )
 
 
-@effort(80)
+@example_settings(80)
 @given(POPULATION, LIMITS, LIMITS)
 def test_what_is_not_due_is_never_deleted_and_what_is_goes_once(
     population: list[dict[str, Any]], finished: Duration | None, idle: Duration | None
@@ -184,7 +184,7 @@ async def live_a_while(runner: Runner, clock: FakeClock, agent_id: str, events: 
             await runner.send(agent_id, "moved" if what == "m" else "finished")
 
 
-@effort(40)
+@example_settings(40)
 @given(st.text("tmd", max_size=12), st.integers(1, 8) | st.just("since-snapshot"), st.booleans())
 def test_a_shortened_agent_lives_on_as_it_was(events: str, history: Any, is_over: bool) -> None:
     async def compare() -> None:

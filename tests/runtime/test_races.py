@@ -21,7 +21,7 @@ from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.runtime import Gate, flow, on_loop, story
 
 WORK = flow("""
     data: {n: {type: integer, default: 0}}

@@ -17,16 +17,17 @@ from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.effect import EffectEntry, EffectMode
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Origin
-from fsm_agent.domain.step import EMPTY_DELTA, Delta, Step, StepKind
+from fsm_agent.domain.step import EMPTY_DELTA, Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.verify import verify
 from fsm_agent.errors import AgentExists, Conflict, HistoryBroken, IdInvalid, IllegalEvent, KeyReuse, VersionMissing
-from fsm_agent.runtime.replay import look_back
+from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
-from tests.support.running import Gate, flow, on_loop, story
+from tests.support.runtime import Gate, flow, on_loop, story
 
 ORDER = flow("""
     data: {item: string?, notes: {type: array, items: {type: string}, default: []}}
@@ -256,7 +257,7 @@ async def test_versions_that_are_not_there_are_told_from_those_that_are_forgotte
 
 
 async def _shorten(runner: Runner, version: int) -> None:
-    then = (await look_back(runner.store, "a")).at(version)
+    then = (await load_past(runner.store, "a")).at(version)
     await runner.store.shorten(await runner.store.head("a"), Origin(then.head, then.folded.values))
 
 
@@ -375,7 +376,7 @@ async def test_a_history_that_an_earlier_version_wrote_is_verified_but_for_visit
     store = open_store("memory://", clock=clock)
     async with Runner(store, actions=[Till(store).as_action()]) as runner:
         await _paid(runner, clock)
-        past = await look_back(store, "a")
+        past = await load_past(store, "a")
     unsaid = replace(past, steps=[step._replace(entered=0) for step in past.steps])
     verdict = verify(unsaid)
     assert (verdict.is_guessed, verdict.mismatches) == (True, [])
@@ -392,7 +393,7 @@ async def test_each_thing_that_does_not_add_up_is_named(clock: FakeClock) -> Non
     async with Runner(store, actions=[Till(store).as_action()]) as runner:
         await _paid(runner, clock)
         await runner.rewind("a", 2)
-        past = await look_back(store, "a")
+        past = await load_past(store, "a")
     one, two, three, four, five, back = past.steps
     for steps, complaints in [
         ((one, three, four, five, back), ["version 3: it follows version 1, and no version may be missing or double"]),
@@ -440,7 +441,7 @@ def test_rows_that_make_no_sense_are_an_error_that_says_where_to_look(clock: Fak
         store = open_store("memory://", clock=clock)
         async with Runner(store, actions=[Till(store).as_action()]) as runner:
             await _paid(runner, clock)
-            past = await look_back(store, "a")
+            past = await load_past(store, "a")
         return replace(past, steps=[past.steps[0], past.steps[1]._replace(target="nowhere"), *past.steps[2:]])
 
     past = asyncio.run(broken())

@@ -20,7 +20,7 @@ from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
-from tests.support.running import Gate, dead_process, flow, on_loop
+from tests.support.runtime import Gate, dead_process, flow, on_loop
 
 WORK = flow("""
     data: {n: {type: integer, default: 0}}

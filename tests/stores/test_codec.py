@@ -13,7 +13,8 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Snapshot
-from fsm_agent.domain.step import EARLIEST_MS, LATEST_MS, Delta, Event, Queued, Step, StepKind
+from fsm_agent.domain.step import EARLIEST_MS, LATEST_MS, Delta, Event, Queued, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.usage import NO_USAGE, Usage
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreCorrupt

@@ -18,6 +18,7 @@ import pytest
 from fsm_agent.errors import AgentDamaged, StoreCorrupt
 from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
@@ -28,8 +29,7 @@ from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.tiered.store import TieredStore
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import FakeClock
-from tests.support.damaging import BAD, GOOD, LONG, aggregate, defects_of, others_go_on
+from tests.support.damaged_store import BAD, GOOD, LONG, defects_of, others_go_on, two_agents
 
 KEYS = {"k": b"k" * 32}
 #: more milliseconds than any date has
@@ -239,9 +239,9 @@ def with_damage(url: str, spoil: Spoil, look: Callable[[Any, FakeClock], Corouti
     async def run() -> None:
         if url == "memory://":
             store = MemoryStore(clock=(clock := FakeClock()))
-            await aggregate(store, clock)
+            await two_agents(store, clock)
         else:
-            clock = await aggregate(url)
+            clock = await two_agents(url)
             store = open_store(url, clock=clock)  # type: ignore[assignment]
         async with store:
             await spoil(store)
@@ -320,7 +320,7 @@ def test_an_agent_of_which_something_is_damaged_fails_alone(case: str, opened: C
 def test_a_sealed_store_passes_on_who_is_damaged(tmp_path: Path) -> None:
     async def run() -> None:
         url = f"sqlite:///{tmp_path / 'agents.db'}"
-        clock = await aggregate(open_store(url, clock=(told := FakeClock()), keys=KEYS), told)
+        clock = await two_agents(open_store(url, clock=(told := FakeClock()), keys=KEYS), told)
         async with open_store(url, clock=clock, keys=KEYS) as store:
             assert isinstance(store, SealedStore)
             await HEADS["sqlite: a head that is cut"][1](store._store)
@@ -424,8 +424,8 @@ def test_definitions_messages_and_users_that_are_damaged_are_said_to_be(
         ],
         "memory": [
             lambda store: _changed(store._definitions, LONG.hash, "{"),
-            lambda store: _changed(store._talks._threads["room"].rows, 0, None),
-            lambda store: _changed(store._talks._users, "ana", (1, 1, "[]")),
+            lambda store: _changed(store._threads._kept["room"].rows, 0, None),
+            lambda store: _changed(store._threads._users, "ana", (1, 1, "[]")),
         ],
     }
 

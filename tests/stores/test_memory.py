@@ -10,7 +10,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import StoreContract
 from fsm_agent.testing.contract.fixtures import a_creation, keep_definitions
-from tests.support.running import on_loop
+from tests.support.runtime import on_loop
 
 
 class TestMemoryStore(StoreContract):

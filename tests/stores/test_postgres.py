@@ -14,13 +14,13 @@ from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.clock import ServerClock
 from fsm_agent.stores.postgres.store import PostgresStore
 from fsm_agent.stores.postgres.text_escape import kept, told
-from fsm_agent.stores.server_clock import ServerClock
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
@@ -35,7 +35,7 @@ from fsm_agent.testing.contract.fixtures import (
     keep_definitions,
 )
 from tests.support.servers.postgres import PostgresServer
-from tests.support.talk import HELLO, say_every_word
+from tests.support.thread_verbs import HELLO, use_every_thread_verb
 
 #: PostgreSQL has no bytes for the first two.
 ODD_NAMES = ("nul \0", "half a pair \ud83d", "our mark \x1a", "\x1a0000", "\\u001a", "東京")
@@ -354,7 +354,7 @@ async def say_every_verb(store: Store) -> None:
     await store.begin_effect(ID, an_effect(epoch=2), again=True)
     await store.end_effect(ID, an_effect(epoch=2, ended_ms=1))
     await store.effects(ID)
-    await say_every_word(store, 3, epoch=2)
+    await use_every_thread_verb(store, 3, epoch=2)
     await store.size(ID)
     export = await store.dump(ID)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))

@@ -16,7 +16,7 @@ from fsm_agent.stores.postgres.schema import MIGRATIONS
 from fsm_agent.testing.contract.fixtures import ID, a_commit, all_of
 from tests.support.postgres_stores import count, make, refused, with_store
 from tests.support.servers.postgres import PostgresServer
-from tests.support.talk import say_every_word
+from tests.support.thread_verbs import use_every_thread_verb
 
 
 def test_a_missing_table_is_damage(postgres: PostgresServer) -> None:
@@ -95,7 +95,7 @@ def test_a_database_of_before_there_were_threads_goes_on(postgres: PostgresServe
     async def go_on(store: Store) -> None:
         before = await all_of(store)
         assert [step.said for step in before[1]] == [0]
-        await say_every_word(store, 2, epoch=1)
+        await use_every_thread_verb(store, 2, epoch=1)
         assert (await store.history(ID))[:1] == before[1]
         assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
         assert (await store.dump(ID)).head.version == 3

@@ -37,7 +37,7 @@ from fsm_agent.testing.contract.fixtures import (
     keep_definitions,
 )
 from tests.support.servers.redis import RedisServer
-from tests.support.talk import HELLO, ROOM, say_every_word
+from tests.support.thread_verbs import HELLO, ROOM, use_every_thread_verb
 
 #: the scripts, by the verbs that say them
 WRITING = {"save_workflow", "create", "commit", "enqueue", "claim", "hold", "attempt", "begin_effect", "end_effect"} | {
@@ -221,7 +221,7 @@ async def say_every_verb(store: Store) -> None:
     await store.commit(a_commit(3, head={"workflow": REFUND}, repins=True, epoch=None, lease=LEASE))
     await store.renew(ID, 2, LEASE)
     await store.record_attempt(ID, 2, attempts=1, retry_ms=None)
-    await say_every_word(store, 4, epoch=2)
+    await use_every_thread_verb(store, 4, epoch=2)
     await store.release(ID, 2)
     await store.claim(ID, await store.head(ID), LEASE)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))
@@ -324,7 +324,7 @@ def test_a_namespace_of_before_there_were_threads_goes_on(redis_url: str, redis_
         redis_server.execute("SET", space_keys("default").schema, "1")
         async with open_store(redis_url) as store:
             _, steps = await all_of(store)
-            await say_every_word(store, 2, epoch=1)
+            await use_every_thread_verb(store, 2, epoch=1)
             assert (await store.history(ID))[:1] == steps
             assert [message.content for message in await store.messages(own_thread(ID))] == ["hello"]
 

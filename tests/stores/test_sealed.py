@@ -19,18 +19,19 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, StepKind
+from fsm_agent.domain.step import Delta, Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import KeyInvalid, KeyMissing, StoreCorrupt, StoreError, StoreUrlInvalid
 from fsm_agent.runtime.command_loop import logger
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sealed.keys import new_key, read_keys
 from fsm_agent.stores.sealed.store import SealedStore
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import DurableStoreContract, StoreContract
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import (
     ID,
     PING,
@@ -44,8 +45,8 @@ from fsm_agent.testing.contract.fixtures import (
     in_loop,
     keep_definitions,
 )
-from tests.support.running import flow, on_loop
-from tests.support.talk import HELLO
+from tests.support.runtime import flow, on_loop
+from tests.support.thread_verbs import HELLO
 
 OLD: Final = {"2025": b"o" * 32}
 KEYS: Final = {"2026a": b"n" * 32, **OLD}
@@ -454,7 +455,7 @@ def test_a_missing_library_names_the_extra(tmp_path: Path, monkeypatch: pytest.M
 async def test_keys_show_nowhere() -> None:
     store = open_store("memory://", keys=KEYS)
     assert isinstance(store, SealedStore)
-    inner = [store, store._words, store._words._seal]
+    inner = [store, store._fields, store._fields._seal]
     assert not any("nnnn" in repr(each) or "oooo" in repr(each) for each in [*inner, store.url])
     with pytest.raises(StoreError) as no_scheme:
         SealedStore.from_url("", namespace="default", clock=None)

@@ -14,7 +14,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing import DurableStoreContract
 from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, a_commit, a_creation, a_head, an_effect, in_loop
-from tests.support.talk import say_every_word
+from tests.support.thread_verbs import use_every_thread_verb
 
 
 class TestSqliteStore(DurableStoreContract):
@@ -62,7 +62,7 @@ async def _say_every_verb(store: Store) -> None:
     await store.begin_effect(ID, an_effect(epoch=2))
     await store.end_effect(ID, an_effect(epoch=2, ended_ms=1))
     await store.effects(ID)
-    await say_every_word(store, 3, epoch=2)
+    await use_every_thread_verb(store, 3, epoch=2)
     await store.size(ID)
     export = await store.dump(ID)
     await store.shorten(await store.head(ID), Origin(a_head(ID, 1), {}))

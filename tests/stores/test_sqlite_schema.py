@@ -15,13 +15,13 @@ from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores import codec
 from fsm_agent.stores.sqlite.errors import store_error
 from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
-from tests.support.talk import HELLO, say_every_word
+from tests.support.thread_verbs import HELLO, use_every_thread_verb
 
 #: versions of whom a file keeps steps; ``short`` had forgotten its first ones
 KEPT = {"long": range(1, 41), "brief": range(1, 4), "short": range(20, 36)}
@@ -101,7 +101,7 @@ def test_a_file_of_an_earlier_schema_keeps_every_step_and_goes_on(tmp_path: Path
             await keep_definitions(store)
             await store.create(a_creation("new"))
             await store.create(a_creation("agent-1"))
-            await say_every_word(store, 2, epoch=1)
+            await use_every_thread_verb(store, 2, epoch=1)
 
     asyncio.run(go_on())
 

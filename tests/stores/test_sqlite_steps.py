@@ -19,11 +19,11 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.record import Commit, Committed, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.errors import FsmAgentError
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.sqlite import commits
 from fsm_agent.stores.sqlite.store import SqliteStore
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing.contract.fixtures import ID, LEASE, a_commit, a_creation, keep_definitions
-from tests.proofs.effort import effort
+from tests.support.hypothesis_settings import example_settings
 
 #: All rows of all tables, by name.
 Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
@@ -145,7 +145,7 @@ async def compare(folder: Path, acts: Sequence[Act], last: Commit | None = None)
             assert rows_of(short) == rows_of(long)
 
 
-@effort(60)
+@example_settings(60)
 @given(ACTS)
 def test_both_roads_answer_alike_and_leave_the_same_rows(acts: list[Act]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -34,8 +34,8 @@ from fsm_agent.testing.contract.fixtures import (
     keep_definitions,
 )
 from fsm_agent.testing.contract.transfer import a_long_life, an_origin
-from tests.support.running import on_loop
-from tests.support.talk import HELLO, ROOM
+from tests.support.runtime import on_loop
+from tests.support.thread_verbs import HELLO, ROOM
 
 OWN = own_thread(ID)
 
@@ -288,6 +288,25 @@ async def test_a_mover_that_oversleeps_changes_nothing() -> None:
             for seen in (stub.head, stale.head):
                 with pytest.raises(Conflict):
                     await tiered.warm.adopt(late, replaces=seen)
+        assert data_of(await tiered.store.load(ID))["n"] == 8
+
+
+@on_loop
+async def test_a_mover_that_oversleeps_replaces_no_later_copy() -> None:
+    """It has read the agent, and copies it when others have archived it, brought it back, and archived it again."""
+    async with a_tiered() as tiered:
+        dump = tiered.warm.dump
+
+        async def oversleep(agent_id: str) -> AgentExport:
+            export = await dump(agent_id)
+            tiered.warm.dump = dump  # type: ignore[method-assign]
+            await tiered.archive()
+            await tiered.store.commit(a_commit(8, epoch=None, delta=Delta({"n": 8})))
+            await tiered.archive()
+            return export
+
+        tiered.warm.dump = oversleep  # type: ignore[method-assign]
+        assert not await tiered.another()._moves.archive(ID)
         assert data_of(await tiered.store.load(ID))["n"] == 8
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.errors import StoreUrlInvalid
-from fsm_agent.project.settings import Settings
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.stores.urls import BACKENDS, Backend, open_store, without_password
@@ -208,6 +208,6 @@ def test_the_command_line_shows_no_password_in_any_of_its_outputs(url: str, shop
 
 
 def test_a_command_to_be_typed_leaves_a_store_with_a_password_out() -> None:
-    settings = Settings("postgresql://host/db?password=s3cret")
+    settings = CommandSettings("postgresql://host/db?password=s3cret")
     assert settings.command("list") == "fsm-agent list"
-    assert Settings("sqlite:///x.db").command("list") == "fsm-agent --store sqlite:///x.db list"
+    assert CommandSettings("sqlite:///x.db").command("list") == "fsm-agent --store sqlite:///x.db list"

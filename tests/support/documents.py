@@ -191,6 +191,7 @@ def documents(draw: st.DrawFn) -> Document:
         "merge": draw(st.fixed_dictionaries({}, optional={"note": st.just("last"), "items": _POLICIES})),
         "limits": {"steps": draw(st.integers(1, 9)), "visits": dict.fromkeys(_paths(tree), 3)} | draw(_BOUNDS),
         "migrations": draw(_migrations(_paths(tree))),
+        "must": draw(_properties(_paths(tree))),
         "user": {"tone": "string?", "seen": {"type": "array", "items": {"type": "string"}, "default": []}},
         "workflows": CHILD,
     } | draw(_MEMORY)
@@ -266,6 +267,28 @@ def _migrations(paths: list[str]) -> st.SearchStrategy[list[Document]]:
         max_size=2,
         unique_by=lambda entry: entry["from"],
     )
+
+
+def _properties(paths: list[str]) -> st.SearchStrategy[Document]:
+    one = st.sampled_from([*paths, "event go", "stop", "created", "error", "outcome parked", "cancelled", "failed"])
+    term = one | st.lists(one, min_size=1, max_size=3, unique=True)
+    said = {"description": TEXTS}
+    rules = st.one_of(
+        st.fixed_dictionaries({"never": term}, optional=said),
+        st.fixed_dictionaries({"never": term, "before": term}, optional=said),
+        st.fixed_dictionaries({"never": term, "after": term}, optional=said),
+        st.fixed_dictionaries({"never": term, "from": term}, optional=said | {"until": term}),
+        st.fixed_dictionaries({"at_most": st.integers(1, 9), "of": term}, optional=said | {"from": term}),
+        st.fixed_dictionaries({"reaches": term}, optional=said | {"from": term, "within": st.sampled_from(_DURATIONS)}),
+        st.fixed_dictionaries(
+            {
+                "whenever": st.sampled_from(["go", ["stop", "event more"], "timeout"]),
+                "holds": st.sampled_from(["data.note != null", "event.by == 'me'", "true"]),
+            },
+            optional=said,
+        ),
+    )
+    return st.dictionaries(st.sampled_from(["once", "in_time", "a-b_C9"]), rules, max_size=2)
 
 
 def _choices(tree: Document) -> st.SearchStrategy[Any]:

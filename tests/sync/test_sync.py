@@ -16,7 +16,7 @@ from fsm_agent.errors import IllegalEvent, StoreUnavailable
 from fsm_agent.runtime import runner
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
-from tests.support.running import flow, story
+from tests.support.runtime import flow, story
 
 FLOW = flow("""
     events: {go: {}, ok: {}, yes: {}, never: {}}

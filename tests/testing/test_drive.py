@@ -10,8 +10,8 @@ from fsm_agent.actions.context import Context
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import DataInvalid, IllegalEvent, NotAsked
 from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.testing import ScriptEnded, drive
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 
 FLOW = """
 workflow: w

@@ -14,7 +14,7 @@ from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.step import Step
 from fsm_agent.errors import EffectUnclear, Refused
 from fsm_agent.testing import drive
-from tests.support.running import flow, on_loop
+from tests.support.runtime import flow, on_loop
 
 BEGINNING = """
     data:

@@ -1,7 +1,7 @@
-"""The actions that every workflow can name: models, people, the web, time, children.
+"""The built-in actions, which every workflow can name: models, people, HTTP, time, children.
 
-Each is an ordinary action with a context like any other; what sets it apart is that its arguments come as they are
-written, since each knows what kind of thing it takes (``dialect.builtins``). Imported when first asked for.
+Each is an ordinary action. The only difference: its arguments come unevaluated, since each action knows which of them
+are expressions (``dialect.builtins``). A built-in action is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from fsm_agent.actions.action import Action, describe
 
-#: name -> where its function is
+#: name of an action -> module and function
 _PLACES: Final = {
     "http.request": "http_request:request",
     "human.ask": "human_ask:ask",
@@ -24,7 +24,7 @@ _PLACES: Final = {
 
 
 def built_in(do: str) -> Action | None:
-    """The action of that name, if it is a built-in one."""
+    """The built-in action of this name, if there is one."""
     if do not in _PLACES:
         return None
     module, _, function = _PLACES[do].partition(":")

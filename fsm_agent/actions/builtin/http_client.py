@@ -1,4 +1,4 @@
-"""One request over HTTP: sent, bounded in time and length, and what its answer means."""
+"""One HTTP request: it is sent, limited in time and size, and its answer is judged."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from fsm_agent.domain.json import Json
 from fsm_agent.errors import ActionError, DataInvalid, HttpUnavailable
 
 _LONGEST_BYTES: Final = 10_000_000
-#: Worth another try, where one is declared.
+#: statuses that may be different at the next try
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Given(NamedTuple):
-    """What goes along: headers, and a text or a document, if any."""
+    """What is sent with a request: headers, and a text or a JSON document, if any."""
 
     headers: Mapping[str, str]
     text: str | None = None
@@ -34,9 +34,9 @@ class Call(NamedTuple):
     given: Given
     #: an ``Authorization`` header, or none
     bearer: Mapping[str, str]
-    #: statuses that are no error; empty is all of 200 to 299
+    #: statuses that are no error; empty means 200 to 299
     expect: frozenset[int]
-    #: seconds
+    #: time limit in seconds
     patience: float
 
     @property
@@ -45,8 +45,8 @@ class Call(NamedTuple):
 
 
 async def sent(httpx: Any, call: Call, shown: str, key: str) -> Json:
-    """The status and the body of the answer; or, if the same request would get no other one later, ``why`` that is a
-    failure. Raises ``HttpUnavailable``."""
+    """The status and the body of the answer. If it is a failure that the same request would get again, the status and
+    ``why``. Raises ``HttpUnavailable`` for failures that may pass."""
     headers = {"idempotency-key": key, **call.headers}
     given = {"json": call.given.document} if call.given.document is not None else {"content": call.given.text}
     try:
@@ -80,7 +80,7 @@ async def _judged(call: Call, shown: str, answer: Any) -> Json:
 
 
 async def _read(answer: Any) -> bytes | None:
-    """The body; ``None`` if it is too long, of which no more is read than shows that."""
+    """The body, or ``None`` if it is too long; then the rest is not read."""
     content = bytearray()
     async for piece in answer.aiter_bytes():
         content += piece
@@ -102,22 +102,23 @@ def _refused(constant: str) -> NoReturn:
 
 
 def _wanted_delay(answer: Any) -> float:
-    """Seconds that the other side wants to be left alone, if it says so in seconds."""
-    said: str = answer.headers.get("retry-after", "")
-    return float(said) if said.isascii() and said.isdigit() else 0.0
+    """The delay in seconds that ``Retry-After`` asks for, if it is given in seconds."""
+    header: str = answer.headers.get("retry-after", "")
+    return float(header) if header.isascii() and header.isdigit() else 0.0
 
 
 def _told(error: Exception, call: Call) -> str:
-    """What went wrong, as far as it is not made of what was sent."""
-    said = str(error)
+    """A description of the error that quotes nothing of what was sent."""
+    text = str(error)
     secrets = [call.url, *call.bearer.values(), *call.given.headers.values()]
-    is_telling = said and not any(secret and secret in said for secret in secrets)
-    return f"{type(error).__name__}: {said}" if is_telling else type(error).__name__
+    is_telling = text and not any(secret and secret in text for secret in secrets)
+    return f"{type(error).__name__}: {text}" if is_telling else type(error).__name__
 
 
 def bearer(variable: str | None, readable: Collection[str]) -> dict[str, str]:
-    """The header with the token that an environment variable holds; raises ``ActionError``, which does not say it.
-    Only ``readable`` variables are looked at: whoever writes a workflow names the variable and the host."""
+    """The header with the token from an environment variable. Raises ``ActionError``, which does not quote the token.
+    Only variables in ``readable`` may be read, since the author of a workflow chooses both the variable and the
+    host."""
     if variable is None:
         return {}
     if variable == SEALING_KEYS:

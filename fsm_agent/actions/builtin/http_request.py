@@ -1,7 +1,7 @@
 """``http.request``: one request to a host that the workflow names.
 
-What of the address comes from data is one part of its path or query, whatever it holds: it can lead to no other host
-and to no other path. The token comes from the environment, and goes nowhere but into the request.
+A value from the data becomes one part of the path or of the query, whatever it contains. It can never change the host
+or the path around it. The token comes from the environment, and is only sent with the request.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.actions.builtin.http_client import Call, Given, bearer, library, sent
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled, rendered
-from fsm_agent.actions.context import Context, EffectModeName, insight_of
+from fsm_agent.actions.context import Context, EffectModeName, scope_of
 from fsm_agent.dialect.keys import URL
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import ActionError, HttpFailed
 from fsm_agent.expressions.values import written
 
-#: Without a `timeout:` of the state; seconds.
+#: seconds, for a state without `timeout:`
 _PATIENCE: Final = 60.0
-#: What a header may hold: visible ASCII, blanks between.
+#: allowed value of a header: visible ASCII, with blanks only between
 _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?|")
 
 
@@ -43,26 +43,26 @@ async def request(
     mode: EffectModeName = "idempotent",
     emit: str | None = None,
 ) -> Emission:
-    """The body of the answer, parsed if it is JSON, goes ``into`` the data. ``auth`` names the environment variable
-    that holds a bearer token, one of those that the project allows; the token is kept nowhere. Raises ``HttpFailed``;
-    redirects are not followed."""
+    """Put the body of the answer ``into`` the data, parsed if it is JSON. ``auth`` names the environment variable of a
+    bearer token; the project must allow it, and the token is never stored. Redirects are not followed. Raises
+    ``HttpFailed``."""
     httpx, token = library(), bearer(auth, ctx.surroundings.environment)
     target = await _address(ctx, url)
     given = Given(await _headers(ctx, headers or {}), None if body is None else await rendered(ctx, body))
     given = given._replace(document=await _document(ctx, json))
-    timeout = insight_of(ctx).state.timeout
+    timeout = scope_of(ctx).state.timeout
     call = Call(method, target, given, token, frozenset(expect), timeout.ms / 1000 if timeout else _PATIENCE)
-    told = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
-    answer = await ctx.effect("http", partial(_once, httpx, call), told, mode=mode)
+    identity = {"method": method, "url": target, "headers": given.headers, "body": given.text, "json": given.document}
+    answer = await ctx.effect("http", partial(_once, httpx, call), identity, mode=mode)
     if "why" in answer:
         raise HttpFailed(method, shown(target), answer["why"])
     put(ctx, into, answer["body"])
     return ended(ctx, emit)
 
 
-async def _once(httpx: Any, call: Call, told: Json, *, idempotency_key: str) -> Json:
-    """What is told is what the effect is known by; the token is not among it."""
-    del told
+async def _once(httpx: Any, call: Call, identity: Json, *, idempotency_key: str) -> Json:
+    """``identity`` identifies the effect; it does not contain the token."""
+    del identity
     return await sent(httpx, call, shown(call.url), idempotency_key)
 
 
@@ -97,13 +97,13 @@ async def _headers(ctx: Context, headers: Mapping[str, str]) -> dict[str, str]:
 async def _document(ctx: Context, json: Json) -> Json:
     if not isinstance(json, dict):
         return json
-    insight = insight_of(ctx)
-    needs = {name for value in json.values() for name in insight.mentions(value)}
-    scope = await recalled(ctx, needs)
-    return {name: insight.value(value, scope) for name, value in json.items()}
+    scope = scope_of(ctx)
+    needs = {name for value in json.values() for name in scope.mentions(value)}
+    mentioned_values = await recalled(ctx, needs)
+    return {name: scope.value(value, mentioned_values) for name, value in json.items()}
 
 
 def shown(url: str) -> str:
-    """Without the query, which may hold what is nobody's business."""
+    """The URL without its query, which may hold private values."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}"

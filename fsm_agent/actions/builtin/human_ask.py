@@ -1,4 +1,4 @@
-"""``human.ask``: a question to a person, which the agent waits for in this state."""
+"""``human.ask``: the agent asks a person, and waits in this state for the answer."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Sequence
 
 from fsm_agent.actions.action import Asking
 from fsm_agent.actions.builtin.templates import recalled, rendered
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import ActionError
 
 
 async def ask(ctx: Context, *, prompt: str, events: Sequence[str], to: str | None = None) -> Asking:
-    """``to`` is CEL: a name, or a list of names."""
+    """Ask ``prompt``. ``to`` is CEL: a name, or a list of names."""
     text = await rendered(ctx, prompt)
     if to is None:
         return ctx.ask(text, events)
-    insight = insight_of(ctx)
-    whom = insight.value(to, await recalled(ctx, insight.mentions(to)))
+    scope = scope_of(ctx)
+    whom = scope.value(to, await recalled(ctx, scope.mentions(to)))
     names = whom if isinstance(whom, list) else [whom]
     if not names or not all(isinstance(name, str) for name in names):
         raise ActionError(f"`to: {to}` gives {shortened(whom)}, and whom to ask must be a name or a list of names")

@@ -1,7 +1,7 @@
 """``llm.agent``: a model works with tools until it has an answer.
 
-Every request and every call of a tool is an effect in the journal. What was said is in the conversation, so that an
-agent which has asked a person whether it may call a tool goes on from there, in any process.
+Every request and every tool call is an effect in the journal. All messages are in the conversation. So an agent that
+has asked a person to approve a tool call goes on from there, in any process.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fsm_agent.errors import RoundsExceeded
 from fsm_agent.llm.types import Ask, Call, Reply
 from fsm_agent.memory.groups import REACH
 
-#: how far back the calls are sought that a person was asked about: no further than their results may come
+#: how many messages back a call that waits for approval is searched: its results may not come later
 _TAIL: Final = REACH + 1
 
 
@@ -44,8 +44,8 @@ async def work(
     settings: Mapping[str, Json] = NOTHING,
     emit: str | None = None,
 ) -> Emission | Asking:
-    """``approval`` names the events that answer whether a tool may be called: ``approve`` and ``deny``. Raises
-    ``RoundsExceeded`` when the model has no answer after so many replies."""
+    """Let the model work. ``approval`` names the events that answer whether a tool may be called: ``approve`` and
+    ``deny``. Raises ``RoundsExceeded`` if the model has no answer after ``rounds`` replies."""
     async with Toolbox(ctx, tools, mcp, asks=bool(approval)) as toolbox:
         loop = _Loop(ctx, toolbox, approval)
         question = Ask(
@@ -70,24 +70,24 @@ async def work(
         raise RoundsExceeded(rounds)
 
 
-class _Verdict(NamedTuple):
-    """What a person has said of one call."""
+class _Approval(NamedTuple):
+    """A person's answer about one call."""
 
     call_id: str
     is_allowed: bool
-    said: str
+    comment: str
 
 
 class _Loop:
-    """The calls of one attempt that are still to be made."""
+    """The tool calls of one attempt that are still to be made."""
 
     def __init__(self, ctx: Context, toolbox: Toolbox, approval: Mapping[str, str]) -> None:
         self._ctx, self._toolbox, self._approval = ctx, toolbox, approval
         self._calls: list[Call] = []
-        self._verdict: _Verdict | None = None
+        self._answer: _Approval | None = None
 
     async def goes_on(self) -> bool:
-        """Whether a person was asked here and has answered, so that the loop goes on where it was."""
+        """Whether this work continues after a person has answered a question of ours."""
         entry: Step | None = await self._ctx.entry()
         answers = self._approval.values()
         if entry is None or entry.event not in answers or entry.source != self._ctx.state:
@@ -96,14 +96,14 @@ class _Loop:
         about = next((call for call in self._calls if self._toolbox.needs_approval(call.name)), None)
         if about is None:
             return False
-        said = " ".join(str(value) for value in entry.payload.values() if value is not None)
-        self._verdict = _Verdict(about.id, entry.event == self._approval["approve"], said)
+        comment = " ".join(str(value) for value in entry.payload.values() if value is not None)
+        self._answer = _Approval(about.id, entry.event == self._approval["approve"], comment)
         return True
 
     @property
     def _speaker(self) -> str | None:
-        """Whose words the model's are in the conversation: in one that is shared nobody else's calls may be taken for
-        those of this agent."""
+        """The name under which the model speaks in the conversation. In a shared conversation it keeps the calls of
+        other agents apart from ours."""
         return None if is_own(self._ctx.conversation.thread) else self._ctx.agent_id
 
     def heard(self, reply: Reply) -> None:
@@ -111,7 +111,7 @@ class _Loop:
         self._calls = list(reply.calls)
 
     async def called(self) -> Asking | None:
-        """Make the calls that may be made; returns the question whether the next one may."""
+        """Make the calls that are allowed. Returns the question for approval if the next call needs one."""
         for call in [call for call in self._calls if not self._is_to_be_asked(call)]:
             text, is_error = await self._result(call)
             self._calls.remove(call)
@@ -122,23 +122,23 @@ class _Loop:
         return self._ctx.ask(_question(self._calls[0]), [self._approval["approve"], self._approval["deny"]])
 
     def _is_to_be_asked(self, call: Call) -> bool:
-        """Nobody is asked about a call that cannot be made."""
-        is_open = self._verdict is None or self._verdict.call_id != call.id
+        """Whether a person must approve the call. A call that cannot be made needs no approval."""
+        is_open = self._answer is None or self._answer.call_id != call.id
         return is_open and self._toolbox.needs_approval(call.name) and self._toolbox.problem(call) is None
 
     async def _result(self, call: Call) -> tuple[str, bool]:
-        """What the tool has returned, and whether that is an error."""
+        """The text that the tool returned, and whether it is an error."""
         if (problem := self._toolbox.problem(call)) is not None:
-            self._ctx.notes.spend(Usage(refused=1))
+            self._ctx.outputs.spend(Usage(refused=1))
             return problem, True
-        verdict = self._verdict
-        if verdict is not None and verdict.call_id == call.id and not verdict.is_allowed:
-            return f"a person does not allow this call{f': {verdict.said}' if verdict.said else ''}", True
+        approval = self._answer
+        if approval is not None and approval.call_id == call.id and not approval.is_allowed:
+            return f"a person does not allow this call{f': {approval.comment}' if approval.comment else ''}", True
         return await self._toolbox.call(call)
 
 
 def _unanswered(messages: Sequence[Message], speaker: str | None) -> list[Call]:
-    """The calls of what the model said last that have no result yet."""
+    """The calls of the model's last message that have no result yet."""
     mine = [message for message in messages if message.by == speaker and message.role in (Role.ASSISTANT, Role.TOOL)]
     place = next((place for place, each in reversed([*enumerate(mine)]) if each.role is Role.ASSISTANT), None)
     if place is None:
@@ -149,6 +149,6 @@ def _unanswered(messages: Sequence[Message], speaker: str | None) -> list[Call]:
 
 
 def _question(call: Call) -> str:
-    """The question for approval, with all of the arguments: nothing is allowed that was not shown."""
+    """The question for approval. It shows all arguments, so that a person allows nothing unseen."""
     given = json.dumps(call.arguments, ensure_ascii=False)
     return f"May the agent call `{call.name}` with {given}?"

@@ -1,4 +1,4 @@
-"""``llm.generate``: a model writes, and what it writes goes into the data, in the form that their schemas say."""
+"""``llm.generate``: a model writes values for fields of the data, in the form of their schemas."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fsm_agent.actions.builtin.llm_output import output_schema, put_output
 from fsm_agent.actions.builtin.llm_request import asked, model_name
 from fsm_agent.actions.builtin.result import ended
 from fsm_agent.actions.builtin.templates import rendered
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.step import NOTHING
@@ -27,11 +27,11 @@ async def generate(
     settings: Mapping[str, Json] = NOTHING,
     emit: str | None = None,
 ) -> Emission:
-    """With ``conversation`` the model is shown the window, and prompt and reply are added to the thread."""
-    said = Message.user(await rendered(ctx, prompt))
+    """Let the model write. With ``conversation`` it sees the window, and prompt and reply are added to the thread."""
+    message = Message.user(await rendered(ctx, prompt))
     question = Ask(
         model=model_name(ctx, model),
-        messages=tuple(await shown(ctx, said)) if conversation else (said,),
+        messages=tuple(await shown(ctx, message)) if conversation else (message,),
         system=await rendered(ctx, system),
         output=output_schema(ctx, into),
         settings=settings,
@@ -44,7 +44,7 @@ async def generate(
     return ended(ctx, emit)
 
 
-async def shown(ctx: Context, said: Message) -> list[Message]:
-    """The window of the conversation, which ends with what is said to the model now on behalf of the user."""
-    ctx.conversation.append(said.role, said.content, by=insight_of(ctx).head.user)
+async def shown(ctx: Context, message: Message) -> list[Message]:
+    """The window of the conversation, which ends with ``message``, the new one of the user."""
+    ctx.conversation.append(message.role, message.content, by=scope_of(ctx).head.user)
     return await ctx.conversation.window()

@@ -1,4 +1,4 @@
-"""What a model is to give as values: the fields that they go into say their form."""
+"""The output of a model as values; the schemas of the fields that it goes into give its form."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fsm_agent.actions.builtin.result import put
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.llm.types import Reply
 
-#: keywords of a schema that any text satisfies
+#: keywords of a schema that do not restrict a text
 _OF_TEXT: Final = frozenset({"type", "default", "title", "description", "examples"})
-#: keywords under which schemas stand by name, and those under which values stand
+#: keywords whose values are schemas by name, and keywords whose values are no schemas
 _NAMED: Final = frozenset({"properties", "patternProperties", "$defs", "dependentSchemas"})
 _PLAIN: Final = frozenset({"default", "enum", "const", "examples"})
 _DEFINED: Final = "#/$defs/"
 
 
 def output_schema(ctx: Context, into: str | Sequence[str] | None) -> Schema | None:
-    """The form of what is asked for, as an object with all of the fields; ``None`` is words."""
+    """The schema of the output, as an object with all of the fields; ``None`` means plain text."""
     fields = [into] if isinstance(into, str) else into or []
-    schemas = {field: insight_of(ctx).schema(field) for field in fields}
+    schemas = {field: scope_of(ctx).schema(field) for field in fields}
     if not fields or (isinstance(into, str) and _takes_any_text(schemas[into])):
         return None
     defined = {
@@ -42,7 +42,7 @@ def output_schema(ctx: Context, into: str | Sequence[str] | None) -> Schema | No
 
 
 def put_output(ctx: Context, into: str | list[str] | None, reply: Reply) -> None:
-    """What came, where it belongs."""
+    """Put the reply into its fields."""
     if reply.output is None:
         put(ctx, into, reply.text)
     else:
@@ -55,7 +55,7 @@ def _takes_any_text(schema: Schema) -> bool:
 
 
 def _moved(schema: Json, field: str) -> Json:
-    """A field's schema as a part of the whole: what it points to is where it stands now."""
+    """The schema of a field, as a part of the whole schema: its references are adjusted to their new place."""
     if isinstance(schema, list):
         return [_moved(each, field) for each in schema]
     if not isinstance(schema, Mapping):

@@ -1,4 +1,4 @@
-"""One request to a model as an effect: what was answered is on record, and is paid for once."""
+"""One request to a model as an effect: the reply is recorded, so that it is paid for once."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Chunk, Message
 from fsm_agent.domain.usage import Usage, as_row, usage_of
 from fsm_agent.errors import BudgetExceeded, ModelReplyInvalid
 from fsm_agent.llm.resolve import default_model
 from fsm_agent.llm.types import Ask, Reply
-from fsm_agent.memory.counting import estimate, estimate_text
+from fsm_agent.memory.token_counts import estimate, estimate_text
 
 #: the name of the effect
 _EFFECT: Final = "model"
 
 
 def model_name(ctx: Context, argument: str | None) -> str:
-    """The model that counts; raises ``ModelUnknown`` where nobody names one."""
+    """The name of the model to ask; raises ``ModelUnknown`` if nothing says which."""
     around = ctx.surroundings
     return default_model(around.model, argument, environ=os.environ, configured=around.default_model)
 
 
 async def asked(ctx: Context, question: Ask, *, is_heard: bool = False) -> Reply:
-    """The reply on record, or a new one; with ``is_heard`` those who listen are told its words as they come.
+    """The recorded reply, or a new one. With ``is_heard``, listeners get its text while it arrives.
 
-    A reply that cannot be used is on record too, since it was paid for: the attempt that got it fails, and the next
-    one asks again. Raises ``BudgetExceeded`` before anything is asked, and whatever else is a ``ModelError``.
+    A reply that cannot be used is recorded too, since it was paid for: its attempt fails, and the next attempt asks
+    again. Raises ``BudgetExceeded`` before anything is asked, and other ``ModelError``.
     """
     while True:
         check_budget(ctx)
         request = _Request(ctx, question, is_heard)
         recorded = await ctx.effect(_EFFECT, request.made)
         usage = usage_of(recorded["usage"])
-        ctx.notes.spend(usage)
+        ctx.outputs.spend(usage)
         if "invalid" not in recorded:
             return Reply.from_json(recorded)
         if request.is_made:
@@ -47,7 +47,7 @@ async def asked(ctx: Context, question: Ask, *, is_heard: bool = False) -> Reply
 
 @dataclass(slots=True)
 class _Request:
-    """What is done if nothing is on record."""
+    """The request that is made if no reply is recorded."""
 
     ctx: Context
     question: Ask
@@ -72,10 +72,10 @@ class _Request:
 
 
 def check_budget(ctx: Context) -> None:
-    """Raises ``BudgetExceeded`` if the agent has spent what it may; an operator may let it go on."""
-    insight = insight_of(ctx)
-    limits, spent = insight.workflow.limits, insight.spent
-    if insight.head.is_exempt:
+    """Raises ``BudgetExceeded`` if the agent has used up its budget, unless an operator lets it go on."""
+    scope = scope_of(ctx)
+    limits, spent = scope.workflow.limits, scope.spent
+    if scope.head.is_exempt:
         return
     if limits.tokens is not None and spent.tokens >= limits.tokens:
         raise BudgetExceeded("tokens", limits.tokens, spent.tokens)
@@ -84,7 +84,7 @@ def check_budget(ctx: Context) -> None:
 
 
 def weight(question: Ask) -> int:
-    """The tokens of a request, as far as they can be told here; what its provider counts corrects later ones."""
+    """An estimate of the tokens of a request; the counts of the provider correct later estimates."""
     shown: list[Json] = [[tool.name, tool.description, dict(tool.schema)] for tool in question.tools]
     if question.output is not None:
         shown.append(dict(question.output))
@@ -93,8 +93,8 @@ def weight(question: Ask) -> int:
 
 
 def refusal(ctx: Context, reply: Reply, why: str) -> list[Message]:
-    """A reply that is refused, and what the model is told of it: as the result of each call, or in so many words. It
-    counts."""
-    ctx.notes.spend(Usage(refused=1))
-    told = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
-    return [reply.message, *(told or [Message.user(f"Refused: {why}")])]
+    """The messages of a refused reply: the reply, and the reason as the result of each call or as text. It is
+    counted."""
+    ctx.outputs.spend(Usage(refused=1))
+    results = [Message.result(call.id, call.name, f"Refused: {why}", is_error=True) for call in reply.calls]
+    return [reply.message, *(results or [Message.user(f"Refused: {why}")])]

@@ -1,4 +1,4 @@
-"""MCP servers, by the official client: what they offer, and how it is called."""
+"""MCP servers, by the official client: which tools they offer, and how these are called."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from fsm_agent.domain.text import listed, shortened
 from fsm_agent.errors import ActionError, McpUnavailable
 from fsm_agent.llm.types import Tool
 
-#: how long a server may take to begin
+#: time limit for the start of a server
 _PATIENCE_S: Final = 30.0
-#: between the name of a server and that of its tool: two servers may have tools of one name
+#: between the name of a server and the name of its tool, since two servers may have tools of the same name
 _BETWEEN: Final = "__"
-#: what providers take for a name
+#: characters that providers of models do not accept in a name
 _ODD: Final = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST: Final = 64
 
 
 class Server:
-    """One server that the operator has configured under a name. Use it as ``async with``; raises ``ActionError``."""
+    """One server that the operator has configured under a name. Use it as ``async with``. Raises ``ActionError``."""
 
     def __init__(
         self, name: str, configured: Mapping[str, Mapping[str, Json]], *, patience_s: float = _PATIENCE_S
@@ -34,7 +34,7 @@ class Server:
             there = f"there are {listed(configured)}" if configured else "none is"
             raise ActionError(f"MCP server {name!r} is not configured under [tool.fsm-agent.mcp]; {there}")
         self.name: Final = name
-        #: what it offers, by the names that it gives itself
+        #: tools by the names that the server uses
         self.tools: dict[str, Tool] = {}
         self._reached = configured[name]
         self._patience_s = patience_s
@@ -57,9 +57,8 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        """What breaks with the connection is told in a word, and does not hide what went wrong before. The client stops
-        whoever works within it when it breaks, so a cancellation is for it to explain; all else is none of its
-        business."""
+        """Close the connection. An error of closing becomes ``McpUnavailable``, but it never hides an earlier error. A
+        client whose connection breaks cancels the task that uses it, so only the client can explain a cancellation."""
         is_stopped = isinstance(error, asyncio.CancelledError)
         try:
             return await (self._open.__aexit__(kind, error, trace) if is_stopped else self._open.aclose())
@@ -80,8 +79,8 @@ class Server:
                 return
 
     async def call(self, name: str, arguments: Mapping[str, Any]) -> tuple[str, bool]:
-        """What a tool returns, as text, and whether that is an error: also what the server says who refuses the call.
-        Raises ``McpUnavailable`` where it says nothing."""
+        """The result of a tool as text, and whether it is an error. A refusal by the server is such an error. Raises
+        ``McpUnavailable`` if there is no answer."""
         from mcp import MCPError
         from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
@@ -98,7 +97,7 @@ class Server:
 
 
 def _texts(result: Any) -> Iterator[str]:
-    """What a model can read of a result; of anything else, what it is."""
+    """The parts of a result that are text; for any other part, its type."""
     for part in result.content:
         held = getattr(part, "resource", part)
         yield text if isinstance(text := getattr(held, "text", None), str) else f"[{part.type}]"
@@ -107,7 +106,8 @@ def _texts(result: Any) -> Iterator[str]:
 
 
 def _client(name: str, reached: Mapping[str, Json]) -> Any:
-    """A server gets of the environment what it is given, and what no program can do without: no keys of others."""
+    """The client of a server. The server gets only the environment that is configured for it and the basic variables,
+    so it sees no keys of others."""
     try:
         from mcp import Client, StdioServerParameters
     except ImportError:
@@ -119,7 +119,7 @@ def _client(name: str, reached: Mapping[str, Json]) -> Any:
 
 
 def _said(error: BaseException) -> str:
-    """The first thing that went wrong, in words that quote no address: it may hold a password."""
+    """A description of the first error. It quotes no address, which may hold a password."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, OSError) and error.strerror:

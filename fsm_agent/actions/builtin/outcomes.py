@@ -1,4 +1,4 @@
-"""How child agents have fared, as their parent is told."""
+"""Outcomes of child agents, as their parent sees them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import ChildFailed, Refused
 
-#: a child as it stands, or why it could not begin
+#: the child as it is, or why it could not be started
 Known: TypeAlias = Head | Refused
 
 
@@ -23,12 +23,13 @@ def has_failed(known: Known) -> bool:
 
 
 def output_of(known: Known) -> Json:
-    """Null of one that has failed."""
+    """The output of a child; null if the child has failed."""
     return known.output if isinstance(known, Head) and known.status is Status.DONE else None
 
 
 def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
-    """What a workflow is told of one child. One that could not begin has failed, and was in no state."""
+    """The outcome of one child, as the workflow gets it. A child that could not be started has failed, without
+    state."""
     error: Json = None
     if isinstance(known, Refused):
         state, status = None, Status.FAILED
@@ -37,21 +38,22 @@ def outcome_of(ident: str, item: Json, known: Known) -> dict[str, Json]:
         state, status = known.state, known.status
         if known.problem is not None:
             error = {"type": known.problem.type, "message": known.problem.message}
-    told = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
-    return {"id": ident, "item": own(item), **told}
+    outcome = {"state": state, "status": str(status), "output": own(output_of(known)), "error": error}
+    return {"id": ident, "item": own(item), **outcome}
 
 
 def count_of_failures(children: Collection[Known]) -> str:
-    """``2 of 5 children failed``, and how many were cancelled."""
+    """``2 of 5 children failed``, and the number of cancelled children."""
     cancelled = sum(_is(Status.CANCELLED, known) for known in children)
     failed = sum(map(has_failed, children)) - cancelled
-    said = f"{failed} of {len(children)} children failed" if failed else ""
+    text = f"{failed} of {len(children)} children failed" if failed else ""
     of_all = "" if failed else f" of {len(children)} children"
-    return ", ".join(filter(None, [said, f"{cancelled}{of_all} cancelled" if cancelled else ""]))
+    return ", ".join(filter(None, [text, f"{cancelled}{of_all} cancelled" if cancelled else ""]))
 
 
 def failure_of(children: Mapping[str, Known]) -> ChildFailed:
-    """The first that has failed, how and why, and how many have; rather than one that was cancelled."""
+    """The error of the parent: which child failed first, in which way and why, and how many failed. A failed child is
+    preferred to a cancelled one."""
     failed = {ident: known for ident, known in children.items() if has_failed(known)}
     by_itself = {ident: known for ident, known in failed.items() if not _is(Status.CANCELLED, known)} or failed
     ident, known = next(iter(by_itself.items()))

@@ -1,25 +1,25 @@
-"""How a built-in action ends: its result goes into the data, and it names the event that the state declares for it."""
+"""The end of a built-in action: it puts its result into the data, and emits the event that the state declares."""
 
 from __future__ import annotations
 
 from fsm_agent.actions.action import Emission
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.dialect.builtins import emission
 from fsm_agent.domain.json import Json
 from fsm_agent.errors import ActionError
 
 
 def ended(ctx: Context, emit: str | None) -> Emission:
-    """The event that says that the work is done: ``emit``, or the only declared one that the state itself takes."""
-    insight = insight_of(ctx)
-    event = emit or emission(insight.workflow, insight.state)
+    """The event that ends the work: ``emit``, or else the only declared event that the state itself takes."""
+    scope = scope_of(ctx)
+    event = emit or emission(scope.workflow, scope.state)
     if event is None:
         raise ActionError(f"nothing tells with which event the work of state {ctx.state!r} ends: say it with `emit`")
     return Emission(event)
 
 
 def put(ctx: Context, into: str | list[str] | None, value: Json) -> None:
-    """The result, where it belongs. Whether it fits there is judged when the step is made."""
+    """Put the result into its field. The step checks later whether it is valid there."""
     if isinstance(into, str):
         ctx.data[into] = value
     elif into is not None:

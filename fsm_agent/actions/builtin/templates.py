@@ -1,26 +1,26 @@
-"""What the texts of built-in actions may mention besides the data: the user and the conversation."""
+"""Texts of built-in actions: besides the data, they may mention the user and the conversation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.expressions.values import written
 
 
 async def rendered(ctx: Context, text: str, *, write: Callable[[Json], str] = written) -> str:
-    """A prompt, as it reads now; ``write`` makes text of what expressions give."""
-    insight = insight_of(ctx)
-    return insight.render(text, await recalled(ctx, insight.needs(text)), write=write)
+    """The prompt with the present values; ``write`` makes text of the values of expressions."""
+    scope = scope_of(ctx)
+    return scope.render(text, await recalled(ctx, scope.needs(text)), write=write)
 
 
 async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[str, Json]:
-    """The values of what is mentioned; nothing else is read."""
+    """The values that the text mentions; others are not read."""
     found: dict[str, Json] = dict(more)
     named = [name.partition(".") for name in needs]
     if any(root == "user" for root, _, _ in named):
-        found["user"] = _nobody(ctx) if ctx.notes.user is None else ctx.user.plain()
+        found["user"] = _nobody(ctx) if ctx.outputs.user is None else ctx.user.plain()
     parts = {part for root, _, part in named if root == "conversation"}
     if parts:
         found["conversation"] = await _conversation(ctx, parts)
@@ -28,18 +28,18 @@ async def recalled(ctx: Context, needs: Iterable[str], **more: Json) -> Mapping[
 
 
 def _nobody(ctx: Context) -> dict[str, Json]:
-    """What is known of a user before anything is."""
-    declared = insight_of(ctx).workflow.user
+    """What a workflow sees of a user who is not known yet."""
+    declared = scope_of(ctx).workflow.user
     return {name: schema["default"] for name, schema in declared.items() if "default" in schema}
 
 
 async def _conversation(ctx: Context, parts: set[str]) -> dict[str, Json]:
-    talk, found = ctx.conversation, dict[str, Json](count=0, last="", text="")
+    conversation, found = ctx.conversation, dict[str, Json](count=0, last="", text="")
     if "count" in parts:
-        found["count"] = await talk.count()
+        found["count"] = await conversation.count()
     if "last" in parts:
-        found["last"] = "".join(message.content for message in await talk.tail(1))
+        found["last"] = "".join(message.content for message in await conversation.tail(1))
     if "text" in parts:
-        lines = (f"{message.role}: {message.content}" for message in await talk.window())
+        lines = (f"{message.role}: {message.content}" for message in await conversation.window())
         found["text"] = "\n".join(lines)
     return found

@@ -1,4 +1,4 @@
-"""The tools of one attempt: functions of allowed modules, and what MCP servers offer."""
+"""The tools of one attempt: functions of allowed modules, and tools of MCP servers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
-from fsm_agent.actions.blocking import in_thread
 from fsm_agent.actions.builtin.mcp_client import Server
 from fsm_agent.actions.context import Context, EffectModeName
+from fsm_agent.actions.worker_threads import in_thread
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.errors import ActionError, ToolError
@@ -23,7 +23,7 @@ _REQUIRED: Final = "required"
 
 
 class _Kept(NamedTuple):
-    """One tool, how it is called, and what is said of it under ``tools``."""
+    """One tool, who calls it, and its entry under ``tools``."""
 
     tool: Tool
     called_by: Function | Server
@@ -39,8 +39,8 @@ class _Kept(NamedTuple):
 
 
 class Toolbox:
-    """Use it as ``async with``: servers are connected to meanwhile. Raises ``ActionError`` for a tool that is not
-    there, and for one that needs approval where nobody can be asked (``asks``)."""
+    """The tools that a model may call. Use it as ``async with``, which connects to the servers. Raises ``ActionError``
+    if a tool does not exist, or needs approval where no person can be asked (not ``asks``)."""
 
     def __init__(
         self, ctx: Context, tools: Sequence[str | Mapping[str, str]], mcp: Sequence[str], *, asks: bool
@@ -58,10 +58,10 @@ class Toolbox:
                 server = await self._open.enter_async_context(Server(name, self._ctx.surroundings.mcp))
                 for kept in self._served(server):
                     self._keep(kept)
-            for said in self._wanted:
-                if said["tool"].partition(":")[0] not in self._servers:
-                    function = await self._function(said["tool"])
-                    self._keep(_Kept(function.tool, function, said))
+            for entry in self._wanted:
+                if entry["tool"].partition(":")[0] not in self._servers:
+                    function = await self._function(entry["tool"])
+                    self._keep(_Kept(function.tool, function, entry))
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -73,12 +73,12 @@ class Toolbox:
         return await self._open.__aexit__(kind, error, trace)
 
     def _served(self, server: Server) -> Iterator[_Kept]:
-        """All that a server offers. What is said of a tool that it does not offer would be said in vain."""
-        of_server = (said for said in self._wanted if said["tool"].partition(":")[0] == server.name)
-        said_of = {said["tool"].partition(":")[2]: said for said in of_server}
+        """All tools that a server offers. An entry under ``tools`` for a tool that it does not offer is an error."""
+        of_server = (entry for entry in self._wanted if entry["tool"].partition(":")[0] == server.name)
+        entries = {entry["tool"].partition(":")[2]: entry for entry in of_server}
         for plain, tool in server.tools.items():
-            yield _Kept(tool, server, said_of.pop(plain, {}))
-        for plain in said_of:
+            yield _Kept(tool, server, entries.pop(plain, {}))
+        for plain in entries:
             near = did_you_mean(plain, server.tools)
             raise ActionError(f"MCP server {server.name!r} has no tool {plain!r}{near}; it has {listed(server.tools)}")
 
@@ -105,7 +105,7 @@ class Toolbox:
         return name in self._kept and self._kept[name].needs_approval
 
     def problem(self, call: Call) -> str | None:
-        """Why a call cannot be made, for the model that wants it. A server judges arguments itself."""
+        """Why a call cannot be made, in words for the model. A server checks arguments itself."""
         if call.name not in self._kept:
             near = did_you_mean(call.name, self._kept)
             return f"there is no tool {call.name!r}{near}; there are {listed(self._kept)}"
@@ -115,8 +115,8 @@ class Toolbox:
         return called_by.problem(call.arguments) if isinstance(called_by, Function) else None
 
     async def call(self, call: Call) -> tuple[str, bool]:
-        """What the tool returns, as text, and whether that is an error; there must be no ``problem``. What it raises
-        passes through, but for ``ToolError``: that is for the model."""
+        """The result of a tool as text, and whether it is an error; call this only if there is no ``problem``. A
+        ``ToolError`` becomes text for the model; other exceptions of the tool pass through."""
         kept = self._kept[call.name]
         work = _through_server if isinstance(kept.called_by, Server) else _through_function
         effect = partial(work, kept.called_by, call.name)  # type: ignore[arg-type]

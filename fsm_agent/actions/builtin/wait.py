@@ -1,4 +1,4 @@
-"""``wait``: time passes, and no process stays with the agent meanwhile."""
+"""``wait``: time passes, and no process waits with the agent."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from fsm_agent.actions.action import Emission, Pause
 from fsm_agent.actions.builtin.result import ended
 from fsm_agent.actions.builtin.templates import recalled
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import ActionError, ExpressionFailed
 
-#: The end of the year 9999: nobody waits longer.
+#: the end of the year 9999 is the latest time to wait for
 _LATEST_MS: Final = 253_402_300_799_999
 
 
 async def wait(ctx: Context, *, until: Json = None, emit: str | None = None, **spans: str) -> Emission | Pause:
-    """``for`` (a keyword of Python, so it comes among ``spans``) is a duration since the state was entered, ``until``
-    CEL for a moment. Whichever process is there when it has come goes on."""
+    """Wait until a moment. ``spans`` holds ``for``, which is a keyword of Python: a duration since the state was
+    entered. ``until`` is CEL for a moment. Any process that runs then goes on with the agent."""
 
     async def moment() -> Json:
-        """Recorded with the first attempt, so that no later one begins to wait anew; or why there is none."""
+        """The moment, or why there is none. The first attempt records it, so that later attempts do not wait longer."""
         try:
             return await _span_end(ctx, spans["for"]) if "for" in spans else await _moment(ctx, until)
         except (ActionError, ExpressionFailed) as error:
@@ -41,8 +41,8 @@ async def _span_end(ctx: Context, span: str) -> int:
 
 
 async def _moment(ctx: Context, until: Json) -> int:
-    insight = insight_of(ctx)
-    value = insight.value(until, await recalled(ctx, insight.mentions(until)))
+    scope = scope_of(ctx)
+    value = scope.value(until, await recalled(ctx, scope.mentions(until)))
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip().upper())

@@ -1,8 +1,9 @@
-"""``workflow.run``: child agents do the work; one, or one for each item of a list, so many at once.
+"""``workflow.run``: child agents do the work: one child, or one for each item of a list with a limit of how many at
+once.
 
-What is done is remembered by the children themselves: whichever process goes on with the parent finds them by their
-ids, starts those that are missing, drives those that can be driven, and joins them when all have ended. A child that
-waits for people or time, or is parked, takes no place: then the next one is started.
+The children themselves are the record of what is done. Any process that continues the parent finds them by their ids,
+starts those that are missing, drives those that can go on, and ends when all have ended. A child that waits for people
+or time, or is parked, does not count as one at work: the next one is started.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from fsm_agent.actions.builtin.outcomes import (
 )
 from fsm_agent.actions.builtin.result import ended, put
 from fsm_agent.actions.builtin.templates import recalled
-from fsm_agent.actions.children import Order
-from fsm_agent.actions.context import Context, insight_of
+from fsm_agent.actions.children import ChildSpec
+from fsm_agent.actions.context import Context, scope_of
 from fsm_agent.data.delta import own
 from fsm_agent.dialect.builtins import first_event
 from fsm_agent.domain.agent import CHILDREN, ENDED, Head, child_id
@@ -38,17 +39,17 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Superseded
 from fsm_agent.errors import ActionError, ChildFailed, Refused, StoreError
 
-#: How long a parent rests that is going to be woken, and one that has more children to start: others that work take
-#: their places, and nobody says when they rest.
+#: How long a parent rests if a child will wake it, or if it has more children to start. In the second case other
+#: processes work on its children, and nobody tells it when they stop.
 _REST_MS: Final = 3_600_000
 _REST_WITH_MORE_MS: Final = 10_000
-#: How often children are looked at anew that have moved meanwhile, before the parent rests.
+#: how often the parent looks again at children that have moved, before it rests
 _ROUNDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What the children are started with, each argument as it is written."""
+class ChildrenPlan:
+    """The arguments that children are started with, as written in the workflow."""
 
     workflow: Workflow
     event: str
@@ -56,18 +57,20 @@ class Plan:
     data: Mapping[str, Json]
     user: str | None
 
-    async def order(self, ctx: Context, item: Json, index: int) -> Order:
-        """What one child is started with. Raises ``ExpressionFailed``."""
-        insight = insight_of(ctx)
+    async def spec(self, ctx: Context, item: Json, index: int) -> ChildSpec:
+        """The specification of one child. Raises ``ExpressionFailed``."""
+        scope = scope_of(ctx)
         written = [*self.payload.values(), *self.data.values(), self.user]
-        mentioned = {name for value in written for name in insight.mentions(value)}
-        scope = await recalled(ctx, mentioned, item=item, index=index)
-        value: Callable[[Json], Json] = partial(insight.value, recalled=scope)
-        user = insight.head.user if self.user is None else value(self.user)
+        mentioned = {name for value in written for name in scope.mentions(value)}
+        mentioned_values = await recalled(ctx, mentioned, item=item, index=index)
+        value: Callable[[Json], Json] = partial(scope.value, recalled=mentioned_values)
+        user = scope.head.user if self.user is None else value(self.user)
         if not (user is None or (isinstance(user, str) and user.strip())):
             raise ActionError(f"`user: {self.user}` gives {shortened(user)}, and must give a name, or null for nobody")
         payload = {name: value(each) for name, each in self.payload.items()}
-        return Order(self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user)
+        return ChildSpec(
+            self.workflow, self.event, payload, {name: value(each) for name, each in self.data.items()}, user
+        )
 
 
 async def run(
@@ -85,39 +88,39 @@ async def run(
     user: str | None = None,
     emit: str | None = None,
 ) -> Emission | Pause:
-    """The outputs of the children, in the order of the items, go ``into`` the data; of one that has failed it is null
-    (``on_failure: continue``). How each has fared goes into ``outcomes``. Raises ``ChildFailed`` otherwise, when the
-    rest has ended (``fail``) or was cancelled (``cancel_rest``)."""
-    child = insight_of(ctx).workflow.workflows[workflow]
-    plan = Plan(child, event or _first_event(child), payload or {}, data or {}, user)
+    """Put the outputs of the children ``into`` the data, in the order of the items; the output of a failed child is
+    null (``on_failure: continue``). The outcomes go into ``outcomes``. Otherwise a failure raises ``ChildFailed``,
+    after the other children have ended (``fail``) or were cancelled (``cancel_rest``)."""
+    child = scope_of(ctx).workflow.workflows[workflow]
+    plan = ChildrenPlan(child, event or _first_event(child), payload or {}, data or {}, user)
     items = await _items(ctx, for_each)
-    brood = _Brood(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
+    children = _Children(ctx, plan, items, at_once=at_once, cancels_rest=on_failure == "cancel_rest")
     try:
-        await brood.raise_()
+        await children.raise_()
     except StoreError as error:
-        if ctx.outside is not None:
-            ctx.outside.fail(error)
+        if ctx.effects is not None:
+            ctx.effects.fail(error)
         raise
-    if not brood.is_grown:
-        return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if brood.has_more else _REST_MS))
-    ctx.notes.is_joined = True
-    ctx.notes.spend(brood.usage)
-    if brood.has_failed:
+    if not children.is_grown:
+        return Pause(ctx.now_ms + (_REST_WITH_MORE_MS if children.has_more else _REST_MS))
+    ctx.outputs.is_joined = True
+    ctx.outputs.spend(children.usage)
+    if children.has_failed:
         if on_failure != "continue":
-            raise brood.failure()
-        ctx.notes.remark = brood.failures
+            raise children.failure()
+        ctx.outputs.remark = children.failures
     is_one = for_each is None
-    put(ctx, into, brood.outputs[0] if is_one else brood.outputs)
-    put(ctx, outcomes, brood.outcomes[0] if is_one else brood.outcomes)
+    put(ctx, into, children.outputs[0] if is_one else children.outputs)
+    put(ctx, outcomes, children.outcomes[0] if is_one else children.outcomes)
     return ended(ctx, emit)
 
 
 async def _items(ctx: Context, for_each: str | None) -> list[Json]:
-    """The items for which children are started, the same in all attempts."""
+    """The items for which children are started. They are the same in all attempts."""
     items: Json = [None]
     if for_each is not None:
-        insight = insight_of(ctx)
-        items = insight.value(for_each, await recalled(ctx, insight.mentions(for_each)))
+        scope = scope_of(ctx)
+        items = scope.value(for_each, await recalled(ctx, scope.mentions(for_each)))
         if not isinstance(items, list):
             raise ActionError(f"`for_each: {for_each}` gives {shortened(items)}, and must give a list")
 
@@ -128,24 +131,26 @@ async def _items(ctx: Context, for_each: str | None) -> list[Json]:
 
 
 def _first_event(child: Workflow) -> str:
-    """What a child begins with that is told nothing."""
+    """The first event of a child where the workflow names none."""
     event = first_event(child)
     if event is None:
         raise ActionError(f"workflow {child.name!r} can begin in several ways: say which with `event`")
     return event
 
 
-class _Brood:
-    """All children of one activation, by number; 1 is the first."""
+class _Children:
+    """All children of one activation, by number; the first is 1."""
 
-    def __init__(self, ctx: Context, plan: Plan, items: Sequence[Json], *, at_once: int, cancels_rest: bool) -> None:
+    def __init__(
+        self, ctx: Context, plan: ChildrenPlan, items: Sequence[Json], *, at_once: int, cancels_rest: bool
+    ) -> None:
         self._ctx, self._plan, self._items = ctx, plan, items
         self._at_once, self._cancels_rest = at_once, cancels_rest
-        self._head, self._stays = insight_of(ctx).head, insight_of(ctx).stays
+        self._head, self._stays = scope_of(ctx).head, scope_of(ctx).stays
         self._known: dict[int, Known] = {}
-        #: those that have work to do, here or elsewhere
+        #: children that have work to do, here or in another process
         self._working: set[int] = set()
-        #: those that are to be driven here, and those that are not started
+        #: children that this process should drive, and children that are not started
         self._due: deque[int] = deque()
         self._fresh: deque[int] = deque()
         self._tasks: list[asyncio.Task[None]] = []
@@ -156,12 +161,12 @@ class _Brood:
 
     @property
     def has_more(self) -> bool:
-        """Whether some are to be started yet."""
+        """Whether some children are not started yet."""
         return bool(self._fresh) and not self._is_called_off
 
     @property
     def is_grown(self) -> bool:
-        """Whether nobody needs to be waited for any more."""
+        """Whether all children are done, so that the parent need not wait."""
         return not self.has_more and all(map(is_over, self._known.values()))
 
     @property
@@ -171,19 +176,19 @@ class _Brood:
 
     @property
     def outcomes(self) -> list[Json]:
-        """How each has fared, in their order."""
-        told = zip(self._by_id.items(), self._items, strict=True)
-        return [outcome_of(ident, item, known) for (ident, known), item in told]
+        """The outcomes of all children, in their order."""
+        children = zip(self._by_id.items(), self._items, strict=True)
+        return [outcome_of(ident, item, known) for (ident, known), item in children]
 
     @property
     def _by_id(self) -> dict[str, Known]:
-        """What is known of each child, by its id, in their order."""
+        """The known state of each child, by its id, in their order."""
         numbered = sorted(self._known.items())
         return {child_id(self._head.id, self._head.activation, number): known for number, known in numbered}
 
     @property
     def usage(self) -> Usage:
-        """What models have cost for all of them; how full a context is, is theirs alone."""
+        """The usage of models by all children. Their context sizes are left out: they say nothing about the parent."""
         total = NO_USAGE
         for known in self._known.values():
             total = total.plus(known.usage) if isinstance(known, Head) else total
@@ -194,7 +199,7 @@ class _Brood:
         return self._cancels_rest and self.has_failed
 
     async def raise_(self) -> None:
-        """Start and drive them, each as far as it goes."""
+        """Start and drive the children, each as far as it can go."""
         await self._look(with_held=True)
         for _ in range(_ROUNDS):
             await self._work_all()
@@ -212,9 +217,10 @@ class _Brood:
         return has_place or (bool(self._due) and not self._is_called_off)
 
     async def _look(self, *, with_held: bool = False, anew: bool = False) -> None:
-        """Learn how they stand. One that could not begin could not do so later either. With ``with_held``, those that
-        somebody holds are due too: whoever it is may have died. With ``anew``, those that have ended are read again."""
-        heads = await self._ctx.kin.look(self._head, len(self._items), gap=None if anew else self._at_once)
+        """Read the state of the children. A child that could not be started stays so. With ``with_held``, children that
+        another process holds are due too, since that process may have died. With ``anew``, ended children are read
+        again."""
+        heads = await self._ctx.children.read(self._head, len(self._items), gap=None if anew else self._at_once)
         self._known |= {number: head for number, head in enumerate(heads, start=1) if head is not None}
         found = {number: head for number, head in self._known.items() if isinstance(head, Head)}
         self._working = {number for number, head in found.items() if head.is_at_work}
@@ -231,7 +237,7 @@ class _Brood:
             raise _gravest(errors) from None
 
     async def _work(self) -> None:
-        """Look after one after the other, as long as there is a place."""
+        """Drive one child after the other, while fewer than the limit are at work."""
         while (number := self._next()) is not None:
             known = self._known[number] = await self._driven(number)
             if not (isinstance(known, Head) and known.is_at_work):
@@ -251,12 +257,12 @@ class _Brood:
         return number
 
     async def _driven(self, number: int) -> Known:
-        kin, known = self._ctx.kin, self._known.get(number)
+        children, known = self._ctx.children, self._known.get(number)
         try:
             if isinstance(known, Head):
-                return await kin.drive(known, stays=self._stays)
-            order = await self._plan.order(self._ctx, self._items[number - 1], number - 1)
-            return await kin.start(self._head, number, order, stays=self._stays)
+                return await children.drive(known, stays=self._stays)
+            spec = await self._plan.spec(self._ctx, self._items[number - 1], number - 1)
+            return await children.start(self._head, number, spec, stays=self._stays)
         except Refused as refusal:
             return refusal
 
@@ -266,13 +272,13 @@ class _Brood:
                 task.cancel()
 
     async def _cancel_rest(self) -> None:
-        for head in await self._ctx.kin.look(self._head, len(self._items)):
+        for head in await self._ctx.children.read(self._head, len(self._items)):
             if head is not None and head.status not in ENDED:
-                await self._ctx.kin.cancel(head)
+                await self._ctx.children.cancel(head)
 
     @property
     def failures(self) -> str:
-        """How many were not done, in words."""
+        """How many children failed, in words."""
         return count_of_failures(self._known.values())
 
     def failure(self) -> ChildFailed:
@@ -280,10 +286,10 @@ class _Brood:
 
 
 def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Nothing weighs more than that somebody else drives the parent."""
+    """The error to raise: ``Superseded``, which says that another process drives the parent, before all others."""
     return next((each for each in errors.exceptions if isinstance(each, Superseded)), errors.exceptions[0])
 
 
 def _is_due(head: Head, now_ms: int) -> bool:
-    """Whether there is something to do for a child that nobody does now."""
+    """Whether a child has something to do now."""
     return head.status not in ENDED and head.wake_ms is not None and head.wake_ms <= now_ms

@@ -1,4 +1,4 @@
-"""What ``check`` finds in workflow files, and how it tells."""
+"""The findings of ``check`` in workflow files, and how they are printed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fsm_agent.cli.views.excerpts import with_excerpts
 from fsm_agent.domain.finding import Finding, Severity
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import inspect_file
-from fsm_agent.project.lookup import look_up
+from fsm_agent.project.action_lookup import look_up
 
 _MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
 
@@ -52,21 +52,21 @@ class Report:
 
 
 def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
-    """Everything that can be said of workflow files before they run. Where no module is allowed, names are trusted."""
+    """All findings of workflow files. If no module is allowed, names of actions are trusted."""
     paths = list(files)
     found: list[Finding] = []
-    with unread_modules_once() as told:
+    with unread_modules_once() as texts:
         for path in paths:
             found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
-        told += [finding.message for finding in found]
+        texts += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
 
 def inspect(
     path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
 ) -> tuple[Workflow | None, list[Finding]]:
-    """The workflow of a file, ``None`` if there are errors, and all findings; of those that concern what a valid
-    declaration leads to, ``only`` these."""
+    """The workflow in a file (``None`` if there are errors), and all findings. ``only`` selects those about
+    behaviour."""
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
@@ -85,7 +85,7 @@ def inspect(
 
 
 def print_report(report: Report, format_name: str) -> None:
-    """The findings on stdout; the sum of them beside it, where a program reads."""
+    """Print the findings on stdout; if a program reads that, the summary goes to stderr."""
     is_text = format_name == "text"
     if is_text:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None

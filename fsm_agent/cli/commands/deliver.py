@@ -1,4 +1,4 @@
-"""What ``answer``, ``send`` and ``resume`` do with an agent that is stored already."""
+"""``answer``, ``send`` and ``resume`` for an agent that exists."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any, Final
 import click
 
 from fsm_agent.cli.commands.dialogue import ask_answer
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.values import payload_of
 from fsm_agent.cli.session import Session
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import question_block, when
+from fsm_agent.cli.views.agents import question_block
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
@@ -20,9 +21,10 @@ from fsm_agent.domain.question import Question
 from fsm_agent.domain.step import moment
 from fsm_agent.domain.text import listed
 from fsm_agent.errors import LeaseHeld, NotAddressee
+from fsm_agent.report.times import when
 from fsm_agent.runtime.processes import is_alive
 
-#: a timer may wake a little before its time
+#: a timer may wake a little too early
 _MARGIN_MS: Final = 50
 
 
@@ -35,12 +37,11 @@ async def answer(
     question: int | None,
     expect_version: int | None,
 ) -> Agent:
-    """Answer an agent's question with VALUE; on a terminal, what is missing is asked for. The answer is for the
-    question by whose form it is read."""
+    """Answer an agent's question with VALUE. On a terminal, missing values are asked for. The answer is for the
+    question whose form was used to read it."""
     runner, by = session.runner, session.settings.by
-    agent_id = await session.whole_id(agent_id)
-    agent = await runner.get(agent_id)
-    asked, payload = agent.question, None
+    agent = await find(runner.store, agent_id, runner.get)
+    agent_id, asked, payload = agent.id, agent.question, None
     if asked is not None and event in (None, *asked.events) and question in (None, asked.id):
         question = asked.id
         if value is None and output.is_conversation(session.settings):
@@ -55,7 +56,7 @@ async def answer(
 
 
 async def _filled_in(asked: Question, event: str | None, by: str | None) -> tuple[str, Mapping[str, Json]]:
-    """What somebody answers at the terminal. Raises ``NotAddressee`` before they fill in what they may not answer."""
+    """The answer that a person types. Raises ``NotAddressee`` before the form if the person may not answer."""
     output.print_blocks([question_block(asked)])
     if not asked.is_for(by):
         raise NotAddressee(by, asked.to)
@@ -77,7 +78,7 @@ async def send(
     key: str | None,
     expect_version: int | None,
 ) -> Agent:
-    """Send an event; the engine says what is wrong with it."""
+    """Send an event; the engine checks it."""
     by, agent_id = session.settings.by, await session.whole_id(agent_id)
     call = session.runner.send(agent_id, event, payload, key=key, by=by, expect_version=expect_version)
     return await session.follow(call)
@@ -93,7 +94,7 @@ def way_out(
     not_done: bool,
     expect_version: int | None,
 ) -> dict[str, Json]:
-    """How a parked agent goes on, as the runner takes it; raises ``click.ClickException`` for what excludes another."""
+    """The arguments of ``Runner.unpark``; raises ``click.ClickException`` for options that exclude each other."""
     ways = [option for option, is_given in {"--retry": retry, "--event": event, "--effect": effect}.items() if is_given]
     if not ways:
         how = "say how it goes on, with --retry, with --event EVENT or with --effect KEY"
@@ -106,26 +107,25 @@ def way_out(
         raise click.ClickException("--result and --not-done say what became of an effect, and need --effect KEY")
     if effect is not None and bool(result) is not_done:
         raise click.ClickException("--effect needs either --result JSON, if it was done, or --not-done")
-    said = {"result": result[0]} if result else {"not_done": True} if not_done else {}
-    return {"event": event, "payload": payload, "effect": effect, "expect_version": expect_version, **said}
+    settlement = {"result": result[0]} if result else {"not_done": True} if not_done else {}
+    return {"event": event, "payload": payload, "effect": effect, "expect_version": expect_version, **settlement}
 
 
 async def cancel(session: Session, agent_id: str, expect_version: int | None) -> Agent:
-    """Cancel an agent."""
     agent_id = await session.whole_id(agent_id)
     call = session.runner.cancel(agent_id, by=session.settings.by, expect_version=expect_version)
     return await session.follow(call)
 
 
 async def unpark(session: Session, agent_id: str, way: Mapping[str, Any]) -> Agent:
-    """Let a parked agent go on as ``way_out`` says."""
+    """Let a parked agent go on; ``way`` comes from ``way_out``."""
     agent_id = await session.whole_id(agent_id)
     return await session.follow(session.runner.unpark(agent_id, **way, by=session.settings.by))
 
 
 async def resume(session: Session, agent_id: str) -> Agent:
-    """Drive an agent on. Of a process on another host, or in another container, nothing is known but its lease, so that
-    is waited for."""
+    """Drive an agent on. If its holder is on another host or in another container, nothing but its lease is known, so
+    the end of the lease is waited for."""
     agent_id = await session.whole_id(agent_id)
     try:
         return await session.follow(session.runner.resume(agent_id))
@@ -139,7 +139,7 @@ async def resume(session: Session, agent_id: str) -> Agent:
 
 
 async def _outwait(session: Session, agent_id: str, lease: Lease) -> None:
-    """Wait until a lease has expired. A holder that renews it lives, and the next attempt names it."""
+    """Wait until a lease has expired. If the holder renews it, it is alive, and the next attempt reports it."""
     until = when(moment(lease.until_ms))
     output.say(f"agent {agent_id!r} was last driven by {lease.holder}: waiting until its lease ends, {until}")
     left_ms = lease.until_ms - await session.runner.store.now()

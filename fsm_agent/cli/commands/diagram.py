@@ -1,4 +1,4 @@
-"""The command that draws workflows, for people to review and for continuous integration to keep true."""
+"""The command that draws workflows for reviews, and checks in continuous integration that drawings are up to date."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from typing import Final
 import click
 
 from fsm_agent.cli.commands.run import load_workflow
-from fsm_agent.cli.input.agent_ids import whole_id
+from fsm_agent.cli.input.agent_ids import find
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE
 from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import opened
 from fsm_agent.cli.views import output
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import looking
 from fsm_agent.render.formats import FORMATS, draw
 from fsm_agent.render.overlay import Overlay, overlay_from_history
-from fsm_agent.runtime.reads import workflow_of
+from fsm_agent.runtime.agent_reads import workflow_of
 
-#: what ``--out-dir`` writes without ``--format``
+#: formats of ``--out-dir`` without ``--format``
 _ALL: Final = ("dot", "mermaid", "svg")
-#: the same bytes on every machine; the rest depends on Graphviz and fonts
+#: same bytes on every machine; other formats depend on Graphviz and fonts
 _COMPARABLE: Final = frozenset({"dot", "mermaid"})
 _UNPRINTABLE: Final = frozenset({"png", "pdf"})
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is drawn, and how its files are called."""
+    """What is drawn, and the name of its files."""
 
     name: str
     workflow: Workflow
@@ -43,7 +43,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file to be written, and in which format."""
+    """A file to write, with its format."""
 
     file: Path
     format: str
@@ -57,11 +57,11 @@ class Picture:
         try:
             self.file.write_bytes(self.draw())
         except OSError as error:
-            error.filename = str(self.file)  # a full disk does not say of which file
+            error.filename = str(self.file)  # the error of a full disk names no file
             raise
 
     def problem(self) -> str | None:
-        """Why the file is not what it should be."""
+        """Why the file on disk is wrong; ``None`` if it is right."""
         if not self.file.is_file():
             return "is missing"
         if self.format in _COMPARABLE and self.file.read_bytes() != self.draw():
@@ -90,7 +90,7 @@ class Picture:
 @imports_option
 @click.pass_obj
 def diagram(
-    settings: Settings,
+    settings: CommandSettings,
     *,
     paths: tuple[str, ...],
     file: Path | None,
@@ -114,17 +114,17 @@ def diagram(
     return _print(settings, subjects, format_name or "svg")
 
 
-def _declared(settings: Settings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
+def _declared(settings: CommandSettings, paths: tuple[str, ...], *, imports: bool) -> list[Subject]:
     if not paths:
         said = "name workflow files or folders, or an agent with --agent ID"
         raise click.UsageError(said, click.get_current_context())
     return [Subject(path.stem, load_workflow(settings, str(path), imports=imports)) for path in workflow_files(paths)]
 
 
-def _agent(settings: Settings, agent_id: str) -> Subject:
+def _agent(settings: CommandSettings, agent_id: str) -> Subject:
     async def read() -> Subject:
-        async with looking(settings) as store:
-            head = await store.head(await whole_id(store, agent_id))
+        async with opened(settings) as store:
+            head = await find(store, agent_id, store.head)
             workflow = await workflow_of(store, head)
             steps = await store.history(head.id)
             overlay = overlay_from_history(workflow, head.state, steps, progress=head.progress)
@@ -136,7 +136,7 @@ def _agent(settings: Settings, agent_id: str) -> Subject:
 def _pictures(
     subjects: list[Subject], file: Path | None, out_dir: Path | None, format_name: str | None
 ) -> Iterator[Picture]:
-    """The files that are meant; none where a picture goes to stdout."""
+    """The files to write; none if a picture goes to stdout."""
     if file and out_dir:
         raise click.ClickException("-o names one file and --out-dir a folder: give one of them")
     if file and len(subjects) > 1:
@@ -166,7 +166,7 @@ def _verify(pictures: list[Picture]) -> int:
     return 1 if problems else 0
 
 
-def _write(settings: Settings, pictures: list[Picture]) -> int:
+def _write(settings: CommandSettings, pictures: list[Picture]) -> int:
     for picture in pictures:
         picture.write()
         output.say(f"wrote {picture.file}")
@@ -175,7 +175,7 @@ def _write(settings: Settings, pictures: list[Picture]) -> int:
     return 0
 
 
-def _print(settings: Settings, subjects: list[Subject], format_name: str) -> int:
+def _print(settings: CommandSettings, subjects: list[Subject], format_name: str) -> int:
     if len(subjects) > 1:
         raise click.ClickException(f"stdout takes one picture, and there are {len(subjects)} workflows: give --out-dir")
     if settings.json or (format_name in _UNPRINTABLE and sys.stdout.isatty()):

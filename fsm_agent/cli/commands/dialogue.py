@@ -1,4 +1,4 @@
-"""An agent and a person at a terminal: it asks, they answer, until it ends or they leave."""
+"""A dialogue between an agent and a person at a terminal, until the agent ends or the person leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fsm_agent.errors import NotAddressee, Refused
 
 
 async def converse(session: Session, agent: Agent) -> Agent:
-    """Ask an agent's questions one after the other, as far as they are for who sits there; Ctrl-D leaves it waiting."""
+    """Ask an agent's questions one after the other, if the person may answer them. Ctrl-D leaves the agent waiting."""
     while agent.question is not None:
         output.print_blocks([question_block(agent.question)])
         if not agent.question.is_for(session.settings.by):
@@ -29,7 +29,7 @@ async def converse(session: Session, agent: Agent) -> Agent:
 
 
 async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[str, Json]) -> Agent:
-    """Give an answer to the very question that was shown. One that is refused is told, and asked again."""
+    """Answer the question that was shown. If the answer is refused, say so, and ask again."""
     question = agent.question and agent.question.id
     by, version = session.settings.by, agent.version
     call = session.runner.answer(agent.id, payload, event=event, question=question, by=by, expect_version=version)
@@ -41,7 +41,7 @@ async def _deliver(session: Session, agent: Agent, event: str, payload: Mapping[
 
 
 async def ask_answer(question: Question, event: str | None = None) -> tuple[str, Mapping[str, Json]]:
-    """Which answer, where there are several, and its fields; of one that is chosen already, what is required."""
+    """The chosen answer, if there are several, and its fields. A given ``event`` asks for required fields only."""
     if event is not None:
         return event, await ask_missing(question.events[event], {})
     from fsm_agent.cli.input.forms import ask_choice, ask_form
@@ -52,7 +52,7 @@ async def ask_answer(question: Question, event: str | None = None) -> tuple[str,
 
 
 async def ask_missing(schema: Schema, given: Mapping[str, Json]) -> Mapping[str, Json]:
-    """``given``, with the fields asked for if a required one is missing."""
+    """``given``; if a required field is missing, the fields are asked for."""
     if all(name in given for name in schema["required"]):
         return given
     from fsm_agent.cli.input.forms import ask_form

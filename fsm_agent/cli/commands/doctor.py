@@ -1,30 +1,24 @@
-"""``doctor``: all that is wrong with a store, and what to do about it."""
+"""``doctor``: everything that is wrong with a store, and what to do."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import click
 
 from fsm_agent.cli.blocks import Block, Ink, Table, Tone, visible
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.domain.defect import Defect, Inspection
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import looking
 from fsm_agent.runtime.maintenance.inspection import inspect
 
 
 @click.command()
 @click.pass_obj
-def doctor(settings: Settings) -> int:
+def doctor(settings: CommandSettings) -> int:
     """Go through the store, and say all that is wrong with it and what to do. Changes nothing."""
-
-    async def within() -> Inspection:
-        async with looking(settings) as store:
-            return await inspect(store)
-
-    inspection = asyncio.run(within())
+    inspection = read_store(settings, inspect)
     inspection.defects = [_in_full(settings, defect) for defect in inspection.defects]
     output.show(settings, inspection.to_json(), lambda: _report(inspection))
     if not settings.json:
@@ -32,8 +26,8 @@ def doctor(settings: Settings) -> int:
     return 0 if inspection.is_sound else 1
 
 
-def _in_full(settings: Settings, defect: Defect) -> Defect:
-    """The remedy, with commands as they are to be typed here."""
+def _in_full(settings: CommandSettings, defect: Defect) -> Defect:
+    """The defect with a remedy whose commands have the options of this command line."""
     return defect._replace(what=settings.in_full(defect.what), advice=settings.in_full(defect.advice))
 
 

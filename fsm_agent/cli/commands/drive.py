@@ -1,4 +1,4 @@
-"""Commands that change agents. Each prints the agent, and its exit code says how the agent stands."""
+"""Commands that change agents. Each one prints the agent, and its exit code depends on the agent's status."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import click
 
 from fsm_agent.cli.commands import deliver
 from fsm_agent.cli.commands import run as starting
-from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE, WholeNumber
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, WORKFLOW_FILE, WholeNumber, text
 from fsm_agent.cli.input.values import any_json, json_object
 from fsm_agent.cli.session import drive, drive_all
-from fsm_agent.project.settings import Settings, text
+from fsm_agent.cli.settings import CommandSettings
 
 _agent = click.argument("agent_id", type=AGENT_ID, metavar="ID")
 _payload = click.option(
@@ -36,23 +36,23 @@ _expect_version = click.option(
 )
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
 @click.pass_obj
-def run(settings: Settings, /, *, workflow: str, **order: Any) -> int:
+def run(settings: CommandSettings, /, *, workflow: str, **order: Any) -> int:
     """Start an agent of the workflow in the file WORKFLOW, and drive it until it waits or ends.
 
     On a terminal it asks its questions in place; Ctrl-C and Ctrl-D leave it waiting.
     """
     declared = starting.checked_workflow(settings, workflow)
-    return drive(settings, lambda session: starting.begin(session, declared, starting.Order(**order)))
+    return drive(settings, lambda session: starting.begin(session, declared, starting.RunArguments(**order)))
 
 
 class NumberTaking(click.Command):
-    """A command whose last argument may be a negative number, which is no option."""
+    """A command whose last argument may be a negative number, which must not be read as an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, self._with_numbers_last(ctx, args))
 
     def _with_numbers_last(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """``args`` with what follows a `--` as it is, and negative numbers before it there as well."""
+        """``args`` with negative numbers moved behind ``--``, so that click does not read them as options."""
         options = {name: option for option in self.get_params(ctx) for name in option.opts if name.startswith("-")}
         plain: list[str] = []
         numbers: list[str] = []
@@ -83,7 +83,7 @@ _NEGATIVE: Final = re.compile(r"-\.?\d.*")
 )
 @_expect_version
 @click.pass_obj
-def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
+def answer(settings: CommandSettings, /, *, agent_id: str, value: str | None, **order: Any) -> int:
     """Answer the question of agent ID, and drive it on.
 
     VALUE is the payload if it is a JSON object; else it is the value of the only required field. Without VALUE the
@@ -99,7 +99,7 @@ def answer(settings: Settings, /, *, agent_id: str, value: str | None, **order: 
 @_key
 @_expect_version
 @click.pass_obj
-def send(settings: Settings, /, *, agent_id: str, event: str, **order: Any) -> int:
+def send(settings: CommandSettings, /, *, agent_id: str, event: str, **order: Any) -> int:
     """Send EVENT to agent ID, and drive it on."""
     return drive(settings, lambda session: deliver.send(session, agent_id, event, **order))
 
@@ -107,7 +107,7 @@ def send(settings: Settings, /, *, agent_id: str, event: str, **order: Any) -> i
 @click.command()
 @click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1)
 @click.pass_obj
-def resume(settings: Settings, *, agent_ids: tuple[str, ...]) -> int | None:
+def resume(settings: CommandSettings, *, agent_ids: tuple[str, ...]) -> int | None:
     """Drive agents that were interrupted, are due or are retrying: those that are named, or all there are."""
     match agent_ids:
         case ():
@@ -124,7 +124,7 @@ def resume(settings: Settings, *, agent_ids: tuple[str, ...]) -> int | None:
 @click.command()
 @click.option("--once", is_flag=True, help="Stop when nothing is due.")
 @click.pass_obj
-def worker(settings: Settings, *, once: bool) -> None:
+def worker(settings: CommandSettings, *, once: bool) -> None:
     """Drive whatever is due, until stopped by Ctrl-C or SIGTERM. Many workers may share a store."""
     from fsm_agent.cli.commands.worker import sweep
 
@@ -135,7 +135,7 @@ def worker(settings: Settings, *, once: bool) -> None:
 @_agent
 @_expect_version
 @click.pass_obj
-def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> int:
+def cancel(settings: CommandSettings, *, agent_id: str, expect_version: int | None) -> int:
     """Cancel agent ID as its workflow declares; where it declares nothing, the agent simply ends."""
     drive(settings, lambda session: deliver.cancel(session, agent_id, expect_version))
     return 0
@@ -151,7 +151,7 @@ def cancel(settings: Settings, *, agent_id: str, expect_version: int | None) -> 
 @click.option("--not-done", is_flag=True, help="It was not done, and may be done now.")
 @_expect_version
 @click.pass_obj
-def unpark(settings: Settings, /, *, agent_id: str, **way: Any) -> int:
+def unpark(settings: CommandSettings, /, *, agent_id: str, **way: Any) -> int:
     """Let the parked agent ID go on; --retry, --event or --effect is needed."""
     chosen = deliver.way_out(**way)
     return drive(settings, lambda session: deliver.unpark(session, agent_id, chosen))

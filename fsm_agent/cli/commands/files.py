@@ -10,14 +10,14 @@ from fsm_agent.cli.commands.init import SCHEMA, starter_blocks, write_starter
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE
 from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
-from fsm_agent.project.settings import Settings
 
 
 @click.command()
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.pass_obj
-def init(settings: Settings, *, folder: Path) -> None:
+def init(settings: CommandSettings, *, folder: Path) -> None:
     """Begin a project in DIR: a workflow, its schema, its action, a test, a README. What is there is kept."""
     written, kept = write_starter(folder)
     document = {"folder": str(folder), "written": written, "kept": kept}
@@ -34,7 +34,7 @@ def init(settings: Settings, *, folder: Path) -> None:
 @imports_option
 @click.pass_obj
 def check(
-    settings: Settings,
+    settings: CommandSettings,
     *,
     paths: tuple[str, ...],
     format_name: str | None,

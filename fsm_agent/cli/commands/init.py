@@ -1,4 +1,4 @@
-"""The project that ``init`` writes: a workflow, its schema, its action, its test, and how to run them."""
+"""The project that ``init`` writes: a workflow, its schema, its action, a test, and how to run them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 from fsm_agent.cli.blocks import Facts, Ink, Tone
 from fsm_agent.project.pyproject import find_project
 
-#: Every file carries ``.txt`` behind its name, so that no tool takes it for a part of this package.
+#: Each file name ends with ``.txt``, so that no tool takes the file for a part of this package.
 _STARTER: Final = Path(__file__).parent.parent / "starter"
 _SUFFIX: Final = ".txt"
 _PROJECT: Final = "pyproject.toml"
-#: that of the action
+#: module of the action
 _MODULE: Final = "greetings"
 #: where editors find the schema of workflow files
 SCHEMA: Final = Path(__file__).parents[2] / "schema" / "workflow.schema.json"
@@ -21,7 +21,7 @@ _SCHEMA_BESIDE: Final = Path("workflows") / SCHEMA.name
 
 
 def write_starter(folder: Path) -> tuple[list[str], list[str]]:
-    """Write the files that are not there yet; returns the names of those written and of those kept."""
+    """Write the files that do not exist yet; returns the names of new files and of kept files."""
     sources = {source.relative_to(_STARTER).with_suffix(""): source for source in _STARTER.rglob(f"*{_SUFFIX}")}
     sources[_SCHEMA_BESIDE] = SCHEMA
     written: list[str] = []
@@ -61,5 +61,5 @@ def _done(written: list[str], kept: list[str]) -> Facts:
 
 
 def _allows_greetings(folder: Path) -> bool:
-    """Whether the settings of the project, which may have been there before, list the module of the action."""
+    """Whether the project's settings, which may be older than the starter, list the module of the action."""
     return _MODULE in find_project(str(folder)).modules

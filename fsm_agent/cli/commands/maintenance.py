@@ -1,8 +1,7 @@
-"""Commands that keep house: what agents weigh, what is forgotten, how they are sealed."""
+"""Commands of maintenance: sizes of agents, deletion, and sealing."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,11 +11,11 @@ from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
 from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import maintenance, output
 from fsm_agent.domain.retention import read_history
 from fsm_agent.domain.state import Duration
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import looking
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ _workflow = click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help=
 
 
 def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
-    """An option's value by its reader; what is wrong with it becomes a sentence."""
+    """A click callback that reads an option's value with ``read``, and reports its error as a sentence."""
 
     def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
         try:
@@ -50,7 +49,7 @@ _length = _read(Duration.parse)
 @_workflow
 @click.option("--top", type=WholeNumber(0), default=10, show_default=True, help="Show so many agents one by one.")
 @click.pass_obj
-def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None, top: int) -> None:
+def size(settings: CommandSettings, *, agent_ids: tuple[str, ...], workflow: str | None, top: int) -> None:
     """Show how much agents and workflows take in the store, the largest first.
 
     Of each: head (where it stands), history (its steps), snapshot (its data at some step), rest (its queue, keys and
@@ -63,7 +62,7 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
     async def work(store: Store) -> Weighed:
         return await weigh(store, await whole_ids(store, agent_ids), workflow=workflow, top=most)
 
-    weighed = _with_store(settings, work, creates=False)
+    weighed = _with_sentences(settings, work)
     output.show(settings, weighed.to_json(), lambda: maintenance.weights(weighed))
     say_left_out(settings, weighed.damaged)
 
@@ -84,7 +83,7 @@ def size(settings: Settings, *, agent_ids: tuple[str, ...], workflow: str | None
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
 @click.pass_obj
 def purge(
-    settings: Settings, /, *, agent_ids: tuple[str, ...], workflow: str | None, dry_run: bool, **said: Any
+    settings: CommandSettings, /, *, agent_ids: tuple[str, ...], workflow: str | None, dry_run: bool, **said: Any
 ) -> None:
     """Delete agents and shorten histories: those that are named, or all.
 
@@ -98,7 +97,7 @@ def purge(
         named = await whole_ids(store, agent_ids)
         return await apply(store, wanted, agent_ids=named, workflow=workflow, is_dry=dry_run)
 
-    purged = _with_store(settings, work)
+    purged = _with_sentences(settings, work, creates=True)
     output.left_in_full(settings, purged.left)
     output.show(settings, purged.to_json(), lambda: maintenance.purged(purged))
 
@@ -106,7 +105,7 @@ def purge(
 @click.command()
 @_agents
 @click.pass_obj
-def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
+def reseal(settings: CommandSettings, *, agent_ids: tuple[str, ...]) -> int:
     """Seal agents again, with the first key of FSM_AGENT_KEYS: those that are named, or all there are."""
     from fsm_agent.runtime.maintenance.reseal import reseal as write
 
@@ -116,7 +115,7 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
     async def work(store: Store) -> Resealed:
         return await write(store, await whole_ids(store, agent_ids))
 
-    resealed = _with_store(settings, work)
+    resealed = _with_sentences(settings, work, creates=True)
     output.left_in_full(settings, resealed.left)
     output.show(settings, resealed.to_json(), lambda: maintenance.resealed(resealed))
     return 1 if resealed.left else 0
@@ -125,7 +124,7 @@ def reseal(settings: Settings, *, agent_ids: tuple[str, ...]) -> int:
 @click.command()
 @click.argument("key_id", metavar="[ID]", default="k1")
 @click.pass_obj
-def keygen(settings: Settings, *, key_id: str) -> None:
+def keygen(settings: CommandSettings, *, key_id: str) -> None:
     """Print a fresh key, as an entry for FSM_AGENT_KEYS; ID tells it from others."""
     from fsm_agent.stores.sealed.keys import new_key
 
@@ -136,10 +135,8 @@ def keygen(settings: Settings, *, key_id: str) -> None:
         click.echo(entry)
 
 
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[Result]], *, creates: bool = True) -> Result:
-    async def within() -> Result:
-        async with settings.open_store() if creates else looking(settings) as store:
-            return await work(store)
-
+def _with_sentences(
+    settings: CommandSettings, work: Callable[[Store], Awaitable[Result]], *, creates: bool = False
+) -> Result:
     with in_sentences(settings):
-        return asyncio.run(within())
+        return read_store(settings, work, creates=creates)

@@ -1,4 +1,4 @@
-"""``migrate``: agents go to a newer definition, page by page, in the same memory for ten and for a million of them."""
+"""``migrate``: agents move to a newer definition, page by page, so that the memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from fsm_agent.cli.commands.run import load_workflow
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
 from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_FILE, WholeNumber
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migrate import Outcome
-from fsm_agent.engine.migration.plan import Verdict
-from fsm_agent.project.settings import Settings
+from fsm_agent.engine.migration.plan import MigrationVerdict
 from fsm_agent.runtime.migrate import MigrationPage
 from fsm_agent.runtime.runner import Runner
 
 _PAGE: Final = 100
-#: what a JSON document may take before it is kept on disk until it is complete
+#: bytes of a JSON document that are kept in memory; a larger one waits on disk until it is complete
 _IN_MEMORY: Final = 1 << 20
 _LOOKS: Final = {
-    Verdict.UNAFFECTED: (Tone.QUIET, "·"),
-    Verdict.MOVES: (Tone.GOOD, "→"),
-    Verdict.MOVED: (Tone.GOOD, "✓"),
-    Verdict.NEEDS_MAPPING: (Tone.ASKING, "?"),
-    Verdict.STRANDED: (Tone.BAD, "✗"),
-    Verdict.DRIVEN: (Tone.BUSY, "▶"),
+    MigrationVerdict.UNAFFECTED: (Tone.QUIET, "·"),
+    MigrationVerdict.MOVES: (Tone.GOOD, "→"),
+    MigrationVerdict.MOVED: (Tone.GOOD, "✓"),
+    MigrationVerdict.NEEDS_MAPPING: (Tone.ASKING, "?"),
+    MigrationVerdict.STRANDED: (Tone.BAD, "✗"),
+    MigrationVerdict.DRIVEN: (Tone.BUSY, "▶"),
 }
 
 
-class Order(NamedTuple):
-    """What was ordered on the command line; without ids, all agents of the workflow are meant."""
+class MigrateArguments(NamedTuple):
+    """The arguments of the command line; without ids, all agents of the workflow are meant."""
 
     workflow: Workflow
     agent_ids: tuple[str, ...]
@@ -58,7 +58,7 @@ class Order(NamedTuple):
 @click.option("--expect-version", type=WholeNumber(), metavar="N", help="Only agents that are still at version N.")
 @click.pass_obj
 def migrate(
-    settings: Settings,
+    settings: CommandSettings,
     /,
     *,
     workflow: str,
@@ -72,7 +72,7 @@ def migrate(
     Without --apply nothing is changed, and it says of each agent what would be.
     """
     _check(agent_ids, every=every, expect_version=expect_version)
-    return _migrate(settings, Order(load_workflow(settings, workflow), agent_ids, apply, expect_version))
+    return _migrate(settings, MigrateArguments(load_workflow(settings, workflow), agent_ids, apply, expect_version))
 
 
 def _check(agent_ids: tuple[str, ...], *, every: bool, expect_version: int | None) -> None:
@@ -84,20 +84,20 @@ def _check(agent_ids: tuple[str, ...], *, every: bool, expect_version: int | Non
         raise click.ClickException("--expect-version is for one agent: name just that one")
 
 
-def _migrate(settings: Settings, order: Order) -> int:
-    counts: Counter[Verdict] = Counter()
+def _migrate(settings: CommandSettings, arguments: MigrateArguments) -> int:
+    counts: Counter[MigrationVerdict] = Counter()
     damaged: list[Damage] = []
 
     async def within() -> None:
         around = settings.surroundings()
         async with Runner(settings.open_store(), actions=settings.actions, surroundings=around) as runner:
-            async for moves in _pages(runner, order, settings.by):
+            async for moves in _pages(runner, arguments, settings.by):
                 counts.update(outcome.verdict for outcome in moves.outcomes)
                 damaged.extend(moves.damaged)
                 report.add([replace(each, reason=settings.in_full(each.reason)) for each in moves.outcomes])
 
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as kept:
-        report = _JsonReport(order, kept) if settings.json else _TextReport(order, is_wide=settings.wide)
+        report = _JsonReport(arguments, kept) if settings.json else _TextReport(arguments, is_wide=settings.wide)
         try:
             with output.kept_clean(settings):
                 asyncio.run(within())
@@ -105,22 +105,28 @@ def _migrate(settings: Settings, order: Order) -> int:
             raise _Stopped from None
         report.end(counts, damaged)
     say_left_out(settings, damaged)
-    return 1 if damaged or any(counts[verdict] for verdict in _left(order)) else 0
+    return 1 if damaged or any(counts[verdict] for verdict in _left(arguments)) else 0
 
 
-def _left(order: Order) -> list[Verdict]:
-    """The verdicts that call for somebody."""
-    return [Verdict.NEEDS_MAPPING, Verdict.STRANDED, *([Verdict.DRIVEN] if order.apply else [])]
+def _left(arguments: MigrateArguments) -> list[MigrationVerdict]:
+    """The verdicts that need a person's attention."""
+    return [
+        MigrationVerdict.NEEDS_MAPPING,
+        MigrationVerdict.STRANDED,
+        *([MigrationVerdict.DRIVEN] if arguments.apply else []),
+    ]
 
 
-async def _pages(runner: Runner, order: Order, by: str | None) -> AsyncIterator[MigrationPage]:
-    if order.agent_ids:
-        named = await whole_ids(runner.store, order.agent_ids)
-        yield await runner.migrate(order.workflow, named, apply=order.apply, by=by, expect_version=order.expect_version)
+async def _pages(runner: Runner, arguments: MigrateArguments, by: str | None) -> AsyncIterator[MigrationPage]:
+    if arguments.agent_ids:
+        named = await whole_ids(runner.store, arguments.agent_ids)
+        yield await runner.migrate(
+            arguments.workflow, named, apply=arguments.apply, by=by, expect_version=arguments.expect_version
+        )
         return
     after: str | None = None
     while True:
-        moves = await runner.migrate(order.workflow, apply=order.apply, by=by, limit=_PAGE, after=after)
+        moves = await runner.migrate(arguments.workflow, apply=arguments.apply, by=by, limit=_PAGE, after=after)
         yield moves
         if (after := moves.next) is None:
             return
@@ -136,14 +142,14 @@ class _Stopped(click.ClickException):
 
 
 class _TextReport:
-    """A table a page, and the sum of it beside."""
+    """One table per page on stdout, and the total on stderr."""
 
-    def __init__(self, order: Order, *, is_wide: bool) -> None:
-        self._order, self._is_wide = order, is_wide
+    def __init__(self, arguments: MigrateArguments, *, is_wide: bool) -> None:
+        self._arguments, self._is_wide = arguments, is_wide
         self._is_empty = True
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        version = self._order.workflow.version
+        version = self._arguments.workflow.version
         rows = [_row(outcome, version) for outcome in outcomes]
         if rows or self._is_empty:
             columns = ("id", "version", "state", "verdict", "why")
@@ -151,13 +157,17 @@ class _TextReport:
             output.print_blocks([table], is_wide=self._is_wide)
         self._is_empty = False
 
-    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
-        del damaged  # they are named beside
+    def end(self, counts: Counter[MigrationVerdict], damaged: Sequence[Damage]) -> None:
+        del damaged  # they are named on stderr
         if not counts:
             return
-        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-        hint = "" if self._order.apply or not counts[Verdict.MOVES] else "; nothing was changed: --apply does it"
-        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {said}{hint}")
+        counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in MigrationVerdict if counts[verdict])
+        hint = (
+            ""
+            if self._arguments.apply or not counts[MigrationVerdict.MOVES]
+            else "; nothing was changed: --apply does it"
+        )
+        output.say(f"{output.counted(sum(counts.values()), 'agent')}: {counted}{hint}")
 
 
 def _row(outcome: Outcome, version: int) -> list[Ink]:
@@ -174,10 +184,10 @@ def _row(outcome: Outcome, version: int) -> list[Ink]:
 
 
 class _JsonReport:
-    """One document, kept aside until it is complete."""
+    """One document, which is printed when it is complete."""
 
-    def __init__(self, order: Order, kept: IO[str]) -> None:
-        self._order, self._kept = order, kept
+    def __init__(self, arguments: MigrateArguments, kept: IO[str]) -> None:
+        self._arguments, self._kept = arguments, kept
         self._is_empty = True
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
@@ -186,11 +196,11 @@ class _JsonReport:
             self._kept.write(_indented(outcome.to_json(), 4))
             self._is_empty = False
 
-    def end(self, counts: Counter[Verdict], damaged: Sequence[Damage]) -> None:
-        workflow = self._order.workflow
+    def end(self, counts: Counter[MigrationVerdict], damaged: Sequence[Damage]) -> None:
+        workflow = self._arguments.workflow
         facts = {"workflow": workflow.name, "version": workflow.version, "hash": workflow.hash}
-        first = _indented({**facts, "applied": self._order.apply}, 0).removesuffix("\n}")
-        counted = {str(verdict): counts[verdict] for verdict in Verdict}
+        first = _indented({**facts, "applied": self._arguments.apply}, 0).removesuffix("\n}")
+        counted = {str(verdict): counts[verdict] for verdict in MigrationVerdict}
         click.echo(f'{first},\n  "agents": [', nl=False)
         self._kept.seek(0)
         shutil.copyfileobj(self._kept, sys.stdout)

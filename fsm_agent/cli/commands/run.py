@@ -1,4 +1,4 @@
-"""How ``run`` begins an agent: the file, the first event, its payload, and the conversation that may follow."""
+"""``run``: the file, the first event with its payload, and the dialogue that may follow."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 from fsm_agent.cli.commands.dialogue import ask_missing, converse
 from fsm_agent.cli.input.paths import workflow_file
 from fsm_agent.cli.session import Session
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.finding import Severity
@@ -17,12 +18,11 @@ from fsm_agent.domain.json import Json, object_schema
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
-from fsm_agent.project.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What was ordered on the command line."""
+class RunArguments:
+    """The arguments of the command line."""
 
     agent_id: str | None
     key: str | None
@@ -33,27 +33,26 @@ class Order:
     no_input: bool
 
 
-def load_workflow(settings: Settings, path: str, *, imports: bool = True) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake. Without ``imports`` the fields of a data
-    model are unknown."""
+def load_workflow(settings: CommandSettings, path: str, *, imports: bool = True) -> Workflow:
+    """The workflow in a file; raises ``WorkflowInvalid``. Without ``imports``, the fields of a data model are
+    unknown."""
     from fsm_agent.loading.yaml_file import load
 
     return load(workflow_file(path), resolve_model=settings.catalogue(imports=imports).model_schema)
 
 
-def checked_workflow(settings: Settings, path: str) -> Workflow:
-    """The workflow in a file; raises ``WorkflowInvalid`` with every mistake in it, and with every action and tool that
-    is not there or does not fit, or needs what is not installed: an agent that comes to it would be parked, or fail.
-    Where agents get to is for `check` to say.
-    """
+def checked_workflow(settings: CommandSettings, path: str) -> Workflow:
+    """The workflow in a file. Raises ``WorkflowInvalid`` with all mistakes, including actions, tools and packages that
+    are missing or do not fit, since they would park an agent or make it fail. Which states can be reached is a matter
+    for `check`."""
     from fsm_agent.check.codes import Code, concerns_actions
     from fsm_agent.cli.commands.check import inspect
     from fsm_agent.cli.logs import unread_modules_once
 
     catalogue = settings.catalogue(imports=True)
-    with unread_modules_once() as told:
+    with unread_modules_once() as texts:
         workflow, findings = inspect(workflow_file(path), catalogue, trusts_names=False, only=concerns_actions)
-        told += [finding.message for finding in findings]
+        texts += [finding.message for finding in findings]
     if workflow is None:
         raise WorkflowInvalid([each for each in findings if each.severity is Severity.ERROR])
     if lacking := [each for each in findings if each.code == Code.MISSING_EXTRA]:
@@ -62,9 +61,9 @@ def checked_workflow(settings: Settings, path: str) -> Workflow:
 
 
 def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> str | None:
-    """The event that begins an agent: the one that is named, or the only one that the initial state itself takes.
+    """The first event of an agent: the given one, or the only one that the initial state itself handles.
 
-    None where the initial state begins by itself: it works, or asks, or takes nothing.
+    ``None`` if the initial state begins by itself: it works, or asks, or handles no event.
     """
     if event is not None:
         return event
@@ -79,16 +78,18 @@ def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> 
     return own[0] if own else None
 
 
-async def begin(session: Session, workflow: Workflow, order: Order) -> Agent:
-    """Start an agent as ordered, and talk with it as long as somebody is there."""
-    event = first_event(workflow, order.event, has_payload=order.payload is not None)
-    payload, data = order.payload or {}, order.data or {}
-    talks = output.is_conversation(session.settings) and not order.no_input
+async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -> Agent:
+    """Start an agent, and hold a dialogue with it if a person is at the terminal."""
+    event = first_event(workflow, arguments.event, has_payload=arguments.payload is not None)
+    payload, data = arguments.payload or {}, arguments.data or {}
+    talks = output.is_conversation(session.settings) and not arguments.no_input
     if talks:
         output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
         payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
-    by, user = session.settings.by, order.user
-    call = session.runner.start(workflow, event, payload, data=data, id=order.agent_id, key=order.key, by=by, user=user)
+    by, user = session.settings.by, arguments.user
+    call = session.runner.start(
+        workflow, event, payload, data=data, id=arguments.agent_id, key=arguments.key, by=by, user=user
+    )
     agent = await session.follow(call)
     return await converse(session, agent) if talks else agent

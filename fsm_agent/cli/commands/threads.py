@@ -1,4 +1,4 @@
-"""The command that shows what was said, and hands it to other programs and takes it from them."""
+"""The command that shows, exports and imports messages of threads."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ import click
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.input.agent_ids import whole_id
 from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import short, when
+from fsm_agent.cli.views.agents import short
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, own_thread, owner_of
 from fsm_agent.domain.step import iso, moment
-from fsm_agent.project.settings import Settings
-from fsm_agent.project.store import look
+from fsm_agent.report.times import when
 from fsm_agent.stores.base import Store
 
 if TYPE_CHECKING:
     from fsm_agent.memory.threads import Thread
 
-#: a file that is none
+#: name of a file that means stdin or stdout
 _STREAM: Final = "-"
 
 
@@ -41,7 +42,7 @@ _STREAM: Final = "-"
 @click.option("--import", "source", metavar="FILE", help="Add the messages of such a file to the thread; - is stdin.")
 @click.pass_obj
 def thread(
-    settings: Settings, *, name: str | None, agent_id: str | None, last: int, to: str | None, source: str | None
+    settings: CommandSettings, *, name: str | None, agent_id: str | None, last: int, to: str | None, source: str | None
 ) -> None:
     """Show the last messages of thread NAME, or of an agent; without either, the names of all that are shared."""
     if name and agent_id:
@@ -56,18 +57,18 @@ def thread(
     elif wanted:
         _show(settings, wanted, last)
     else:
-        names = look(settings, _names)
+        names = read_store(settings, _names)
         output.show(settings, {"threads": names}, lambda: [_names_table(names)])
 
 
-def _show(settings: Settings, name: str, last: int) -> None:
-    """One more than is wanted is read, so that it can be said whether there are earlier ones."""
+def _show(settings: CommandSettings, name: str, last: int) -> None:
+    """Show the last messages. One more is read, to say whether there are earlier ones."""
 
     async def read(store: Store) -> tuple[str, list[Message]]:
         thread = await _thread(store, name)
         return thread.name, await thread.messages(last=last + 1)
 
-    name, messages = look(settings, read)
+    name, messages = read_store(settings, read)
     shown, earlier = messages[-last:], len(messages) > last
     document = {"thread": name, "messages": [_entry(message) for message in shown], "earlier": earlier}
     output.show(settings, document, lambda: [_table(shown)])
@@ -75,13 +76,13 @@ def _show(settings: Settings, name: str, last: int) -> None:
         output.say("there are earlier ones: --last says how many are shown, and --export - shows all")
 
 
-def _export(settings: Settings, name: str | None, file: str) -> None:
+def _export(settings: CommandSettings, name: str | None, file: str) -> None:
 
     async def read(store: Store) -> tuple[str, list[dict[str, Json]]]:
         thread = await _thread(store, name)
         return thread.name, await thread.exported()
 
-    name, items = look(settings, read)
+    name, items = read_store(settings, read)
     text = json.dumps(items, ensure_ascii=False, indent=2)
     if file == _STREAM:
         click.echo(text)
@@ -91,13 +92,13 @@ def _export(settings: Settings, name: str | None, file: str) -> None:
     output.show(settings, document, lambda: _outcome("exported", len(items), name))
 
 
-def _import(settings: Settings, name: str | None, file: str) -> None:
+def _import(settings: CommandSettings, name: str | None, file: str) -> None:
     items = _items(file)
 
     async def write(store: Store) -> int:
         return await (await _thread(store, name)).imported(items)
 
-    count = look(settings, write, creates=True)
+    count = read_store(settings, write, creates=True)
     output.show(settings, {"thread": name, "imported": count}, lambda: _outcome("imported", count, name))
 
 
@@ -113,7 +114,7 @@ async def _names(store: Store) -> list[str]:
 
 
 async def _thread(store: Store, name: str | None) -> Thread:
-    """A thread by its name; that of an agent may be named by a part of its id."""
+    """A thread by its name; the id of an agent may be shortened."""
     from fsm_agent.memory.threads import Thread
 
     if name is None:
@@ -123,7 +124,7 @@ async def _thread(store: Store, name: str | None) -> Thread:
 
 
 def _items(file: str) -> list[Json]:
-    """The document in a file; what it means is not looked at."""
+    """The document in a file, without a check of its contents."""
     try:
         items = json.loads(sys.stdin.read() if file == _STREAM else Path(file).read_text(encoding="utf-8"))
     except UnicodeDecodeError:
@@ -171,7 +172,7 @@ def _table(messages: Sequence[Message]) -> Table:
 
 
 def _words(message: Message) -> Iterator[str]:
-    """What it says, in a line."""
+    """The contents of a message in one line."""
     if message.content:
         yield " ".join(message.content.split())
     for part in message.parts:

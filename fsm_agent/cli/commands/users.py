@@ -1,4 +1,4 @@
-"""Commands about people: what is remembered of one, and forgetting one."""
+"""Commands about users: show what is remembered of one, and erase one."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
+from fsm_agent.cli.input.parameters import person
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import short, when
+from fsm_agent.cli.views.agents import short
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import iso, moment
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.project.settings import Settings, name
-from fsm_agent.project.store import look
+from fsm_agent.report.times import when
 
 if TYPE_CHECKING:
     from fsm_agent.cli.session import Session
     from fsm_agent.runtime.maintenance.erase import ErasureReport
 
-#: kind of what is erased -> what it is called for a person
+#: kind of what is erased -> its name for people
 _CALLED: Final = {
     "agents": "agents, whole",
     "cancelled": "of them cancelled",
@@ -36,11 +38,11 @@ _CALLED: Final = {
 
 
 @click.command()
-@click.argument("name", type=name, metavar="NAME")
+@click.argument("name", type=person, metavar="NAME")
 @click.pass_obj
-def user(settings: Settings, *, name: str) -> None:
+def user(settings: CommandSettings, *, name: str) -> None:
     """Show what is remembered of user NAME, by all workflows together."""
-    record = look(settings, lambda store: store.user(name))
+    record = read_store(settings, lambda store: store.user(name))
     output.show(settings, _document(record), lambda: _remembered(record))
 
 
@@ -63,11 +65,11 @@ def _remembered(record: UserRecord) -> Iterator[Block]:
 
 
 @click.command()
-@click.argument("name", type=name, metavar="USER")
+@click.argument("name", type=person, metavar="USER")
 @click.option("--yes", is_flag=True, help="Do not ask: it cannot be undone.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be erased.")
 @click.pass_obj
-def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
+def forget(settings: CommandSettings, *, name: str, yes: bool, dry_run: bool) -> int:
     """Erase USER everywhere: what is remembered, the agents that serve them, what they have said to others.
 
     Agents of theirs that have not ended are cancelled first. Versions, states and times stay.
@@ -85,11 +87,11 @@ def forget(settings: Settings, *, name: str, yes: bool, dry_run: bool) -> int:
 
 
 async def _forget(session: Session, name: str, *, is_dry: bool, is_sure: bool) -> ErasureReport:
-    """On a terminal whoever is not sure sees first what it means."""
+    """Erase a user. On a terminal, a preview comes first, unless ``is_sure``."""
     runner, by = session.runner, session.settings.by
     if not is_dry and not is_sure:
         output.print_blocks(_erased(await runner.forget(name, is_dry=True)))
-        await event_loop.reach()  # where Ctrl-C is not kept back
+        await event_loop.reach()  # Ctrl-C is not held back in an event loop
         click.confirm(f"Erase this of {visible(name)}, for good?", abort=True, err=True)
     return await session.follow(runner.forget(name, by=by, is_dry=is_dry))
 

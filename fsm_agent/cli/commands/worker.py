@@ -1,4 +1,4 @@
-"""``worker``, and ``resume`` of everything: drive what is due, and tell how each agent came out of it."""
+"""``worker``, and ``resume`` of all agents: drive due agents, and report each of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import asyncio
 import signal
 
 from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head, Status
-from fsm_agent.project.settings import Settings
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 
 
 class DriveLog:
-    """Which agents were driven, and a line on stderr for each that comes to rest."""
+    """The agents that were driven; prints a line on stderr for each that stops."""
 
     def __init__(self) -> None:
         self.driven: set[str] = set()
@@ -25,8 +25,8 @@ class DriveLog:
             output.say(f"{head.id}  {head.status} in {head.state}")
 
 
-def sweep(settings: Settings, *, once: bool) -> None:
-    """Drive what is due: once until nothing is, or until a signal comes."""
+def sweep(settings: CommandSettings, *, once: bool) -> None:
+    """Drive due agents, until none is left (``once``) or until a signal comes."""
     diary = DriveLog()
     with output.kept_clean(settings), in_sentences(settings):
         asyncio.run(_sweep(settings, diary, once=once))
@@ -37,7 +37,7 @@ def sweep(settings: Settings, *, once: bool) -> None:
         output.say(f"drove {output.counted(count, 'agent')}" if count else "no agent was due")
 
 
-async def _sweep(settings: Settings, diary: DriveLog, *, once: bool) -> None:
+async def _sweep(settings: CommandSettings, diary: DriveLog, *, once: bool) -> None:
     around, actions = settings.surroundings(), settings.actions
     async with Runner(settings.open_store(), actions=actions, observe=diary.observe, surroundings=around) as runner:
         worker = Worker(runner, retention=settings.retention)

@@ -1,15 +1,15 @@
-"""Ids of agents on the command line: whole, or as much of the beginning or of the end as tells them apart.
+"""Ids of agents on the command line: whole, or a beginning or an end that only one agent has.
 
-A new id begins with its time, so agents that began together differ at the end: that is what tables print.
+A new id begins with its time, so agents that began together differ at the end. Tables print the end.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from fsm_agent.data.arguments import check
 from fsm_agent.errors import AgentAmbiguous, AgentDamaged, AgentNotFound
@@ -17,23 +17,31 @@ from fsm_agent.errors import AgentAmbiguous, AgentDamaged, AgentNotFound
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
 
-#: what an id may be shortened to; less is taken as the id itself
+Found = TypeVar("Found")
+
+#: minimal length of a shortened id; a shorter text is taken as a whole id
 SHORTEST: Final = 6
-#: candidates that an ambiguity names
+#: candidates that the error of an ambiguous id names
 _MOST_NAMED: Final = 5
-#: what tables leave of an id: one in four thousand million others ends alike
+#: minimal length of an id's end in tables: one in four thousand million ids has the same
 _PRINTED: Final = 8
-#: compiled where it is needed first, which in most processes is nowhere
+#: compiled when it is first needed, which most processes never do
 _PART: Final = rf"[A-Za-z0-9._-]{{{SHORTEST},128}}"
-#: an id that was made for an agent, or for a child of one: its time, its random end, which child it is
+#: a generated id of an agent or of its child: the time, the random end, the numbers of children
 _MADE: Final = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}([0-9a-f]{12})((?:\.\d+)*)"
 
 
 async def whole_id(store: Store, text: str) -> str:
-    """The id that ``text`` is, or else begins or ends. Raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+    """The id that is ``text``, or that begins or ends with it. Raises ``AgentNotFound`` or ``AgentAmbiguous``."""
+    return (await find(store, text, store.head)).id
+
+
+async def find(store: Store, text: str, read: Callable[[str], Awaitable[Found]]) -> Found:
+    """The result of ``read`` for the agent whose id is ``text``, or begins or ends with it. A whole id needs no other
+    read. Raises ``AgentNotFound`` or ``AgentAmbiguous``."""
     check(agent_id=text)
     try:
-        return (await store.head(text)).id
+        return await read(text)
     except AgentNotFound:
         if len(text) < SHORTEST:
             raise AgentNotFound(text, store.namespace, shortest_part=SHORTEST) from None
@@ -44,16 +52,15 @@ async def whole_id(store: Store, text: str) -> str:
             raise
     if len(found) > 1:
         raise AgentAmbiguous(text, found[:_MOST_NAMED], are_all=len(found) <= _MOST_NAMED)
-    return found[0]
+    return await read(found[0])
 
 
 async def whole_ids(store: Store, texts: Iterable[str]) -> list[str]:
-    """``whole_id`` of each."""
     return [await whole_id(store, text) for text in texts]
 
 
 async def place_in_list(store: Store, text: str | None) -> str | None:
-    """The id after which a list goes on. It may be that of an agent that has gone or is damaged, or of none."""
+    """The id after which a list goes on. The agent may be gone or damaged, or never have existed."""
     try:
         return text and await whole_id(store, text)
     except (AgentNotFound, AgentDamaged):
@@ -61,13 +68,12 @@ async def place_in_list(store: Store, text: str | None) -> str | None:
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:
-    """What is printed for each of these: the end of an id that was made, as far as it is told from the others by it.
-    A name that somebody gave stays whole."""
+    """Id -> what is printed for it: the shortest end that no other one has. A name that a person gave stays whole."""
     all_ids = set(ids)
 
     @cache
     def counted(length: int) -> Counter[str]:
-        """How many of all begin, and how many end, with a text of this length."""
+        """Text of this length -> how many ids begin or end with it."""
         return Counter(part for each in all_ids for part in {each[:length], each[-length:]})
 
     def short(agent_id: str) -> str:
@@ -77,7 +83,7 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
 
 
 def ends(agent_id: str) -> Iterator[str]:
-    """What may be printed for an id that was made, the shortest first; nothing for a name that somebody gave."""
+    """The texts that may be printed for a generated id, the shortest first; none for a name that a person gave."""
     if made := re.fullmatch(_MADE, agent_id):
         random, which = made.groups()
         yield from (f"{random[-length:]}{which}" for length in range(_PRINTED, len(random) + 1))

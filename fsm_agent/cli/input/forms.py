@@ -1,6 +1,6 @@
-"""Asking on a terminal: one field after the other, by its JSON Schema, each mistake shown beside its field.
+"""Forms on a terminal: one field after the other, by its JSON Schema; each mistake is shown beside its field.
 
-Ctrl-C raises ``KeyboardInterrupt``, Ctrl-D ``EOFError``; then nothing has been given.
+Ctrl-C raises ``KeyboardInterrupt``, Ctrl-D ``EOFError``; then no value is used.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from fsm_agent.domain.json import Json, Schema
 if TYPE_CHECKING:
     from questionary import Question, Style
 
-#: what a field that was left empty gives
+#: value of an empty field
 _NOTHING: Final = object()
 
 
 async def ask_form(schema: Schema, *, known: Mapping[str, Json] | None = None) -> dict[str, Json]:
-    """The fields of an object that are not ``known`` yet, asked for; the required ones first. An optional field
-    that is left empty is left out."""
+    """Ask for the fields of an object that are not ``known``, required ones first. Empty optional fields are left
+    out."""
     given = dict(known or {})
     required = list(schema["required"])
     for name in sorted(schema["properties"], key=lambda name: name not in required):
@@ -34,7 +34,7 @@ async def ask_form(schema: Schema, *, known: Mapping[str, Json] | None = None) -
 
 
 async def ask_choice(message: str, choices: Sequence[str]) -> str:
-    """One of several names."""
+    """Ask for one of several names."""
     chosen: str = await _ask_select(message, [(visible(name), name) for name in choices])
     return chosen
 
@@ -64,11 +64,11 @@ async def _ask_text(label: str, field: Schema, *, optional: bool) -> Json:
     import questionary
 
     wanted = [meaning(field), "may be left empty" if optional else ""]
-    told = ", ".join(each for each in wanted if each not in ("", "text"))
+    hint = ", ".join(each for each in wanted if each not in ("", "text"))
     problem = _judge(field, optional=optional)
     question = questionary.text(
         label,
-        instruction=f"({told})" if told else None,
+        instruction=f"({hint})" if hint else None,
         style=_style(),
         validate=lambda text: problem(text) or True,
     )
@@ -89,7 +89,7 @@ def _let_leave(question: Question) -> None:
 
 
 def _keep_together(question: Question) -> None:
-    """Let a mistake stand right under its field, and not at the far end of the screen."""
+    """Show a mistake directly under its field, and not at the bottom of the screen."""
     from prompt_toolkit.filters import Always
 
     for window in question.application.layout.find_all_windows():
@@ -97,7 +97,7 @@ def _keep_together(question: Question) -> None:
 
 
 def _judge(field: Schema, *, optional: bool) -> Callable[[str], str | None]:
-    """Why a text does not do for a field, in a sentence; ``None`` if it does."""
+    """A check of texts for a field: it returns the mistake as a sentence, or ``None``."""
     shape = Shape(field)
 
     def problem(text: str) -> str | None:

@@ -1,6 +1,6 @@
-"""Global options are taken after the command as well: ``fsm-agent list --json``.
+"""Global options are also accepted after the command: ``fsm-agent list --json``.
 
-Each command gets a copy of them, which its help does not repeat. What is given there wins over what stands before.
+Each command gets copies of them, which its help does not show. A value after the command wins over one before it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
-from fsm_agent.project.options import DEFAULT_NAMESPACE
-from fsm_agent.project.settings import Settings
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.project.defaults import DEFAULT_NAMESPACE
 
-#: name of a parameter of the group -> field of ``Settings``
+#: name of the group's parameter -> field of ``Settings``
 _FIELDS: Final = {
     "store": "given_store",
     "namespace": "namespace",
@@ -32,8 +32,7 @@ _BEFORE: Final = "global_"
 def taking_globals(
     command: click.Command, options: Iterable[click.Parameter], *, shows_them: bool = False
 ) -> click.Command:
-    """A command that takes these options besides its own; one of its own wins. With ``shows_them`` they are among what
-    a shell is offered."""
+    """Add these options to a command; its own options win. With ``shows_them``, the shell offers them."""
     taken = {name for parameter in command.params for name in parameter.opts}
     known = copy(command)
     free = [each for each in options if _is_free(each, taken)]
@@ -54,14 +53,14 @@ def _late(option: click.Parameter, *, is_hidden: bool) -> click.Parameter:
 
 
 def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
-    """Note what was given after the command."""
+    """Store a value that was given after the command."""
     if ctx.get_parameter_source(option.name or "") is not ParameterSource.COMMANDLINE:
         return value
     field = _FIELDS[(option.name or "").removeprefix(_BEFORE)]
-    if isinstance(ctx.obj, Settings):
+    if isinstance(ctx.obj, CommandSettings):
         before = getattr(ctx.obj, field)
         changed: dict[str, Any] = {field: (*before, *value) if isinstance(before, tuple) else value}
-        ctx.obj = ctx.obj._replace(**changed)
+        ctx.obj = ctx.obj.changed(**changed)
         if field == "debug":
             show_log(ctx)
     elif ctx.resilient_parsing:
@@ -69,18 +68,18 @@ def _given(ctx: click.Context, option: click.Parameter, value: Any) -> Any:
     return value
 
 
-def settings_of_unfinished(ctx: click.Context) -> Settings:
-    """The global options of a line that is still being typed, wherever they stand."""
+def settings_of_unfinished(ctx: click.Context) -> CommandSettings:
+    """The global options of a line that is still being typed, wherever they are in it."""
     before = ctx.find_root().params
 
     def said(field: str, name: str) -> Any:
         return ctx.meta.get(f"{__name__}.{field}") or before.get(name)
 
-    return Settings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
+    return CommandSettings(said("given_store", "store"), said("namespace", "namespace") or DEFAULT_NAMESPACE)
 
 
 def show_log(ctx: click.Context) -> None:
-    """``--debug``: every entry of every log, with its traceback; see ``is_debugging``."""
+    """``--debug``: show all log entries with tracebacks; see ``is_debugging``."""
     import logging
 
     ctx.meta[__name__] = True

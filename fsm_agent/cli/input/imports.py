@@ -1,4 +1,4 @@
-"""The option by which a command that only looks at files may import the modules that a project lists."""
+"""The option that lets a command import the project's modules although it only reads files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-#: somebody else's modules are somebody else's code, so it takes a word to run them
+#: modules may be somebody else's code, so they only run on request
 imports_option: Final = click.option(
     "--import/--no-import",
     "imports",

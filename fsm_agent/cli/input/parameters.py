@@ -1,4 +1,4 @@
-"""Kinds of words on the command line that a shell can complete. What a word means is looked up where it is used."""
+"""Types of parameters on the command line that a shell can complete. Commands check the meaning of their values."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
-    """A text; the function of ``cli.completion`` that knows how it may go on is imported when a shell asks."""
+    """A text. ``completion`` has a function that completes it, which is imported when a shell asks."""
 
     def __init__(self, name: str, completer: str) -> None:
         self.name = name
         self._completer = completer
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
-        from fsm_agent.cli import completion
+        from fsm_agent.cli.input import completion
 
         found: list[CompletionItem[str]] = getattr(completion, self._completer)(ctx, param, incomplete)
         return found
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
-    """A whole number from ``least`` on, up to ``most`` if that is given."""
+    """A whole number of at least ``least``, and at most ``most`` if that is given."""
 
     name = "n"
 
@@ -44,18 +44,36 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic only fr
 
 
 class NotTaken(click.BadParameter):
-    """A value that its option or argument does not take; the message goes on after the name of that."""
+    """The error of a value that a parameter does not accept; the name of the parameter is put before the message."""
 
     def format_message(self) -> str:
         name = self.param.opts[0] if isinstance(self.param, click.Option) else self.param and self.param.metavar
         return f"`{(name or 'it').strip('[]')}` {self.message}"
 
 
-#: the id of an agent that is there, whole or a part of it
+def text(value: str) -> str:
+    """The value of an option that may be missing, but not empty."""
+    return _filled(value, "give it a text, or leave it out")
+
+
+def person(value: str) -> str:
+    """The name of a person, which must be given and must not be empty."""
+    return _filled(value, "say who it is")
+
+
+def _filled(value: str, advice: str) -> str:
+    from fsm_agent.data.arguments import why_blank
+
+    if (why := why_blank(value)) is not None:
+        raise click.BadParameter(f"it {why}; {advice}")
+    return value
+
+
+#: the id of an existing agent, whole or shortened
 AGENT_ID: Final = Word("id", "agent_ids")
-#: an event that the agent of the same line takes
+#: an event that the agent on the same line handles
 EVENT: Final = Word("event", "events")
-#: a file, or a folder of them
+#: a workflow file, or a folder of them
 WORKFLOW_FILE: Final = Word("path", "workflow_files")
-#: the name of a workflow that agents have
+#: the name of a workflow with agents
 WORKFLOW_NAME: Final = Word("workflow", "workflow_names")

@@ -1,4 +1,4 @@
-"""Workflow files on the command line: a path that exists, or a sentence with the nearest that does."""
+"""Workflow files on the command line: a path that exists, or an error that suggests one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATTERNS = ("*.yaml", "*.yml")
 
 
 def workflow_file(text: str) -> Path:
-    """Raises ``click.ClickException`` for what is no file."""
+    """The path of a file. Raises ``click.ClickException`` if it is none."""
     path = Path(text)
     if not path.exists():
         raise click.ClickException(f"there is no file {text!r}{_nearest(path)}")
@@ -23,7 +23,7 @@ def workflow_file(text: str) -> Path:
 
 
 def workflow_files(texts: Iterable[str]) -> list[Path]:
-    """Files as they are named, folders as every *.yaml and *.yml in them; each once."""
+    """Files, and all *.yaml and *.yml in folders; each once."""
     return list(dict.fromkeys(file for text in texts for file in _files_at(text)))
 
 
@@ -39,7 +39,7 @@ def _files_at(text: str) -> Iterator[Path]:
 
 
 def _nearest(path: Path) -> str:
-    """`` (did you mean `x.yaml`?)``: among files beside the path, here, and in workflows/."""
+    """`` (did you mean `x.yaml`?)``, from files beside the path, here, and in workflows/."""
     folders = dict.fromkeys([path.parent, Path(), Path("workflows")])
     files = [file for folder in folders for pattern in _PATTERNS for file in sorted(folder.glob(pattern))]
     close = nearest(path.stem, [file.stem for file in files])

@@ -1,4 +1,4 @@
-"""What people type, read as values: JSON for machines, and a bare word for the one field that is asked for."""
+"""Values on the command line: JSON for programs, or a bare word for the only field that is asked for."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _BOUNDS: Final = {"minimum": "from", "maximum": "to", "exclusiveMinimum": "above
 
 
 def json_object(text: str) -> dict[str, Json]:
-    """An option's value: a JSON object, written out or as ``@file``."""
+    """A JSON object as the value of an option, written out or as ``@file``."""
     return _read(text, _object)
 
 
 def any_json(text: str) -> tuple[Json]:
-    """An option's value: any JSON, written out or as ``@file``; alone in a tuple, so that null is a value too."""
+    """Any JSON as the value of an option, written out or as ``@file``; in a tuple, so that null is a value too."""
     return (_read(text, _value),)
 
 
@@ -67,8 +67,8 @@ def _object(text: str) -> dict[str, Json]:
 
 
 def payload_of(value: str | None, event: str, schema: Schema) -> dict[str, Json]:
-    """The payload that VALUE means for an event: a JSON object is the payload, none is ``{}``, and any other fills
-    the only required field, read by its type. Raises ``click.ClickException``."""
+    """The payload that VALUE means for an event. A JSON object is the payload, no value is ``{}``, and any other value
+    is read as the only required field. Raises ``click.ClickException``."""
     if value is None:
         return {}
     try:
@@ -85,7 +85,7 @@ def payload_of(value: str | None, event: str, schema: Schema) -> dict[str, Json]
 
 
 def _several(required: list[str], fields: list[str]) -> str:
-    """Why one bare value does not do."""
+    """Why one bare value is not enough."""
     if not fields:
         return "takes no field: leave VALUE out"
     many = f"requires {listed(required)}" if required else f"requires no field; it may have {listed(fields)}"
@@ -93,7 +93,7 @@ def _several(required: list[str], fields: list[str]) -> str:
 
 
 def read_value(text: str, schema: Schema) -> Json:
-    """One field as a person writes it, by its type. Raises ``ValueError`` with a sentence."""
+    """A field that a person has typed, read by its type. Raises ``ValueError`` with a sentence."""
     if "enum" in schema:
         return _chosen(text, schema["enum"])
     match kind_of(schema):
@@ -108,14 +108,14 @@ def read_value(text: str, schema: Schema) -> Json:
 
 
 def kind_of(schema: Schema) -> str | None:
-    """The one type of a field, null aside; ``None`` where there are several."""
+    """The only type of a field besides null; ``None`` if there are several."""
     kinds = schema.get("type")
     named = [kind for kind in (kinds if isinstance(kinds, list | tuple) else [kinds]) if kind != "null"]
     return named[0] if len(named) == 1 else None
 
 
 def meaning(schema: Schema) -> str:
-    """What a field takes, in a few words."""
+    """What a field accepts, in a few words."""
     if "enum" in schema:
         return " or ".join(map(str, schema["enum"]))
     kind = kind_of(schema) or "JSON"
@@ -156,7 +156,7 @@ def _date(text: str) -> str:
 
 
 def _datetime(text: str) -> str:
-    """A time without an offset is meant where it is typed."""
+    """A time without offset is read in the local time zone."""
     try:
         typed = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, visible
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views.failures import error_block, retry_blocks, trouble, why_of
 from fsm_agent.cli.views.next_commands import Next, next_commands
-from fsm_agent.cli.views.usage import lasting, progress_text, span, tally_blocks, usage_text
+from fsm_agent.cli.views.usage import progress_text, tally_blocks, usage_text
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Question
-from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.step import Step, moment
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.project.settings import Settings
+from fsm_agent.report.times import from_now, lasting, when
 
 _STATUS: Final = {
     Status.RUNNING: (Tone.BUSY, "▶"),
@@ -28,23 +28,22 @@ _STATUS: Final = {
     Status.FAILED: (Tone.BAD, "✗"),
     Status.CANCELLED: (Tone.QUIET, "⊘"),
 }
-_TRAVELS: Final = frozenset({StepKind.REWOUND, StepKind.FORKED, StepKind.MIGRATED})
 _LONGEST_VALUE: Final = 160
 _LONGEST_LINE: Final = 60
-#: characters of why a step went as it did, beside the step
+#: limit of characters of a step's reason beside the step
 _LONGEST_WHY: Final = 50
 
 
 def agent_blocks(
-    settings: Settings,
+    settings: CommandSettings,
     agent: Agent,
     workflow: Workflow,
     *,
     more: Iterable[Block] = (),
     doubts: Sequence[EffectEntry] = (),
 ) -> Iterator[Block]:
-    """Where an agent stands, what it knows and asks, ``more`` that is known of it, and what to type next. ``doubts``
-    are the effects for which it is parked."""
+    """The state of an agent, its data, its question, the blocks in ``more``, and what to type next. ``doubts`` are the
+    effects for which it is parked."""
     yield from still_blocks(agent)
     yield from retry_blocks(agent, workflow)
     yield from more
@@ -55,7 +54,7 @@ def agent_blocks(
 
 
 def still_blocks(agent: Agent) -> Iterator[Block]:
-    """Where an agent stands, or stood, what it knows and asks."""
+    """The state of an agent now or in the past, its data and its question."""
     yield Facts("", [(label, ink) for label, ink in _standing(agent) if ink.text])
     yield from tally_blocks(agent)
     if agent.data:
@@ -97,19 +96,19 @@ def _fields(output: Json) -> list[tuple[str, Ink]]:
 
 
 def question_block(question: Question) -> Prose:
-    """The prompt, which question it is, to whom it goes, and until when."""
+    """The prompt of a question, its id, who may answer, and until when."""
     to = f"for {' or '.join(question.to)}" if question.to else ""
     footer = ", ".join(filter(None, [f"question {question.id}", to, until_text(question)]))
     return Prose("question", visible(question.prompt, keep="\n"), visible(footer))
 
 
 def until_text(question: Question) -> str:
-    """When a question lapses; empty if it does not."""
-    return f"until {when(question.deadline)}, {_from_now(question.deadline)}" if question.deadline else ""
+    """When a question ends; empty if it does not."""
+    return f"until {when(question.deadline)}, {from_now(question.deadline)}" if question.deadline else ""
 
 
 def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
-    """Agents in a table, and below it why some of them failed, are parked or are tried again."""
+    """Agents in a table; below it, the reasons why some failed, are parked or are tried again."""
     agents = list(agents)
     yield agents_table(agents)
     if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
@@ -135,7 +134,7 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
 
 
 def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
-    """What is asked, of whom, and until when."""
+    """The open questions, who may answer, and until when."""
     rows = [
         [
             Ink(agent.id, Tone.STRONG),
@@ -153,18 +152,18 @@ def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
 
 
 def _bound(text: str) -> str:
-    """A text that is broken only after a comma."""
+    """A text that breaks only after a comma."""
     return text.replace(" ", BOUND).replace(f",{BOUND}", ", ")
 
 
 def short_line(text: str) -> str:
-    """A text on one line, cut to a length that fits a table."""
+    """A text on one line, shortened for a table."""
     line = visible(" ".join(text.split()))
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def _telling(table: Table, *optional: str) -> Table:
-    """A table without those of its optional columns that say nothing."""
+    """A table without those of its optional columns that are empty."""
     silent = {
         at for at, name in enumerate(table.columns) if name in optional and not any(row[at].text for row in table.rows)
     }
@@ -175,7 +174,7 @@ def _telling(table: Table, *optional: str) -> Table:
 
 
 def history_blocks(steps: Sequence[Step]) -> Iterator[Block]:
-    """Steps in a table, and below it what is too long to stand there."""
+    """Steps in a table; below it, texts that are too long for the table."""
     yield history_table(steps)
     reasons = [(str(step.version), reason_of(step)) for step in steps]
     if long := [(version, why) for version, why in reasons if len(why.text) > _LONGEST_WHY]:
@@ -206,23 +205,16 @@ def _cut(why: Ink) -> Ink:
 
 
 def way(step: Step) -> str:
-    """The state that a step left, and the one that it entered."""
+    """The state that a step left, and the state that it entered."""
     return step.target if step.source in (None, step.target) else f"{step.source} → {step.target}"
 
 
 def reason_of(step: Step) -> Ink:
-    """What kind of step it is, unless that is plain, and why it went so."""
-    said, facts = "" if step.kind in (StepKind.EVENT, StepKind.CREATED) else str(step.kind), step.payload
-    match step.kind:
-        case StepKind.REWOUND:
-            said = f"rewound to version {facts['version']}"
-        case StepKind.FORKED:
-            said = f"forked from agent {facts['agent']} at version {facts['version']}"
-        case StepKind.MIGRATED:
-            said = f"migrated from workflow version {facts['from_version']} to {facts['to_version']}"
+    """The kind of a step, unless that is obvious, and its reason."""
+    label = step.kind.facts.label.format_map(step.payload)
     why = why_of(step)
-    tone = Tone.STRONG if step.kind in _TRAVELS else Tone.BAD if said or why else Tone.QUIET
-    return Ink(visible(": ".join(filter(None, [said, why]))), tone)
+    tone = Tone.STRONG if step.kind.facts.restores else Tone.BAD if label or why else Tone.QUIET
+    return Ink(visible(": ".join(filter(None, [label, why]))), tone)
 
 
 def status_ink(status: Status) -> Ink:
@@ -230,16 +222,7 @@ def status_ink(status: Status) -> Ink:
     return Ink(str(status), tone, glyph)
 
 
-def when(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def _from_now(time: datetime) -> str:
-    left = time - datetime.now(UTC)
-    return f"in {span(left)}" if left > timedelta() else f"{span(-left)} ago"
-
-
 def short(value: Json) -> str:
-    """JSON, cut to a length that fits a line."""
+    """JSON, shortened for a line."""
     text = visible(json.dumps(value, ensure_ascii=False))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}… ({len(text)} characters)"

@@ -1,4 +1,4 @@
-"""A history with all that its steps say: what each event brought, and what it changed in the data."""
+"""A history with all details of its steps: the payload of each event, and the changes of the data."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
-from fsm_agent.cli.views.agents import reason_of, short, way, when
+from fsm_agent.cli.views.agents import reason_of, short, way
 from fsm_agent.domain.step import Step, moment
+from fsm_agent.report.times import when
 
-#: what an error says of itself stands in why it happened
+#: facts of an error that its reason already shows
 _TOLD: Final = ("type", "message", "place")
 
 
 def change_blocks(steps: Sequence[Step]) -> Iterator[Block]:
-    """One block for each step, the first first."""
+    """One block for each step, the first one first."""
     if not steps:
         yield Table((), (), "there are no steps")
     for step in steps:
@@ -26,9 +27,9 @@ def change_blocks(steps: Sequence[Step]) -> Iterator[Block]:
 def _rows(step: Step) -> Iterator[tuple[str, Ink]]:
     if (why := reason_of(step)).text:
         yield "why", why
-    told = _TOLD if step.event in ("error", "timeout") else ()
+    hidden = _TOLD if step.event in ("error", "timeout") else ()
     for name, value in step.payload.items():
-        if name not in told:
+        if name not in hidden:
             yield f"event.{name}", Ink(short(value))
     for pointer, value in step.delta.set.items():
         yield _field(pointer), Ink(f"= {short(value)}", Tone.STRONG)
@@ -40,5 +41,5 @@ def _rows(step: Step) -> Iterator[tuple[str, Ink]]:
 
 
 def _field(pointer: str) -> str:
-    """``data.trip/seats/0``: a field, and the way into it."""
+    """A field and the path into it: ``data.trip/seats/0``."""
     return visible(f"data.{pointer}")

@@ -1,4 +1,4 @@
-"""The children who work for an agent, on the command line: how many have ended, and what the others do."""
+"""The children that work for an agent, on the command line: how many have ended, and what the others do."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views.agents import status_ink
 from fsm_agent.cli.views.failures import trouble_of
 from fsm_agent.domain.agent import ENDED, Head, Status
+from fsm_agent.domain.agent_view import error_of
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.summary import AgentSummary
-from fsm_agent.domain.view import error_of
-from fsm_agent.runtime.reads import Failures, read_children
+from fsm_agent.runtime.agent_reads import Failures, read_children
 from fsm_agent.stores.base import Store
 
-#: children that are named in one line, and failures that are listed
+#: limit of children in one line, and of listed failures
 _MOST_NAMED: Final = 5
 _MOST_SHOWN: Final = 50
 
 
 class Family(NamedTuple):
-    """The children who work for an agent now, what they ask, and how many there are to be."""
+    """The children that work for an agent now, their questions, and how many there will be."""
 
     agents: Sequence[AgentSummary]
     total: int
@@ -32,17 +32,17 @@ class Family(NamedTuple):
 
 
 async def read_family(store: Store, head: Head) -> Family | None:
-    """The children of the work that an agent is at; ``None`` if none do it."""
+    """The children of the present activation; ``None`` if it has none."""
     children = await read_children(store, head)
     if children is None:
         return None
-    from fsm_agent.runtime.lists import summaries
+    from fsm_agent.runtime.agent_lists import summaries
 
     return Family(await summaries(store, children.heads, []), children.total)
 
 
 def children_json(family: Family | None) -> Json:
-    """The children as `show --json` prints them (a contract); null where none work."""
+    """The children as `show --json` prints them (a contract); null if there are none."""
     if family is None:
         return None
     return {"total": family.total, "ended": family.ended, "agents": [_entry(agent) for agent in family.agents]}
@@ -57,7 +57,7 @@ def failures_json(failures: Failures) -> Json:
 
 
 def failures_blocks(failures: Failures) -> Iterator[Block]:
-    """Which children have failed, and why; of many the first."""
+    """The children that have failed, and why; only the first ones if there are many."""
     rows = [
         [Ink(head.id), status_ink(head.status), Ink(head.state), Ink(trouble_of(head.problem), Tone.BAD)]
         for head in failures.heads[:_MOST_SHOWN]
@@ -72,8 +72,8 @@ def failures_blocks(failures: Failures) -> Iterator[Block]:
 
 
 def children_blocks(family: Family | None, *, is_awaited: bool = False) -> Iterator[Block]:
-    """How far they have come; of those that are done nothing else is said. ``is_awaited`` says that their parent goes
-    on when they have ended."""
+    """The progress of the children; ended ones are only counted. With ``is_awaited``, the parent waits for all of
+    them."""
     if family is None:
         return
     waiting = family.total - len(family.agents)
@@ -89,7 +89,7 @@ def children_blocks(family: Family | None, *, is_awaited: bool = False) -> Itera
 
 
 def _awaited(family: Family) -> Iterator[tuple[str, Ink]]:
-    """Whom a running parent waits for."""
+    """The children that a running parent waits for."""
     names = [f"{agent.id} ({agent.status} in {agent.state})" for agent in family.agents if agent.status not in ENDED]
     more = family.total - family.ended - len(names[:_MOST_NAMED])
     if names or more:

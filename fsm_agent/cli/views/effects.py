@@ -1,22 +1,23 @@
-"""What an agent did to the world outside as a table, and what may be typed where that is in doubt."""
+"""The effects of an agent as a table, and what to type for those in doubt."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
-from fsm_agent.cli.views.agents import next_rows, short, when
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.views.agents import next_rows, short
 from fsm_agent.cli.views.next_commands import settling
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.step import moment
-from fsm_agent.project.settings import Settings
+from fsm_agent.report.times import when
 
 _HEADINGS = ("key", "effect", "use", "activation", "mode", "begun", "result")
 
 
-def effects_blocks(settings: Settings, head: Head, entries: Sequence[EffectEntry]) -> Iterator[Block]:
-    """Every effect, and how a parked agent is told what became of those that are open."""
+def effects_blocks(settings: CommandSettings, head: Head, entries: Sequence[EffectEntry]) -> Iterator[Block]:
+    """All effects, and the commands that settle open ones of a parked agent."""
     rows = [_row(head, entry) for entry in entries]
     yield Table(_HEADINGS, rows, "it has done nothing to the world outside")
     if head.status is Status.PARKED and any(entry.is_open for entry in entries):
@@ -36,7 +37,7 @@ def _row(head: Head, entry: EffectEntry) -> list[Ink]:
 
 
 def _outcome(head: Head, entry: EffectEntry) -> Ink:
-    """What is open is under way while the activation that began it goes on; after that nobody will record a result."""
+    """The outcome of an effect. An open one is under way only while its activation lasts; no result comes later."""
     if not entry.is_open:
         return Ink(short(entry.result))
     is_under_way = head.status is Status.RUNNING and head.activation == entry.activation

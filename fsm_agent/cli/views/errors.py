@@ -1,4 +1,4 @@
-"""An error as a document, for programs that read ``--json``."""
+"""An error as a JSON document, for ``--json``."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ _USAGE: Final = "UsageError"
 
 
 def is_json_wanted(words: Sequence[str]) -> bool:
-    """Whether a command line asks for JSON, also where it cannot be understood otherwise."""
+    """Whether a command line asks for JSON, even if it is wrong otherwise."""
     return "--json" in takewhile(lambda word: word != "--", words)
 
 
 def error_document(error: BaseException, sentence: str) -> dict[str, Json]:
-    """``type`` is what programs look at, ``title`` the same in words, ``detail`` the sentence that people read."""
+    """``type`` is for programs, ``title`` is the same in words, and ``detail`` is the sentence for people."""
     return {"error": error_json(error, sentence)}
 
 
 def error_json(error: BaseException, sentence: str) -> dict[str, Json]:
     kind = _kind(error)
-    told: dict[str, Json] = {"type": kind, "title": _title(kind), "detail": sentence}
+    document: dict[str, Json] = {"type": kind, "title": _title(kind), "detail": sentence}
     if (allowed := getattr(error, "allowed", None)) is not None:
-        told["allowed"] = list(allowed)
+        document["allowed"] = list(allowed)
     if problems := _problems(error):
-        told["problems"] = problems
-    return told
+        document["problems"] = problems
+    return document
 
 
 def _kind(error: BaseException) -> str:
@@ -51,7 +51,7 @@ def _kind(error: BaseException) -> str:
 
 
 def _title(kind: str) -> str:
-    """``AgentNotFound`` in words: ``Agent not found``."""
+    """The name of an error in words: ``Agent not found`` for ``AgentNotFound``."""
     return " ".join(word if word.isupper() else word.lower() for word in _WORDS.findall(kind)).capitalize()
 
 

@@ -1,4 +1,4 @@
-"""The line of a file that a finding is about, with a caret under the place."""
+"""The line of a file that a finding is about, with a caret below the place."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Final
 from fsm_agent.cli.blocks import visible
 from fsm_agent.domain.finding import Finding, Place
 
-#: Characters of a line that are shown where the output has no width.
+#: limit of characters of a line if the output has no width
 _LONGEST: Final = 100
-#: fewer would show nothing
+#: a shorter excerpt would show nothing
 _LEAST: Final = 20
 _INDENT: Final = "    "
 _CUT: Final = "…"
 
 
 def with_excerpts(findings: Iterable[Finding], *, width: int | None = None) -> Iterator[tuple[Finding, str]]:
-    """Each finding with two lines that end in a line feed, or with nothing where its file has no such line. They fit a
-    terminal of ``width`` columns."""
+    """Each finding with two lines that end in a line feed, or with an empty text if its file has no such line. The
+    lines fit a terminal of ``width`` columns."""
     longest = _LONGEST if width is None else max(width - len(_INDENT), _LEAST)
     files: dict[str, Sequence[str]] = {}
     for finding in findings:
@@ -34,7 +34,7 @@ def with_excerpts(findings: Iterable[Finding], *, width: int | None = None) -> I
 
 
 def _excerpt(place: Place, lines: Sequence[str], longest: int) -> str:
-    """What surrounds the place, with a mark where it was cut, and a caret under the place."""
+    """The text around the place, with marks where it was cut, and a caret below the place."""
     line = lines[place.line - 1].expandtabs(1) if place.line <= len(lines) else ""
     start = max(place.column - 1 - longest * 3 // 5, 0)
     shown = line[start : start + longest].rstrip()
@@ -57,5 +57,5 @@ def _cells(text: str) -> int:
 def _lines(file: Path) -> Sequence[str]:
     try:
         return file.read_text(encoding="utf-8", errors="replace").removeprefix("\ufeff").split("\n")
-    except (OSError, ValueError):  # it was unreadable before, and that is the finding
+    except (OSError, ValueError):  # the finding already says that it cannot be read
         return ()

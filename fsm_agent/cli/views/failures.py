@@ -1,4 +1,4 @@
-"""What went wrong, in the words of the command line: in an agent, in a list, in a history."""
+"""Failures in the words of the command line: of an agent, in a list, in a history."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
-from fsm_agent.cli.views.usage import span
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import Problem, Retrying, why_parked
 from fsm_agent.domain.state import Retry
-from fsm_agent.domain.step import Step, StepKind, moment
+from fsm_agent.domain.step import Step, moment
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.summary import AgentSummary
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.report.times import span
 
-#: characters of a message in a list
+#: limit of a message's characters in a list
 _LONGEST: Final = 60
 
 
 def error_block(error: Mapping[str, Json]) -> Facts:
-    """Why an agent failed or is parked, and where that was."""
+    """Why and where an agent failed or was parked."""
     return Facts("error", list(_error_rows(error["type"], error["message"], error.get("place", ""))))
 
 
 def retry_blocks(agent: Agent, workflow: Workflow) -> Iterator[Block]:
-    """Which attempt comes next of an action that has failed, when, and why the last one failed."""
+    """The next attempt of an action that has failed, its time, and why the last one failed."""
     if agent.retry is not None:
         problem = agent.retry.problem
         rows = [("attempt", Ink(_next_try(agent.retry, workflow.by_path[agent.state].retry), Tone.BUSY))]
@@ -59,7 +60,7 @@ def trouble(agent: AgentSummary | Agent) -> str:
 
 
 def trouble_of(problem: Problem | None) -> str:
-    """A problem in one line, cut to a length that fits a list."""
+    """A problem in one line, shortened for a list."""
     if problem is None:
         return ""
     message = " ".join(problem.message.split())
@@ -68,10 +69,10 @@ def trouble_of(problem: Problem | None) -> str:
 
 
 def why_of(step: Step) -> str:
-    """Why a step went as it did, as far as an error says that, and where the error was."""
+    """The error that is the reason for a step, and where it was."""
     facts = step.payload
     is_error = step.kind is StepKind.EVENT and step.event in ("error", "timeout") and "message" in facts
-    said, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
+    why, place = (f"{facts['type']}: {facts['message']}", facts.get("place")) if is_error else (step.reason or "", "")
     if step.kind is StepKind.PARKED:
         place = why_parked(step).place
-    return f"{said} ({place})" if place else said
+    return f"{why} ({place})" if place else why

@@ -1,6 +1,6 @@
-"""How text is laid out in a width: lines break between words, and a word never in its middle.
+"""The layout of text in a width: lines break between words, and never inside a word.
 
-So what is printed can be read, and copied: an id, a key or a command that is cut in two is worth nothing.
+So an id, a key or a command can be read and copied in one piece.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Final
 
-#: between two columns
+#: cells between two columns
 GAP: Final = 2
 
 Measure = Callable[[str], int]
@@ -21,7 +21,7 @@ def wrapped(text: str, width: int, measure: Measure) -> list[str]:
 
 
 def wrapped_command(command: str, width: int, measure: Measure) -> list[str]:
-    """A command line in lines that a shell reads as one: each but the last ends with a backslash."""
+    """A command line in lines that a shell reads as one: each line but the last ends with a backslash."""
     words = [shlex.quote(word) for word in shlex.split(command)]
     if measure(command) <= width or shlex.join(shlex.split(command)) != command:
         return [command]
@@ -46,7 +46,7 @@ def widest_word(text: str, measure: Measure) -> int:
 
 
 def column_widths(columns: Sequence[Sequence[str]], width: int, measure: Measure) -> list[int] | None:
-    """How wide each column is where all stand beside each other; ``None`` where that would break a word."""
+    """The width of each column if all fit beside each other; ``None`` if a word would break."""
     room = width - GAP * (len(columns) - 1)
     least = [max(widest_word(cell, measure) for cell in column) for column in columns]
     if sum(least) > room:

@@ -1,4 +1,4 @@
-"""What the commands that keep house show, and the retention that options and settings make together."""
+"""The output of the commands of maintenance, and the retention that results from options and settings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _PARTS: Final = ("steps", "head", "history", "snapshot", "rest", "thread", "total")
 
 
-def retention(settings: Retention, **said: Any) -> Retention:
-    """What options say, and settings where they say nothing."""
-    wanted = replace(settings, **{key: value for key, value in said.items() if value is not None})
-    if wanted.is_everything and not any(said.values()):
+def retention(settings: Retention, **options: Any) -> Retention:
+    """The retention from options, completed by the settings."""
+    wanted = replace(settings, **{key: value for key, value in options.items() if value is not None})
+    if wanted.is_everything and not any(options.values()):
         raise click.ClickException(
             "nothing says what may go: give --finished, --idle or --history, or [tool.fsm-agent.retention] in "
             "pyproject.toml"
@@ -50,7 +50,7 @@ def _bytes(count: int) -> Ink:
 
 
 def human(count: float) -> str:
-    """``1234567`` as ``1.2 MB``: three digits at most, in powers of a thousand."""
+    """``1234567`` as ``1.2 MB``: at most three digits, in powers of a thousand."""
     unit = 0
     while count >= 999.5 and unit < len(_UNITS) - 1:
         count, unit = count / 1_000, unit + 1
@@ -58,7 +58,7 @@ def human(count: float) -> str:
 
 
 def purged(done: Purged) -> Iterator[Block]:
-    """Ids are whole: an agent that is deleted can be looked up nowhere."""
+    """The ids are whole, since a deleted agent can no longer be looked up."""
     would = "would be " if done.is_dry else ""
     rows = [
         *((agent_id, Ink(f"{would}deleted")) for agent_id in done.deleted),

@@ -1,4 +1,4 @@
-"""The exact command lines that take an agent on from where it stands."""
+"""The exact command lines that may come next for an agent."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fsm_agent.cli.input.values import kind_of, meaning
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import ActionError, ActionMissing, EffectInDoubt, EffectMismatch, ExpressionFailed
-from fsm_agent.project.settings import Settings
 
-#: what parks an agent for an effect; what became of it is told by its key
+#: reasons to park an agent for an effect, which must be settled by its key
 _UNCLEAR: Final = (EffectInDoubt.__name__, EffectMismatch.__name__)
 
 
 class Next(NamedTuple):
-    """What may happen next, what to type for it, and what its values must be."""
+    """What may happen next, the command for it, and the values that it takes."""
 
     label: str
     command: str
@@ -28,9 +28,9 @@ class Next(NamedTuple):
 
 
 def next_commands(
-    settings: Settings, agent: Agent, workflow: Workflow, doubts: Sequence[EffectEntry] = ()
+    settings: CommandSettings, agent: Agent, workflow: Workflow, doubts: Sequence[EffectEntry] = ()
 ) -> Iterator[Next]:
-    """All that may be done with an agent, the likeliest first. ``doubts`` are the effects for which it is parked."""
+    """All that can be done with an agent, the most likely first. ``doubts`` are the effects for which it is parked."""
     match agent.status:
         case Status.RUNNING:
             yield Next("go on", settings.command("resume", agent.id))
@@ -38,7 +38,7 @@ def next_commands(
             yield from settling(settings, agent.id, doubts)
             if agent.error and agent.error["type"] in _UNCLEAR:
                 yield Next("see effects", settings.command("effects", agent.id))
-            if not doubts:  # to try again would park it again
+            if not doubts:  # another try would park it again
                 yield from _mended(settings, agent, workflow)
             yield from _instead(settings, agent, workflow)
         case Status.WAITING:
@@ -49,16 +49,16 @@ def next_commands(
         yield Next("cancel", settings.command("cancel", agent.id))
 
 
-def settling(settings: Settings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:
-    """How an operator says what became of effects that are in doubt."""
+def settling(settings: CommandSettings, agent_id: str, entries: Iterable[EffectEntry]) -> Iterator[Next]:
+    """The commands by which an operator settles effects in doubt."""
     for entry in entries:
         words = ("unpark", agent_id, "--effect", entry.key)
         yield Next(f"{entry.name}: done", settings.command(*words, "--result", json.dumps("RESULT")))
         yield Next(f"{entry.name}: not done", settings.command(*words, "--not-done"))
 
 
-def _mended(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
-    """What helps once somebody has mended what was wrong: the definition, the code, or the world."""
+def _mended(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """What to type after somebody has repaired the definition, the code, or the world outside."""
     kind = agent.error["type"] if agent.error else ""
     helps = _Helps(migrate=kind == ExpressionFailed.__name__, retry=True)
     if kind == ActionMissing.__name__:
@@ -77,9 +77,9 @@ class _Helps(NamedTuple):
     retry: bool
 
 
-def _what_helps(settings: Settings, name: str) -> _Helps:
-    """Where an action is missing. If the allowed modules surely have none of that name, the definition names the wrong
-    one; where that cannot be told from their text, either may be."""
+def _what_helps(settings: CommandSettings, name: str) -> _Helps:
+    """What helps against a missing action. If the allowed modules certainly have no such name, the definition is wrong;
+    if their text leaves that open, either may be wrong."""
     catalogue = settings.catalogue(imports=False)
     try:
         is_sure = not catalogue.action(name).doubt or name in catalogue.actions()
@@ -91,14 +91,14 @@ def _what_helps(settings: Settings, name: str) -> _Helps:
     return _Helps(migrate=not is_sure, retry=True)
 
 
-def _instead(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
-    """What an operator may let happen to a parked agent."""
+def _instead(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+    """The events that an operator may send to a parked agent."""
     for event in workflow.allowed(agent.state):
         if event in workflow.events:
             yield _event(settings, workflow, event, "unpark", agent.id, "--event", event)
 
 
-def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
+def _waiting(settings: CommandSettings, agent: Agent, workflow: Workflow) -> Iterator[Next]:
     asked = agent.question.events if agent.question else {}
     if agent.question:
         yield from answers(settings, agent.id, agent.question)
@@ -107,20 +107,20 @@ def _waiting(settings: Settings, agent: Agent, workflow: Workflow) -> Iterator[N
             yield _event(settings, workflow, event, "send", agent.id, event)
 
 
-def _event(settings: Settings, workflow: Workflow, event: str, *words: str) -> Next:
-    """A command line that brings an event, with its payload to be filled in."""
+def _event(settings: CommandSettings, workflow: Workflow, event: str, *words: str) -> Next:
+    """A command line that sends an event, with its payload to be filled in."""
     schema = object_schema(workflow.payload_fields(event))
     payload = ("--payload", example(schema)) if schema["required"] else ()
     return Next(event, settings.command(*words, *payload), _values(schema))
 
 
-def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[Next]:
-    """One command line for each answer that a question allows, by somebody who may give it."""
+def answers(settings: CommandSettings, agent_id: str, question: Question) -> Iterator[Next]:
+    """A command line for each answer of a question, by somebody who may give it."""
     if question.to and settings.by not in question.to:
         from fsm_agent.data.erased import ERASED
 
         known = [name for name in question.to if name != ERASED]
-        settings = settings._replace(given_by=(known or question.to)[0])
+        settings = settings.changed(given_by=(known or question.to)[0])
     for event, schema in question.events.items():
         words = ["--question", str(question.id), *(["--event", event] if len(question.events) > 1 else [])]
         match schema["required"]:
@@ -134,7 +134,7 @@ def answers(settings: Settings, agent_id: str, question: Question) -> Iterator[N
 
 
 def example(schema: Schema) -> str:
-    """A payload with every required field, to be filled in."""
+    """A payload with all required fields, to be filled in."""
     return json.dumps({name: _stand_in(name, schema["properties"][name]) for name in schema["required"]})
 
 

@@ -1,4 +1,4 @@
-"""Where output goes: one JSON document, tables in colour on a terminal, aligned text in a pipe."""
+"""Output: one JSON document, or tables in colour on a terminal, or aligned text in a pipe."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Final, TypeGuard
 import click
 
 from fsm_agent.cli.blocks import Block, Table, harmless, visible
+from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.domain.json import Json
-from fsm_agent.project.settings import Settings
 
 _LINES: Final = "\n"
-#: controls beyond ASCII, and what turns the direction of text round; all else JSON writes as numbers by itself
+#: controls beyond ASCII, and characters that change the direction of text; JSON itself escapes the rest
 _STEERING: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def show(settings: Settings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
-    """Print ``document`` with ``--json``, else what ``blocks`` draws for a person."""
+def show(settings: CommandSettings, document: Json, blocks: Callable[[], Iterable[Block]]) -> None:
+    """Print ``document`` with ``--json``, otherwise the blocks that ``blocks`` makes for a person."""
     if settings.json:
         print_json(document)
     else:
@@ -33,7 +33,7 @@ def print_json(document: Json) -> None:
 
 
 def json_text(document: Json) -> str:
-    """A document as it is printed: what could steer a terminal stands in it as a number."""
+    """A document as text for output; characters that could control a terminal are escaped."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     return text if text.isascii() and "\x7f" not in text else _STEERING.sub(_escaped, text)
 
@@ -42,13 +42,13 @@ def _escaped(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-def left_in_full(settings: Settings, left: dict[str, str]) -> None:
-    """Why agents are left as they are, with commands as they are to be typed here."""
+def left_in_full(settings: CommandSettings, left: dict[str, str]) -> None:
+    """Why agents are left as they are; commands in the reasons get the options of this command line."""
     left.update({name: settings.in_full(why) for name, why in left.items()})
 
 
 def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
-    """Print for a person. Unless ``is_wide``, tables tell agents by the shortest ends of their ids."""
+    """Print blocks for a person. Unless ``is_wide``, tables show the shortest unique ends of ids."""
     blocks = [harmless(block) for block in blocks]
     if not is_wide:
         blocks = with_short_ids(blocks)
@@ -63,7 +63,7 @@ def print_blocks(blocks: Iterable[Block], *, is_wide: bool = False) -> None:
 
 
 def with_short_ids(blocks: Sequence[Block]) -> list[Block]:
-    """The blocks with short ids, each told from all others that are printed with it."""
+    """The blocks with short ids, which are unique among all ids that are printed together."""
     if not any(map(_names_agents, blocks)):
         return list(blocks)
     from fsm_agent.cli.input.agent_ids import short_ids
@@ -81,24 +81,24 @@ def _shortened(table: Table, short: Mapping[str, str]) -> Table:
 
 
 @contextmanager
-def kept_clean(settings: Settings) -> Iterator[None]:
-    """Where stdout is one JSON document, what actions print goes to stderr meanwhile."""
+def kept_clean(settings: CommandSettings) -> Iterator[None]:
+    """If stdout is one JSON document, what actions print goes to stderr inside this context."""
     with redirect_stdout(sys.stderr) if settings.json else nullcontext():
         yield
 
 
 def say(sentence: str) -> None:
-    """Tell a person what goes on, beside the output."""
+    """Tell a person what happens, on stderr."""
     click.echo(visible(sentence, keep=_LINES), err=True)
 
 
 def complain(sentence: str) -> None:
-    """Tell what went wrong."""
+    """Print an error on stderr."""
     click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(sentence, keep=_LINES)}", err=True)
 
 
-def is_conversation(settings: Settings) -> bool:
-    """Whether a person sits in front of it who can be asked."""
+def is_conversation(settings: CommandSettings) -> bool:
+    """Whether a person is at the terminal who can be asked."""
     return not settings.json and sys.stdin.isatty() and sys.stdout.isatty()
 
 

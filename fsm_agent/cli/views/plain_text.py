@@ -1,4 +1,4 @@
-"""Blocks as aligned text, for pipes and files: no escapes, columns two spaces apart."""
+"""Blocks as aligned text for pipes and files: no escapes, and two spaces between columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fsm_agent.cli.blocks import BOUND, Block, Facts, Prose, Table
 
 
 def plain_text(blocks: Iterable[Block]) -> str:
-    """All blocks, an empty line between two."""
+    """All blocks, with an empty line between two."""
     return "\n\n".join("\n".join(_lines(block)) for block in blocks)
 
 

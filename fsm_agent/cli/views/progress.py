@@ -1,4 +1,4 @@
-"""A live line on long work: the state, the step, the time so far. Only on a terminal, and beside the output."""
+"""A live line during long work: the state, the step, the time so far. It is on stderr, and only on a terminal."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from rich.spinner import Spinner
 
 _FRAMES_PER_SECOND = 10
-#: characters
+#: characters of a model's text
 _MOST_HEARD = 60
 
 
 class Progress:
-    """Sees every head that a runner commits. While it is entered, and stderr is a terminal, the line lives."""
+    """Sees all heads that a runner commits. Inside this context the line is shown, if stderr is a terminal."""
 
     def __init__(self) -> None:
         self.seen: Head | None = None
         self._began = 0.0
         self._live: Live | None = None
-        #: what a model is just saying
+        #: what a model is writing now
         self._heard = ""
 
     def observe(self, head: Head) -> None:
         self.seen, self._heard = head, ""
 
     def hear(self, chunk: Chunk) -> None:
-        """The end of what a model has said so far."""
+        """Show the end of the text that a model has written so far."""
         self._heard = f"{self._heard}{chunk.text}"[-_MOST_HEARD:]
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class Progress:
             self._live = None
 
     def text(self) -> str:
-        """What the line says now."""
+        """The present text of the line."""
         parts = [_said(self.seen), f"{monotonic() - self._began:.1f} s", " ".join(self._heard.split())]
         return " · ".join(part for part in parts if part)
 

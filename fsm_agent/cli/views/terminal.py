@@ -1,7 +1,7 @@
-"""Blocks on a terminal, coloured by rich, which is imported only where there is one.
+"""Blocks on a terminal, coloured by rich, which is imported only if there is a terminal.
 
-A table stands in columns as long as no word breaks; where the terminal is too narrow for that, each row stands in
-lines of its own. What is wider than the terminal itself is left to it: it wraps, and copies in one piece.
+A table has columns if no word breaks. If the terminal is too narrow for that, each row is printed as lines of its own.
+A word wider than the terminal is not broken here: the terminal wraps it, so it can be copied in one piece.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STYLES: Final = {
 }
 
 _WIDEST_FRAME: Final = 100
-#: what a frame takes of a line
+#: cells of a frame in a line
 _FRAME: Final = 4
 _MARGIN: Final = 1
-#: how far what stands below its label is set off
+#: indent of a value below its label
 _BELOW: Final = 1
 
 
@@ -64,8 +64,8 @@ def _lines(block: Block, width: int) -> Iterator[Text]:
 
 
 def _facts(rows: Sequence[tuple[str, Ink]], width: int) -> Iterator[Text]:
-    """Labels, and beside them what they are; what would break there stands below its label. A row without a label
-    goes on with the one before it."""
+    """Labels with their values beside them; a value that would break is printed below its label. A row without label
+    continues the row before it."""
     beside = max((cell_len(label) for label, _ in rows), default=0)
     beside += GAP if beside else 0
     indent = beside
@@ -87,13 +87,13 @@ def _facts(rows: Sequence[tuple[str, Ink]], width: int) -> Iterator[Text]:
 
 
 def _stands_in(width: int, ink: Ink, text: str) -> bool:
-    """Whether no word would have to break there. The lines of a command end with a blank and a backslash."""
+    """Whether no word would break. Lines of a command end with a blank and a backslash."""
     end = 2 if ink.tone is Tone.COMMAND and cell_len(text) > width else 0
     return widest_word(text, cell_len) + end <= width
 
 
 def _table(table: Table, width: int) -> Iterator[Text]:
-    """Columns that say nothing are left out."""
+    """The lines of a table; empty columns are left out."""
     telling = [at for at, cells in enumerate(zip(*table.rows, strict=True)) if any(ink.text for ink in cells)]
     names = [table.columns[at] for at in telling]
     rows = [[row[at] for at in telling] for row in table.rows]
@@ -117,7 +117,7 @@ def _one_below_the_other(names: Sequence[str], rows: Sequence[Sequence[Ink]], wi
 
 
 def _rows(row: Sequence[Ink], widths: Sequence[int]) -> Iterator[Text]:
-    """The lines that a row takes."""
+    """The lines of one row."""
     cells = [_wrapped(ink, _text(ink), width) for ink, width in zip(row, widths, strict=True)]
     for number in range(max(map(len, cells))):
         parts = [lines[number] if number < len(lines) else "" for lines in cells]
@@ -148,7 +148,7 @@ def _fits_frame(prose: Prose, width: int) -> bool:
 
 
 def _framed(prose: Prose, width: int) -> RenderableType:
-    """The footer stands in the frame's lower edge, where it fits in there."""
+    """The text in a frame; the footer is in the lower border if it fits."""
     text, footer = Text(prose.text), Text(f" {prose.footer} ", "dim") if prose.footer else None
     width = min(width, _WIDEST_FRAME)
     if footer is not None and footer.cell_len > width - _FRAME:

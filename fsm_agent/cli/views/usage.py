@@ -1,9 +1,8 @@
-"""How an agent's task is going and what it has cost, in the words of the command line."""
+"""The progress of an agent's task and its cost, in the words of the command line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Final
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Tone, visible
@@ -11,14 +10,14 @@ from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.report.times import lasting
 
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-#: cells of a bar; of fewer steps each has its own
+#: cells of a bar; fewer steps have a cell each
 _WIDEST_BAR: Final = 20
 
 
 def tally_blocks(agent: Agent) -> Iterator[Block]:
-    """What is known of an agent's progress and of what models have cost it."""
+    """The agent's progress, and the usage of models so far."""
     if agent.progress is not None and (rows := list(_progress_rows(agent.progress))):
         yield Facts("progress", rows)
     if agent.usage != NO_USAGE:
@@ -35,7 +34,7 @@ def _progress_rows(progress: Progress) -> Iterator[tuple[str, Ink]]:
 
 
 def counted_steps(progress: Progress) -> str:
-    """``3 of 5``, or as much as is known of it."""
+    """``3 of 5``, or the part of it that is known."""
     return str(progress._replace(current=None)) or ("" if progress.remaining is None else f"{progress.remaining} to go")
 
 
@@ -49,7 +48,7 @@ def _bar(progress: Progress) -> str:
 
 
 def progress_text(progress: Progress | None) -> str:
-    """A line in a list."""
+    """The progress in one line for a list."""
     if progress is None:
         return ""
     return visible(": ".join(filter(None, [counted_steps(progress), progress.current or ""])) or progress.goal or "")
@@ -68,7 +67,7 @@ def _usage_rows(usage: Usage) -> Iterator[tuple[str, Ink]]:
 
 
 def usage_text(step: Step) -> str:
-    """What models have cost for a step, on a line."""
+    """The usage of models by a step, in one line."""
     usage = step.usage
     if usage == NO_USAGE:
         return ""
@@ -79,21 +78,6 @@ def usage_text(step: Step) -> str:
 
 
 def dollars(micros: int) -> str:
-    """``$0.0123``: two decimals, and more where they say something."""
+    """``$0.0123``: two decimals, and more if they are significant."""
     whole, _, rest = f"{micros / 1_000_000:.6f}".partition(".")
     return f"${whole}.{rest.rstrip('0').ljust(2, '0')}"
-
-
-def lasting(ms: int) -> str:
-    return f"{ms} ms" if ms < 1_000 else f"{ms / 1_000:.1f} s" if ms < 60_000 else span(timedelta(milliseconds=ms))
-
-
-def span(time: timedelta) -> str:
-    """The two largest units of a length of time: ``2 d 23 h``."""
-    seconds = max(0, round(time.total_seconds()))
-    parts: list[str] = []
-    for unit, length in _UNITS:
-        count, seconds = divmod(seconds, length)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])

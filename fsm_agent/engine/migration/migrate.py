@@ -19,15 +19,15 @@ from fsm_agent.domain.step import Event
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, IsAlive, Now, ReadRecord, ReadWorkflow, SaveWorkflow
-from fsm_agent.engine.migration.plan import Plan, Verdict, plan
-from fsm_agent.engine.migration.route import Route
+from fsm_agent.engine.migration.migration_path import Route
+from fsm_agent.engine.migration.plan import MigrationPlan, MigrationVerdict, plan
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, claim, patiently, write
 from fsm_agent.errors import AgentNotFound, Conflict, LeaseHeld, StoreCorrupt
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class MigrationRequest:
     """What is to be done: to look only, or to move what can be moved."""
 
     #: ``migrate``, and who says so
@@ -45,7 +45,7 @@ class Outcome:
     #: of the workflow on which it was
     from_version: int
     state: str
-    verdict: Verdict
+    verdict: MigrationVerdict
     reason: str
     to_state: str | None = None
     changes: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Outcome:
     @property
     def is_open(self) -> bool:
         """Whether somebody must do something before the agent can move."""
-        return self.verdict in (Verdict.NEEDS_MAPPING, Verdict.STRANDED, Verdict.DRIVEN)
+        return self.verdict in (MigrationVerdict.NEEDS_MAPPING, MigrationVerdict.STRANDED, MigrationVerdict.DRIVEN)
 
     def to_json(self) -> dict[str, Json]:
         """The agent as ``migrate`` prints it (a contract)."""
@@ -68,55 +68,57 @@ class Outcome:
         }
 
 
-def migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
-    """Plan the move of the agent ``seen``, and make it if that is the order. Returns an ``Outcome``.
+def migrate(driver: Driver, route: Route, seen: Head, request: MigrationRequest) -> Flow:
+    """Plan the move of the agent ``seen``, and make it if that is the request. Returns an ``Outcome``.
 
     An agent that others move on meanwhile is planned anew. Raises ``Conflict`` only if its version is not the one that
-    the order expects.
+    the request expects.
     """
     try:
-        return (yield from patiently(lambda: _migrate(driver, route, seen, order)))
+        return (yield from patiently(lambda: _migrate(driver, route, seen, request)))
     except Conflict:
-        if order.expect_version is not None:
+        if request.expect_version is not None:
             raise
-    return _outcome(seen, Plan(Verdict.DRIVEN, "moves on faster than it can be read: try again"))
+    return _outcome(seen, MigrationPlan(MigrationVerdict.DRIVEN, "moves on faster than it can be read: try again"))
 
 
-def _migrate(driver: Driver, route: Route, seen: Head, order: Order) -> Flow:
+def _migrate(driver: Driver, route: Route, seen: Head, request: MigrationRequest) -> Flow:
     try:
         record: Record = yield ReadRecord(seen.id)
         old: Workflow = yield ReadWorkflow(record.head.definition)
     except StoreCorrupt as error:
-        return _outcome(seen, Plan(Verdict.STRANDED, str(error)))
+        return _outcome(seen, MigrationPlan(MigrationVerdict.STRANDED, str(error)))
     except AgentNotFound:
-        return _outcome(seen, Plan(Verdict.UNAFFECTED, "was deleted meanwhile"))
+        return _outcome(seen, MigrationPlan(MigrationVerdict.UNAFFECTED, "was deleted meanwhile"))
     head = record.head
     require_fit(old, head)
-    if order.expect_version not in (None, head.version):
-        raise Conflict(head.id, order.expect_version, head.version)
+    if request.expect_version not in (None, head.version):
+        raise Conflict(head.id, request.expect_version, head.version)
     aggregate = _in_hand(route, record, (yield Now()))
-    planned = plan(route, old, aggregate, order.event)
-    if planned.proposal is None:
+    planned = plan(route, old, aggregate, request.event)
+    if planned.pending is None:
         return _outcome(head, planned)
     if (holder := (yield from _driver(aggregate))) is not None:
         reason = f"is driven by {holder}: try again when that has come to rest"
-        return _outcome(head, planned._replace(verdict=Verdict.DRIVEN, reason=reason))
-    return _outcome(head, (yield from _applied(driver, aggregate, planned)) if order.apply else planned)
+        return _outcome(head, planned._replace(verdict=MigrationVerdict.DRIVEN, reason=reason))
+    return _outcome(head, (yield from _applied(driver, aggregate, planned)) if request.apply else planned)
 
 
-def _applied(driver: Driver, aggregate: Aggregate, planned: Plan) -> Generator[Command, Any, Plan]:
+def _applied(driver: Driver, aggregate: Aggregate, planned: MigrationPlan) -> Generator[Command, Any, MigrationPlan]:
     """Commit the planned step. An agent with work to do is claimed first, so that nobody begins it meanwhile."""
-    assert planned.proposal is not None  # noqa: S101 - only what moves is applied
+    assert planned.pending is not None  # noqa: S101 - only what moves is applied
     yield SaveWorkflow(aggregate.program.workflow)
     is_running = aggregate.head.status is Status.RUNNING
     if is_running:
         try:
             yield from claim(driver, aggregate)
         except LeaseHeld as error:
-            return planned._replace(verdict=Verdict.DRIVEN, reason=f"is driven by {error.lease.holder}: try again")
-    proposal = planned.proposal._replace(head=planned.proposal.head._replace(epoch=aggregate.head.epoch))
-    yield from write(driver, aggregate, proposal, from_outside=not is_running, repins=True)
-    return planned._replace(verdict=Verdict.MOVED)
+            return planned._replace(
+                verdict=MigrationVerdict.DRIVEN, reason=f"is driven by {error.lease.holder}: try again"
+            )
+    pending = planned.pending._replace(head=planned.pending.head._replace(epoch=aggregate.head.epoch))
+    yield from write(driver, aggregate, pending, from_outside=not is_running, repins=True)
+    return planned._replace(verdict=MigrationVerdict.MOVED)
 
 
 def _driver(aggregate: Aggregate) -> Generator[Command, Any, Any]:
@@ -139,8 +141,8 @@ def _in_hand(route: Route, record: Record, now_ms: int) -> Aggregate:
     )
 
 
-def _outcome(head: Head, planned: Plan) -> Outcome:
-    to_state = planned.proposal.head.state if planned.proposal else None
+def _outcome(head: Head, planned: MigrationPlan) -> Outcome:
+    to_state = planned.pending.head.state if planned.pending else None
     return Outcome(
         head.id, head.workflow_version, head.state, planned.verdict, planned.reason, to_state, planned.changes
     )

@@ -21,20 +21,22 @@ from fsm_agent.data.delta import step_weight
 from fsm_agent.domain.agent import ENDED
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import standing
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, require_room
-from fsm_agent.engine.migration.fit import Gaps, fit_data, fit_state
-from fsm_agent.engine.migration.route import Route, Stranding
-from fsm_agent.engine.migration.transfer import Transfer, places_of
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
+from fsm_agent.engine.migration.compatibility import Gaps, fit_data, fit_state
+from fsm_agent.engine.migration.migration_path import Route, Stranding
+from fsm_agent.engine.migration.moved_agent import Transfer, places_of
+from fsm_agent.engine.steps import require_room
 from fsm_agent.errors import DataInvalid, ExpressionFailed
 
 #: what is shown of a value or a question
 _LONGEST: Final = 80
 
 
-class Verdict(StrEnum):
+class MigrationVerdict(StrEnum):
     """What the move of an agent comes to."""
 
     UNAFFECTED = "unaffected"
@@ -46,27 +48,27 @@ class Verdict(StrEnum):
     MOVED = "moved"
 
 
-class Plan(NamedTuple):
-    """What would happen to one agent, and why; ``proposal`` is the step, if it can be moved."""
+class MigrationPlan(NamedTuple):
+    """What would happen to one agent, and why; ``pending`` is the step, if it can be moved."""
 
-    verdict: Verdict
+    verdict: MigrationVerdict
     reason: str
     changes: tuple[str, ...] = ()
-    proposal: PendingStep | None = None
+    pending: PendingStep | None = None
 
 
-def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Plan:
-    """What ``event``, the order to migrate, would do to an agent of the workflow ``old``."""
+def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> MigrationPlan:
+    """What ``event``, the request to migrate, would do to an agent of the workflow ``old``."""
     if (reason := _why_unaffected(route, aggregate)) is not None:
-        return Plan(Verdict.UNAFFECTED, reason)
+        return MigrationPlan(MigrationVerdict.UNAFFECTED, reason)
     head, gaps = aggregate.head, Gaps()
     left = route.since(head.workflow_version)
     try:
-        leaf = fit_state(left, old, head.state, gaps)
-        values = fit_data(left, old, aggregate.folded.values, gaps)
+        leaf = fit_state(left.program.workflow, old, head.state, left.destination(head.state), gaps)
+        values = fit_data(left.program, old, left.carried(aggregate.folded.values), gaps)
         if leaf is None or gaps.reasons:
             reason = f"{'; '.join(gaps.reasons)}: {gaps.advice(left, head.workflow_version)}"
-            return Plan(Verdict.NEEDS_MAPPING, reason)
+            return MigrationPlan(MigrationVerdict.NEEDS_MAPPING, reason)
         transfer = Transfer(
             program=left.program,
             old=old,
@@ -74,12 +76,12 @@ def plan(route: Route, old: Workflow, aggregate: Aggregate, event: Event) -> Pla
             leaf=leaf,
             values=values,
             now_ms=aggregate.now_ms,
-            places={path: left.place(path)[0] for path in lineage(head.state)},
+            places={path: left.destination(path).path for path in lineage(head.state)},
             visits=_visits(left, head.visits),
         )
         return _moving(transfer, left, aggregate, event)
     except Stranding as error:
-        return Plan(Verdict.STRANDED, str(error))
+        return MigrationPlan(MigrationVerdict.STRANDED, str(error))
 
 
 def _why_unaffected(route: Route, aggregate: Aggregate) -> str | None:
@@ -97,12 +99,12 @@ def _visits(route: Route, visits: Mapping[str, int]) -> dict[str, int]:
     """Counts go with the states; those of states that have become one are added up."""
     counted: dict[str, int] = {}
     for path, count in visits.items():
-        place, _ = route.place(path)
+        place = route.destination(path).path
         counted[place] = counted.get(place, 0) + count
     return counted
 
 
-def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event) -> Plan:
+def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event) -> MigrationPlan:
     head, delta = aggregate.head, _difference(aggregate.folded.values, transfer.values)
     try:
         moved = transfer.head._replace(unfolded=head.unfolded + step_weight(delta))
@@ -122,7 +124,7 @@ def _moving(transfer: Transfer, route: Route, aggregate: Aggregate, event: Event
         reason=moved.problem.message if moved.problem and moved.problem is not head.problem else None,
     )
     reason = "as `migrations` says" if route.migrations else "its state and its data fit"
-    return Plan(Verdict.MOVES, reason, tuple(_changes(transfer, delta)), PendingStep(moved, step))
+    return MigrationPlan(MigrationVerdict.MOVES, reason, tuple(_changes(transfer, delta)), PendingStep(moved, step))
 
 
 def _facts(transfer: Transfer) -> dict[str, Json]:

@@ -26,24 +26,24 @@ class ErasedProgram(Program):
         super().__init__(workflow)
         self._is_whole = extent is Extent.WHOLE
 
-    def entry_values(self, values: Mapping[str, Json], scene: EvaluationContext) -> dict[str, Json]:
+    def entry_values(self, values: Mapping[str, Json], context: EvaluationContext) -> dict[str, Json]:
         if self._is_whole:
             return dict.fromkeys(values, ERASED)
-        return {name: self._entry_value(name, value, scene) for name, value in values.items()}
+        return {name: self._entry_value(name, value, context) for name, value in values.items()}
 
-    def _entry_value(self, name: str, value: Json, scene: EvaluationContext) -> Json:
+    def _entry_value(self, name: str, value: Json, context: EvaluationContext) -> Json:
         try:
-            return super().entry_values({name: value}, scene)[name]
+            return super().entry_values({name: value}, context)[name]
         except _STUMBLES:
             return ERASED
 
-    def asked(self, state: State, scene: EvaluationContext, version: int) -> Asked | None:
+    def asked(self, state: State, context: EvaluationContext, version: int) -> Asked | None:
         if state.ask is None:
             return None
         if self._is_whole:
             return Asked(ERASED, id=version)
         try:
-            return super().asked(state, scene, version)
+            return super().asked(state, context, version)
         except _STUMBLES:
             return Asked(ERASED, (ERASED,) if state.ask.to else (), id=version)
 

@@ -16,7 +16,7 @@ has children. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import assert_never
 
 from fsm_agent.data.delta import Folded, own
 from fsm_agent.domain.agent import ArmedTimer, Head
@@ -25,27 +25,28 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.problem import why_parked
 from fsm_agent.domain.record import Origin
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.action_questions import waits
-from fsm_agent.engine.aggregate import Aggregate, cancel, enter, park, stay, told, unpark
-from fsm_agent.engine.migration.applied import migrated
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.attempt_steps import with_totals
+from fsm_agent.engine.migration.moved_agent import migrated
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.questions import rendered, with_id
-from fsm_agent.engine.recording import counted
 from fsm_agent.engine.replay.restore import restored
+from fsm_agent.engine.steps import cancel, enter, park, stay, unpark, with_progress
 from fsm_agent.engine.transaction import started
 from fsm_agent.errors import ExpressionFailed, FsmAgentError
 
 #: The kinds of steps that may enter states.
-_MOVING: Final = frozenset({StepKind.CREATED, StepKind.EVENT, StepKind.UNPARKED})
 
 
-class Untold(FsmAgentError):
-    """A step that cannot have happened as it is told."""
+class StepImpossible(FsmAgentError):
+    """A step that cannot have happened as it is recorded."""
 
 
-class Retelling:
+class Replay:
     """An agent as its history tells it, up to the last step that was taken.
 
     ``programs`` has every definition of the agent's life by its hash; ``definition`` is the one it began with.
@@ -82,16 +83,16 @@ class Retelling:
         return self.aggregate.folded.values
 
     def take(self, step: Step) -> None:
-        """Go on by one step. Raises ``Untold``, or whatever a damaged row makes go wrong."""
+        """Apply one step. Raises ``StepImpossible``, or the errors of a damaged row."""
         aggregate = self.aggregate
         aggregate.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
             aggregate.head = aggregate.head._replace(created_ms=step.at_ms)
         fired = self._fired(step)  # by guards that see the data as it was
         aggregate.folded.take(step.version, owned(step.delta))
-        after = counted(self._after(step, fired), step)
+        after = with_totals(self._after(step, fired), step)
         aggregate.program = self._programs[after.definition]
-        aggregate.head = told(aggregate.program, after, self.values)
+        aggregate.head = with_progress(aggregate.program, after, self.values)
 
     def _after(self, step: Step, fired: ArmedTimer | None) -> Head:  # noqa: PLR0911 - a branch a kind
         """The head after a step; the data are so already."""
@@ -133,8 +134,9 @@ class Retelling:
         return enter(self.aggregate, move, event, self.values, fired=fired, unfolded=0)
 
     def entered(self, step: Step) -> int:
-        """How many states a step entered; where nobody has recorded it, as the first transition that leads there."""
-        if not self.is_guessed or step.entered or step.kind not in _MOVING:
+        """How many states a step entered. Where it is not recorded, it is that of the first transition with this
+        target."""
+        if not self.is_guessed or step.entered or not step.kind.facts.follows_transition:
             return step.entered
         if step.source is None:
             return len(lineage(step.target))
@@ -143,7 +145,7 @@ class Retelling:
         return likely[0] if likely else int(step.source != step.target)
 
     def _fired(self, step: Step) -> ArmedTimer | None:
-        """The timer whose step this is: of those that were due, the first in turn that would have done this."""
+        """The timer that made a step: the first of the due timers that leads to the same result."""
         if step.event != "after" or step.kind not in (StepKind.EVENT, StepKind.REFUSED):
             return None
         label = step.payload["after"]
@@ -151,14 +153,14 @@ class Retelling:
         for timer in sorted(due, key=self.aggregate.program.turn):
             if self._would_do(timer, step):
                 return timer
-        raise Untold(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
+        raise StepImpossible(f"no timer {label!r} was due that would have led from {step.source!r} to {step.target!r}")
 
     def _would_do(self, timer: ArmedTimer, step: Step) -> bool:
         if self.is_erased:
             return step.kind is StepKind.REFUSED or self._may_do(timer, step)
         try:
             decision = self.aggregate.program.decide_timer(
-                self.head.state, timer, self.aggregate.scene(Event("after", step.payload))
+                self.head.state, timer, self.aggregate.context(Event("after", step.payload))
             )
         except ExpressionFailed:
             return False

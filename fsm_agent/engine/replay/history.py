@@ -9,12 +9,13 @@ from typing import Any
 from fsm_agent.data.erased import extent_of
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.record import Origin, Record
-from fsm_agent.domain.step import Step, StepKind
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, Load, ReadHistory, ReadOrigin, ReadProgram
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.erased_program import ErasedProgram
-from fsm_agent.engine.replay.fold import Retelling
+from fsm_agent.engine.replay.fold import Replay
 from fsm_agent.errors import HistoryBroken, VersionMissing
 
 
@@ -38,14 +39,14 @@ class Past:
     def last(self) -> int:
         return self.record.head.version
 
-    def beginning(self) -> Retelling:
+    def beginning(self) -> Replay:
         """The agent before the first step that is kept."""
         definition = first_definition(self.record, self.steps, self.origin)
         is_guessed = any(step.kind is StepKind.CREATED and not step.entered for step in self.steps[:1])
         extent, programs = extent_of(self.steps), self.programs
         if extent is not None:
             programs = {each: ErasedProgram(program.workflow, extent) for each, program in programs.items()}
-        return Retelling(
+        return Replay(
             self.record.head.id,
             definition,
             programs,

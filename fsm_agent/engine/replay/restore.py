@@ -19,7 +19,8 @@ from fsm_agent.domain.message import Span, ThreadSpans
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.state import State, compact
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.program import Program
 
 #: The types of the problems with which an agent waits for the word to begin.
@@ -46,9 +47,9 @@ def _question(then: Head) -> Json:
     return [asked.prompt, list(asked.events), list(asked.to)] if asked and asked.events else None
 
 
-def _asked(program: Program, leaf: State, step: Step, scene: EvaluationContext) -> Asked | None:
+def _asked(program: Program, leaf: State, step: Step, context: EvaluationContext) -> Asked | None:
     if "asked" not in step.payload:
-        return program.asked(leaf, scene, step.version)
+        return program.asked(leaf, context, step.version)
     prompt, events, to = step.payload["asked"]
     return Asked(prompt, tuple(to), tuple(events), step.version)
 
@@ -77,7 +78,7 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
     ``ExpressionFailed`` if the question cannot be put any more."""
     parts, workflow, leaf = step.payload, program.workflow, program.state(step.target)
     status, visits = Status(parts["status"]), parts.get("visits", {})
-    scene = EvaluationContext(values, None, visits)
+    context = EvaluationContext(values, None, visits)
     return head._replace(
         workflow=workflow.name,
         workflow_version=workflow.version,
@@ -88,11 +89,11 @@ def restored(program: Program, head: Head, step: Step, values: Mapping[str, Json
         updated_ms=step.at_ms,
         visits=visits,
         timers=_armed(program, parts.get("timers", ()), step.at_ms),
-        asked=_asked(program, leaf, step, scene) if status is Status.WAITING else None,
+        asked=_asked(program, leaf, step, context) if status is Status.WAITING else None,
         activation=step.version if status is Status.PARKED else 0,
         attempts=0,
         retry_ms=None,
-        output=program.entry_values(leaf.output, scene) if leaf.output else None,
+        output=program.entry_values(leaf.output, context) if leaf.output else None,
         problem=_problem(step, status),
         is_exempt=False,
         talk=ThreadSpans(head.talk.last, head.talk.last, tuple(Span(*span) for span in parts.get("talk", ()))),

@@ -17,8 +17,9 @@ from fsm_agent.data.erased import Extent, extent_of
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Creation
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
-from fsm_agent.engine.aggregate import Aggregate, PendingStep, told
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.engine.aggregate import Aggregate, PendingStep
 from fsm_agent.engine.commands import Command, Interrupt, Now, ReadEffects
 from fsm_agent.engine.conflicts import insist
 from fsm_agent.engine.delivery import Delivered
@@ -26,6 +27,7 @@ from fsm_agent.engine.drive import decide_queued, drive, is_stranded
 from fsm_agent.engine.replay.history import Past, read_past
 from fsm_agent.engine.replay.restore import difference, parts_of, restored
 from fsm_agent.engine.start import made_before
+from fsm_agent.engine.steps import with_progress
 from fsm_agent.engine.transaction import Driver, Flow, fingerprint, in_hand, patiently, started, write
 from fsm_agent.errors import AgentErased, AgentExists, Conflict
 
@@ -54,9 +56,9 @@ def _rewind(driver: Driver, agent_id: str, event: Event, expect_version: int | N
     _refuse_erased(past)
     then = past.at(version)
     was_running = aggregate.head.status is Status.RUNNING
-    proposal = _back(aggregate, then, event)
-    repins = proposal.head.definition != aggregate.head.definition
-    yield from write(driver, aggregate, proposal, from_outside=True, repins=repins)
+    pending = _back(aggregate, then, event)
+    repins = pending.head.definition != aggregate.head.definition
+    yield from write(driver, aggregate, pending, from_outside=True, repins=repins)
     aggregate.program = then.program
     if was_running:
         yield Interrupt(agent_id, aggregate.head.epoch)
@@ -91,7 +93,7 @@ def _back(aggregate: Aggregate, then: Aggregate, event: Event) -> PendingStep:
     )
     head = aggregate.head._replace(unfolded=aggregate.head.unfolded + step_weight(step.delta))
     back = restored(then.program, head, step, then.folded.values)
-    return PendingStep(told(then.program, back, then.folded.values), step)
+    return PendingStep(with_progress(then.program, back, then.folded.values), step)
 
 
 def _refuse_stranded(driver: Driver, aggregate: Aggregate) -> Generator[Command, Any, bool]:
@@ -118,14 +120,14 @@ def fork(driver: Driver, agent_id: str, version: int | None, *, new_id: str, key
     then = past.at(past.last if version is None else version)
     aggregate = started(then.program, new_id, (yield Now()), own(dict(then.folded.values)))
     aggregate.head = aggregate.head._replace(user=past.record.head.user)
-    proposal = _branch(aggregate, then, agent_id, by)
+    pending = _branch(aggregate, then, agent_id, by)
     try:
-        head = yield Creation(proposal.head, (proposal.step,), key, what)
+        head = yield Creation(pending.head, (pending.step,), key, what)
     except AgentExists:
         if key is not None and (known := (yield from made_before(driver, key, what))):
             return known
         raise
-    aggregate.head = proposal.head._replace(epoch=head.epoch)
+    aggregate.head = pending.head._replace(epoch=head.epoch)
     return Delivered(aggregate, "applied")
 
 
@@ -142,4 +144,4 @@ def _branch(aggregate: Aggregate, then: Aggregate, agent_id: str, by: str | None
         by=by,
     )
     branch = restored(then.program, aggregate.head, step, aggregate.folded.values)
-    return PendingStep(told(then.program, branch, aggregate.folded.values), step)
+    return PendingStep(with_progress(then.program, branch, aggregate.folded.values), step)

@@ -18,16 +18,17 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Record
 from fsm_agent.domain.replay import Mismatch
-from fsm_agent.domain.step import Step, StepKind, iso
+from fsm_agent.domain.step import Step, iso
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.engine.replay.fold import Retelling, owned
+from fsm_agent.engine.replay.fold import Replay, owned
+from fsm_agent.engine.replay.head_text import part_in_words, state_in_words, value_in_words
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.restore import alike, parts_of
-from fsm_agent.engine.replay.wording import part_in_words, state_in_words, value_in_words
 from fsm_agent.errors.storage import why_untold
 
 #: The parts of a head that its history tells, and what they are called. See ``replay`` for those that it does not.
-TOLD: Final[Mapping[str, str]] = {
+REPLAYED: Final[Mapping[str, str]] = {
     "definition": "definition",
     "workflow": "workflow",
     "workflow_version": "workflow version",
@@ -50,28 +51,26 @@ TOLD: Final[Mapping[str, str]] = {
 #: What cannot be told where steps do not say what they entered.
 _GUESSED: Final = frozenset({"visits", "timers"})
 
-_MOVING_NOTHING: Final = frozenset({StepKind.REFUSED, StepKind.PARKED, StepKind.CANCELLED})
-
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came out, and whether an earlier version of the package wrote the beginning, so that visits and timers
-    were not looked at."""
+class Verification:
+    """The result. ``is_guessed`` says that an earlier version of the package wrote the beginning, so that visits and
+    timers were not compared."""
 
     mismatches: Sequence[Mismatch]
     is_guessed: bool = False
 
 
-def verify(past: Past) -> Verdict:
+def verify(past: Past) -> Verification:
     """Everything that does not add up, in order of version."""
     audit = _Audit(past)
-    return Verdict(list(audit.run()), audit.told.is_guessed)
+    return Verification(list(audit.run()), audit.replay.is_guessed)
 
 
 class _Audit:
     def __init__(self, past: Past) -> None:
         self._past = past
-        self.told: Retelling = past.beginning()
+        self.replay: Replay = past.beginning()
         #: what rewinds go back to, as it was
         self._then: dict[int, tuple[Head, Mapping[str, Json]]] = {}
         self._named = {step.payload.get("version") for step in past.steps if step.kind is StepKind.REWOUND}
@@ -93,39 +92,39 @@ class _Audit:
         yield from self._end(previous)
 
     def _step(self, step: Step) -> Iterator[Mismatch]:
-        source = self.told.head.state or None
+        source = self.replay.head.state or None
         if step.source != source:
             left, was_in = state_in_words(step.source), state_in_words(source)
             yield Mismatch(step.version, f"it leads away from {left}, and the agent was in {was_in}")
-        if step.at_ms < self.told.head.updated_ms:
-            was = iso(self.told.head.updated_ms)
+        if step.at_ms < self.replay.head.updated_ms:
+            was = iso(self.replay.head.updated_ms)
             yield Mismatch(step.version, f"its time is {iso(step.at_ms)}, and the step before it was taken at {was}")
-        if (step.source is None) is not (step.kind in (StepKind.CREATED, StepKind.FORKED)):
+        if (step.source is None) is not step.kind.facts.begins:
             yield Mismatch(step.version, f"it is of kind {step.kind}, and comes from {state_in_words(step.source)}")
-        if not _may_follow(self.told.head.status, step):
-            yield Mismatch(step.version, f"it is of kind {step.kind}, and the agent was {self.told.head.status}")
+        if not _may_follow(self.replay.head.status, step):
+            yield Mismatch(step.version, f"it is of kind {step.kind}, and the agent was {self.replay.head.status}")
         is_declared = self._is_declared(step)
-        self.told.take(step)
+        self.replay.take(step)
         if not is_declared:
             yield Mismatch(step.version, f"no transition of {step.source!r} for {step.event!r} leads to {_way(step)}")
         if step.kind is StepKind.REWOUND:
             yield from self._rewind(step)
         if step.version in self._named:
-            self._then[step.version] = self.told.head, own(dict(self.told.values))
+            self._then[step.version] = self.replay.head, own(dict(self.replay.values))
 
     def _is_declared(self, step: Step) -> bool:
         """Whether the table has this way. Which timer fired is found out elsewhere, and so is what steps of another
         kind bring about."""
-        program, entered = self.told.aggregate.program, self.told.entered(step)
+        program, entered = self.replay.aggregate.program, self.replay.entered(step)
         if step.kind is StepKind.CREATED:
             leaf = program.workflow.leaf(program.workflow.initial).path
             return (step.target, entered) == (leaf, len(lineage(leaf)))
         is_plain = step.kind is StepKind.UNPARKED and not entered and not step.delta
-        if is_plain or step.kind in _MOVING_NOTHING:
+        if is_plain or step.kind.facts.stays:
             return step.source == step.target and not entered and not step.delta
         if step.kind is StepKind.ASKED:
             return step.source == step.target and not entered
-        if step.kind not in (StepKind.EVENT, StepKind.UNPARKED):
+        if not step.kind.facts.follows_transition:
             return not entered
         if step.event == "after":
             return True
@@ -146,27 +145,27 @@ class _Audit:
                 yield Mismatch(
                     step.version, f"it brings back {value_in_words(said)}, and version {version} was otherwise"
                 )
-            yield from _fields(step.version, self.told.values, values, f"was otherwise at version {version}")
+            yield from _fields(step.version, self.replay.values, values, f"was otherwise at version {version}")
 
     def _end(self, last: int) -> Iterator[Mismatch]:
         record = self._past.record
         if last != record.head.version:
             yield Mismatch(None, f"the history ends at version {last}, and the agent is at {record.head.version}")
             return
-        for name, word in TOLD.items():
-            told, kept = _comparable(self.told.head, name), _comparable(record.head, name)
+        for name, word in REPLAYED.items():
+            told, kept = _comparable(self.replay.head, name), _comparable(record.head, name)
             if name == "asked":
-                told = _as_kept(told, kept, is_erased=self.told.is_erased)
-            if told != kept and not (self.told.is_guessed and name in _GUESSED):
+                told = _as_kept(told, kept, is_erased=self.replay.is_erased)
+            if told != kept and not (self.replay.is_guessed and name in _GUESSED):
                 by_history, by_store = part_in_words(name, told), part_in_words(name, kept)
                 yield Mismatch(None, f"{word}: the history tells {by_history}, the store says {by_store}")
-        yield from _fields(None, self.told.values, _kept(record), "is otherwise in the store")
-        if not self.told.is_erased:
+        yield from _fields(None, self.replay.values, _kept(record), "is otherwise in the store")
+        if not self.replay.is_erased:
             yield from self._schema()
 
     def _schema(self) -> Iterator[Mismatch]:
         """What all changes add up to, against what the definition declares."""
-        program, values = self._past.programs[self.told.head.definition], self.told.values
+        program, values = self._past.programs[self.replay.head.definition], self.replay.values
         for name in {**program.workflow.data, **values}:
             if name not in program.workflow.data:
                 yield Mismatch(None, f"data field {name!r} is not declared by its definition")

@@ -1,5 +1,5 @@
-"""Whether agents fit the definitions that they are pinned to, as far as those can be read. For the doctor, who says
-once what is wrong with a definition, however many agents are pinned to it."""
+"""Checks of agents against the definitions that they are pinned to, for ``doctor``. A problem of a definition is
+reported once, however many agents are pinned to it."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.errors import AgentDamaged, DefinitionDamaged
 from fsm_agent.errors.storage import short_hash
-from fsm_agent.runtime.reads import read_workflow
+from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import UNPINNED
 
 
 class Pinning:
-    """The definitions of one store, each read once."""
+    """The definitions of one store; each is read once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._definitions: dict[str, Workflow | DefinitionDamaged] = {}
-        #: agents that cannot be used though their rows can be read -> the hash of the damaged definition, if it is that
+        #: unusable agents with readable rows -> hash of the damaged definition, if that is the reason
         self.unfit: dict[str, str | None] = {}
-        #: table -> agents whose definition is gone
+        #: table -> agents whose definition is missing
         self._unpinned: dict[str, list[str]] = {}
 
     async def of_definition(self, definition: str) -> list[Defect]:
-        """What is wrong with one that can be read; ``of_unusable`` tells of the others."""
+        """Problems of a definition that can be read; ``of_unusable`` reports the others."""
         workflow = await self._read(definition)
         if isinstance(workflow, DefinitionDamaged) or workflow.hash == definition:
             return []
@@ -39,7 +39,7 @@ class Pinning:
         return [Defect(None, f"definition {short_hash(definition)}", what, RESTORE_STORE)]
 
     async def of_agent(self, head: Head) -> list[Defect] | None:
-        """What is wrong where an agent cannot be used under its definition; ``None`` if it can."""
+        """Problems that make an agent unusable under its definition; ``None`` if it is usable."""
         workflow = await self._read(head.definition)
         if isinstance(workflow, DefinitionDamaged):
             self.unfit[head.id] = head.definition
@@ -53,7 +53,7 @@ class Pinning:
         return None
 
     def of_damaged(self, damaged: Sequence[Damage]) -> Iterator[Defect]:
-        """What lists say of those that they leave out; of those whose definition is gone ``of_unusable`` tells."""
+        """Problems of agents that lists leave out. ``of_unusable`` reports those whose definition is missing."""
         for damage in damaged:
             if damage.what == UNPINNED:
                 self._unpinned.setdefault(damage.place, []).append(damage.agent_id)
@@ -61,7 +61,7 @@ class Pinning:
                 yield defect_of(damage)
 
     def of_unusable(self) -> Iterator[Defect]:
-        """What is wrong with definitions that cannot be read or are gone, and how many agents that concerns."""
+        """Definitions that are damaged or missing, with the number of agents that are pinned to them."""
         concerned = Counter(self.unfit.values())
         for definition, error in self._definitions.items():
             if isinstance(error, DefinitionDamaged):

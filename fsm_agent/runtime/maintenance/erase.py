@@ -1,7 +1,7 @@
-"""Forgetting a person: what is remembered of them, the agents that serve them, and what they have said to others.
+"""Erasure of a person: what is remembered of them, their agents, and their words in other agents.
 
-Agents are taken one after the other, each in one compare-and-set; what is remembered goes last. So a run that is cut
-off anywhere has done whole agents and left whole agents, and the next run finds the rest.
+Agents are erased one after the other, each in one compare-and-set; what is remembered goes last. So an interrupted run
+leaves each agent either untouched or done, and the next run finds the rest.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from fsm_agent.domain.agent import ENDED, Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import AgentExport, Damage, Record
-from fsm_agent.domain.step import Event, StepKind
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine import delivery, unpark
-from fsm_agent.engine.erasure import faded, redacted, speaks_to
+from fsm_agent.engine.erasure import faded, has_words_of, redacted
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import definitions
 from fsm_agent.errors import (
@@ -32,17 +33,17 @@ from fsm_agent.errors import (
     UserConflict,
     VersionMissing,
 )
+from fsm_agent.runtime.agent_reads import read_heads, read_workflow
 from fsm_agent.runtime.command_loop import CommandLoop
 from fsm_agent.runtime.maintenance.rewrite import rewrite
-from fsm_agent.runtime.reads import read_heads, read_workflow
-from fsm_agent.runtime.replay import look_back
+from fsm_agent.runtime.replay import load_past
 from fsm_agent.stores.base import Store
 
 Changed = TypeVar("Changed", AgentExport, "AgentExport | None")
 
 logger = logging.getLogger("fsm_agent")
 
-#: what is counted, in the order in which it is told
+#: what is counted, in the order of the report
 KINDS: Final = (
     "agents",
     "cancelled",
@@ -60,21 +61,21 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ErasureReport:
-    """What of a person was erased; with ``is_dry``, what would have been.
+    """What was erased of a person; with ``is_dry``, what would be erased.
 
-    ``agents`` served them and are erased whole, after those of them that had not ended were ``cancelled``; in
-    ``others`` their words were; of both it counts steps, events that are not decided yet, names in questions, effects
-    and messages. ``memory`` are fields that were remembered.
+    ``agents`` are those of the person, which are erased completely; those that had not ended were ``cancelled`` first.
+    ``others`` are agents with words of the person. In both, steps, undecided events, names in questions, effects and
+    messages are counted. ``memory`` counts remembered fields.
     """
 
     user: str
     erased: Tally = field(default_factory=Tally)
-    #: agent, or ``thread NAME`` or ``user NAME``, which no id can be -> why it could not be erased now
+    #: agent, or ``thread NAME`` or ``user NAME`` (which are no valid ids) -> why it could not be erased now
     left: dict[str, str] = field(default_factory=dict)
     is_dry: bool = False
 
     def leave(self, damage: Damage) -> None:
-        """Note an agent whose head cannot be read: nobody knows whom it serves."""
+        """Note an agent whose head cannot be read, so that its user is unknown."""
         self.left[damage.agent_id] = str(damage)
 
     def to_json(self) -> dict[str, Json]:
@@ -88,31 +89,31 @@ class ErasureReport:
 
 
 class Erasure:
-    """Forgets one person in one store; ``by`` is who has them forgotten."""
+    """Erases one person in one store; ``by`` is who has requested it."""
 
     def __init__(self, loop: CommandLoop, store: Store, user: str, *, by: str | None, is_dry: bool) -> None:
         self._loop, self._store, self._by = loop, store, by
-        self._forgotten = ErasureReport(user, is_dry=is_dry)
+        self._report = ErasureReport(user, is_dry=is_dry)
         self._programs: dict[str, Program] = {}
 
     async def run(self) -> ErasureReport:
-        """Forget them, as far as nobody stands in the way."""
+        """Erase everything that can be erased now."""
         forks: dict[str, tuple[str, int]] = {}
-        async for head in read_heads(self._store, left_out=self._forgotten.leave):
+        async for head in read_heads(self._store, left_out=self._report.leave):
             await self._try(head.id, self._agent)
             if (origin := await self._origin_of(head.id)) is not None:
                 forks[head.id] = origin
-        for agent_id in _elders_first(forks):
+        for agent_id in _origins_first(forks):
             await self._try(agent_id, lambda head: self._fade(head, *forks[head.id]))
         await self._threads()
-        with self._leaving(f"user {self._forgotten.user}"):
+        with self._leaving(f"user {self._report.user}"):
             await self._memory()
-        if not self._forgotten.is_dry:
+        if not self._report.is_dry:
             logger.info("a user was forgotten", extra={"action": "user_forgotten"})
-        return self._forgotten
+        return self._report
 
     async def _try(self, agent_id: str, forget: Callable[[Head], Awaitable[str | None]]) -> None:
-        """Do something to an agent that may move meanwhile; why it could not be done is noted."""
+        """Call ``forget`` for an agent that may move meanwhile; if it fails, the reason is noted."""
         why: str | None = None
         for _ in range(_TRIES):
             try:
@@ -126,28 +127,28 @@ class Erasure:
                 why = str(error)
                 break
         if why is not None:
-            self._forgotten.left[agent_id] = why
+            self._report.left[agent_id] = why
 
     async def _agent(self, head: Head) -> str | None:
-        return await (self._whole(head) if head.user == self._forgotten.user else self._parts(head))
+        return await (self._whole(head) if head.user == self._report.user else self._parts(head))
 
     async def _whole(self, head: Head) -> str | None:
-        """An agent that serves the person: it ends, and all of it goes."""
+        """Erase an agent of the person completely; an agent that has not ended is cancelled first."""
         tally = Tally(agents=1)
         if head.status not in ENDED:
-            self._forgotten.erased["cancelled"] += 1
-            if not self._forgotten.is_dry:
+            self._report.erased["cancelled"] += 1
+            if not self._report.is_dry:
                 head = await self._ended(head.id)
 
         async def change(export: AgentExport) -> AgentExport:
             tally.clear()
             tally["agents"] = 1
-            return erased_whole(export, self._forgotten.user, tally)
+            return erased_whole(export, self._report.user, tally)
 
         return await self._written(head, change, tally)
 
     async def _ended(self, agent_id: str) -> Head:
-        """Cancel an agent as its workflow declares, and end it if that leads elsewhere."""
+        """Cancel an agent as its workflow declares. If that does not end it, end it without the workflow."""
         event = Event("cancel", by=self._by)
         with suppress(Refused):
             await self._loop.call(delivery.send(self._loop.driver(stays=False), agent_id, event))
@@ -156,8 +157,8 @@ class Erasure:
         return await self._store.head(agent_id)
 
     async def _parts(self, head: Head) -> str | None:
-        """An agent that serves somebody else, or nobody: what the person has said to it goes."""
-        if not speaks_to(self._forgotten.user, await self._store.dump(head.id)):
+        """Erase the words of the person in an agent of somebody else, or of nobody."""
+        if not has_words_of(self._report.user, await self._store.dump(head.id)):
             return None
         tally = Tally()
 
@@ -165,12 +166,12 @@ class Erasure:
             tally.clear()
             tally["others"] = 1
             programs = await self._programs_of(export)
-            return _told(export, lambda: redacted(export, programs, self._forgotten.user, tally))
+            return _with_history_checked(export, lambda: redacted(export, programs, self._report.user, tally))
 
         return await self._written(head, change, tally)
 
     async def _origin_of(self, agent_id: str) -> tuple[str, int] | None:
-        """The agent, and its version, of which another agent is a fork."""
+        """The agent, and its version, from which an agent was forked; ``None`` if it is no fork."""
         with suppress(AgentNotFound, StoreError):
             for step in await self._store.history(agent_id, limit=1):
                 if step.kind is StepKind.FORKED:
@@ -178,14 +179,14 @@ class Erasure:
         return None
 
     async def _fade(self, head: Head, source: str, version: int) -> str | None:
-        """A fork keeps no words that its origin has lost since."""
+        """Remove words from a fork that were erased in its origin."""
         try:
-            values = (await look_back(self._store, source)).at(version).folded.values
+            values = (await load_past(self._store, source)).at(version).folded.values
         except (AgentNotFound, VersionMissing, HistoryBroken):
             return None
-        export, user = await self._store.dump(head.id), self._forgotten.user
+        export, user = await self._store.dump(head.id), self._report.user
         programs = await self._programs_of(export)
-        if _told(export, lambda: faded(export, programs, user, values)) is None:
+        if _with_history_checked(export, lambda: faded(export, programs, user, values)) is None:
             return None
 
         async def change(now: AgentExport) -> AgentExport | None:
@@ -196,18 +197,18 @@ class Erasure:
     async def _written(
         self, head: Head, change: Callable[[AgentExport], Awaitable[AgentExport | None]], tally: Tally
     ) -> str | None:
-        """Keep what ``change`` makes of an agent, and count it; with ``is_dry``, count only."""
+        """Store the agent that ``change`` returns, and count it. With ``is_dry``, only count."""
         why: str | None = None
-        if self._forgotten.is_dry:
+        if self._report.is_dry:
             await change(await self._store.dump(head.id))
         else:
             why = await rewrite(self._store, head, change)
         if why is None:
-            self._forgotten.erased.update(tally)
+            self._report.erased.update(tally)
         return why
 
     async def _programs_of(self, export: AgentExport) -> Mapping[str, Program]:
-        """The program of every definition that an agent was ever pinned to."""
+        """The programs of all definitions that an agent was ever pinned to."""
         record = Record(export.head, export.snapshot, export.steps)
         hashes = definitions(record, export.steps, export.origin)
         for each in hashes - self._programs.keys():
@@ -215,7 +216,7 @@ class Erasure:
         return {each: self._programs[each] for each in hashes}
 
     async def _threads(self) -> None:
-        """What the person has said in threads that are no agent's own."""
+        """Erase the words of the person in shared threads."""
         after: str | None = None
         while names := await self._store.threads(limit=_PAGE, after=after):
             for name in names:
@@ -225,15 +226,15 @@ class Erasure:
 
     @contextmanager
     def _leaving(self, what: str) -> Iterator[None]:
-        """What cannot be read is left, and keeps nothing else from being erased."""
+        """What cannot be read is noted as left, and the erasure goes on."""
         try:
             yield
         except StoreCorrupt as error:
-            self._forgotten.left[what] = str(error)
+            self._report.left[what] = str(error)
 
     async def _thread(self, name: str) -> None:
-        revised = erased_messages(await self._all(name), self._forgotten.user, self._forgotten.erased)
-        while revised and not self._forgotten.is_dry:
+        revised = erased_messages(await self._all(name), self._report.user, self._report.erased)
+        while revised and not self._report.is_dry:
             await self._store.revise(name, revised[:_PAGE])
             revised = revised[_PAGE:]
 
@@ -244,35 +245,35 @@ class Erasure:
         return messages
 
     async def _memory(self) -> None:
-        """What is remembered becomes nothing, at a later version: whoever has read it cannot write it back."""
+        """Remove the remembered data in a new version, so that no one who has read them can write them back."""
         for tries in range(_TRIES, 0, -1):
-            record = await self._store.user(self._forgotten.user)
+            record = await self._store.user(self._report.user)
             nothing = record._replace(version=record.version + 1, values={}, updated_ms=await self._store.now())
             try:
-                if record.values and not self._forgotten.is_dry:
+                if record.values and not self._report.is_dry:
                     await self._store.save_user(nothing)
             except UserConflict:
                 if tries == 1:
                     raise
             else:
-                self._forgotten.erased["memory"] = len(record.values)
+                self._report.erased["memory"] = len(record.values)
                 return
 
 
-def _told(export: AgentExport, change: Callable[[], Changed]) -> Changed:
-    """What ``change`` makes of an agent; raises ``HistoryBroken`` where its history cannot be told again."""
+def _with_history_checked(export: AgentExport, change: Callable[[], Changed]) -> Changed:
+    """The result of ``change`` for an agent; raises ``HistoryBroken`` if its history cannot be replayed."""
     try:
         return change()
-    except Exception as error:  # whatever a damaged row makes go wrong
+    except Exception as error:  # a damaged row may cause any error
         raise HistoryBroken(export.head.id, export.head.version, error) from error
 
 
-def _elders_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
-    """Forks in such an order that one comes after the one that it was forked from."""
+def _origins_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
+    """Forks in an order in which each one comes after its origin, if that is a fork too."""
     ordered: dict[str, None] = {}
     for agent_id in forks:
         line = [agent_id]
-        while (elder := forks.get(line[-1], ("", 0))[0]) in forks and elder not in line:
-            line.append(elder)
+        while (origin := forks.get(line[-1], ("", 0))[0]) in forks and origin not in line:
+            line.append(origin)
         ordered.update(dict.fromkeys(reversed(line)))
     return list(ordered)

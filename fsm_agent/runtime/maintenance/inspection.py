@@ -1,7 +1,7 @@
-"""Going through a store, and saying all that is wrong with it and what to do. Nothing is changed.
+"""The inspection of a store: it reports what is wrong and what to do. It changes nothing.
 
-Everything is read by the verbs that whoever works with it uses, and each history is told again and held against its
-agent. Others may write meanwhile: what was found of an agent that has moved since is looked for again.
+It reads with the methods of ``Store`` that others use too, and replays each history to compare it with its agent. Other
+processes may write meanwhile, so an agent with defects that has moved is inspected again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from fsm_agent.errors import (
     StoreUnavailable,
     StoreUrlInvalid,
 )
-from fsm_agent.runtime.ids import is_id
+from fsm_agent.runtime.agent_ids import is_id
 from fsm_agent.runtime.maintenance.definitions import Pinning
 from fsm_agent.runtime.processes import is_alive
 from fsm_agent.runtime.replay import replay
@@ -34,11 +34,11 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import why
 
 _PAGE: Final = 500
-#: how often an agent that moves is looked at
+#: how often a moving agent is inspected
 _TRIES: Final = 3
-#: no process takes a lease for longer
+#: no process takes a longer lease
 _LONGEST_LEASE_MS: Final = 3_600_000
-#: a lease that ran out so long ago has been found by no worker
+#: a worker should have found a lease that ran out so long ago
 _OVERDUE_MS: Final = 60_000
 
 _REPLAY: Final = (
@@ -49,12 +49,12 @@ _WORKER: Final = "start a worker, or `fsm-agent resume {id}`"
 _ODD_LEASE: Final = "no process takes a lease for so long: restore the agent from a backup, or wait"
 _RESUME: Final = "`fsm-agent resume {id}` drives it on; if it shows again after that, restore it from a backup"
 
-#: what says nothing of one agent: the whole store cannot be read
+#: errors of the whole store, not of one agent
 _BEYOND: Final = (StoreUnavailable, StoreTooNew, StoreUrlInvalid)
 
 
 async def inspect(store: Store) -> Inspection:
-    """Look at everything in the store's namespace. Raises ``StoreUnavailable`` where it does not answer."""
+    """Inspect everything in the store's namespace. Raises ``StoreUnavailable`` if the store does not answer."""
     inspector = _Inspector(store)
     await inspector.run()
     inspection = inspector.inspection
@@ -132,7 +132,7 @@ class _Inspector:
         found.defects += await self._due(known, overdue)
 
     async def _settled(self, head: Head) -> list[Defect]:
-        """What is wrong with an agent, as it stands while nobody moves it."""
+        """Defects of an agent that were found while it did not move."""
         defects: list[Defect] = []
         for _ in range(_TRIES):
             defects = await self._agent(head)
@@ -149,13 +149,13 @@ class _Inspector:
 
     async def _agent(self, head: Head) -> list[Defect]:
         if head.version < 0 and not (await self._store.size(head.id)).steps:
-            return []  # a tiered store keeps the agent elsewhere: it is looked at there
+            return []  # the stub of a tiered store, whose other tier has the agent
         odd = list(_odd_id(head.id))
         unfit = await self._pinning.of_agent(head)
         return [*odd, *(await self._parts(head) if unfit is None else unfit)]
 
     async def _parts(self, head: Head) -> list[Defect]:
-        """What is wrong with what is kept of an agent besides its head."""
+        """Defects of the stored parts of an agent besides its head."""
         store, agent_id = self._store, head.id
         defects: list[Defect] = []
         for place, read in (
@@ -174,7 +174,7 @@ class _Inspector:
         return [*defects, *await self._lease(head)]
 
     async def _kept(self, head: Head) -> AsyncIterator[Defect]:
-        """What a look at all that is kept of an agent finds besides."""
+        """Defects that show when all parts of an agent are read together."""
         queued: list[int] = []
 
         async def look() -> None:
@@ -188,17 +188,17 @@ class _Inspector:
             )
 
     async def _told(self, agent_id: str) -> AsyncIterator[Defect]:
-        """What does not add up where the history is told again."""
-        told: list[Defect] = []
+        """Differences between an agent and the replay of its history."""
+        defects: list[Defect] = []
 
         async def look() -> None:
             advice = _REPLAY.format(id=agent_id)
             replayed = await replay(self._store, agent_id)
-            told.extend(Defect(agent_id, "history", str(mismatch), advice) for mismatch in replayed.mismatches)
+            defects.extend(Defect(agent_id, "history", str(mismatch), advice) for mismatch in replayed.mismatches)
 
         for defect in await self._reading(agent_id, "history", look):
             yield defect
-        for defect in told:
+        for defect in defects:
             yield defect
 
     async def _lease(self, head: Head) -> list[Defect]:
@@ -216,7 +216,7 @@ class _Inspector:
         return []
 
     async def _due(self, known: set[str], overdue: set[str]) -> list[Defect]:
-        """Whether workers find whom they have to, and nobody else."""
+        """Defects of the list of due agents: workers must find exactly the right ones."""
         due: list[str] = []
 
         async def look() -> None:
@@ -243,20 +243,20 @@ class _Inspector:
             return None
 
     async def _reading(self, agent: str | None, place: str, read: Callable[[], Awaitable[object]]) -> list[Defect]:
-        """What goes wrong where something is read."""
+        """Defects that show when something is read."""
         try:
             await read()
         except _BEYOND:
             raise
-        except Refused:  # it has moved on, or is gone
+        except Refused:  # it has moved, or is gone
             return []
-        except Exception as error:  # whatever a damaged row makes go wrong
+        except Exception as error:  # a damaged row may cause any error
             return list(_of_error(agent, place, error))
         return []
 
 
 def _odd_id(agent_id: str) -> Iterator[Defect]:
-    """An id that no agent is given: it may be shown otherwise than it is, and nobody can type it."""
+    """A defect if the id is invalid: it may look like another one, and nobody can type it."""
     if not is_id(agent_id):
         what = "its id is none that an agent is given, and cannot be typed"
         yield Defect(agent_id, "head", what, RESTORE)

@@ -1,7 +1,7 @@
-"""Keeping house: agents deleted and histories shortened as a retention says, texts sealed afresh, everything weighed.
+"""Retention: agents are deleted and histories are shortened.
 
-Every change is a compare-and-set on what was seen: whoever moves meanwhile is left alone, and what a crash cuts off is
-done by the next turn.
+Each change is a compare-and-set on what was read, so an agent that moves meanwhile is left alone. The next turn
+finishes what a crash interrupts.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage, Origin
 from fsm_agent.domain.retention import Retention
 from fsm_agent.errors import AgentNotFound, KeyMissing, Refused, StoreCorrupt
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.runtime.orphans import without_orphan
-from fsm_agent.runtime.reads import read_heads
 from fsm_agent.stores.base import Store
 
 logger = logging.getLogger("fsm_agent")
 
-#: Agents that a worker looks at in one sweep, and how long it rests when it has looked at all.
+#: agents that a worker looks at in one sweep, and its rest after it has looked at all
 _PER_TURN: Final = 100
 _REST_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What was forgotten; with ``is_dry``, what would have been."""
+    """What was deleted; with ``is_dry``, what would be deleted."""
 
     deleted: list[str] = field(default_factory=list)
-    #: agent -> steps
+    #: agent -> number of deleted steps
     shortened: dict[str, int] = field(default_factory=dict)
-    #: agent -> why its history could not be shortened, or why it could not be looked at
+    #: agent -> why it could not be read, or its history could not be shortened
     left: dict[str, str] = field(default_factory=dict)
     is_dry: bool = False
 
@@ -61,7 +61,7 @@ async def purge(
     workflow: str | None = None,
     is_dry: bool = False,
 ) -> Purged:
-    """Apply a retention to these agents, or to all; raises ``AgentNotFound`` before anything is forgotten."""
+    """Apply a retention to these agents, or to all; raises ``AgentNotFound`` before anything is deleted."""
     purged, now_ms = Purged(is_dry=is_dry), await store.now()
     async for head in read_heads(store, agent_ids, workflow=workflow, left_out=purged.leave):
         await _apply(store, retention, head, now_ms, purged)
@@ -69,14 +69,14 @@ async def purge(
 
 
 class RetentionSweeper:
-    """Applies a retention bit by bit: a few agents a turn, all of them once an hour by the store's clock."""
+    """Applies a retention in small parts: a few agents in each turn, all of them once an hour of the store's clock."""
 
     def __init__(self, store: Store, retention: Retention) -> None:
         self._store = store
         self._retention = retention
         self._after: str | None = None
         self._next_ms = 0
-        #: what was said already of heads that cannot be read
+        #: damage of heads that was reported already
         self._told: set[Damage] = set()
 
     async def turn(self) -> Purged:
@@ -99,12 +99,12 @@ class RetentionSweeper:
                 logger.warning("agent %s is left out: %s", damage.agent_id, damage, extra=facts)
         for head in page.heads:
             await _apply(self._store, self._retention, head, now_ms, purged)
-            await asyncio.sleep(0)  # leases are renewed meanwhile, however long histories are
+            await asyncio.sleep(0)  # lets leases be renewed between long histories
         return purged
 
 
 async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, purged: Purged) -> None:
-    """What a retention means for one agent; the outcome is noted in ``purged``."""
+    """Apply a retention to one agent, and note the outcome in ``purged``."""
     facts = {"agent_id": head.id}
     try:
         if head.status is not Status.RUNNING:
@@ -126,7 +126,7 @@ async def _apply(store: Store, retention: Retention, head: Head, now_ms: int, pu
 
 
 async def _is_awaited(store: Store, head: Head) -> bool:
-    """Whether a parent has not joined this child yet, and will ask how it ended."""
+    """Whether the parent of this child still needs to read how it ended."""
     if head.parent is None:
         return False
     try:
@@ -136,7 +136,7 @@ async def _is_awaited(store: Store, head: Head) -> bool:
 
 
 async def _shorten(store: Store, retention: Retention, head: Head, *, is_dry: bool) -> int:
-    """Forget what a retention does not keep of a history; returns how many steps those are."""
+    """Delete the steps that a retention does not keep; returns their number."""
     if head.lease is not None:
         return 0
     cut = await _last_forgotten(store, retention, head)
@@ -147,14 +147,14 @@ async def _shorten(store: Store, retention: Retention, head: Head, *, is_dry: bo
         return 0
     if is_dry:
         return cut - kept[0].version + 1
-    from fsm_agent.runtime.replay import look_back  # and with it the engine, which nothing else here needs
+    from fsm_agent.runtime.replay import load_past  # this imports the engine, which is needed only here
 
-    then = (await look_back(store, head.id)).at(cut)
+    then = (await load_past(store, head.id)).at(cut)
     return await store.shorten(head, Origin(then.head, then.folded.values))
 
 
 async def _last_forgotten(store: Store, retention: Retention, head: Head) -> int:
-    """The version of the last step that is not kept; 0 if all are."""
+    """The version of the last step that is not kept; 0 if all are kept."""
     match retention.history:
         case "all":
             return 0

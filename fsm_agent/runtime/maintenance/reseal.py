@@ -1,5 +1,5 @@
-"""Texts sealed afresh under the key that writes now, so that an old key can be given up. Threads that agents share are
-revised page by page, and users saved as they are."""
+"""Resealing: texts are sealed again under the present key, so that an old key can be deleted. Shared threads are
+rewritten page by page, and users are saved unchanged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import AgentExport, Damage
 from fsm_agent.errors import AgentNotFound, Conflict, StoreError, UserConflict
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.runtime.maintenance.rewrite import rewrite
-from fsm_agent.runtime.reads import read_heads
 from fsm_agent.stores.base import Store
 
 #: how many messages are written at once
@@ -21,13 +21,13 @@ _PAGE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Resealed:
-    """What is sealed under the key that writes now, and what not, and why."""
+    """What is now sealed under the present key, and what is not, with the reasons."""
 
     agents: list[str] = field(default_factory=list)
-    #: those that agents share
+    #: shared threads
     threads: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
-    #: agents by their ids, the rest as ``thread NAME`` and ``user NAME``, which no id can be
+    #: agent, or ``thread NAME`` or ``user NAME`` (which are no valid ids) -> why it was left
     left: dict[str, str] = field(default_factory=dict)
 
     def leave(self, damage: Damage) -> None:
@@ -42,8 +42,8 @@ class Resealed:
 
 
 async def reseal(store: Store, agent_ids: Iterable[str] = ()) -> Resealed:
-    """Write these agents, or all and what they share, afresh; raises ``AgentNotFound`` before the first. What cannot be
-    is left as it is."""
+    """Reseal these agents, or all of them with shared threads and users. Raises ``AgentNotFound`` before the first one.
+    What cannot be resealed is left as it is."""
     resealed, named = Resealed(), list(agent_ids)
     async for head in read_heads(store, named, left_out=resealed.leave):
         try:
@@ -95,7 +95,7 @@ async def _reseal_user(store: Store, name: str) -> None:
     is_saved = False
     while not is_saved:
         user = await store.user(name)
-        with suppress(UserConflict):  # somebody else changed it just now
+        with suppress(UserConflict):  # then somebody else has just saved it
             await store.save_user(user._replace(version=user.version + 1))
             is_saved = True
 

@@ -1,6 +1,6 @@
-"""One agent written afresh: it is read whole and takes its own place, in one compare-and-set and under a lease.
+"""Rewriting one agent: it is read completely, and replaced in one compare-and-set under a lease.
 
-Nobody writes meanwhile, and whoever was overtaken before cannot.
+Nobody else can write meanwhile, and earlier holders cannot write afterwards.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from fsm_agent.stores.base import Store
 async def rewrite(
     store: Store, head: Head, change: Callable[[AgentExport], Awaitable[AgentExport | None]]
 ) -> str | None:
-    """Keep what ``change`` makes of an agent, if it makes anything; returns why not, if it cannot be had now. Raises
-    ``Conflict`` and ``AgentNotFound`` if it is not as ``head`` shows it any more."""
+    """Store what ``change`` makes of an agent, if anything. Returns why the agent is not available now, if so. Raises
+    ``Conflict`` and ``AgentNotFound`` if ``head`` is out of date."""
     now_ms = await store.now()
     if head.lease is not None and not is_orphaned(head.lease, now_ms):
         return f"it is driven by {head.lease.holder} now; try again"
@@ -29,7 +29,7 @@ async def rewrite(
         changed = await change(export._replace(head=export.head._replace(lease=None)))
         if changed is None:
             return None
-        if any(entry.is_open for entry in changed.effects):  # whoever began it may still record its result
+        if any(entry.is_open for entry in changed.effects):  # its result may still be recorded
             return "an effect of it is open; try again when that has ended or is settled"
         await store.adopt(changed, replaces=export.head)
     finally:

@@ -1,4 +1,4 @@
-"""What agents weigh, one by one and by workflow, in bytes as the store keeps them."""
+"""The sizes of agents, in bytes as the store keeps them: one by one, and by workflow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Damage, Size
 from fsm_agent.errors import AgentDamaged, AgentNotFound
-from fsm_agent.runtime.reads import read_heads
+from fsm_agent.runtime.agent_reads import read_heads
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
 
@@ -18,7 +18,7 @@ _NOTHING = Size(0, 0, 0, 0, 0)
 
 
 class Weight(NamedTuple):
-    """Some agents, and what they weigh together."""
+    """The total size of some agents."""
 
     name: str
     workflow: str
@@ -31,12 +31,12 @@ class Weight(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """Agents and workflows, the heaviest first."""
+    """Agents and workflows, the largest first."""
 
     agents: Sequence[Weight]
     workflows: Sequence[Weight]
     total: Weight
-    #: those that are left out
+    #: agents that are left out
     damaged: Sequence[Damage] = ()
 
     def to_json(self) -> dict[str, Json]:
@@ -54,7 +54,7 @@ class Weighed:
 async def weigh(
     store: Store, agent_ids: Iterable[str] = (), *, workflow: str | None = None, top: int | None = None
 ) -> Weighed:
-    """Weigh these agents, or all; ``top`` is how many of them are told one by one. Raises ``AgentNotFound``."""
+    """The sizes of these agents, or of all; ``top`` is how many of them are listed singly. Raises ``AgentNotFound``."""
     agents: list[Weight] = []
     damaged: list[Damage] = []
     async for head in read_heads(store, agent_ids, workflow=workflow, left_out=damaged.append):

@@ -28,7 +28,7 @@ from fsm_agent.stores.codec.rows import (
     snapshot_row,
 )
 from fsm_agent.stores.codec.steps import StepRow, step_of, step_row
-from fsm_agent.stores.codec.threads import MessageRow, message_of, message_row, user_of, user_row
+from fsm_agent.stores.codec.threads import MessageRow, message_of, message_row, message_rows, user_of, user_row
 
 __all__ = [
     "FREE",
@@ -48,6 +48,7 @@ __all__ = [
     "lease_row",
     "message_of",
     "message_row",
+    "message_rows",
     "moving_row",
     "origin_of",
     "origin_row",

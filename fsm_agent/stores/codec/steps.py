@@ -4,25 +4,15 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import Delta, Step, StepKind
+from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step_kind import STEP_KINDS, StepKind
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.domain.usage import NO_USAGE, as_row, usage_of
 from fsm_agent.errors import StoreCorrupt
 from fsm_agent.stores.codec.json_text import decode, encode
 from fsm_agent.stores.codec.times import check_time
 
-_KIND_NUMBER: Final[Mapping[StepKind, int]] = {
-    StepKind.CREATED: 1,
-    StepKind.EVENT: 2,
-    StepKind.REFUSED: 3,
-    StepKind.PARKED: 4,
-    StepKind.UNPARKED: 5,
-    StepKind.CANCELLED: 6,
-    StepKind.REWOUND: 7,
-    StepKind.FORKED: 8,
-    StepKind.MIGRATED: 9,
-    StepKind.ASKED: 10,
-}
+_KIND_NUMBER: Final[Mapping[StepKind, int]] = {kind: facts.number for kind, facts in STEP_KINDS.items()}
 _KIND: Final = {number: kind for kind, number in _KIND_NUMBER.items()}
 
 #: A step's kind, how many states it entered and whether it asks anew are one number: ``kind + _ENTERED * entered``, and

@@ -1,6 +1,6 @@
 """Messages and users as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fsm_agent.domain.message import Message, Role
@@ -41,6 +41,10 @@ def message_row(message: Message) -> MessageRow:
         encode(message.content),
         encode([dict(part) for part in message.parts]) if message.parts else None,
     )
+
+
+def message_rows(messages: Iterable[Message]) -> list[MessageRow]:
+    return [message_row(message) for message in messages]
 
 
 def message_of(number: int, row: Sequence[Any]) -> Message:

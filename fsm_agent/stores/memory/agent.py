@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry, Settlement
-from fsm_agent.domain.lease import Lease
+from fsm_agent.domain.lease import Lease, lease_runs
 from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.stores import codec
@@ -191,3 +193,10 @@ def kept_from(export: AgentExport) -> Kept:
         origin=codec.origin_row(export.origin) if export.origin else None,
         start=export.start,
     )
+
+
+def longest_due(agents: Mapping[str, Kept], now_ms: int, limit: int) -> list[str]:
+    """The ids of those that are due and that nobody holds, the longest due first."""
+    waking = ((kept.wake_ms, agent_id) for agent_id, kept in agents.items() if not lease_runs(kept.lease, now_ms))
+    due = ((wake_ms, agent_id) for wake_ms, agent_id in waking if wake_ms is not None and wake_ms <= now_ms)
+    return [agent_id for _, agent_id in heapq.nsmallest(limit, due, key=itemgetter(0))]

@@ -20,19 +20,18 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, KeyOutcome, Step
 from fsm_agent.domain.tuples import from_fields
-from fsm_agent.errors import AgentExists, AgentNotFound, StoreUrlInvalid
+from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
 from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_definition
-from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
-from fsm_agent.stores.memory.due import longest_due
-from fsm_agent.stores.memory.thread_rows import Talks, said_rows
-from fsm_agent.stores.memory.threads import PLACE, MemoryTalk
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of, longest_due
+from fsm_agent.stores.memory.thread_rows import ThreadRows
+from fsm_agent.stores.memory.threads import PLACE, MemoryThreads
 from fsm_agent.stores.pages import Listed, page_of
-from fsm_agent.stores.refusals import definition_missing, moved_on
+from fsm_agent.stores.refusals import moved_on
 
 
-class MemoryStore(MemoryTalk):
+class MemoryStore(MemoryThreads):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
     keeps_problems = True
@@ -46,7 +45,7 @@ class MemoryStore(MemoryTalk):
         self._agents: dict[str, Kept] = {}
         #: key of a creation -> agent id, fingerprint
         self._starts: dict[str, tuple[str, str]] = {}
-        self._talks = Talks()
+        self._threads = ThreadRows()
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -62,7 +61,7 @@ class MemoryStore(MemoryTalk):
 
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         if definition_hash not in self._definitions:
-            raise definition_missing(self.url, definition_hash)
+            raise DefinitionMissing(self.url, definition_hash)
         with reading_definition(definition_hash, PLACE):
             return checked(dict, codec.decode(self._definitions[definition_hash]))
 
@@ -115,12 +114,13 @@ class MemoryStore(MemoryTalk):
         if commit.repins:
             self._pinned(commit.head)
         if commit.user is not None:
-            self._talks.check_user(commit.user)
-        said, user = said_rows(commit.said), commit.user and codec.user_row(commit.user)
+            self._threads.check_user(commit.user)
+        added = [(each.thread, codec.message_rows(each.messages)) for each in commit.said]
+        user = commit.user and codec.user_row(commit.user)
         kept.take(commit, brings_more=True)
-        self._talks.say(said)
+        self._threads.add(added)
         if commit.user is not None and user is not None:
-            self._talks.keep_user(commit.user.name, user)
+            self._threads.keep_user(commit.user.name, user)
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
         kept = self._kept(agent_id)
@@ -227,12 +227,12 @@ class MemoryStore(MemoryTalk):
         if kept.start is not None:
             del self._starts[kept.start[0]]
         del self._agents[seen.id]
-        self._talks.forget(own_thread(seen.id))
+        self._threads.forget(own_thread(seen.id))
 
     async def size(self, agent_id: str) -> Size:
         kept = self._kept(agent_id)
         with reading(agent_id, PLACE):
-            return kept.size()._replace(thread=self._talks.weight(own_thread(agent_id)))
+            return kept.size()._replace(thread=self._threads.weight(own_thread(agent_id)))
 
     async def dump(self, agent_id: str) -> AgentExport:
         kept = self._kept(agent_id)
@@ -250,7 +250,7 @@ class MemoryStore(MemoryTalk):
         if replaced and replaced.start:
             del self._starts[replaced.start[0]]
         self._agents[head.id] = kept
-        self._talks.adopt(own_thread(head.id), head.talk.last, export.messages)
+        self._threads.adopt(own_thread(head.id), head.talk.last, export.messages)
         if kept.start is not None:
             self._starts[kept.start[0]] = (head.id, kept.start[1])
 
@@ -292,4 +292,4 @@ class MemoryStore(MemoryTalk):
     def _pinned(self, head: Head) -> None:
         """Raises ``StoreCorrupt`` if the definition of ``head`` is not kept."""
         if head.definition not in self._definitions:
-            raise definition_missing(self.url, head.definition)
+            raise DefinitionMissing(self.url, head.definition)

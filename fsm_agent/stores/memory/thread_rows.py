@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fsm_agent.domain.message import Message, is_own
-from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import UserConflict
 from fsm_agent.stores import codec
@@ -33,53 +32,53 @@ class KeptThread:
         return bisect_right(self.numbers, after), end
 
 
-class Talks:
+class ThreadRows:
     """The threads and the users of one namespace."""
 
     def __init__(self) -> None:
-        self._threads: dict[str, KeptThread] = {}
+        self._kept: dict[str, KeptThread] = {}
         self._users: dict[str, tuple[int, int, str]] = {}
 
-    def say(self, said: Sequence[tuple[str, Sequence[codec.MessageRow]]]) -> None:
-        for name, rows in said:
+    def add(self, added: Sequence[tuple[str, Sequence[codec.MessageRow]]]) -> None:
+        for name, rows in added:
             self.thread(name).add(rows)
 
     def thread(self, name: str) -> KeptThread:
-        return self._threads.setdefault(name, KeptThread())
+        return self._kept.setdefault(name, KeptThread())
 
     def read(self, name: str, after: int, upto: int | None, limit: int | None, *, newest: bool) -> list[Message]:
-        kept = self._threads.get(name, KeptThread())
+        kept = self._kept.get(name, KeptThread())
         first, end = kept.bounds(after, upto)
         if limit is not None:
             first, end = (max(first, end - limit), end) if newest else (first, min(end, first + limit))
         return [codec.message_of(kept.numbers[at], kept.rows[at]) for at in range(first, end)]
 
     def revise(self, name: str, messages: Sequence[Message]) -> int:
-        kept, count = self._threads.get(name, KeptThread()), 0
-        for message, row in zip(messages, rows_of(messages), strict=True):
+        kept, count = self._kept.get(name, KeptThread()), 0
+        for message, row in zip(messages, codec.message_rows(messages), strict=True):
             first, end = kept.bounds(message.number - 1, message.number)
             if first < end:
                 kept.rows[first], count = row, count + 1
         return count
 
     def retract(self, name: str, after: int, upto: int | None) -> int:
-        kept = self._threads.get(name, KeptThread())
+        kept = self._kept.get(name, KeptThread())
         first, end = kept.bounds(after, upto)
         del kept.numbers[first:end], kept.rows[first:end]
         return max(end - first, 0)
 
     def adopt(self, name: str, last: int, messages: Sequence[Message]) -> None:
-        self._threads[name] = KeptThread([message.number for message in messages], rows_of(messages), last)
+        self._kept[name] = KeptThread([message.number for message in messages], codec.message_rows(messages), last)
 
     def forget(self, name: str) -> None:
-        self._threads.pop(name, None)
+        self._kept.pop(name, None)
 
     def names(self, limit: int, after: str | None) -> list[str]:
-        shared = sorted(name for name in self._threads if not is_own(name) and name > (after or ""))
+        shared = sorted(name for name in self._kept if not is_own(name) and name > (after or ""))
         return shared[:limit]
 
     def weight(self, name: str) -> int:
-        kept = self._threads.get(name, KeptThread())
+        kept = self._kept.get(name, KeptThread())
         return codec.weight([list(row[1:]) for row in kept.rows]) + 8 * len(kept.rows)
 
     def user(self, name: str) -> UserRecord:
@@ -97,11 +96,3 @@ class Talks:
 
     def keep_user(self, name: str, row: tuple[int, int, str]) -> None:
         self._users[name] = row
-
-
-def rows_of(messages: Sequence[Message]) -> list[codec.MessageRow]:
-    return [codec.message_row(message) for message in messages]
-
-
-def said_rows(said: Sequence[AppendedMessages]) -> list[tuple[str, list[codec.MessageRow]]]:
-    return [(each.thread, rows_of(each.messages)) for each in said]

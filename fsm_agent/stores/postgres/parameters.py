@@ -42,8 +42,8 @@ def _more(commit: Commit) -> Values:
         values |= {"effect": kept(settlement.key), "result": codec.encode(settlement.result)}
     if commit.user is not None:
         values |= user_values(commit.user)
-    for number, said in enumerate(sorted(commit.said, key=lambda said: said.thread)):
-        values |= said_values(said, str(number))
+    for number, appended in enumerate(sorted(commit.said, key=lambda each: each.thread)):
+        values |= appended_values(appended, str(number))
     return values
 
 
@@ -130,11 +130,11 @@ def event_values(event: Event, fingerprint: str) -> Values:
     return {"key": kept(event.key), "event": codec.event_text(event), "fingerprint": kept(fingerprint)}
 
 
-def said_values(said: AppendedMessages, suffix: str) -> Values:
+def appended_values(appended: AppendedMessages, suffix: str) -> Values:
     """What is added to a thread, numbered from 1 on."""
-    numbered = [message._replace(number=place) for place, message in enumerate(said.messages, 1)]
+    numbered = [message._replace(number=place) for place, message in enumerate(appended.messages, 1)]
     return {
-        f"thread_{suffix}": kept(said.thread),
+        f"thread_{suffix}": kept(appended.thread),
         f"count_{suffix}": len(numbered),
         f"messages_{suffix}": messages_text(numbered),
     }

@@ -18,22 +18,21 @@ from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
-from fsm_agent.errors import AgentExists, AgentNotFound, UserConflict
+from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, UserConflict
 from fsm_agent.stores import codec, damage
-from fsm_agent.stores.clock import SteadyClock
+from fsm_agent.stores.clock import ServerClock, SteadyClock
 from fsm_agent.stores.postgres import defects, queries, statements
 from fsm_agent.stores.postgres import parameters as values_of
 from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
 from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
 from fsm_agent.stores.postgres.text_escape import kept, told
-from fsm_agent.stores.postgres.threads import PostgresTalk
+from fsm_agent.stores.postgres.threads import PostgresThreads
 from fsm_agent.stores.postgres.transfer import Adoption, adopt
-from fsm_agent.stores.refusals import definition_missing, moved_on
-from fsm_agent.stores.server_clock import ServerClock
+from fsm_agent.stores.refusals import moved_on
 
 
-class PostgresStore(PostgresTalk):
+class PostgresStore(PostgresThreads):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
 
     keeps_problems = True
@@ -69,7 +68,7 @@ class PostgresStore(PostgresTalk):
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
-            raise definition_missing(self.url, definition_hash)
+            raise DefinitionMissing(self.url, definition_hash)
         with damage.reading_definition(definition_hash, "workflows"):
             return damage.checked(dict, codec.decode(found[0][0]))
 
@@ -229,7 +228,7 @@ class PostgresStore(PostgresTalk):
             case Adoption.UNPINNED if replaces is None:
                 await self._refuse_birth(export.head)
             case Adoption.UNPINNED:
-                raise definition_missing(self.url, export.head.definition)
+                raise DefinitionMissing(self.url, export.head.definition)
             case Adoption.MOVED_ON if replaces is not None:
                 await self._refuse(replaces.id, replaces.version)
 
@@ -289,7 +288,7 @@ class PostgresStore(PostgresTalk):
     async def _refuse_birth(self, head: Head) -> NoReturn:
         if await self._read(queries.STANDING, {"id": kept(head.id)}):
             raise AgentExists(head.id)
-        raise definition_missing(self.url, head.definition)
+        raise DefinitionMissing(self.url, head.definition)
 
     async def _ask_time(self) -> int:
         return int((await self._read(queries.NOW, {}))[0][0])

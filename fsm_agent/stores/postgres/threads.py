@@ -19,7 +19,7 @@ from fsm_agent.stores.postgres.rows import message_of
 from fsm_agent.stores.postgres.text_escape import kept, told
 
 
-class PostgresTalk(Store):
+class PostgresThreads(Store):
     """The part of ``PostgresStore`` that knows no agents."""
 
     _pool: Pool
@@ -34,8 +34,8 @@ class PostgresTalk(Store):
         return messages[::-1] if newest else messages
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        said = values_of.said_values(AppendedMessages(thread, tuple(messages)), "0")
-        return int((await self._write(thread_statements.APPEND, said))[0][0])
+        row = values_of.appended_values(AppendedMessages(thread, tuple(messages)), "0")
+        return int((await self._write(thread_statements.APPEND, row))[0][0])
 
     async def revise(self, thread: str, messages: Sequence[Message]) -> int:
         row = {"thread": kept(thread), "messages": values_of.messages_text(messages)}

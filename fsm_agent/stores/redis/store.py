@@ -19,25 +19,21 @@ from fsm_agent.domain.lease import Lease, is_lapsed
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
-from fsm_agent.errors import AgentDamaged, AgentNotFound, StoreCorrupt
+from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionMissing, StoreCorrupt
 from fsm_agent.stores import codec, damage
-from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.ids import ids_with
-from fsm_agent.stores.pages import Listed, page_of
-from fsm_agent.stores.paging import PAGE
+from fsm_agent.stores.clock import ServerClock, SteadyClock
+from fsm_agent.stores.pages import PAGE, Listed, ids_with, page_of
 from fsm_agent.stores.redis import defects, reads, rows
 from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import schema
-from fsm_agent.stores.redis.threads import RedisTalk
+from fsm_agent.stores.redis.threads import RedisThreads
 from fsm_agent.stores.redis.writes import Units
-from fsm_agent.stores.refusals import definition_missing
-from fsm_agent.stores.server_clock import ServerClock
 
 
-class RedisStore(RedisTalk):
+class RedisStore(RedisThreads):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     keeps_problems = True
@@ -69,7 +65,7 @@ class RedisStore(RedisTalk):
     async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
         (text,) = await self._look(("HGET", self._units.space.workflows, definition_hash))
         if text is None:
-            raise definition_missing(self.url, definition_hash)
+            raise DefinitionMissing(self.url, definition_hash)
         with damage.reading_definition(definition_hash, self._units.space.workflows):
             return damage.checked(dict, codec.decode(text))
 

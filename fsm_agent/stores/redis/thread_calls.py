@@ -16,10 +16,10 @@ from fsm_agent.stores.redis.scripts import Call, script
 _THREAD, _USER = "t", "u"
 
 
-def said_texts(said: AppendedMessages) -> Sequence[str]:
+def appended_texts(appended: AppendedMessages) -> Sequence[str]:
     """What ``commit`` is told of a thread."""
-    name = "" if is_own(said.thread) else _THREAD + said.thread
-    return (name, str(len(said.messages)), *map(rows.message_text, said.messages))
+    name = "" if is_own(appended.thread) else _THREAD + appended.thread
+    return (name, str(len(appended.messages)), *map(rows.message_text, appended.messages))
 
 
 def remembered(user: UserRecord | None) -> Sequence[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.user import UserRecord
-from fsm_agent.errors import AgentExists, AgentNotFound, StoreCorrupt, UserConflict
+from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, StoreCorrupt, UserConflict
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damaged, reading_shared
 from fsm_agent.stores.redis import errors as redis_errors
@@ -19,10 +19,10 @@ from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import introduce, schema
 from fsm_agent.stores.redis.writes import Units
-from fsm_agent.stores.refusals import definition_missing, moved_on
+from fsm_agent.stores.refusals import moved_on
 
 
-class RedisTalk(Store):
+class RedisThreads(Store):
     """The part of ``RedisStore`` that knows no agents."""
 
     _server: Server
@@ -33,9 +33,9 @@ class RedisTalk(Store):
     async def messages(
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
     ) -> Sequence[Message]:
-        (said,) = await self._read(thread_calls.reading(self.namespace, thread, after, upto, limit, newest=newest))
+        (texts,) = await self._read(thread_calls.reading(self.namespace, thread, after, upto, limit, newest=newest))
         with reading_shared(f"thread {thread!r}", thread_key(self.namespace, thread)):
-            return rows.messages_of(said)
+            return rows.messages_of(texts)
 
     async def append(self, thread: str, messages: Sequence[Message]) -> int:
         (last,) = await self._write(
@@ -90,7 +90,7 @@ class RedisTalk(Store):
             case "exists":
                 raise AgentExists(agent_id)
             case "undefined":
-                raise definition_missing(self.url, definition)
+                raise DefinitionMissing(self.url, definition)
             case "torn":
                 raise redis_errors.torn(self.url, agent_id)
         return self._told(word, told, agent_id)

@@ -67,9 +67,9 @@ class Units:
             return Call(script("commit"), plain, facts)
         more = (*_more(commit), *thread_calls.remembered(commit.user))
         keys = (*plain, own.snapshot, own.queue, own.keys, own.effects, own.activations, space.workflows)
-        threads = [thread_key(self._namespace, said.thread) for said in commit.said]
-        said = [text for each in commit.said for text in thread_calls.said_texts(each)]
-        return Call(script("commit"), (*keys, space.users, space.named, *threads), (*facts, *more, *said))
+        threads = [thread_key(self._namespace, each.thread) for each in commit.said]
+        appended = [text for each in commit.said for text in thread_calls.appended_texts(each)]
+        return Call(script("commit"), (*keys, space.users, space.named, *threads), (*facts, *more, *appended))
 
     def enqueuing(self, agent_id: str, version: int | None, event: Event, fingerprint: str) -> Call:
         own, text = agent_keys(self._namespace, agent_id), codec.event_text(event)

@@ -1,4 +1,4 @@
-"""The words of a store, sealed and clear.
+"""The fields that a store keeps, sealed and clear.
 
 Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints, goals, and what is
 remembered of users. In clear stays what a database compares, counts, sorts or filters: ids, states, statuses, versions,
@@ -25,8 +25,8 @@ from fsm_agent.errors import KeyMissing, StoreCorrupt
 from fsm_agent.stores.sealed.cipher import MESSAGE, USER, Seal
 
 
-class SealedWords:
-    """Seals and opens the words of one namespace; each method's first argument is the agent, or the thread, where the
+class SealedFields:
+    """Seals and opens the fields of one namespace; each method's first argument is the agent, or the thread, where the
     word does not say it."""
 
     def __init__(self, seal: Seal) -> None:
@@ -59,7 +59,7 @@ class SealedWords:
         return self._open_stepped(head, place)._replace(problem=problem._replace(message=message))
 
     def _open_stepped(self, head: Head, place: str) -> Head:
-        """A head whose words were sealed by a step."""
+        """A head whose fields were sealed by a step."""
         if sealed_text(head.output) is None:
             return head
         output, prompt, message, payload, *task = self._opened(head.output, head.id, place, head.version)
@@ -73,7 +73,7 @@ class SealedWords:
         )
 
     def open_listed(self, head: Head) -> Head:
-        """A head among others: one that does not open keeps nobody from seeing the rest of it, or the others."""
+        """A head of a list. A problem that does not open is left without its message, so that the list can be shown."""
         try:
             return self.open_head(head)
         except (KeyMissing, StoreCorrupt):
@@ -146,7 +146,7 @@ class SealedWords:
         )
 
     def seal_message(self, thread: str, message: Message) -> Message:
-        """Bound to what is known before it has a number: whose words it holds, and when they were said."""
+        """The seal is bound to what is known before the message has a number: who wrote it, and when."""
         hidden = [message.content, [dict(part) for part in message.parts]]
         return message._replace(content="", parts=(self._sealed(hidden, thread, *_spoken(message)),))
 

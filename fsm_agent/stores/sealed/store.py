@@ -1,19 +1,16 @@
 """Sealed stores: any backend, which keeps what agents say as text that only keys open.
 
-The wrapper works on the words of the port, so that no backend knows of it, and none needs to. It keeps secrets from
+The wrapper works on the values of the port, so that no backend knows of it, and none needs to. It keeps secrets from
 whoever reads the database; who can write to it may still take rows away, or put clear ones in their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import Self
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Self
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, own_thread
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import (
@@ -22,195 +19,149 @@ from fsm_agent.domain.record import (
     Commit,
     Committed,
     Creation,
-    Damage,
     Origin,
     Page,
     Record,
-    Size,
 )
 from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.stores.sealed.cipher import Seal
-from fsm_agent.stores.sealed.fields import SealedWords
+from fsm_agent.stores.sealed.fields import SealedFields
 
 
-class SealedStore(Store):
-    """``store`` with its words under ``seal``; closing it closes that."""
+class SealedStore(ForwardingStore):
+    """``store`` with what agents say under ``seal``; closing it closes that."""
 
     is_sealed = True
 
     def __init__(self, store: Store, seal: Seal) -> None:
-        self._store = store
-        self._words = SealedWords(seal)
-        self.url = store.url
-        self.namespace = store.namespace
-        self.needs_loop = store.needs_loop
-        self.keeps_problems = store.keeps_problems
+        super().__init__(store)
+        self._fields = SealedFields(seal)
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
         del rest, namespace, clock
         raise StoreUrlInvalid("a sealed store has no scheme of its own: give keys to `open_store` with any other URL")
 
-    async def now(self) -> int:
-        return await self._store.now()
-
-    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
-        await self._store.save_workflow(definition_hash, definition)
-
-    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        return await self._store.load_workflow(definition_hash)
-
     async def create(self, creation: Creation) -> Head:
-        agent_id, words = creation.head.id, self._words
+        agent_id, fields = creation.head.id, self._fields
         sealed = creation._replace(
-            head=words.seal_head(creation.head),
-            steps=tuple(words.seal_step(agent_id, step) for step in creation.steps),
-            fingerprint=words.seal_fingerprint(creation.fingerprint, agent_id, "start", creation.key),
+            head=fields.seal_head(creation.head),
+            steps=tuple(fields.seal_step(agent_id, step) for step in creation.steps),
+            fingerprint=fields.seal_fingerprint(creation.fingerprint, agent_id, "start", creation.key),
         )
-        return words.open_head(await self._store.create(sealed))
+        return fields.open_head(await self._store.create(sealed))
 
     async def find_key(self, key: str) -> tuple[str, str] | None:
         found = await self._store.find_key(key)
         if found is None:
             return None
         agent_id, fingerprint = found
-        return agent_id, self._words.open_fingerprint(fingerprint, agent_id, "start", key)
+        return agent_id, self._fields.open_fingerprint(fingerprint, agent_id, "start", key)
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
-        record, words = await self._store.load(agent_id, key=key), self._words
+        record, fields = await self._store.load(agent_id, key=key), self._fields
         outcome = record.outcome
         return Record(
-            head=words.open_head(record.head),
-            snapshot=record.snapshot and words.open_snapshot(agent_id, record.snapshot),
-            tail=tuple(words.open_step(agent_id, step) for step in record.tail),
+            head=fields.open_head(record.head),
+            snapshot=record.snapshot and fields.open_snapshot(agent_id, record.snapshot),
+            tail=tuple(fields.open_step(agent_id, step) for step in record.tail),
             queue=self._open_queue(agent_id, record.queue),
-            outcome=words.open_outcome(agent_id, key, outcome) if outcome and key is not None else None,
+            outcome=fields.open_outcome(agent_id, key, outcome) if outcome and key is not None else None,
         )
 
     async def head(self, agent_id: str) -> Head:
-        return self._words.open_head(await self._store.head(agent_id))
+        return self._fields.open_head(await self._store.head(agent_id))
 
     async def commit(self, commit: Commit) -> Committed:
-        agent_id, words = commit.head.id, self._words
+        agent_id, fields = commit.head.id, self._fields
         sealed = commit._replace(
-            head=words.seal_head(commit.head),
-            step=words.seal_step(agent_id, commit.step),
-            snapshot=commit.snapshot and words.seal_snapshot(agent_id, commit.snapshot),
-            fingerprint=words.seal_fingerprint(commit.fingerprint, agent_id, "key", commit.key),
-            settlement=commit.settlement and words.seal_settlement(agent_id, commit.settlement),
+            head=fields.seal_head(commit.head),
+            step=fields.seal_step(agent_id, commit.step),
+            snapshot=commit.snapshot and fields.seal_snapshot(agent_id, commit.snapshot),
+            fingerprint=fields.seal_fingerprint(commit.fingerprint, agent_id, "key", commit.key),
+            settlement=commit.settlement and fields.seal_settlement(agent_id, commit.settlement),
             said=tuple(
                 AppendedMessages(said.thread, self._seal_messages(said.thread, said.messages)) for said in commit.said
             ),
-            user=commit.user and words.seal_user(commit.user),
+            user=commit.user and fields.seal_user(commit.user),
         )
         return await self._store.commit(sealed)
 
     async def enqueue(self, agent_id: str, version: int | None, event: Event, fingerprint: str = "") -> int:
-        sealed = self._words.seal_event(agent_id, event)
-        known_by = self._words.seal_fingerprint(fingerprint, agent_id, "key", event.key)
+        sealed = self._fields.seal_event(agent_id, event)
+        known_by = self._fields.seal_fingerprint(fingerprint, agent_id, "key", event.key)
         return await self._store.enqueue(agent_id, version, sealed, known_by)
 
-    async def claim(self, agent_id: str, seen: Head, lease: Lease) -> int:
-        return await self._store.claim(agent_id, seen, lease)
-
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._store.renew(agent_id, epoch, lease)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        await self._store.release(agent_id, epoch)
-
-    async def record_attempt(
-        self,
-        agent_id: str,
-        epoch: int,
-        *,
-        attempts: int,
-        retry_ms: int | None,
-        children: int | None = None,
-        problem: Problem | None = None,
-    ) -> None:
-        noted = partial(self._store.record_attempt, agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
-        if problem is None:
-            await noted(children=children)
-        else:
+    async def record_attempt(self, agent_id: str, epoch: int, *, problem: Problem | None = None, **rest: Any) -> None:
+        if problem is not None:
             version = (await self._store.head(agent_id)).version  # it stays under this epoch
-            await noted(children=children, problem=self._words.seal_problem(agent_id, version, problem))
+            rest["problem"] = self._fields.seal_problem(agent_id, version, problem)
+        await self._store.record_attempt(agent_id, epoch, **rest)
 
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
-        kept = await self._store.begin_effect(agent_id, self._words.seal_effect(agent_id, entry), again=again)
-        return kept and self._words.open_effect(agent_id, kept)
+        kept = await self._store.begin_effect(agent_id, self._fields.seal_effect(agent_id, entry), again=again)
+        return kept and self._fields.open_effect(agent_id, kept)
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
-        return await self._store.end_effect(agent_id, self._words.seal_effect(agent_id, entry))
+        return await self._store.end_effect(agent_id, self._fields.seal_effect(agent_id, entry))
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         kept = await self._store.effects(agent_id, activation=activation)
-        return [self._words.open_effect(agent_id, entry) for entry in kept]
-
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return await self._store.due(now_ms, limit)
+        return [self._fields.open_effect(agent_id, entry) for entry in kept]
 
     async def held_here(self, host: str) -> Sequence[Head]:
-        return [self._words.open_listed(head) for head in await self._store.held_here(host)]
+        return [self._fields.open_listed(head) for head in await self._store.held_here(host)]
 
     async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        return [self._words.open_listed(head) for head in await self._store.lapsed(now_ms, limit)]
+        return [self._fields.open_listed(head) for head in await self._store.lapsed(now_ms, limit)]
 
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
-        return page._replace(heads=tuple(self._words.open_listed(head) for head in page.heads))
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        return await self._store.find_ids(part, limit=limit)
+        return page._replace(heads=tuple(self._fields.open_listed(head) for head in page.heads))
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         kept = await self._store.history(agent_id, after=after, limit=limit)
-        return [self._words.open_step(agent_id, step) for step in kept]
+        return [self._fields.open_step(agent_id, step) for step in kept]
 
     async def origin(self, agent_id: str) -> Origin | None:
         kept = await self._store.origin(agent_id)
-        return kept and self._words.open_origin(kept)
+        return kept and self._fields.open_origin(kept)
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
-        return await self._store.shorten(seen, self._words.seal_origin(origin))
-
-    async def delete(self, seen: Head) -> None:
-        await self._store.delete(seen)
-
-    async def size(self, agent_id: str) -> Size:
-        return await self._store.size(agent_id)
+        return await self._store.shorten(seen, self._fields.seal_origin(origin))
 
     async def dump(self, agent_id: str) -> AgentExport:
-        kept, words = await self._store.dump(agent_id), self._words
+        kept, fields = await self._store.dump(agent_id), self._fields
         return kept._replace(
-            head=words.open_head(kept.head),
-            steps=tuple(words.open_step(agent_id, step) for step in kept.steps),
-            snapshot=kept.snapshot and words.open_snapshot(agent_id, kept.snapshot),
-            origin=kept.origin and words.open_origin(kept.origin),
+            head=fields.open_head(kept.head),
+            steps=tuple(fields.open_step(agent_id, step) for step in kept.steps),
+            snapshot=kept.snapshot and fields.open_snapshot(agent_id, kept.snapshot),
+            origin=kept.origin and fields.open_origin(kept.origin),
             queue=self._open_queue(agent_id, kept.queue),
-            keys={key: words.open_outcome(agent_id, key, outcome) for key, outcome in kept.keys.items()},
+            keys={key: fields.open_outcome(agent_id, key, outcome) for key, outcome in kept.keys.items()},
             start=kept.start
-            and (kept.start[0], words.open_fingerprint(kept.start[1], agent_id, "start", kept.start[0])),
-            effects=tuple(words.open_effect(agent_id, entry) for entry in kept.effects),
+            and (kept.start[0], fields.open_fingerprint(kept.start[1], agent_id, "start", kept.start[0])),
+            effects=tuple(fields.open_effect(agent_id, entry) for entry in kept.effects),
             messages=self._open_messages(own_thread(agent_id), kept.messages),
         )
 
     async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
-        agent_id, words, start = export.head.id, self._words, export.start
+        agent_id, fields, start = export.head.id, self._fields, export.start
         sealed = export._replace(
-            head=words.seal_head(export.head),
-            steps=tuple(words.seal_step(agent_id, step) for step in export.steps),
-            snapshot=export.snapshot and words.seal_snapshot(agent_id, export.snapshot),
-            origin=export.origin and words.seal_origin(export.origin),
-            queue=tuple(each._replace(event=words.seal_event(agent_id, each.event)) for each in export.queue),
+            head=fields.seal_head(export.head),
+            steps=tuple(fields.seal_step(agent_id, step) for step in export.steps),
+            snapshot=export.snapshot and fields.seal_snapshot(agent_id, export.snapshot),
+            origin=export.origin and fields.seal_origin(export.origin),
+            queue=tuple(each._replace(event=fields.seal_event(agent_id, each.event)) for each in export.queue),
             keys={key: self._seal_outcome(agent_id, key, outcome) for key, outcome in export.keys.items()},
-            start=start and (start[0], words.seal_fingerprint(start[1], agent_id, "start", start[0])),
-            effects=tuple(words.seal_effect(agent_id, entry) for entry in export.effects),
+            start=start and (start[0], fields.seal_fingerprint(start[1], agent_id, "start", start[0])),
+            effects=tuple(fields.seal_effect(agent_id, entry) for entry in export.effects),
             messages=self._seal_messages(own_thread(agent_id), export.messages),
         )
         await self._store.adopt(sealed, replaces=replaces)
@@ -227,41 +178,20 @@ class SealedStore(Store):
     async def revise(self, thread: str, messages: Sequence[Message]) -> int:
         return await self._store.revise(thread, self._seal_messages(thread, messages))
 
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return await self._store.retract(thread, after=after, upto=upto)
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.threads(limit=limit, after=after)
-
     async def user(self, name: str) -> UserRecord:
-        return self._words.open_user(await self._store.user(name))
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.users(limit=limit, after=after)
+        return self._fields.open_user(await self._store.user(name))
 
     async def save_user(self, user: UserRecord) -> None:
-        await self._store.save_user(self._words.seal_user(user))
-
-    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._store.definitions(limit=limit, after=after)
-
-    async def inspect(self) -> Sequence[Damage]:
-        return await self._store.inspect()
-
-    async def tend(self) -> int:
-        return await self._store.tend()
-
-    async def close(self) -> None:
-        await self._store.close()
+        await self._store.save_user(self._fields.seal_user(user))
 
     def _open_queue(self, agent_id: str, queue: Sequence[Queued]) -> tuple[Queued, ...]:
-        return tuple(each._replace(event=self._words.open_event(agent_id, each.event)) for each in queue)
+        return tuple(each._replace(event=self._fields.open_event(agent_id, each.event)) for each in queue)
 
     def _seal_messages(self, thread: str, messages: Sequence[Message]) -> tuple[Message, ...]:
-        return tuple(self._words.seal_message(thread, message) for message in messages)
+        return tuple(self._fields.seal_message(thread, message) for message in messages)
 
     def _open_messages(self, thread: str, messages: Sequence[Message]) -> tuple[Message, ...]:
-        return tuple(self._words.open_message(thread, message) for message in messages)
+        return tuple(self._fields.open_message(thread, message) for message in messages)
 
     def _seal_outcome(self, agent_id: str, key: str, outcome: KeyOutcome) -> KeyOutcome:
-        return outcome._replace(fingerprint=self._words.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))
+        return outcome._replace(fingerprint=self._fields.seal_fingerprint(outcome.fingerprint, agent_id, "key", key))

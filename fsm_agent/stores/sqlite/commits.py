@@ -16,9 +16,8 @@ from fsm_agent.domain.tuples import from_fields
 from fsm_agent.stores import codec
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import thread_statements
-from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.connection import Connection, one
 from fsm_agent.stores.sqlite.effects import is_open, settle
-from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, Standing, is_used, pinned, standing, use_key
 
@@ -127,7 +126,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
     settlement, head = commit.settlement, commit.head
     moving, own_wake_ms, lease, step, snapshot = encoded
     stands_on = head.version - 1
-    words = thread_statements.Words(namespace, commit)
+    thread_writes = thread_statements.ThreadWrites(namespace, commit)
 
     def take_step(db: Connection) -> Committed:
         now = standing(db, namespace, head.id)
@@ -135,7 +134,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
         is_settled = settlement is not None and not is_open(db, now.agent, settlement.key)
         if now.version != stands_on or is_fenced or is_settled or is_used(db, now.agent, commit.key):
             raise moved_on(head.id, stands_on, now.version)
-        words.check(db)
+        thread_writes.check(db)
         workflow = pinned(db, head, url) if commit.repins else None
         queued = now.queued
         if commit.dequeue is not None:
@@ -155,7 +154,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
             db.execute(SNAPSHOT, (now.agent, *snapshot))
         if commit.key is not None:
             use_key(db, now.agent, commit.key, head.version, commit.fingerprint)
-        words.keep(db)
+        thread_writes.keep(db)
         return Committed(epoch, queued)
 
     return take_step

@@ -1,10 +1,12 @@
-"""A connection to the file, as every part of this room wants it."""
+"""A connection to the file, as every part of this room wants it, and its rows."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
+
+Row: TypeAlias = tuple[Any, ...]
 
 
 class Connection(apsw.Connection):
@@ -25,3 +27,14 @@ def connect(path: str, *, busy_ms: int) -> Connection:
     db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)  # or a query is planned anew for every value that is bound to it
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+def rows(db: Connection, query: str, *values: Any) -> list[Row]:
+    """All rows of ``query``."""
+    return db.at_hand.execute(query, values).fetchall()
+
+
+def one(db: Connection, query: str, *values: Any) -> Row | None:
+    """The only row of ``query``, if there is one. Runs it to its end, so that nothing keeps a COMMIT from passing."""
+    found = rows(db, query, *values)
+    return found[0] if found else None

@@ -13,8 +13,7 @@ from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE
 from fsm_agent.stores.sqlite import writes
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import rows
+from fsm_agent.stores.sqlite.connection import Connection, rows
 
 #: table -> the column by which its rows belong to an agent, by its number
 _OF_AGENTS: Final = dict.fromkeys(("snapshot", "origin", "queue", "keys", "effects", "steps"), "agent")

@@ -7,8 +7,7 @@ from typing import Final
 from fsm_agent.domain.effect import EffectEntry, Settlement
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import reading
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 
 KEEP: Final = "INSERT OR REPLACE INTO effects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _END: Final = """

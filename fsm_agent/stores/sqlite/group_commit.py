@@ -21,7 +21,6 @@ import apsw
 
 from fsm_agent.concurrency import event_loop
 from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.pace import Pace
 from fsm_agent.stores.sqlite.transaction import Clock, Settled, Unit, commit_together, settle
 
 if TYPE_CHECKING:
@@ -35,11 +34,38 @@ LOOP_BUSY_MS: Final = 2_000
 
 #: The loop commits by itself while COMMIT alone takes less on average. (Whole batches would mislead: they grow.)
 _CHEAP_S: Final = 0.001
+#: Long enough that the checkpoint of every thousandth page does not look like a slow disk.
+_COMMITS_AVERAGED: Final = 64
+#: As many quick ones in a row are no accident.
+_QUICK_IN_A_ROW: Final = 8
 
 
 class Waiting(NamedTuple):
     unit: Unit[Any]
     outcome: asyncio.Future[Any]
+
+
+class Pace:
+    """Whether COMMIT is cheap enough for the loop to wait for it: while it takes ``cheap_s`` at most on average.
+
+    After that it is cheap again as soon as some in a row were. An average alone would remember one long stall for
+    hundreds of commits.
+    """
+
+    def __init__(self, cheap_s: float) -> None:
+        self._cheap_s = cheap_s
+        self._average_s = 0.0
+        self._quick_in_a_row = 0
+
+    @property
+    def is_cheap(self) -> bool:
+        return self._average_s <= self._cheap_s
+
+    def note(self, commit_s: float) -> None:
+        self._average_s += (commit_s - self._average_s) / _COMMITS_AVERAGED
+        self._quick_in_a_row = self._quick_in_a_row + 1 if commit_s <= self._cheap_s else 0
+        if self._average_s > self._cheap_s and self._quick_in_a_row >= _QUICK_IN_A_ROW:
+            self._average_s = commit_s
 
 
 class GroupCommit:

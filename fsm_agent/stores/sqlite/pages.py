@@ -13,8 +13,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.record import Damage, Page
 from fsm_agent.stores.damage import damage_of, damaged, readable
 from fsm_agent.stores.sqlite import writes
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import Row, rows
+from fsm_agent.stores.sqlite.connection import Connection, Row, rows
 
 #: A status that no fsm-agent knows, and the name of a workflow that is gone, belong to any list.
 _LISTED: Final = """

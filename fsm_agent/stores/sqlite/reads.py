@@ -13,8 +13,7 @@ from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE, check_record, check_steps, checked, damaged, reading
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import steps, thread_statements, transfer, writes
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.writes import Kept
 
 

@@ -17,9 +17,8 @@ from typing import Any, Final
 
 from fsm_agent.domain.step import Step
 from fsm_agent.stores import codec
-from fsm_agent.stores.sqlite.connection import Connection
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.packed import pack, unpack
-from fsm_agent.stores.sqlite.rows import one, rows
 
 _DELTA: Final = codec.StepRow._fields.index("delta")
 

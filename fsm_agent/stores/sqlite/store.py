@@ -18,17 +18,15 @@ from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
-from fsm_agent.errors import StoreUrlInvalid
+from fsm_agent.errors import DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.refusals import definition_missing
 from fsm_agent.stores.sqlite import commits, effects, pages, reads, thread_statements, transfer, writes
-from fsm_agent.stores.sqlite.connection import connect
+from fsm_agent.stores.sqlite.connection import connect, one
 from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
-from fsm_agent.stores.sqlite.rows import one
 from fsm_agent.stores.sqlite.schema import open_file
-from fsm_agent.stores.sqlite.threads import SqliteTalk
+from fsm_agent.stores.sqlite.threads import SqliteThreads
 
 T = TypeVar("T")
 
@@ -38,7 +36,7 @@ SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY
 """
 
 
-class SqliteStore(SqliteTalk):
+class SqliteStore(SqliteThreads):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
@@ -87,7 +85,7 @@ class SqliteStore(SqliteTalk):
         with damage.reading_definition(definition_hash, "definitions"):
             if (text := self._definition(definition_hash)) is not None:
                 return damage.checked(dict, codec.decode(text))
-        raise definition_missing(self.url, definition_hash)
+        raise DefinitionMissing(self.url, definition_hash)
 
     async def create(self, creation: Creation) -> Head:
         return await self._write(writes.creating(self._space, creation, self.url))

@@ -10,8 +10,7 @@ from fsm_agent.domain.record import Commit
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import UserConflict
 from fsm_agent.stores import codec
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.schema import refuse_upgraded
 from fsm_agent.stores.sqlite.transaction import Unit
 
@@ -51,10 +50,6 @@ _ALL: Final = -1
 _LAST: Final = 2**63 - 1
 
 
-def rows_of(messages: Sequence[Message]) -> list[codec.MessageRow]:
-    return [codec.message_row(message) for message in messages]
-
-
 def add(db: Connection, namespace: str, name: str, added: Sequence[codec.MessageRow]) -> int:
     """Put messages at the end of a thread; returns the number of the last."""
     row = one(db, _NUMBER, namespace, name, len(added))
@@ -65,33 +60,33 @@ def add(db: Connection, namespace: str, name: str, added: Sequence[codec.Message
     return int(last)
 
 
-class Words:
-    """What a step says and remembers, encoded before anything is written."""
+class ThreadWrites:
+    """What a step adds to threads and remembers of its user, made into rows before anything is written."""
 
-    __slots__ = ("_namespace", "_said", "_user", "_user_row")
+    __slots__ = ("_added", "_namespace", "_user", "_user_row")
 
     def __init__(self, namespace: str, commit: Commit) -> None:
         self._namespace = namespace
-        self._said = [(each.thread, rows_of(each.messages)) for each in commit.said]
+        self._added = [(each.thread, codec.message_rows(each.messages)) for each in commit.said]
         self._user = commit.user
         self._user_row = codec.user_row(commit.user) if commit.user else None
 
     def check(self, db: Connection) -> None:
         """Raises ``UserConflict`` if the user is not as the step has seen it."""
-        if self._said or self._user is not None:
+        if self._added or self._user is not None:
             refuse_upgraded(db)
         if self._user is not None:
             check_user(db, self._namespace, self._user)
 
     def keep(self, db: Connection) -> None:
-        for name, added in self._said:
+        for name, added in self._added:
             add(db, self._namespace, name, added)
         if self._user is not None and self._user_row is not None:
             keep_user(db, self._namespace, self._user.name, self._user_row)
 
 
 def appending(namespace: str, name: str, messages: Sequence[Message]) -> Unit[int]:
-    added = rows_of(messages)
+    added = codec.message_rows(messages)
 
     def append(db: Connection) -> int:
         return add(db, namespace, name, added)
@@ -100,7 +95,7 @@ def appending(namespace: str, name: str, messages: Sequence[Message]) -> Unit[in
 
 
 def revising(namespace: str, name: str, messages: Sequence[Message]) -> Unit[int]:
-    revised = list(zip([message.number for message in messages], rows_of(messages), strict=True))
+    revised = list(zip([message.number for message in messages], codec.message_rows(messages), strict=True))
 
     def revise(db: Connection) -> int:
         thread, count = thread_of(db, namespace, name), 0

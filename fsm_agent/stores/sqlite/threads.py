@@ -23,7 +23,7 @@ from fsm_agent.stores.sqlite.transaction import Unit
 T = TypeVar("T")
 
 
-class SqliteTalk(Store):
+class SqliteThreads(Store):
     """The part of ``SqliteStore`` that knows no agents."""
 
     _space: str

@@ -16,8 +16,7 @@ from fsm_agent.stores.damage import checked, reading
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import steps, thread_statements
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one, rows
+from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, Standing, next_agent, pinned, standing, unmoved
 

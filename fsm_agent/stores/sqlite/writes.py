@@ -15,13 +15,12 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.record import Creation, Snapshot
 from fsm_agent.domain.step import Event
-from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound
+from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, DefinitionMissing
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNPINNED, UNREADABLE, checked, damaged
-from fsm_agent.stores.refusals import definition_missing, moved_on
+from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import steps
-from fsm_agent.stores.sqlite.connection import Connection
-from fsm_agent.stores.sqlite.rows import one
+from fsm_agent.stores.sqlite.connection import Connection, one
 from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
@@ -234,7 +233,7 @@ def pinned(db: Connection, head: Head, url: str) -> int:
     """The number of the definition of ``head``; raises ``StoreCorrupt`` if it is not kept."""
     row = one(db, "SELECT workflow FROM definitions WHERE hash = ?", head.definition)
     if row is None:
-        raise definition_missing(url, head.definition)
+        raise DefinitionMissing(url, head.definition)
     return int(row[0])
 
 

@@ -1,4 +1,5 @@
-"""What this process has read lately, as rows, so that nothing is aliased. Current while version and epoch are."""
+"""What this process has read lately. It is kept as rows, so that no caller shares an object with it, and it is current
+as long as version and epoch are those of the store."""
 
 from __future__ import annotations
 

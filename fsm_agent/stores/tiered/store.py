@@ -11,21 +11,19 @@ first write. An agent's own thread goes where it goes; users, and threads that a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Self, TypeVar
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, owner_of
-from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
 from fsm_agent.domain.step import Event, Step
-from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict
 from fsm_agent.stores.base import Store
+from fsm_agent.stores.forwarding import ForwardingStore
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.tiered.cache import Hot
 from fsm_agent.stores.tiered.policy import Tiers, read_tiers
@@ -34,13 +32,13 @@ from fsm_agent.stores.tiered.transfer import PATIENCE, Moves, awake, found, is_s
 T = TypeVar("T")
 
 
-class TieredStore(Store):
-    """See the module. Closing it closes both stores."""
+class TieredStore(ForwardingStore):
+    """See the module. Verbs that are not defined here go to warm alone. Closing it closes both stores."""
 
     def __init__(self, tiers: Tiers) -> None:
+        super().__init__(tiers.warm)
         self.url = f"tiered:{tiers.warm.url},{tiers.cold.url}"
-        self.namespace = tiers.warm.namespace
-        self.keeps_problems = tiers.warm.keeps_problems
+        self.needs_loop = True
         self._warm, self._cold = tiers.warm, tiers.cold
         self._moves = Moves(tiers)
         self._hot = Hot(tiers.hot)
@@ -49,26 +47,14 @@ class TieredStore(Store):
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
         return cls(read_tiers(rest, namespace=namespace, clock=clock))
 
-    async def now(self) -> int:
-        return await self._warm.now()
-
     async def tend(self) -> int:
         """Archive some of those who have ended or rest for long enough."""
         return await self._moves.archive_ripe()
-
-    async def save_workflow(self, definition_hash: str, definition: Mapping[str, Json]) -> None:
-        await self._warm.save_workflow(definition_hash, definition)
-
-    async def load_workflow(self, definition_hash: str) -> Mapping[str, Json]:
-        return await self._warm.load_workflow(definition_hash)
 
     async def create(self, creation: Creation) -> Head:
         head = await self._warm.create(creation)
         self._moves.watch(head)
         return head
-
-    async def find_key(self, key: str) -> tuple[str, str] | None:
-        return await self._warm.find_key(key)
 
     async def load(self, agent_id: str, *, key: str | None = None) -> Record:
         if key is None and (record := await self._remembered(agent_id)) is not None:
@@ -113,51 +99,17 @@ class TieredStore(Store):
         self._hot.claimed(seen, epoch)
         return epoch
 
-    async def renew(self, agent_id: str, epoch: int, lease: Lease) -> bool:
-        return await self._warm.renew(agent_id, epoch, lease)
-
-    async def release(self, agent_id: str, epoch: int) -> None:
-        await self._warm.release(agent_id, epoch)
-
-    async def record_attempt(
-        self,
-        agent_id: str,
-        epoch: int,
-        *,
-        attempts: int,
-        retry_ms: int | None,
-        children: int | None = None,
-        problem: Problem | None = None,
-    ) -> None:
-        noted = partial(self._warm.record_attempt, agent_id, epoch, attempts=attempts, retry_ms=retry_ms)
-        await (noted(children=children, problem=problem) if self.keeps_problems else noted(children=children))
-
-    async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
-        return await self._warm.begin_effect(agent_id, entry, again=again)
-
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
         return await self._write(agent_id, lambda: self._warm.end_effect(agent_id, entry))
 
     async def effects(self, agent_id: str, *, activation: int = 0) -> Sequence[EffectEntry]:
         return await self._moves.read(agent_id, lambda store: store.effects(agent_id, activation=activation))
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return await self._warm.due(now_ms, limit)
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        return await self._warm.held_here(host)
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        return await self._warm.lapsed(now_ms, limit)
-
     async def list_in(
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return page._replace(heads=tuple(awake(head) for head in page.heads))
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        return await self._warm.find_ids(part, limit=limit)
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))
@@ -202,32 +154,11 @@ class TieredStore(Store):
         said, owner = await look(self._warm), owner_of(thread)
         return said if said or owner is None else await found(self._moves.read(owner, look)) or []
 
-    async def append(self, thread: str, messages: Sequence[Message]) -> int:
-        return await self._warm.append(thread, messages)
-
     async def revise(self, thread: str, messages: Sequence[Message]) -> int:
         owner = owner_of(thread)
         if owner is None:
             return await self._warm.revise(thread, messages)
         return await self._moves.change(owner, lambda: self._warm.revise(thread, messages)) or 0
-
-    async def retract(self, thread: str, *, after: int = 0, upto: int | None = None) -> int:
-        return await self._warm.retract(thread, after=after, upto=upto)
-
-    async def threads(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._warm.threads(limit=limit, after=after)
-
-    async def user(self, name: str) -> UserRecord:
-        return await self._warm.user(name)
-
-    async def users(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._warm.users(limit=limit, after=after)
-
-    async def save_user(self, user: UserRecord) -> None:
-        await self._warm.save_user(user)
-
-    async def definitions(self, *, limit: int = 50, after: str | None = None) -> Sequence[str]:
-        return await self._warm.definitions(limit=limit, after=after)
 
     async def inspect(self) -> Sequence[Damage]:
         return [*await self._warm.inspect(), *await self._cold.inspect()]
@@ -237,7 +168,7 @@ class TieredStore(Store):
         await self._cold.close()
 
     async def _write(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T:
-        """A write in warm; for an agent in cold it comes to nothing there, and is said again once it is back."""
+        """A write in warm. Where warm refuses it since the agent is in cold, the agent is brought back first."""
         try:
             return await write()
         except Conflict:

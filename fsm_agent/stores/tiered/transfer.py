@@ -148,7 +148,10 @@ class Moves:
             document = await self._warm.load_workflow(definition)
         await self._cold.save_workflow(definition, document)
         copy = export._replace(start=None)
-        await self._cold.adopt(copy, replaces=await found(self._cold.head(head.id)))
+        replaced = await found(self._cold.head(head.id))
+        if await found(self._warm.head(head.id)) != head:  # whoever moved the agent on may have left a later copy
+            raise moved_on(head.id, head.version, head.version)
+        await self._cold.adopt(copy, replaces=replaced)
         kept = await found(self._cold.dump(head.id))
         if kept == copy:
             return
@@ -194,7 +197,7 @@ class Moves:
         raise moved_on(agent_id, awake(stood).version, awake(stood).version)
 
     async def change(self, agent_id: str, write: Callable[[], Awaitable[T]]) -> T | None:
-        """``write`` in warm what is an agent's and no change of its head; ``None`` if there is no such agent."""
+        """``write`` in warm, which does not change the head of the agent; ``None`` if there is no such agent."""
         for _ in range(PATIENCE):
             if await found(self.recall(agent_id)) is None:
                 return None
@@ -204,7 +207,7 @@ class Moves:
         raise moved_on(agent_id, 0, 0)
 
     async def _overtakes_movers(self, agent_id: str) -> bool:
-        """Whether whoever has copied the agent until now is refused: it is held, or the epoch goes up."""
+        """Whether no process that copied the agent before can move it: the agent is held, or its epoch was raised."""
         stands = await found(self._warm.head(agent_id))
         if stands is None or is_stub(stands) or stands.lease is not None:
             return stands is None or not is_stub(stands)
@@ -225,9 +228,10 @@ class Moves:
         return False
 
     async def forget(self, agent_id: str) -> None:
-        """Forget what cold keeps of an agent that is no more."""
+        """Forget what cold keeps of an agent that is no more. Where there is another one of that id by now, the copy
+        may be of that."""
         copy = await found(self._cold.head(agent_id))
-        if copy is not None:
+        if copy is not None and await found(self._warm.head(agent_id)) is None:
             await self._cold.delete(copy)
 
     def _missing(self, agent_id: str) -> StoreCorrupt:

@@ -38,7 +38,7 @@ from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
 from fsm_agent.testing.contract.namespaces import NamespacesContract  # noqa: E402
 from fsm_agent.testing.contract.queue import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reads import ReadingContract  # noqa: E402
-from fsm_agent.testing.contract.threads import TalkingContract  # noqa: E402
+from fsm_agent.testing.contract.threads import ThreadsContract  # noqa: E402
 from fsm_agent.testing.contract.transfer import WholeContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
 
@@ -54,7 +54,7 @@ class StoreContract(
     ReadingContract,
     ValuesContract,
     WholeContract,
-    TalkingContract,
+    ThreadsContract,
     NamespacesContract,
 ):
     """The promises of ``fsm_agent.stores.base.Store``, each a test. Needs a fixture ``url``."""

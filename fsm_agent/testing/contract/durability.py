@@ -10,8 +10,8 @@ import pytest
 from fsm_agent.domain.record import Snapshot
 from fsm_agent.domain.step import Delta
 from fsm_agent.errors import AgentExists, Conflict
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,

@@ -8,8 +8,8 @@ import pytest
 
 from fsm_agent.domain.effect import EffectMode, Settlement
 from fsm_agent.errors import AgentNotFound, Conflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, LEASE, Bench, a_commit, a_creation, all_of, an_effect, in_loop
 
 

@@ -15,11 +15,12 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.record import Commit, Creation, Record
 from fsm_agent.domain.state import State
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS, FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
-from fsm_agent.testing.clock import NEW_YEAR_MS, FakeClock
 
 B = TypeVar("B", bound="Bench")
 P = ParamSpec("P")

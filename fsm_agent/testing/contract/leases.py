@@ -11,8 +11,8 @@ from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.problem import Problem
 from fsm_agent.errors import Conflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, Bench, a_commit, a_creation, all_of, in_loop
 
 THERE = Lease(Holder("there", 9, 1), LEASE.until_ms)

@@ -14,8 +14,8 @@ from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import (
     ID,
     LEASE,
@@ -36,7 +36,7 @@ Verb: TypeAlias = Callable[[Store], Awaitable[Any]]
 _BOUNDLESS: Final = {"from_url", "now", "save_workflow", "load_workflow", "close"}
 #: of verbs that make an agent or look for some, and of those that know no agent
 _OF_MANY: Final = {"create", "adopt", "find_key", "due", "held_here"}
-_OF_TALK: Final = {"messages", "append", "revise", "retract", "threads", "user", "users", "save_user"}
+_OF_THREADS: Final = {"messages", "append", "revise", "retract", "threads", "user", "users", "save_user"}
 _KEY: Final = "paid"
 SPEECH: Final = Message(Role.USER, "?", at_ms=NEW_YEAR_MS)
 
@@ -163,7 +163,7 @@ class NamespacesContract(Bench):
     def test_every_verb_is_held_against_another_namespace(self) -> None:
         verbs = {*Store.__abstractmethods__} - _BOUNDLESS
         assert verbs == {*CHANGES, *LOOKS}
-        assert verbs == {*OF_ONE, *_OF_MANY, *_OF_TALK}
+        assert verbs == {*OF_ONE, *_OF_MANY, *_OF_THREADS}
 
     @in_loop
     async def test_what_another_namespace_keeps_is_not_seen(

@@ -10,8 +10,8 @@ from fsm_agent.domain.agent import ArmedTimer
 from fsm_agent.domain.record import Committed
 from fsm_agent.domain.step import Event, KeyOutcome, Queued
 from fsm_agent.errors import Conflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, LEASE, PING, Bench, a_commit, a_creation, all_of, in_loop
 
 PONG = Event("pong", {"text": "x"})

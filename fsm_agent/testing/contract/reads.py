@@ -11,8 +11,8 @@ from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import Snapshot
 from fsm_agent.domain.step import Delta, Event, Step
 from fsm_agent.domain.user import UserRecord
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import FakeClock
 from fsm_agent.testing.contract.fixtures import (
     ID,
     ORDER,

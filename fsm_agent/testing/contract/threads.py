@@ -11,8 +11,8 @@ from fsm_agent.domain.message import Message, Role, ThreadSpans, own_thread
 from fsm_agent.domain.record import AppendedMessages
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, UserConflict
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, Bench, a_commit, a_creation, all_of, in_loop
 from fsm_agent.testing.contract.values import ODD_TEXTS
 
@@ -30,7 +30,7 @@ async def read(store: Store, thread: str = ROOM, **bounds: Any) -> list[tuple[in
     return [(message.number, message.content) for message in await store.messages(thread, **bounds)]
 
 
-class TalkingContract(Bench):
+class ThreadsContract(Bench):
     @in_loop
     async def test_messages_are_numbered_in_order_and_come_back_whole(self, store: Store) -> None:
         said = [

@@ -11,10 +11,11 @@ from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Creation, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step, StepKind
+from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.usage import Usage
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.testing.clock import NEW_YEAR_MS
 from fsm_agent.testing.contract.fixtures import ID, LEASE, ORDER, PING, Bench, a_commit, a_creation, a_step, in_loop
 
 #: No field has its default, so that a field which a store forgets is missed.

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from fsm_agent.testing.faults.catching import catch_all
+from fsm_agent.testing.faults.mutant_runs import run_mutants
 from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import MEMORY, SQLITE, Subject, prove
 from fsm_agent.testing.faults.table import truth_table
 
 
-def seconds_of(_: click.Context | None, __: click.Parameter | None, text: str) -> float:
+def parse_duration(_: click.Context | None, __: click.Parameter | None, text: str) -> float:
     """``90s``, ``10m``, ``1h`` or a number of seconds."""
     units = {"s": 1, "m": 60, "h": 3_600}
     number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, 1)
@@ -27,10 +27,12 @@ def seconds_of(_: click.Context | None, __: click.Parameter | None, text: str) -
         raise click.BadParameter(f"{text!r} is no duration; write 90s, 10m or 1h") from None
 
 
-def of_a_run(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that every way to run this has."""
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that this command and ``make prove`` share."""
     options = (
-        click.option("--for", "seconds", default="30s", callback=seconds_of, help="How long each store is tormented."),
+        click.option(
+            "--for", "seconds", default="30s", callback=parse_duration, help="How long faults hit each store."
+        ),
         click.option("--seed", type=int, help="Repeat the faults of an earlier run; the table names its seed."),
         click.option("--writers", default=3, show_default=True, help="How many write at a time."),
     )
@@ -41,9 +43,9 @@ def of_a_run(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command()
 @click.argument("urls", nargs=-1)
-@of_a_run
+@run_options
 @click.option("--mutant", type=click.Choice(list(MUTANTS)), help="Break the writers' SQLite store: it must be caught.")
-@click.option("--mutants", is_flag=True, help="Break it in every way that is known, one after the other.")
+@click.option("--mutants", is_flag=True, help="Run every mutant, one after the other.")
 def main(
     urls: tuple[str, ...], *, seconds: float, seed: int | None, writers: int, mutant: str | None, mutants: bool
 ) -> None:
@@ -52,27 +54,28 @@ def main(
     Without a URL: memory, and an SQLite file of its own. Exits with 1 if a promise is broken, if a fault hit nothing,
     or, with --mutants, if one of them is not caught.
     """
-    end_like_ctrl_c()
-    seed = some_seed(seed)
+    handle_sigterm()
+    seed = choose_seed(seed)
     if mutants:
-        caught = list(catch_all(seconds=min(seconds, 10), seed=seed, say=click.echo))
-        sys.exit(not all(each.broken for each in caught))
+        results = list(run_mutants(seconds=min(seconds, 10), seed=seed, echo=click.echo))
+        sys.exit(not all(result.broken for result in results))
     subjects = [Subject(url.partition(":")[0], url) for url in urls] or [MEMORY, SQLITE]
-    sys.exit(not proves([SQLITE] if mutant else subjects, seconds=seconds, seed=seed, writers=writers, mutant=mutant))
+    subjects = [SQLITE] if mutant else subjects
+    sys.exit(not run_and_print(subjects, seconds=seconds, seed=seed, writers=writers, mutant=mutant))
 
 
-def end_like_ctrl_c() -> None:
-    """Who is told to end by SIGTERM cleans up, too."""
+def handle_sigterm() -> None:
+    """Treat SIGTERM like Ctrl-C, so that everything is cleaned up."""
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
 
 
-def some_seed(seed: int | None) -> int:
+def choose_seed(seed: int | None) -> int:
     return secrets.randbelow(1_000_000) if seed is None else seed
 
 
-def proves(subjects: Sequence[Subject], **how: Any) -> bool:
-    """Print the truth table; whether all holds, and nothing holds for want of faults."""
-    verdicts = prove(subjects, progress=lambda line: click.echo(line, err=True), **how)
+def run_and_print(subjects: Sequence[Subject], **options: Any) -> bool:
+    """Print the truth table; returns whether every promise holds and every fault hit something."""
+    verdicts = prove(subjects, progress=lambda line: click.echo(line, err=True), **options)
     click.echo(truth_table(verdicts))
     return all(verdict.is_proven for verdict in verdicts)
 

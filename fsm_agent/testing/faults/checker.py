@@ -1,4 +1,4 @@
-"""Holds what is left of a run against the promises of a store, rule by rule. Pure: evidence in, verdicts out."""
+"""Checks the evidence of a run against the promises of a store, rule by rule. Pure."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from fsm_agent.testing.faults import rules_answers as answers
-from fsm_agent.testing.faults import rules_driving as driving
+from fsm_agent.testing.faults import rules_effects as effects
 from fsm_agent.testing.faults import rules_events as events
 from fsm_agent.testing.faults import rules_history as history
-from fsm_agent.testing.faults import rules_holding as holding
-from fsm_agent.testing.faults import rules_upkeep as upkeep
+from fsm_agent.testing.faults import rules_leases as leases
+from fsm_agent.testing.faults import rules_tickets as tickets
 from fsm_agent.testing.faults.evidence import Evidence
-from fsm_agent.testing.faults.rules_history import Verdicts
+from fsm_agent.testing.faults.rules_history import RuleResults
 
-#: How many broken instances of one rule are told.
-_TOLD: Final = 5
+#: How many violations of one rule are shown.
+_MOST_EXAMPLES: Final = 5
 
 #: promise -> the rules that it consists of
-RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
+RULES: Final[dict[str, tuple[Callable[[Evidence], RuleResults], ...]]] = {
     "atomic step": (
         history.the_head_is_the_last_step,
-        history.keys_lie_with_their_steps,
-        upkeep.what_was_said_is_in_the_room_once,
+        history.keys_lead_to_their_steps,
+        tickets.messages_stand_in_the_shared_thread_once,
     ),
     "linear history": (
         history.versions_have_no_gap,
         history.each_step_stands_on_the_last,
         history.history_folds_to_the_data,
-        history.history_tells_the_head,
+        history.history_replays_to_the_head,
         history.acknowledged_steps_stand,
         history.reads_are_prefixes,
         history.reads_are_not_late,
-        upkeep.what_is_kept_adds_up,
-        upkeep.each_step_of_them_stands_on_the_last,
+        tickets.ticket_histories_fold_and_replay,
+        tickets.ticket_steps_are_linear,
     ),
     "intake": (
         events.no_event_happens_twice,
@@ -41,25 +41,25 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         events.refused_events_leave_nothing,
         events.unknown_outcomes_are_told_by_key,
         events.repeats_get_the_first_outcome,
-        upkeep.nothing_happens_twice_to_them,
-        upkeep.acknowledged_keys_lead_there,
+        tickets.no_ticket_event_happens_twice,
+        tickets.acknowledged_ticket_keys_are_known,
     ),
     "an answer belongs to the question it was given to": (
         answers.answers_reach_their_question,
-        answers.questions_are_asked_as_things_stand,
+        answers.questions_follow_the_data,
     ),
     "no silent loss": (
         events.acknowledged_events_are_there,
         events.nothing_stays_queued,
-        upkeep.what_is_missing_was_deleted,
-        upkeep.what_was_remembered_is_known,
-        upkeep.what_was_forgotten_is_nowhere,
-        upkeep.children_are_joined_whole,
+        tickets.missing_tickets_were_deleted,
+        tickets.saved_user_values_are_there,
+        tickets.words_of_forgotten_users_are_gone,
+        tickets.all_children_are_joined,
     ),
     "effects": (
-        holding.results_are_recorded_once,
-        holding.recorded_results_are_not_done_again,
-        holding.at_most_once_is_never_twice,
+        effects.results_are_recorded_once,
+        effects.recorded_results_are_not_done_again,
+        effects.at_most_once_is_never_twice,
     ),
     "timers": (
         history.timers_are_never_early,
@@ -67,33 +67,33 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], Verdicts], ...]]] = {
         history.time_never_goes_back,
     ),
     "single writer": (
-        holding.one_commit_a_version,
-        holding.one_holder_an_epoch,
-        holding.stale_epochs_are_refused,
-        holding.epochs_only_rise,
+        leases.one_commit_a_version,
+        leases.one_holder_an_epoch,
+        leases.stale_epochs_are_refused,
+        leases.epochs_only_rise,
     ),
     "nobody is driven twice at once, nobody starves": (
-        driving.leases_that_run_are_not_taken,
-        driving.nobody_is_held_in_the_end,
-        driving.sweeps_end,
+        leases.running_leases_are_not_taken,
+        leases.no_lease_is_left_over,
+        leases.sweeps_do_not_repeat_claims,
     ),
-    "resume anywhere": (history.agents_are_at_rest, upkeep.visits_are_at_rest),
+    "resume anywhere": (history.orders_are_at_rest, tickets.tickets_are_at_rest),
     "pinned definition": (history.definitions_stay,),
     "errors in our words": (events.errors_are_ours,),
 }
 
 
 class Broken(NamedTuple):
-    """A rule that does not hold, and some of where."""
+    """A rule that does not hold, and some examples."""
 
     promise: str
     rule: str
     times: int
-    told: tuple[str, ...]
+    examples: tuple[str, ...]
 
 
 class Checked(NamedTuple):
-    """What became of one promise."""
+    """How often a promise was seen to hold, and where it is broken."""
 
     held: int
     broken: tuple[Broken, ...]
@@ -104,24 +104,24 @@ class Checked(NamedTuple):
 
 
 def check(evidence: Evidence) -> dict[str, Checked]:
-    """Every promise: how often it was seen to hold, and where not."""
+    """Check every promise."""
     return {promise: _checked(promise, rules, evidence) for promise, rules in RULES.items()}
 
 
-def _checked(promise: str, rules: tuple[Callable[[Evidence], Verdicts], ...], evidence: Evidence) -> Checked:
+def _checked(promise: str, rules: tuple[Callable[[Evidence], RuleResults], ...], evidence: Evidence) -> Checked:
     held, broken = 0, []
     for rule in rules:
-        verdicts = list(_verdicts(rule, evidence))
-        sentences = [verdict for verdict in verdicts if verdict is not None]
-        held += len(verdicts) - len(sentences)
-        if sentences:
-            broken.append(Broken(promise, rule.__name__, len(sentences), tuple(sentences[:_TOLD])))
+        results = list(_results(rule, evidence))
+        violations = [result for result in results if result is not None]
+        held += len(results) - len(violations)
+        if violations:
+            broken.append(Broken(promise, rule.__name__, len(violations), tuple(violations[:_MOST_EXAMPLES])))
     return Checked(held, tuple(broken))
 
 
-def _verdicts(rule: Callable[[Evidence], Verdicts], evidence: Evidence) -> Verdicts:
-    """A history may be so broken that a rule cannot be read off it; that breaks the rule too."""
+def _results(rule: Callable[[Evidence], RuleResults], evidence: Evidence) -> RuleResults:
+    """A history may be so broken that the rule raises an error; that breaks the rule too."""
     try:
         yield from rule(evidence)
     except Exception as error:
-        yield f"what is there makes no sense: {error!r}"
+        yield f"the evidence makes no sense: {error!r}"

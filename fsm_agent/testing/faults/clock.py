@@ -1,4 +1,4 @@
-"""The clock of a run: wall time and an offset that all its processes share. It jumps, both ways."""
+"""The clock of a run: wall time plus an offset that all its processes share. It can jump forward and back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _OFFSET: Final = struct.Struct("<q")
 
 
 class SharedClock:
-    """Milliseconds since the epoch. The offset stands in a file that each process maps, so that a jump of one is a
-    jump of all; ``skew_ms`` is how far this one is off besides."""
+    """Milliseconds since the epoch. Each process maps the file with the offset, so all their clocks jump at once;
+    ``skew_ms`` is added to this clock only."""
 
     def __init__(self, path: Path, *, skew_ms: int = 0) -> None:
         if not path.exists():
@@ -31,7 +31,7 @@ class SharedClock:
         return offset
 
     def jump(self, ms: int) -> None:
-        """Forward, or back where ``ms`` is below 0."""
+        """Jump forward, or back if ``ms`` is below 0."""
         _OFFSET.pack_into(self._shared, 0, self.offset_ms + ms)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Short names for long values: equal ones have equal digests, also when they were read by different processes."""
+"""Digests of values, for comparing what different processes read."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ def digest(value: Json) -> str:
 
 
 def digest_of_steps(steps: Iterable[Step]) -> list[str]:
-    """Of every prefix: the first step, the first two, and so on."""
-    so_far = ""
-    prefixes = []
+    """The digests of all prefixes: the first step, the first two steps, and so on."""
+    prefixes: list[str] = []
     for step in steps:
-        so_far = digest([so_far, step.to_json(), step.entered])
-        prefixes.append(so_far)
+        prefixes.append(digest([*prefixes[-1:], step.to_json(), step.entered]))
     return prefixes
 
 

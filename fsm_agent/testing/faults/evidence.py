@@ -1,4 +1,4 @@
-"""What a run leaves behind: journals, the world, and every agent as the store keeps it in the end."""
+"""The evidence of a run: journals, executed effects, and every agent as the store has it in the end."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fsm_agent.domain.record import AgentExport
 from fsm_agent.domain.step import Delta, KeyOutcome, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.testing.faults.journal import Entry, Life
-from fsm_agent.testing.faults.visit import is_visit
+from fsm_agent.testing.faults.journal import Entry, WriterLog
+from fsm_agent.testing.faults.ticket_workload import is_ticket
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One agent. ``values`` is its data as a load gives it; ``outcomes`` is what the store says of keys."""
+class StoredAgent:
+    """One agent. ``values`` is its data as a load gives it; ``outcomes`` is what the store answers about keys."""
 
     export: AgentExport
     values: Mapping[str, Json]
     workflow: Workflow
     outcomes: Mapping[str, KeyOutcome | None] = field(default_factory=dict)
-    #: what ``replay`` finds wrong: the whole head, visits and timers too, is what the history tells
+    #: where ``replay`` of the history differs from the head, counts of visits and timers included
     mismatches: tuple[str, ...] = ()
 
     @property
@@ -33,12 +33,17 @@ class Kept:
         return self.export.steps
 
     def folded(self) -> Iterator[tuple[int, dict[str, Json]]]:
-        """Each version, and the data as of then, which the next one changes in place."""
+        """Each version and its data. The next version changes the same dictionary."""
         origin = self.export.origin
         folded = Folded(own(dict(origin.values)) if origin else {})
         for step in self.steps:
             folded.take(step.version, Delta.from_json(own(step.delta.to_json())))  # or the step would change too
             yield step.version, folded.values
+
+    def replay_results(self) -> Iterator[str | None]:
+        """The result of the rule that ``replay`` of the history gives the head."""
+        agent_id, mismatches = self.export.head.id, "; ".join(self.mismatches)
+        yield f"{agent_id} differs from what its history gives: {mismatches}" if mismatches else None
 
     def durations(self, state: str) -> dict[str, int]:
         """The timers that a state arms: as written -> milliseconds."""
@@ -47,36 +52,36 @@ class Kept:
 
 @dataclass(frozen=True)
 class Evidence:
-    """``deeds`` is what was done to the world: key -> the mode of each time. ``troubles`` is what went wrong while a
-    process without faults went on with everything."""
+    """``executions`` are the executed effects: key -> the mode of each execution. ``failures`` is what went wrong in
+    the recovery."""
 
-    #: those of the errand, of which nothing is ever forgotten
-    agents: Mapping[str, Kept]
-    lives: tuple[Life, ...] = ()
-    deeds: Mapping[str, list[str]] = field(default_factory=dict)
-    troubles: tuple[str, ...] = ()
-    #: those that operators look after, and their children
-    visits: Mapping[str, Kept] = field(default_factory=dict)
-    #: what was said in the thread that they share
-    room: tuple[Message, ...] = ()
+    #: the agents of the order workload, of which nothing is ever deleted
+    orders: Mapping[str, StoredAgent]
+    logs: tuple[WriterLog, ...] = ()
+    executions: Mapping[str, list[str]] = field(default_factory=dict)
+    failures: tuple[str, ...] = ()
+    #: the agents of the ticket workload, and their children
+    tickets: Mapping[str, StoredAgent] = field(default_factory=dict)
+    #: the messages of the thread that tickets share
+    shared_thread: tuple[Message, ...] = ()
     users: Mapping[str, UserRecord] = field(default_factory=dict)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """All that was done, in order of its beginning."""
-        return tuple(sorted((entry for life in self.lives for entry in life.entries), key=lambda each: each.invoked_ns))
+        """Everything that writers did, ordered by when it began."""
+        return tuple(sorted((entry for log in self.logs for entry in log.entries), key=lambda each: each.invoked_ns))
 
-    def with_trouble(self, trouble: str) -> Evidence:
-        return replace(self, troubles=(*self.troubles, trouble))
+    def with_failure(self, failure: str) -> Evidence:
+        return replace(self, failures=(*self.failures, failure))
 
-    def done(self, *verbs: str) -> Iterator[Entry]:
-        """With these verbs, to any agent."""
+    def entries_of(self, *verbs: str) -> Iterator[Entry]:
+        """The entries with these verbs, about any agent."""
         return (entry for entry in self.entries if entry.verb in verbs)
 
-    def said(self, *verbs: str) -> Iterator[Entry]:
-        """With these verbs, to agents of the errand."""
-        return (entry for entry in self.done(*verbs) if not is_visit(entry.facts.get("agent", "")))
+    def order_entries(self, *verbs: str) -> Iterator[Entry]:
+        """The entries with these verbs, about orders."""
+        return (entry for entry in self.entries_of(*verbs) if not is_ticket(entry.facts.get("agent", "")))
 
     def notes(self, name: str) -> Iterator[tuple[str, Mapping[str, Json]]]:
-        """Writer and facts of every note of that name."""
-        return ((life.writer, facts) for life in self.lives for note, facts in life.notes if note == name)
+        """The writer and the facts of every note of that name."""
+        return ((log.writer, facts) for log in self.logs for note, facts in log.notes if note == name)

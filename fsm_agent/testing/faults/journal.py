@@ -1,7 +1,7 @@
-"""What a writer notes of everything that it does: a line before, a line after, in a file of its own.
+"""The journal of a writer: it notes everything that it does, one line before and one after, in a file of its own.
 
-A line that was written outlives a kill. Those of calls and of acts on the world are on the disk before anything else
-happens; those of the store's verbs between them get there with the next of these.
+A written line survives a kill of the process. Lines about calls and about effects are synced to the disk before
+anything else happens. Lines about the store's verbs are synced together with the next of these.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-#: ``lost``: nobody learnt what became of it. ``failed``: a ``StoreError``, so all or nothing. ``broken``: an error
-#: that is none of ours.
+#: ``lost``: it never returned. ``failed``: it raised a ``StoreError``, so all of it happened or nothing. ``broken``: it
+#: raised an error that is not one of ``fsm_agent.errors``.
 Outcome: TypeAlias = Literal["ok", "refused", "failed", "broken", "lost"]
 
-#: Verbs with lines that are on the disk before anything else happens.
+#: Verbs whose lines are synced to the disk at once.
 SYNCED: Final = frozenset(
     {"start", "send", "answer", "unpark", "execute", "begin", "say", "speak", "remember", "forget"}
 )
 
 
 class Entry(NamedTuple):
-    """One thing that a writer did. Times are of one clock for all processes of a host, and only to be compared."""
+    """One thing that a writer did. All processes of a host take the times from one clock, so they can be compared."""
 
     writer: str
     number: int
     verb: str
     facts: Mapping[str, Any]
     invoked_ns: int
-    #: ``None`` if the writer was gone before
+    #: ``None`` if the writer ended before it returned
     returned_ns: int | None = None
     outcome: Outcome = "lost"
     reply: Mapping[str, Any] = {}
@@ -46,8 +46,8 @@ class Entry(NamedTuple):
         return self.outcome in ("lost", "failed", "broken")
 
 
-class Gone(BaseException):
-    """Whoever wrote this journal is no more."""
+class WriterKilled(BaseException):
+    """The writer of this journal was killed."""
 
 
 class Journal:
@@ -59,19 +59,19 @@ class Journal:
         self._number = 0
         self._is_closed = False
 
-    def invoked(self, verb: str, facts: Mapping[str, Any]) -> int:
-        """Note that something begins; returns its number."""
+    def begin(self, verb: str, facts: Mapping[str, Any]) -> int:
+        """Note that an operation begins; returns its number."""
         self._number += 1
         self._write({"n": self._number, "verb": verb, "facts": facts}, is_synced=verb in SYNCED)
         return self._number
 
-    def returned(self, number: int, verb: str, outcome: Outcome, reply: Mapping[str, Any]) -> None:
-        """Note how it ended."""
+    def end(self, number: int, verb: str, outcome: Outcome, reply: Mapping[str, Any]) -> None:
+        """Note how the operation ended."""
         self._write({"n": number, "outcome": outcome, "reply": reply}, is_synced=verb in SYNCED)
 
-    def noted(self, note: str, facts: Mapping[str, Any]) -> None:
-        """Note what has no end of its own."""
-        self._write({"note": note, "facts": facts}, is_synced=False)
+    def note(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Note something that has no end."""
+        self._write({"note": name, "facts": facts}, is_synced=False)
 
     @property
     def size(self) -> int:
@@ -79,39 +79,39 @@ class Journal:
         return os.fstat(self._file).st_size
 
     def close(self) -> None:
-        """From now on nothing more is noted; whoever tries is gone."""
+        """Close the file. Every later attempt to note something raises ``WriterKilled``."""
         if not self._is_closed:
             self._is_closed = True
             os.close(self._file)
 
     def _write(self, line: dict[str, Any], *, is_synced: bool) -> None:
         if self._is_closed:
-            raise Gone
+            raise WriterKilled
         os.write(self._file, (json.dumps({"t": monotonic_ns(), **line}) + "\n").encode())
         if is_synced:
             os.fdatasync(self._file)
 
 
-class Life(NamedTuple):
-    """All that one writer noted."""
+class WriterLog(NamedTuple):
+    """A journal as it was read back."""
 
     writer: str
     entries: tuple[Entry, ...]
-    #: note, facts
+    #: name, facts
     notes: tuple[tuple[str, Mapping[str, Any]], ...]
-    #: the failpoint that ended it, if one did
+    #: the failpoint that ended the writer, if one did
     ended_at: Mapping[str, Any] | None
-    #: when it noted its last line
+    #: the time of the last line
     last_ns: int = 0
 
     @property
     def open_verbs(self) -> frozenset[str]:
-        """What it was about when it ended."""
+        """What the writer was doing when it ended."""
         return frozenset(entry.verb for entry in self.entries if entry.returned_ns is None)
 
 
-def read_life(path: Path) -> Life:
-    """A journal as its writer left it; a last line that was cut short never was."""
+def read_log(path: Path) -> WriterLog:
+    """Read a journal. A last line that was cut short is ignored."""
     entries: dict[int, Entry] = {}
     notes: list[tuple[str, Mapping[str, Any]]] = []
     line: dict[str, Any] = {}
@@ -124,12 +124,12 @@ def read_life(path: Path) -> Life:
         else:
             notes.append((line["note"], line["facts"]))
     ended_at = line["facts"] if line.get("note") == "failpoint" else None
-    return Life(path.stem, tuple(entries.values()), tuple(notes), ended_at, line.get("t", 0))
+    return WriterLog(path.stem, tuple(entries.values()), tuple(notes), ended_at, line.get("t", 0))
 
 
-def read_lives(folder: Path) -> list[Life]:
-    """Every journal in a folder."""
-    return [read_life(path) for path in sorted(folder.glob("*.jsonl"))]
+def read_logs(folder: Path) -> list[WriterLog]:
+    """Read every journal in a folder."""
+    return [read_log(path) for path in sorted(folder.glob("*.jsonl"))]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Stores that break a promise: the checker must find each of them out.
+"""Stores that break a promise; the checker must catch each of them.
 
-A mutant is the SQLite store with a few words of its source replaced, in the writers of a run alone.
+A mutant is the SQLite store with a few words of its source replaced. Only the writers of a run use it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 
 class Change(NamedTuple):
-    """``code``, which stands once in ``module``, gives way to ``instead``."""
+    """``code``, which occurs once in ``module``, is replaced by ``instead``."""
 
     module: str
     code: str
@@ -23,26 +23,26 @@ class Change(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """What is taken out of the store, and a promise that it then breaks. One that breaks in certain moments only names
-    the failpoint and the acts of the nemesis that lead there."""
+    """What is removed from the store, and a promise that the store then breaks. If it breaks only in certain moments,
+    the mutant names the failpoint and the faults of the nemesis that lead there."""
 
-    says: str
+    description: str
     promise: str
     changes: tuple[Change, ...]
     failpoint: str | None = None
-    acts: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
-_UNITS: Final = "fsm_agent.stores.sqlite.writes"
-#: Plain steps and all others take roads of their own here; what is taken out is taken out of both.
+_WRITES: Final = "fsm_agent.stores.sqlite.writes"
+#: Plain steps have a code path of their own here, so each mutant changes both paths.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
 _MOVED: Final = "db.execute(_MOVE, (*moving, epoch, namespace, head.id))"
 _MOVED_PLAIN: Final = "execute(update, moved)"
 
 
-def _apart(statement: str, rest: str) -> str:
-    """A head that is moved in one transaction, and named its last step in the next."""
+def _split(statement: str, rest: str) -> str:
+    """The update of the head in two transactions: first the head, then its reference to the last step."""
     move = f'db.execute({statement}.replace("last_insert_rowid()", "last_step"), {rest})'
     name = 'db.execute("UPDATE agents SET last_step = last_insert_rowid() WHERE id = ?", (commit.head.id,))'
     return f'{move}; db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {name}'
@@ -60,31 +60,31 @@ MUTANTS: Final = {
     "no-dedupe": Mutant(
         "keys are ignored",
         "intake",
-        (Change(_UNITS, 'db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)"', 'db.execute("SELECT ?, ?, ?, ?"'),),
+        (Change(_WRITES, 'db.execute("INSERT INTO keys VALUES (?, ?, ?, ?)"', 'db.execute("SELECT ?, ?, ?, ?"'),),
     ),
     "no-epoch": Mutant(
-        "who lost the lease may go on writing",
+        "a writer that lost its lease may go on writing",
         "single writer",
         (
             Change(_COMMITS, "commit.epoch is not None and commit.epoch != now.epoch", "False"),
             Change(_COMMITS, " AND epoch = ? AND", " AND (epoch = ? OR TRUE) AND"),
         ),
-        acts=("freeze", "hand_over", "hand_over", "hand_over"),
+        faults=("freeze", "hand_over", "hand_over", "hand_over"),
     ),
     "head-apart": Mutant(
         "head and history are written one after the other",
         "atomic step",
         (
-            Change(_COMMITS, _MOVED, _apart("_MOVE", "(*moving, epoch, namespace, head.id)")),
-            Change(_COMMITS, _MOVED_PLAIN, _apart("update", "moved")),
+            Change(_COMMITS, _MOVED, _split("_MOVE", "(*moving, epoch, namespace, head.id)")),
+            Change(_COMMITS, _MOVED_PLAIN, _split("update", "moved")),
         ),
         failpoint="commit:during",
     ),
 }
 
 
-def become(name: str | None) -> None:
-    """Break the store of this process, which has not been imported yet or is imported afresh."""
+def install(name: str | None) -> None:
+    """Replace the store of this process by a mutant. A store that is imported already is imported again."""
     if name is None:
         return
     sys.meta_path.insert(0, _Finder(MUTANTS[name].changes))
@@ -95,7 +95,7 @@ def become(name: str | None) -> None:
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds the modules that are changed before anybody else does."""
+    """Finds the changed modules before other finders do."""
 
     def __init__(self, changes: Sequence[Change]) -> None:
         self._changes = changes
@@ -111,7 +111,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module with its source changed, from the source and never from a cache."""
+    """Loads a module from its changed source, never from a cache."""
 
     def __init__(self, fullname: str, path: str, changes: Sequence[Change]) -> None:
         super().__init__(fullname, path)
@@ -123,7 +123,7 @@ class _Loader(SourceFileLoader):
         for change in self._changes:
             if source.count(change.code) != 1:
                 raise ImportError(
-                    f"{change.module} has changed: say anew how to break it, {change.code!r} is not there once"
+                    f"{change.module} has changed: mend its mutant, {change.code!r} does not occur exactly once"
                 )
             source = source.replace(change.code, change.instead)
         code: CodeType = self.source_to_code(source.encode(), path)

@@ -1,4 +1,7 @@
-"""The nemesis: it kills and freezes writers, turns the clock and stops the server, at random, the same for one seed."""
+"""The nemesis injects faults: it kills and freezes writers, moves the clock and restarts the server.
+
+It chooses them at random; the same seed gives the same faults.
+"""
 
 from __future__ import annotations
 
@@ -10,175 +13,194 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, count, cycle
-from typing import Final
+from typing import Final, Protocol
 
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.failpoints import Failpoint
-from fsm_agent.testing.faults.herd import Herd
+from fsm_agent.testing.faults.failpoints import SITE_GROUPS, SITES, Failpoint
 from fsm_agent.testing.faults.mutants import MUTANTS
-from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.places import KINDS, PLACES
-from fsm_agent.testing.faults.servers import ServerControl
+from fsm_agent.testing.faults.writer import WriterSettings
+from fsm_agent.testing.faults.writer_pool import WriterPool
 
-#: Beyond a lease: what a frozen writer held goes to another.
+#: Longer than a lease, so that another writer takes over what a frozen one held.
 _HANDOVER_MS: Final = 16_000
 _LONGEST_JUMP_MS: Final = 180_000
 _LONGEST_SKEW_MS: Final = 5_000
-#: How old a writer is that has begun to write, and how long one may take to reach its failpoint.
-_GROWN_S: Final = 0.2
-_PATIENCE_S: Final = 5.0
-#: How many times as long as it was told a run may take.
-_LONGEST: Final = 10
-#: How often an act comes up, among the others.
-_DECK: Final = {"freeze": 4, "hand_over": 2, "kill": 4, "jump": 1, "jump_back": 2, "terminate": 1, "restart_server": 1}
-#: The turns of failpoints that are reached soon, among those of their kind that seldom are.
-_TURNS: Final = {"claim": 8, "enqueue": 2}
-#: Passed often: a failpoint there may wait for its time.
-_FREQUENT: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
+#: How long a writer takes, at most, until it writes, and until it reaches its failpoint.
+_WARM_UP_S: Final = 0.2
+_FAILPOINT_S: Final = 5.0
+#: A run lasts at most so many times as long as it should.
+_MOST_TIMES: Final = 10
+#: fault -> how often it occurs in a round
+_FREQUENCIES: Final = {
+    "freeze": 4,
+    "hand_over": 2,
+    "kill": 4,
+    "jump": 1,
+    "jump_back": 2,
+    "terminate": 1,
+    "restart_server": 1,
+}
+#: Sites that writers reach early, and how often they are chosen. Other sites of their group are seldom reached in time.
+_EARLY_SITES: Final = {"claim": 8, "enqueue": 2}
+#: Sites that writers pass often, so a failpoint there may have a higher number.
+_FREQUENT_SITES: Final = frozenset({"commit", "action", "execute", "begin_effect", "end_effect"})
+
+
+class ServerControl(Protocol):
+    """A database server that the nemesis may kill and restart. Both calls block."""
+
+    def kill(self) -> None:
+        """End the server at once, as ``kill -9`` does, and return when it is gone."""
+
+    def restart(self) -> None:
+        """Start the server again with the same data and at the same address, and return when it answers."""
 
 
 @dataclass
 class Nemesis:
-    """``orders`` are those of every writer but for its name and its fate; ``done`` counts what was done."""
+    """``settings`` are what all writers have in common; ``injected`` counts the faults."""
 
-    herd: Herd
+    pool: WriterPool
     clock: SharedClock
-    orders: Orders
+    settings: WriterSettings
     writers: int
     server: ServerControl | None
-    #: whether the kernel can stand in for a full disk
+    #: whether the disk of one writer is full now and then
     fills_disk: bool
-    #: a moment ``during`` which a writer may end, or not: tasks cannot
+    #: the moments at which writers can end; tasks cannot end ``during`` a write
     moments: frozenset[str]
-    done: Counter[str] = field(default_factory=Counter)
+    injected: Counter[str] = field(default_factory=Counter)
     #: names of writers that were killed
     killed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(f"{self.orders.seed} nemesis")
-        self._lives = [0] * self.writers
+        self._rng = random.Random(f"{self.settings.seed} nemesis")
+        self._starts = [0] * self.writers
         self._names = [""] * self.writers
-        self._mutant = MUTANTS[self.orders.mutant] if self.orders.mutant else None
-        self._failpoints = self._planned()
-        self._begun: dict[str, float] = {}
-        #: whom a failpoint awaits
-        self._doomed: set[str] = set()
+        self._mutant = MUTANTS[self.settings.mutant] if self.settings.mutant else None
+        self._failpoints = self._plan_failpoints()
+        self._started_s: dict[str, float] = {}
+        #: names of writers that have a failpoint
+        self._with_failpoint: set[str] = set()
 
-    async def torment(self, seconds: float, is_enough: Callable[[], bool]) -> None:
-        """Keep writers at work, and let them suffer: so long, and on a slow machine longer, until it is enough."""
+    async def run(self, seconds: float, is_enough: Callable[[], bool]) -> None:
+        """Inject faults for ``seconds``, and on a slow machine longer, until ``is_enough`` says so."""
         loop = asyncio.get_running_loop()
-        until, latest = loop.time() + seconds, loop.time() + seconds * _LONGEST
-        keeping_up = asyncio.create_task(self._keep_up())
-        acts = chain.from_iterable(self._shuffled() for _ in count())
+        until, latest = loop.time() + seconds, loop.time() + seconds * _MOST_TIMES
+        replacement = asyncio.create_task(self._replace_ended_writers())
+        faults = chain.from_iterable(self._shuffled() for _ in count())
         try:
-            while loop.time() < until and not keeping_up.done():
-                await next(acts)()
-                await asyncio.sleep(self._chance.uniform(0.02, 0.25))
+            while loop.time() < until and not replacement.done():
+                await next(faults)()
+                await asyncio.sleep(self._rng.uniform(0.02, 0.25))
                 if until <= loop.time() < latest and not is_enough():
                     until = loop.time() + 1
         finally:
-            keeping_up.cancel()
+            replacement.cancel()
             with suppress(asyncio.CancelledError):
-                await keeping_up
+                await replacement
 
     def _shuffled(self) -> list[Callable[[], Awaitable[None]]]:
-        names = [name for name, times in _DECK.items() for _ in range(times)]
-        if self._mutant and self._mutant.acts:
-            names = list(self._mutant.acts)
-        self._chance.shuffle(names)
+        names = [name for name, times in _FREQUENCIES.items() for _ in range(times)]
+        if self._mutant and self._mutant.faults:
+            names = list(self._mutant.faults)
+        self._rng.shuffle(names)
         return [getattr(self, f"_{name}") for name in names]
 
-    async def _keep_up(self) -> None:
-        """Whoever has ended is followed by an heir."""
+    async def _replace_ended_writers(self) -> None:
         while True:
             for number, name in enumerate(self._names):
-                if name not in self.herd.living:
-                    await self._begin(number, heir_of=name or None)
+                if name not in self.pool.alive:
+                    await self._start_writer(number, successor_of=name or None)
             await asyncio.sleep(0.01)
 
-    async def _begin(self, number: int, *, heir_of: str | None) -> None:
-        self._lives[number] += 1
-        self.done["lives"] += 1
-        self._names[number] = f"w{number}-{self._lives[number]:04}"
-        fate = replace(
-            self.orders,
+    async def _start_writer(self, number: int, *, successor_of: str | None) -> None:
+        self._starts[number] += 1
+        self.injected["writers started"] += 1
+        self._names[number] = f"w{number}-{self._starts[number]:04}"
+        settings = replace(
+            self.settings,
             name=self._names[number],
-            skew_ms=self._chance.randint(-_LONGEST_SKEW_MS, _LONGEST_SKEW_MS),
-            failpoint=next(self._failpoints) if self._chance.random() < 0.75 else None,
-            heir_of=heir_of,
-            is_short_of_disk=self.fills_disk and number == 0,
+            skew_ms=self._rng.randint(-_LONGEST_SKEW_MS, _LONGEST_SKEW_MS),
+            failpoint=next(self._failpoints) if self._rng.random() < 0.75 else None,
+            successor_of=successor_of,
+            fills_disk=self.fills_disk and number == 0,
         )
-        if fate.failpoint is not None:
-            self._doomed.add(fate.name)
-        await self.herd.start(fate)
-        self._begun[fate.name] = asyncio.get_running_loop().time()
+        if settings.failpoint is not None:
+            self._with_failpoint.add(settings.name)
+        await self.pool.start(settings)
+        self._started_s[settings.name] = asyncio.get_running_loop().time()
 
-    def _planned(self) -> Iterator[str]:
-        """Every failpoint in turn, and each kind of place as often as any other."""
-        kinds: list[list[tuple[str, ...]]] = [
+    def _plan_failpoints(self) -> Iterator[str]:
+        """Every failpoint in turn, and each group of sites equally often."""
+        groups: list[list[tuple[str, ...]]] = [
             [
-                (place, moment)
-                for place in verbs
-                for moment in PLACES.get(place, ()) * _TURNS.get(place, 1)
+                (site, moment)
+                for site in verbs
+                for moment in SITES.get(site, ()) * _EARLY_SITES.get(site, 1)
                 if moment in self.moments
             ]
-            for verbs in (sorted(verbs) for verbs in KINDS.values())
+            for verbs in (sorted(verbs) for verbs in SITE_GROUPS.values())
         ]
-        for places in kinds:
-            self._chance.shuffle(places)
+        for failpoints in groups:
+            self._rng.shuffle(failpoints)
         if self._mutant and self._mutant.failpoint:
-            kinds = [[tuple(self._mutant.failpoint.split(":"))]]
-        for place, moment in chain.from_iterable(zip(*map(cycle, kinds), strict=False)):
-            longest = 6 if place in _FREQUENT else 2
-            yield str(Failpoint(place, moment, self._chance.randint(1, longest)))
+            groups = [[tuple(self._mutant.failpoint.split(":"))]]
+        for site, moment in chain.from_iterable(zip(*map(cycle, groups), strict=False)):
+            longest = 6 if site in _FREQUENT_SITES else 2
+            yield str(Failpoint(site, moment, self._rng.randint(1, longest)))
 
-    def _someone(self, *, doomed_too: bool = True) -> str | None:
-        """Who is old enough to be at work; whom a failpoint awaits is given the time to get there."""
-        now = asyncio.get_running_loop().time()
-        ages = {name: now - begun for name, begun in self._begun.items() if name in self.herd.living}
-        grown = [
-            name
-            for name, age in ages.items()
-            if age > _GROWN_S and (doomed_too or name not in self._doomed or age > _PATIENCE_S)
-        ]
-        return self._chance.choice(grown) if grown else None
+    def _choose_writer(self) -> str | None:
+        """A writer that has been there long enough to write."""
+        return self._choose(dict.fromkeys(self.pool.alive, _WARM_UP_S))
+
+    def _choose_writer_to_end(self) -> str | None:
+        """A writer as above; one with a failpoint is left the time to reach it."""
+        return self._choose(
+            {name: _FAILPOINT_S if name in self._with_failpoint else _WARM_UP_S for name in self.pool.alive}
+        )
+
+    def _choose(self, least_s: dict[str, float]) -> str | None:
+        now_s = asyncio.get_running_loop().time()
+        old = [name for name, since_s in self._started_s.items() if name in least_s and now_s - since_s > least_s[name]]
+        return self._rng.choice(old) if old else None
 
     async def _kill(self) -> None:
-        if name := self._someone(doomed_too=False):
+        if name := self._choose_writer_to_end():
             self.killed.add(name)
-            await self.herd.signal(name, signal.SIGKILL)
+            await self.pool.signal(name, signal.SIGKILL)
 
     async def _terminate(self) -> None:
-        if name := self._someone(doomed_too=False):
-            self.done["stops"] += 1
-            await self.herd.signal(name, signal.SIGTERM)
+        if name := self._choose_writer_to_end():
+            self.injected["stops"] += 1
+            await self.pool.signal(name, signal.SIGTERM)
 
     async def _freeze(self) -> None:
-        """Until its leases have run out and others have had the time to take over."""
-        if name := self._someone():
-            self.done["freezes"] += 1
-            await self.herd.signal(name, signal.SIGSTOP)
-            await asyncio.sleep(self._chance.uniform(0, 0.1))
-            self.clock.jump(_HANDOVER_MS + self._chance.randrange(_LONGEST_JUMP_MS // 10))
-            await asyncio.sleep(self._chance.uniform(0.1, 0.4))
-            await self.herd.signal(name, signal.SIGCONT)
+        """Stop a writer until its leases have run out and others have had the time to take over."""
+        if name := self._choose_writer():
+            self.injected["freezes"] += 1
+            await self.pool.signal(name, signal.SIGSTOP)
+            await asyncio.sleep(self._rng.uniform(0, 0.1))
+            self.clock.jump(_HANDOVER_MS + self._rng.randrange(_LONGEST_JUMP_MS // 10))
+            await asyncio.sleep(self._rng.uniform(0.1, 0.4))
+            await self.pool.signal(name, signal.SIGCONT)
 
     async def _hand_over(self) -> None:
-        """Leases run out, and whoever held them works on: he does not know yet."""
-        self.done["jumps forward"] += 1
-        self.clock.jump(_HANDOVER_MS + self._chance.randrange(_LONGEST_JUMP_MS // 10))
+        """Let leases run out while their holders work on without knowing it."""
+        self.injected["jumps forward"] += 1
+        self.clock.jump(_HANDOVER_MS + self._rng.randrange(_LONGEST_JUMP_MS // 10))
 
     async def _jump(self) -> None:
-        self.done["jumps forward"] += 1
-        self.clock.jump(self._chance.randrange(1_000, _LONGEST_JUMP_MS))
+        self.injected["jumps forward"] += 1
+        self.clock.jump(self._rng.randrange(1_000, _LONGEST_JUMP_MS))
 
     async def _jump_back(self) -> None:
-        self.done["jumps back"] += 1
-        self.clock.jump(-self._chance.randrange(1_000, _HANDOVER_MS))
+        self.injected["jumps back"] += 1
+        self.clock.jump(-self._rng.randrange(1_000, _HANDOVER_MS))
 
     async def _restart_server(self) -> None:
         if self.server is not None:
             await asyncio.to_thread(self.server.kill)
-            await asyncio.sleep(self._chance.uniform(0.05, 0.4))
+            await asyncio.sleep(self._rng.uniform(0.05, 0.4))
             await asyncio.to_thread(self.server.restart)
-            self.done["server restarts"] += 1
+            self.injected["server restarts"] += 1

@@ -1,49 +1,49 @@
-"""What must be true of questions and of those who answer them. Pure; what is asked is told by the history alone."""
+"""What must be true of questions and answers. Pure; the history alone shows which question was open."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fsm_agent.testing.faults.errand import prompt
-from fsm_agent.testing.faults.evidence import Evidence, Kept
-from fsm_agent.testing.faults.rules_history import Verdicts
+from fsm_agent.testing.faults.evidence import Evidence, StoredAgent
+from fsm_agent.testing.faults.order_workload import prompt
+from fsm_agent.testing.faults.rules_history import RuleResults
 from fsm_agent.testing.faults.store import token_of
 
 
-def answers_reach_their_question(evidence: Evidence) -> Verdicts:
-    """Whoever names the question that is meant answers that one, or none."""
-    open_then = {agent: _asked(kept) for agent, kept in evidence.agents.items()}
-    for entry in evidence.said("answer"):
-        kept, meant = evidence.agents.get(entry.facts["agent"]), entry.facts["question"]
-        if kept is None or meant is None:
+def answers_reach_their_question(evidence: Evidence) -> RuleResults:
+    """An answer that names its question answers that question, or none."""
+    open_then = {agent: _asked(stored) for agent, stored in evidence.orders.items()}
+    for entry in evidence.order_entries("answer"):
+        stored, meant = evidence.orders.get(entry.facts["agent"]), entry.facts["question"]
+        if stored is None or meant is None:
             continue
         asked = open_then[entry.facts["agent"]]
-        for step in kept.steps:
+        for step in stored.steps:
             if token_of(step) == entry.facts["token"]:
                 reached = asked.get(step.version - 1, (None, ""))[0]
                 told = f"{entry.facts['token']} was for question {meant} of {entry.facts['agent']}"
                 yield None if reached == meant else f"{told}, and answered {reached} at version {step.version}"
 
 
-def questions_are_asked_as_things_stand(evidence: Evidence) -> Verdicts:
-    """Whoever reads a question reads what follows from the data, under the version that made it so."""
-    open_then = {agent: _asked(kept) for agent, kept in evidence.agents.items()}
-    for entry in evidence.said("get"):
+def questions_follow_the_data(evidence: Evidence) -> RuleResults:
+    """A question has the prompt that follows from the data, and the id of the version that first had this prompt."""
+    open_then = {agent: _asked(stored) for agent, stored in evidence.orders.items()}
+    for entry in evidence.order_entries("get"):
         if entry.is_ok and entry.facts["agent"] in open_then:
             expected, found = open_then[entry.facts["agent"]].get(entry.reply["version"]), entry.reply["asked"]
             is_so = (expected and list(expected)) == found
             yield None if is_so else f"{entry.facts['agent']} was read asking {found}, and should ask {expected}"
-    for agent, kept in evidence.agents.items():
-        asked = kept.export.head.asked
+    for agent, stored in evidence.orders.items():
+        asked = stored.export.head.asked
         told = asked and (asked.id, asked.prompt)
-        expected = open_then[agent].get(kept.export.head.version)
+        expected = open_then[agent].get(stored.export.head.version)
         yield None if told == expected else f"{agent} asks {told}, and should ask {expected}"
 
 
-def _asked(kept: Kept) -> Mapping[int, tuple[int, str]]:
-    """Version -> the id and the prompt of the question that is open then."""
+def _asked(stored: StoredAgent) -> Mapping[int, tuple[int, str]]:
+    """version -> the id and the prompt of the question that is open then"""
     asked: dict[int, tuple[int, str]] = {}
-    for step, (version, values) in zip(kept.steps, kept.folded(), strict=True):
+    for step, (version, values) in zip(stored.steps, stored.folded(), strict=True):
         if step.target != "asking":
             continue
         told = prompt(values)

@@ -1,4 +1,4 @@
-"""One run: writers and faults against one store, then the verdict."""
+"""A run: writers and faults against a store, then the verdict."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from typing import Final
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults.checker import Checked, check
 from fsm_agent.testing.faults.clock import SharedClock
+from fsm_agent.testing.faults.coverage import count_hits, failpoints_hit, missing
 from fsm_agent.testing.faults.evidence import Evidence
-from fsm_agent.testing.faults.herd import Herd, ProcessHerd, TaskHerd
-from fsm_agent.testing.faults.journal import read_lives
-from fsm_agent.testing.faults.nemesis import Nemesis
-from fsm_agent.testing.faults.orders import Orders
-from fsm_agent.testing.faults.places import PLACES
-from fsm_agent.testing.faults.servers import ServerControl
-from fsm_agent.testing.faults.settle import settle
-from fsm_agent.testing.faults.tally import failpoints_hit, missing, tallied
+from fsm_agent.testing.faults.failpoints import SITES
+from fsm_agent.testing.faults.journal import read_logs
+from fsm_agent.testing.faults.nemesis import Nemesis, ServerControl
+from fsm_agent.testing.faults.recovery import recover
+from fsm_agent.testing.faults.writer import WriterSettings
+from fsm_agent.testing.faults.writer_pool import ProcessPool, TaskPool, WriterPool
 
-_MOMENTS: Final = frozenset(moment for moments in PLACES.values() for moment in moments)
+_MOMENTS: Final = frozenset(moment for moments in SITES.values() for moment in moments)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A store to be proven. ``{folder}`` in its URL is a folder of the run's own; ``server`` is what may be killed."""
+    """A store to be proven. ``{folder}`` in its URL is a folder that the run makes and removes; ``server`` is the
+    server that may be killed."""
 
     name: str
     url: str
@@ -42,7 +42,7 @@ class Subject:
 
     @property
     def impossible(self) -> frozenset[str]:
-        """What cannot happen to it."""
+        """The required counts that must be 0 for this store."""
         cannot = {"server restarts"} if self.server is None else set()
         if not self.url.startswith("sqlite:"):
             cannot.add("times without disk")
@@ -55,18 +55,18 @@ SQLITE: Final = Subject("sqlite", "sqlite:///{folder}/agents.db")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a run proved of a subject, or of a mutant of it."""
+    """What a run proved about a subject, or about a mutant of it."""
 
     subject: Subject
     seed: int
     promises: dict[str, Checked]
-    tally: Counter[str]
+    hits: Counter[str]
     failpoints: Counter[str]
     mutant: str | None = None
 
     @property
     def missing(self) -> list[str]:
-        return missing(self.tally, self.subject.impossible)
+        return missing(self.hits, self.subject.impossible)
 
     @property
     def holds(self) -> bool:
@@ -86,12 +86,12 @@ def prove(
     writers: int = 3,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Verdict]:
-    """Torment each subject for ``seconds``, one after the other. What was started is stopped, whatever happens."""
+    """Inject faults for ``seconds`` into each subject, one after the other. All processes are stopped in any case."""
     verdicts = []
     for subject in subjects:
         progress(f"{subject.name}: {seconds:.0f} s of faults, seed {seed}{f', mutant {mutant}' if mutant else ''}")
         with _folder() as folder:
-            orders = Orders(
+            settings = WriterSettings(
                 name="",
                 url=subject.url.format(folder=folder),
                 namespace=f"faults-{seed}",
@@ -99,49 +99,49 @@ def prove(
                 seed=seed,
                 mutant=mutant,
             )
-            verdicts.append(asyncio.run(_run(subject, orders, seconds, writers)))
+            verdicts.append(asyncio.run(_run(subject, settings, seconds, writers)))
     return verdicts
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Of the run's own; nothing of it stays."""
+    """A temporary folder for one run."""
     folder = Path(tempfile.mkdtemp(prefix="fsm-agent-faults-"))
     try:
-        for name in ("journals", "world"):
+        for name in ("journals", "service"):
             (folder / name).mkdir()
         yield folder
     finally:
         shutil.rmtree(folder)
 
 
-async def _run(subject: Subject, orders: Orders, seconds: float, writers: int) -> Verdict:
-    clock = SharedClock(orders.clock)
-    async with open_store(orders.url, namespace=orders.namespace, clock=clock) as store:
-        herd: Herd = TaskHerd(store) if subject.is_one_process else ProcessHerd()
+async def _run(subject: Subject, settings: WriterSettings, seconds: float, writers: int) -> Verdict:
+    clock = SharedClock(settings.clock)
+    async with open_store(settings.url, namespace=settings.namespace, clock=clock) as store:
+        pool: WriterPool = TaskPool(store) if subject.is_one_process else ProcessPool()
         nemesis = Nemesis(
-            herd,
+            pool,
             clock,
-            orders,
+            settings,
             writers,
             subject.server,
-            fills_disk=orders.is_sqlite,
+            fills_disk=settings.is_sqlite,
             moments=_MOMENTS - {"during"} if subject.is_one_process else _MOMENTS,
         )
         try:
-            await nemesis.torment(seconds, lambda: _is_enough(subject, orders, nemesis))
+            await nemesis.run(seconds, lambda: _is_enough(subject, settings, nemesis))
         finally:
-            await herd.close()
-        evidence = await settle(orders, store, clock)
-        for name, status in herd.failed.items():
-            said = (orders.journals / f"{name}.txt").read_text(errors="replace")
-            evidence = evidence.with_trouble(f"writer {name} ended with status {status}: {said[-2_000:]}")
+            await pool.close()
+        evidence = await recover(settings, store, clock)
+        for name, status in pool.failed.items():
+            output = (settings.journals / f"{name}.txt").read_text(errors="replace")
+            evidence = evidence.with_failure(f"writer {name} ended with status {status}: {output[-2_000:]}")
     clock.close()
-    tally = tallied(evidence, nemesis.done, nemesis.killed)
-    return Verdict(subject, orders.seed, check(evidence), tally, failpoints_hit(evidence), orders.mutant)
+    hits = count_hits(evidence, nemesis.injected, nemesis.killed)
+    return Verdict(subject, settings.seed, check(evidence), hits, failpoints_hit(evidence), settings.mutant)
 
 
-def _is_enough(subject: Subject, orders: Orders, nemesis: Nemesis) -> bool:
-    """Whether every fault has hit something, as far as journals tell."""
-    tally = tallied(Evidence({}, tuple(read_lives(orders.journals))), nemesis.done, nemesis.killed)
-    return orders.mutant is not None or not missing(tally, subject.impossible)
+def _is_enough(subject: Subject, settings: WriterSettings, nemesis: Nemesis) -> bool:
+    """Whether every fault has hit something, as far as the journals show."""
+    hits = count_hits(Evidence({}, tuple(read_logs(settings.journals))), nemesis.injected, nemesis.killed)
+    return settings.mutant is not None or not missing(hits, subject.impossible)

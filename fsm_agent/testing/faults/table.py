@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fsm_agent.testing.faults.checker import RULES
+from fsm_agent.testing.faults.coverage import OPTIONAL, REQUIRED
 from fsm_agent.testing.faults.run import Verdict
-from fsm_agent.testing.faults.tally import REQUIRED, TOLD
 
 
 def truth_table(verdicts: Sequence[Verdict]) -> str:
-    """What held and how often it was seen to, what the faults hit, and whatever is wrong, rule by rule."""
+    """How often each promise held, what the faults hit, and every violation."""
     cells = [(promise, [_cell(verdict, promise) for verdict in verdicts]) for promise in RULES]
     lines = _columns("promise", verdicts, cells)
     lines += ["", *_columns("what the faults hit", verdicts, _counts(verdicts))]
@@ -27,14 +27,14 @@ def _cell(verdict: Verdict, promise: str) -> str:
 
 
 def _counts(verdicts: Sequence[Verdict]) -> list[tuple[str, list[str]]]:
-    names = [*TOLD, *REQUIRED]
+    names = [*OPTIONAL, *REQUIRED]
     return [(name, [_count(verdict, name) for verdict in verdicts]) for name in names]
 
 
 def _count(verdict: Verdict, name: str) -> str:
     if name in verdict.subject.impossible:
         return "-"
-    return str(verdict.tally.get(name, 0))
+    return str(verdict.hits.get(name, 0))
 
 
 def _columns(title: str, verdicts: Sequence[Verdict], rows: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
@@ -50,13 +50,13 @@ def _columns(title: str, verdicts: Sequence[Verdict], rows: Sequence[tuple[str, 
 
 def _remarks(verdict: Verdict) -> Iterator[str]:
     name = verdict.subject.name
-    places = ", ".join(f"{place} {times}" for place, times in sorted(verdict.failpoints.items()))
-    yield f"{name}: seed {verdict.seed}; failpoints: {places or 'none'}"
+    failpoints = ", ".join(f"{failpoint} {times}" for failpoint, times in sorted(verdict.failpoints.items()))
+    yield f"{name}: seed {verdict.seed}; failpoints: {failpoints or 'none'}"
     if verdict.subject.is_one_process:
-        yield f"{name}: one process, so writers are tasks, and who is killed is dropped between two verbs"
+        yield f"{name}: one process, so writers are tasks; a kill ends a task between two verbs of the store"
     if verdict.missing:
-        yield f"{name}: VACUOUS, since these never happened: {', '.join(verdict.missing)}"
+        yield f"{name}: VACUOUS, because these never happened: {', '.join(verdict.missing)}"
     for checked in verdict.promises.values():
         for broken in checked.broken:
             yield f"{name}: {broken.promise} VIOLATED, {broken.rule}, {broken.times} times"
-            yield from (f"    {sentence}" for sentence in broken.told)
+            yield from (f"    {example}" for example in broken.examples)

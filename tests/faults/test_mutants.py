@@ -1,0 +1,287 @@
+"""Each promise of the stores and the engine has a test that goes red when the code that keeps it is taken out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+_MEMORY = "tests/stores/test_memory.py::TestMemoryStore"
+_SQLITE = "tests/stores/test_sqlite.py::TestSqliteStore"
+_POSTGRES = "tests/stores/test_postgres.py::TestPostgresStore"
+_REDIS = "tests/stores/test_redis.py::TestRedisStore"
+_CHILDREN = "tests/runtime/test_children.py"
+_LEFT = "tests/runtime/test_children_left.py"
+_STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
+_STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
+_STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
+
+
+class Mutant(NamedTuple):
+    """``file`` of the package with ``code`` replaced, and the test that notices."""
+
+    file: str
+    code: str
+    instead: str
+    test: str
+
+
+MUTANTS = {
+    "no compare-and-set in memory": Mutant(
+        "stores/memory/store.py",
+        "if kept.written.version != stands_on or ",
+        "if ",
+        f"{_MEMORY}::{_STALE_VERSION}",
+    ),
+    "no compare-and-set in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        "if now.version != stands_on or is_fenced",
+        "if is_fenced",
+        f"{_SQLITE}::{_STALE_VERSION}",
+    ),
+    "no compare-and-set of a plain step in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        " AND version = ? AND epoch",
+        " AND (version = ? OR TRUE) AND epoch",
+        f"{_SQLITE}::{_STALE_VERSION}",
+    ),
+    "no compare-and-set in Redis": Mutant(
+        "stores/redis/lua/commit.lua", "now.version ~= stands_on or ", "", f"{_REDIS}::{_STALE_VERSION}"
+    ),
+    "no epoch check in memory": Mutant(
+        "stores/memory/store.py",
+        "epoch is not None and epoch != kept.epoch",
+        "False",
+        f"{_MEMORY}::{_STALE_EPOCH}",
+    ),
+    "no epoch check in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        "commit.epoch is not None and commit.epoch != now.epoch",
+        "False",
+        f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "no epoch check of a plain step in SQLite": Mutant(
+        "stores/sqlite/commits.py",
+        " AND epoch = ? AND",
+        " AND (epoch = ? OR TRUE) AND",
+        f"{_SQLITE}::{_STALE_EPOCH}",
+    ),
+    "a plain step in SQLite goes past the queue": Mutant(
+        "stores/sqlite/commits.py",
+        " AND queued = 0",
+        "",
+        "tests/stores/test_sqlite_steps.py::test_whatever_else_has_changed_is_decided_by_the_long_road",
+    ),
+    "no compare-and-set in PostgreSQL": Mutant(
+        "stores/postgres/statements.py",
+        '"head.version = %(version)s::bigint - 1"',
+        '"TRUE"',
+        f"{_POSTGRES}::{_STALE_VERSION}",
+    ),
+    "no epoch check in PostgreSQL": Mutant(
+        "stores/postgres/statements.py",
+        '"head.epoch = %(epoch)s::bigint"',
+        '"TRUE"',
+        f"{_POSTGRES}::{_STALE_EPOCH}",
+    ),
+    "a step without its history in PostgreSQL": Mutant(
+        "stores/postgres/statements.py",
+        """, f"step AS ({insert_step('0', 'moved')})"]""",
+        "]",
+        f"{_POSTGRES}::test_a_step_moves_head_and_history_together",
+    ),
+    "an operator and a driver settle one effect": Mutant(
+        "stores/postgres/statements.py",
+        "head.agent IN (SELECT agent FROM settled)",
+        "head.agent IN (SELECT agent FROM standing)",
+        f"{_POSTGRES}::test_a_settlement_of_what_is_not_open_refuses_the_step",
+    ),
+    "no epoch check in Redis": Mutant(
+        "stores/redis/lua/commit.lua", " or (epoch ~= '' and epoch ~= now.epoch)", "", f"{_REDIS}::{_STALE_EPOCH}"
+    ),
+    "a commit in two halves": Mutant(
+        "stores/sqlite/commits.py",
+        "db.execute(_MOVE, (",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), db.execute(_MOVE, (',
+        "tests/stores/test_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
+    ),
+    "a plain commit in two halves": Mutant(
+        "stores/sqlite/commits.py",
+        "execute(update, moved)",
+        'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
+        "tests/stores/test_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
+    ),
+    "half a commit is kept when the other half fails": Mutant(
+        "stores/sqlite/transaction.py",
+        'execute("ROLLBACK")',
+        'execute("COMMIT")',
+        "tests/stores/test_group_commit.py::test_a_failing_unit_is_undone_and_fails_alone",
+    ),
+    "timers outlive their states": Mutant(
+        "engine/timers.py",
+        "timer.state not in move.exited and timer is not fired",
+        "timer is not fired",
+        "tests/engine/test_timers.py::test_entering_arms_and_leaving_clears_but_for_what_ancestors_armed",
+    ),
+    "an effect begins under a stale epoch in memory": Mutant(
+        "stores/memory/store.py", "if kept.epoch != entry.epoch:", "if False:", f"{_MEMORY}::{_STALE_EFFECT}"
+    ),
+    "an effect begins under a stale epoch in SQLite": Mutant(
+        "stores/sqlite/transfer.py", "if now.epoch != entry.epoch:", "if False:", f"{_SQLITE}::{_STALE_EFFECT}"
+    ),
+    "what is recorded is done again": Mutant(
+        "engine/effects.py",
+        "if not kept.is_open:",
+        "if False:",
+        "tests/actions/test_effects.py::test_a_recorded_result_is_returned_and_nothing_is_done_again",
+    ),
+    "an action swallows a doubt": Mutant(
+        "actions/effects.py",
+        "            self._decide(error)\n            raise\n\n    def _decide",
+        "            raise\n\n    def _decide",
+        "tests/actions/test_effects.py::test_an_action_that_swallows_the_doubt_parks_the_agent_all_the_same",
+    ),
+    "what was queued counts as what the next action names": Mutant(
+        "engine/drive.py",
+        "if event.name in program.claimed(head):",
+        "if False:",
+        "tests/engine/test_claimed_events.py"
+        "::test_what_was_queued_under_one_action_does_not_count_as_what_the_next_one_names[memory]",
+    ),
+    "what an action names can be sent while it works": Mutant(
+        "engine/delivery.py",
+        "if event.name in (claimed := program.claimed(head)):",
+        "if event.name in (claimed := frozenset()):",
+        "tests/engine/test_claimed_events.py::test_the_event_of_a_built_in_action_cannot_be_sent_while_it_works",
+    ),
+    "what was queued outlives a rewind": Mutant(
+        "engine/drive.py",
+        "aggregate.queue[0].version < aggregate.head.rewound",
+        "False",
+        "tests/faults/test_rewind_crash.py::test_a_crash_anywhere_in_a_rewind_leaves_nothing_or_all_of_it",
+    ),
+    "a rewind forgets how often states were entered": Mutant(
+        "engine/replay/restore.py",
+        "visits=dict(then.visits),",
+        "",
+        "tests/runtime/test_rewind.py::test_a_rewind_is_one_more_step_that_brings_state_data_and_visits_back",
+    ),
+    "a lease that was left behind is left": Mutant(
+        "engine/delivery.py",
+        "        yield from give_up_orphan(aggregate)\n        return Delivered(aggregate, None)",
+        "        return Delivered(aggregate, None)",
+        "tests/runtime/test_orphans.py::test_to_resume_one_gives_the_lease_up_and_changes_nothing_else",
+    ),
+    "a pid means the same in every PID namespace": Mutant(
+        "runtime/processes.py",
+        "if holder.host != here.host or",
+        'if holder.host.partition("/")[0] != here.host.partition("/")[0] or',
+        "tests/runtime/test_processes.py::test_of_another_boot_another_namespace_and_another_host_nothing_is_known",
+    ),
+    "what is no Exception breaks out of an action": Mutant(
+        "runtime/action_executor.py",
+        "except BaseException as error:  # of a library",
+        "except Exception as error:  # of a library",
+        "tests/actions/test_action_exceptions.py::test_it_is_a_failed_attempt_like_any_other[a panic]",
+    ),
+    "a parent does not wait for all its children": Mutant(
+        "actions/builtin/workflow_run.py",
+        "return not self.has_more and all(map(is_over, self._known.values()))",
+        "return not self.has_more",
+        f"{_CHILDREN}::test_children_that_ask_need_no_process_and_whoever_is_answered_drives_the_parent_on[memory]",
+    ),
+    "a parent is not told that a child has ended": Mutant(
+        "runtime/children.py",
+        "await self._store.record_attempt(above.id, above.epoch, attempts=above.attempts, retry_ms=None)",
+        "pass",
+        f"{_CHILDREN}::test_a_caller_that_does_not_drive_leaves_the_parent_to_a_worker[memory]",
+    ),
+    "a step forgets the children that it leaves": Mutant(
+        "engine/transaction.py",
+        "children = was.children or was.activation",
+        "children = was.children",
+        f"{_LEFT}::test_or_whoever_comes_after_one_that_only_left[memory-by being cancelled]",
+    ),
+    "a reply of a model is not on record": Mutant(
+        "actions/builtin/llm_request.py",
+        "await ctx.effect(_EFFECT, request.made)",
+        "await request.made()",
+        "tests/actions/test_llm_agent.py::test_an_error_of_the_model_in_the_midst_costs_nothing_twice",
+    ),
+    "a choice of a model that nobody judges": Mutant(
+        "actions/builtin/llm_decide.py",
+        "problem = scope_of(ctx).judge(call.name, call.arguments)",
+        "problem = None",
+        "tests/actions/test_llm_decide.py::test_in_the_end_it_is_an_error",
+    ),
+    "a tool that nobody was asked about": Mutant(
+        "actions/builtin/llm_agent.py",
+        "return is_open and self._toolbox.needs_approval",
+        "return False and self._toolbox.needs_approval",
+        "tests/actions/test_llm_agent.py::test_a_person_is_asked_before_a_call_and_told_all_of_it",
+    ),
+    "what a model took counts twice": Mutant(
+        "engine/outputs.py",
+        "if self.heard > self.counted:",
+        "if True:",
+        "tests/actions/test_llm_generate.py::test_what_was_paid_before_an_agent_was_parked_counts_once",
+    ),
+    "an answer falls on another question": Mutant(
+        "engine/answers.py",
+        "if head.asked is not None and head.asked.id == question:",
+        "if True:",
+        "tests/engine/test_question_identity.py::test_of_two_who_answer_one_question_at_once_neither_answers_the_next[memory]",
+    ),
+    "a question goes stale": Mutant(
+        "engine/steps.py",
+        "if moved.asked is not None and delta is not EMPTY_DELTA:",
+        "if False:",
+        "tests/engine/test_question_identity.py::test_a_step_that_changes_what_a_question_says_puts_another_question",
+    ),
+    "a key is used twice": Mutant(
+        "stores/memory/store.py",
+        " or commit.key in kept.keys",
+        "",
+        f"{_MEMORY}::test_a_taken_key_refuses_the_whole_step",
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project in a folder of its own; the package may be changed there."""
+    shutil.copytree(ROOT / "fsm_agent", tmp_path / "fsm_agent")
+    for name in ("tests", "examples", "workflows", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
+    """The tests, against the package in ``folder``."""
+    line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
+    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_without_it_a_test_goes_red(copy: Path, name: str) -> None:
+    mutant = MUTANTS[name]
+    file = copy / "fsm_agent" / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.code) == 1, f"{mutant.file} has changed: say anew how to break it"
+    file.write_text(text.replace(mutant.code, mutant.instead), encoding="utf-8")
+    done = run(copy, mutant.test)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert f"FAILED {mutant.test.partition('[')[0]}" in done.stdout
+
+
+def test_with_everything_in_place_they_are_green(copy: Path) -> None:
+    done = run(copy, *(mutant.test for mutant in MUTANTS.values()))
+    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr

@@ -1,0 +1,29 @@
+"""A store around another one hands on every verb that it does not change."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from fsm_agent.stores.base import Store
+from fsm_agent.stores.forwarding import ForwardingStore
+
+VERBS = {name for name, verb in vars(Store).items() if inspect.iscoroutinefunction(verb) and not name.startswith("_")}
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS - {"list"}))
+def test_a_verb_of_the_port_is_handed_on(verb: str) -> None:
+    class Inner:
+        url, namespace, needs_loop, keeps_problems = "inner://", "ns", False, True
+
+        def __getattr__(self, name: str) -> object:
+            return lambda *given, **named: (name, given, named)
+
+    forwarding = type("Forwarding", (ForwardingStore,), {"from_url": None})(Inner())
+
+    assert getattr(forwarding, verb)(1, other=2) == (verb, (1,), {"other": 2})
+
+
+def test_one_status_is_listed_by_the_verb_for_several_which_a_subclass_may_change() -> None:
+    assert ForwardingStore.list is Store.list
