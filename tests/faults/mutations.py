@@ -99,7 +99,8 @@ def is_free(text: str, mutation: Mutation) -> bool:
     path, node, is_key = _scalar_at(text, mutation.start)
     is_literal = not is_key and ('"' in node.value or "'" in node.value)
     is_for_actions = path == ("data",) and not _is_mentioned(mutation.was, text)
-    return bool(_FREE & set(path)) or is_literal or is_for_actions or (is_key and "output" in path)
+    is_name = is_key and (path == ("must",) or "output" in path)
+    return bool(_FREE & set(path)) or is_literal or is_for_actions or is_name
 
 
 def is_declaration(text: str, mutation: Mutation) -> bool:
