@@ -104,10 +104,11 @@ def is_free(text: str, mutation: Mutation) -> bool:
 
 
 def is_declaration(text: str, mutation: Mutation) -> bool:
-    """Whether it was the name of a field or of a part of one, an event or a state, which stands elsewhere too."""
+    """Whether it was the name of a field or of a part of one, an event, a state or an action, which stands elsewhere
+    too: an action under `must`."""
     path, _, is_key = _scalar_at(text, mutation.start)
     if not is_key:
-        return path[-1:] == ("required",)
+        return path[-1:] in {("required",), ("do",)}
     return path[:1] == ("events",) or path[-1:] in {("data",), ("user",), ("workflows",), ("states",), ("properties",)}
 
 
