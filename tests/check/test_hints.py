@@ -191,6 +191,7 @@ def test_an_example_that_is_shown_can_be_read() -> None:
             "states": "",
             "output": WORKFLOW.replace("{final: true}", f"{{final: true, output: {example}}}"),
             "limits": f"{WORKFLOW}limits: {example}\n",
+            "must": f"{WORKFLOW}must: {example}\n",
             "on": WORKFLOW.replace("{go: busy, stop: done}", example),
         }.get(key, WORKFLOW.replace("do: work", f"do: work, {key}: {example}"))
         assert [each for each in found(text) if text and each.startswith(("FSM0", "FSM1"))] == [], key

@@ -234,6 +234,25 @@ def test_a_mistake_in_a_property_has_its_place_and_says_what_is_allowed(properti
     assert findings(properties) == [f"w.yaml:{expected}"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("invariants: {a: {never: done}}", "must"),
+        ("properties: {a: {never: done}}", "must"),
+        ("must: {a: {forbid: done}}", "never"),
+        ("must: {a: {eventually: done}}", "reaches"),
+        ("must: {a: {reaches: done, since: ask}}", "from"),
+        ("must: {a: {reaches: done, deadline: 3d}}", "within"),
+        ("must: {a: {at_most: 1, what: ask}}", "of"),
+        ("must: {a: {when: ask, holds: 'true'}}", "whenever"),
+        ("must: {a: {whenever: ask, condition: 'true'}}", "holds"),
+    ],
+)
+def test_a_word_of_another_language_is_translated(written: str, meant: str) -> None:
+    [found] = inspect_text(f"{FLOW}{written}\n")[1]
+    assert f"(did you mean `{meant}`?)" in found.message
+
+
 def test_no_mistake_hides_another() -> None:
     assert [each.split(":", 3)[3][1:7] for each in findings("  a: {never: dne}\n  b: {}\n  c: {never: boking}")] == [
         "FSM601", "FSM102", "FSM601",

@@ -99,15 +99,17 @@ def is_free(text: str, mutation: Mutation) -> bool:
     path, node, is_key = _scalar_at(text, mutation.start)
     is_literal = not is_key and ('"' in node.value or "'" in node.value)
     is_for_actions = path == ("data",) and not _is_mentioned(mutation.was, text)
-    return bool(_FREE & set(path)) or is_literal or is_for_actions or (is_key and "output" in path)
+    is_name = is_key and (path == ("must",) or "output" in path or path[-1:] == ("properties",))
+    return bool(_FREE & set(path)) or is_literal or is_for_actions or is_name
 
 
 def is_declaration(text: str, mutation: Mutation) -> bool:
-    """Whether it was the name of a field or of a part of one, an event or a state, which stands elsewhere too."""
+    """Whether it was the name of a field or of a part of one, an event, a state or an action, which stands elsewhere
+    too: an action under `must`."""
     path, _, is_key = _scalar_at(text, mutation.start)
-    return is_key and (
-        path[:1] == ("events",) or path[-1:] in {("data",), ("user",), ("workflows",), ("states",), ("properties",)}
-    )
+    if not is_key:
+        return path[-1:] in {("required",), ("do",)}
+    return path[:1] == ("events",) or path[-1:] in {("data",), ("user",), ("workflows",), ("states",), ("properties",)}
 
 
 def _is_mentioned(field: str, text: str) -> bool:
