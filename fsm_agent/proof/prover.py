@@ -1,0 +1,163 @@
+"""Prove the properties of a workflow: control first, then with data what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from fsm_agent.domain.property import Property, Reaches, Rule, Whenever
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.machine import Machine
+from fsm_agent.proof.deadlines import Bound, duration, human, longest
+from fsm_agent.proof.environment import Knowledge
+from fsm_agent.proof.explore import Edge, Exploration
+from fsm_agent.proof.liveness import unreached
+from fsm_agent.proof.model import Model
+from fsm_agent.proof.rules import automaton, conditions_of
+from fsm_agent.proof.search import path_to, product
+from fsm_agent.proof.verdicts import Outcome, Proof, Verdict, told
+
+#: how many configurations are looked at with data before a verdict is open
+MOST: Final = 20_000
+
+ASSUMPTIONS: Final = (
+    "no agent is rewound, forked or migrated in mid-life, and none is ended by force",
+    "every action is there, and leaves no effect in doubt",
+)
+FAIRNESS: Final = "timers fire, actions end, and operators see to parked agents"
+PUNCTUALITY: Final = "what is due is done at once, and an operator's time does not count"
+DEFAULTS: Final = "agents begin with the defaults of their data"
+
+
+def prove(
+    workflow: Workflow,
+    properties: Sequence[Property],
+    *,
+    signatures: Mapping[str, Signature] | None = None,
+    writes: Mapping[str, Collection[str]] | None = None,
+    most: int = MOST,
+) -> Proof:
+    """A verdict for each of ``properties``.
+
+    ``signatures`` says which events actions name, and ``writes`` which fields they write; of others nothing is known,
+    and they may do both as they like. ``most`` bounds how many states are looked at in one search. Raises
+    ``ValueError`` for a term that names nothing in the workflow.
+    """
+    prover = _Prover(workflow, Knowledge(signatures or {}, writes or {}), properties, most)
+    verdicts = tuple(prover.verdict(each) for each in properties)
+    states = max((verdict.states for verdict in verdicts), default=0)
+    return Proof(verdicts, states, prover.is_complete, ASSUMPTIONS)
+
+
+class _Broken(NamedTuple):
+    """How a rule is broken."""
+
+    path: tuple[Edge, ...] = ()
+    cycle: tuple[Edge, ...] = ()
+    why: str = ""
+
+    @property
+    def is_certain(self) -> bool:
+        return all(edge.is_certain for edge in (*self.path, *self.cycle))
+
+
+class _Prover:
+    def __init__(self, workflow: Workflow, known: Knowledge, properties: Sequence[Property], most: int) -> None:
+        self._workflow = workflow
+        self._machine = Machine(workflow)
+        self._known = known
+        self._most = most
+        self._conditions = [
+            guard
+            for each in properties
+            if isinstance(each.rule, Whenever)
+            for guard in conditions_of(workflow, each.rule)
+        ]
+        self._explorations: dict[tuple[bool, bool], Exploration] = {}
+
+    @property
+    def is_complete(self) -> bool:
+        return all(exploration.is_complete for exploration in self._explorations.values())
+
+    def verdict(self, of: Property) -> Verdict:
+        """What holds whatever the data are needs no look at them, and what holds for any data none at the defaults."""
+        fair = (FAIRNESS,) if isinstance(of.rule, Reaches) else ()
+        punctual = (PUNCTUALITY,) if isinstance(of.rule, Reaches) and of.rule.within else ()
+        for has_data, has_defaults in ((False, False), (True, False), (True, True)):
+            exploration = self._exploration(has_data=has_data, has_defaults=has_defaults)
+            verdict = self._judged(of, exploration)
+            if verdict.outcome is Outcome.PROVED:
+                assumptions = (*fair, *punctual, *((DEFAULTS,) if has_defaults else ()))
+                return verdict._replace(assumptions=assumptions)
+        return verdict
+
+    def _exploration(self, *, has_data: bool, has_defaults: bool) -> Exploration:
+        """One for each view, shared by all properties."""
+        if (has_data, has_defaults) not in self._explorations:
+            model = Model(self._workflow, self._machine, self._known, self._conditions if has_data else None)
+            self._explorations[has_data, has_defaults] = Exploration(model, has_defaults=has_defaults, most=self._most)
+        return self._explorations[has_data, has_defaults]
+
+    def _judged(self, of: Property, exploration: Exploration) -> Verdict:
+        """The first way in which the rule is broken counts, if it is certain; else one that is, if there is one."""
+        broken = _broken(exploration, of.rule, only_certain=False)
+        if broken is not None and not broken.is_certain:
+            broken = _broken(exploration, of.rule, only_certain=True) or broken
+        states = len(exploration.configurations)
+        if broken is None and exploration.is_complete:
+            return Verdict(of.name, Outcome.PROVED, why=f"in all {states} states", states=states)
+        if broken is None:
+            return Verdict(
+                of.name, Outcome.OPEN, why=f"the search ended at its bound of {self._most} states", states=states
+            )
+        outcome, why = _outcome(exploration, broken)
+        return Verdict(
+            of.name, outcome, told(exploration, broken.path), told(exploration, broken.cycle), why, states=states
+        )
+
+
+def _outcome(exploration: Exploration, broken: _Broken) -> tuple[Outcome, str]:
+    """Whether an agent surely can go a path, and why the rule is broken, or why that is open."""
+    limits = exploration.model.workflow.limits
+    if not broken.is_certain:
+        first = next(edge for edge in (*broken.path, *broken.cycle) if not edge.is_certain)
+        doubt = f"it is not sure that `{first.event}` can lead on like this in the state where it happens"
+        return Outcome.OPEN, f"{broken.why}; {doubt}" if broken.why else doubt
+    entered = [path for edge in broken.path if edge.move for path in edge.move.entered]
+    if limits.steps is not None and len(broken.path) >= limits.steps:
+        return Outcome.OPEN, "the path is longer than `limits.steps` allows"
+    if any(entered.count(path) >= most for path, most in limits.visits.items()):
+        return Outcome.OPEN, "the path may be longer than `limits.visits` allows"
+    return Outcome.VIOLATED, broken.why
+
+
+def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Broken | None:
+    if not isinstance(rule, Reaches):
+        step = automaton(exploration.model.workflow, rule, exploration.model.space)
+        path = product(exploration, step, only_certain=only_certain).broken
+        return None if path is None else _Broken(path)
+    failure = unreached(exploration, rule, only_certain=only_certain)
+    if failure is not None:
+        return _Broken(*failure)
+    return None if rule.within is None or only_certain else _late(exploration, rule, rule.within.ms)
+
+
+def _late(exploration: Exploration, rule: Reaches, within_ms: int) -> _Broken | None:
+    """A path that takes too long, if there may be one."""
+    bound = longest(exploration, rule)
+    if bound.ms <= within_ms:
+        return None
+    takes = duration(exploration, bound.path)
+    why = f"it may take {human(bound.ms)}: {bound.why}"
+    if takes <= within_ms:
+        bound = _doubted(bound)
+    tree = product(exploration, lambda _, __, ___: 0, only_certain=False).tree
+    before = path_to(tree, (bound.path[0].source, 0)) if bound.path else ()
+    return _Broken((*before, *bound.path), (), why)
+
+
+def _doubted(bound: Bound) -> Bound:
+    """The bound of which it is not sure that an agent can take so long."""
+    *path, last = bound.path
+    return bound._replace(path=(*path, last._replace(is_certain=False)))

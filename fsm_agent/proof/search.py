@@ -1,0 +1,115 @@
+"""Ways through what is explored: shortest paths, cycles, and groups that lead to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+from fsm_agent.proof.explore import Edge, Exploration
+from fsm_agent.proof.rules import BROKEN, Automaton
+
+#: number of a configuration, and the state of the automaton that goes along
+Node: TypeAlias = tuple[int, int]
+#: node -> the one before it on a shortest path, and the edge between; ``None`` for the first
+Tree: TypeAlias = dict[Node, "tuple[Node, Edge] | None"]
+Graph: TypeAlias = Mapping[Node, "list[tuple[Edge, Node]]"]
+
+
+class Product(NamedTuple):
+    """What an automaton makes of an exploration."""
+
+    tree: Tree
+    #: the shortest path on which the rule is broken
+    broken: tuple[Edge, ...] | None
+    #: the nodes to which each leads
+    graph: dict[Node, list[tuple[Edge, Node]]]
+
+
+def product(exploration: Exploration, step: Automaton, *, only_certain: bool) -> Product:
+    """Go along with every step, the nearest first; the first that breaks the rule ends it. ``only_certain`` leaves out
+    what an agent can perhaps not do."""
+    state = step(0, exploration.created, None)
+    if state == BROKEN:
+        return Product({}, (), {})
+    first = (0, state)
+    tree: Tree = {first: None}
+    graph: dict[Node, list[tuple[Edge, Node]]] = {}
+    queue = [first]
+    for node in queue:
+        at, state = node
+        ahead = graph[node] = []
+        for edge in exploration.out(at):
+            if only_certain and not edge.is_certain:
+                continue
+            following = (edge.target, step(state, edge.terms, edge))
+            if following[1] == BROKEN:
+                return Product(tree, (*path_to(tree, node), edge), graph)
+            ahead.append((edge, following))
+            if following not in tree:
+                tree[following] = (node, edge)
+                queue.append(following)
+    return Product(tree, None, graph)
+
+
+def path_to(tree: Tree, node: Node) -> tuple[Edge, ...]:
+    path: list[Edge] = []
+    while (before := tree[node]) is not None:
+        node, edge = before
+        path.append(edge)
+    return tuple(reversed(path))
+
+
+def way(graph: Graph, start: Node, goal: Callable[[Edge, Node], bool]) -> tuple[tuple[Edge, ...], Node] | None:
+    """A shortest way that ends with an edge to a node which are a goal, and that node."""
+    tree: Tree = {start: None}
+    queue = [start]
+    for node in queue:
+        for edge, following in graph.get(node, ()):
+            if goal(edge, following):
+                return (*path_to(tree, node), edge), following
+            if following not in tree:
+                tree[following] = (node, edge)
+                queue.append(following)
+    return None
+
+
+def components(graph: Graph) -> Iterator[list[Node]]:
+    """The largest groups of nodes that lead to each other (Tarjan's algorithm, without recursion)."""
+    index: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    stack: list[Node] = []
+    waiting: set[Node] = set()
+    for root in graph:
+        if root in index:
+            continue
+        work = [(root, iter(graph[root]))]
+        _open(root, index, low, stack, waiting)
+        while work:
+            node, ahead = work[-1]
+            for _, following in ahead:
+                if following not in index:
+                    _open(following, index, low, stack, waiting)
+                    work.append((following, iter(graph.get(following, ()))))
+                    break
+                if following in waiting:
+                    low[node] = min(low[node], index[following])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    yield _close(node, stack, waiting)
+
+
+def _open(node: Node, index: dict[Node, int], low: dict[Node, int], stack: list[Node], waiting: set[Node]) -> None:
+    index[node] = low[node] = len(index)
+    stack.append(node)
+    waiting.add(node)
+
+
+def _close(node: Node, stack: list[Node], waiting: set[Node]) -> list[Node]:
+    group: list[Node] = []
+    while not group or group[-1] != node:
+        group.append(stack.pop())
+    waiting.difference_update(group)
+    return group
