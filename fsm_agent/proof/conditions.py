@@ -63,12 +63,17 @@ def comparison(atom: Node) -> Comparison | None:
         case Name():
             return Comparison(atom, "", ())
         case Call("@in", (subject, ListOf(items))) if all(map(_is_literal, items)):
-            return Comparison(subject, "@in", tuple(each.value for each in items if isinstance(each, Constant)))
+            return Comparison(_spelt(subject), "@in", tuple(each.value for each in items if isinstance(each, Constant)))
         case Call(sign, (subject, Constant(kind, value))) if sign in _MIRRORED and kind in _PLAIN:
-            return Comparison(subject, sign, (value,))
+            return Comparison(_spelt(subject), sign, (value,))
         case Call(sign, (Constant(kind, value), subject)) if sign in _MIRRORED and kind in _PLAIN:
-            return Comparison(subject, _MIRRORED[sign], (value,))
+            return Comparison(_spelt(subject), _MIRRORED[sign], (value,))
     return None
+
+
+def _spelt(subject: Node) -> Node:
+    """``data.items.size()`` is ``size(data.items)``."""
+    return Call("size", subject.arguments) if isinstance(subject, Call) and subject.function == "size" else subject
 
 
 def _is_literal(node: Node) -> bool:

@@ -10,6 +10,7 @@ no bound.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from typing import Final, NamedTuple, TypeAlias
@@ -20,7 +21,6 @@ from fsm_agent.domain.property import Reaches
 from fsm_agent.domain.state import Duration, State
 from fsm_agent.proof.explore import Edge, Exploration, Mode
 from fsm_agent.proof.model import Kind
-import itertools
 
 #: state that has timers, or ``""`` for the action at work -> when it was entered at the latest, in ms
 Begun: TypeAlias = dict[str, float]
@@ -62,10 +62,13 @@ def longest(exploration: Exploration, rule: Reaches) -> Bound:
     return _Search(exploration, rule).longest()
 
 
-def duration(exploration: Exploration, path: tuple[Edge, ...]) -> float:
-    """How long an agent takes on a path, from the end of its first step on, if it waits wherever it can; in ms."""
+def duration(exploration: Exploration, path: tuple[Edge, ...], *, is_new: bool) -> float:
+    """How long an agent takes on a path if it waits wherever it can, in ms: from the end of its first step on, or from
+    the creation if it is new at the beginning of the path."""
     moment_ms: float = 0
     begun: Begun = {}
+    if is_new:
+        moment_ms = _stay(exploration, path[0].source, begun, 0).until_ms
     for edge, following in itertools.pairwise(path):
         begun = _carried(begun, edge, moment_ms)
         moment_ms = _stay(exploration, following.source, begun, moment_ms).until_ms

@@ -9,7 +9,7 @@ from fsm_agent.domain.property import Property, Reaches, Rule, Whenever
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.machine import Machine
-from fsm_agent.proof.deadlines import Bound, duration, human, longest
+from fsm_agent.proof.deadlines import duration, human, longest
 from fsm_agent.proof.environment import Knowledge
 from fsm_agent.proof.explore import Edge, Exploration
 from fsm_agent.proof.liveness import unreached
@@ -134,9 +134,12 @@ def _outcome(exploration: Exploration, broken: _Broken) -> tuple[Outcome, str]:
 
 def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Broken | None:
     if not isinstance(rule, Reaches):
-        step = automaton(exploration.model.workflow, rule, exploration.model.space)
+        space = exploration.model.space
+        step = automaton(exploration.model.workflow, rule, space, only_certain=only_certain)
         path = product(exploration, step, only_certain=only_certain).broken
-        return None if path is None else _Broken(path)
+        if path is None:
+            return None
+        return _Broken(path if only_certain or not isinstance(rule, Whenever) else _doubted(path))
     failure = unreached(exploration, rule, only_certain=only_certain)
     if failure is not None:
         return _Broken(*failure)
@@ -148,16 +151,14 @@ def _late(exploration: Exploration, rule: Reaches, within_ms: int) -> _Broken | 
     bound = longest(exploration, rule)
     if bound.ms <= within_ms:
         return None
-    takes = duration(exploration, bound.path)
-    why = f"it may take {human(bound.ms)}: {bound.why}"
-    if takes <= within_ms:
-        bound = _doubted(bound)
+    takes_ms = duration(exploration, bound.path, is_new=not rule.since)
+    path = bound.path if takes_ms > within_ms else _doubted(bound.path)
     tree = product(exploration, lambda _, __, ___: 0, only_certain=False).tree
-    before = path_to(tree, (bound.path[0].source, 0)) if bound.path else ()
-    return _Broken((*before, *bound.path), (), why)
+    before = path_to(tree, (path[0].source, 0))
+    return _Broken((*before, *path), (), f"it may take {human(bound.ms)}: {bound.why}")
 
 
-def _doubted(bound: Bound) -> Bound:
-    """The bound of which it is not sure that an agent can take so long."""
-    *path, last = bound.path
-    return bound._replace(path=(*path, last._replace(is_certain=False)))
+def _doubted(path: tuple[Edge, ...]) -> tuple[Edge, ...]:
+    """A path of which it is not sure that the rule is broken at its end."""
+    *before, last = path
+    return (*before, last._replace(is_certain=False))

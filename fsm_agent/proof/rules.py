@@ -31,15 +31,18 @@ Automaton: TypeAlias = Callable[[int, Happened, "Edge | None"], int]
 BROKEN: Final = -1
 
 
-def automaton(workflow: Workflow, rule: Never | AtMost | Whenever, space: Space) -> Automaton:
-    """Raises ``ValueError`` for a term that names nothing."""
+def automaton(
+    workflow: Workflow, rule: Never | AtMost | Whenever, space: Space, *, only_certain: bool = False
+) -> Automaton:
+    """Raises ``ValueError`` for a term that names nothing. ``only_certain`` leaves out what breaks a condition perhaps,
+    and perhaps not."""
     match rule:
         case Never():
             return _never(workflow, rule)
         case AtMost():
             return _at_most(workflow, rule)
         case Whenever():
-            return _whenever(workflow, rule, space)
+            return _whenever(workflow, rule, space, only_certain=only_certain)
 
 
 def conditions_of(workflow: Workflow, rule: Whenever) -> list[Guard]:
@@ -103,14 +106,22 @@ def _at_most(workflow: Workflow, rule: AtMost) -> Automaton:
     return step
 
 
-def _whenever(workflow: Workflow, rule: Whenever, space: Space) -> Automaton:
+def _whenever(workflow: Workflow, rule: Whenever, space: Space, *, only_certain: bool) -> Automaton:
     """An error counts as broken, and so does what is not known."""
     events = resolve(workflow, rule.events)
-    splits = {term: space.split(rule.holds, term.event) for term in events}
+    splits = {
+        term: space.split(rule.holds, term.event)
+        for term in events
+        if not only_certain or space.is_certain(rule.holds, term.event)
+    }
 
     def step(_: int, happened: Happened, edge: Edge | None) -> int:
-        known = () if edge is None else edge.known
-        asked = [splits[term](known) for term in events & happened if edge is not None]
-        return BROKEN if any(truth is not True for split in asked for truth, _ in split) else 0
+        for term in splits.keys() & happened if edge is not None else ():
+            known = edge.known if edge else ()
+            if only_certain:
+                known = space.valid(known, unless=())
+            if any(truth is not True for truth, _ in splits[term](known)):
+                return BROKEN
+        return 0
 
     return step

@@ -26,6 +26,12 @@ class Gap(NamedTuple):
     def holds(self, value: float) -> bool:
         return (self.low is None or value > self.low) and (self.high is None or value < self.high)
 
+    def contains(self, cell: Cell) -> bool:
+        if not isinstance(cell, Gap):
+            return is_number(cell) and self.holds(cell)
+        is_above = self.low is None or (cell.low is not None and cell.low >= self.low)
+        return is_above and (self.high is None or (cell.high is not None and cell.high <= self.high))
+
     def moved(self, by: float) -> Gap:
         return Gap(None if self.low is None else self.low + by, None if self.high is None else self.high + by)
 
@@ -95,14 +101,14 @@ class Slot(NamedTuple):
         found = 0
         for cell in self.chosen(mask):
             if isinstance(cell, Gap):
-                found |= self._overlapped(cell.moved(by))
+                found |= self.overlapped(cell.moved(by))
             elif is_number(cell):
                 found |= self._holding(cell + by)
             elif cell is Special.INVALID:
                 found |= self.any
         return found
 
-    def _overlapped(self, gap: Gap) -> Mask:
+    def overlapped(self, gap: Gap) -> Mask:
         return self.where(lambda cell: _overlaps(cell, gap))
 
     def _holding(self, value: Json) -> Mask:

@@ -116,7 +116,8 @@ def _assigned(space: Space, place: int, field: str, node: Node | None, event: st
         case Name():
             source = space.place(node, event)
             if source is not None:
-                new = _copied(slot, source, space.slots[source])
+                mask, is_exact = _copied(slot, source, space.slots[source])
+                new = mask, is_exact and source in space.certain
         case Call(function) if function in _ARITHMETIC and None in slot.cells:
             new = _constant(slot.any & ~slot.of_value(None))
     return new
@@ -138,8 +139,15 @@ def _shifted(place: int, slot: Slot, by: int) -> tuple[_New, bool]:
 
 
 def _copied(slot: Slot, source: int, original: Slot) -> tuple[_New, bool]:
-    """After a copy two slots have one value, which masks cannot say."""
-    cells = [slot.any if isinstance(cell, Gap | Special) else slot.of_value(cell) for cell in original.cells]
+    """After a copy two slots have one value, which masks cannot say; but of an event nothing is known any more."""
+    is_exact = original.event is not None
+    cells = []
+    for cell in original.cells:
+        mask = (
+            slot.overlapped(cell) if isinstance(cell, Gap) else 0 if isinstance(cell, Special) else slot.of_value(cell)
+        )
+        is_exact = is_exact and bool(mask) and (not isinstance(cell, Gap) or all(map(cell.contains, slot.chosen(mask))))
+        cells.append(mask or slot.any)
 
     def copied(masks: Masks) -> Mask:
         mask = 0
