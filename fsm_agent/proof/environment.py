@@ -35,6 +35,8 @@ class Surroundings(NamedTuple):
 
     #: events that may be sent, ``cancel`` too if it is handled
     sent: tuple[str, ...]
+    #: those of them that may be sent while its action is at work
+    sent_at_work: tuple[str, ...]
     #: events that its action may name
     said: tuple[str, ...]
     #: how its action may fail
@@ -51,12 +53,14 @@ def surroundings(workflow: Workflow, leaf: State, known: Knowledge, space: Space
     handled = workflow.handled(leaf.path)
     declared = tuple(event for event in handled if event in workflow.events)
     claimed = _claimed(workflow, leaf, known)
-    sent = tuple(event for event in handled if event not in claimed and event not in ("error", "timeout"))
+    sent = tuple(event for event in handled if event not in ("error", "timeout"))
+    unclaimed = tuple(event for event in sent if event not in claimed)
     if leaf.do is None:
-        return Surroundings(sent, (), (), (), asks=False, can_misfit=False)
+        return Surroundings(sent, sent, (), (), (), asks=False, can_misfit=False)
     said = _said(workflow, leaf, known)
     return Surroundings(
         sent,
+        unclaimed,
         declared if said is None else tuple(event for event in declared if event in said),
         ("error", "timeout") if leaf.timeout else ("error",),
         tuple(_written(workflow, leaf, known)),

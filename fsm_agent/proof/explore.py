@@ -171,7 +171,7 @@ class Exploration:
     def _of_others(self, at: Configuration) -> Iterator[_Step]:
         here, leaf = self.model.surroundings(at.leaf), self.model.workflow.by_path[at.leaf]
         is_addressed = leaf.ask is not None and leaf.ask.to is not None
-        for event in here.sent:
+        for event in here.sent_at_work if at.mode is Mode.WORK else here.sent:
             yield from self._decided(
                 _Occurrence(at, Kind.OUTSIDE, event, at.masks, at.timers, is_certain=not is_addressed)
             )

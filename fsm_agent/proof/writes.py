@@ -143,10 +143,12 @@ def _copied(slot: Slot, source: int, original: Slot) -> tuple[_New, bool]:
     is_exact = original.event is not None
     cells = []
     for cell in original.cells:
-        mask = (
-            slot.overlapped(cell) if isinstance(cell, Gap) else 0 if isinstance(cell, Special) else slot.of_value(cell)
-        )
-        is_exact = is_exact and bool(mask) and (not isinstance(cell, Gap) or all(map(cell.contains, slot.chosen(mask))))
+        if isinstance(cell, Gap):
+            mask = slot.overlapped(cell)
+            is_exact = is_exact and all(map(cell.contains, slot.chosen(mask)))
+        else:
+            mask = 0 if isinstance(cell, Special) else slot.of_value(cell)
+        is_exact = is_exact and bool(mask)
         cells.append(mask or slot.any)
 
     def copied(masks: Masks) -> Mask:
@@ -156,7 +158,7 @@ def _copied(slot: Slot, source: int, original: Slot) -> tuple[_New, bool]:
                 mask |= cell
         return mask
 
-    return copied, False
+    return copied, is_exact
 
 
 def _appended(place: int, slot: Slot, field: str) -> _New:
