@@ -32,7 +32,8 @@ class Failure(NamedTuple):
 
 def unreached(exploration: Exploration, rule: Reaches, *, only_certain: bool) -> Failure | None:
     """A fair run that owes what ``rule`` wants; ``None`` if there is none."""
-    walked = product(exploration, owed(exploration.model.workflow, rule), only_certain=only_certain)
+    step = owed(exploration.model.workflow, rule)
+    walked = product(exploration, step, only_certain=only_certain, is_exact=only_certain)
     for node in walked.tree:
         why = _rests(exploration, exploration.configurations[node[0]]) if node[1] else None
         if why is not None:

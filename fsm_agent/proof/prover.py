@@ -28,6 +28,8 @@ ASSUMPTIONS: Final = (
 FAIRNESS: Final = "timers fire, actions end, and operators see to parked agents"
 PUNCTUALITY: Final = "what is due is done at once, and an operator's time does not count"
 DEFAULTS: Final = "agents begin with the defaults of their data"
+#: of a path that only such an agent surely takes
+GIVEN: Final = "the agent is given data at its creation"
 
 
 def prove(
@@ -82,39 +84,48 @@ class _Prover:
 
     def verdict(self, of: Property) -> Verdict:
         """What holds whatever the data are needs no look at them, and what holds for any data none at the defaults."""
-        fair = (FAIRNESS,) if isinstance(of.rule, Reaches) else ()
-        punctual = (PUNCTUALITY,) if isinstance(of.rule, Reaches) and of.rule.within else ()
-        for has_data, has_defaults in ((False, False), (True, False), (True, True)):
-            exploration = self._exploration(has_data=has_data, has_defaults=has_defaults)
-            verdict = self._judged(of, exploration)
-            if verdict.outcome is Outcome.PROVED:
-                assumptions = (*fair, *punctual, *((DEFAULTS,) if has_defaults else ()))
-                return verdict._replace(assumptions=assumptions)
+        control = self._judged(of, self._exploration(has_data=False), is_last=False)
+        if control.outcome is Outcome.PROVED:
+            return control
+        anyhow = self._judged(of, self._exploration(has_data=True))
+        if anyhow.outcome is Outcome.PROVED:
+            return anyhow
+        verdict = self._judged(of, self._exploration(has_data=True, has_defaults=True))
+        if verdict.outcome is Outcome.PROVED:
+            return verdict._replace(assumptions=(*verdict.assumptions, DEFAULTS))
+        if verdict.outcome is Outcome.OPEN and anyhow.outcome is Outcome.VIOLATED:
+            return anyhow._replace(assumptions=(GIVEN,))
         return verdict
 
-    def _exploration(self, *, has_data: bool, has_defaults: bool) -> Exploration:
+    def _exploration(self, *, has_data: bool, has_defaults: bool = False) -> Exploration:
         """One for each view, shared by all properties."""
         if (has_data, has_defaults) not in self._explorations:
             model = Model(self._workflow, self._machine, self._known, self._conditions if has_data else None)
             self._explorations[has_data, has_defaults] = Exploration(model, has_defaults=has_defaults, most=self._most)
         return self._explorations[has_data, has_defaults]
 
-    def _judged(self, of: Property, exploration: Exploration) -> Verdict:
-        """The first way in which the rule is broken counts, if it is certain; else one that is, if there is one."""
+    def _judged(self, of: Property, exploration: Exploration, *, is_last: bool = True) -> Verdict:
+        """The first way in which the rule is broken counts, if it is certain; else one that is, if there is one. Where
+        data will be looked at next, it does not matter which."""
         broken = _broken(exploration, of.rule, only_certain=False)
-        if broken is not None and not broken.is_certain:
+        if is_last and broken is not None and not broken.is_certain:
             broken = _broken(exploration, of.rule, only_certain=True) or broken
         states = len(exploration.configurations)
         if broken is None and exploration.is_complete:
-            return Verdict(of.name, Outcome.PROVED, why=f"in all {states} states", states=states)
+            why = f"in all {states} states"
+            return Verdict(of.name, Outcome.PROVED, why=why, assumptions=_assumptions(of.rule), states=states)
         if broken is None:
-            return Verdict(
-                of.name, Outcome.OPEN, why=f"the search ended at its bound of {self._most} states", states=states
-            )
+            why = f"the search ended at its bound of {self._most} states"
+            return Verdict(of.name, Outcome.OPEN, why=why, states=states)
         outcome, why = _outcome(exploration, broken)
-        return Verdict(
-            of.name, outcome, told(exploration, broken.path), told(exploration, broken.cycle), why, states=states
-        )
+        path, cycle = told(exploration, broken.path), told(exploration, broken.cycle)
+        return Verdict(of.name, outcome, path, cycle, why, states=states)
+
+
+def _assumptions(rule: Rule) -> tuple[str, ...]:
+    if not isinstance(rule, Reaches):
+        return ()
+    return (FAIRNESS,) if rule.within is None else (FAIRNESS, PUNCTUALITY)
 
 
 def _outcome(exploration: Exploration, broken: _Broken) -> tuple[Outcome, str]:

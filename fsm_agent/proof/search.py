@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
+from fsm_agent.proof.conditions import Masks
 from fsm_agent.proof.explore import Edge, Exploration
 from fsm_agent.proof.rules import BROKEN, Automaton
 
@@ -25,13 +26,32 @@ class Product(NamedTuple):
     graph: dict[Node, list[tuple[Edge, Node]]]
 
 
-def product(exploration: Exploration, step: Automaton, *, only_certain: bool) -> Product:
+class _Widest:
+    """Of nodes that differ only in what is known of the data, those of which least is known: they can do whatever the
+    others can."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        self._configurations = exploration.configurations
+        self._known: dict[Hashable, list[tuple[Masks, Node]]] = {}
+
+    def instead_of(self, node: Node) -> Node:
+        """A node that was seen before and covers this one; else itself."""
+        leaf, mode, timers, masks, is_parked = self._configurations[node[0]]
+        alike = self._known.setdefault((leaf, mode, timers, is_parked, node[1]), [])
+        for wider, other in alike:
+            if all(mask & ~wide == 0 for mask, wide in zip(masks, wider, strict=True)):
+                return other
+        alike.append((masks, node))
+        return node
+
+
+def product(exploration: Exploration, step: Automaton, *, only_certain: bool, is_exact: bool = False) -> Product:
     """Go along with every step, the nearest first; the first that breaks the rule ends it. ``only_certain`` leaves out
-    what an agent can perhaps not do."""
+    what an agent can perhaps not do. Unless it is to be exact, an edge may lead to a node of which less is known."""
     state = step(0, exploration.created, None)
     if state == BROKEN:
         return Product({}, (), {})
-    first = (0, state)
+    first, widest = (0, state), _Widest(exploration)
     tree: Tree = {first: None}
     graph: dict[Node, list[tuple[Edge, Node]]] = {}
     queue = [first]
@@ -44,6 +64,8 @@ def product(exploration: Exploration, step: Automaton, *, only_certain: bool) ->
             following = (edge.target, step(state, edge.terms, edge))
             if following[1] == BROKEN:
                 return Product(tree, (*path_to(tree, node), edge), graph)
+            if following not in tree and not is_exact:
+                following = widest.instead_of(following)
             ahead.append((edge, following))
             if following not in tree:
                 tree[following] = (node, edge)

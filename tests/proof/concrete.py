@@ -262,22 +262,24 @@ def remembered(rule: Rule, memory: tuple[int, int], terms: frozenset[str]) -> tu
     flag, count = memory
     match rule:
         case Never(banned, before, after, since, until):
-            if before:
-                flag = int(flag or has(before))
-                return None if has(banned) and not flag else (flag, 0)
-            if not (after or since):
-                return None if has(banned) else memory
-            if flag and has(until):
-                flag = 0
-            if flag and has(banned):
-                return None
-            return (int(flag or has(after or since)), 0)
+            flag, is_broken_now = _never(bool(flag), has(banned), has(before), has(after or since), has(until), rule)
+            return None if is_broken_now else (flag, 0)
         case AtMost(most, counted, since):
             count = (0 if has(since) else count) + has(counted)
             return None if count > most else (0, count)
         case Reaches(goal, since):
             return (int(not has(goal) and (bool(flag) or has(since or ("event created",)))), 0)
     return memory
+
+
+def _never(flag: bool, banned: bool, before: bool, begins: bool, ends: bool, rule: Never) -> tuple[int, bool]:
+    """The flag after a step, and whether that breaks the rule."""
+    if rule.before:
+        return int(flag or before), banned and not (flag or before)
+    if not (rule.after or rule.since):
+        return 0, banned
+    is_on = flag and not ends
+    return int(is_on or begins), is_on and banned
 
 
 def holds(world: World, condition: str, each: Happening) -> bool:
@@ -320,6 +322,24 @@ def is_fair(group: set[Any], graph: dict[Any, list[tuple[Happening, Any]]]) -> b
 
 def groups(graph: dict[Any, list[tuple[Happening, Any]]]) -> Iterator[set[Any]]:
     """Strongly connected components, by two searches."""
+    backward: dict[Any, list[Any]] = {node: [] for node in graph}
+    for node, ahead in graph.items():
+        for _, to in ahead:
+            backward[to].append(node)
+    taken: set[Any] = set()
+    for root in reversed(finished(graph)):
+        if root not in taken:
+            group = [root]
+            taken.add(root)
+            for node in group:
+                news = [before for before in dict.fromkeys(backward[node]) if before not in taken]
+                taken.update(news)
+                group += news
+            yield set(group)
+
+
+def finished(graph: dict[Any, list[tuple[Happening, Any]]]) -> list[Any]:
+    """All nodes, each after what it leads to, but for cycles."""
     order: list[Any] = []
     seen: set[Any] = set()
     for root in graph:
@@ -332,19 +352,4 @@ def groups(graph: dict[Any, list[tuple[Happening, Any]]]) -> Iterator[set[Any]]:
                 seen.add(node)
                 stack.append((node, True))
                 stack += [(to, False) for _, to in graph[node] if to not in seen]
-    backward: dict[Any, list[Any]] = {node: [] for node in graph}
-    for node, ahead in graph.items():
-        for _, to in ahead:
-            backward[to].append(node)
-    taken: set[Any] = set()
-    for root in reversed(order):
-        if root not in taken:
-            group, todo = {root}, [root]
-            taken.add(root)
-            for node in todo:
-                for before in backward[node]:
-                    if before not in taken:
-                        taken.add(before)
-                        group.add(before)
-                        todo.append(before)
-            yield group
+    return order

@@ -138,21 +138,16 @@ def _rule(random: Random, fields: list[str], workflow: Workflow) -> Rule:
 
     lengths = {f"after {timer.duration}" for state in workflow.by_path.values() for timer in state.after}
 
-    match random.randrange(8):
-        case 0:
-            return Never(some("outcome parked", *sorted(lengths)))
-        case 1:
-            return Never(some(), before=some())
-        case 2:
-            return Never(some(), after=some("outcome parked"))
-        case 3:
-            return Never(some(), since=some(), until=some())
-        case 4:
-            return AtMost(random.choice([1, 2]), some(), since=random.choice([(), some()]))
-        case 5:
-            event = random.choice(list(EVENTS))
-            return Whenever((f"event {event}",), _Writer(random, fields).guard(event))
-        case _:
-            return Reaches(
-                some("outcome done", "outcome cancelled", "outcome failed"), since=random.choice([(), some()])
-            )
+    event = random.choice(list(EVENTS))
+    reaches = Reaches(some("outcome done", "outcome cancelled", "outcome failed"), since=random.choice([(), some()]))
+    rules: list[Rule] = [
+        Never(some("outcome parked", *sorted(lengths))),
+        Never(some(), before=some()),
+        Never(some(), after=some("outcome parked")),
+        Never(some(), since=some(), until=some()),
+        AtMost(random.choice([1, 2]), some(), since=random.choice([(), some()])),
+        Whenever((f"event {event}",), _Writer(random, fields).guard(event)),
+        reaches,
+        reaches,
+    ]
+    return random.choice(rules)
