@@ -109,7 +109,8 @@ class _Search:
 
     def _begin(self) -> None:
         """Wherever something happens that the rule begins with, at the moment 0."""
-        if not self._since.isdisjoint(self._exploration.created) and self._goal.isdisjoint(self._exploration.created):
+        created = self._exploration.creation.terms
+        if not self._since.isdisjoint(created) and self._goal.isdisjoint(created):
             self._latest[0], self._begun[0] = 0, {}
             self._queue.append(0)
         at = 0

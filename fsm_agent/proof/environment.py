@@ -28,6 +28,8 @@ class Knowledge(NamedTuple):
     signatures: Mapping[str, Signature]
     #: the only fields that an action writes
     writes: Mapping[str, Collection[str]]
+    #: those that ask people themselves
+    asking: frozenset[str] = frozenset()
 
 
 class Surroundings(NamedTuple):
@@ -64,7 +66,7 @@ def surroundings(workflow: Workflow, leaf: State, known: Knowledge, space: Space
         declared if said is None else tuple(event for event in declared if event in said),
         ("error", "timeout") if leaf.timeout else ("error",),
         tuple(_written(workflow, leaf, known)),
-        asks=leaf.do == "human.ask" or bool(answers_of(leaf)),
+        asks=leaf.do in known.asking or bool(answers_of(leaf)),
         can_misfit=leaf.do not in BUILT_IN_NAMES and not all(is_plain(space, each) for each in leaf.with_.values()),
     )
 
@@ -76,7 +78,8 @@ def _claimed(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str
     if leaf.do in BUILT_IN_NAMES:
         return claimed_by(workflow, leaf).difference(answers_of(leaf))
     signature = known.signatures.get(leaf.do)
-    return frozenset() if signature is None or signature.emits is None else signature.emits
+    is_open = signature is None or signature.emits is None or leaf.do in known.asking
+    return frozenset() if signature is None or is_open else signature.emits or frozenset()
 
 
 def _said(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str] | None:

@@ -104,10 +104,12 @@ class Exploration:
         self._numbers: dict[Configuration, int] = {}
         leaf = model.workflow.leaf(model.workflow.initial)
         entered = lineage(leaf.path)
-        #: what happens when an agent is created
-        self.created = terms_of_entry(leaf, entered) | {Term(TermKind.EVENT, "created")}
-        masks = model.space.entered(model.space.beginning(has_defaults=has_defaults), entered)
+        beginning = model.space.beginning(has_defaults=has_defaults)
+        masks = model.space.entered(beginning, entered)
         self._number(Configuration(leaf.path, _mode(leaf), self._armed(entered), masks))
+        created = terms_of_entry(leaf, entered) | {Term(TermKind.EVENT, "created")}
+        #: how an agent comes to be
+        self.creation = Edge(0, 0, Kind.OUTSIDE, "created", created, None, beginning, is_certain=True)
 
     def out(self, at: int) -> list[Edge]:
         """The edges that begin at a configuration; none beyond the bound."""
@@ -148,6 +150,10 @@ class Exploration:
         written = space.overwritten(unwritten, here.writes)
         for event in here.said:
             yield from self._decided(_Occurrence(at, Kind.ACTION, event, written, at.timers, is_certain=True))
+        after = space.settled(written)
+        if here.asks and after is not None:
+            asked = at._replace(masks=after)
+            yield _Step(asked, Kind.ACTION, "ask", _NOTHING, None, unwritten, is_certain=False)
         is_certain = self.model.workflow.by_path[at.leaf].do not in _STEADY
         for event in here.failures:
             yield from self._decided(_Occurrence(at, Kind.FAILURE, event, unwritten, at.timers, is_certain))

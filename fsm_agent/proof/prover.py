@@ -24,6 +24,8 @@ MOST: Final = 20_000
 ASSUMPTIONS: Final = (
     "no agent is rewound, forked or migrated in mid-life, and none is ended by force",
     "every action is there, and leaves no effect in doubt",
+    "an action asks people only if that is known of it",
+    "data stay within their limit of size",
 )
 FAIRNESS: Final = "timers fire, actions end, and operators see to parked agents"
 PUNCTUALITY: Final = "what is due is done at once, and an operator's time does not count"
@@ -38,15 +40,16 @@ def prove(
     *,
     signatures: Mapping[str, Signature] | None = None,
     writes: Mapping[str, Collection[str]] | None = None,
+    asking: Collection[str] = (),
     most: int = MOST,
 ) -> Proof:
     """A verdict for each of ``properties``.
 
-    ``signatures`` says which events actions name, and ``writes`` which fields they write; of others nothing is known,
-    and they may do both as they like. ``most`` bounds how many states are looked at in one search. Raises
-    ``ValueError`` for a term that names nothing in the workflow.
+    ``signatures`` says which events actions name, ``writes`` which fields they write, and ``asking`` which of them ask
+    people (``ctx.ask``). Of others nothing is known: they may name and write what they like. ``most`` bounds how many
+    states are looked at in one search. Raises ``ValueError`` for a term that names nothing in the workflow.
     """
-    prover = _Prover(workflow, Knowledge(signatures or {}, writes or {}), properties, most)
+    prover = _Prover(workflow, Knowledge(signatures or {}, writes or {}, frozenset(asking)), properties, most)
     verdicts = tuple(prover.verdict(each) for each in properties)
     states = max((verdict.states for verdict in verdicts), default=0)
     return Proof(verdicts, states, prover.is_complete, ASSUMPTIONS)
@@ -58,10 +61,12 @@ class _Broken(NamedTuple):
     path: tuple[Edge, ...] = ()
     cycle: tuple[Edge, ...] = ()
     why: str = ""
+    #: why it is not sure that the rule is broken at the end of the path; empty if it is
+    doubt: str = ""
 
     @property
     def is_certain(self) -> bool:
-        return all(edge.is_certain for edge in (*self.path, *self.cycle))
+        return not self.doubt and all(edge.is_certain for edge in (*self.path, *self.cycle))
 
 
 class _Prover:
@@ -132,9 +137,9 @@ def _outcome(exploration: Exploration, broken: _Broken) -> tuple[Outcome, str]:
     """Whether an agent surely can go a path, and why the rule is broken, or why that is open."""
     limits = exploration.model.workflow.limits
     if not broken.is_certain:
-        first = next(edge for edge in (*broken.path, *broken.cycle) if not edge.is_certain)
-        doubt = f"it is not sure that `{first.event}` can lead on like this in the state where it happens"
-        return Outcome.OPEN, f"{broken.why}; {doubt}" if broken.why else doubt
+        unsure = [edge.event for edge in (*broken.path, *broken.cycle) if not edge.is_certain]
+        where = f"it is not sure that `{unsure[0]}` can lead on like this" if unsure else broken.doubt
+        return Outcome.OPEN, f"{broken.why}; {where}" if broken.why else where
     entered = [path for edge in broken.path if edge.move for path in edge.move.entered]
     if limits.steps is not None and len(broken.path) >= limits.steps:
         return Outcome.OPEN, "the path is longer than `limits.steps` allows"
@@ -150,7 +155,8 @@ def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Bro
         path = product(exploration, step, only_certain=only_certain).broken
         if path is None:
             return None
-        return _Broken(path if only_certain or not isinstance(rule, Whenever) else _doubted(path))
+        is_sure = only_certain or not isinstance(rule, Whenever)
+        return _Broken(path, doubt="" if is_sure else "it is not sure that the condition fails there")
     failure = unreached(exploration, rule, only_certain=only_certain)
     if failure is not None:
         return _Broken(*failure)
@@ -163,13 +169,7 @@ def _late(exploration: Exploration, rule: Reaches, within_ms: int) -> _Broken | 
     if bound.ms <= within_ms:
         return None
     takes_ms = duration(exploration, bound.path, is_new=not rule.since)
-    path = bound.path if takes_ms > within_ms else _doubted(bound.path)
-    tree = product(exploration, lambda _, __, ___: 0, only_certain=False).tree
-    before = path_to(tree, (path[0].source, 0))
-    return _Broken((*before, *path), (), f"it may take {human(bound.ms)}: {bound.why}")
-
-
-def _doubted(path: tuple[Edge, ...]) -> tuple[Edge, ...]:
-    """A path of which it is not sure that the rule is broken at its end."""
-    *before, last = path
-    return (*before, last._replace(is_certain=False))
+    doubt = "" if takes_ms > within_ms else "it is not sure that an agent takes so long"
+    tree = product(exploration, lambda _, __: 0, only_certain=False).tree
+    before = path_to(tree, (bound.path[0].source, 0))
+    return _Broken((*before, *bound.path), (), f"it may take {human(bound.ms)}: {bound.why}", doubt)

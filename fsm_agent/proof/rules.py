@@ -24,8 +24,8 @@ from fsm_agent.proof.explore import Edge
 from fsm_agent.proof.space import Guard, Space
 
 Happened: TypeAlias = frozenset[Term]
-#: state, what happens, by which edge (``None`` for the creation) -> the next state
-Automaton: TypeAlias = Callable[[int, Happened, "Edge | None"], int]
+#: state and what happens -> the next state
+Automaton: TypeAlias = Callable[[int, Edge], int]
 
 #: the state of an automaton whose rule is broken; all begin with 0
 BROKEN: Final = -1
@@ -54,10 +54,10 @@ def owed(workflow: Workflow, rule: Reaches) -> Automaton:
     """1 while something that must happen is still to come."""
     goal, since = resolve(workflow, rule.terms), resolve(workflow, rule.since or ("event created",))
 
-    def step(state: int, happened: Happened, _: Edge | None) -> int:
-        if not goal.isdisjoint(happened):
+    def step(state: int, edge: Edge) -> int:
+        if not goal.isdisjoint(edge.terms):
             return 0
-        return state or int(not since.isdisjoint(happened))
+        return state or int(not since.isdisjoint(edge.terms))
 
     return step
 
@@ -69,27 +69,27 @@ def _never(workflow: Workflow, rule: Never) -> Automaton:
     if rule.after or rule.since:
         return _between(banned, resolve(workflow, rule.after or rule.since), resolve(workflow, rule.until))
 
-    def step(_: int, happened: Happened, __: Edge | None) -> int:
-        return 0 if banned.isdisjoint(happened) else BROKEN
+    def step(_: int, edge: Edge) -> int:
+        return 0 if banned.isdisjoint(edge.terms) else BROKEN
 
     return step
 
 
 def _before(banned: Happened, freeing: Happened) -> Automaton:
-    def step(state: int, happened: Happened, _: Edge | None) -> int:
-        if state == 1 or not freeing.isdisjoint(happened):
+    def step(state: int, edge: Edge) -> int:
+        if state == 1 or not freeing.isdisjoint(edge.terms):
             return 1
-        return 0 if banned.isdisjoint(happened) else BROKEN
+        return 0 if banned.isdisjoint(edge.terms) else BROKEN
 
     return step
 
 
 def _between(banned: Happened, since: Happened, until: Happened) -> Automaton:
-    def step(state: int, happened: Happened, _: Edge | None) -> int:
-        begins = not since.isdisjoint(happened)
-        if state == 0 or not until.isdisjoint(happened):
+    def step(state: int, edge: Edge) -> int:
+        begins = not since.isdisjoint(edge.terms)
+        if state == 0 or not until.isdisjoint(edge.terms):
             return int(begins)
-        return 1 if banned.isdisjoint(happened) else BROKEN
+        return 1 if banned.isdisjoint(edge.terms) else BROKEN
 
     return step
 
@@ -97,9 +97,9 @@ def _between(banned: Happened, since: Happened, until: Happened) -> Automaton:
 def _at_most(workflow: Workflow, rule: AtMost) -> Automaton:
     counted, since = resolve(workflow, rule.terms), resolve(workflow, rule.since)
 
-    def step(state: int, happened: Happened, _: Edge | None) -> int:
-        count = 0 if not since.isdisjoint(happened) else state
-        if counted.isdisjoint(happened):
+    def step(state: int, edge: Edge) -> int:
+        count = 0 if not since.isdisjoint(edge.terms) else state
+        if counted.isdisjoint(edge.terms):
             return count
         return count + 1 if count < rule.count else BROKEN
 
@@ -115,11 +115,9 @@ def _whenever(workflow: Workflow, rule: Whenever, space: Space, *, only_certain:
         if not only_certain or space.is_certain(rule.holds, term.event)
     }
 
-    def step(_: int, happened: Happened, edge: Edge | None) -> int:
-        for term in splits.keys() & happened if edge is not None else ():
-            known = edge.known if edge else ()
-            if only_certain:
-                known = space.valid(known, unless=())
+    def step(_: int, edge: Edge) -> int:
+        known = space.valid(edge.known, unless=()) if only_certain else edge.known
+        for term in splits.keys() & edge.terms:
             if any(truth is not True for truth, _ in splits[term](known)):
                 return BROKEN
         return 0

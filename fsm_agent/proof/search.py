@@ -48,7 +48,7 @@ class _Widest:
 def product(exploration: Exploration, step: Automaton, *, only_certain: bool, is_exact: bool = False) -> Product:
     """Go along with every step, the nearest first; the first that breaks the rule ends it. ``only_certain`` leaves out
     what an agent can perhaps not do. Unless it is to be exact, an edge may lead to a node of which less is known."""
-    state = step(0, exploration.created, None)
+    state = step(0, exploration.creation)
     if state == BROKEN:
         return Product({}, (), {})
     first, widest = (0, state), _Widest(exploration)
@@ -61,7 +61,7 @@ def product(exploration: Exploration, step: Automaton, *, only_certain: bool, is
         for edge in exploration.out(at):
             if only_certain and not edge.is_certain:
                 continue
-            following = (edge.target, step(state, edge.terms, edge))
+            following = (edge.target, step(state, edge))
             if following[1] == BROKEN:
                 return Product(tree, (*path_to(tree, node), edge), graph)
             if following not in tree and not is_exact:

@@ -54,8 +54,13 @@ def writes_of(space: Space, transition: Transition, event: str, *, is_sent: bool
         is_certain, can_fail = is_certain and (is_safe or is_followed), can_fail or not is_safe
     for field, item in transition.append.items():
         is_safe = _is_addable(space, field, _node(space, item, event))
-        changes += [(place, _appended(place, space.slots[place], field)) for place in space.touched.get(field, ())]
-        is_certain, can_fail = is_certain and is_safe, can_fail or not is_safe
+        is_merged = is_sent and field in space.workflow.merge
+        for place in space.touched.get(field, ()):
+            slot = space.slots[place]
+            changes.append((place, _unknown(slot)[0] if is_merged else _appended(place, slot, field)))
+        is_certain, can_fail = is_certain and is_safe and not is_merged, can_fail or not is_safe
+    if space.workflow.model is not None and (transition.assign or transition.append):
+        return Writes(tuple(changes), is_certain=False, can_fail=True)  # the model may judge otherwise than its schema
     return Writes(tuple(changes), is_certain, can_fail)
 
 

@@ -108,6 +108,13 @@ def test_who_asks_people_may_wait_for_ever() -> None:
     assert is_proved(asking.replace("error: end}", "error: end}, after: {1d: end}"), END)
 
 
+def test_so_may_an_action_that_asks_people_itself() -> None:
+    workflow = loads(f"{HEAD}states:\n  a: {{do: work, on: {{go: end, error: end}}}}\n{END}")
+    rule = Property("rule", Reaches(("done", "cancelled")))
+    assert prove(workflow, [rule]).verdicts[0].outcome is Outcome.PROVED
+    assert prove(workflow, [rule], asking=["work"]).verdicts[0].outcome is not Outcome.PROVED
+
+
 def test_what_is_reached_in_the_step_that_begins_it_counts() -> None:
     assert verdict(f"  a: {{on: {{go: end}}}}\n{END}", since=("go",)).outcome is Outcome.PROVED
 

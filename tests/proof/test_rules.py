@@ -49,6 +49,7 @@ KEPT: list[Rule] = [
     Whenever(("approve",), "data.amount >= 0"),
     Whenever(("ask",), "event.amount >= 0"),
     Never(("parked",)),
+    Whenever(("created",), "data.amount >= 0"),
 ]
 BROKEN: list[tuple[Rule, list[str]]] = [
     (Never(("closed",)), ["ask", "paid"]),
@@ -60,6 +61,7 @@ BROKEN: list[tuple[Rule, list[str]]] = [
     (AtMost(0, ("cancelled",)), ["cancel"]),
     (Whenever(("approve",), "data.amount > 100"), ["ask", "approve"]),
     (Whenever(("ask",), "event.amount > 0"), ["ask"]),
+    (Whenever(("created",), "data.amount > 0"), []),
     (Whenever(("ask",), "event.by == 'ana'"), ["ask"]),
 ]
 
