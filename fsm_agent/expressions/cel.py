@@ -24,6 +24,8 @@ from cel_expr_python import cel
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.kinds import DYN, Kind
 from fsm_agent.expressions.messages import explain_failure
+from fsm_agent.expressions.tree import Node
+from fsm_agent.expressions.tree_decoder import decode
 from fsm_agent.expressions.values import holds_nul, plain_scalar
 
 _WRAPPERS: Final = {"int": "Int64Value", "double": "DoubleValue", "string": "StringValue", "bool": "BoolValue"}
@@ -65,6 +67,10 @@ class Environment:
     def check(self, text: str) -> Kind:
         """The kind of the value of ``text``, as far as known; raises ``RuntimeError`` with the library's message."""
         return _kind(self._library.compile(text).return_type().name())
+
+    def tree(self, text: str) -> Node:
+        """Raises ``RuntimeError`` with the library's complaint, ``ValueError`` for a tree that cannot be read."""
+        return decode(self._library.compile(text).serialize())
 
     def compile(self, text: str) -> Evaluate:
         """Raises ``RuntimeError`` with the library's message."""

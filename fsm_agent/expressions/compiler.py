@@ -28,6 +28,7 @@ from fsm_agent.expressions.values import written
 
 if TYPE_CHECKING:
     from fsm_agent.expressions.cel import Environment, Program
+    from fsm_agent.expressions.tree import Node
 
 __all__ = ["Expression", "ExpressionInvalid", "Guards", "Prompt"]
 
@@ -71,6 +72,10 @@ class Guards:
         if known is None:
             known = self._prompts[text, recalls] = Prompt(tuple(self._pieces(text, recalls=recalls)))
         return known
+
+    def tree(self, text: str, *, event: str | None) -> Node | None:
+        """The syntax tree of an expression, as it is checked; ``None`` if it is wrong or cannot be read."""
+        return self._compiler(event).tree(text)
 
     def lists(self, event: str | None) -> frozenset[str]:
         """The lists that an expression with the payload of ``event`` may mention."""
@@ -231,6 +236,12 @@ class _Compiler:
         if comparison is not None and all(name in self._scope.kinds for name in comparison.names):
             return self._expression(text, BOOLEAN, comparison.names, Shortcut(comparison=comparison))
         return self._checked(text)
+
+    def tree(self, text: str) -> Node | None:
+        try:
+            return self._checking.tree(text)
+        except (RuntimeError, ValueError):
+            return None
 
     def _checked(self, text: str) -> Expression:
         """An expression that CEL must check: neither a literal nor a comparison of two declared integers."""

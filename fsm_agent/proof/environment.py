@@ -1,0 +1,126 @@
+"""What the world may do to an agent in each leaf: what its action says and writes, and what others may send.
+
+Where nothing is known of an action, it may name every event that is handled, and write every field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple
+
+from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES
+from fsm_agent.dialect.builtins import claimed_by, emitted_by
+from fsm_agent.dialect.claims import answers_of
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import State
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.expressions.text import template
+from fsm_agent.expressions.tree import Constant, Name
+from fsm_agent.proof.space import Space
+
+#: arguments of built-in actions that name the fields which they write
+_WRITES: Final = ("into", "outcomes")
+
+
+class Knowledge(NamedTuple):
+    """What is known of actions, by name."""
+
+    signatures: Mapping[str, Signature]
+    #: the only fields that an action writes
+    writes: Mapping[str, Collection[str]]
+    #: those that ask people themselves
+    asking: frozenset[str] = frozenset()
+
+
+class Surroundings(NamedTuple):
+    """Of one leaf."""
+
+    #: events that may be sent, ``cancel`` too if it is handled
+    sent: tuple[str, ...]
+    #: those of them that may be sent while its action is at work
+    sent_at_work: tuple[str, ...]
+    #: events that its action may name
+    said: tuple[str, ...]
+    #: how its action may fail
+    failures: tuple[str, ...]
+    #: fields that its action may write
+    writes: tuple[str, ...]
+    #: whether its action may wait for people
+    asks: bool
+    #: whether the arguments of its action may have no value
+    can_misfit: bool
+
+
+def surroundings(workflow: Workflow, leaf: State, known: Knowledge, space: Space) -> Surroundings:
+    handled = workflow.handled(leaf.path)
+    declared = tuple(event for event in handled if event in workflow.events)
+    claimed = _claimed(workflow, leaf, known)
+    sent = tuple(event for event in handled if event not in ("error", "timeout"))
+    unclaimed = tuple(event for event in sent if event not in claimed)
+    if leaf.do is None:
+        return Surroundings(sent, sent, (), (), (), asks=False, can_misfit=False)
+    said = _said(workflow, leaf, known)
+    return Surroundings(
+        sent,
+        unclaimed,
+        declared if said is None else tuple(event for event in declared if event in said),
+        ("error", "timeout") if leaf.timeout else ("error",),
+        tuple(_written(workflow, leaf, known)),
+        asks=leaf.do in known.asking or bool(answers_of(leaf)),
+        can_misfit=leaf.do not in BUILT_IN_NAMES and not all(is_plain(space, each) for each in leaf.with_.values()),
+    )
+
+
+def _claimed(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str]:
+    """The events that only the action may name while it is at work; the answers to what it asks come from people."""
+    if leaf.do is None:
+        return frozenset()
+    if leaf.do in BUILT_IN_NAMES:
+        return claimed_by(workflow, leaf).difference(answers_of(leaf))
+    signature = known.signatures.get(leaf.do)
+    is_open = signature is None or signature.emits is None or leaf.do in known.asking
+    return frozenset() if signature is None or is_open else signature.emits or frozenset()
+
+
+def _said(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str] | None:
+    """``None`` where an action may name every event."""
+    if leaf.do in BUILT_IN_NAMES:
+        return emitted_by(workflow, leaf)
+    signature = known.signatures.get(leaf.do or "")
+    return None if signature is None else signature.emits
+
+
+def _written(workflow: Workflow, leaf: State, known: Knowledge) -> Collection[str]:
+    if leaf.do in BUILT_IN_NAMES:
+        said = [leaf.with_[name] for name in _WRITES if name in leaf.with_]
+        return [field for each in said for field in ([each] if isinstance(each, str) else each)]
+    return known.writes.get(leaf.do or "", workflow.data)
+
+
+def is_plain(space: Space, value: object) -> bool:
+    """Whether a value that is evaluated on entry is surely there: a literal or a name."""
+    return not isinstance(value, str) or isinstance(space.tree(value, None), Constant | Name)
+
+
+def can_misfit_on_entry(space: Space, leaf: State) -> bool:
+    """Whether entering a leaf may fail: its question or its output may have no value."""
+    ask = leaf.ask
+    texts = [] if ask is None else [piece for piece, at in template(ask.prompt) if at is not None]
+    is_addressed = ask is not None and ask.to is not None
+    return is_addressed or not all(is_plain(space, each) for each in (*texts, *leaf.output.values()))
+
+
+def guards_of(workflow: Workflow) -> list[tuple[str, str]]:
+    """Every guard of a workflow, each with the event that it may look at."""
+    found: dict[tuple[str, str], None] = {}
+    for leaf in workflow.leaves:
+        for event in workflow.handled(leaf.path):
+            for transition in workflow.candidates(leaf.path, event):
+                if transition.when is not None:
+                    found[transition.when, event] = None
+    for state in workflow.by_path.values():
+        for timer in state.after:
+            for transition in timer.transitions:
+                if transition.when is not None:
+                    found[transition.when, "after"] = None
+    return list(found)
