@@ -25,6 +25,7 @@ WORDS = {
     "cancel": ["ID"],
     "diagram": ["--agent", "ID", "--format", "dot"],
     "effects": ["ID"],
+    "explain": ["ID"],
     "fork": ["ID", "1"],
     "history": ["ID"],
     "list": ["--after", "ID"],

@@ -58,6 +58,7 @@ from fsm_agent.errors import (
     ModelUnknown,
     ModuleNotAllowed,
     ModuleUnread,
+    MoveImpossible,
     NoLegalChoice,
     NotAddressee,
     NotAsked,
@@ -266,6 +267,10 @@ SENTENCES = [
     (
         RunnerClosed(),
         "this runner has ended, and its store is closed: open the store again for another runner",
+    ),
+    (
+        MoveImpossible(2, "says('packed')", "asking", "waiting"),
+        "move 2, says('packed'), needs an action at work, and the agent is waiting in 'asking'",
     ),
     (
         SharedDamaged("thread 'news'", "messages", "it is no UTF-8 text"),

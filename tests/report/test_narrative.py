@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
-from fsm_agent import open_store
+from fsm_agent import action, open_store
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.report.narrative import narrative
 from fsm_agent.runtime.replay import load_past
@@ -56,10 +58,10 @@ def stumble(ctx: object) -> str:
 class Life:
     """One agent of the workflow above, whose clock stands unless it is moved."""
 
-    def __init__(self, polish: object = polish) -> None:
+    def __init__(self, polish: Callable[..., str]) -> None:
         self.clock = FakeClock()
         self.store = open_store("memory://", clock=self.clock)
-        self.runner = Runner(self.store, actions=[polish])  # type: ignore[list-item]
+        self.runner = Runner(self.store, actions=[polish])
         self.runner.start(loads(REVIEW), "write", {"text": "Hello"}, data={"author": "ana"}, id="one", by="ana")
 
     def told(self) -> list[str]:
@@ -73,56 +75,55 @@ class Life:
         return texts
 
 
-def test_the_beginning_names_what_was_given_and_no_default() -> None:
-    assert Life().told()[0] == 'ana started it. data.author became "ana". It began in `draft`. There it waits.'
+@pytest.fixture
+def life() -> Iterator[Life]:
+    begun = Life(polish)
+    with begun.runner:
+        yield begun
 
 
-def test_an_event_is_told_with_who_sent_it_what_it_brought_and_where_it_led() -> None:
-    assert Life().told()[1] == (
+def test_the_beginning_names_what_was_given_and_no_default(life: Life) -> None:
+    assert life.told()[0] == 'ana started it. data.author became "ana". It began in `draft`. There it waits.'
+
+
+def test_an_event_is_told_with_who_sent_it_what_it_brought_and_where_it_led(life: Life) -> None:
+    assert life.told()[1] == (
         'ana sent `write` (text "Hello"). data.text became "Hello". It went from `draft` to `writing`. '
         "There it does `polish`."
     )
 
 
-def test_what_an_action_named_and_what_is_asked_then_is_told() -> None:
-    cause, rest = Life().told()[2].split(" ms ")
+def test_what_an_action_named_and_what_is_asked_then_is_told(life: Life) -> None:
+    cause, rest = life.told()[2].split(" ms ")
     assert cause.startswith("`polish` worked for ")
     assert rest == (
         'and named `written`. It went from `writing` to `asking`. It asks ana, ben: "Print Hello?" (approve).'
     )
 
 
-def test_an_answer_is_no_mere_event() -> None:
-    life = Life()
+def test_an_answer_is_no_mere_event(life: Life) -> None:
     life.runner.answer("one", by="ben")
     assert life.told()[3] == "ben answered `approve`. It went from `asking` to `done`. It is done."
 
 
-def test_what_leaves_the_agent_where_it_is_says_so_by_saying_nothing() -> None:
-    life = Life()
+def test_what_leaves_the_agent_where_it_is_says_so_by_saying_nothing(life: Life) -> None:
     life.runner.send("one", "note", {"text": "blue ink"})
     assert life.told()[3] == 'Somebody sent `note` (text "blue ink"). data.notes got "blue ink".'
 
 
-def test_time_that_has_passed_is_told_by_its_length() -> None:
-    life = Life()
+def test_time_that_has_passed_is_told_by_its_length(life: Life) -> None:
     life.clock.advance(days=3)
     life.runner.resume("one")
     assert life.told()[3] == "3d had passed. It went from `asking` to `late`. It has failed."
 
 
 def test_a_failure_is_told_with_what_went_wrong() -> None:
-    life = Life(named(stumble))
-    assert life.told()[-1].startswith("It was parked: ValueError: no ink")
+    life = Life(action(name="polish")(stumble))
+    with life.runner:
+        assert life.told()[-1].startswith("It was parked: ValueError: no ink")
 
 
-def named(function: object) -> object:
-    function.__name__ = "polish"  # type: ignore[attr-defined]
-    return function
-
-
-def test_a_cancelled_agent_and_a_rewound_one_are_told_by_whom() -> None:
-    life = Life()
+def test_a_cancelled_agent_and_a_rewound_one_are_told_by_whom(life: Life) -> None:
     life.runner.rewind("one", 1, by="eve")
     life.runner.cancel("one", by="eve")
     assert life.told()[3:] == [

@@ -1,0 +1,107 @@
+"""``prove``: what workflows say under ``must``, held against all that an agent can do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.shop import Shop
+
+REFUNDS = """
+workflow: refunds
+version: 1
+data:
+  amount: {type: integer, minimum: 0, default: 0}
+  author: string?
+events:
+  asked: {amount: {type: integer, minimum: 0}}
+  approve: {}
+  reject: {}
+initial: open
+states:
+  open:
+    on:
+      asked:
+        - {when: event.amount > 100, target: asking, assign: {amount: event.amount}}
+        - refunding
+  asking:
+    ask: {prompt: "Refund {{ data.amount }}?", events: [approve, reject]}
+    on: {approve: refunding, reject: rejected}
+  refunding: {final: true}
+  rejected: {final: true, outcome: failed}
+must:
+"""
+KEPT = """
+  rejected_is_final: {never: refunding, after: rejected}
+  asked_once: {at_most: 1, of: asking}
+"""
+BROKEN = """
+  always_approved: {never: refunding, before: approve}
+"""
+ENDLESS = """
+  decided: {from: asking, reaches: [refunding, rejected]}
+"""
+
+
+def test_what_every_run_keeps_is_proved(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT)
+    proved = shop("prove", "workflows/refunds.yaml")
+    assert proved.code == 0
+    assert [line.split()[:2] for line in proved.out.splitlines()[1:3]] == [
+        ["rejected_is_final", "proved"],
+        ["asked_once", "proved"],
+    ]
+    assert "assuming that" in proved.out
+
+
+def test_what_a_run_breaks_is_told_with_the_shortest_way_there(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT + BROKEN)
+    broken = shop("prove", "workflows/refunds.yaml", "--json")
+    assert broken.code == 1
+    (workflow,) = broken.json["workflows"]
+    verdicts = {each["name"]: each for each in workflow["must"]}
+    assert verdicts["rejected_is_final"]["verdict"] == "proved"
+    broken_one = verdicts["always_approved"]
+    assert broken_one["verdict"] == "violated"
+    assert [(step["state"], step["event"], step["to"]) for step in broken_one["path"]] == [
+        ("open", "asked", "refunding")
+    ]
+    told = shop("prove", "workflows/refunds.yaml")
+    assert "how always_approved is broken" in told.out
+    assert "open → refunding: somebody sends `asked`" in told.out
+
+
+def test_whoever_is_asked_need_not_answer(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + ENDLESS)
+    waiting = shop("prove", "workflows/refunds.yaml")
+    assert waiting.code == 1
+    assert "there is no deadline" in waiting.out
+
+
+def test_only_some_properties_are_proved_on_demand(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT + BROKEN)
+    assert shop("prove", "workflows/refunds.yaml", "--only", "asked_once").code == 0
+    unknown = shop("prove", "workflows/refunds.yaml", "--only", "asked_onse")
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "no property is called 'asked_onse' (did you mean `asked_once`?)" in unknown.err
+
+
+def test_a_search_that_ends_at_its_bound_proves_nothing(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT)
+    bounded = shop("prove", "workflows/refunds.yaml", "--most", "1", "--json")
+    outcomes = {each["verdict"] for each in bounded.json["workflows"][0]["must"]}
+    assert (bounded.code, outcomes) == (0, {"open"})
+    assert shop("prove", "workflows/refunds.yaml", "--most", "1", "--strict").code == 1
+
+
+@pytest.mark.parametrize("text", [REFUNDS.removesuffix("must:\n"), REFUNDS + KEPT])
+def test_a_file_without_properties_is_no_mistake(shop: Shop, text: str) -> None:
+    shop.write("workflows/refunds.yaml", text)
+    assert shop("prove", "workflows/refunds.yaml").code == 0
+
+
+def test_a_file_with_mistakes_is_told_as_check_tells_it(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + "  odd: {never: nowhere}\n")
+    told = shop("prove", "workflows/refunds.yaml")
+    assert (told.code, told.out) == (1, "")
+    assert "`nowhere`" in told.err
+    assert "refunds.yaml:" in told.err
