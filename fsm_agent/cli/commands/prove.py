@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -151,6 +152,10 @@ def _path_rows(verdict: Verdict) -> Iterator[tuple[str, Ink]]:
 
 
 def _sentence(step: PathStep) -> str:
-    known = [f"{name} is {listed(map(repr, examples))}" for name, examples in step.known.items()]
+    known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
     way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
     return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
+
+
+def _shown(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
