@@ -88,7 +88,7 @@ class _Writer:
         )
 
     def _leaf(self, path: str) -> State:
-        do = self._random.choice([None, None, *ACTIONS])
+        do = self._random.choice([None, *ACTIONS])
         timeout = Duration.parse("1m") if do and self._random.random() < 0.4 else None
         return State(path, do=do, timeout=timeout, on=self._handlers(2), after=self._timers(0.3))
 
@@ -106,8 +106,8 @@ class _Writer:
     def _transition(self, event: str) -> Transition:
         random = self._random
         field = random.choice(self._fields)
-        target = random.choice([None, *PATHS, *PATHS])
-        assign = {field: self._value(field, event)} if random.random() < 0.4 else {}
+        target = random.choice([None, None, *PATHS, *PATHS])
+        assign = {field: self._value(field, event)} if random.random() < 0.5 else {}
         append = {"items": "1"} if "items" in self._fields and "items" not in assign and random.random() < 0.3 else {}
         return Transition(target, self.guard(event) if random.random() < 0.6 else None, assign, append)
 
