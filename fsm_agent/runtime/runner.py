@@ -43,13 +43,13 @@ class Runner(Queries, Removal):
         actions: Iterable[Callable[..., Any]] | Actions = (),
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
-        hands: Executor | None = None,
+        executor: Executor | None = None,
         surroundings: Surroundings | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
-        ``observe`` is called with the head after each commit and before each attempt. ``hands`` runs actions and waits;
-        tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
+        ``observe`` is called with the head after each commit and before each attempt. ``executor`` runs actions and
+        waits; tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -61,7 +61,7 @@ class Runner(Queries, Removal):
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
-        self._executor = hands or LazyExecutor(self._new_executor)
+        self._executor = executor or LazyExecutor(self._new_executor)
         self._loop = CommandLoop(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
         found.children = self._loop.children
 

@@ -64,7 +64,7 @@ class Drive:
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
         self._runner = Runner(
-            store, actions=ScriptedActions(actions), hands=ScriptedExecutor(actions, self.clock, store)
+            store, actions=ScriptedActions(actions), executor=ScriptedExecutor(actions, self.clock, store)
         )
         if user is not None and remembered:
             finish(store.save_user(UserRecord(user, 1, remembered, self.clock.ms)))

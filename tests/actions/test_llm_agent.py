@@ -63,20 +63,20 @@ async def test_a_model_calls_tools_until_it_has_an_answer(stub: OpenAIStub) -> N
     stub.script = in_order(
         [calling("search", city="Rome", limit=1), calling("book", hotel="Rome 0", nights=2), "Booked."]
     )
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ALL), user="ana")
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ALL), user="ana")
         assert agent.output == {"answer": "Booked.", "count": None}
         assert tool_module.calls == [("search", "Rome"), ("book", ("Rome 0", 2))]
         assert [each["content"] for each in sent_messages(stub) if each["role"] == "tool"] == [
             '["Rome 0"]', '{"hotel":"Rome 0","nights":2}',
         ]  # fmt: skip
-        assert [entry.name for entry in await hands.effects(agent.id)] == ["model"] * 3 + ["tool book", "tool search"]
-        assert [(each.role, each.by) for each in await thread_messages(hands, agent.id)] == [
+        assert [entry.name for entry in await running.effects(agent.id)] == ["model"] * 3 + ["tool book", "tool search"]
+        assert [(each.role, each.by) for each in await thread_messages(running, agent.id)] == [
             (Role.USER, "ana"), (Role.ASSISTANT, None), (Role.TOOL, None), (Role.ASSISTANT, None), (Role.TOOL, None),
             (Role.ASSISTANT, None),
         ]  # fmt: skip
-        assert (agent.usage.requests, (await hands.history(agent.id))[-1].said) == (3, 6)
-        assert not (await hands.replay(agent.id)).mismatches
+        assert (agent.usage.requests, (await running.history(agent.id))[-1].said) == (3, 6)
+        assert not (await running.replay(agent.id)).mismatches
 
 
 @on_loop
@@ -84,13 +84,13 @@ async def test_a_tool_is_described_by_its_docstring_and_hints_and_its_key_is_not
     stub: OpenAIStub,
 ) -> None:
     stub.script = in_order([calling("pay", amount=3), calling("pay", amount=3), "Done."])
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ALL))
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ALL))
         schemas = offered(stub)
         assert schemas["search"]["properties"]["city"] == {"type": "string", "description": "Where to look."}
         assert schemas["search"]["required"] == ["city"]
         assert set(schemas["pay"]["properties"]) == {"amount"}
-        paid = [entry for entry in await hands.effects(agent.id) if entry.name == "tool pay"]
+        paid = [entry for entry in await running.effects(agent.id) if entry.name == "tool pay"]
         assert tool_module.calls == [("pay", (3, entry.key)) for entry in paid]
         assert len(paid) == 2
 
@@ -137,11 +137,11 @@ async def test_a_call_that_cannot_be_made_is_told_to_the_model_and_counted(
 @on_loop
 async def test_what_a_tool_says_is_wrong_is_told_to_the_model_and_is_on_record(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("refuse", why="closed"), "Done."])
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ALL))
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ALL))
         assert (agent.status, agent.usage.refused) == (Status.DONE, 0)
         assert unwrapped(sent_messages(stub)[-1]["content"]) == "that is not possible: closed"
-        [entry] = [each for each in await hands.effects(agent.id) if each.name == "tool refuse"]
+        [entry] = [each for each in await running.effects(agent.id) if each.name == "tool refuse"]
         assert entry.result == {"text": "that is not possible: closed", "is_error": True}
 
 
@@ -246,23 +246,23 @@ async def test_two_calls_of_one_id_could_not_be_told_apart(stub: OpenAIStub) -> 
 @on_loop
 async def test_a_person_is_asked_before_a_call_and_told_all_of_it(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("book", hotel="Rom Süd " * 300, nights=2), "Booked."])
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ASKING))
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ASKING))
         assert agent.status is Status.WAITING
         assert agent.question is not None
         hotel = "Rom Süd " * 300
         assert agent.question.prompt == f'May the agent call `book` with {{"hotel": "{hotel}", "nights": 2}}?'
         assert set(agent.question.events) == {"yes", "no"}
         assert tool_module.calls == []
-        agent = await hands.answer(agent.id, event="yes", by="ben")
+        agent = await running.answer(agent.id, event="yes", by="ben")
         assert (agent.status, agent.output) == (Status.DONE, {"answer": "Booked.", "count": None})
         assert tool_module.calls == [("book", (hotel, 2))]
-        assert story(await hands.history(agent.id)) == [
+        assert story(await running.history(agent.id)) == [
             "created created >working", "asked ask working>working", "event yes working>working",
             "event done working>end",
         ]  # fmt: skip
         assert agent.usage.requests == len(stub.requests) == 2
-        assert not (await hands.replay(agent.id)).mismatches
+        assert not (await running.replay(agent.id)).mismatches
 
 
 @on_loop
@@ -270,9 +270,9 @@ async def test_whoever_forbids_a_call_is_quoted_to_the_model(stub: OpenAIStub) -
     for payload, said in (({"reason": "too dear"}, ": too dear"), ({}, "")):
         stub.requests.clear()
         stub.script = in_order([BOOKS, "Then not."])
-        async with runner(**TOOL_MODULE) as hands:
-            agent = await hands.start(working(ASKING))
-            agent = await hands.answer(agent.id, payload, event="no")
+        async with runner(**TOOL_MODULE) as running:
+            agent = await running.start(working(ASKING))
+            agent = await running.answer(agent.id, payload, event="no")
             assert (agent.status, agent.data["answer"]) == (Status.DONE, "Then not.")
             assert unwrapped(sent_messages(stub)[-1]["content"]) == f"a person does not allow this call{said}"
             assert tool_module.calls == []
@@ -284,16 +284,16 @@ async def test_of_several_calls_only_those_are_asked_about_that_need_it_one_afte
     stub.script = in_order(
         [both(("book", first), ("search", {"city": "Rome"}), ("book", second), ("book", {"hotel": 1})), "Done."]
     )
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ASKING))
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ASKING))
         assert tool_module.calls == [("search", "Rome")]
         assert agent.question is not None
         assert '"Rome"' in agent.question.prompt
-        agent = await hands.answer(agent.id, event="yes")
+        agent = await running.answer(agent.id, event="yes")
         assert agent.question is not None
         assert '"Oslo"' in agent.question.prompt
         assert tool_module.calls == [("search", "Rome"), ("book", ("Rome", 1))]
-        agent = await hands.answer(agent.id, {"reason": "no"}, event="no")
+        agent = await running.answer(agent.id, {"reason": "no"}, event="no")
         assert agent.status is Status.DONE
         assert tool_module.calls == [("search", "Rome"), ("book", ("Rome", 1))]
         assert len(stub.requests) == 2
@@ -306,19 +306,19 @@ async def test_of_several_calls_only_those_are_asked_about_that_need_it_one_afte
 async def test_the_answer_may_come_to_another_process(stub: OpenAIStub, tmp_path: Path) -> None:
     stub.script = in_order([BOOKS, "Booked."])
     url = f"sqlite:///{tmp_path}/agents.db"
-    async with runner(url=url, **TOOL_MODULE) as hands:
-        agent = await hands.start(working(ASKING))
-    async with runner(url=url, **TOOL_MODULE) as hands:
-        agent = await hands.answer(agent.id, event="yes")
+    async with runner(url=url, **TOOL_MODULE) as running:
+        agent = await running.start(working(ASKING))
+    async with runner(url=url, **TOOL_MODULE) as running:
+        agent = await running.answer(agent.id, event="yes")
         assert (agent.status, tool_module.calls) == (Status.DONE, [("book", ("Rome", 2))])
 
 
 @on_loop
 async def test_another_event_is_no_answer_and_the_call_is_not_made(stub: OpenAIStub) -> None:
     stub.script = in_order([BOOKS, "Something else."])
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ASKING))
-        agent = await hands.send(agent.id, "other")
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ASKING))
+        agent = await running.send(agent.id, "other")
         assert (agent.status, agent.data["answer"], tool_module.calls) == (Status.DONE, "Something else.", [])
         assert [each["role"] for each in sent_messages(stub)] == ["user", "user"]
 
@@ -330,11 +330,11 @@ async def test_in_a_shared_thread_nobody_elses_call_is_made(stub: OpenAIStub) ->
     stub.script = in_order(
         [calling("book", id="1", hotel="Rome", nights=1), calling("book", id="1", hotel="Oslo", nights=2), "Done."]
     )
-    async with runner(**TOOL_MODULE) as hands:
-        first, second = await hands.start(shared), await hands.start(shared)
-        first = await hands.answer(first.id, event="yes")
+    async with runner(**TOOL_MODULE) as running:
+        first, second = await running.start(shared), await running.start(shared)
+        first = await running.answer(first.id, event="yes")
         assert (first.status, tool_module.calls) == (Status.DONE, [("book", ("Rome", 1))])
-        second = await hands.answer(second.id, event="yes")
+        second = await running.answer(second.id, event="yes")
         assert (second.status, tool_module.calls) == (Status.DONE, [("book", ("Rome", 1)), ("book", ("Oslo", 2))])
 
 
@@ -342,9 +342,9 @@ async def test_in_a_shared_thread_nobody_elses_call_is_made(stub: OpenAIStub) ->
 async def test_a_call_is_found_again_behind_more_results_than_a_window_has(stub: OpenAIStub) -> None:
     many = [("search", {"city": str(number), "limit": 0}) for number in range(100)]
     stub.script = in_order([both(*many, ("book", {"hotel": "Rome", "nights": 1})), "Done."])
-    async with runner(**TOOL_MODULE) as hands:
-        agent = await hands.start(working(ASKING))
-        agent = await hands.answer(agent.id, event="yes")
+    async with runner(**TOOL_MODULE) as running:
+        agent = await running.start(working(ASKING))
+        agent = await running.answer(agent.id, event="yes")
         assert agent.status is Status.DONE
         assert tool_module.calls[-1] == ("book", ("Rome", 1))
         assert len(tool_module.calls) == 101
@@ -353,10 +353,10 @@ async def test_a_call_is_found_again_behind_more_results_than_a_window_has(stub:
 # Crashes
 
 
-async def crashed(hands: Runner, workflow: Workflow, at: str) -> Agent:
+async def crashed(running: Runner, workflow: Workflow, at: str) -> Agent:
     """Start an agent in a process that is gone when the result of effect ``at`` is to be recorded."""
-    agent = await hands.start(workflow, drive=False)
-    end = hands.store.end_effect
+    agent = await running.start(workflow, drive=False)
+    end = running.store.end_effect
 
     async def gone(agent_id: str, entry: Any) -> bool:
         if entry.name == at:
@@ -364,8 +364,8 @@ async def crashed(hands: Runner, workflow: Workflow, at: str) -> Agent:
             await asyncio.sleep(0)
         return await end(agent_id, entry)
 
-    hands.store.end_effect = gone  # type: ignore[method-assign]
-    driving = asyncio.create_task(hands.resume(agent.id))
+    running.store.end_effect = gone  # type: ignore[method-assign]
+    driving = asyncio.create_task(running.resume(agent.id))
     with pytest.raises(asyncio.CancelledError):
         await driving
     return agent
@@ -376,16 +376,16 @@ async def test_what_was_asked_for_at_most_once_parks_in_doubt_after_a_crash(stub
     stub.script = in_order([BOOKS, "Booked."])
     workflow = working("tools: [{tool: book, mode: at_most_once}], into: answer")
     url, clock = f"sqlite:///{tmp_path}/agents.db", FakeClock()
-    async with runner(url=url, clock=clock, **TOOL_MODULE) as hands:
-        agent = await crashed(hands, workflow, "tool book")
+    async with runner(url=url, clock=clock, **TOOL_MODULE) as running:
+        agent = await crashed(running, workflow, "tool book")
     clock.advance(seconds=60)
-    async with runner(url=url, clock=clock, **TOOL_MODULE) as hands:
-        agent = await hands.resume(agent.id)
+    async with runner(url=url, clock=clock, **TOOL_MODULE) as running:
+        agent = await running.resume(agent.id)
         assert (agent.status, why(agent)[0]) == (Status.PARKED, "EffectInDoubt")
         assert len(tool_module.calls) == 1
-        [doubtful] = [each for each in await hands.effects(agent.id) if each.is_open]
+        [doubtful] = [each for each in await running.effects(agent.id) if each.is_open]
         result = {"text": "booked by hand", "is_error": False}
-        agent = await hands.unpark(agent.id, effect=doubtful.key, result=result)
+        agent = await running.unpark(agent.id, effect=doubtful.key, result=result)
         assert (agent.status, agent.data["answer"]) == (Status.DONE, "Booked.")
         assert sent_messages(stub)[-1]["content"] == "booked by hand"
         assert (len(tool_module.calls), len(stub.requests), agent.usage.requests) == (1, 2, 2)
@@ -396,11 +396,11 @@ async def test_what_was_asked_for_at_most_once_parks_in_doubt_after_a_crash(stub
 async def test_what_is_idempotent_is_called_again_under_its_key(stub: OpenAIStub, tmp_path: Path) -> None:
     stub.script = in_order([calling("pay", amount=3), "Paid."])
     url, clock = f"sqlite:///{tmp_path}/agents.db", FakeClock()
-    async with runner(url=url, clock=clock, **TOOL_MODULE) as hands:
-        agent = await crashed(hands, working(ALL), "tool pay")
+    async with runner(url=url, clock=clock, **TOOL_MODULE) as running:
+        agent = await crashed(running, working(ALL), "tool pay")
     clock.advance(seconds=60)
-    async with runner(url=url, clock=clock, **TOOL_MODULE) as hands:
-        agent = await hands.resume(agent.id)
+    async with runner(url=url, clock=clock, **TOOL_MODULE) as running:
+        agent = await running.resume(agent.id)
     assert agent.status is Status.DONE
     assert len(tool_module.calls) == 2
     assert len(set(tool_module.calls)) == 1

@@ -49,12 +49,12 @@ def answer(request: Request) -> Answer:
 @on_loop
 async def test_what_no_longer_fits_becomes_a_summary_that_is_paid_for_once_and_counted(stub: OpenAIStub) -> None:
     stub.script = answer
-    async with runner(model=None, default_model=MODEL) as hands:
-        agent = await hands.start(chatting(", model: 'openai-chat:cheap'"), data={"message": LONG})
+    async with runner(model=None, default_model=MODEL) as running:
+        agent = await running.start(chatting(", model: 'openai-chat:cheap'"), data={"message": LONG})
         for number in range(8):
-            agent = await hands.send(agent.id, "next", {"message": f"{number} {LONG}"})
+            agent = await running.send(agent.id, "next", {"message": f"{number} {LONG}"})
         summaries = [request for request in stub.requests if is_summary(request)]
-        kept = [message for message in await thread_messages(hands, agent.id) if message.role is Role.SUMMARY]
+        kept = [message for message in await thread_messages(running, agent.id) if message.role is Role.SUMMARY]
         assert 0 < len(summaries) == len(kept) < 9
         assert {request.body["model"] for request in summaries} == {"cheap"}
         assert agent.usage.requests == len(stub.requests) == 9 + len(summaries)
@@ -65,26 +65,26 @@ async def test_what_no_longer_fits_becomes_a_summary_that_is_paid_for_once_and_c
                 assert sum(map(estimate, shown)) <= BUDGET
         assert "They talk of Rome." in sent_messages(stub)[0]["content"]
         assert "user: " in summaries[0].body["messages"][1]["content"]
-        assert not (await hands.replay(agent.id)).mismatches
+        assert not (await running.replay(agent.id)).mismatches
 
 
 @on_loop
 async def test_a_summary_on_record_is_not_paid_for_again_and_still_counts(stub: OpenAIStub, tmp_path: Path) -> None:
     stub.script = answer
     url, clock = f"sqlite:///{tmp_path}/agents.db", FakeClock()
-    async with runner(url=url, clock=clock) as hands:
-        agent = await hands.start(chatting(), data={"message": LONG})
+    async with runner(url=url, clock=clock) as running:
+        agent = await running.start(chatting(), data={"message": LONG})
         while not any(map(is_summary, stub.requests)):
             spent = agent.usage
             last = len(stub.requests)
 
-            async def gone(commit: Any, keep: Any = hands.store.commit) -> Any:
+            async def gone(commit: Any, keep: Any = running.store.commit) -> Any:
                 if commit.step.event == "said" and any(map(is_summary, stub.requests)):
                     raise asyncio.CancelledError
                 return await keep(commit)
 
-            hands.store.commit = gone  # type: ignore[method-assign]
-            sending = asyncio.create_task(hands.send(agent.id, "next", {"message": LONG}))
+            running.store.commit = gone  # type: ignore[method-assign]
+            sending = asyncio.create_task(running.send(agent.id, "next", {"message": LONG}))
             try:
                 agent = await sending
             except asyncio.CancelledError:
@@ -92,8 +92,8 @@ async def test_a_summary_on_record_is_not_paid_for_again_and_still_counts(stub: 
     asked = len(stub.requests)
     assert asked == last + 2
     clock.advance(seconds=60)
-    async with runner(url=url, clock=clock) as hands:
-        agent = await hands.resume(agent.id)
+    async with runner(url=url, clock=clock) as running:
+        agent = await running.resume(agent.id)
         assert (agent.state, len(stub.requests)) == ("waiting", asked)
         assert (agent.usage.requests, agent.usage.tokens) == (spent.requests + 2, spent.tokens + 220)
 
@@ -105,14 +105,14 @@ async def test_a_summary_that_cannot_be_had_is_an_error_and_nothing_is_said(
 ) -> None:
     stub.script = lambda request: answers if is_summary(request) else Answer("Yes.", usage=(0, 0))
     workflow = chatting()
-    async with runner() as hands:
-        agent = await hands.start(workflow, data={"message": LONG})
+    async with runner() as running:
+        agent = await running.start(workflow, data={"message": LONG})
         said = 0
         while not any(map(is_summary, stub.requests)):
-            said = len(await thread_messages(hands, agent.id))
-            agent = await hands.send(agent.id, "next", {"message": LONG})
-        assert len(await thread_messages(hands, agent.id)) == said
-        assert (await hands.history(agent.id))[-1].payload["type"] == kind
+            said = len(await thread_messages(running, agent.id))
+            agent = await running.send(agent.id, "next", {"message": LONG})
+        assert len(await thread_messages(running, agent.id)) == said
+        assert (await running.history(agent.id))[-1].payload["type"] == kind
 
 
 @on_loop
@@ -130,8 +130,8 @@ async def test_a_window_that_is_too_small_is_an_error_before_anything_is_paid(st
           done: {final: true}
           failed: {final: true, outcome: failed}
     """)
-    async with runner() as hands:
-        agent = await hands.start(workflow, data={"message": LONG})
+    async with runner() as running:
+        agent = await running.start(workflow, data={"message": LONG})
         assert (agent.status, why(agent)[0]) == (Status.FAILED, "WindowTooSmall")
         assert stub.requests == []
 
@@ -160,9 +160,9 @@ async def test_a_window_is_smaller_where_the_provider_counts_more(stub: OpenAISt
             return Answer("Yes.", usage=(round(sum(map(estimate, words)) * factor), 0))
 
         stub.script = counted
-        async with runner() as hands:
-            agent = await hands.start(workflow, data={"message": LONG})
+        async with runner() as running:
+            agent = await running.start(workflow, data={"message": LONG})
             for _ in range(9):
-                await hands.send(agent.id, "next")
+                await running.send(agent.id, "next")
             shown[name] = len(sent_messages(stub))
     assert shown["right"] > shown["more"] > 0

@@ -111,10 +111,10 @@ async def test_the_model_is_told_where_the_agent_is(stub: OpenAIStub) -> None:
 @on_loop
 async def test_a_legal_choice_is_taken_with_its_payload(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("answer", text="Hello.")])
-    async with runner() as hands:
-        agent = await hands.start(deciding())
+    async with runner() as running:
+        agent = await running.start(deciding())
         assert (agent.status, agent.output) == (Status.DONE, {"reply": "Hello.", "amount": None})
-        [_, step] = await hands.history(agent.id)
+        [_, step] = await running.history(agent.id)
         assert (step.event, step.payload) == ("answer", {"text": "Hello.", "tone": None})
         assert step.usage.refused == 0
 
@@ -159,15 +159,15 @@ async def test_anything_else_is_refused_counted_and_told_with_what_is_allowed(
     stub: OpenAIStub, answer: Answer, said: str
 ) -> None:
     stub.script = in_order([answer, calling("answer", text="Hello.")])
-    async with runner() as hands:
-        agent = await hands.start(deciding())
+    async with runner() as running:
+        agent = await running.start(deciding())
         assert (agent.status, agent.data["reply"]) == (Status.DONE, "Hello.")
         results = [unwrapped(each["content"]) for each in sent_messages(stub)[3:]]
         assert len(results) == max(len(answer.calls), 1)
         assert [result[: len(said)] for result in results] == [said] * len(results)
         assert agent.usage.refused == 1
-        assert (await hands.history(agent.id))[-1].usage.requests == 2
-        assert story(await hands.history(agent.id)) == [
+        assert (await running.history(agent.id))[-1].usage.requests == 2
+        assert story(await running.history(agent.id)) == [
             "created created >outer.deciding", "event answer outer.deciding>done",
         ]  # fmt: skip
 
@@ -261,9 +261,10 @@ async def test_a_guard_that_fails_on_a_payload_refuses_it(stub: OpenAIStub) -> N
 @on_loop
 async def test_the_choice_is_remembered_and_what_was_refused_is_not(stub: OpenAIStub) -> None:
     stub.script = in_order([calling("explode"), calling("stay", note="later"), calling("escalate")])
-    async with runner() as hands:
-        agent = await hands.start(deciding("{prompt: 'Customer: {{ data.message }}', conversation: true}"), user="ana")
-        kept = await thread_messages(hands, agent.id)
+    async with runner() as running:
+        workflow = deciding("{prompt: 'Customer: {{ data.message }}', conversation: true}")
+        agent = await running.start(workflow, user="ana")
+        kept = await thread_messages(running, agent.id)
         assert [(each.role, each.content, each.by) for each in kept] == [
             (Role.USER, "Customer: Hi", "ana"), (Role.ASSISTANT, "", None), (Role.TOOL, "", None),
         ]  # fmt: skip
@@ -311,11 +312,11 @@ async def test_several_agents_can_decide_on_one_conversation(stub: OpenAIStub) -
           done: {final: true}
     """)
     stub.script = in_order([calling("end")])
-    async with runner() as hands:
+    async with runner() as running:
         for message in ("first", "second"):
-            await hands.start(workflow, data={"room": "7", "message": message})
+            await running.start(workflow, data={"room": "7", "message": message})
         assert [each["content"] for each in sent_messages(stub) if each["role"] == "user"] == ["first", "second"]
-        assert len(await hands.store.messages("room-7")) == 6
+        assert len(await running.store.messages("room-7")) == 6
 
 
 @on_loop

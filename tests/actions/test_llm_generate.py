@@ -141,9 +141,9 @@ CHAT = """
 @on_loop
 async def test_with_the_conversation_the_model_is_shown_what_was_said_before(stub: OpenAIStub) -> None:
     stub.script = in_order(["Hello Ana.", "Ana."])
-    async with runner() as hands:
-        agent = await hands.start(flow(CHAT), data={"message": "I am Ana."}, user="ana")
-        agent = await hands.send(agent.id, "next", {"message": "Who am I?"})
+    async with runner() as running:
+        agent = await running.start(flow(CHAT), data={"message": "I am Ana."}, user="ana")
+        agent = await running.send(agent.id, "next", {"message": "Who am I?"})
         assert agent.data["reply"] == "Ana."
         assert sent_messages(stub) == [
             {"role": "system", "content": "Be brief."},
@@ -151,44 +151,44 @@ async def test_with_the_conversation_the_model_is_shown_what_was_said_before(stu
             {"role": "assistant", "content": "Hello Ana."},
             {"role": "user", "content": "Who am I?"},
         ]
-        kept = await thread_messages(hands, agent.id)
+        kept = await thread_messages(running, agent.id)
         assert [(each.role, each.content, each.by) for each in kept] == [
             (Role.USER, "I am Ana.", "ana"), (Role.ASSISTANT, "Hello Ana.", None),
             (Role.USER, "Who am I?", "ana"), (Role.ASSISTANT, "Ana.", None),
         ]  # fmt: skip
-        assert [step.said for step in await hands.history(agent.id)] == [0, 2, 0, 2]
-        assert not (await hands.replay(agent.id)).mismatches
+        assert [step.said for step in await running.history(agent.id)] == [0, 2, 0, 2]
+        assert not (await running.replay(agent.id)).mismatches
 
 
 @on_loop
 async def test_without_it_nothing_is_shown_and_nothing_is_kept(stub: OpenAIStub) -> None:
     workflow = flow(CHAT.replace(", conversation: true", ""))
-    async with runner() as hands:
-        agent = await hands.start(workflow, data={"message": "I am Ana."})
-        await hands.send(agent.id, "next", {"message": "Who am I?"})
+    async with runner() as running:
+        agent = await running.start(workflow, data={"message": "I am Ana."})
+        await running.send(agent.id, "next", {"message": "Who am I?"})
         assert [each["content"] for each in sent_messages(stub)] == ["Be brief.", "Who am I?"]
-        assert await thread_messages(hands, agent.id) == []
+        assert await thread_messages(running, agent.id) == []
 
 
 @on_loop
 async def test_prompt_and_reply_are_kept_with_the_step_or_not_at_all(stub: OpenAIStub) -> None:
     stub.script = in_order([failing(400, "no"), "Hello."])
-    async with runner() as hands:
-        agent = await hands.start(flow(CHAT), data={"message": "I am Ana."})
+    async with runner() as running:
+        agent = await running.start(flow(CHAT), data={"message": "I am Ana."})
         assert agent.status is Status.FAILED
-        assert await thread_messages(hands, agent.id) == []
+        assert await thread_messages(running, agent.id) == []
 
 
 @on_loop
 async def test_an_output_is_remembered_as_its_json(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("Let me see.", calls=giving(count=3).calls)])
-    async with runner() as hands:
-        agent = await hands.start(generate_workflow("{prompt: How many?, into: count, conversation: true}"))
-        assert [each.content for each in await thread_messages(hands, agent.id)] == [
+    async with runner() as running:
+        agent = await running.start(generate_workflow("{prompt: How many?, into: count, conversation: true}"))
+        assert [each.content for each in await thread_messages(running, agent.id)] == [
             "How many?",
             'Let me see.\n{"count": 3}',
         ]
-        assert all(not each.calls for each in await thread_messages(hands, agent.id))
+        assert all(not each.calls for each in await thread_messages(running, agent.id))
 
 
 @on_loop
@@ -209,9 +209,9 @@ async def test_a_prompt_may_mention_the_user_and_the_conversation(stub: OpenAISt
           waiting: {on: {again: replying}}
     """)
     stub.script = in_order(["Hello."])
-    async with runner() as hands:
-        agent = await hands.start(workflow, user="ana")
-        await hands.send(agent.id, "again")
+    async with runner() as running:
+        agent = await running.start(workflow, user="ana")
+        await running.send(agent.id, "again")
         first, second = sent_messages(stub, 0)[-1]["content"], sent_messages(stub)[-1]["content"]
         assert first == "none 0 <> <>"
         assert second == "none 2 <Hello.> <user: none 0 <> <>\nassistant: Hello.>"
@@ -230,15 +230,15 @@ async def test_words_are_heard_as_they_come(stub: OpenAIStub) -> None:
 @on_loop
 async def test_what_it_took_is_in_the_step_and_adds_up_in_the_agent(stub: OpenAIStub) -> None:
     stub.script = in_order([Answer("One.", usage=(1_000, 100)), Answer("Two.", usage=(2_000, 200))])
-    async with runner() as hands:
-        agent = await hands.start(flow(CHAT), data={"message": "x"})
-        agent = await hands.send(agent.id, "next", {"message": "y"})
-        steps = await hands.history(agent.id)
+    async with runner() as running:
+        agent = await running.start(flow(CHAT), data={"message": "x"})
+        agent = await running.send(agent.id, "next", {"message": "y"})
+        steps = await running.history(agent.id)
         first, second = steps[1].usage, steps[3].usage
         assert (first.requests, first.input_tokens, first.output_tokens) == (1, 1_000, 100)
         assert first.cost_micros == 1_000 * 2 + 100 * 8
         assert steps[0].usage == steps[2].usage == Usage()
-        head = await hands.store.head(agent.id)
+        head = await running.store.head(agent.id)
         assert head.usage == first.plus(second)
         assert (head.usage.tokens, head.usage.context_tokens) == (3_300, 2_200)
         assert agent.usage == head.usage
@@ -353,17 +353,17 @@ async def test_a_reply_that_cannot_be_used_is_paid_for_and_counted(stub: OpenAIS
 async def test_a_provider_says_when_it_wants_to_be_asked_again(stub: OpenAIStub) -> None:
     stub.script = in_order([failing(429, retry_after="2"), "Hello."])
     workflow = generate_workflow("{prompt: x, into: note}", "retry: {attempts: 2, backoff: 1ms}")
-    async with runner() as hands:
+    async with runner() as running:
         waits: list[int] = []
-        sleep = hands._executor.sleep
+        sleep = running._executor.sleep
 
         async def asleep(head: Any, until_ms: int) -> int:
             waits.append(until_ms - head.updated_ms)
             return until_ms
 
-        hands._executor.sleep = asleep  # type: ignore[method-assign]
-        agent = await hands.start(workflow)
-        hands._executor.sleep = sleep  # type: ignore[method-assign]
+        running._executor.sleep = asleep  # type: ignore[method-assign]
+        agent = await running.start(workflow)
+        running._executor.sleep = sleep  # type: ignore[method-assign]
     assert agent.status is Status.DONE
     assert len(waits) == 1
     assert waits[0] >= 2_000
@@ -383,20 +383,20 @@ async def test_a_reply_on_record_is_not_paid_for_again_when_the_process_was_gone
 ) -> None:
     stub.script = in_order([Answer("Hello.", usage=(50, 5))])
     url, clock = f"sqlite:///{tmp_path}/agents.db", FakeClock()
-    async with runner(url=url, clock=clock) as hands:
-        agent = await hands.start(generate_workflow("{prompt: x, into: note}"), drive=False)
+    async with runner(url=url, clock=clock) as running:
+        agent = await running.start(generate_workflow("{prompt: x, into: note}"), drive=False)
 
         async def gone(*_: Any, **__: Any) -> Any:
             raise asyncio.CancelledError
 
-        hands.store.commit = gone  # type: ignore[method-assign]
+        running.store.commit = gone  # type: ignore[method-assign]
         with pytest.raises(asyncio.CancelledError):
-            await hands.resume(agent.id)
-        [entry] = await hands.effects(agent.id)
+            await running.resume(agent.id)
+        [entry] = await running.effects(agent.id)
         assert (entry.name, entry.is_open) == ("model", False)
     clock.advance(seconds=60)
-    async with runner(url=url, clock=clock) as hands:
-        agent = await hands.resume(agent.id)
+    async with runner(url=url, clock=clock) as running:
+        agent = await running.resume(agent.id)
         assert (agent.status, agent.data["note"]) == (Status.DONE, "Hello.")
         assert (agent.usage.requests, agent.usage.tokens) == (1, 55)
     assert len(stub.requests) == 1
@@ -425,18 +425,18 @@ BOUNDED = """
 @on_loop
 async def test_what_may_be_spent_is_looked_at_before_a_request(stub: OpenAIStub, limit: str, said: str) -> None:
     stub.script = in_order([Answer("Hello.", usage=(50, 5))])
-    async with runner() as hands:
-        agent = await hands.start(flow(f"{BOUNDED}    limits: {{{limit}}}\n"))
+    async with runner() as running:
+        agent = await running.start(flow(f"{BOUNDED}    limits: {{{limit}}}\n"))
         assert agent.status is Status.WAITING
-        agent = await hands.send(agent.id, "again")
+        agent = await running.send(agent.id, "again")
         assert agent.status is Status.PARKED
         assert why(agent) == ("BudgetExceeded", said)
         assert len(stub.requests) == 1
-        agent = await hands.unpark(agent.id)
+        agent = await running.unpark(agent.id)
         assert (agent.status, len(stub.requests)) == (Status.WAITING, 2)
-        agent = await hands.send(agent.id, "again")
+        agent = await running.send(agent.id, "again")
         assert (agent.status, len(stub.requests)) == (Status.PARKED, 2)
-        assert story(await hands.history(agent.id))[-1] == "parked error replying>replying"
+        assert story(await running.history(agent.id))[-1] == "parked error replying>replying"
 
 
 @on_loop
@@ -453,13 +453,13 @@ async def test_an_agent_works_no_longer_than_its_wall_time(stub: OpenAIStub) -> 
 async def test_what_was_paid_before_an_agent_was_parked_counts_once(stub: OpenAIStub) -> None:
     """The attempt after ``unpark`` hears what is on record, and that is in the history already."""
     stub.script = in_order([Answer("", usage=(10, 1)), Answer("Hello.", usage=(20, 2))])
-    async with runner() as hands:
-        agent = await hands.start(flow(BOUNDED))
+    async with runner() as running:
+        agent = await running.start(flow(BOUNDED))
         assert (agent.status, agent.usage.tokens) == (Status.PARKED, 11)
-        agent = await hands.unpark(agent.id)
+        agent = await running.unpark(agent.id)
         assert (agent.status, agent.data["reply"]) == (Status.WAITING, "Hello.")
         assert (agent.usage.requests, agent.usage.tokens) == (2, 33)
-        assert not (await hands.replay(agent.id)).mismatches
+        assert not (await running.replay(agent.id)).mismatches
 
 
 @on_loop

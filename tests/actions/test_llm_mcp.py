@@ -49,13 +49,13 @@ def mcp(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 @on_loop
 async def test_what_a_server_offers_can_be_called(stub: OpenAIStub, mcp: dict[str, Any]) -> None:
     stub.script = in_order([calling("sums__add", a=1, b=2), calling("sums__odd_name_here"), "Three."])
-    async with runner(mcp=mcp) as hands:
-        agent = await hands.start(working())
+    async with runner(mcp=mcp) as running:
+        agent = await running.start(working())
         assert (agent.status, agent.data["answer"]) == (Status.DONE, "Three."), agent.error
         assert set(offered(stub)) == {f"sums__{name}" for name in ("add", "odd_name_here", "fail", "die", "variable")}
         assert offered(stub)["sums__add"]["required"] == ["a", "b"]
         assert [each["content"] for each in sent_messages(stub) if each["role"] == "tool"] == ["3", "odd"]
-        assert [entry.name for entry in await hands.effects(agent.id)] == [
+        assert [entry.name for entry in await running.effects(agent.id)] == [
             "model", "model", "model", "tool sums__add", "tool sums__odd_name_here",
         ]  # fmt: skip
 
@@ -96,13 +96,13 @@ async def test_a_server_that_dies_fails_the_attempt_which_is_retried_as_declared
 async def test_a_tool_of_a_server_may_need_approval_too(stub: OpenAIStub, mcp: dict[str, Any]) -> None:
     stub.script = in_order([calling("sums__add", a=1, b=2), "Three."])
     given = ", tools: [{tool: 'sums:add', approval: required, mode: at_most_once}], approval: {approve: yes, deny: no}"
-    async with runner(mcp=mcp) as hands:
-        agent = await hands.start(working(given))
+    async with runner(mcp=mcp) as running:
+        agent = await running.start(working(given))
         assert agent.question is not None
         assert agent.question.prompt == 'May the agent call `sums__add` with {"a": 1, "b": 2}?'
-        agent = await hands.answer(agent.id, event="yes")
+        agent = await running.answer(agent.id, event="yes")
         assert (agent.status, sent_messages(stub)[-1]["content"]) == (Status.DONE, "3")
-        [entry] = [each for each in await hands.effects(agent.id) if each.name == "tool sums__add"]
+        [entry] = [each for each in await running.effects(agent.id) if each.name == "tool sums__add"]
         assert entry.mode == "at_most_once"
 
 

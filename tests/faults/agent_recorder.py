@@ -46,8 +46,8 @@ def view_of(agent: Agent, head: Head) -> AgentView:
 class RecordingLoop(CommandLoop):
     """Records what the store returns after each commit."""
 
-    def __init__(self, runner: Runner, hands: ScriptedExecutor) -> None:
-        super().__init__(runner.store, runner.actions, hands)
+    def __init__(self, runner: Runner, executor: ScriptedExecutor) -> None:
+        super().__init__(runner.store, runner.actions, executor)
         self._runner = runner
         self.seen: dict[tuple[str, int], AgentView] = {}
 
@@ -70,9 +70,9 @@ class AgentRecorder:
         self.clock = FakeClock()
         store = open_store(url, clock=self.clock)
         scripts = {"work": self._work}
-        hands = ScriptedExecutor(scripts, self.clock, store)
-        self.runner = Runner(store, actions=ScriptedActions(scripts), hands=hands)
-        self.runner._loop = self._loop = RecordingLoop(self.runner, hands)
+        executor = ScriptedExecutor(scripts, self.clock, store)
+        self.runner = Runner(store, actions=ScriptedActions(scripts), executor=executor)
+        self.runner._loop = self._loop = RecordingLoop(self.runner, executor)
         self.ids = [ID]
 
     @property

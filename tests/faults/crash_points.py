@@ -43,17 +43,17 @@ class CrashingRunner(Runner):
 
     def __init__(self, store: Store, clock: FakeClock, crash_points: CrashPoints, *, finds_dead: bool) -> None:
         actions = Actions()
-        hands = CrashingExecutor(store, actions, clock, crash_points)
-        super().__init__(store, actions=actions, hands=hands)
-        self._loop = CrashingLoop(store, actions, hands, crash_points, finds_dead=finds_dead)
-        hands.surroundings.children = self._loop.children
+        executor = CrashingExecutor(store, actions, clock, crash_points)
+        super().__init__(store, actions=actions, executor=executor)
+        self._loop = CrashingLoop(store, actions, executor, crash_points, finds_dead=finds_dead)
+        executor.surroundings.children = self._loop.children
 
 
 class CrashingLoop(CommandLoop):
     def __init__(
-        self, store: Store, actions: Actions, hands: Executor, crash_points: CrashPoints, *, finds_dead: bool
+        self, store: Store, actions: Actions, executor: Executor, crash_points: CrashPoints, *, finds_dead: bool
     ) -> None:
-        super().__init__(store, actions, hands)
+        super().__init__(store, actions, executor)
         self._crash_points = crash_points
         self._finds_dead = finds_dead
 

@@ -50,10 +50,10 @@ class CrashingRunner(Runner):
         store, around = open_store(f"sqlite:///{folder}/agents.db"), Surroundings(model=model)
         actions = Actions(modules=[llm_agent_tools.__name__])
         around.tool = actions.tool
-        hands = ActionExecutor(store, actions, around)
-        hands._ledger = CrashingEffects(store, crash_points)
-        super().__init__(store, actions=actions, hands=hands)
-        self._loop = CrashingLoop(store, actions, hands, crash_points, finds_dead=False)
+        executor = ActionExecutor(store, actions, around)
+        executor._ledger = CrashingEffects(store, crash_points)
+        super().__init__(store, actions=actions, executor=executor)
+        self._loop = CrashingLoop(store, actions, executor, crash_points, finds_dead=False)
 
 
 async def run(folder: Path, model: str, crash_points: CrashPoints) -> Agent:

@@ -120,10 +120,10 @@ async def test_a_timer_that_leaves_the_state_is_no_timeout_even_when_the_clocks_
     """The loop's clock says that the timer is due before the store's clock does."""
     clock = FakeClock()
     store = open_store("memory://", clock=clock)
-    hands = TellingHands(store, Actions([action(name="work")(hang)]))
-    async with Runner(store, hands=hands) as runner:
+    executor = TellingHands(store, Actions([action(name="work")(hang)]))
+    async with Runner(store, executor=executor) as runner:
         started = asyncio.create_task(runner.start(working("after: {1ms: done}"), id="a"))
-        await hands.waits.wait()
+        await executor.waits.wait()
         clock.advance(milliseconds=1)
         assert (await started).state == "done"
         assert story(await runner.history("a"))[1:] == ["event after outer.working>done"]

@@ -200,11 +200,11 @@ async def test_closing_the_runner_stops_its_actions_and_gives_their_leases_up() 
 async def test_a_cancellation_from_outside_is_not_taken_for_a_takeover() -> None:
     store, gate = open_store("memory://"), Gate()
     actions = Actions([gate.as_action()])
-    hands = ActionExecutor(store, actions)
-    async with Runner(store, actions=actions, hands=hands) as runner:
+    executor = ActionExecutor(store, actions)
+    async with Runner(store, actions=actions, executor=executor) as runner:
         driven = asyncio.create_task(runner.start(WORK, id="a"))
         await gate.begun.wait()
-        hands.interrupt("a", 2)
+        executor.interrupt("a", 2)
         driven.cancel()
         with pytest.raises(asyncio.CancelledError):
             await driven

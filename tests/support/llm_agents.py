@@ -42,8 +42,8 @@ def runner(
 
 async def run_agent(workflow: Workflow, *, data: Mapping[str, Any] | None = None, **how: Any) -> Agent:
     """Start an agent and drive it as far as it goes."""
-    async with runner(**how) as hands:
-        return await hands.start(workflow, data=data)
+    async with runner(**how) as running:
+        return await running.start(workflow, data=data)
 
 
 def why(agent: Agent) -> tuple[str, str]:
@@ -70,9 +70,9 @@ def offered(stub: OpenAIStub, number: int = -1) -> dict[str, Any]:
     return {tool["function"]["name"]: tool["function"]["parameters"] for tool in tools}
 
 
-async def thread_messages(hands: Runner, agent_id: str) -> list[Message]:
+async def thread_messages(running: Runner, agent_id: str) -> list[Message]:
     """What is kept of an agent's own thread."""
-    return list(await hands.store.messages(f"@{agent_id}"))
+    return list(await running.store.messages(f"@{agent_id}"))
 
 
 def generate_workflow(given: str, rest: str = "") -> Workflow:

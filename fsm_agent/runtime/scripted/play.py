@@ -61,7 +61,7 @@ class Play:
         self.made = 0
         store = open_store("memory://", clock=self.clock)
         actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
-        self.runner = Runner(store, actions=actions, hands=_PlayExecutor(self, store))
+        self.runner = Runner(store, actions=actions, executor=_PlayExecutor(self, store))
         self.agent_id = "play"
         try:
             finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
