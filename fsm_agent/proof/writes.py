@@ -124,7 +124,7 @@ def _assigned(space: Space, place: int, field: str, node: Node | None, event: st
                 mask, is_exact = _copied(slot, source, space.slots[source])
                 new = mask, is_exact and source in space.certain
         case Call(function) if function in _ARITHMETIC and None in slot.cells:
-            new = _constant(slot.any & ~slot.of_value(None))
+            new = _constant(slot.any & ~slot.of_value(None))[0], False
     return new
 
 

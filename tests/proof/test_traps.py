@@ -93,3 +93,8 @@ def test_two_who_change_a_field_at_once_make_something_else_of_it() -> None:
     rule = Property("rule", Never(("end",)))
     assert is_proved(text, Never(("end",))) is True
     assert prove(loads(merged + text + END), [rule]).verdicts[0].outcome is not Outcome.PROVED
+
+
+def test_what_cannot_be_computed_is_no_sure_way() -> None:
+    text = "  a: {after: {1d: {target: end, when: data.x == null, assign: {x: data.x + 1}}}}\n"
+    assert verdict(text, Never(("end",))).outcome is Outcome.OPEN
