@@ -23,7 +23,14 @@ from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 
-__all__ = ["Code", "behaviour_findings", "check_workflow", "declaration_findings", "expression_findings"]
+__all__ = [
+    "Code",
+    "behaviour_findings",
+    "check_workflow",
+    "declaration_findings",
+    "expression_findings",
+    "proof_findings",
+]
 
 Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
 
@@ -47,7 +54,7 @@ def check_workflow(
     findings += behaviour_findings(
         workflow, actions=actions, tools=tools, unfound=unfound, doubts=doubts, lacking=lacking, unread=unread
     )
-    return _ordered(findings)
+    return _ordered([*findings, *proof_findings(workflow, actions)])
 
 
 def declaration_findings(workflow: Workflow) -> list[Finding]:
@@ -83,6 +90,19 @@ def behaviour_findings(
         )
         findings += below(("workflows", name), of_child)
     return _ordered(findings)
+
+
+def proof_findings(workflow: Workflow, actions: Mapping[str, Signature] | None = None) -> list[Finding]:
+    """The properties that some run breaks, or perhaps, those of children included. All states that an agent can reach
+    are looked at, so this may take a second for a large workflow."""
+    findings: list[Finding] = []
+    if workflow.must:
+        from fsm_agent.check.properties import unproved  # imported for workflows that have properties alone
+
+        findings += unproved(workflow, actions or {})
+    for name, child in workflow.workflows.items():
+        findings += below(("workflows", name), proof_findings(child, actions))
+    return findings
 
 
 def _ordered(findings: list[Finding]) -> list[Finding]:

@@ -57,6 +57,8 @@ class Code(FindingCode):
     UNKNOWN_TERM = "FSM601", "a property names what there is not"
     AMBIGUOUS_TERM = "FSM602", "a property's term has several meanings"
     VACUOUS = "FSM603", "nothing can break a property", Severity.WARNING
+    BROKEN_PROPERTY = "FSM604", "a run breaks a property"
+    OPEN_PROPERTY = "FSM605", "it is open whether every run keeps a property", Severity.WARNING
 
     def found(
         self,

@@ -1,9 +1,8 @@
-"""Whether properties speak of what there is, and whether a run could break them at all. Whether each holds is a matter
-of proof, and not looked at here."""
+"""Whether properties speak of what there is, whether a run could break them at all, and whether one does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fsm_agent.check.checker import Checker, Reach
@@ -12,8 +11,14 @@ from fsm_agent.check.reachability import Behaviour
 from fsm_agent.dialect.terms import TAKEN, Term, TermInvalid, TermKind, named, resolve
 from fsm_agent.domain.finding import Finding, Path
 from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Terms, Whenever
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.proof.prover import prove
+from fsm_agent.proof.verdicts import Outcome, Verdict
+
+#: states that a finding names of the way to where a property is broken
+_MOST_STATES: Final = 5
 
 
 def term_findings(workflow: Workflow) -> Iterator[Finding]:
@@ -55,6 +60,31 @@ def vacuous_rules(behaviour: Behaviour) -> Iterator[Finding]:
                 verb = "never happens" if len(terms) == 1 else "never happen"
                 message = f"nothing can break `{each.name}`: {what} {verb} in this workflow"
                 yield Code.VACUOUS.found(message, (*_path(each), key))
+
+
+def unproved(workflow: Workflow, actions: Mapping[str, Signature]) -> Iterator[Finding]:
+    """The properties that some run breaks, or perhaps. Those whose terms are wrong are told elsewhere."""
+    whole = [each for each in workflow.must if _is_whole(workflow, each.rule)]
+    for verdict in prove(workflow, whole, signatures=actions).verdicts:
+        path = ("must", verdict.name)
+        why = f": {verdict.why}" if verdict.why else ""
+        if verdict.outcome is Outcome.VIOLATED:
+            message = f"a run breaks `{verdict.name}`{_way(verdict)}{why}; `fsm-agent prove` shows it step by step"
+            yield Code.BROKEN_PROPERTY.found(message, path)
+        elif verdict.outcome is Outcome.OPEN:
+            yield Code.OPEN_PROPERTY.found(f"it is open whether every run keeps `{verdict.name}`{why}", path)
+
+
+def _is_whole(workflow: Workflow, rule: Rule) -> bool:
+    """Whether each term of a rule names something."""
+    return all(_known(workflow, key, (term,)) for key, terms in rule.terms_by_key.items() for term in terms)
+
+
+def _way(verdict: Verdict) -> str:
+    """The states on the way to where it is broken."""
+    states = [*(step.source for step in verdict.path[:1]), *(step.target for step in verdict.path)]
+    shown = states if len(states) <= _MOST_STATES else [*states[:2], "...", *states[-2:]]
+    return f" ({' → '.join(shown)})" if states else ""
 
 
 def _path(of: Property) -> Path:

@@ -6,6 +6,7 @@ import pytest
 
 from fsm_agent.check import check_workflow
 from fsm_agent.dialect.terms import TAKEN, Term, TermInvalid, TermKind, resolve
+from fsm_agent.domain.finding import Severity
 from fsm_agent.loading.yaml_file import inspect_text, loads
 
 FLOW = """\
@@ -155,7 +156,38 @@ def test_a_rule_about_what_never_happens_cannot_be_broken(rule: str, where: str,
     ],
 )
 def test_a_rule_that_something_could_break_is_not_told(rule: str) -> None:
-    assert findings(rule) == []
+    assert [found for found in findings(rule) if "FSM604" not in found] == []
+
+
+def test_a_rule_that_a_run_breaks_is_told_with_the_states_on_the_way() -> None:
+    [found] = findings("never: end")
+    assert found.startswith("w:21:3: FSM604 a run breaks `a` (idle → ")
+    assert found.endswith("; `fsm-agent prove` shows it step by step")
+
+
+def test_it_is_told_where_nobody_knows_whether_a_run_breaks_a_rule() -> None:
+    text = """
+workflow: w
+version: 1
+events: {go: {name: string}}
+initial: idle
+states:
+  idle: {on: {go: [{when: "event.name.startsWith('a') && event.name.endsWith('b')", target: lost}, done]}}
+  done: {final: true}
+  lost: {final: true, outcome: failed}
+must: {never_lost: {never: lost}}
+"""
+    [found] = inspect_text(text, checks=[check_workflow])[1]
+    assert (found.code, found.severity) == ("FSM605", Severity.WARNING)
+    assert found.message.startswith("it is open whether every run keeps `never_lost`: ")
+
+
+def test_properties_of_children_are_proved_too() -> None:
+    states = "{on: {on: {off: gone}}, gone: {final: true}}"
+    must = "{b: {never: gone}}"
+    child = f"{{workflow: c, version: 1, initial: on, events: {{off: {{}}}}, states: {states}, must: {must}}}"
+    found = inspect_text(f"{FLOW}workflows: {{c: {child}}}\n", checks=[check_workflow])[1]
+    assert "FSM604" in [each.code for each in found if each.path[:2] == ("workflows", "c")]
 
 
 def test_who_is_never_cancelled_cannot_break_a_rule_about_it() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from fsm_agent.actions.catalogue import Catalogue
-from fsm_agent.check import behaviour_findings
+from fsm_agent.check import behaviour_findings, proof_findings
 from fsm_agent.check.reports import FORMATS
 from fsm_agent.cli.blocks import visible
 from fsm_agent.cli.logs import unread_modules_once
@@ -57,16 +57,21 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     found: list[Finding] = []
     with unread_modules_once() as texts:
         for path in paths:
-            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed)[1]
+            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed, proves=True)[1]
         texts += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
 
 def inspect(
-    path: Path, catalogue: Catalogue, *, trusts_names: bool, only: Callable[[Finding], bool] = lambda _: True
+    path: Path,
+    catalogue: Catalogue,
+    *,
+    trusts_names: bool,
+    only: Callable[[Finding], bool] = lambda _: True,
+    proves: bool = False,
 ) -> tuple[Workflow | None, list[Finding]]:
     """The workflow in a file (``None`` if there are errors), and all findings. ``only`` selects those about
-    behaviour."""
+    behaviour. With ``proves`` the properties under ``must`` are proved too."""
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
@@ -79,6 +84,7 @@ def inspect(
             lacking=known.lacking,
             unread=known.unread,
         )
+        found += proof_findings(workflow, known.actions) if proves else []
         return list(filter(only, found))
 
     return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])

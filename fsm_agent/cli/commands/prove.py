@@ -135,7 +135,8 @@ def _blocks(proven: Proven) -> Iterator[Block]:
     yield Facts(title, [(verdict.name, _verdict_ink(verdict)) for verdict in proven.proof.verdicts])
     for verdict in proven.proof.verdicts:
         if verdict.path or verdict.cycle:
-            yield Facts(f"how {verdict.name} is broken", list(_path_rows(verdict)))
+            verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
+            yield Facts(f"how {verdict.name} {verb} broken", list(_path_rows(verdict)))
 
 
 def _verdict_ink(verdict: Verdict) -> Ink:
