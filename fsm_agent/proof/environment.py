@@ -111,16 +111,10 @@ def can_misfit_on_entry(space: Space, leaf: State) -> bool:
 
 
 def guards_of(workflow: Workflow) -> list[tuple[str, str]]:
-    """Every guard of a workflow, each with the event that it may look at."""
-    found: dict[tuple[str, str], None] = {}
-    for leaf in workflow.leaves:
-        for event in workflow.handled(leaf.path):
-            for transition in workflow.candidates(leaf.path, event):
-                if transition.when is not None:
-                    found[transition.when, event] = None
-    for state in workflow.by_path.values():
-        for timer in state.after:
-            for transition in timer.transitions:
-                if transition.when is not None:
-                    found[transition.when, "after"] = None
-    return list(found)
+    """Every guard of a workflow, each with the events that it may look at; what handles errors may see a timeout."""
+    states = workflow.by_path.values()
+    handlers = [(event, each) for on in (workflow.on, *(state.on for state in states)) for event, each in on.items()]
+    handlers += [("timeout", chosen) for event, chosen in handlers if event == "error"]
+    handlers += [("after", timer.transitions) for state in states for timer in state.after]
+    found = ((each.when, event) for event, chosen in handlers for each in chosen or ())
+    return list(dict.fromkeys((when, event) for when, event in found if when is not None))

@@ -216,7 +216,8 @@ class Exploration:
         if after is None:
             return
         is_certain = is_certain and choice.is_certain and choice.writes.is_certain and self._is_real(kind, known)
-        known = space.valid(known, unless={place for place, _ in choice.writes.changes})
+        if kind is Kind.ACTION:
+            known = space.valid(known, unless={place for place, _ in choice.writes.changes})
         if move.is_internal:
             is_done = kind in (Kind.ACTION, Kind.FAILURE)
             target = Configuration(at.leaf, Mode.REST if is_done else at.mode, timers, after)
