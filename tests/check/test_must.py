@@ -169,10 +169,10 @@ def test_it_is_told_where_nobody_knows_whether_a_run_breaks_a_rule() -> None:
     text = """
 workflow: w
 version: 1
-events: {go: {name: string}}
+events: {go: {who: string}}
 initial: idle
 states:
-  idle: {on: {go: [{when: "event.name.startsWith('a') && event.name.endsWith('b')", target: lost}, done]}}
+  idle: {on: {go: [{when: "event.who.startsWith('a') && event.who.endsWith('b')", target: lost}, done]}}
   done: {final: true}
   lost: {final: true, outcome: failed}
 must: {never_lost: {never: lost}}
