@@ -21,7 +21,7 @@ from fsm_agent.domain.workflow import HANDLED_BUILT_INS, Workflow
 class TermKind(StrEnum):
     """What a term names; the value is the word that stands in front of the name."""
 
-    #: is entered, or one of the states in it is, by an agent that was outside
+    #: is entered: from outside, or anew by a transition that leaves it and comes back
     STATE = "state"
     #: is taken
     EVENT = "event"
