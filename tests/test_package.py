@@ -20,9 +20,9 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def files_below(folder: Path) -> set[str]:
-    """The paths of all files, relative to ``folder``, without compiled modules."""
+    """The paths of all files, relative to ``folder``, without compiled modules and somebody's stores."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path.as_posix() for path in files if "__pycache__" not in path.parts}
+    return {path.as_posix() for path in files if "__pycache__" not in path.parts and ".db" not in path.suffix}
 
 
 @pytest.fixture(scope="module")
