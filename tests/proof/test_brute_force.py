@@ -17,6 +17,7 @@ CHUNKS = 20
 SEEDS = range(10_000 if IS_LONG else 1_000)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_nothing_is_proved_that_an_agent_breaks_and_what_is_violated_an_agent_breaks(chunk: int) -> None:
     counted: Counter[str] = Counter()
