@@ -35,8 +35,8 @@ types: $(VENV)/test.stamp  ## mypy --strict
 layers: $(VENV)/test.stamp  ## imports point down
 	$(BIN)/lint-imports --no-logo
 
-unit: $(VENV)/test.stamp  ## pytest, in parallel, warnings as errors
-	$(BIN)/pytest -n auto --dist worksteal -q
+unit: $(VENV)/test.stamp  ## pytest, in parallel, warnings as errors, with a floor for coverage
+	$(BIN)/pytest -n auto --dist worksteal -q --cov --cov-report=
 
 FOR      ?= 60s
 BACKENDS ?=
@@ -65,7 +65,7 @@ schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 
 $(VENV)/pip.stamp:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fsm-agent needs Python 3.11 or newer: make PYTHON=python3.11")'

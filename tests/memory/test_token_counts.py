@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-import bpe_openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +24,8 @@ SAMPLES = {**{text[:20]: text for text in ENGLISH}, **LANGUAGES, **MATTER, **COD
 
 @cache
 def encode(encoding: str) -> Callable[[str], list[int]]:
+    import bpe_openai  # reads its vocabularies, which takes a second
+
     encode: Callable[[str], list[int]] = bpe_openai.get_encoding(encoding).encode_ordinary
     return encode
 
