@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,10 +62,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("server")
         if (AT_LENGTH | PROCESSES).intersection(item.path.parts):
             item.add_marker("long")
-        # the tracer of coverage doubles the time of what it sees: it is spared what is measured or tried at length
-        is_property = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
-        if is_property or item.get_closest_marker("long") is not None:
-            item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Coverage doubles the time of what it traces, so it does not trace property tests and `long` ones. The mark
+    `no_cover` of pytest-cov would say so, but has no effect in the workers of pytest-xdist."""
+    is_property = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
+    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
+    if tracer is None or not (is_property or item.get_closest_marker("long")):
+        return (yield)
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+        threading.settrace(tracer_of_threads)
 
 
 @pytest.fixture

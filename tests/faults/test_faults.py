@@ -31,7 +31,7 @@ from .evidence import an_entry, evidence
 from .flight_booking import ROOT
 from .prove import BACKENDS
 
-SECONDS = 120 if IS_LONG else 6
+SECONDS = 120 if IS_LONG else 3
 SEED = 20_261
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -263,25 +264,63 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *tests: str) -> subprocess.CompletedProcess[str]:
-    """The tests, against the package in ``folder``."""
-    line = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+#: A process that has imported what all tests need but for the package, and forks for each run.
+_FORKING = """
+import os, sys
+import apsw, asyncio, cel_expr_python.cel, hypothesis.strategies, jsonschema_rs, psycopg, pydantic, redis.asyncio, yaml
+import pytest
+
+for line in sys.stdin:
+    folder, *tests = line.split("\\t")
+    if (child := os.fork()) == 0:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        output = os.open("output.txt", os.O_WRONLY | os.O_CREAT)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        options = ["-x", "-q", "-pno:cacheprovider", "-pno:xdist", "-Wignore::pytest.PytestAssertRewriteWarning"]
+        code = pytest.main([*options, *map(str.strip, tests)])
+        sys.stdout.flush()
+        os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Runs:
+    """Runs of tests against a copy of the package."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def __call__(self, folder: Path, *tests: str) -> tuple[int, str]:
+        """The exit code and the output."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(folder, *tests, sep="\t", file=self._process.stdin, flush=True)
+        code = int(self._process.stdout.readline())
+        return code, (folder / "output.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Runs]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    line, pipe = [sys.executable, "-c", _FORKING], subprocess.PIPE
+    with subprocess.Popen(line, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        yield Runs(process)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_without_it_a_test_goes_red(copy: Path, name: str) -> None:
+def test_without_it_a_test_goes_red(copy: Path, run: Runs, name: str) -> None:
     mutant = MUTANTS[name]
     file = copy / "fsm_agent" / mutant.file
     text = file.read_text(encoding="utf-8")
     assert text.count(mutant.code) == 1, f"{mutant.file} has changed: say anew how to break it"
     file.write_text(text.replace(mutant.code, mutant.instead), encoding="utf-8")
-    done = run(copy, mutant.test)
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert f"FAILED {mutant.test.partition('[')[0]}" in done.stdout
+    code, output = run(copy, mutant.test)
+    assert code == pytest.ExitCode.TESTS_FAILED, output
+    assert f"FAILED {mutant.test.partition('[')[0]}" in output
 
 
-def test_with_everything_in_place_they_are_green(copy: Path) -> None:
-    done = run(copy, *(mutant.test for mutant in MUTANTS.values()))
-    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
+def test_with_everything_in_place_they_are_green(copy: Path, run: Runs) -> None:
+    code, output = run(copy, *(mutant.test for mutant in MUTANTS.values()))
+    assert code == pytest.ExitCode.OK, output
