@@ -38,6 +38,7 @@ WORDS = {
     "send": ["ID", "approve"],
     "show": ["ID"],
     "size": ["ID"],
+    "why": ["ID", "approve"],
     "thread": ["--agent", "ID"],
     "unpark": ["ID", "--retry"],
 }
