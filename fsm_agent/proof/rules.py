@@ -36,13 +36,14 @@ def automaton(
 ) -> Automaton:
     """Raises ``ValueError`` for a term that names nothing. ``only_certain`` leaves out what breaks a condition perhaps,
     and perhaps not."""
-    match rule:
-        case Never():
-            return _never(workflow, rule)
-        case AtMost():
-            return _at_most(workflow, rule)
-        case Whenever():
-            return _whenever(workflow, rule, space, only_certain=only_certain)
+    if isinstance(rule, Whenever):
+        return _whenever(workflow, rule, space, only_certain=only_certain)
+    return plain_automaton(workflow, rule)
+
+
+def plain_automaton(workflow: Workflow, rule: Never | AtMost) -> Automaton:
+    """The automaton of a rule that speaks of no data."""
+    return _never(workflow, rule) if isinstance(rule, Never) else _at_most(workflow, rule)
 
 
 def conditions_of(workflow: Workflow, rule: Whenever) -> list[Guard]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.support.shop import Shop
@@ -75,6 +78,20 @@ def test_whoever_is_asked_need_not_answer(shop: Shop) -> None:
     waiting = shop("prove", "workflows/refunds.yaml")
     assert waiting.code == 1
     assert "there is no deadline" in waiting.out
+
+
+def test_what_is_violated_is_made_to_happen_and_written_as_a_test_that_fails_until_it_is_mended(shop: Shop) -> None:
+    file = shop.write("workflows/refunds.yaml", REFUNDS + BROKEN)
+    proved = shop("prove", "workflows/refunds.yaml", "--tests", "tests/proofs", "--json").json
+    (verdict,) = proved["workflows"][0]["must"]
+    assert verdict["moves"] == ["sent('asked', amount=0)"]
+    assert verdict["test"] == "tests/proofs/test_refunds_always_approved.py"
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", verdict["test"]]
+    broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert (broken.returncode, "assert life.keeps('always_approved')" in broken.stdout) == (1, True), broken.stdout
+    file.write_text(file.read_text().replace("        - refunding\n", "        - asking\n"))
+    mended = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert mended.returncode == 0, mended.stdout
 
 
 def test_only_some_properties_are_proved_on_demand(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.finding import Severity
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.property import Property
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
@@ -27,6 +28,8 @@ from fsm_agent.proof.model import Kind
 from fsm_agent.proof.prover import MOST
 from fsm_agent.proof.prover import prove as proved
 from fsm_agent.proof.verdicts import Outcome, PathStep, Proof, Verdict
+from fsm_agent.runtime.scripted.counterexample import reproduced, test_of
+from fsm_agent.runtime.scripted.play import Play
 
 _LOOKS: Final = {
     Outcome.PROVED: (Tone.GOOD, "✓"),
@@ -51,6 +54,10 @@ class Proven(NamedTuple):
     file: Path
     workflow: Workflow
     proof: Proof
+    #: property -> a life in which an agent breaks it, on the real engine
+    lives: Mapping[str, Play]
+    #: property -> the test that was written
+    tests: Mapping[str, str]
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -59,8 +66,13 @@ class Proven(NamedTuple):
             "states": self.proof.states,
             "complete": self.proof.is_complete,
             "assumptions": list(self.proof.assumptions),
-            "must": [_verdict_json(verdict) for verdict in self.proof.verdicts],
+            "must": [self._verdict(verdict) for verdict in self.proof.verdicts],
         }
+
+    def _verdict(self, verdict: Verdict) -> dict[str, Json]:
+        life = self.lives.get(verdict.name)
+        moves: list[Json] | None = None if life is None else [repr(move) for move in life.given]
+        return {**_verdict_json(verdict), "moves": moves, "test": self.tests.get(verdict.name)}
 
 
 @click.command()
@@ -70,17 +82,31 @@ class Proven(NamedTuple):
     "--most", type=WholeNumber(), default=MOST, show_default=True, help="Look at N states at most, in each search."
 )
 @click.option("--strict", is_flag=True, help="Fail also where a verdict is open.")
+@click.option(
+    "--tests",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write a test for each property that is broken.",
+)
 @imports_option
 @click.pass_obj
 def prove(
-    settings: CommandSettings, *, paths: tuple[str, ...], only: tuple[str, ...], most: int, strict: bool, imports: bool
+    settings: CommandSettings,
+    /,
+    *,
+    paths: tuple[str, ...],
+    only: tuple[str, ...],
+    most: int,
+    strict: bool,
+    tests: Path | None,
+    imports: bool,
 ) -> int:
     """Prove what workflow files say under `must`, over all states that an agent can reach.
 
     A property is proved, violated with the shortest path to where it is broken, or open.
     """
     catalogue = settings.catalogue(imports=imports)
-    all_proven = [_prove(file, catalogue, only, most) for file in workflow_files(paths)]
+    all_proven = [_prove(file, catalogue, only, most, tests) for file in workflow_files(paths)]
     if not any(each.proof.verdicts for each in all_proven) and only:
         names = [each.name for proven in all_proven for each in proven.workflow.must]
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
@@ -90,14 +116,32 @@ def prove(
     return 1 if Outcome.VIOLATED in outcomes or (strict and Outcome.OPEN in outcomes) else 0
 
 
-def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> Proven:
+def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int, tests: Path | None) -> Proven:
     """Raises ``WorkflowInvalid`` for a file with mistakes."""
     workflow, findings = inspect(file, catalogue, trusts_names=not catalogue.are_listed)
     if workflow is None:
         raise WorkflowInvalid([finding for finding in findings if finding.severity is Severity.ERROR])
     known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed)
     properties = [each for each in workflow.must if not only or each.name in only]
-    return Proven(file, workflow, proved(workflow, properties, signatures=known.actions, most=most))
+    proof = proved(workflow, properties, signatures=known.actions, most=most)
+    lives = dict(_lives(workflow, properties, proof))
+    verdicts = [each._replace(outcome=Outcome.VIOLATED) if each.name in lives else each for each in proof.verdicts]
+    written = {} if tests is None else {name: _write_test(tests, file, workflow, name, lives[name]) for name in lives}
+    return Proven(file, workflow, proof._replace(verdicts=tuple(verdicts)), lives, written)
+
+
+def _lives(workflow: Workflow, properties: Sequence[Property], proof: Proof) -> Iterator[tuple[str, Play]]:
+    """The properties that an agent of the real engine breaks on the path that was found."""
+    for of, verdict in zip(properties, proof.verdicts, strict=True):
+        if verdict.path and (life := reproduced(workflow, of, verdict.path)) is not None:
+            yield of.name, life
+
+
+def _write_test(folder: Path, file: Path, workflow: Workflow, name: str, life: Play) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"test_{workflow.name}_{name}.py"
+    path.write_text(test_of(str(file), name, life), encoding="utf-8")
+    return str(path)
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Json]:
@@ -136,13 +180,22 @@ def _blocks(proven: Proven) -> Iterator[Block]:
     for verdict in proven.proof.verdicts:
         if verdict.path or verdict.cycle:
             verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
-            yield Facts(f"how {verdict.name} {verb} broken", list(_path_rows(verdict)))
+            yield Facts(f"how {verdict.name} {verb} broken", [*_path_rows(verdict), *_life_rows(proven, verdict)])
 
 
 def _verdict_ink(verdict: Verdict) -> Ink:
     tone, glyph = _LOOKS[verdict.outcome]
     between = " " if verdict.outcome is Outcome.PROVED else ": "
     return Ink(visible(between.join(filter(None, [str(verdict.outcome), verdict.why]))), tone, glyph)
+
+
+def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
+    """How it was made to happen on the real engine."""
+    if verdict.name in proven.lives:
+        moves = ", ".join(map(repr, proven.lives[verdict.name].given))
+        yield "play", Ink(visible(f"[{moves}]"), Tone.COMMAND)
+    if verdict.name in proven.tests:
+        yield "test", Ink(visible(proven.tests[verdict.name]))
 
 
 def _path_rows(verdict: Verdict) -> Iterator[tuple[str, Ink]]:

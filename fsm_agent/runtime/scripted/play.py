@@ -19,6 +19,7 @@ from fsm_agent.actions.action import Emission
 from fsm_agent.concurrency.sync_driver import finish
 from fsm_agent.domain.agent import ENDED, Agent, Status
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
@@ -27,6 +28,7 @@ from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
 from fsm_agent.runtime.attempt import failure_of, returned_from
+from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.executor import REAL, ScriptedActions, ScriptedExecutor
@@ -56,7 +58,10 @@ class Play:
     ) -> None:
         self.workflow = workflow
         self.clock = FakeClock()
+        self.initial_data = data
         self.moves = list(moves)
+        #: as they were given; ``moves`` has what is left of time that has passed in part
+        self.given = list(self.moves)
         #: how many of them are made
         self.made = 0
         store = open_store("memory://", clock=self.clock)
@@ -92,8 +97,17 @@ class Play:
     def then(self, *moves: Move) -> Play:
         """Make more moves."""
         self.moves += moves
+        self.given += moves
         self._go_on()
         return self
+
+    def keeps(self, name: str | Property) -> bool:
+        """Whether the life so far keeps a property of the workflow, by its name under ``must``. Raises
+        ``KeyError``."""
+        from fsm_agent.proof.histories import keeps  # whoever plays need not have properties
+
+        of = {each.name: each for each in self.workflow.must}[name] if isinstance(name, str) else name
+        return keeps(self.workflow, of.rule, finish(load_past(self.runner.store, self.agent_id)))
 
     def next_move(self) -> Move:
         """The move that comes next. Raises ``_OutOfMoves``."""

@@ -1,0 +1,80 @@
+"""Whether what has happened to an agent keeps a property, on lives of the real engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.scripted.moves import Move
+from fsm_agent.testing import cancels, fails, passes, play, says, sent
+
+FLOW = """
+workflow: refunds
+version: 1
+data: {amount: {type: integer, default: 0}, author: string?}
+events: {asked: {amount: integer}, found: {}, approve: {}, again: {}}
+initial: open
+states:
+  open:
+    on: {asked: {target: looking, assign: {amount: event.amount, author: event.by}}}
+  looking:
+    do: look
+    on: {found: asking, error: {target: failed}}
+  asking:
+    ask: {prompt: "Refund?", events: [approve]}
+    after: {3d: late}
+    on: {approve: paid, again: looking}
+  waiting: {on: {approve: paid}}
+  late: {on: {again: asking}}
+  paid: {final: true}
+  failed: {final: true, outcome: failed}
+must:
+  a: {RULE}
+"""
+ASKED = sent("asked", amount=7, by="ana")
+TO_QUESTION = [ASKED, says("found")]
+BY_ANA, BY_BEN = sent("approve", by="ana"), sent("approve", by="ben")
+
+
+def life_of(rule: str, moves: list[Move]) -> bool:
+    return play(loads(FLOW.replace("RULE", rule)), moves).keeps("a")
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept", "broken"),
+    [
+        ("never: paid", TO_QUESTION, [*TO_QUESTION, sent("approve")]),
+        ("never: paid, before: again", TO_QUESTION, [*TO_QUESTION, sent("approve")]),
+        ("never: looking, after: asking", TO_QUESTION, [*TO_QUESTION, sent("again")]),
+        ("never: late, from: asking, until: approve", TO_QUESTION, [*TO_QUESTION, passes("3d")]),
+        ("at_most: 1, of: look", TO_QUESTION, [*TO_QUESTION, sent("again")]),
+        (
+            "at_most: 1, of: asking, from: again",
+            [*TO_QUESTION, sent("again"), says("found")],
+            [*TO_QUESTION, passes("4d"), sent("again")],
+        ),
+        ("never: after 3d", TO_QUESTION, [*TO_QUESTION, passes("3d")]),
+        ("never: cancelled", TO_QUESTION, [*TO_QUESTION, cancels()]),
+        ("never: outcome failed", TO_QUESTION, [ASKED, fails()]),
+        (
+            "whenever: approve, holds: event.by != data.author",
+            [*TO_QUESTION, sent("approve", by="ben")],
+            [*TO_QUESTION, sent("approve", by="ana")],
+        ),
+        ("whenever: asked, holds: event.amount > 5", [ASKED], [sent("asked", amount=5)]),
+        ("from: asked, reaches: [paid, failed]", [*TO_QUESTION, sent("approve")], [*TO_QUESTION, passes("3d")]),
+    ],
+)
+def test_a_history_keeps_a_rule_or_breaks_it(rule: str, kept: list[Move], broken: list[Move]) -> None:
+    assert life_of(rule, kept)
+    assert not life_of(rule, broken)
+
+
+def test_what_must_happen_may_still_come_while_a_timer_runs_or_an_action_works() -> None:
+    assert life_of("from: asked, reaches: paid", [ASKED])
+    assert life_of("from: asked, reaches: paid", TO_QUESTION)
+
+
+def test_a_property_that_is_not_there_is_no_kept_one() -> None:
+    with pytest.raises(KeyError):
+        play(loads(FLOW.replace("RULE", "never: paid")), TO_QUESTION).keeps("b")
