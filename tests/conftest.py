@@ -42,6 +42,8 @@ settings.load_profile(os.environ.get("FSM_AGENT_PROOFS", "full"))
 SERVERS = {"postgres", "postgres_url", "redis_server", "redis_url"}
 #: tests of what is built, installed, measured, or proven at length
 AT_LENGTH = {"faults", "test_readme.py", "test_package.py", "test_benchmarks.py"}
+#: files of the fault harness whose tests only calculate
+PURE = {"test_checker.py"}
 #: files whose tests start programs of their own, nearly all; elsewhere a slow test has the mark itself
 PROCESSES = {
     "test_completion.py",
@@ -60,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         wanted = {*getattr(item, "fixturenames", ()), *(f"{each}_url" for each in given if isinstance(each, str))}
         if SERVERS & wanted or item.path.stem.startswith(("test_postgres", "test_redis")):
             item.add_marker("server")
-        if (AT_LENGTH | PROCESSES).intersection(item.path.parts):
+        if (AT_LENGTH | PROCESSES).intersection(item.path.parts) and item.path.name not in PURE:
             item.add_marker("long")
 
 
