@@ -48,11 +48,6 @@ def life_of(rule: str, moves: list[Move]) -> bool:
         ("never: looking, after: asking", TO_QUESTION, [*TO_QUESTION, sent("again")]),
         ("never: late, from: asking, until: approve", TO_QUESTION, [*TO_QUESTION, passes("3d")]),
         ("at_most: 1, of: look", TO_QUESTION, [*TO_QUESTION, sent("again")]),
-        (
-            "at_most: 1, of: asking, from: again",
-            [*TO_QUESTION, sent("again"), says("found")],
-            [*TO_QUESTION, passes("4d"), sent("again")],
-        ),
         ("never: after 3d", TO_QUESTION, [*TO_QUESTION, passes("3d")]),
         ("never: cancelled", TO_QUESTION, [*TO_QUESTION, cancels()]),
         ("never: outcome failed", TO_QUESTION, [ASKED, fails()]),
