@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from fsm_agent import sync
 from fsm_agent.data.erased import ERASED
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head, Status, child_id
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.migration import Migration
-from fsm_agent.domain.record import AgentExport
+from fsm_agent.domain.record import AgentExport, Page
 from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentErased, Conflict, KeyReuse, Refused
@@ -32,6 +32,7 @@ from fsm_agent.stores.urls import open_store
 from fsm_agent.testing import FakeClock
 from fsm_agent.testing.contract.fixtures import an_effect
 from tests.support.hypothesis_settings import example_settings
+from tests.support.parent_workflow import LookUp, parent_workflow
 from tests.support.runtime import flow, on_loop
 from tests.support.user_workflows import TRIP, plan, plan_plainly
 from tests.support.workflows import to
@@ -688,3 +689,24 @@ async def _do(runner: Runner, clock: FakeClock, what: str, by: str, word: str) -
                 await runner.send("a", what, payloads.get(what, {}), by=by)
     except Refused:
         return
+
+
+class LateList(MemoryStore):
+    """Its lists do not have the agents that began after they were read: here, all children."""
+
+    async def list_in(
+        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page:
+        page = await super().list_in(statuses, workflow=workflow, limit=limit, after=after)
+        return page._replace(heads=tuple(head for head in page.heads if head.parent is None))
+
+
+@on_loop
+async def test_children_that_begin_while_agents_are_listed_are_erased_with_their_parent() -> None:
+    async with Runner(LateList(), actions=[LookUp().as_action()]) as runner:
+        await runner.start(parent_workflow(), "go", data={"topics": ["hidden"]}, id="p", user="ana")
+        child = child_id("p", 2, 1)
+        assert "hidden" in repr(await runner.store.dump(child))
+        report = await runner.forget("ana")
+        assert (report.erased["agents"], report.left) == (2, {})
+        assert "hidden" not in repr(await runner.store.dump(child)).lower()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from fsm_agent.data.erased import Tally, erased_messages, erased_whole
-from fsm_agent.domain.agent import ENDED, Head
+from fsm_agent.domain.agent import CHILDREN, ENDED, Head, child_id
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import AgentExport, Damage, Record
@@ -140,12 +140,19 @@ class Erasure:
             if not self._report.is_dry:
                 head = await self._ended(head.id)
 
+        children: list[str] = []
+
         async def change(export: AgentExport) -> AgentExport:
             tally.clear()
             tally["agents"] = 1
+            children[:] = _children_of(export)
             return erased_whole(export, self._report.user, tally)
 
-        return await self._written(head, change, tally)
+        why = await self._written(head, change, tally)
+        if not self._report.is_dry:
+            for child in children:  # one that has begun in the meantime is in no list that was read before
+                await self._try(child, self._agent)
+        return why
 
     async def _ended(self, agent_id: str) -> Head:
         """Cancel an agent as its workflow declares. If that does not end it, end it without the workflow."""
@@ -266,6 +273,14 @@ def _with_history_checked(export: AgentExport, change: Callable[[], Changed]) ->
         return change()
     except Exception as error:  # a damaged row may cause any error
         raise HistoryBroken(export.head.id, export.head.version, error) from error
+
+
+def _children_of(export: AgentExport) -> list[str]:
+    """The ids of all children that an agent has started, or may have started."""
+    works = [entry for entry in export.effects if entry.name == CHILDREN and isinstance(entry.result, list)]
+    return [
+        child_id(export.head.id, work.activation, number) for work in works for number in range(1, len(work.result) + 1)
+    ]
 
 
 def _origins_first(forks: Mapping[str, tuple[str, int]]) -> list[str]:
