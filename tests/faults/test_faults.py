@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +115,14 @@ def run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     line = [sys.executable, "-m", "fsm_agent.testing.faults", "--for", "10m", "--seed", "1", SQLITE.url]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        until_s = time.monotonic() + 60
-        while len(writers_of(process)) < 3 and time.monotonic() < until_s:
-            assert process.poll() is None
-            os.sched_yield()
-        yield process
-        process.kill()
+        try:
+            until_s = time.monotonic() + 60
+            while len(writers_of(process)) < 3 and time.monotonic() < until_s:
+                assert process.poll() is None
+                os.sched_yield()
+            yield process
+        finally:
+            process.kill()
 
 
 def run_processes(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -129,10 +131,25 @@ def run_processes(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def writers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes that a fork server has forked."""
-    everybody = run_processes(process)
-    pythons = {each.pid for each in everybody if each.name() != "unshare"}
-    return [each for each in everybody if each.pid in pythons and each.ppid() in pythons]
+    """The processes that a fork server has forked. Writers are killed all the time: where one is gone by the time that
+    it is looked at, all are looked at again."""
+    while True:
+        everybody = run_processes(process)
+        try:
+            pythons = {each.pid for each in everybody if each.name() != "unshare"}
+            return [each for each in everybody if each.pid in pythons and each.ppid() in pythons]
+        except psutil.NoSuchProcess:
+            os.sched_yield()
+
+
+def freeze_a_writer(process: subprocess.Popen[str]) -> None:
+    """Stop one of the writers, of whom any may be gone by now."""
+    while True:
+        for writer in writers_of(process):
+            with suppress(psutil.NoSuchProcess):
+                writer.suspend()
+                return
+        os.sched_yield()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -140,7 +157,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder(
     run: subprocess.Popen[str], tmp_path: Path, how: signal.Signals
 ) -> None:
     everybody = run_processes(run)
-    random.Random(1).choice(writers_of(run)).suspend()  # noqa: S311 - it is no secret
+    freeze_a_writer(run)
     run.send_signal(how)
     said = run.communicate(timeout=60)[1]
     assert run.returncode == 1
@@ -152,7 +169,7 @@ def test_ctrl_c_leaves_no_process_and_no_folder(
 
 def test_nobody_outlives_a_run_that_is_killed(run: subprocess.Popen[str]) -> None:
     everybody = run_processes(run)
-    writers_of(run)[-1].suspend()
+    freeze_a_writer(run)
     run.kill()
     assert psutil.wait_procs(everybody, timeout=30)[1] == []
 
