@@ -72,7 +72,8 @@ def unproved(workflow: Workflow, actions: Mapping[str, Signature]) -> Iterator[F
             message = f"a run breaks `{verdict.name}`{_way(verdict)}{why}; `fsm-agent prove` shows it step by step"
             yield Code.BROKEN_PROPERTY.found(message, path)
         elif verdict.outcome is Outcome.OPEN:
-            yield Code.OPEN_PROPERTY.found(f"it is open whether every run keeps `{verdict.name}`{why}", path)
+            message = f"it is open whether every run keeps `{verdict.name}`{why}; `fsm-agent prove` tries it"
+            yield Code.OPEN_PROPERTY.found(message, path)
 
 
 def _is_whole(workflow: Workflow, rule: Rule) -> bool:

@@ -94,6 +94,31 @@ def test_what_is_violated_is_made_to_happen_and_written_as_a_test_that_fails_unt
     assert mended.returncode == 0, mended.stdout
 
 
+GREETING = """
+workflow: hello
+version: 1
+data: {guest: string?}
+events: {introduced: {guest: {type: string, minLength: 1}}}
+initial: asking
+states:
+  asking:
+    ask: {prompt: "Who is there?", events: [introduced]}
+    after: {1d: gone}
+    on: {introduced: {target: greeting, assign: {guest: event.guest}}}
+  greeting: {final: true}
+  gone: {final: true, outcome: failed}
+must: {never_greets: {never: greeting}}
+"""
+
+
+def test_no_doubt_is_left_where_the_real_engine_breaks_a_property(shop: Shop) -> None:
+    shop.write("workflows/hello.yaml", GREETING)
+    assert "FSM605 it is open whether every run keeps `never_greets`" in shop("check", "workflows/hello.yaml").out
+    (verdict,) = shop("prove", "workflows/hello.yaml", "--json").json["workflows"][0]["must"]
+    assert (verdict["verdict"], verdict["moves"]) == ("violated", ["sent('introduced', guest='x')"])
+    assert verdict["why"] == "the play below breaks it on the real engine"
+
+
 def test_only_some_properties_are_proved_on_demand(shop: Shop) -> None:
     shop.write("workflows/refunds.yaml", REFUNDS + KEPT + BROKEN)
     assert shop("prove", "workflows/refunds.yaml", "--only", "asked_once").code == 0

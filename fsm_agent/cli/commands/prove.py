@@ -125,9 +125,16 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int, tes
     properties = [each for each in workflow.must if not only or each.name in only]
     proof = proved(workflow, properties, signatures=known.actions, most=most)
     lives = dict(_lives(workflow, properties, proof))
-    verdicts = [each._replace(outcome=Outcome.VIOLATED) if each.name in lives else each for each in proof.verdicts]
+    verdicts = [_settled(each) if each.name in lives else each for each in proof.verdicts]
     written = {} if tests is None else {name: _write_test(tests, file, workflow, name, lives[name]) for name in lives}
     return Proven(file, workflow, proof._replace(verdicts=tuple(verdicts)), lives, written)
+
+
+def _settled(verdict: Verdict) -> Verdict:
+    """The verdict of a property that was broken on the real engine: no doubt is left."""
+    if verdict.outcome is not Outcome.OPEN:
+        return verdict
+    return verdict._replace(outcome=Outcome.VIOLATED, why="the play below breaks it on the real engine")
 
 
 def _lives(workflow: Workflow, properties: Sequence[Property], proof: Proof) -> Iterator[tuple[str, Play]]:
