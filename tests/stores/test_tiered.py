@@ -227,6 +227,69 @@ async def test_a_deleted_agent_is_gone_from_every_tier() -> None:
         assert data_of(await tiered.store.load(ID)) == {}
 
 
+async def _revise(tiered: Tiered) -> None:
+    await tiered.store.revise(OWN, [HELLO._replace(content="", number=1)])
+
+
+async def _erase(tiered: Tiered) -> None:
+    seen = await tiered.store.head(ID)
+    export = await tiered.store.dump(ID)
+    await tiered.store.adopt(export._replace(head=seen._replace(epoch=seen.epoch + 1)), replaces=seen)
+
+
+async def _shorten(tiered: Tiered) -> None:
+    record = await tiered.store.load(ID)
+    await tiered.store.shorten(record.head, Origin(record.head, data_of(record)))
+
+
+@pytest.mark.parametrize("change", [_revise, _erase, _shorten])
+@on_loop
+async def test_what_was_erased_does_not_stay_in_cold(change: Callable[[Tiered], Awaitable[None]]) -> None:
+    async with a_tiered() as tiered:
+        await tiered.archive()
+        await tiered.store.commit(a_commit(8, epoch=None))
+        assert (await tiered.cold.head(ID)).version == 7, "a copy that nobody means"
+        await change(tiered)
+        with pytest.raises(AgentNotFound):
+            await tiered.cold.head(ID)
+        assert data_of(await tiered.store.load(ID))["n"] == 6
+
+
+@on_loop
+async def test_who_is_deleted_while_a_mover_replaces_the_copy_is_gone_from_every_tier() -> None:
+    async with a_tiered() as tiered:
+        await tiered.archive()
+        await tiered.store.commit(a_commit(8, epoch=None))
+        later = await tiered.warm.dump(ID)
+        delete = tiered.cold.delete
+
+        async def overtaken(seen: Head) -> None:
+            tiered.cold.delete = delete  # type: ignore[method-assign]
+            await tiered.cold.adopt(later._replace(start=None), replaces=seen)
+            await delete(seen)
+
+        tiered.cold.delete = overtaken  # type: ignore[method-assign]
+        await tiered.store.delete(await tiered.store.head(ID))
+        with pytest.raises(AgentNotFound):
+            await tiered.cold.head(ID)
+
+
+@on_loop
+async def test_a_mover_that_copies_who_is_deleted_meanwhile_leaves_nothing() -> None:
+    async with a_tiered() as tiered:
+        adopt = tiered.cold.adopt
+
+        async def oversleep(export: AgentExport, *, replaces: Head | None = None) -> None:
+            await tiered.another().delete(await tiered.store.head(ID))
+            await adopt(export, replaces=replaces)
+
+        tiered.cold.adopt = oversleep  # type: ignore[method-assign]
+        assert not await tiered.archive()
+        for tier in (tiered.warm, tiered.cold):
+            with pytest.raises(AgentNotFound):
+                await tier.head(ID)
+
+
 @on_loop
 async def test_a_copy_that_is_missing_in_cold_is_said_and_nothing_changes() -> None:
     async with a_tiered() as tiered:

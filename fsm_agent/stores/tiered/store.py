@@ -118,7 +118,9 @@ class TieredStore(ForwardingStore):
         return await self._moves.read(agent_id, lambda store: store.origin(agent_id))
 
     async def shorten(self, seen: Head, origin: Origin) -> int:
-        return await self._write(seen.id, lambda: self._warm.shorten(seen, origin))
+        deleted = await self._write(seen.id, lambda: self._warm.shorten(seen, origin))
+        await self._moves.drop_leftover(seen.id)
+        return deleted
 
     async def delete(self, seen: Head) -> None:
         here = await self._warm.head(seen.id)
@@ -126,7 +128,7 @@ class TieredStore(ForwardingStore):
             raise moved_on(seen.id, seen.version, awake(here).version)
         await self._warm.delete(here if is_stub(here) else seen)
         self._hot.forget(seen.id)
-        await self._moves.forget(seen.id)
+        await self._moves.drop_leftover(seen.id)
 
     async def size(self, agent_id: str) -> Size:
         return await self._moves.read(agent_id, lambda store: store.size(agent_id))
@@ -142,6 +144,7 @@ class TieredStore(ForwardingStore):
     async def adopt(self, export: AgentExport, *, replaces: Head | None = None) -> None:
         await self._write(export.head.id, lambda: self._warm.adopt(export, replaces=replaces))
         self._hot.forget(export.head.id)
+        await self._moves.drop_leftover(export.head.id)
 
     async def messages(
         self, thread: str, *, after: int = 0, upto: int | None = None, limit: int | None = None, newest: bool = False
@@ -158,7 +161,9 @@ class TieredStore(ForwardingStore):
         owner = owner_of(thread)
         if owner is None:
             return await self._warm.revise(thread, messages)
-        return await self._moves.change(owner, lambda: self._warm.revise(thread, messages)) or 0
+        revised = await self._moves.change(owner, lambda: self._warm.revise(thread, messages)) or 0
+        await self._moves.drop_leftover(owner)
+        return revised
 
     async def inspect(self) -> Sequence[Damage]:
         return [*await self._warm.inspect(), *await self._cold.inspect()]

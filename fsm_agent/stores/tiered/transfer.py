@@ -1,13 +1,15 @@
 """Moving agents between warm and cold: a copy, a look at the copy, and one compare-and-set in warm.
 
 Warm decides: a stub in it says that an agent is in cold, and which copy there is meant, by version and epoch. Copies
-that no stub means are leftovers, and harmless: nobody reads them, and the next one to be archived replaces them.
+that no stub means are leftovers: nobody reads them, and the next one to be archived replaces them. What is erased or
+deleted in warm is deleted from the leftover, too.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Final, TypeVar
 
@@ -126,6 +128,7 @@ class Moves:
             await self._copy(export)
             await self._warm.adopt(stub_of(export), replaces=export.head)
         except (Conflict, AgentNotFound, AgentExists):
+            await self.drop_leftover(agent_id)
             return False
         except AgentDamaged as error:  # which keeps no other from its turn
             self._complain(agent_id, error)
@@ -155,8 +158,8 @@ class Moves:
         kept = await found(self._cold.dump(head.id))
         if kept == copy:
             return
-        is_overtaken = kept is None or _stand(kept) != _stand(copy) or await found(self._warm.dump(head.id)) != export
-        if is_overtaken:  # another process archives the agent, too
+        is_replaced = kept is None or _stand(kept.head) != _stand(copy.head)
+        if is_replaced or await found(self._warm.dump(head.id)) != export:  # another process archives the agent, too
             raise moved_on(head.id, head.version, head.version)
         raise StoreCorrupt(f"{self._cold.url} does not keep agent {head.id!r} as it was given; it stays in warm")
 
@@ -227,12 +230,17 @@ class Moves:
             raise self._missing(stub.id)
         return False
 
-    async def forget(self, agent_id: str) -> None:
-        """Forget what cold keeps of an agent that is no more. Where there is another one of that id by now, the copy
-        may be of that."""
-        copy = await found(self._cold.head(agent_id))
-        if copy is not None and await found(self._warm.head(agent_id)) is None:
-            await self._cold.delete(copy)
+    async def drop_leftover(self, agent_id: str) -> None:
+        """Delete the copy in cold that warm does not mean, so that nothing stays there of what was erased. What refuses
+        this refuses no call: the copy was replaced meanwhile, and the new one is looked at."""
+        for _ in range(PATIENCE):
+            copy = await found(self._cold.head(agent_id))
+            if copy is None or not _is_leftover(copy, await found(self._warm.head(agent_id))):
+                return
+            with suppress(Conflict, AgentNotFound):
+                await self._cold.delete(copy)
+        facts = {"action": "leftover_kept", "agent_id": agent_id}
+        logger.warning("a copy of agent %s that nobody reads stays in %s", agent_id, self._cold.url, extra=facts)
 
     def _missing(self, agent_id: str) -> StoreCorrupt:
         return StoreCorrupt(
@@ -240,8 +248,13 @@ class Moves:
         )
 
 
-def _stand(copy: AgentExport) -> tuple[int, int]:
-    return copy.head.version, copy.head.epoch
+def _is_leftover(copy: Head, here: Head | None) -> bool:
+    """Whether no stub means this copy, nor may soon: a mover puts the stub only while warm is as it was copied."""
+    return here is None or not (is_stub(here) or _stand(here) == _stand(copy))
+
+
+def _stand(head: Head) -> tuple[int, int]:
+    return head.version, head.epoch
 
 
 async def found(asked: Awaitable[T]) -> T | None:
