@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, and
-# servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are there already; no service is started.
+# What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, a
+# browser, which looks at pages, and servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are
+# there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
@@ -9,6 +10,10 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
+if ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 &&
+    ! command -v google-chrome >/dev/null 2>&1; then
+    missing="$missing chromium"
+fi
 if [ -z "$missing" ]; then
     exit 0
 fi

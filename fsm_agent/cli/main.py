@@ -51,6 +51,7 @@ COMMANDS: Final = {
         "show": Entry("commands.show:show", "Show an agent, what it asks, and what to type next."),
         "history": Entry("commands.show:history", "Show every step of an agent."),
         "explain": Entry("commands.explain:explain", "Tell the life of an agent in sentences."),
+        "export": Entry("commands.export:export", "Write the life of an agent to one file."),
         "why": Entry("commands.why:why", "Tell why an event would be taken or refused now."),
         "replay": Entry("commands.history:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("commands.show:effects", "Show what an agent did to the world outside."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import ENDED, Head, Status
@@ -14,7 +14,6 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.replay.history import Past
-from fsm_agent.errors import HistoryBroken
 from fsm_agent.report.times import lasting
 
 #: characters of a value, and of a question
@@ -41,20 +40,18 @@ class Sentence(NamedTuple):
         return {"version": self.version, "at": iso(self.at_ms), "text": self.text}
 
 
-def narrative(past: Past) -> Iterator[Sentence]:
-    """What happened in every step that is kept, the first first. Raises ``HistoryBroken`` where a step makes no
-    sense."""
+def narrative(past: Past, shown: Callable[[Step], Step] = lambda step: step) -> Iterator[Sentence]:
+    """What happened in every step that is kept, the first first; ``shown`` gives a step as it may be told. Raises
+    ``HistoryBroken`` where a step makes no sense."""
     life = past.beginning()
-    for step in past.steps:
-        left = past.programs[life.head.definition].workflow
-        try:
-            life.take(step)
-        except Exception as error:  # whatever a damaged row makes go wrong
-            raise HistoryBroken(life.head.id, step.version, error) from error
+    left = past.programs[life.head.definition].workflow
+    for taken in past.taken_by(life):
         reached = past.programs[life.head.definition].workflow
+        step = shown(taken)
         changed = _without_defaults(step.delta, reached) if step.kind is StepKind.CREATED else step.delta
         parts = [_cause(step, left), _changes(changed), _way(step), _arrival(step, life.head, reached)]
         yield Sentence(step.version, step.at_ms, " ".join(filter(None, parts)))
+        left = reached
 
 
 def _cause(step: Step, workflow: Workflow) -> str:

@@ -26,6 +26,7 @@ WORDS = {
     "diagram": ["--agent", "ID", "--format", "dot"],
     "effects": ["ID"],
     "explain": ["ID"],
+    "export": ["ID"],
     "fork": ["ID", "1"],
     "history": ["ID"],
     "list": ["--after", "ID"],

@@ -62,15 +62,22 @@ class Past:
         if not self.first <= version <= self.last:
             raise VersionMissing(agent_id, version, self.first, self.last, is_forgotten=0 < version < self.first)
         told = self.beginning()
+        for _ in self.taken_by(told, version):
+            pass
+        told.aggregate.program = self.programs[told.head.definition]
+        return told.aggregate
+
+    def taken_by(self, told: Replay, version: int | None = None) -> Iterator[Step]:
+        """Every step that is kept, up to a version or to the last, when the agent of the replay has taken it. Raises
+        ``HistoryBroken`` where a step makes no sense."""
         for step in self.steps:
-            if step.version > version:
-                break
+            if version is not None and step.version > version:
+                return
             try:
                 told.take(step)
             except Exception as error:  # whatever a damaged row makes go wrong
-                raise HistoryBroken(agent_id, step.version, error) from error
-        told.aggregate.program = self.programs[told.head.definition]
-        return told.aggregate
+                raise HistoryBroken(self.record.head.id, step.version, error) from error
+            yield step
 
 
 def read_past(agent_id: str) -> Generator[Command, Any, Past]:

@@ -1,0 +1,51 @@
+"""A real browser without a window, Chromium, that looks at a page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+#: as systems call it
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass
+class Visit:
+    """A page that is open, what it wrote to the console, and what it asked for besides itself."""
+
+    page: Page
+    messages: list[str]
+    requests: list[str]
+
+    def evaluate(self, script: str) -> Any:
+        return self.page.evaluate(script)
+
+    def text(self, selector: str) -> str:
+        return self.page.inner_text(selector)
+
+    def click(self, selector: str) -> None:
+        self.page.click(selector, timeout=5_000)
+
+
+@contextmanager
+def visit(file: Path, *, dark: bool = False, width: int = 1_400) -> Iterator[Visit]:
+    """The page in a file; it must have said and asked for nothing when it is left."""
+    program = next(filter(None, map(shutil.which, _NAMES)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+        seen = Visit(page, [], [])
+        page.on("console", lambda message: seen.messages.append(message.text))
+        page.on("pageerror", lambda error: seen.messages.append(str(error)))
+        page.on("request", lambda request: seen.requests.append(request.url))
+        page.goto(file.as_uri())
+        yield seen
+        browser.close()
+    assert seen.messages == []
+    assert seen.requests == [file.as_uri()]
