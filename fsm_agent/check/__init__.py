@@ -7,7 +7,7 @@ it is not reported: what depends on data or on people is taken as possible.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from fsm_agent.check import actions as fitting
 from fsm_agent.check import events, graph
@@ -22,6 +22,9 @@ from fsm_agent.check.reachability import Behaviour
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
+
+if TYPE_CHECKING:
+    from fsm_agent.check.properties import Prover
 
 __all__ = [
     "Code",
@@ -92,16 +95,19 @@ def behaviour_findings(
     return _ordered(findings)
 
 
-def proof_findings(workflow: Workflow, actions: Mapping[str, Signature] | None = None) -> list[Finding]:
+def proof_findings(
+    workflow: Workflow, actions: Mapping[str, Signature] | None = None, prover: Prover | None = None
+) -> list[Finding]:
     """The properties that some run breaks, or perhaps, those of children included. All states that an agent can reach
-    are looked at, so this may take a second for a large workflow."""
+    are looked at, so this may take a second for a large workflow. ``prover`` gives the verdicts; without it they are
+    those of the proof alone, which replays nothing."""
     findings: list[Finding] = []
     if workflow.must:
         from fsm_agent.check.properties import unproved  # imported for workflows that have properties alone
 
-        findings += unproved(workflow, actions or {})
+        findings += unproved(workflow, actions or {}, prover)
     for name, child in workflow.workflows.items():
-        findings += below(("workflows", name), proof_findings(child, actions))
+        findings += below(("workflows", name), proof_findings(child, actions, prover))
     return findings
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from fsm_agent.check.checker import Checker, Reach
 from fsm_agent.check.codes import Code
@@ -16,6 +16,9 @@ from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.proof.prover import prove
 from fsm_agent.proof.verdicts import Outcome, Verdict
+
+#: a workflow, some of its properties, and what is known of actions -> a verdict for each property
+Prover: TypeAlias = Callable[[Workflow, Sequence[Property], Mapping[str, Signature]], Sequence[Verdict]]
 
 #: states that a finding names of the way to where a property is broken
 _MOST_STATES: Final = 5
@@ -62,18 +65,23 @@ def vacuous_rules(behaviour: Behaviour) -> Iterator[Finding]:
                 yield Code.VACUOUS.found(message, (*_path(each), key))
 
 
-def unproved(workflow: Workflow, actions: Mapping[str, Signature]) -> Iterator[Finding]:
+def unproved(workflow: Workflow, actions: Mapping[str, Signature], prover: Prover | None = None) -> Iterator[Finding]:
     """The properties that some run breaks, or perhaps. Those whose terms are wrong are told elsewhere."""
     whole = [each for each in workflow.must if _is_whole(workflow, each.rule)]
-    for verdict in prove(workflow, whole, signatures=actions).verdicts:
+    for verdict in (prover or _proved)(workflow, whole, actions):
         path = ("must", verdict.name)
         why = f": {verdict.why}" if verdict.why else ""
         if verdict.outcome is Outcome.VIOLATED:
             message = f"a run breaks `{verdict.name}`{_way(verdict)}{why}; `fsm-agent prove` shows it step by step"
             yield Code.BROKEN_PROPERTY.found(message, path)
         elif verdict.outcome is Outcome.OPEN:
-            message = f"it is open whether every run keeps `{verdict.name}`{why}; `fsm-agent prove` tries it"
+            message = f"it is open whether every run keeps `{verdict.name}`{_way(verdict)}{why}"
             yield Code.OPEN_PROPERTY.found(message, path)
+
+
+def _proved(workflow: Workflow, properties: Sequence[Property], actions: Mapping[str, Signature]) -> Sequence[Verdict]:
+    """What the proof alone says, without an agent that tries it."""
+    return prove(workflow, properties, signatures=actions).verdicts
 
 
 def _is_whole(workflow: Workflow, rule: Rule) -> bool:

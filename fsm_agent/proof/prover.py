@@ -14,7 +14,7 @@ from fsm_agent.proof.environment import Knowledge
 from fsm_agent.proof.explore import Edge, Exploration
 from fsm_agent.proof.liveness import unreached
 from fsm_agent.proof.model import Model
-from fsm_agent.proof.rules import automaton, conditions_of
+from fsm_agent.proof.rules import automaton, conditions_of, failing
 from fsm_agent.proof.search import path_to, product
 from fsm_agent.proof.verdicts import Outcome, Proof, Verdict, told
 
@@ -155,8 +155,10 @@ def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Bro
         path = product(exploration, step, only_certain=only_certain).broken
         if path is None:
             return None
-        is_sure = only_certain or not isinstance(rule, Whenever)
-        return _Broken(path, doubt="" if is_sure else "it is not sure that the condition fails there")
+        if not isinstance(rule, Whenever) or not path:
+            return _Broken(path)
+        path = (*path[:-1], path[-1]._replace(known=failing(exploration.model.workflow, rule, space, path[-1])))
+        return _Broken(path, doubt="" if only_certain else "it is not sure that the condition fails there")
     failure = unreached(exploration, rule, only_certain=only_certain)
     if failure is not None:
         return _Broken(*failure)

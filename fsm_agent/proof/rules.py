@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from fsm_agent.dialect.terms import Term, resolve
 from fsm_agent.domain.property import AtMost, Never, Reaches, Whenever
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.proof.conditions import Masks
 from fsm_agent.proof.explore import Edge
 from fsm_agent.proof.space import Guard, Space
 
@@ -49,6 +50,13 @@ def plain_automaton(workflow: Workflow, rule: Never | AtMost) -> Automaton:
 def conditions_of(workflow: Workflow, rule: Whenever) -> list[Guard]:
     """What a rule asks, and of which event."""
     return [(rule.holds, term.event) for term in resolve(workflow, rule.events)]
+
+
+def failing(workflow: Workflow, rule: Whenever, space: Space, edge: Edge) -> Masks:
+    """What is known where the condition of a rule fails at an edge that breaks it."""
+    happened = sorted(resolve(workflow, rule.events) & edge.terms)
+    ways = (way for term in happened for way in space.split(rule.holds, term.event)(space.valid(edge.known, unless=())))
+    return next((known for truth, known in ways if truth is not True), edge.known)
 
 
 def owed(workflow: Workflow, rule: Reaches) -> Automaton:

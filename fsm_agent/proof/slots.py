@@ -116,11 +116,17 @@ class Slot(NamedTuple):
 
     def examples(self, mask: Mask) -> tuple[Json, ...]:
         """A value for each cell of a mask, as far as there is one that can be named."""
-        return tuple(
-            cell.example(is_integer=self.is_integer) if isinstance(cell, Gap) else cell
-            for cell in self.chosen(mask)
-            if not isinstance(cell, Special)
-        )
+        return tuple(self._example(cell) for cell in self.chosen(mask) if cell not in (Special.INVALID, Special.ERROR))
+
+    def _example(self, cell: Cell) -> Json:
+        if isinstance(cell, Gap):
+            return cell.example(is_integer=self.is_integer)
+        if cell is not Special.OTHER:
+            return cell
+        named, text = {each for each in self.cells if isinstance(each, str)}, "other"
+        while text in named:
+            text = f"another {text}"
+        return text
 
 
 def is_number(value: Json) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from fsm_agent.runtime.scripted.clock import FakeClock
     from fsm_agent.runtime.scripted.executor import ScriptEnded
-    from fsm_agent.runtime.scripted.moves import cancels, fails, passes, says, sent
+    from fsm_agent.runtime.scripted.moves import cancels, fails, passes, says, sent, unparks
     from fsm_agent.runtime.scripted.play import Play, play
     from fsm_agent.testing.contract import DurableStoreContract, StoreContract
     from fsm_agent.testing.scripted import Drive, drive
@@ -33,6 +33,7 @@ _HOMES: Final = {
     "play": f"{_SCRIPTED}.play",
     "says": f"{_SCRIPTED}.moves",
     "sent": f"{_SCRIPTED}.moves",
+    "unparks": f"{_SCRIPTED}.moves",
 }
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "play",
     "says",
     "sent",
+    "unparks",
 ]
 
 

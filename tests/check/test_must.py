@@ -179,7 +179,7 @@ must: {never_lost: {never: lost}}
 """
     [found] = inspect_text(text, checks=[check_workflow])[1]
     assert (found.code, found.severity) == ("FSM605", Severity.WARNING)
-    assert found.message.startswith("it is open whether every run keeps `never_lost`: ")
+    assert found.message.startswith("it is open whether every run keeps `never_lost` (idle → lost): ")
 
 
 def test_properties_of_children_are_proved_too() -> None:

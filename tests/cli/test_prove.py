@@ -88,7 +88,7 @@ def test_what_is_violated_is_made_to_happen_and_written_as_a_test_that_fails_unt
     assert verdict["test"] == "tests/proofs/test_refunds_always_approved.py"
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", verdict["test"]]
     broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
-    assert (broken.returncode, "assert life.keeps('always_approved')" in broken.stdout) == (1, True), broken.stdout
+    assert (broken.returncode, "is_kept = life.keeps('always_approved')" in broken.stdout) == (1, True), broken.stdout
     file.write_text(file.read_text().replace("        - refunding\n", "        - asking\n"))
     mended = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
     assert mended.returncode == 0, mended.stdout
@@ -111,12 +111,81 @@ must: {never_greets: {never: greeting}}
 """
 
 
-def test_no_doubt_is_left_where_the_real_engine_breaks_a_property(shop: Shop) -> None:
+def test_no_doubt_is_left_where_the_real_engine_breaks_a_property_and_check_says_the_same(shop: Shop) -> None:
     shop.write("workflows/hello.yaml", GREETING)
-    assert "FSM605 it is open whether every run keeps `never_greets`" in shop("check", "workflows/hello.yaml").out
     (verdict,) = shop("prove", "workflows/hello.yaml", "--json").json["workflows"][0]["must"]
     assert (verdict["verdict"], verdict["moves"]) == ("violated", ["sent('introduced', guest='x')"])
-    assert verdict["why"] == "the play below breaks it on the real engine"
+    assert verdict["why"] == "it was made to happen on the real engine"
+    checked = shop("check", "workflows/hello.yaml")
+    assert checked.code == 1
+    assert "FSM604 a run breaks `never_greets` (asking → greeting): it was made to happen" in checked.out
+
+
+REMINDED = """
+workflow: reminded
+version: 1
+events: {answer: {}}
+initial: asking
+states:
+  asking:
+    ask: {prompt: "Well?", events: [answer]}
+    after: {1d: asking}
+    on: {answer: done}
+  done: {final: true}
+  given_up: {final: true, outcome: failed}
+on: {cancel: given_up}
+must: {ends: {reaches: [done, given_up]}}
+"""
+
+
+def test_what_goes_round_for_ever_is_told_and_written_as_a_test(shop: Shop) -> None:
+    file = shop.write("workflows/reminded.yaml", REMINDED)
+    told = shop("prove", "workflows/reminded.yaml", "--tests", "tests/proofs", "--json").json
+    (verdict,) = told["workflows"][0]["must"]
+    assert (verdict["verdict"], verdict["moves"], verdict["again"]) == ("violated", [], ["passes('1d')"])
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", verdict["test"]]
+    broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert (broken.returncode, "not life.goes_round(again, 'ends')" in broken.stdout) == (1, True), broken.stdout
+    file.write_text(REMINDED.replace("{1d: asking}", "{1d: given_up}"))
+    mended = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert mended.returncode == 0, mended.stdout
+
+
+def test_a_test_is_written_again_and_nobody_else_s_file_is_touched(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + BROKEN)
+    words = ("prove", "workflows/refunds.yaml", "--tests", "tests/proofs")
+    assert "written again" not in shop(*words).out
+    assert "test_refunds_always_approved.py, written again" in shop(*words).out
+    other = shop.write("tests/proofs/test_refunds_always_approved.py", "# mine\n")
+    refused = shop(*words)
+    assert (refused.code, refused.out, other.read_text()) == (1, "", "# mine\n")
+    assert "is there already, and is no test that `fsm-agent prove` wrote for 'always_approved'" in refused.err
+
+
+def test_what_children_must_keep_is_proved_too(shop: Shop) -> None:
+    shop.write("workflows/part.yaml", REFUNDS + BROKEN)
+    shop.write(
+        "workflows/whole.yaml",
+        """
+workflow: whole
+version: 1
+workflows: {part: part.yaml}
+events: {ended: {}}
+initial: working
+states:
+  working:
+    do: workflow.run
+    with: {workflow: part, payload: {amount: "7"}}
+    on: {ended: done}
+  done: {final: true}
+""",
+    )
+    told = shop("prove", "workflows/whole.yaml", "--tests", "tests/proofs", "--json").json["workflows"]
+    assert [(each["name"], each["child"]) for each in told] == [("whole", []), ("refunds", ["part"])]
+    (verdict,) = told[1]["must"]
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", verdict["test"]]
+    broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert (broken.returncode, "is_kept = life.keeps('always_approved')" in broken.stdout) == (1, True), broken.stdout
 
 
 def test_only_some_properties_are_proved_on_demand(shop: Shop) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.runtime.scripted.moves import Move
-from fsm_agent.testing import cancels, fails, passes, play, says, sent
+from fsm_agent.testing import cancels, fails, passes, play, says, sent, unparks
 
 FLOW = """
 workflow: refunds
@@ -63,6 +63,57 @@ def life_of(rule: str, moves: list[Move]) -> bool:
 def test_a_history_keeps_a_rule_or_breaks_it(rule: str, kept: list[Move], broken: list[Move]) -> None:
     assert life_of(rule, kept)
     assert not life_of(rule, broken)
+
+
+def test_a_condition_sees_what_the_action_wrote_and_not_what_is_assigned_then() -> None:
+    small = {"amount": 3}
+    assert life_of("whenever: found, holds: data.amount > 5", [ASKED, says("found")])
+    assert not life_of("whenever: found, holds: data.amount > 5", [ASKED, says("found", data=small)])
+    assert life_of("whenever: found, holds: data.amount < 5", [ASKED, says("found", data=small)])
+    assert life_of("whenever: asked, holds: data.amount == 0", [ASKED])
+
+
+def test_what_is_due_within_a_time_is_late_after_it() -> None:
+    rule = "from: asked, reaches: paid, within: 1h"
+    assert life_of(rule, [*TO_QUESTION, passes("1h")])
+    assert not life_of(rule, [*TO_QUESTION, passes("61m")])
+    assert not life_of(rule, [*TO_QUESTION, passes("61m"), sent("approve")])
+    assert life_of(rule, [*TO_QUESTION, passes("59m"), sent("approve")])
+
+
+def test_the_time_of_an_operator_does_not_count() -> None:
+    parked = FLOW.replace(", error: {target: failed}", "").replace("RULE", "from: asked, reaches: paid, within: 1h")
+    moves = [ASKED, fails(), passes("3d"), unparks(), says("found"), passes("59m"), sent("approve")]
+    assert play(loads(parked), moves).keeps("a")
+    assert not play(loads(parked), [*moves[:-2], passes("61m"), moves[-1]]).keeps("a")
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_endless"),
+    [
+        ({}, True),
+        ({"initial: open": "initial: open\nlimits: {visits: {looking: 9}}"}, False),
+        ({"initial: open": "initial: open\nlimits: {steps: 99}"}, False),
+    ],
+)
+def test_what_may_go_on_for_ever_goes_round(changes: dict[str, str], is_endless: bool) -> None:
+    text = FLOW.replace("RULE", "from: asked, reaches: paid")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    assert play(loads(text), [ASKED]).goes_round([says("found"), sent("again")], "a") is is_endless
+
+
+def test_a_round_within_a_state_whose_timer_runs_ends() -> None:
+    text = FLOW.replace("again: looking", "again: {}").replace("RULE", "from: asked, reaches: paid")
+    assert not play(loads(text), TO_QUESTION).goes_round([sent("again")], "a")
+    assert play(loads(text.replace("    after: {3d: late}\n", "")), TO_QUESTION).goes_round([sent("again")], "a")
+
+
+def test_what_leads_elsewhere_or_to_what_is_wanted_is_no_round() -> None:
+    text = FLOW.replace("RULE", "from: asked, reaches: paid")
+    assert not play(loads(text), [ASKED]).goes_round([says("found")], "a")
+    text = FLOW.replace("RULE", "from: asked, reaches: asking")
+    assert not play(loads(text), [ASKED]).goes_round([says("found"), sent("again")], "a")
 
 
 def test_what_must_happen_may_still_come_while_a_timer_runs_or_an_action_works() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,9 +19,14 @@ from fsm_agent.cli.logs import unread_modules_once
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.excerpts import with_excerpts
 from fsm_agent.domain.finding import Finding, Severity
+from fsm_agent.domain.property import Property
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import inspect_file
 from fsm_agent.project.action_lookup import look_up
+
+if TYPE_CHECKING:
+    from fsm_agent.proof.verdicts import Verdict
 
 _MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
 
@@ -84,10 +90,19 @@ def inspect(
             lacking=known.lacking,
             unread=known.unread,
         )
-        found += proof_findings(workflow, known.actions) if proves else []
+        found += proof_findings(workflow, known.actions, _replayed) if proves else []
         return list(filter(only, found))
 
     return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])
+
+
+def _replayed(
+    workflow: Workflow, properties: Sequence[Property], signatures: Mapping[str, Signature]
+) -> Sequence[Verdict]:
+    """The verdicts that ``prove`` gives too."""
+    from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay  # imported where properties stand
+
+    return prove_and_replay(workflow, properties, signatures=signatures).proof.verdicts
 
 
 def print_report(report: Report, format_name: str) -> None:

@@ -2,77 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
 
 import click
 
 from fsm_agent.actions.catalogue import Catalogue
-from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.commands.check import inspect
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE, WholeNumber
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
+from fsm_agent.cli.views.proofs import Proven, WrittenTest, proof_blocks
 from fsm_agent.domain.finding import Severity
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import Property
-from fsm_agent.domain.text import did_you_mean, listed
+from fsm_agent.domain.text import did_you_mean
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.project.action_lookup import look_up
-from fsm_agent.proof.model import Kind
 from fsm_agent.proof.prover import MOST
-from fsm_agent.proof.prover import prove as proved
-from fsm_agent.proof.verdicts import Outcome, PathStep, Proof, Verdict
-from fsm_agent.runtime.scripted.counterexample import reproduced, test_of
-from fsm_agent.runtime.scripted.play import Play
-
-_LOOKS: Final = {
-    Outcome.PROVED: (Tone.GOOD, "✓"),
-    Outcome.VIOLATED: (Tone.BAD, "✗"),
-    Outcome.OPEN: (Tone.ASKING, "?"),
-}
-#: what makes a step, before the name of its event
-_CAUSES: Final = {
-    Kind.ACTION: "its action names",
-    Kind.FAILURE: "its action ends with",
-    Kind.TIMER: "the time has come:",
-    Kind.OUTSIDE: "somebody sends",
-    Kind.CANCEL: "somebody sends",
-    Kind.PARK: "it is parked after",
-    Kind.UNPARK: "an operator lets it go on after",
-}
-
-
-class Proven(NamedTuple):
-    """A workflow file, and what was found about its properties."""
-
-    file: Path
-    workflow: Workflow
-    proof: Proof
-    #: property -> a life in which an agent breaks it, on the real engine
-    lives: Mapping[str, Play]
-    #: property -> the test that was written
-    tests: Mapping[str, str]
-
-    def to_json(self) -> dict[str, Json]:
-        return {
-            "name": self.workflow.name,
-            "file": str(self.file),
-            "states": self.proof.states,
-            "complete": self.proof.is_complete,
-            "assumptions": list(self.proof.assumptions),
-            "must": [self._verdict(verdict) for verdict in self.proof.verdicts],
-        }
-
-    def _verdict(self, verdict: Verdict) -> dict[str, Json]:
-        life = self.lives.get(verdict.name)
-        moves: list[Json] | None = None if life is None else [repr(move) for move in life.given]
-        return {**_verdict_json(verdict), "moves": moves, "test": self.tests.get(verdict.name)}
+from fsm_agent.proof.verdicts import Outcome
+from fsm_agent.runtime.scripted.counterexample import marker, test_of
+from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay
 
 
 @click.command()
@@ -106,117 +58,58 @@ def prove(
     A property is proved, violated with the shortest path to where it is broken, or open.
     """
     catalogue = settings.catalogue(imports=imports)
-    all_proven = [_prove(file, catalogue, only, most, tests) for file in workflow_files(paths)]
+    all_proven = [proven for file in workflow_files(paths) for proven in _prove(file, catalogue, only, most)]
     if not any(each.proof.verdicts for each in all_proven) and only:
         names = [each.name for proven in all_proven for each in proven.workflow.must]
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
+    if tests is not None:
+        all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
     document: dict[str, Json] = {"workflows": [proven.to_json() for proven in all_proven]}
-    output.show(settings, document, lambda: _all_blocks(all_proven))
+    output.show(settings, document, lambda: proof_blocks(all_proven))
     outcomes = {verdict.outcome for proven in all_proven for verdict in proven.proof.verdicts}
     return 1 if Outcome.VIOLATED in outcomes or (strict and Outcome.OPEN in outcomes) else 0
 
 
-def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int, tests: Path | None) -> Proven:
-    """Raises ``WorkflowInvalid`` for a file with mistakes."""
+def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> Iterator[Proven]:
+    """What is found about the workflow of a file, and about those of its children that have properties. Raises
+    ``WorkflowInvalid`` for a file with mistakes."""
     workflow, findings = inspect(file, catalogue, trusts_names=not catalogue.are_listed)
     if workflow is None:
         raise WorkflowInvalid([finding for finding in findings if finding.severity is Severity.ERROR])
-    known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed)
-    properties = [each for each in workflow.must if not only or each.name in only]
-    proof = proved(workflow, properties, signatures=known.actions, most=most)
-    lives = dict(_lives(workflow, properties, proof))
-    verdicts = [_settled(each) if each.name in lives else each for each in proof.verdicts]
-    written = {} if tests is None else {name: _write_test(tests, file, workflow, name, lives[name]) for name in lives}
-    return Proven(file, workflow, proof._replace(verdicts=tuple(verdicts)), lives, written)
+    known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed).actions
+    for child, each in _family(workflow):
+        if each.must or not child:
+            properties = [of for of in each.must if not only or of.name in only]
+            proof, found = prove_and_replay(each, properties, signatures=known, most=most)
+            yield Proven(file, child, each, proof, found, {})
 
 
-def _settled(verdict: Verdict) -> Verdict:
-    """The verdict of a property that was broken on the real engine: no doubt is left."""
-    if verdict.outcome is not Outcome.OPEN:
-        return verdict
-    return verdict._replace(outcome=Outcome.VIOLATED, why="the play below breaks it on the real engine")
+def _family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
+    """A workflow and those within it, each with the names by which it stands there."""
+    yield child, workflow
+    for name, each in workflow.workflows.items():
+        yield from _family(each, (*child, name))
 
 
-def _lives(workflow: Workflow, properties: Sequence[Property], proof: Proof) -> Iterator[tuple[str, Play]]:
-    """The properties that an agent of the real engine breaks on the path that was found."""
-    for of, verdict in zip(properties, proof.verdicts, strict=True):
-        if verdict.path and (life := reproduced(workflow, of, verdict.path)) is not None:
-            yield of.name, life
-
-
-def _write_test(folder: Path, file: Path, workflow: Workflow, name: str, life: Play) -> str:
+def _write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
+    """A test for each property that an agent breaks."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"test_{workflow.name}_{name}.py"
-    path.write_text(test_of(str(file), name, life), encoding="utf-8")
-    return str(path)
+    return {name: _write_test(folder, proven, name) for name in proven.found}
 
 
-def _verdict_json(verdict: Verdict) -> dict[str, Json]:
-    return {
-        "name": verdict.name,
-        "verdict": str(verdict.outcome),
-        "path": [_step_json(step) for step in verdict.path],
-        "cycle": [_step_json(step) for step in verdict.cycle],
-        "why": verdict.why,
-        "assumptions": list(verdict.assumptions),
-    }
+def _write_test(folder: Path, proven: Proven, name: str) -> WrittenTest:
+    """Take the place of an earlier test of the same property alone: nobody else's file is touched."""
+    path = folder / f"test_{'_'.join([proven.workflow.name, *proven.child, name])}.py"
+    is_again = path.exists()
+    if is_again and not _is_ours(path, marker(str(proven.file), name)):
+        raise click.ClickException(
+            f"{path} is there already, and is no test that `fsm-agent prove` wrote for {name!r} of {proven.file}: "
+            "move it away, or name another folder with --tests"
+        )
+    path.write_text(test_of(str(proven.file), name, proven.found[name], child=proven.child), encoding="utf-8")
+    return WrittenTest(str(path), is_again)
 
 
-def _step_json(step: PathStep) -> dict[str, Json]:
-    known: dict[str, Json] = {name: list(examples) for name, examples in step.known.items()}
-    return {"state": step.source, "to": step.target, "kind": str(step.kind), "event": step.event, "known": known}
-
-
-def _all_blocks(all_proven: Sequence[Proven]) -> Iterator[Block]:
-    """The verdicts of each workflow, and then what all of them assume."""
-    for proven in all_proven:
-        yield from _blocks(proven)
-    proofs = [proven.proof for proven in all_proven if proven.proof.verdicts]
-    general = [each for proof in proofs for each in proof.assumptions]
-    special = [each for proof in proofs for verdict in proof.verdicts for each in verdict.assumptions]
-    if assumptions := dict.fromkeys([*general, *special]):
-        yield Facts("assuming that", [("-", Ink(each, Tone.QUIET)) for each in assumptions])
-
-
-def _blocks(proven: Proven) -> Iterator[Block]:
-    if not proven.proof.verdicts:
-        yield Table((), (), f"{proven.workflow.name}: no property stands under `must` in {proven.file}")
-        return
-    title = f"{proven.workflow.name}, of {output.counted(proven.proof.states, 'state')}"
-    yield Facts(title, [(verdict.name, _verdict_ink(verdict)) for verdict in proven.proof.verdicts])
-    for verdict in proven.proof.verdicts:
-        if verdict.path or verdict.cycle:
-            verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
-            yield Facts(f"how {verdict.name} {verb} broken", [*_path_rows(verdict), *_life_rows(proven, verdict)])
-
-
-def _verdict_ink(verdict: Verdict) -> Ink:
-    tone, glyph = _LOOKS[verdict.outcome]
-    between = " " if verdict.outcome is Outcome.PROVED else ": "
-    return Ink(visible(between.join(filter(None, [str(verdict.outcome), verdict.why]))), tone, glyph)
-
-
-def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
-    """How it was made to happen on the real engine."""
-    if verdict.name in proven.lives:
-        moves = ", ".join(map(repr, proven.lives[verdict.name].given))
-        yield "play", Ink(visible(f"[{moves}]"), Tone.COMMAND)
-    if verdict.name in proven.tests:
-        yield "test", Ink(visible(proven.tests[verdict.name]))
-
-
-def _path_rows(verdict: Verdict) -> Iterator[tuple[str, Ink]]:
-    for number, step in enumerate(verdict.path, start=1):
-        yield str(number), Ink(visible(_sentence(step)))
-    for step in verdict.cycle:
-        yield "again", Ink(visible(_sentence(step)), Tone.STRONG)
-
-
-def _sentence(step: PathStep) -> str:
-    known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
-    way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
-    return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
-
-
-def _shown(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _is_ours(path: Path, first_line: str) -> bool:
+    """Whether a file is there that begins with this line."""
+    return path.is_file() and path.read_bytes().startswith(f"{first_line}\n".encode())

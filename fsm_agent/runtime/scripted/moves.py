@@ -66,7 +66,17 @@ class Cancels:
         return f"cancels(by={self.by!r})" if self.by is not None else "cancels()"
 
 
-Move: TypeAlias = Sent | Says | Fails | Passes | Cancels
+@dataclass(frozen=True, slots=True)
+class Unparks:
+    """An operator lets a parked agent try again."""
+
+    by: str | None = None
+
+    def __repr__(self) -> str:
+        return f"unparks(by={self.by!r})" if self.by is not None else "unparks()"
+
+
+Move: TypeAlias = Sent | Says | Fails | Passes | Cancels | Unparks
 
 
 def sent(event: str, /, *, by: str | None = None, **payload: Json) -> Sent:
@@ -88,6 +98,10 @@ def passes(duration: str) -> Passes:
 
 def cancels(*, by: str | None = None) -> Cancels:
     return Cancels(by)
+
+
+def unparks(*, by: str | None = None) -> Unparks:
+    return Unparks(by)
 
 
 def _named(values: Mapping[str, Any]) -> list[str]:

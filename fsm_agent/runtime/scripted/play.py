@@ -24,6 +24,7 @@ from fsm_agent.domain.state import Duration
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Act, Acted, Overdue, Superseded
+from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
@@ -32,7 +33,7 @@ from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.executor import REAL, ScriptedActions, ScriptedExecutor
-from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent
+from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 
@@ -106,8 +107,22 @@ class Play:
         ``KeyError``."""
         from fsm_agent.proof.histories import keeps  # whoever plays need not have properties
 
-        of = {each.name: each for each in self.workflow.must}[name] if isinstance(name, str) else name
-        return keeps(self.workflow, of.rule, finish(load_past(self.runner.store, self.agent_id)))
+        return keeps(self.workflow, self._property(name).rule, self.past(), self.clock.ms)
+
+    def goes_round(self, moves: Sequence[Move], name: str | Property) -> bool:
+        """Make the moves twice: whether an agent may go on so for ever, while what the property wants is still to come.
+        It may not if a timer, the end of an action or a limit would end that. Raises ``KeyError``, and whatever
+        ``then`` raises."""
+        from fsm_agent.runtime.scripted.rounds import is_endless
+
+        return is_endless(self, moves, self._property(name).rule)
+
+    def past(self) -> Past:
+        """The life so far, as it can be told again."""
+        return finish(load_past(self.runner.store, self.agent_id))
+
+    def _property(self, name: str | Property) -> Property:
+        return {each.name: each for each in self.workflow.must}[name] if isinstance(name, str) else name
 
     def next_move(self) -> Move:
         """The move that comes next. Raises ``_OutOfMoves``."""
@@ -145,13 +160,15 @@ class Play:
                 self.made += 1
                 finish(self.deliver(move))
 
-    async def deliver(self, move: Sent | Cancels) -> None:
+    async def deliver(self, move: Sent | Cancels | Unparks) -> None:
         """Deliver what somebody sends; whoever drives the agent goes on with it."""
         match move:
             case Sent(event, payload, by):
                 await self.runner.send(self.agent_id, event, payload, by=by, drive=False)
             case Cancels(by):
                 await self.runner.cancel(self.agent_id, by=by, drive=False)
+            case Unparks(by):
+                await self.runner.unpark(self.agent_id, by=by, drive=False)
 
     def _pass(self, ms: int) -> None:
         end_ms = self.clock.ms + ms
