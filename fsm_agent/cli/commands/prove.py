@@ -19,17 +19,16 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.finding import Severity
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import Property
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.project.action_lookup import look_up
 from fsm_agent.proof.model import Kind
 from fsm_agent.proof.prover import MOST
-from fsm_agent.proof.prover import prove as proved
 from fsm_agent.proof.verdicts import Outcome, PathStep, Proof, Verdict
-from fsm_agent.runtime.scripted.counterexample import reproduced, test_of
+from fsm_agent.runtime.scripted.counterexample import test_of
 from fsm_agent.runtime.scripted.play import Play
+from fsm_agent.runtime.scripted.settled import prove_and_settle
 
 _LOOKS: Final = {
     Outcome.PROVED: (Tone.GOOD, "✓"),
@@ -123,25 +122,9 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int, tes
         raise WorkflowInvalid([finding for finding in findings if finding.severity is Severity.ERROR])
     known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed)
     properties = [each for each in workflow.must if not only or each.name in only]
-    proof = proved(workflow, properties, signatures=known.actions, most=most)
-    lives = dict(_lives(workflow, properties, proof))
-    verdicts = [_settled(each) if each.name in lives else each for each in proof.verdicts]
+    proof, lives = prove_and_settle(workflow, properties, signatures=known.actions, most=most)
     written = {} if tests is None else {name: _write_test(tests, file, workflow, name, lives[name]) for name in lives}
-    return Proven(file, workflow, proof._replace(verdicts=tuple(verdicts)), lives, written)
-
-
-def _settled(verdict: Verdict) -> Verdict:
-    """The verdict of a property that was broken on the real engine: no doubt is left."""
-    if verdict.outcome is not Outcome.OPEN:
-        return verdict
-    return verdict._replace(outcome=Outcome.VIOLATED, why="the play below breaks it on the real engine")
-
-
-def _lives(workflow: Workflow, properties: Sequence[Property], proof: Proof) -> Iterator[tuple[str, Play]]:
-    """The properties that an agent of the real engine breaks on the path that was found."""
-    for of, verdict in zip(properties, proof.verdicts, strict=True):
-        if verdict.path and (life := reproduced(workflow, of, verdict.path)) is not None:
-            yield of.name, life
+    return Proven(file, workflow, proof, lives, written)
 
 
 def _write_test(folder: Path, file: Path, workflow: Workflow, name: str, life: Play) -> str:
