@@ -37,6 +37,7 @@ COMMANDS: Final = {
         "check": Entry("commands.files:check", "Report every mistake in workflow files."),
         "prove": Entry("commands.prove:prove", "Prove what workflows say under `must`."),
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
+        "diff": Entry("commands.diff:diff", "Tell what changed between two versions of a workflow."),
         "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
     },
     "Run": {

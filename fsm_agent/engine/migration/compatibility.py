@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from fsm_agent.domain.json import Json, Schema, is_required
+from fsm_agent.domain.json import Json, Schema, is_required, without_annotations
 from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
 from fsm_agent.domain.text import listed
@@ -112,6 +113,37 @@ def fit_data(program: Program, old: Workflow, carried: dict[str, Json], gaps: Ga
         return rules.initial(carried)
     except DataInvalid as error:
         raise Stranding(f"the data does not fit: {'; '.join(error.problems)}") from None
+
+
+def fit_fields(route: Route, old: Workflow, gaps: Gaps) -> list[str]:
+    """What can be told of the data without having them: ``gaps`` say which fields are missing or are left over.
+    Returns sentences about what depends on the data. Raises ``Stranding``."""
+    if any(migration.upcast for migration in route.migrations):
+        return ["what `upcast` makes of its data must fit"]
+    fields = route.program.workflow.data
+    carried = route.carried(dict.fromkeys(old.data, _UNKNOWN))
+    schemas = {name: schema for name, schema in old.data.items() if name in carried}
+    for migration in route.migrations:
+        schemas = {migration.rename.get(name, name): schema for name, schema in schemas.items()}
+    for name, schema in fields.items():
+        if name not in carried and is_required(schema):
+            _note_missing(name, "is new, and has no default", gaps)
+    _note_surplus(old.data, carried, fields, gaps)
+    changed = [
+        name for name, schema in fields.items() if name in schemas and _decides(schemas[name]) != _decides(schema)
+    ]
+    return [f"`data.{name}` must fit its new schema" for name in changed]
+
+
+#: stands for a value that is not at hand
+_UNKNOWN: Final = "?"
+
+
+def _decides(schema: Schema) -> Json:
+    """A schema without what says nothing of a value that is there."""
+    bare = dict(without_annotations(schema))
+    bare.pop("default", None)
+    return bare
 
 
 def _note_missing(name: str, why: str, gaps: Gaps) -> None:

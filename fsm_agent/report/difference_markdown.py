@@ -1,0 +1,152 @@
+"""A difference as Markdown: what stands in a pull request. Each section is a function of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from fsm_agent.change.agents import Outlook
+from fsm_agent.change.change import Change, ChangeKind, Level, Row
+from fsm_agent.change.difference import Difference
+from fsm_agent.change.properties import PropertyChange, RuleChange
+from fsm_agent.domain.text import listed
+from fsm_agent.engine.migration.migrate import Outcome as MigrationOutcome
+from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.render.numbers import circled
+from fsm_agent.report.markdown_text import code, sentence, table
+
+_VERDICTS = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
+#: of how many agents the ids are shown
+_SHOWN = 5
+
+
+def to_markdown(difference: Difference, picture: str = "") -> str:
+    """The whole report. ``picture`` is Mermaid text, or empty."""
+    sections = [
+        f"### {heading(difference)}",
+        f"**{headline(difference)}**",
+        f"```mermaid\n{picture}```" if picture and not difference.is_empty else "",
+        changes(difference),
+        meaning(difference),
+        properties(difference),
+        agents(difference),
+        *(_embedded(name, each) for name, each in difference.workflows.items()),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _embedded(name: str, difference: Difference) -> str:
+    return f"#### The embedded workflow {code(name)}\n\n{to_markdown(difference).removesuffix(chr(10))}"
+
+
+def heading(difference: Difference) -> str:
+    """The name of the workflow, and its versions."""
+    return f"{code(difference.new.name)}: {versions(difference)}"
+
+
+def versions(difference: Difference) -> str:
+    """A piece of a sentence about the numbers of both versions."""
+    old, new = difference.old.version, difference.new.version
+    if old != new:
+        return f"version {old} → {new}"
+    return f"version {new}" if difference.old.hash == difference.new.hash else f"version {new}, under the same number"
+
+
+def headline(difference: Difference) -> str:
+    """One sentence: what a reviewer must know first."""
+    broken = [each.name for each in difference.properties if each.now and each.now.outcome is Outcome.VIOLATED]
+    if broken:
+        return f"✗ {listed(map(code, broken))} {'is' if len(broken) == 1 else 'are'} violated."
+    if difference.is_empty:
+        return "Nothing has changed."
+    if breaking := sum(change.level is Level.BREAKS for change in difference.changes):
+        return f"⚠ {_counted(breaking, 'change')} {'breaks' if breaking == 1 else 'break'} something."
+    if all(change.level is Level.FINE for change in difference.changes):
+        return "✓ No agent behaves differently."
+    return f"{_counted(sum(change.level is Level.LOOK for change in difference.changes), 'change')} to look at."
+
+
+def tally(difference: Difference) -> Iterator[tuple[str, int]]:
+    """``added``, ``removed`` and ``changed`` with their marks, and how many rows are."""
+    yield "+ added", difference.count(ChangeKind.ADDED)
+    yield "\N{MINUS SIGN} removed", difference.count(ChangeKind.REMOVED)
+    yield "~ changed", difference.count(ChangeKind.CHANGED, ChangeKind.RENAMED, ChangeKind.REORDERED)
+
+
+def changes(difference: Difference) -> str:
+    """The list; its numbers are those of the picture."""
+    if not difference.rows:
+        return ""
+    return table(("", "change", "what can happen"), map(_row, difference.rows))
+
+
+def _row(row: Row) -> tuple[str, str, str]:
+    change = row.change
+    return f"{circled(row.number)} {change.mark}".strip(), sentence(change.text), _risk(change)
+
+
+def _risk(change: Change) -> str:
+    warning = "⚠ " if change.level is Level.BREAKS else ""
+    return f"{warning}{sentence(change.risk)}".strip()
+
+
+def meaning(difference: Difference) -> str:
+    """What each state does differently."""
+    if not difference.meaning:
+        return ""
+    lines = [f"- {sentence(each.text)}" for each in difference.meaning]
+    return "\n".join(["**What it means**", "", *lines])
+
+
+def properties(difference: Difference) -> str:
+    """What must hold, before and now."""
+    if not difference.properties:
+        return ""
+    rows = ((code(each.name), _verdict(each.before), _verdict(each.now), _rule(each)) for each in difference.properties)
+    return f"**What must hold**\n\n{table(('property', 'before', 'now', ''), rows)}"
+
+
+def _verdict(verdict: Verdict | None) -> str:
+    return "" if verdict is None else f"{_VERDICTS[verdict.outcome]} {verdict.outcome}"
+
+
+def _rule(change: PropertyChange) -> str:
+    if change.rule is RuleChange.SAME:
+        return sentence(change.now.why) if change.now and change.now.outcome is not Outcome.PROVED else ""
+    kept = f"; the old rule is {change.kept.outcome}" if change.kept else ""
+    loud = "⚠ " if change.rule in (RuleChange.REMOVED, RuleChange.WEAKER) else ""
+    return f"{loud}the rule is {change.rule}{kept}"
+
+
+def agents(difference: Difference) -> str:
+    """What becomes of agents: of those in a store if one was asked, else of those in each state."""
+    if difference.live is not None:
+        return f"**Agents alive**\n\n{_live(difference.live)}"
+    if not difference.agents:
+        return ""
+    rows = ((listed(map(code, states)), *told) for told, states in grouped(difference.agents).items())
+    return f"**Agents in each state**\n\n{table(('state', 'what becomes of them', 'why'), rows)}"
+
+
+def grouped(outlooks: Iterable[Outlook]) -> dict[tuple[str, str], list[str]]:
+    """Verdict and reasons as Markdown -> the states of which they are told."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in outlooks:
+        moves = f", to {code(each.to_state)}" if each.to_state and each.to_state != each.state else ""
+        told = (f"{each.verdict}{moves}", "; ".join(map(sentence, (each.reason, *each.notes))))
+        found.setdefault(told, []).append(each.state)
+    return found
+
+
+def _live(outcomes: Iterable[MigrationOutcome]) -> str:
+    counts = Counter((each.state, each.verdict, each.reason) for each in outcomes)
+    if not counts:
+        return "There are none."
+    rows = (
+        (str(count), code(state), str(verdict), sentence(reason)) for (state, verdict, reason), count in counts.items()
+    )
+    return table(("agents", "state", "what becomes of them", "why"), rows)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
