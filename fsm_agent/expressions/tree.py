@@ -83,7 +83,7 @@ def names_in(node: Node) -> frozenset[str]:
     """Every name that a tree mentions, the variables of its loops included."""
     if isinstance(node, Name):
         return frozenset({node.path})
-    return frozenset().union(*map(names_in, _children(node)))
+    return frozenset().union(*map(names_in, children(node)))
 
 
 def text_of(node: Node) -> str:
@@ -106,7 +106,8 @@ def text_of(node: Node) -> str:
     return text
 
 
-def _children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:
+    """The nodes right below one."""
     match node:
         case Select(operand):
             return (operand,)

@@ -88,7 +88,7 @@ class Replay:
         aggregate.now_ms = step.at_ms
         if step.kind is StepKind.CREATED:
             aggregate.head = aggregate.head._replace(created_ms=step.at_ms)
-        fired = self._fired(step)  # by guards that see the data as it was
+        fired = self.fired(step)  # by guards that see the data as it was
         aggregate.folded.take(step.version, owned(step.delta))
         after = with_totals(self._after(step, fired), step)
         aggregate.program = self._programs[after.definition]
@@ -144,7 +144,7 @@ class Replay:
         likely = [len(move.entered) for move in moves if move.target == step.target]
         return likely[0] if likely else int(step.source != step.target)
 
-    def _fired(self, step: Step) -> ArmedTimer | None:
+    def fired(self, step: Step) -> ArmedTimer | None:
         """The timer that made a step: the first of the due timers that leads to the same result."""
         if step.event != "after" or step.kind not in (StepKind.EVENT, StepKind.REFUSED):
             return None

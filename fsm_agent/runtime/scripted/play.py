@@ -12,25 +12,22 @@ Unlike ``testing.drive`` it can send while an action works. Time stands still bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.concurrency.sync_driver import finish
-from fsm_agent.domain.agent import ENDED, Agent, Status
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
-from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Act, Acted, Overdue, Superseded
-from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
 from fsm_agent.runtime.attempt import failure_of, returned_from
-from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.scripted.agent import ScriptedAgent
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.executor import REAL, ScriptedActions, ScriptedExecutor
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
@@ -51,49 +48,28 @@ def play(
     return Play(declared, moves, data=data or {}, user=user)
 
 
-class Play:
+class Play(ScriptedAgent):
     """One agent and what has become of it. ``then`` makes more moves."""
 
     def __init__(
         self, workflow: Workflow, moves: Iterable[Move], *, data: Mapping[str, Json], user: str | None = None
     ) -> None:
-        self.workflow = workflow
-        self.clock = FakeClock()
+        clock = FakeClock()
+        store = open_store("memory://", clock=clock)
+        actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
+        executor = _PlayExecutor(self, clock, store)
+        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), "play")
         self.initial_data = data
         self.moves = list(moves)
         #: as they were given; ``moves`` has what is left of time that has passed in part
         self.given = list(self.moves)
         #: how many of them are made
         self.made = 0
-        store = open_store("memory://", clock=self.clock)
-        actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
-        self.runner = Runner(store, actions=actions, executor=_PlayExecutor(self, store))
-        self.agent_id = "play"
         try:
             finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
         except _OutOfMoves:
             return
         self._go_on()
-
-    @property
-    def agent(self) -> Agent:
-        return finish(self.runner.get(self.agent_id))
-
-    @property
-    def state(self) -> str:
-        return self.agent.state
-
-    @property
-    def status(self) -> Status:
-        return self.agent.status
-
-    @property
-    def data(self) -> Mapping[str, Json]:
-        return self.agent.data
-
-    @property
-    def history(self) -> Sequence[Step]:
-        return finish(self.runner.history(self.agent_id))
 
     def then(self, *moves: Move) -> Play:
         """Make more moves."""
@@ -102,27 +78,13 @@ class Play:
         self._go_on()
         return self
 
-    def keeps(self, name: str | Property) -> bool:
-        """Whether the life so far keeps a property of the workflow, by its name under ``must``. Raises
-        ``KeyError``."""
-        from fsm_agent.proof.histories import keeps  # whoever plays need not have properties
-
-        return keeps(self.workflow, self._property(name).rule, self.past(), self.clock.ms)
-
     def goes_round(self, moves: Sequence[Move], name: str | Property) -> bool:
         """Make the moves twice: whether an agent may go on so for ever, while what the property wants is still to come.
         It may not if a timer, the end of an action or a limit would end that. Raises ``KeyError``, and whatever
         ``then`` raises."""
         from fsm_agent.runtime.scripted.rounds import is_endless
 
-        return is_endless(self, moves, self._property(name).rule)
-
-    def past(self) -> Past:
-        """The life so far, as it can be told again."""
-        return finish(load_past(self.runner.store, self.agent_id))
-
-    def _property(self, name: str | Property) -> Property:
-        return {each.name: each for each in self.workflow.must}[name] if isinstance(name, str) else name
+        return is_endless(self, moves, self.rule(name))
 
     def next_move(self) -> Move:
         """The move that comes next. Raises ``_OutOfMoves``."""
@@ -142,7 +104,7 @@ class Play:
 
     def _resume_work(self) -> None:
         """Begin an attempt again that the last moves have left open. Its lease would keep it from that."""
-        head = finish(self.runner.store.head(self.agent_id))
+        head = self.head
         if head.lease is not None:
             finish(self.runner.store.release(self.agent_id, head.epoch))
         finish(self.runner.resume(self.agent_id))
@@ -155,7 +117,7 @@ class Play:
                 raise MoveImpossible(self.made + 1, repr(move), agent.state, str(agent.status))
             case Passes(duration):
                 self.made += 1
-                self._pass(duration.ms)
+                self.let_pass(duration.ms)
             case _:
                 self.made += 1
                 finish(self.deliver(move))
@@ -170,17 +132,6 @@ class Play:
             case Unparks(by):
                 await self.runner.unpark(self.agent_id, by=by, drive=False)
 
-    def _pass(self, ms: int) -> None:
-        end_ms = self.clock.ms + ms
-        while (due_ms := self._next_due_ms()) is not None and due_ms <= end_ms:
-            self.clock.ms = max(self.clock.ms, due_ms)
-            finish(self.runner.resume(self.agent_id))
-        self.clock.ms = max(self.clock.ms, end_ms)
-
-    def _next_due_ms(self) -> int | None:
-        head = finish(self.runner.store.head(self.agent_id))
-        return None if head.status in ENDED else head.wake_ms
-
 
 class _OutOfMoves(BaseException):
     """The moves have ended while an action works."""
@@ -189,8 +140,8 @@ class _OutOfMoves(BaseException):
 class _PlayExecutor(ScriptedExecutor):
     """Has the moves of a play answer for its actions."""
 
-    def __init__(self, life: Play, store: Store) -> None:
-        super().__init__({}, life.clock, store)
+    def __init__(self, life: Play, clock: FakeClock, store: Store) -> None:
+        super().__init__({}, clock, store)
         self._life = life
         #: the last epoch under which work was stopped
         self._stopped_epoch = -1

@@ -27,7 +27,7 @@ def is_endless(life: Play, moves: Sequence[Move], rule: Rule) -> bool:
     for _ in range(_ROUNDS):
         life.then(*moves)
         after = _head(life)
-        if (after.state, after.status) != (before.state, before.status) or not owes(life.workflow, rule, life.past()):
+        if (after.state, after.status) != (before.state, before.status) or not owes(life.workflow, rule, life.past):
             return False
     entered = _entered(life, since=before.version)
     return not _is_limited(life.workflow, entered) and not _is_ended(before, after, entered)
