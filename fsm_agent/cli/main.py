@@ -38,6 +38,7 @@ COMMANDS: Final = {
         "prove": Entry("commands.prove:prove", "Prove what workflows say under `must`."),
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
         "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
+        "xstate": Entry("commands.xstate:xstate", "Export workflows as machines of XState, or import them."),
     },
     "Run": {
         "run": Entry("commands.drive:run", "Start an agent, and drive it until it waits or ends."),
