@@ -39,6 +39,7 @@ COMMANDS: Final = {
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
         "diff": Entry("commands.diff:diff", "Tell what changed between two versions of a workflow."),
         "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
+        "xstate": Entry("commands.xstate:xstate", "Export workflows as machines of XState, or import them."),
     },
     "Run": {
         "run": Entry("commands.drive:run", "Start an agent, and drive it until it waits or ends."),

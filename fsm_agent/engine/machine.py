@@ -63,7 +63,7 @@ class Machine:
         for each in candidates:
             if event not in self._machine.events:
                 self._machine.events[event] = transitions.core.Event(event, self._machine)
-            candidate = _Candidate(_move(self.workflow, leaf, each), leaf.path, self._guard(each, event))
+            candidate = _Candidate(move_from(self.workflow, leaf, each), leaf.path, self._guard(each, event))
             self._machine.events[event].add_transition(candidate)
 
     def _row(self, leaf: str) -> dict[str, tuple[_Candidate, ...]]:
@@ -95,7 +95,7 @@ class Machine:
         return tuple(candidate.taken.move for candidate in self._rows[state].get(event, ()))
 
 
-def _move(workflow: Workflow, leaf: State, transition: Transition) -> Move:
+def move_from(workflow: Workflow, leaf: State, transition: Transition) -> Move:
     """Leave up to the least common ancestor of leaf and target, enter ``initial`` downward.
 
     The ancestor is a proper one of both, so that a self-target, and a target that is an own ancestor, is left and

@@ -70,6 +70,7 @@ FsmAgentError
 │   ├── StoreTooNew            written by a newer version
 │   ├── KeyInvalid             a key for sealing that cannot serve
 │   └── KeyMissing             something is sealed under a key that is not given
+├── MachineInvalid             a machine of XState that no workflow can be made of, or the reverse
 ├── SettingsInvalid            what a project says of itself in its pyproject.toml
 └── RenderFailed               a picture could not be made
 
@@ -113,6 +114,7 @@ from fsm_agent.errors.agents import (
 from fsm_agent.errors.base import (
     ArgumentInvalid,
     FsmAgentError,
+    MachineInvalid,
     Refused,
     RenderFailed,
     RunnerClosed,
@@ -196,6 +198,7 @@ __all__ = [
     "KeyReuse",
     "LeaseHeld",
     "LimitExceeded",
+    "MachineInvalid",
     "McpUnavailable",
     "MessagesInvalid",
     "ModelError",

@@ -49,5 +49,9 @@ class SettingsInvalid(FsmAgentError):
     """What a project says of itself cannot be used; the message names the file and the key."""
 
 
+class MachineInvalid(FsmAgentError):
+    """A machine of XState that no workflow can be made of, or a workflow that no machine can be made of."""
+
+
 class RenderFailed(FsmAgentError):
     """A picture could not be made; the message says what to install."""

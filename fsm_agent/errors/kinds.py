@@ -14,6 +14,7 @@ from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConf
 from fsm_agent.errors.base import (
     ArgumentInvalid,
     FsmAgentError,
+    MachineInvalid,
     Refused,
     SettingsInvalid,
     WorkflowInvalid,
@@ -56,6 +57,7 @@ class ErrorKind(StrEnum):
 KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     FsmAgentError: ErrorKind.FAILED,
     WorkflowInvalid: ErrorKind.INVALID,
+    MachineInvalid: ErrorKind.INVALID,
     SettingsInvalid: ErrorKind.INVALID,
     # what a caller wanted
     Refused: ErrorKind.CONFLICT,

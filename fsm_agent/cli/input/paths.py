@@ -22,6 +22,14 @@ def workflow_file(text: str) -> Path:
     return path
 
 
+def existing_file(text: str) -> Path:
+    """The path of a file of any kind. Raises ``click.ClickException`` if it is none."""
+    path = Path(text)
+    if not path.is_file():
+        raise click.ClickException(f"there is no file {text!r}" if not path.exists() else f"{text!r} is no file")
+    return path
+
+
 def workflow_files(texts: Iterable[str]) -> list[Path]:
     """Files, and all *.yaml and *.yml in folders; each once."""
     return list(dict.fromkeys(file for text in texts for file in _files_at(text)))

@@ -12,13 +12,14 @@ Unlike ``testing.drive`` it can send while an action works. Time stands still bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fsm_agent.actions.action import Emission
 from fsm_agent.concurrency.sync_driver import finish
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Act, Acted, Overdue, Superseded
