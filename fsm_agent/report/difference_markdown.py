@@ -24,7 +24,7 @@ def to_markdown(difference: Difference, picture: str = "") -> str:
     """The whole report. ``picture`` is Mermaid text, or empty."""
     sections = [
         f"### {heading(difference)}",
-        f"**{headline(difference)}**",
+        f"**{sentence(headline(difference))}**",
         f"```mermaid\n{picture}```" if picture and not difference.is_empty else "",
         changes(difference),
         meaning(difference),
@@ -53,10 +53,10 @@ def versions(difference: Difference) -> str:
 
 
 def headline(difference: Difference) -> str:
-    """One sentence: what a reviewer must know first."""
+    """What a reviewer must know first: a sentence whose quotations stand between backticks."""
     broken = [each.name for each in difference.properties if each.now and each.now.outcome is Outcome.VIOLATED]
     if broken:
-        return f"✗ {listed(map(code, broken))} {'is' if len(broken) == 1 else 'are'} violated."
+        return f"✗ {listed(f'`{name}`' for name in broken)} {'is' if len(broken) == 1 else 'are'} violated."
     if difference.is_empty:
         return "Nothing has changed."
     if breaking := sum(change.level is Level.BREAKS for change in difference.changes):

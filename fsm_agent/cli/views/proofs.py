@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -10,10 +9,9 @@ from typing import Final, NamedTuple
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.proof.model import Kind
 from fsm_agent.proof.verdicts import Outcome, PathStep, Proof, Verdict
+from fsm_agent.report.proof_text import step_sentence
 from fsm_agent.runtime.scripted.counterexample import Counterexample
 from fsm_agent.runtime.scripted.moves import Move
 
@@ -21,16 +19,6 @@ _LOOKS: Final = {
     Outcome.PROVED: (Tone.GOOD, "✓"),
     Outcome.VIOLATED: (Tone.BAD, "✗"),
     Outcome.OPEN: (Tone.ASKING, "?"),
-}
-#: what makes a step, before the name of its event
-_CAUSES: Final = {
-    Kind.ACTION: "its action names",
-    Kind.FAILURE: "its action ends with",
-    Kind.TIMER: "the time has come:",
-    Kind.OUTSIDE: "somebody sends",
-    Kind.CANCEL: "somebody sends",
-    Kind.PARK: "it is parked after",
-    Kind.UNPARK: "an operator lets it go on after",
 }
 
 
@@ -142,16 +130,6 @@ def _moves(moves: Sequence[Move]) -> str:
 
 def _path_rows(verdict: Verdict) -> Iterator[tuple[str, Ink]]:
     for number, step in enumerate(verdict.path, start=1):
-        yield str(number), Ink(visible(_sentence(step)))
+        yield str(number), Ink(visible(step_sentence(step)))
     for step in verdict.cycle:
-        yield "again", Ink(visible(_sentence(step)), Tone.STRONG)
-
-
-def _sentence(step: PathStep) -> str:
-    known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
-    way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
-    return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
-
-
-def _shown(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)
+        yield "again", Ink(visible(step_sentence(step)), Tone.STRONG)

@@ -1,0 +1,33 @@
+"""The path of a counterexample in sentences."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from fsm_agent.domain.json import Json
+from fsm_agent.domain.text import listed
+from fsm_agent.proof.model import Kind
+from fsm_agent.proof.verdicts import PathStep
+
+#: what makes a step, before the name of its event
+_CAUSES: Final = {
+    Kind.ACTION: "its action names",
+    Kind.FAILURE: "its action ends with",
+    Kind.TIMER: "the time has come:",
+    Kind.OUTSIDE: "somebody sends",
+    Kind.CANCEL: "somebody sends",
+    Kind.PARK: "it is parked after",
+    Kind.UNPARK: "an operator lets it go on after",
+}
+
+
+def step_sentence(step: PathStep) -> str:
+    """From where to where, what happens, and for which values; names of events stand between backticks."""
+    known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
+    way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
+    return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
+
+
+def _shown(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)
