@@ -10,10 +10,11 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
-if ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 &&
-    ! command -v google-chrome >/dev/null 2>&1; then
-    missing="$missing chromium"
-fi
+browser=""
+for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+    command -v "$name" >/dev/null 2>&1 && browser="$name"
+done
+[ -n "$browser" ] || missing="$missing chromium-headless-shell"
 if [ -z "$missing" ]; then
     exit 0
 fi
