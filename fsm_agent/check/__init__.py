@@ -138,6 +138,7 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.missing_arguments,
     fitting.undeclared_results,
     fitting.unhandled_results,
+    fitting.undeclared_writes,
     fitting.unknown_upcasts,
     fitting.unknown_tools,
     fitting.missing_extras,

@@ -48,6 +48,7 @@ class Code(FindingCode):
     UNTOLD = "FSM413", "what a name leads to cannot be told without importing it", Severity.NOTE
     MISSING_EXTRA = "FSM414", "a built-in action needs what is not installed", Severity.WARNING
     UNREAD_MODULE = "FSM415", "an allowed module cannot be imported"
+    UNDECLARED_WRITE = "FSM416", "an action writes a field that the workflow does not declare"
 
     NOT_OLDER = "FSM501", "a migration does not come from an older version"
     UNKNOWN_PLACE = "FSM502", "a migration leads to an unknown state"
