@@ -32,6 +32,10 @@ class Code(FindingCode):
     IMPOSSIBLE = "FSM306", "an event is handled where it never happens"
     UNBOUNDED = "FSM307", "nothing bounds a cycle of actions"
     NO_DEADLINE = "FSM308", "a question has no deadline", Severity.WARNING
+    STUCK = "FSM309", "an agent can come where it never ends"
+    OVERLAP = "FSM310", "two guards overlap", Severity.WARNING
+    GAP = "FSM311", "guards leave a gap", Severity.WARNING
+    UNSET = "FSM312", "a field is read that nothing may have set yet", Severity.WARNING
 
     UNKNOWN_ACTION = "FSM401", "an action is missing"
     UNKNOWN_ARGUMENT = "FSM402", "an action does not take an argument"
