@@ -12,7 +12,7 @@ from fsm_agent.engine.machine import Machine
 from fsm_agent.proof.deadlines import duration, human, longest
 from fsm_agent.proof.environment import Knowledge
 from fsm_agent.proof.explore import Edge, Exploration
-from fsm_agent.proof.liveness import unreached
+from fsm_agent.proof.liveness import Failure, unreached
 from fsm_agent.proof.model import Model
 from fsm_agent.proof.rules import automaton, conditions_of, failing
 from fsm_agent.proof.search import path_to, product
@@ -159,8 +159,16 @@ def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Bro
         return _Broken(path, doubt="" if only_certain else "it is not sure that the condition fails there")
     failure = unreached(exploration, rule, only_certain=only_certain)
     if failure is not None:
-        return _Broken(*failure)
+        return _Broken(failure.path, failure.cycle, failure.why + _hint(exploration, rule, failure))
     return None if rule.within is None or only_certain else _late(exploration, rule, rule.within.ms)
+
+
+def _hint(exploration: Exploration, rule: Reaches, failure: Failure) -> str:
+    """That nobody need begin what a rule without a beginning wants of every agent."""
+    if rule.since or failure.path or failure.cycle:
+        return ""
+    leaf = exploration.configurations[0].leaf
+    return f"; agents begin in `{leaf}` and may wait there for ever: say `from` what on it is to be reached"
 
 
 def _late(exploration: Exploration, rule: Reaches, within_ms: int) -> _Broken | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from fsm_agent.actions.catalogue import Catalogue
+from fsm_agent.check import Code
 from fsm_agent.cli.commands.check import inspect
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE, WholeNumber
@@ -15,7 +16,7 @@ from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.proofs import Proven, WrittenTest, proof_blocks
-from fsm_agent.domain.finding import Severity
+from fsm_agent.domain.finding import Finding, Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import did_you_mean
 from fsm_agent.domain.workflow import Workflow
@@ -81,7 +82,14 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
         if each.must or not child:
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
-            yield Proven(file, child, each, proof, found, {})
+            yield Proven(file, child, each, proof, found, _vacuous(findings, child), {})
+
+
+def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:
+    """The properties of a child that nothing can break, as ``check`` has found."""
+    way = (*(part for name in child for part in ("workflows", name)), "must")
+    vacuous = (finding.path for finding in findings if finding.code == Code.VACUOUS)
+    return frozenset(str(path[len(way)]) for path in vacuous if path[: len(way)] == way)
 
 
 def _family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:

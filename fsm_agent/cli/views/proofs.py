@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -52,6 +52,8 @@ class Proven(NamedTuple):
     proof: Proof
     #: property -> how an agent breaks it, on the real engine
     found: Mapping[str, Counterexample]
+    #: the properties that nothing can break, since what they speak of never happens
+    vacuous: Collection[str]
     #: property -> the test that was written
     tests: Mapping[str, WrittenTest]
 
@@ -76,7 +78,13 @@ class Proven(NamedTuple):
         moves: list[Json] | None = None if found is None else list(map(repr, found.life.given))
         again: list[Json] = [] if found is None else list(map(repr, found.round))
         written = None if test is None else test.path
-        return {**_verdict_json(verdict), "moves": moves, "again": again, "test": written}
+        return {
+            **_verdict_json(verdict),
+            "vacuous": verdict.name in self.vacuous,
+            "moves": moves,
+            "again": again,
+            "test": written,
+        }
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Json]:
@@ -111,17 +119,20 @@ def _blocks(proven: Proven) -> Iterator[Block]:
         yield Table((), (), f"{proven.title}: no property stands under `must` in {proven.file}")
         return
     title = f"{proven.title}, of {output.counted(proven.proof.states, 'state')}"
-    yield Facts(title, [(verdict.name, _verdict_ink(verdict)) for verdict in proven.proof.verdicts])
+    yield Facts(title, [(verdict.name, _verdict_ink(proven, verdict)) for verdict in proven.proof.verdicts])
     for verdict in proven.proof.verdicts:
         if verdict.path or verdict.cycle:
             verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
             yield Facts(f"how {verdict.name} {verb} broken", [*_path_rows(verdict), *_life_rows(proven, verdict)])
 
 
-def _verdict_ink(verdict: Verdict) -> Ink:
+def _verdict_ink(proven: Proven, verdict: Verdict) -> Ink:
     tone, glyph = _LOOKS[verdict.outcome]
     between = " " if verdict.outcome is Outcome.PROVED else ": "
-    return Ink(visible(between.join(filter(None, [str(verdict.outcome), verdict.why]))), tone, glyph)
+    text = between.join(filter(None, [str(verdict.outcome), verdict.why]))
+    if verdict.name in proven.vacuous:
+        return Ink(visible(f"{text}, but nothing could break it: what it speaks of never happens"), Tone.ASKING, "!")
+    return Ink(visible(text), tone, glyph)
 
 
 def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
