@@ -162,6 +162,18 @@ def test_a_test_is_written_again_and_nobody_else_s_file_is_touched(shop: Shop) -
     assert "is there already, and is no test that `fsm-agent prove` wrote for 'always_approved'" in refused.err
 
 
+def test_how_a_property_is_broken_is_drawn(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT + BROKEN)
+    told = shop("prove", "workflows/refunds.yaml", "--diagrams", "pictures", "--json").json
+    diagrams = {each["name"]: each["diagram"] for each in told["workflows"][0]["must"]}
+    file = "pictures/refunds_always_approved.svg"
+    assert diagrams == {"rejected_is_final": None, "asked_once": None, "always_approved": file}
+    picture = (shop.folder / file).read_text()
+    assert "how `always_approved` is broken" in picture
+    assert "① ✗" in picture
+    assert f"diagram  {file}" in shop("prove", "workflows/refunds.yaml", "--diagrams", "pictures").out
+
+
 def test_what_children_must_keep_is_proved_too(shop: Shop) -> None:
     shop.write("workflows/part.yaml", REFUNDS + BROKEN)
     shop.write(

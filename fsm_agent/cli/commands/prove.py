@@ -41,6 +41,12 @@ from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay
     metavar="DIR",
     help="Write a test for each property that is broken.",
 )
+@click.option(
+    "--diagrams",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Draw how each property is broken.",
+)
 @imports_option
 @click.pass_obj
 def prove(
@@ -52,6 +58,7 @@ def prove(
     most: int,
     strict: bool,
     tests: Path | None,
+    diagrams: Path | None,
     imports: bool,
 ) -> int:
     """Prove what workflow files say under `must`, over all states that an agent can reach.
@@ -65,6 +72,8 @@ def prove(
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
     if tests is not None:
         all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
+    if diagrams is not None:
+        all_proven = [each._replace(diagrams=_draw(diagrams, each)) for each in all_proven]
     document: dict[str, Json] = {"workflows": [proven.to_json() for proven in all_proven]}
     output.show(settings, document, lambda: proof_blocks(all_proven))
     outcomes = {verdict.outcome for proven in all_proven for verdict in proven.proof.verdicts}
@@ -82,7 +91,7 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
         if each.must or not child:
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
-            yield Proven(file, child, each, proof, found, _vacuous(findings, child), {})
+            yield Proven(file, child, each, proof, found, _vacuous(findings, child), {}, {})
 
 
 def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:
@@ -105,9 +114,29 @@ def _write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
     return {name: _write_test(folder, proven, name) for name in proven.found}
 
 
+def _draw(folder: Path, proven: Proven) -> dict[str, str]:
+    """A picture for each property that an agent breaks: its workflow, with the way on it."""
+    from fsm_agent.render.formats import draw
+    from fsm_agent.render.path_overlay import overlay_from_verdict
+
+    drawn: dict[str, str] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for verdict in proven.proof.verdicts:
+        if verdict.name in proven.found:
+            path = folder / f"{_stem(proven, verdict.name)}.svg"
+            path.write_bytes(draw(proven.workflow, "svg", overlay=overlay_from_verdict(proven.workflow, verdict)))
+            drawn[verdict.name] = str(path)
+    return drawn
+
+
+def _stem(proven: Proven, name: str) -> str:
+    """The name of a file about a property."""
+    return "_".join([proven.workflow.name, *proven.child, name])
+
+
 def _write_test(folder: Path, proven: Proven, name: str) -> WrittenTest:
     """Take the place of an earlier test of the same property alone: nobody else's file is touched."""
-    path = folder / f"test_{'_'.join([proven.workflow.name, *proven.child, name])}.py"
+    path = folder / f"test_{_stem(proven, name)}.py"
     is_again = path.exists()
     if is_again and not _is_ours(path, marker(str(proven.file), name)):
         raise click.ClickException(

@@ -56,6 +56,8 @@ class Proven(NamedTuple):
     vacuous: Collection[str]
     #: property -> the test that was written
     tests: Mapping[str, WrittenTest]
+    #: property -> the picture that was written
+    diagrams: Mapping[str, str]
 
     @property
     def title(self) -> str:
@@ -74,16 +76,15 @@ class Proven(NamedTuple):
         }
 
     def _verdict(self, verdict: Verdict) -> dict[str, Json]:
-        found, test = self.found.get(verdict.name), self.tests.get(verdict.name)
-        moves: list[Json] | None = None if found is None else list(map(repr, found.life.given))
-        again: list[Json] = [] if found is None else list(map(repr, found.round))
-        written = None if test is None else test.path
+        name = verdict.name
+        found, test = self.found.get(name), self.tests.get(name)
         return {
             **_verdict_json(verdict),
-            "vacuous": verdict.name in self.vacuous,
-            "moves": moves,
-            "again": again,
-            "test": written,
+            "vacuous": name in self.vacuous,
+            "moves": None if found is None else list(map(repr, found.life.given)),
+            "again": [] if found is None else list(map(repr, found.round)),
+            "test": None if test is None else test.path,
+            "diagram": self.diagrams.get(name),
         }
 
 
@@ -145,6 +146,8 @@ def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
     if verdict.name in proven.tests:
         path, is_again = proven.tests[verdict.name]
         yield "test", Ink(visible(f"{path}{', written again' if is_again else ''}"))
+    if verdict.name in proven.diagrams:
+        yield "diagram", Ink(visible(proven.diagrams[verdict.name]))
 
 
 def _moves(moves: Sequence[Move]) -> str:
