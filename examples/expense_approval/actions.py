@@ -11,7 +11,7 @@ from examples.files import write_whole
 from fsm_agent import Context, action
 
 
-@action
+@action(writes=["lines", "cents", "total", "problems"])
 def check_receipts(ctx: Context, *, file: str) -> Literal["receipts_fine", "receipts_faulty"]:
     """Read the receipts and add them up; a file that cannot be read is a mistake of the author, like any other."""
     try:
@@ -32,7 +32,7 @@ def check_receipts(ctx: Context, *, file: str) -> Literal["receipts_fine", "rece
     return "receipts_fine"
 
 
-@action
+@action(writes=["entry"])
 def enter_in_ledger(ctx: Context, *, ledger: str) -> Literal["entered"]:
     """Write the approved report into the folder ``ledger``: one file a report, so that a repeat adds nothing."""
     entry = {name: ctx.data.plain(name) for name in ("author", "approver", "total", "lines")}

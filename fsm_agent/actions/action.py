@@ -62,7 +62,11 @@ class Action(NamedTuple):
 def action(function: Function, /) -> Function: ...
 @overload
 def action(
-    *, name: str | None = None, emits: Collection[str] | None = None, inline: bool = False
+    *,
+    name: str | None = None,
+    emits: Collection[str] | None = None,
+    writes: Collection[str] | None = None,
+    inline: bool = False,
 ) -> Callable[[Function], Function]: ...
 def action(
     function: Function | None = None,
@@ -70,6 +74,7 @@ def action(
     *,
     name: str | None = None,
     emits: Collection[str] | None = None,
+    writes: Collection[str] | None = None,
     inline: bool = False,
 ) -> Function | Callable[[Function], Function]:
     """Mark a function as an action; it stays an ordinary function.
@@ -77,11 +82,11 @@ def action(
     The first parameter is the ``Context``; the arguments of ``with`` are given by keyword. A coroutine function is
     awaited, a plain function runs in a thread (about 100 us). With ``inline=True`` it runs on the event loop: only for
     functions that are short and pure. ``emits`` lists the events that it may return; without it, a return annotation
-    with ``Literal`` does.
+    with ``Literal`` does. ``writes`` lists the data fields that it may write; without it, it may write all of them.
     """
 
     def mark(marked: Function) -> Function:
-        known = _read(marked, name=name, emits=emits, inline=inline)
+        known = _read(marked, name=name, emits=emits, writes=writes, inline=inline)
         marked.__dict__.update(action=known, action_name=known.name)
         return marked
 
@@ -99,13 +104,24 @@ def _read(
     *,
     name: str | None = None,
     emits: Collection[str] | None = None,
+    writes: Collection[str] | None = None,
     inline: bool = False,
 ) -> Action:
     mode = Mode.ASYNC if inspect.iscoroutinefunction(function) else Mode.INLINE if inline else Mode.THREAD
     events = frozenset(emits) if emits is not None else _literal_events(function)
     accepts, requires = _parameters(function)
     bare = getattr(function, "__name__", type(function).__name__)
-    return Action(name or bare, function, mode, Signature(events, accepts, requires))
+    written = None if writes is None else frozenset(writes)
+    asks = _mentions(getattr(function, "__code__", None), "ask")
+    return Action(name or bare, function, mode, Signature(events, accepts, requires, written, asks))
+
+
+def _mentions(code: types.CodeType | None, name: str) -> bool:
+    """Whether a function, or one that is written inside of it, uses an attribute or a global of this name."""
+    if code is None:
+        return False
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return name in code.co_names or any(_mentions(each, name) for each in inner)
 
 
 def _literal_events(function: Callable[..., Any]) -> frozenset[str] | None:

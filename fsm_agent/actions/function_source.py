@@ -1,5 +1,5 @@
 """The functions of a module, read from its source text without running it: which of them are actions, their parameters
-and their events. What the text does not show is marked as unknown."""
+their events and the fields that they write. What the text does not show is marked as unknown."""
 
 from __future__ import annotations
 
@@ -70,17 +70,27 @@ class Source:
     def signature(self, function: Function) -> Signature:
         """The signature of a function as an action, as far as the text shows it."""
         mark = self._mark(function)
-        emitted = None if mark is None else _keyword(mark, "emits")
-        if isinstance(emitted, ast.Name):
-            emitted = self.assigned.get(emitted.id) or emitted
-        if emitted is not None and not (isinstance(emitted, ast.Constant) and emitted.value is None):
+        emitted = None if mark is None else self._value(_keyword(mark, "emits"))
+        if emitted is not None:
             emits = _texts(emitted)
             is_told = emits is not None
         else:
             emits, is_told = self._returned(function.returns)
+        written = None if mark is None else self._value(_keyword(mark, "writes"))
+        writes = None if written is None else _texts(written)
         accepts, requires = _parameters(function.args)
-        doubt = "" if is_told else f"the events that it may name are not written out in line {function.lineno}"
-        return Signature(emits, accepts, requires, doubt)
+        asks = any(isinstance(node, ast.Attribute) and node.attr == "ask" for node in ast.walk(function))
+        untold = [] if is_told else ["events that it may name"]
+        untold += ["fields that it may write"] if writes is None and written is not None else []
+        doubt = f"the {' and the '.join(untold)} are not written out in line {function.lineno}" if untold else ""
+        return Signature(emits, accepts, requires, writes, asks, doubt)
+
+    def _value(self, expression: ast.expr | None) -> ast.expr | None:
+        """What a keyword says, or what the name that stands there is assigned; ``None`` where it says nothing."""
+        if isinstance(expression, ast.Name):
+            expression = self.assigned.get(expression.id) or expression
+        says_nothing = isinstance(expression, ast.Constant) and expression.value is None
+        return None if says_nothing else expression
 
     def _mark(self, function: Function) -> ast.expr | None:
         return next((each for each in function.decorator_list if self._is_mark(each)), None)

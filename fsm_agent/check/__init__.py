@@ -19,6 +19,7 @@ from fsm_agent.check.implied_findings import without_follow_ups
 from fsm_agent.check.merge_policies import merge_findings
 from fsm_agent.check.migrations import migration_findings
 from fsm_agent.check.reachability import Behaviour
+from fsm_agent.check.transition_sites import sites
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
@@ -98,10 +99,11 @@ def behaviour_findings(
 def proof_findings(
     workflow: Workflow, actions: Mapping[str, Signature] | None = None, prover: Prover | None = None
 ) -> list[Finding]:
-    """The properties that some run breaks, or perhaps, those of children included. All states that an agent can reach
-    are looked at, so this may take a second for a large workflow. ``prover`` gives the verdicts; without it they are
-    those of the proof alone, which replays nothing."""
-    findings: list[Finding] = []
+    """What is found by looking at values, those of children included: what guards make of them, fields that are read
+    before they are set, and the properties that some run breaks, or perhaps. All states that an agent can reach are
+    looked at, so this may take a second for a large workflow. ``prover`` gives the verdicts; without it they are those
+    of the proof alone, which replays nothing."""
+    findings = _value_findings(workflow, actions)
     if workflow.must:
         from fsm_agent.check.properties import unproved  # imported for workflows that have properties alone
 
@@ -109,6 +111,17 @@ def proof_findings(
     for name, child in workflow.workflows.items():
         findings += below(("workflows", name), proof_findings(child, actions, prover))
     return findings
+
+
+def _value_findings(workflow: Workflow, actions: Mapping[str, Signature] | None) -> list[Finding]:
+    if not workflow.knows_data or not any(site.transition.when or site.transition.assign for site in sites(workflow)):
+        return []
+    from fsm_agent.check.guards import guard_findings  # imported where values decide something
+    from fsm_agent.check.unset_fields import unset_reads
+    from fsm_agent.expressions.compiler import Guards
+
+    behaviour, compiler = Behaviour(workflow, actions), Guards(workflow)
+    return [*guard_findings(behaviour, compiler), *unset_reads(behaviour, compiler)]
 
 
 def _ordered(findings: list[Finding]) -> list[Finding]:
@@ -138,6 +151,7 @@ _ANALYSES: Final[tuple[Analysis, ...]] = (
     fitting.missing_arguments,
     fitting.undeclared_results,
     fitting.unhandled_results,
+    fitting.undeclared_writes,
     fitting.unknown_upcasts,
     fitting.unknown_tools,
     fitting.missing_extras,

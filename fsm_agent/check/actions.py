@@ -67,6 +67,18 @@ def unhandled_results(behaviour: Behaviour) -> Iterator[Finding]:
             yield Code.UNHANDLED_RESULT.found(message, (*state_path(leaf.path), "do"))
 
 
+def undeclared_writes(behaviour: Behaviour) -> Iterator[Finding]:
+    """Fields that the action says that it writes, and the workflow does not declare. Nothing is known of the data of a
+    model that nobody has looked at."""
+    if not behaviour.workflow.data and behaviour.workflow.model is not None:
+        return
+    for leaf, signature in _known(behaviour):
+        for name in sorted((signature.writes or frozenset()) - behaviour.workflow.data.keys()):
+            near = did_you_mean(name, behaviour.workflow.data)
+            message = f"action `{leaf.do}` writes `{name}`, which is no data field{near}"
+            yield Code.UNDECLARED_WRITE.found(message, (*state_path(leaf.path), "do"))
+
+
 def unknown_upcasts(behaviour: Behaviour) -> Iterator[Finding]:
     """Functions that migrations name and no allowed module has."""
     known = behaviour.actions

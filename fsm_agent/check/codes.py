@@ -32,6 +32,10 @@ class Code(FindingCode):
     IMPOSSIBLE = "FSM306", "an event is handled where it never happens"
     UNBOUNDED = "FSM307", "nothing bounds a cycle of actions"
     NO_DEADLINE = "FSM308", "a question has no deadline", Severity.WARNING
+    STUCK = "FSM309", "an agent can come where it never ends"
+    OVERLAP = "FSM310", "two guards overlap", Severity.WARNING
+    GAP = "FSM311", "guards leave a gap", Severity.WARNING
+    UNSET = "FSM312", "a field is read that nothing may have set yet", Severity.WARNING
 
     UNKNOWN_ACTION = "FSM401", "an action is missing"
     UNKNOWN_ARGUMENT = "FSM402", "an action does not take an argument"
@@ -48,6 +52,7 @@ class Code(FindingCode):
     UNTOLD = "FSM413", "what a name leads to cannot be told without importing it", Severity.NOTE
     MISSING_EXTRA = "FSM414", "a built-in action needs what is not installed", Severity.WARNING
     UNREAD_MODULE = "FSM415", "an allowed module cannot be imported"
+    UNDECLARED_WRITE = "FSM416", "an action writes a field that the workflow does not declare"
 
     NOT_OLDER = "FSM501", "a migration does not come from an older version"
     UNKNOWN_PLACE = "FSM502", "a migration leads to an unknown state"

@@ -78,7 +78,7 @@ def trapped_states(behaviour: Behaviour) -> Iterator[Finding]:
         witness = _way_to(behaviour, last) + _told(inside, shortest_cycle(inside, last))[1:]
         told = listed(f"`{path}`" for path in names)
         message = f"no final state can be reached from {told}{_but_emergencies(behaviour, group)}"
-        yield Code.TRAPPED.found(f"{message}: {_drawn(witness)}", state_path(last), witness=witness)
+        yield Code.TRAPPED.found(f"{message}: {drawn(witness)}", state_path(last), witness=witness)
 
 
 def _first_at_the_end(graph: Digraph[Way], names: list[str]) -> str:
@@ -105,9 +105,7 @@ def unbounded_cycles(behaviour: Behaviour) -> Iterator[Finding]:
         first = min(group, key=behaviour.order.__getitem__)
         if not _is_timed(behaviour, inside[at]):
             witness = _told(graph, shortest_cycle(within(graph, group), first))
-            message = (
-                f"nothing bounds the cycle {_drawn(witness)}: set `limits` (steps, or visits of one of its states)"
-            )
+            message = f"nothing bounds the cycle {drawn(witness)}: set `limits` (steps, or visits of one of its states)"
             yield Code.UNBOUNDED.found(message, state_path(first), witness=witness)
 
 
@@ -178,7 +176,7 @@ def _told(graph: Digraph[Way], nodes: list[str]) -> tuple[str, ...]:
     )
 
 
-def _drawn(witness: tuple[str, ...]) -> str:
+def drawn(witness: tuple[str, ...]) -> str:
     """The witness as text: ``a -event-> b``."""
     return witness[0] + "".join(
         f" -{event}-> {state}" for event, state in zip(witness[1::2], witness[2::2], strict=True)

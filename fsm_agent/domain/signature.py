@@ -1,4 +1,4 @@
-"""What is known of an action from outside: the events it names and the arguments it takes."""
+"""What is known of an action from outside: what it names, takes and writes."""
 
 from typing import NamedTuple
 
@@ -12,5 +12,9 @@ class Signature(NamedTuple):
     accepts: frozenset[str] | None = None
     #: those of them that have no default
     requires: frozenset[str] = frozenset()
+    #: the only data fields it may write; ``None`` where it does not say
+    writes: frozenset[str] | None = None
+    #: whether its text asks people (``ctx.ask``), so that it may wait for them
+    asks: bool = False
     #: why not all of it could be told without running the action's module; empty where it could
     doubt: str = ""

@@ -45,7 +45,8 @@ FsmAgentError
 │   ├── RoundsExceeded         a model had no answer after so many replies
 │   ├── ToolMissing            no such tool in the allowed modules
 │   ├── ToolError              what a tool tells the model that called it
-│   └── WindowTooSmall         a budget of tokens that not even the last messages fit in
+│   ├── WindowTooSmall         a budget of tokens that not even the last messages fit in
+│   └── WriteUndeclared        an action wrote a field that it does not declare
 ├── ModelError                 a language model could not do what was asked of it
 │   ├── ModelKeyMissing        no key, or none that its provider accepts
 │   ├── ModelUnknown           no such model, or none named
@@ -95,6 +96,7 @@ from fsm_agent.errors.actions import (
     ToolError,
     ToolMissing,
     WindowTooSmall,
+    WriteUndeclared,
 )
 from fsm_agent.errors.agents import (
     AgentAmbiguous,
@@ -237,4 +239,5 @@ __all__ = [
     "VersionMissing",
     "WindowTooSmall",
     "WorkflowInvalid",
+    "WriteUndeclared",
 ]

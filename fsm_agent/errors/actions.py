@@ -63,6 +63,19 @@ class DataModelMissing(ActionError):
         super().__init__(f"module {module!r} has no pydantic model {name!r}")
 
 
+class WriteUndeclared(ActionError):
+    """``declared`` are the fields under ``writes`` of the action, ``written`` those that it wrote besides."""
+
+    def __init__(self, do: str, written: Collection[str], declared: Collection[str]) -> None:
+        only = f"only {_quoted(declared)}" if declared else "nothing"
+        fields = _quoted(written)
+        super().__init__(f"action {do!r} wrote {fields}, and declares that it writes {only}: add it to `writes`")
+
+
+def _quoted(names: Collection[str]) -> str:
+    return listed(repr(name) for name in sorted(names))
+
+
 class ChildFailed(ActionError):
     """``how`` the first of them ended, and ``why`` as far as it is known, with a colon before it."""
 

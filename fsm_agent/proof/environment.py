@@ -6,7 +6,7 @@ Where nothing is known of an action, it may name every event that is handled, an
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES
 from fsm_agent.dialect.builtins import claimed_by, emitted_by
@@ -22,14 +22,8 @@ from fsm_agent.proof.space import Space
 _WRITES: Final = ("into", "outcomes")
 
 
-class Knowledge(NamedTuple):
-    """What is known of actions, by name."""
-
-    signatures: Mapping[str, Signature]
-    #: the only fields that an action writes
-    writes: Mapping[str, Collection[str]]
-    #: those that ask people themselves
-    asking: frozenset[str] = frozenset()
+#: what is known of actions, by name
+Knowledge: TypeAlias = Mapping[str, Signature]
 
 
 class Surroundings(NamedTuple):
@@ -65,8 +59,8 @@ def surroundings(workflow: Workflow, leaf: State, known: Knowledge, space: Space
         unclaimed,
         declared if said is None else tuple(event for event in declared if event in said),
         ("error", "timeout") if leaf.timeout else ("error",),
-        tuple(_written(workflow, leaf, known)),
-        asks=leaf.do in known.asking or bool(answers_of(leaf)),
+        tuple(written_by(workflow, leaf, known)),
+        asks=_signature(leaf, known).asks or bool(answers_of(leaf)),
         can_misfit=leaf.do not in BUILT_IN_NAMES and not all(is_plain(space, each) for each in leaf.with_.values()),
     )
 
@@ -77,24 +71,29 @@ def _claimed(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str
         return frozenset()
     if leaf.do in BUILT_IN_NAMES:
         return claimed_by(workflow, leaf).difference(answers_of(leaf))
-    signature = known.signatures.get(leaf.do)
-    is_open = signature is None or signature.emits is None or leaf.do in known.asking
-    return frozenset() if signature is None or is_open else signature.emits or frozenset()
+    signature = _signature(leaf, known)
+    return frozenset() if signature.emits is None or signature.asks else signature.emits
 
 
 def _said(workflow: Workflow, leaf: State, known: Knowledge) -> frozenset[str] | None:
     """``None`` where an action may name every event."""
     if leaf.do in BUILT_IN_NAMES:
         return emitted_by(workflow, leaf)
-    signature = known.signatures.get(leaf.do or "")
-    return None if signature is None else signature.emits
+    return _signature(leaf, known).emits
 
 
-def _written(workflow: Workflow, leaf: State, known: Knowledge) -> Collection[str]:
+def _signature(leaf: State, known: Knowledge) -> Signature:
+    """Of an action that is not known, nothing is known: it may name and write what it likes."""
+    return known.get(leaf.do or "", Signature())
+
+
+def written_by(workflow: Workflow, leaf: State, known: Knowledge) -> Collection[str]:
+    """The data fields that the action of a leaf may write."""
     if leaf.do in BUILT_IN_NAMES:
         said = [leaf.with_[name] for name in _WRITES if name in leaf.with_]
         return [field for each in said for field in ([each] if isinstance(each, str) else each)]
-    return known.writes.get(leaf.do or "", workflow.data)
+    writes = _signature(leaf, known).writes
+    return workflow.data if writes is None else writes
 
 
 def is_plain(space: Space, value: object) -> bool:

@@ -14,7 +14,7 @@ from fsm_agent.dialect.terms import Term, TermKind
 from fsm_agent.domain.decision import Move
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import lineage
-from fsm_agent.proof.conditions import Masks
+from fsm_agent.proof.conditions import Masks, Split
 from fsm_agent.proof.model import Choice, Kind, Model, terms_of_entry
 
 
@@ -191,7 +191,7 @@ class Exploration:
         left = [masks]
         for choice in self.model.choices(at.leaf, kind, event) if choices is None else choices:
             is_certain = occurrence.is_certain and choice.is_certain
-            taken, refused, failed = _divided(choice, left)
+            taken, refused, failed = divided(choice.split, left)
             for known in taken:
                 yield from self._taken(occurrence, choice, known)
             for known in failed[:1]:
@@ -234,11 +234,11 @@ class Exploration:
         return kind is not Kind.ACTION or self.model.space.settled(known) is not None
 
 
-def _divided(choice: Choice, left: list[Masks]) -> tuple[list[Masks], list[Masks], list[Masks]]:
+def divided(split: Split, left: list[Masks]) -> tuple[list[Masks], list[Masks], list[Masks]]:
     """Where the guard holds, refuses and fails."""
     ways: dict[bool | None, dict[Masks, None]] = {True: {}, False: {}, None: {}}
     for masks in left:
-        for truth, known in choice.split(masks):
+        for truth, known in split(masks):
             ways[truth][known] = None
     return list(ways[True]), list(ways[False]), list(ways[None])
 

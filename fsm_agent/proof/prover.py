@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.property import Property, Reaches, Rule, Whenever
@@ -12,7 +12,7 @@ from fsm_agent.engine.machine import Machine
 from fsm_agent.proof.deadlines import duration, human, longest
 from fsm_agent.proof.environment import Knowledge
 from fsm_agent.proof.explore import Edge, Exploration
-from fsm_agent.proof.liveness import unreached
+from fsm_agent.proof.liveness import Failure, unreached
 from fsm_agent.proof.model import Model
 from fsm_agent.proof.rules import automaton, conditions_of, failing
 from fsm_agent.proof.search import path_to, product
@@ -24,7 +24,7 @@ MOST: Final = 20_000
 ASSUMPTIONS: Final = (
     "no agent is rewound, forked or migrated in mid-life, and none is ended by force",
     "every action is there, and leaves no effect in doubt",
-    "an action asks people only if that is known of it",
+    "an action asks people only if its own text says so (`ctx.ask`)",
     "data stay within their limit of size",
 )
 FAIRNESS: Final = "timers fire, actions end, and operators see to parked agents"
@@ -39,17 +39,15 @@ def prove(
     properties: Sequence[Property],
     *,
     signatures: Mapping[str, Signature] | None = None,
-    writes: Mapping[str, Collection[str]] | None = None,
-    asking: Collection[str] = (),
     most: int = MOST,
 ) -> Proof:
     """A verdict for each of ``properties``.
 
-    ``signatures`` says which events actions name, ``writes`` which fields they write, and ``asking`` which of them ask
-    people (``ctx.ask``). Of others nothing is known: they may name and write what they like. ``most`` bounds how many
-    states are looked at in one search. Raises ``ValueError`` for a term that names nothing in the workflow.
+    ``signatures`` says which events actions name, which fields they write, and whether they ask people (``ctx.ask``).
+    Of others nothing is known: they may name and write what they like. ``most`` bounds how many states are looked at
+    in one search. Raises ``ValueError`` for a term that names nothing in the workflow.
     """
-    prover = _Prover(workflow, Knowledge(signatures or {}, writes or {}, frozenset(asking)), properties, most)
+    prover = _Prover(workflow, signatures or {}, properties, most)
     verdicts = tuple(prover.verdict(each) for each in properties)
     states = max((verdict.states for verdict in verdicts), default=0)
     return Proof(verdicts, states, prover.is_complete, ASSUMPTIONS)
@@ -161,8 +159,16 @@ def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Bro
         return _Broken(path, doubt="" if only_certain else "it is not sure that the condition fails there")
     failure = unreached(exploration, rule, only_certain=only_certain)
     if failure is not None:
-        return _Broken(*failure)
+        return _Broken(failure.path, failure.cycle, failure.why + _hint(exploration, rule, failure))
     return None if rule.within is None or only_certain else _late(exploration, rule, rule.within.ms)
+
+
+def _hint(exploration: Exploration, rule: Reaches, failure: Failure) -> str:
+    """That nobody need begin what a rule without a beginning wants of every agent."""
+    if rule.since or failure.path or failure.cycle:
+        return ""
+    leaf = exploration.configurations[0].leaf
+    return f"; agents begin in `{leaf}` and may wait there for ever: say `from` what on it is to be reached"
 
 
 def _late(exploration: Exploration, rule: Reaches, within_ms: int) -> _Broken | None:

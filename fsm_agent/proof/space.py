@@ -54,7 +54,8 @@ class Space:
     # ----------------------------------------------------------------- masks
 
     @cached_property
-    def _fresh(self) -> Masks:
+    def fresh(self) -> Masks:
+        """Any valid data, any event, any number of visits."""
         return tuple(slot.any for slot in self.slots)
 
     @cached_property
@@ -88,9 +89,15 @@ class Space:
         tree = self.tree(text, event)
         return tree is not None and all(self._decider(atom, event)[0] in self.certain for atom in atoms(tree))
 
+    def places(self, text: str, event: str) -> frozenset[int]:
+        """The slots at which a condition looks."""
+        tree = self.tree(text, event)
+        found = () if tree is None else (self._decider(atom, event)[0] for atom in atoms(tree))
+        return frozenset(place for place in found if place is not None)
+
     def beginning(self, *, has_defaults: bool) -> Masks:
         """What is known of a new agent's data, before any state is entered: anything valid, or the defaults."""
-        masks = list(self._fresh)
+        masks = list(self.fresh)
         for place, slot in enumerate(self.slots):
             if slot.visits:
                 masks[place] = slot.of_value(0)
@@ -125,16 +132,16 @@ class Space:
         such data."""
         settled = list(masks)
         for place in self._of_events:
-            settled[place] = self._fresh[place]
+            settled[place] = self.fresh[place]
         for place, mask in enumerate(settled):
-            settled[place] = mask & self._fresh[place]
+            settled[place] = mask & self.fresh[place]
         return tuple(settled) if all(settled) else None
 
     def valid(self, masks: Masks, *, unless: Collection[int]) -> Masks:
         """What was known before a step that was committed: what it did not write was valid."""
         return tuple(
             mask if place in unless else mask & fresh
-            for place, (mask, fresh) in enumerate(zip(masks, self._fresh, strict=True))
+            for place, (mask, fresh) in enumerate(zip(masks, self.fresh, strict=True))
         )
 
     def entered(self, masks: Masks, paths: Collection[str]) -> Masks:
@@ -161,7 +168,7 @@ class Space:
 
     def known(self, masks: Masks) -> dict[str, tuple[Json, ...]]:
         """Text of a slot -> examples of its values, for those of which something is known."""
-        pairs = zip(self.slots, masks, self._fresh, strict=True)
+        pairs = zip(self.slots, masks, self.fresh, strict=True)
         return {slot.text: slot.examples(mask) for slot, mask, fresh in pairs if mask & fresh != fresh}
 
     # ----------------------------------------------------------------- slots

@@ -21,6 +21,8 @@ _MOST_LINES: Final = 5
 
 _NAME_SIZE: Final = 13
 _TEXT_SIZE: Final = 10
+#: of numbers in circles, which are hard to read when small
+_NUMBER_SIZE: Final = 17
 #: between two text styles in a line: the room that a wider font may need
 _GAP: Final = " " * 4
 
@@ -47,14 +49,18 @@ def cluster_label(cluster: Cluster, tone: Tone, mark: Mark | None) -> str:
 
 
 def edge_label(edge: Edge, tone: Tone, mark: Mark | None) -> str:
-    """One cell per transition. With an overlay, it also has the versions of the steps that took the edge."""
-    return _edge_table(edge.labels, tone, mark.order if mark and mark.turns else "")
+    """One cell per transition. With an overlay, it also has the versions of the steps that took the edge; of a path
+    that is planned its numbers, large and in front."""
+    order = mark.order if mark and mark.turns else ""
+    return _edge_table(edge.labels, tone, order, is_planned=mark is not None and mark.is_planned)
 
 
 @lru_cache(maxsize=4_096)  # labels of `error` and `done` are repeated in many states
-def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str) -> str:
+def _edge_table(labels: tuple[Label, ...], tone: Tone, order: str, *, is_planned: bool) -> str:
     cells = [_transition(label, tone) for label in labels]
-    if order:
+    if order and is_planned:
+        cells[0][0] = (Run(f"{order} ", TextStyle(_NUMBER_SIZE, tone.line, bold=True)), *cells[0][0])
+    elif order:
         cells[0][0] = (*cells[0][0], Run(f"{_GAP}{order}", TextStyle(_TEXT_SIZE, tone.ink)))
     return table(cells, padding=4)
 
@@ -63,7 +69,8 @@ def _header(name: str, description: str, tone: Tone, mark: Mark | None) -> list[
     look = TextStyle(_NAME_SIZE, tone.ink, bold=True)
     lines = paragraph(name, look, width=_NODE_WIDTH)
     if lines and mark and mark.badge:
-        badge = Run(f"{_GAP}{_GAP}{mark.badge}", TextStyle(_TEXT_SIZE, tone.ink, bold=True))
+        size, ink = (_NUMBER_SIZE, tone.line) if mark.is_planned else (_TEXT_SIZE, tone.ink)
+        badge = Run(f"{_GAP}{_GAP}{mark.badge}", TextStyle(size, ink, bold=True))
         lines = (*lines[:-1], (*lines[-1], badge))
     return [*lines, *paragraph(description, TextStyle(_TEXT_SIZE, tone.muted, italic=True), width=_NODE_WIDTH, most=2)]
 

@@ -26,21 +26,28 @@ class Emphasis(StrEnum):
     CURRENT = "current"
     VISITED = "visited"
     FADED = "faded"
+    #: where a property is broken
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """The emphasis of something, and the steps at which the path touched it.
 
-    ``turns`` are versions of steps that took an edge, or entered a state.
+    ``turns`` are versions of steps that took an edge, or entered a state. Of a path that is planned they are its steps,
+    counted from 1: those that took an edge, or that left a state as it is.
     """
 
     emphasis: Emphasis
     turns: tuple[int, ...] = ()
+    is_planned: bool = False
 
     @property
     def badge(self) -> str:
-        """The text at a state: how often it was entered, and whether the agent is there now."""
+        """The text at a state: how often it was entered, and whether the agent is there now; of a path that is planned
+        what happens there, and whether that breaks a property."""
+        if self.is_planned:
+            return self.order
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
         return f"{visits} ◄ here".lstrip() if self.emphasis is Emphasis.CURRENT else visits
 
@@ -48,6 +55,9 @@ class Mark:
     def order(self) -> str:
         """The text at an edge: the versions of the steps that took it, such as ``#2 #5``; of many, only the outer
         ones."""
+        if self.is_planned:
+            cross = ["\N{BALLOT X}"] if self.emphasis is Emphasis.BROKEN else []
+            return " ".join([*map(circled, self.turns), *cross])
         shown = [f"#{turn}" for turn in self.turns]
         return (
             " ".join(shown)
@@ -57,6 +67,13 @@ class Mark:
 
 
 _FADED: Final = Mark(Emphasis.FADED)
+#: numbers in circles, as far as there are signs for them: 1 to 20, to 35, to 50
+_CIRCLES: Final = "".join(map(chr, (*range(0x2460, 0x2474), *range(0x3251, 0x3260), *range(0x32B1, 0x32C0))))
+
+
+def circled(number: int) -> str:
+    """A number from 1 on as one sign, ①; beyond 50 in brackets."""
+    return _CIRCLES[number - 1] if number <= len(_CIRCLES) else f"({number})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +124,7 @@ class _PathTracker:
         if step.kind is StepKind.CREATED:
             if step.target == self._workflow.leaf(self._workflow.initial).path:
                 self._descend(self._workflow.initial)
-        elif step.kind is not StepKind.FORKED and (taken := _taken(self._workflow, step)) is not None:
+        elif step.kind is not StepKind.FORKED and (taken := taken_by(self._workflow, step)) is not None:
             if taken.target is None:
                 return
             self._cross(taken.declared_in, taken.target, taken.kind)
@@ -151,7 +168,7 @@ class _PathTracker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class Taken:
     """The transition of a step: where it is declared (empty: in the workflow), and its target."""
 
     declared_in: str
@@ -159,7 +176,7 @@ class _Taken:
     kind: ExitKind
 
 
-def _taken(workflow: Workflow, step: Step) -> _Taken | None:
+def taken_by(workflow: Workflow, step: Step) -> Taken | None:
     """The first transition that explains a step. Guards are not evaluated, since their data are gone."""
     if step.source is None or step.source not in workflow.by_path:
         return None
@@ -168,7 +185,7 @@ def _taken(workflow: Workflow, step: Step) -> _Taken | None:
         for transition in candidates:
             rest = step.source if transition.target is None else workflow.leaf(transition.target).path
             if rest == step.target:
-                return _Taken(declared_in, transition.target, kind)
+                return Taken(declared_in, transition.target, kind)
     return None
 
 

@@ -34,6 +34,10 @@ _VERMILLION: Final = "#d55e00"
 _PURPLE: Final = "#cc79a7"
 _GREY: Final = "#7d8590"
 
+#: where a property is broken
+BROKEN: Final = "#b3002d"
+BROKEN_FILL: Final = "#ffe3e8"
+
 
 class Paint(NamedTuple):
     """How a kind of node looks; ``glyph`` has the same meaning as the colour."""
@@ -104,6 +108,8 @@ def toned(paint: Paint, emphasis: Emphasis | None) -> Tone:
             return Tone(paint.line, paint.fill, width=2.4)
         case Emphasis.CURRENT:
             return Tone(INK, HERE_FILL, HERE_INK, HERE_INK, HERE_INK, width=3.6)
+        case Emphasis.BROKEN:
+            return Tone(BROKEN, BROKEN_FILL, width=3.6)
         case Emphasis.FADED:
             solid = paint.fill == paint.line
             return Tone(FADED, FADED if solid else PAPER, FADED_INK, FADED_INK, FADED)
@@ -135,4 +141,6 @@ DARK: Final[Mapping[str, str]] = {
     "#e2f4ee": "#0e2b22",
     "#fbe8dd": "#371c0e",
     "#f8ebf2": "#321d29",
+    BROKEN: "#ff7088",
+    BROKEN_FILL: "#46101d",
 }

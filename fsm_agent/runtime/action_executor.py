@@ -19,7 +19,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS, RENEW_MS, Lease
 from fsm_agent.engine.commands import Act, Acted, Missing, Overdue, Superseded
 from fsm_agent.errors import ActionError, StoreError
-from fsm_agent.runtime.attempt import OutOfTime, attempt, failure_of, returned_from
+from fsm_agent.runtime.attempt import OutOfTime, attempt, failure_of, refuse_undeclared_writes, returned_from
 from fsm_agent.runtime.processes import this_process
 from fsm_agent.stores.base import Store
 
@@ -89,6 +89,8 @@ class ActionExecutor:
         began = perf_counter()
         try:
             returned = await self._called(action, command, effects)
+            if action.signature.writes is not None:
+                refuse_undeclared_writes(command.do, action.signature, command.data)
         except OutOfTime as error:
             reply = await self._out_of_time(command, action, _ms_since(began), error.__cause__)
         except (Superseded, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):

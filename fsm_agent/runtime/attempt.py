@@ -14,11 +14,13 @@ from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.worker_threads import awaited, in_thread
+from fsm_agent.data.data import Data, written
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.engine.commands import Act, Acted, Asks, Emitted, Failed, LogRefusal, Paused
-from fsm_agent.errors import ActionError, FsmAgentError
+from fsm_agent.errors import ActionError, FsmAgentError, WriteUndeclared
 from fsm_agent.memory.conversation import Written
 
 if TYPE_CHECKING:
@@ -86,6 +88,12 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
         if timer.expired():
             raise OutOfTime from error.__cause__  # the cancellation, whose traceback shows where the action waited
         raise
+
+
+def refuse_undeclared_writes(do: str, signature: Signature, data: Data) -> None:
+    """Raise ``WriteUndeclared`` if an action wrote a field that it does not declare under ``writes``."""
+    if signature.writes is not None and (undeclared := written(data) - signature.writes):
+        raise WriteUndeclared(do, undeclared, signature.writes)
 
 
 def failure_of(

@@ -126,6 +126,32 @@ def test_the_text_of_the_gallery_tells_all_that_an_import_finds() -> None:
     assert {signature.doubt for signature in text.actions().values()} == {""}
 
 
+def test_the_fields_that_an_action_writes_are_read_and_whether_it_asks_people(folder: Path) -> None:
+    write(
+        folder,
+        told="from fsm_agent import action\nFIELDS = ['a', 'b']\n"
+        "@action(writes=FIELDS)\ndef work(ctx): return ctx.ask('Go?', ['go'])\n",
+        nothing="from fsm_agent import action\n@action(writes=())\ndef rest(ctx): return 'go'\n",
+    )
+    text, truth = Sources(["told", "nothing"], folder=folder), Imported(Actions(modules=["told", "nothing"]))
+    work = Signature(None, frozenset(), writes=frozenset({"a", "b"}), asks=True)
+    rest = Signature(None, frozenset(), writes=frozenset())
+    assert text.actions() == truth.actions() == {"work": work, "rest": rest}
+
+
+def test_fields_that_are_not_written_out_are_doubted(folder: Path) -> None:
+    imports = "from fsm_agent import action\nfrom x import F, E\n"
+    write(folder, veiled=f"{imports}@action(writes=F)\ndef work(ctx): ...\n")
+    doubt = "the fields that it may write are not written out in line 4"
+    assert Sources(["veiled"], folder=folder).action("work") == Signature(None, frozenset(), doubt=doubt)
+    write(
+        folder,
+        open="from fsm_agent import action\nfrom x import F, E\n@action(emits=E, writes=F)\ndef work(ctx): ...\n",
+    )
+    both = "the events that it may name and the fields that it may write are not written out in line 4"
+    assert Sources(["open"], folder=folder).action("work").doubt == both
+
+
 def test_actions_are_followed_to_the_module_that_defines_them(folder: Path) -> None:
     inner = "from fsm_agent import action\n@action(emits=['go'])\ndef work(ctx): ...\n"
     shared = "from fsm_agent import action\n@action\ndef share(ctx): ...\n"
@@ -169,11 +195,9 @@ def test_what_the_text_leaves_open_is_doubted_and_not_denied(folder: Path, text:
 
 def test_events_that_are_not_written_out_are_doubted_and_the_rest_is_known(folder: Path) -> None:
     write(folder, open="from fsm_agent import action\nfrom x import E\n@action(emits=E)\ndef work(ctx, a): ...\n")
-    assert Sources(["open"], folder=folder).actions() == {
-        "work": Signature(
-            None, frozenset({"a"}), frozenset({"a"}), "the events that it may name are not written out in line 4"
-        )
-    }
+    doubt = "the events that it may name are not written out in line 4"
+    work = Signature(None, frozenset({"a"}), frozenset({"a"}), doubt=doubt)
+    assert Sources(["open"], folder=folder).actions() == {"work": work}
 
 
 def test_a_name_that_only_another_unreadable_module_could_have_is_doubted(folder: Path) -> None:

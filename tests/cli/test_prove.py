@@ -162,6 +162,18 @@ def test_a_test_is_written_again_and_nobody_else_s_file_is_touched(shop: Shop) -
     assert "is there already, and is no test that `fsm-agent prove` wrote for 'always_approved'" in refused.err
 
 
+def test_how_a_property_is_broken_is_drawn(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT + BROKEN)
+    told = shop("prove", "workflows/refunds.yaml", "--diagrams", "pictures", "--json").json
+    diagrams = {each["name"]: each["diagram"] for each in told["workflows"][0]["must"]}
+    file = "pictures/refunds_always_approved.svg"
+    assert diagrams == {"rejected_is_final": None, "asked_once": None, "always_approved": file}
+    picture = (shop.folder / file).read_text()
+    assert "how `always_approved` is broken" in picture
+    assert "① ✗" in picture
+    assert f"diagram  {file}" in shop("prove", "workflows/refunds.yaml", "--diagrams", "pictures").out
+
+
 def test_what_children_must_keep_is_proved_too(shop: Shop) -> None:
     shop.write("workflows/part.yaml", REFUNDS + BROKEN)
     shop.write(
@@ -194,6 +206,43 @@ def test_only_some_properties_are_proved_on_demand(shop: Shop) -> None:
     unknown = shop("prove", "workflows/refunds.yaml", "--only", "asked_onse")
     assert (unknown.code, unknown.out) == (1, "")
     assert "no property is called 'asked_onse' (did you mean `asked_once`?)" in unknown.err
+
+
+def test_a_property_that_nothing_could_break_is_told(shop: Shop) -> None:
+    rules = '  unlimited: {never: asking, after: timeout}\n  unseen: {whenever: error, holds: "false"}\n'
+    shop.write("workflows/refunds.yaml", REFUNDS + rules)
+    told = shop("prove", "workflows/refunds.yaml")
+    assert told.out.count("but nothing could break it: what it speaks of never happens") == 2, told
+    (workflow,) = shop("prove", "workflows/refunds.yaml", "--json").json["workflows"]
+    assert [each["vacuous"] for each in workflow["must"]] == [True, True]
+
+
+def test_what_is_wanted_of_every_agent_may_begin_with_a_wait(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + "  ends: {reaches: [refunding, rejected, cancelled]}\n")
+    hint = "agents begin in `open` and may wait there for ever: say `from` what on it is to be reached"
+    assert hint in shop("prove", "workflows/refunds.yaml").out
+    assert hint in shop("check", "workflows/refunds.yaml").out
+    shop.write(
+        "workflows/refunds.yaml", REFUNDS + "  ends: {from: asking, reaches: [refunding, rejected, cancelled]}\n"
+    )
+    assert hint not in shop("prove", "workflows/refunds.yaml").out
+
+
+def test_names_that_are_wrong_are_told_with_their_places(shop: Shop) -> None:
+    rules = "  a: {never: refundin}\n  b: {never: open, after: [parked, event open]}\n  c: {never: do}\n"
+    text = REFUNDS.replace("reject: {}", "reject: {}\n  open: {}").replace(
+        "rejected}\n  ref", "rejected, open: open}\n  ref"
+    )
+    shop.write("workflows/refunds.yaml", text + rules.replace("event open", "open"))
+    places = [("FSM601", 25, 14), ("FSM602", 26, 14), ("FSM602", 26, 36), ("FSM601", 27, 14)]
+    found = shop("check", "workflows/refunds.yaml", "--format", "json").json
+    assert sorted((each["line"], each["column"], each["code"]) for each in found) == [
+        (line, column, code) for code, line, column in places
+    ]
+    told = shop("check", "workflows/refunds.yaml").out
+    assert all(f"workflows/refunds.yaml:{line}:{column}: {code}" in told for code, line, column in places)
+    assert "no state, event, action or outcome `refundin` (did you mean `refunding`?)" in told
+    assert "`open` has 2 meanings here: write one of `state open`, `event open`" in told
 
 
 def test_a_search_that_ends_at_its_bound_proves_nothing(shop: Shop) -> None:

@@ -75,6 +75,7 @@ from fsm_agent.errors import (
     VersionMissing,
     WindowTooSmall,
     WorkflowInvalid,
+    WriteUndeclared,
 )
 
 _ANSWER = Happened(7, StepKind.EVENT, "yes", "ana", ())
@@ -85,6 +86,14 @@ SENTENCES = [
     ),
     (ChildFailed("a.2.1", "failed", "", 3), "child 'a.2.1' failed, and so did 2 more"),
     (ChildFailed("a.2.1", "cancelled", "", 2), "child 'a.2.1' was cancelled; 2 were not done"),
+    (
+        WriteUndeclared("pay", {"total", "by"}, {"paid"}),
+        "action 'pay' wrote 'by', 'total', and declares that it writes only 'paid': add it to `writes`",
+    ),
+    (
+        WriteUndeclared("pay", {"total"}, ()),
+        "action 'pay' wrote 'total', and declares that it writes nothing: add it to `writes`",
+    ),
     (HttpUnavailable("GET", "https://shop/x", "status 503", after_s=2.0), "GET https://shop/x failed: status 503"),
     (HttpFailed("GET", "https://shop/x", "status 404"), "GET https://shop/x failed: status 404"),
     (

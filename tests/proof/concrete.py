@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fsm_agent.domain.decision import EvaluationContext, Move, Taken, timer_event
 from fsm_agent.domain.property import AtMost, Never, Reaches, Rule, Whenever
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.workflow import lineage
@@ -94,16 +95,16 @@ class World:
         if at.mode == "end":
             return
         leaf = self.workflow.by_path[at.leaf]
-        signature = self.example.signatures.get(leaf.do or "")
+        emits = self.example.signatures.get(leaf.do or "", Signature()).emits
         declared = [event for event in self.workflow.handled(at.leaf) if event in EVENTS]
-        claimed = signature.emits or () if signature and at.mode == "work" else ()
+        claimed = emits or () if at.mode == "work" else ()
         for name in declared:
             if name not in claimed:
                 for payload, by in product(payloads(name), SENDERS):
                     yield from self._decided(at, "outside", Event(name, payload, by), at.data)
         yield from self._cancelled(at)
         if at.mode == "work":
-            yield from self._acted(at, leaf, [name for name in declared if signature is None or name in claimed])
+            yield from self._acted(at, leaf, [name for name in declared if emits is None or name in claimed])
         for owner, fired in at.timers:
             yield from self._fired(at, owner, fired)
 
@@ -117,7 +118,8 @@ class World:
         yield Happening(ended, "cancel", terms, None, at.data, Event("cancel"), at.visits)
 
     def _acted(self, at: Situation, leaf: State, said: list[str]) -> Iterator[Happening]:
-        fields = self.example.writes.get(leaf.do or "", tuple(self.workflow.data))
+        writes = self.example.signatures.get(leaf.do or "", Signature()).writes
+        fields = tuple(self.workflow.data) if writes is None else sorted(writes)
         for values in product(*(VALID[name] + INVALID[name] for name in fields)):
             data = tuple((name, dict(zip(fields, values, strict=True)).get(name, value)) for name, value in at.data)
             for name in said:

@@ -42,7 +42,6 @@ ACTIONS = ("work", "toil")
 class Example(NamedTuple):
     workflow: Workflow
     signatures: dict[str, Signature]
-    writes: dict[str, tuple[str, ...]]
     properties: tuple[Property, ...]
 
 
@@ -50,16 +49,19 @@ def example(seed: int) -> Example:
     random = Random(seed)  # noqa: S311 - nothing secret
     fields = random.sample(sorted(FIELDS), random.choice([1, 1, 2]))
     workflow = _Writer(random, fields).workflow()
-    signatures = {
-        action: Signature(emits=frozenset(random.sample(sorted(EVENTS), random.randint(1, 2))))
+    emits = {
+        action: frozenset(random.sample(sorted(EVENTS), random.randint(1, 2)))
         for action in ACTIONS
         if random.random() < 0.7
     }
     writes = {
-        action: tuple(random.sample(fields, random.choice([0, 0, 1]))) for action in ACTIONS if random.random() < 0.7
+        action: frozenset(random.sample(fields, random.choice([0, 0, 1])))
+        for action in ACTIONS
+        if random.random() < 0.7
     }
+    signatures = {action: Signature(emits.get(action), writes=writes.get(action)) for action in ACTIONS}
     properties = tuple(Property(f"rule {number}", _rule(random, fields, workflow)) for number in range(5))
-    return Example(workflow, signatures, writes, properties)
+    return Example(workflow, signatures, properties)
 
 
 class _Writer:

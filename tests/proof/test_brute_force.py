@@ -24,7 +24,7 @@ def test_nothing_is_proved_that_an_agent_breaks_and_what_is_violated_an_agent_br
     for seed in SEEDS[chunk::CHUNKS]:
         tried = example(seed)
         world = World(tried)
-        proof = prove(tried.workflow, tried.properties, signatures=tried.signatures, writes=tried.writes)
+        proof = prove(tried.workflow, tried.properties, signatures=tried.signatures)
         for of, verdict in zip(tried.properties, proof.verdicts, strict=True):
             counted[verdict.outcome] += 1
             is_for_all = verdict.outcome is Outcome.PROVED and DEFAULTS not in verdict.assumptions

@@ -20,9 +20,9 @@ SIGNATURES = {"work": Signature(emits=frozenset({"go"})), "loop": Signature(emit
 
 def verdict(states: str, terms: Terms = ("done",), *, since: Terms = (), more: str = "") -> Verdict:
     workflow = loads(f"{HEAD}{more}\nstates:\n{states}")
-    writes = dict.fromkeys(SIGNATURES, ())
+    known = {name: each._replace(writes=frozenset()) for name, each in SIGNATURES.items()}
     rule = Property("rule", Reaches((*terms, "cancelled"), since))
-    return prove(workflow, [rule], signatures=SIGNATURES, writes=writes).verdicts[0]
+    return prove(workflow, [rule], signatures=known).verdicts[0]
 
 
 def is_proved(*states: str, **more: str) -> bool:
@@ -112,7 +112,7 @@ def test_so_may_an_action_that_asks_people_itself() -> None:
     workflow = loads(f"{HEAD}states:\n  a: {{do: work, on: {{go: end, error: end}}}}\n{END}")
     rule = Property("rule", Reaches(("done", "cancelled")))
     assert prove(workflow, [rule]).verdicts[0].outcome is Outcome.PROVED
-    assert prove(workflow, [rule], asking=["work"]).verdicts[0].outcome is not Outcome.PROVED
+    assert prove(workflow, [rule], signatures={"work": Signature(asks=True)}).verdicts[0].outcome is not Outcome.PROVED
 
 
 def test_what_is_reached_in_the_step_that_begins_it_counts() -> None:

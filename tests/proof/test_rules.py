@@ -87,13 +87,15 @@ def test_a_path_says_who_makes_each_step_and_what_is_known_of_the_values() -> No
 def test_data_are_looked_at_where_control_alone_does_not_tell() -> None:
     copied = REFUND.replace("on: {again: new}", "on: {again: {target: new, when: data.amount > 100}}")
     copied = copied.replace("{target: deciding}]", "{target: deciding, assign: {amount: 0}}]")
-    kept = verdict(copied, AtMost(1, ("paid",)), writes={"pay": ["approved"]})
+    kept = verdict(copied, AtMost(1, ("paid",)), {"pay": PAY["pay"]._replace(writes=frozenset({"approved"}))})
     assert (kept.outcome, kept.assumptions) == (Outcome.PROVED, ())
     assert way(verdict(copied, AtMost(1, ("paid",)))) == ["ask", "paid", "again", "ask", "paid"]
     guarded = REFUND.replace(
         "closed: {on: {again: new}}", "closed: {on: {again: {target: new, when: data.amount > 500}}}"
     )
-    assert verdict(guarded, AtMost(1, ("paid",)), writes={"pay": []}).assumptions == (DEFAULTS,)
+    assert verdict(guarded, AtMost(1, ("paid",)), {"pay": PAY["pay"]._replace(writes=frozenset())}).assumptions == (
+        DEFAULTS,
+    )
     assert verdict(guarded, AtMost(1, ("paid",))).outcome is Outcome.VIOLATED
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from fsm_agent.actions.catalogue import Catalogue
+from fsm_agent.check import Code
 from fsm_agent.cli.commands.check import inspect
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE, WholeNumber
@@ -15,7 +16,7 @@ from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.cli.views.proofs import Proven, WrittenTest, proof_blocks
-from fsm_agent.domain.finding import Severity
+from fsm_agent.domain.finding import Finding, Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import did_you_mean
 from fsm_agent.domain.workflow import Workflow
@@ -40,6 +41,12 @@ from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay
     metavar="DIR",
     help="Write a test for each property that is broken.",
 )
+@click.option(
+    "--diagrams",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Draw how each property is broken.",
+)
 @imports_option
 @click.pass_obj
 def prove(
@@ -51,6 +58,7 @@ def prove(
     most: int,
     strict: bool,
     tests: Path | None,
+    diagrams: Path | None,
     imports: bool,
 ) -> int:
     """Prove what workflow files say under `must`, over all states that an agent can reach.
@@ -64,6 +72,8 @@ def prove(
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
     if tests is not None:
         all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
+    if diagrams is not None:
+        all_proven = [each._replace(diagrams=_draw(diagrams, each)) for each in all_proven]
     document: dict[str, Json] = {"workflows": [proven.to_json() for proven in all_proven]}
     output.show(settings, document, lambda: proof_blocks(all_proven))
     outcomes = {verdict.outcome for proven in all_proven for verdict in proven.proof.verdicts}
@@ -81,7 +91,14 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
         if each.must or not child:
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
-            yield Proven(file, child, each, proof, found, {})
+            yield Proven(file, child, each, proof, found, _vacuous(findings, child), {}, {})
+
+
+def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:
+    """The properties of a child that nothing can break, as ``check`` has found."""
+    way = (*(part for name in child for part in ("workflows", name)), "must")
+    vacuous = (finding.path for finding in findings if finding.code == Code.VACUOUS)
+    return frozenset(str(path[len(way)]) for path in vacuous if path[: len(way)] == way)
 
 
 def _family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
@@ -97,9 +114,29 @@ def _write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
     return {name: _write_test(folder, proven, name) for name in proven.found}
 
 
+def _draw(folder: Path, proven: Proven) -> dict[str, str]:
+    """A picture for each property that an agent breaks: its workflow, with the way on it."""
+    from fsm_agent.render.formats import draw
+    from fsm_agent.render.path_overlay import overlay_from_verdict
+
+    drawn: dict[str, str] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for verdict in proven.proof.verdicts:
+        if verdict.name in proven.found:
+            path = folder / f"{_stem(proven, verdict.name)}.svg"
+            path.write_bytes(draw(proven.workflow, "svg", overlay=overlay_from_verdict(proven.workflow, verdict)))
+            drawn[verdict.name] = str(path)
+    return drawn
+
+
+def _stem(proven: Proven, name: str) -> str:
+    """The name of a file about a property."""
+    return "_".join([proven.workflow.name, *proven.child, name])
+
+
 def _write_test(folder: Path, proven: Proven, name: str) -> WrittenTest:
     """Take the place of an earlier test of the same property alone: nobody else's file is touched."""
-    path = folder / f"test_{'_'.join([proven.workflow.name, *proven.child, name])}.py"
+    path = folder / f"test_{_stem(proven, name)}.py"
     is_again = path.exists()
     if is_again and not _is_ours(path, marker(str(proven.file), name)):
         raise click.ClickException(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,8 +40,12 @@ class Proven(NamedTuple):
     proof: Proof
     #: property -> how an agent breaks it, on the real engine
     found: Mapping[str, Counterexample]
+    #: the properties that nothing can break, since what they speak of never happens
+    vacuous: Collection[str]
     #: property -> the test that was written
     tests: Mapping[str, WrittenTest]
+    #: property -> the picture that was written
+    diagrams: Mapping[str, str]
 
     @property
     def title(self) -> str:
@@ -60,11 +64,16 @@ class Proven(NamedTuple):
         }
 
     def _verdict(self, verdict: Verdict) -> dict[str, Json]:
-        found, test = self.found.get(verdict.name), self.tests.get(verdict.name)
-        moves: list[Json] | None = None if found is None else list(map(repr, found.life.given))
-        again: list[Json] = [] if found is None else list(map(repr, found.round))
-        written = None if test is None else test.path
-        return {**_verdict_json(verdict), "moves": moves, "again": again, "test": written}
+        name = verdict.name
+        found, test = self.found.get(name), self.tests.get(name)
+        return {
+            **_verdict_json(verdict),
+            "vacuous": name in self.vacuous,
+            "moves": None if found is None else list(map(repr, found.life.given)),
+            "again": [] if found is None else list(map(repr, found.round)),
+            "test": None if test is None else test.path,
+            "diagram": self.diagrams.get(name),
+        }
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, Json]:
@@ -99,17 +108,20 @@ def _blocks(proven: Proven) -> Iterator[Block]:
         yield Table((), (), f"{proven.title}: no property stands under `must` in {proven.file}")
         return
     title = f"{proven.title}, of {output.counted(proven.proof.states, 'state')}"
-    yield Facts(title, [(verdict.name, _verdict_ink(verdict)) for verdict in proven.proof.verdicts])
+    yield Facts(title, [(verdict.name, _verdict_ink(proven, verdict)) for verdict in proven.proof.verdicts])
     for verdict in proven.proof.verdicts:
         if verdict.path or verdict.cycle:
             verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
             yield Facts(f"how {verdict.name} {verb} broken", [*_path_rows(verdict), *_life_rows(proven, verdict)])
 
 
-def _verdict_ink(verdict: Verdict) -> Ink:
+def _verdict_ink(proven: Proven, verdict: Verdict) -> Ink:
     tone, glyph = _LOOKS[verdict.outcome]
     between = " " if verdict.outcome is Outcome.PROVED else ": "
-    return Ink(visible(between.join(filter(None, [str(verdict.outcome), verdict.why]))), tone, glyph)
+    text = between.join(filter(None, [str(verdict.outcome), verdict.why]))
+    if verdict.name in proven.vacuous:
+        return Ink(visible(f"{text}, but nothing could break it: what it speaks of never happens"), Tone.ASKING, "!")
+    return Ink(visible(text), tone, glyph)
 
 
 def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
@@ -122,6 +134,8 @@ def _life_rows(proven: Proven, verdict: Verdict) -> Iterator[tuple[str, Ink]]:
     if verdict.name in proven.tests:
         path, is_again = proven.tests[verdict.name]
         yield "test", Ink(visible(f"{path}{', written again' if is_again else ''}"))
+    if verdict.name in proven.diagrams:
+        yield "diagram", Ink(visible(proven.diagrams[verdict.name]))
 
 
 def _moves(moves: Sequence[Move]) -> str:

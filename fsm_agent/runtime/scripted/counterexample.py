@@ -5,32 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice, product
-from typing import Any, Final, NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple
 
-from fsm_agent.domain.json import Json, Schema, is_required
-from fsm_agent.domain.property import Property, Reaches, Rule
-from fsm_agent.domain.state import Duration
+from fsm_agent.domain.property import Property
+from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import FsmAgentError
-from fsm_agent.proof.model import Kind
-from fsm_agent.proof.prover import GIVEN
-from fsm_agent.proof.verdicts import PathStep, Verdict
-from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
+from fsm_agent.proof.verdicts import Verdict
+from fsm_agent.runtime.scripted.moves import Move
+from fsm_agent.runtime.scripted.path_moves import lives_along
 from fsm_agent.runtime.scripted.play import Play, play
 
 #: combinations of values that are tried
 _MOST_TRIES: Final = 64
-#: a value of each type, where a schema says no more
-_SAMPLES: Final[Mapping[str, Json]] = {
-    "string": "x",
-    "integer": 1,
-    "number": 1.0,
-    "boolean": False,
-    "array": [],
-    "object": {},
-    "null": None,
-}
 
 
 class Counterexample(NamedTuple):
@@ -40,18 +28,13 @@ class Counterexample(NamedTuple):
     round: tuple[Move, ...] = ()
 
 
-class _Try(NamedTuple):
-    data: Mapping[str, Json]
-    moves: Sequence[Move]
-    round: tuple[Move, ...] = ()
-
-
-def reproduced(workflow: Workflow, of: Property, verdict: Verdict) -> Counterexample | None:
+def reproduced(
+    workflow: Workflow, of: Property, verdict: Verdict, signatures: Mapping[str, Signature]
+) -> Counterexample | None:
     """A play along the path of a verdict in which the property is broken; ``None`` if none of those that were tried
-    breaks it."""
-    tries = _tries(workflow, of.rule, verdict)
+    breaks it. ``signatures`` says which fields actions write."""
     with _quiet():
-        for data, moves, again in islice(tries, _MOST_TRIES):
+        for data, moves, again in islice(lives_along(workflow, of.rule, verdict, signatures), _MOST_TRIES):
             try:
                 life = play(workflow, moves, data=data)
                 if life.goes_round(again, of) if again else not life.keeps(of):
@@ -110,106 +93,3 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.disabled = is_disabled
-
-
-def _tries(workflow: Workflow, rule: Rule, verdict: Verdict) -> Iterator[_Try]:
-    """The path as moves, with one choice of values after the other; once more where an agent takes its time."""
-    for data in _beginnings(workflow, verdict):
-        for chosen in _ways(workflow, (*verdict.path, *verdict.cycle)):
-            length = len(verdict.path)
-            yield _Try(data, chosen[:length], tuple(chosen[length:]))
-    if isinstance(rule, Reaches) and rule.within is not None:
-        too_long = Passes(Duration(f"{rule.within.ms + 1}ms", rule.within.ms + 1))
-        for data in _beginnings(workflow, verdict):
-            for chosen in _ways(workflow, verdict.path, is_slow=True):
-                yield _Try(data, chosen)
-                for end in range(len(chosen), -1, -1):
-                    yield _Try(data, [*chosen[:end], too_long])
-
-
-def _beginnings(workflow: Workflow, verdict: Verdict) -> Iterator[dict[str, Json]]:
-    """Data with which an agent may begin: what is needed; and what is first seen of them, if agents need not begin
-    with their defaults."""
-    needed = {name: _sample(schema) for name, schema in workflow.data.items() if is_required(schema)}
-    if GIVEN not in verdict.assumptions or not verdict.path:
-        yield needed
-        return
-    seen: dict[str, tuple[Json, ...]] = {}
-    for step in verdict.path:
-        seen = {name: each for name, each in _examples(step.known, "data").items() if name in workflow.data} | seen
-    for values in _choices(seen):
-        yield needed | values
-    yield needed
-
-
-def _ways(workflow: Workflow, path: Sequence[PathStep], *, is_slow: bool = False) -> Iterator[list[Move]]:
-    """The path as moves, with one choice of values after the other. A slow action takes all the time that it has."""
-    for chosen in product(*(list(_moves(workflow, step)) for step in path)):
-        moves: list[Move] = []
-        for step, move in zip(path, chosen, strict=True):
-            timeout = workflow.by_path[step.source].timeout
-            if is_slow and step.kind is Kind.ACTION and timeout is not None:
-                moves.append(Passes(Duration(f"{timeout.ms - 1}ms", timeout.ms - 1)))
-            moves.append(move)
-        yield moves
-
-
-def _moves(workflow: Workflow, step: PathStep) -> Iterator[Move]:
-    """What may have happened by a step, with the values that its guards may have seen."""
-    match step.kind:
-        case Kind.PARK if step.event not in workflow.events:
-            yield _lapse(step.event)
-        case Kind.FAILURE | Kind.TIMER:
-            yield _lapse(step.event)
-        case Kind.CANCEL:
-            yield Cancels()
-        case Kind.UNPARK:
-            yield Unparks()
-        case Kind.OUTSIDE if step.event == "cancel":
-            yield Cancels()
-        case _:
-            yield from _events(workflow, step)
-
-
-def _lapse(event: str) -> Move:
-    """An action that fails, or a timer that fires."""
-    if event in ("error", "timeout"):
-        return Fails(timeout=event == "timeout")
-    return Passes(Duration.parse(event.removeprefix("after ")))
-
-
-def _events(workflow: Workflow, step: PathStep) -> Iterator[Move]:
-    fields = workflow.events.get(step.event, {})
-    needed = {name: _sample(schema) for name, schema in fields.items() if is_required(schema)}
-    event, data = _examples(step.known, "event"), _examples(step.known, "data")
-    for values in _choices(event):
-        payload = {**needed, **{name: value for name, value in values.items() if name in fields}}
-        by = values.get("by")
-        if step.kind is not Kind.ACTION:
-            yield Sent(step.event, payload, by if isinstance(by, str) else None)
-        if step.kind is Kind.OUTSIDE:
-            continue
-        for written in _choices({name: each for name, each in data.items() if name in workflow.data}):
-            yield Says(step.event, payload, written)
-
-
-def _examples(known: Mapping[str, tuple[Json, ...]], root: str) -> dict[str, tuple[Json, ...]]:
-    """The examples of plain fields of ``data`` or of ``event``."""
-    found = {name.removeprefix(f"{root}."): each for name, each in known.items() if name.startswith(f"{root}.")}
-    return {name: each for name, each in found.items() if name.isidentifier() and each}
-
-
-def _choices(examples: Mapping[str, tuple[Json, ...]]) -> Iterator[dict[str, Any]]:
-    for values in product(*examples.values()):
-        yield dict(zip(examples, values, strict=True))
-
-
-def _sample(schema: Schema) -> Json:
-    """Some value that a schema takes, as far as that can be told without looking far."""
-    if schema.get("enum"):
-        first: Json = schema["enum"][0]
-        return first
-    kinds = schema.get("type", "string")
-    kind = kinds if isinstance(kinds, str) else kinds[0]
-    least = schema.get("minimum")
-    return least if least is not None and kind in ("integer", "number") else _SAMPLES.get(kind, "x")

@@ -18,7 +18,7 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.signature import Signature
 from fsm_agent.engine.commands import Act, Acted, Failed, Overdue, Superseded
-from fsm_agent.runtime.attempt import context_of, failure_of, returned_from
+from fsm_agent.runtime.attempt import context_of, failure_of, refuse_undeclared_writes, returned_from
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.own_task import in_own_task
 
@@ -65,9 +65,11 @@ class ScriptedExecutor:
         effects = Effects(self._ledger, command.head, wait=finish, thread=_at_once)
         outcome, emits = self._next(command.do, command.head.state), None
         if callable(outcome):
-            emits = describe(outcome).signature.emits
+            signature = describe(outcome).signature
+            emits = signature.emits
             try:
                 outcome = await _called(outcome, command, effects)
+                refuse_undeclared_writes(command.do, signature, command.data)
             except BaseException as error:
                 if _is_the_test_s(error):
                     raise

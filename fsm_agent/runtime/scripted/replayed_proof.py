@@ -36,13 +36,13 @@ def prove_and_replay(
     does. Raises ``ValueError`` for a term that names nothing in the workflow.
     """
     proof = prove(workflow, properties, signatures=signatures, most=most)
-    found = dict(_counterexamples(workflow, properties, proof))
+    found = dict(_counterexamples(workflow, properties, proof, signatures))
     verdicts = tuple(_judged(each, is_reproduced=each.name in found) for each in proof.verdicts)
     return ReplayedProof(proof._replace(verdicts=verdicts), found)
 
 
 def _counterexamples(
-    workflow: Workflow, properties: Sequence[Property], proof: Proof
+    workflow: Workflow, properties: Sequence[Property], proof: Proof, signatures: Mapping[str, Signature]
 ) -> Iterator[tuple[str, Counterexample]]:
     pairs = zip(properties, proof.verdicts, strict=True)
     doubtful = [(of, verdict) for of, verdict in pairs if verdict.outcome is not Outcome.PROVED]
@@ -51,7 +51,7 @@ def _counterexamples(
     from fsm_agent.runtime.scripted.counterexample import reproduced  # the engine, which a proof does without
 
     for of, verdict in doubtful:
-        if (found := reproduced(workflow, of, verdict)) is not None:
+        if (found := reproduced(workflow, of, verdict, signatures)) is not None:
             yield of.name, found
 
 
