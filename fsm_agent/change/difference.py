@@ -112,7 +112,7 @@ def compare(old: Workflow, new: Workflow, *, prove: Prove = prove_properties) ->
         old,
         new,
         like_new,
-        names,
+        {path: place for path, place in names.items() if place in new.by_path},
         numbered(changes),
         all_sites,
         (*meanings.events(), *meanings.timers(all_sites)),

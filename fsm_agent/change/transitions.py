@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from fsm_agent.change.alignment import HandlerPair, Pair, bare, handler_pairs, unguarded
@@ -89,7 +89,11 @@ def _forbidding(site: Site, pair: HandlerPair, of: Versions) -> Iterator[Change]
 
 def _affected(site: Site, event: str, of: Versions) -> Comparison | None:
     """How the first leaf below a site decides an event differently."""
-    below = (leaf.path for leaf in of.new.leaves if not site.path or f"{leaf.path}.".startswith(f"{site.path}."))
+    below: Iterable[str] = (leaf.path for leaf in of.new.leaves if f"{leaf.path}.".startswith(f"{site.path}."))
+    if not site.path:
+        below = (leaf.path for leaf in of.new.leaves)
+    elif of.new.by_path[site.path].is_leaf:
+        below = (site.path,)
     found = (of.meanings.of(leaf, event) for leaf in below)
     return next((each for each in found if each is not None), None)
 
