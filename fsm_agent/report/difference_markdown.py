@@ -16,6 +16,8 @@ from fsm_agent.render.difference_style import versions
 from fsm_agent.render.numbers import circled
 from fsm_agent.report.markdown_text import code, sentence, table
 
+__all__ = ["agents", "changes", "heading", "headline", "meaning", "properties", "to_markdown", "versions"]
+
 _VERDICTS = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
 #: of how many states the names are shown
 _SHOWN = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from fsm_agent.change.alignment import aligned
 from fsm_agent.change.change import Level
 from fsm_agent.change.difference import compare
 from fsm_agent.dialect import read_document
-from fsm_agent.domain.state import State, Transition
+from fsm_agent.domain.state import Candidates, Handlers, State, Transition
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import load, loads
 from tests.change.versions import GALLERY, SMALL, edited, told
@@ -64,22 +65,18 @@ def test_the_handler_of_a_parent_that_is_copied_into_all_its_children_has_no_mea
 
 
 def _pushed_down(state: State) -> State:
-    """A compound state without handlers, whose children have them behind their own."""
-    if not state.states:
-        return state
-    children = tuple(child._replace(on=_with_inherited(child, state)) for child in state.states)
-    return state._replace(on={}, states=children)
+    """A compound state whose children have its handlers behind their own. What forbids inherited handlers stays."""
+    moved = {event: candidates for event, candidates in state.on.items() if candidates is not None}
+    children = tuple(child._replace(on=_with_inherited(child, moved)) for child in state.states)
+    kept = {event: None for event in state.on if event not in moved}
+    return state._replace(on=kept, states=children) if children else state
 
 
-def _with_inherited(child: State, parent: State) -> dict[str, Any]:
+def _with_inherited(child: State, moved: Mapping[str, Candidates]) -> Handlers:
     on = dict(child.on)
-    for event, candidates in parent.on.items():
-        if event not in on:
-            on[event] = candidates
-        elif on[event] is not None and candidates is not None:
-            on[event] = (*(on[event] or ()), *candidates)
-        elif on[event] is not None:
-            on = {**on, event: on[event]}
+    for event, candidates in moved.items():
+        own = on.get(event, ())
+        on[event] = None if own is None else (*own, *candidates)
     return on
 
 
