@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fsm_agent.change.agents import Outlook, outlooks
-from fsm_agent.change.change import Change, ChangeKind, Level, Row, numbered
+from fsm_agent.change.change import Change, Row, numbered
 from fsm_agent.change.declarations import declaration_changes
 from fsm_agent.change.descriptions import Descriptions
 from fsm_agent.change.examples import Decider
@@ -62,10 +62,6 @@ class Difference:
             each.is_broken for each in self.workflows.values()
         )
 
-    def count(self, *kinds: ChangeKind) -> int:
-        """How many rows are of these kinds, without those that change nothing."""
-        return sum(change.kind in kinds and change.level is not Level.FINE for change in self.changes)
-
     def with_live(self, live: Sequence[Outcome]) -> Difference:
         """The same with what ``migrate`` says of the agents of a store."""
         return replace(self, live=tuple(live))
@@ -112,7 +108,7 @@ def compare(old: Workflow, new: Workflow, *, prove: Prove = prove_properties) ->
         old,
         new,
         like_new,
-        names,
+        {path: place for path, place in names.items() if place in new.by_path},
         numbered(changes),
         all_sites,
         (*meanings.events(), *meanings.timers(all_sites)),

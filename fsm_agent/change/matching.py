@@ -1,28 +1,30 @@
-"""Which state of the old version is which of the new one.
+"""Which state of the old version is which of the new one, level by level from the top.
 
-A state has its path; else the name that ``migrations`` gives it; else it may be recognised. Two states are alike if
-they do or ask the same, are called alike, and have the same neighbours. A state that is like two others was not
-renamed.
+States inside one state belong together if they have the same name; else as ``migrations`` says; else they may be
+recognised: two are alike if they do or ask the same, are called alike, and have the same neighbours. A state that is
+like two others was not renamed. A state that moved into another one is another state, since it inherits other handlers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.domain.state import State
-from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.domain.workflow import Workflow
 
 #: old path -> new path
 Renames: TypeAlias = Mapping[str, str]
 _Ways: TypeAlias = frozenset[tuple[str, str]]
 
 _ENOUGH: Final = 2.5
-#: a rival whose score is not further away makes a match doubtful, unless the score is sure
+#: a rival whose score is not further away makes a match doubtful
 _NEAR: Final = 0.5
+#: or, from a score on that is sure, only one that is just as near
 _SURE: Final = 4.0
+_TIE: Final = 0.1
 _SAME_WORK: Final = 2.0
 _SAME_NAME: Final = 1.5
 _NEIGHBOURS: Final = 2.5
@@ -44,22 +46,54 @@ class _Neighbours(NamedTuple):
 
 
 def renames(old: Workflow, new: Workflow) -> dict[str, str]:
-    """Old path -> new path, of the states that have another path now."""
-    found = dict(_declared(old, new))
-    lost = [path for path in old.by_path if path not in new.by_path and path not in found]
-    fresh = [path for path in new.by_path if path not in old.by_path and path not in found.values()]
-    found |= _recognised(old, new, lost, fresh, found)
-    return found | dict(_inside_renamed(old, new, found))
+    """Old path -> new path, of the states that have another path now. A state that is gone from inside a renamed one is
+    named like what is around it, so that the old version can be told in the new names as a whole."""
+    matcher = _Matcher(old, new)
+    matcher.match(old.states, new.states, "")
+    return {path: place for path, place in matcher.places.items() if path != place}
 
 
-def _declared(old: Workflow, new: Workflow) -> Iterator[tuple[str, str]]:
-    for path in old.by_path:
-        place = _place(path, old, new)
-        if place in new.by_path and place not in old.by_path and path not in new.by_path:
-            yield path, place
+class _Matcher:
+    def __init__(self, old: Workflow, new: Workflow) -> None:
+        self._old, self._new = old, new
+        #: path of every old state that was met -> its path in the new names
+        self.places: dict[str, str] = {}
+
+    def match(self, olds: Sequence[State], news: Sequence[State], around: str) -> None:
+        """Match the states inside two states that are the same, which is called ``around`` now, and what is in them."""
+        fresh = {state.path: state for state in news}
+        lost: list[State] = []
+        for state in olds:
+            place = f"{around}.{state.name}" if around else state.name
+            if place in fresh:
+                self._found(state, fresh.pop(place))
+            else:
+                lost.append(state)
+        for state in tuple(lost):
+            if (declared := _declared(state.path, self._old, self._new)) in fresh:
+                self._found(state, fresh.pop(declared))
+                lost.remove(state)
+        for path, place in self._recognised(lost, list(fresh)).items():
+            self._found(self._old.by_path[path], fresh.pop(place))
+        for state in lost:
+            if state.path not in self.places:
+                self._gone(state, f"{around}.{state.name}" if around else state.name)
+
+    def _found(self, old: State, new: State) -> None:
+        self.places[old.path] = new.path
+        self.match(old.states, new.states, new.path)
+
+    def _gone(self, state: State, place: str) -> None:
+        self.places[state.path] = place
+        for child in state.states:
+            self._gone(child, f"{place}.{child.name}")
+
+    def _recognised(self, lost: Sequence[State], fresh: Sequence[str]) -> dict[str, str]:
+        pairs = product([state.path for state in lost], fresh)
+        return _best(_scores(self._old, self._new, pairs, self.places) if lost and fresh else ())
 
 
-def _place(path: str, old: Workflow, new: Workflow) -> str:
+def _declared(path: str, old: Workflow, new: Workflow) -> str:
     """What the migrations since the old version make of a path."""
     since = [each for each in new.migrations if old.version <= each.from_version < new.version]
     for migration in sorted(since, key=lambda each: each.from_version):
@@ -67,29 +101,29 @@ def _place(path: str, old: Workflow, new: Workflow) -> str:
     return path
 
 
-def _recognised(old: Workflow, new: Workflow, lost: list[str], fresh: list[str], known: Renames) -> dict[str, str]:
-    if not lost or not fresh:
-        return {}
-    scores = sorted(_scores(old, new, product(lost, fresh), known), key=lambda score: -score.value)
+def _best(found: Iterable[_Score]) -> dict[str, str]:
+    """The pairs that are most alike, without those that are in doubt."""
+    scores = sorted(found, key=lambda score: -score.value)
     rivals: dict[str, list[_Score]] = {}
     for score in scores:
         rivals.setdefault(f"old {score.old}", []).append(score)
         rivals.setdefault(f"new {score.new}", []).append(score)
-    found: dict[str, str] = {}
+    best: dict[str, str] = {}
     taken: set[str] = set()
     for score in scores:
-        if score.old in found or score.new in taken:
+        if score.old in best or score.new in taken:
             continue
         others = (*rivals[f"old {score.old}"], *rivals[f"new {score.new}"])
+        margin = _TIE if score.value >= _SURE else _NEAR
         is_doubtful = any(
-            other != score and other.value > score.value - _NEAR
+            other != score and other.value > score.value - margin
             for other in others
-            if other.old not in found and other.new not in taken
+            if other.old not in best and other.new not in taken
         )
-        if score.value >= _SURE or not is_doubtful:
-            found[score.old] = score.new
+        if not is_doubtful:
+            best[score.old] = score.new
             taken.add(score.new)
-    return found
+    return best
 
 
 def _scores(old: Workflow, new: Workflow, pairs: Iterable[tuple[str, str]], known: Renames) -> Iterator[_Score]:
@@ -142,15 +176,3 @@ def _ways(workflow: Workflow) -> Iterator[tuple[str, str, str]]:
             for each in candidates or ():
                 if each.target is not None:
                     yield state.path, event, each.target
-
-
-def _inside_renamed(old: Workflow, new: Workflow, found: Renames) -> Iterator[tuple[str, str]]:
-    """States that are called as before inside a state that is called otherwise."""
-    for path in old.by_path:
-        if path in found or path in new.by_path:
-            continue
-        for outer in reversed(lineage(path)[:-1]):
-            place = found.get(outer, outer) + path[len(outer) :]
-            if outer in found and place in new.by_path and place not in found.values():
-                yield path, place
-                break

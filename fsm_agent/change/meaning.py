@@ -92,9 +92,6 @@ class Meanings:
         key = self._by_leaf.get((leaf, event))
         return None if key is None else self._comparisons[key]
 
-    def has_leaf(self, path: str) -> bool:
-        return path in self._new.by_path and path in self._old.by_path and self._old.by_path[path].is_leaf
-
     def events(self) -> Iterator[Meaning]:
         """What is different, events first in the order of the leaves."""
         for key, leaves in self._leaves.items():

@@ -15,7 +15,7 @@ from fsm_agent.domain.workflow import Workflow
 
 def state_changes(old: Workflow, new: Workflow, names: Renames) -> Iterator[Change]:
     """The rows of all states but for their transitions and timers; ``old`` has the new names already."""
-    yield from _renamed(names)
+    yield from _renamed(names, new)
     for path, state in new.by_path.items():
         if path not in old.by_path and (state.parent is None or state.parent in old.by_path):
             text = f"state {quoted(path)}{_inside(state)}"
@@ -31,11 +31,13 @@ def state_changes(old: Workflow, new: Workflow, names: Renames) -> Iterator[Chan
     yield from _order(old.states, new.states, "")
 
 
-def _renamed(names: Renames) -> Iterator[Change]:
+def _renamed(names: Renames, new: Workflow) -> Iterator[Change]:
     for path, place in names.items():
+        if place not in new.by_path:
+            continue
         outer, _, name = path.rpartition(".")
-        if outer in names and place == f"{names[outer]}.{name}":
-            continue  # it moved with the state around it
+        if place == f"{names.get(outer)}.{name}":
+            continue  # only the state around it is called otherwise
         text = f"state {quoted(path)} is called {quoted(place)} now"
         yield Change(ChangeKind.RENAMED, "state", place, text, path, place, keys=both_keys("state"))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from fsm_agent.change.alignment import HandlerPair, Pair, bare, handler_pairs, unguarded
 from fsm_agent.change.change import Change, ChangeKind, Level
-from fsm_agent.change.examples import Comparison, Decider, Example
+from fsm_agent.change.examples import REFUSED, Comparison, Decider, Example
 from fsm_agent.change.meaning import Meanings
 from fsm_agent.change.quoting import quoted
 from fsm_agent.domain.json import Json
@@ -89,7 +89,11 @@ def _forbidding(site: Site, pair: HandlerPair, of: Versions) -> Iterator[Change]
 
 def _affected(site: Site, event: str, of: Versions) -> Comparison | None:
     """How the first leaf below a site decides an event differently."""
-    below = (leaf.path for leaf in of.new.leaves if not site.path or f"{leaf.path}.".startswith(f"{site.path}."))
+    below: Iterable[str] = (leaf.path for leaf in of.new.leaves if f"{leaf.path}.".startswith(f"{site.path}."))
+    if not site.path:
+        below = (leaf.path for leaf in of.new.leaves)
+    elif of.new.by_path[site.path].is_leaf:
+        below = (site.path,)
     found = (of.meanings.of(leaf, event) for leaf in below)
     return next((each for each in found if each is not None), None)
 
@@ -119,7 +123,9 @@ class _HandlerRows:
             return
         shown: dict[int, list[str]] = {}
         for example in self._comparison.examples[:_SHOWN]:
-            shown.setdefault(self._place_of(example, rows), []).append(str(example))
+            place = self._place_of(example, rows)
+            if example.conditions or not _is_said(rows[place], example):
+                shown.setdefault(place, []).append(str(example))
         for place, row in enumerate(rows):
             yield row._replace(risk="; ".join([*filter(None, [row.risk]), *shown.get(place, ())]))
 
@@ -210,6 +216,11 @@ class _HandlerRows:
         level: Level = Level.LOOK,
     ) -> Change:
         return Change(kind, self._what, self._site.path, text, old, new, risk, level, keys)
+
+
+def _is_said(row: Change, example: Example) -> bool:
+    """Whether a row says already what happens whatever the values are."""
+    return row.kind is ChangeKind.CHANGED or (row.kind is ChangeKind.ADDED and example.before == REFUSED)
 
 
 def told(transition: Transition | None, label: str) -> str:

@@ -34,10 +34,12 @@ from fsm_agent.render.labels import (
 
 
 class NodeKind(StrEnum):
-    """The kind of a leaf; ``START`` and ``NOTE`` are no states."""
+    """The kind of a leaf; ``START``, ``NOTE`` and ``FOLDED`` are no states."""
 
     START = "start"
     NOTE = "note"
+    #: stands for states that are not drawn one by one
+    FOLDED = "folded"
     ACTION = "action"
     ASK = "ask"
     WAIT = "wait"
@@ -47,7 +49,7 @@ class NodeKind(StrEnum):
 
     @property
     def is_state(self) -> bool:
-        return self not in (NodeKind.START, NodeKind.NOTE)
+        return self not in (NodeKind.START, NodeKind.NOTE, NodeKind.FOLDED)
 
     @property
     def is_final(self) -> bool:
@@ -230,9 +232,7 @@ class _Drawing:
         )
 
     def _inside(self, state: State, stays: Iterable[Detail]) -> tuple[Compartment, ...]:
-        visits = self._workflow.limits.visits.get(state.path)
-        choices = action_labels.choices(self._workflow, state) if state.do == "llm.decide" else ""
-        return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
+        return lines_of(self._workflow, state, stays)
 
     def _stays(self, source: str, transitions: Iterable[Exit]) -> Iterator[Detail]:
         """Add the transitions with a target to the edges, and return the others as lines."""
@@ -242,6 +242,13 @@ class _Drawing:
             else:
                 self._labels.setdefault((source, self._ids.state(each.target), each.kind), []).append(each.label)
                 self._sources.add(source)
+
+
+def lines_of(workflow: Workflow, state: State, stays: Iterable[Detail] = ()) -> tuple[Compartment, ...]:
+    """The lines inside a state; ``stays`` are its internal transitions."""
+    visits = workflow.limits.visits.get(state.path)
+    choices = action_labels.choices(workflow, state) if state.do == "llm.decide" else ""
+    return compartments(state, visits=visits, stays=(*stays, *ignored(state.on)), choices=choices)
 
 
 def _kind(state: State) -> NodeKind:

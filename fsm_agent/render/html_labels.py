@@ -24,6 +24,7 @@ class TextStyle(NamedTuple):
     colour: str
     bold: bool = False
     italic: bool = False
+    struck: bool = False
 
 
 class Run(NamedTuple):
@@ -51,6 +52,8 @@ def _marked_up(text: str, look: TextStyle) -> str:
         text = f"<B>{text}</B>"
     if look.italic:
         text = f"<I>{text}</I>"
+    if look.struck:
+        text = f"<S>{text}</S>"
     return f'<FONT POINT-SIZE="{look.size:g}" COLOR="{look.colour}">{text}</FONT>'
 
 

@@ -98,10 +98,20 @@ def exits(on: Handlers, after: Sequence[Timer] = ()) -> Iterator[Exit]:
 
 
 def _exits(kind: ExitKind, name: str, candidates: Candidates) -> Iterator[Exit]:
-    for position, each in enumerate(candidates, start=1):
-        numbered = f"{name} ({position})" if len(candidates) > 2 else name
-        otherwise = "else" if position > 1 else ""
-        yield Exit(kind, Label(numbered, each.when or otherwise, _effects(each)), each.target)
+    for label, each in zip(labels_of(name, candidates), candidates, strict=True):
+        yield Exit(kind, label, each.target)
+
+
+def labels_of(name: str, candidates: Candidates) -> tuple[Label, ...]:
+    """The labels of the candidates of one event or timer."""
+    return tuple(
+        Label(
+            f"{name} ({position})" if len(candidates) > 2 else name,
+            each.when or ("else" if position > 1 else ""),
+            _effects(each),
+        )
+        for position, each in enumerate(candidates, start=1)
+    )
 
 
 def _effects(transition: Transition) -> tuple[str, ...]:

@@ -24,6 +24,10 @@ FADED: Final = "#b9c0c8"
 #: text that an overlay fades, with a contrast of 4.5 : 1 on white
 FADED_INK: Final = "#6e7781"
 EDGE: Final = "#4b535c"
+#: what a difference shows as new, as gone, and as changed: 4.5 : 1 on their fills
+ADDED: Final = "#007a59"
+REMOVED: Final = "#b34700"
+CHANGED: Final = "#8a6100"
 HERE_FILL: Final = "#f0e442"
 HERE_INK: Final = "#000000"
 
@@ -50,6 +54,7 @@ class Paint(NamedTuple):
 NODES: Final[Mapping[NodeKind, Paint]] = {
     NodeKind.START: Paint(INK, INK),
     NodeKind.NOTE: Paint(_GREY, "#fdf9d8", "✱"),
+    NodeKind.FOLDED: Paint(_GREY, "#f3f4f6", "⋯"),
     NodeKind.ACTION: Paint(_BLUE, "#e9f3fa", "►"),
     NodeKind.ASK: Paint(_ORANGE, "#fdf2d8", "☻"),
     NodeKind.WAIT: Paint(_GREY, "#f3f4f6", "○"),
@@ -124,6 +129,9 @@ DARK: Final[Mapping[str, str]] = {
     FADED: "#545d68",
     FADED_INK: "#848d97",
     EDGE: "#b1bac4",
+    ADDED: "#3fd0a4",
+    REMOVED: "#ff9a62",
+    CHANGED: "#f0b93a",
     COMPOUND.line: "#656d76",
     COMPOUND.fill: "#151b23",
     HERE_FILL: "#d8cc30",

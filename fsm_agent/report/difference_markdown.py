@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from fsm_agent.change.agents import Outlook
-from fsm_agent.change.change import Change, ChangeKind, Level, Row
+from fsm_agent.change.change import Change, Level, Row
 from fsm_agent.change.difference import Difference
 from fsm_agent.change.properties import PropertyChange, RuleChange
-from fsm_agent.domain.text import listed
+from fsm_agent.domain.text import listed, some
 from fsm_agent.engine.migration.migrate import Outcome as MigrationOutcome
 from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.render.difference_style import versions
 from fsm_agent.render.numbers import circled
 from fsm_agent.report.markdown_text import code, sentence, table
 
+__all__ = ["agents", "changes", "heading", "headline", "meaning", "properties", "to_markdown", "versions"]
+
 _VERDICTS = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
-#: of how many agents the ids are shown
+#: of how many states the names are shown
 _SHOWN = 5
 
 
@@ -44,14 +47,6 @@ def heading(difference: Difference) -> str:
     return f"{code(difference.new.name)}: {versions(difference)}"
 
 
-def versions(difference: Difference) -> str:
-    """A piece of a sentence about the numbers of both versions."""
-    old, new = difference.old.version, difference.new.version
-    if old != new:
-        return f"version {old} → {new}"
-    return f"version {new}" if difference.old.hash == difference.new.hash else f"version {new}, under the same number"
-
-
 def headline(difference: Difference) -> str:
     """What a reviewer must know first: a sentence whose quotations stand between backticks."""
     broken = [each.name for each in difference.properties if each.now and each.now.outcome is Outcome.VIOLATED]
@@ -64,13 +59,6 @@ def headline(difference: Difference) -> str:
     if all(change.level is Level.FINE for change in difference.changes):
         return "✓ No agent behaves differently."
     return f"{_counted(sum(change.level is Level.LOOK for change in difference.changes), 'change')} to look at."
-
-
-def tally(difference: Difference) -> Iterator[tuple[str, int]]:
-    """``added``, ``removed`` and ``changed`` with their marks, and how many rows are."""
-    yield "+ added", difference.count(ChangeKind.ADDED)
-    yield "\N{MINUS SIGN} removed", difference.count(ChangeKind.REMOVED)
-    yield "~ changed", difference.count(ChangeKind.CHANGED, ChangeKind.RENAMED, ChangeKind.REORDERED)
 
 
 def changes(difference: Difference) -> str:
@@ -124,7 +112,7 @@ def agents(difference: Difference) -> str:
         return f"**Agents alive**\n\n{_live(difference.live)}"
     if not difference.agents:
         return ""
-    rows = ((listed(map(code, states)), *told) for told, states in grouped(difference.agents).items())
+    rows = ((some(list(map(code, states)), _SHOWN), *told) for told, states in grouped(difference.agents).items())
     return f"**Agents in each state**\n\n{table(('state', 'what becomes of them', 'why'), rows)}"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm_agent.render.mermaid import escaped
+from fsm_agent.render.mermaid_chart import escaped
 from fsm_agent.render.text_width import clean, width_of, wrap
 
 SIZE = 10

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import click
 
@@ -20,10 +21,17 @@ from fsm_agent.cli.views import output
 from fsm_agent.cli.views.differences import difference_blocks
 from fsm_agent.cli.views.plain_text import plain_text
 from fsm_agent.domain.text import listed
+from fsm_agent.render.difference import DIFFERENCE_FORMATS, draw_difference
 from fsm_agent.report.difference_markdown import to_markdown
 
 #: format -> how the name of a file in it ends
-FORMATS: Final = {"text": ".txt", "json": ".json", "markdown": ".md"}
+FORMATS: Final = {
+    "text": ".txt",
+    "json": ".json",
+    "markdown": ".md",
+    **{name: each.suffix for name, each in DIFFERENCE_FORMATS.items()},
+}
+_UNPRINTABLE: Final = frozenset({"png", "pdf"})
 
 
 class DiffCommand(click.Command):
@@ -44,8 +52,9 @@ class DiffCommand(click.Command):
     "--format",
     "format_name",
     type=click.Choice(list(FORMATS)),
-    help="How it is written.  [default: by the name of FILE, else text]",
+    help="What to write.  [default: by the name of FILE, else text]",
 )
+@click.option("--full", is_flag=True, help="Draw every state, also those that are far from any change.")
 @click.option("--live", is_flag=True, help="Ask the store what becomes of the agents that are there.")
 @imports_option
 @click.pass_context
@@ -55,6 +64,7 @@ def diff(
     versions: tuple[str, ...],
     file: Path | None,
     format_name: str | None,
+    full: bool,
     live: bool,
     imports: bool,
 ) -> int:
@@ -69,7 +79,7 @@ def diff(
         difference = difference_between(settings, sides, imports=imports)
     if live:
         difference = difference.with_live(asyncio.run(live_outcomes(settings, difference.new)))
-    _write(settings, difference, format_name, file)
+    _write(settings, _Wanted(difference, format_name, full), file)
     return 1 if difference.is_broken else 0
 
 
@@ -93,16 +103,32 @@ def _format_of(file: Path | None) -> str | None:
     return found[0]
 
 
-def _write(settings: CommandSettings, difference: Difference, format_name: str, file: Path | None) -> None:
-    if file is None and format_name == "text":
-        output.print_blocks(difference_blocks(difference), is_wide=settings.wide)
-        return
-    content = _content(difference, format_name)
+class _Wanted(NamedTuple):
+    """A difference, and how it is written."""
+
+    difference: Difference
+    format: str
+    is_full: bool
+
+    def content(self) -> bytes:
+        match self.format:
+            case "json":
+                return f"{output.json_text(self.difference.to_json())}\n".encode()
+            case "markdown":
+                picture = draw_difference(self.difference, "mermaid", is_full=self.is_full).decode()
+                return to_markdown(self.difference, picture).encode()
+            case "text":
+                return f"{plain_text(map(harmless, difference_blocks(self.difference)))}\n".encode()
+            case _:
+                return draw_difference(self.difference, self.format, is_full=self.is_full)
+
+
+def _write(settings: CommandSettings, wanted: _Wanted, file: Path | None) -> None:
     if file is None:
-        click.echo(content, nl=False)
+        _print(settings, wanted)
         return
     try:
-        file.write_bytes(content)
+        file.write_bytes(wanted.content())
     except OSError as error:
         error.filename = str(file)  # the error of a full disk names no file
         raise
@@ -111,11 +137,10 @@ def _write(settings: CommandSettings, difference: Difference, format_name: str, 
         output.print_json({"files": [str(file)]})
 
 
-def _content(difference: Difference, format_name: str) -> bytes:
-    match format_name:
-        case "json":
-            return f"{output.json_text(difference.to_json())}\n".encode()
-        case "markdown":
-            return to_markdown(difference).encode()
-        case _:
-            return f"{plain_text(map(harmless, difference_blocks(difference)))}\n".encode()
+def _print(settings: CommandSettings, wanted: _Wanted) -> None:
+    if wanted.format == "text":
+        output.print_blocks(difference_blocks(wanted.difference), is_wide=settings.wide)
+    elif (settings.json and wanted.format != "json") or (wanted.format in _UNPRINTABLE and sys.stdout.isatty()):
+        raise click.ClickException(f"{wanted.format} is not what is printed here: give -o FILE")
+    else:
+        click.echo(wanted.content(), nl=False)

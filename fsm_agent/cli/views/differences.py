@@ -10,11 +10,11 @@ from fsm_agent.change.change import Change, ChangeKind, Level
 from fsm_agent.change.difference import Difference
 from fsm_agent.change.properties import PropertyChange, RuleChange
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
-from fsm_agent.domain.text import listed
+from fsm_agent.domain.text import some
 from fsm_agent.engine.migration.plan import MigrationVerdict
 from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.render.difference_style import COUNTED, counts, versions
 from fsm_agent.render.numbers import circled
-from fsm_agent.report.difference_markdown import tally, versions
 
 _TONES: Final = {
     ChangeKind.ADDED: Tone.GOOD,
@@ -38,8 +38,8 @@ def difference_blocks(difference: Difference, name: str = "") -> Iterator[Block]
     if difference.is_empty:
         yield Table((), (), f"{title}: nothing has changed")
         return
-    counts = ", ".join(f"{word} {count}" for word, count in tally(difference))
-    yield Facts(visible(f"{title}: {counts}"), list(_change_rows(difference)))
+    told = ", ".join(f"{count} {COUNTED[status]}" for status, count in counts(difference).items())
+    yield Facts(visible(f"{title}: {told}"), list(_change_rows(difference)))
     if difference.meaning:
         yield Facts("what it means", [("-", Ink(visible(each.text))) for each in difference.meaning])
     if difference.properties:
@@ -119,7 +119,7 @@ def _agent_blocks(difference: Difference) -> Iterator[Block]:
         groups.setdefault((each.verdict, f"{to}: {'; '.join((each.reason, *each.notes))}"), []).append(each.state)
     if groups:
         facts = [
-            (listed(states), Ink(visible(f"{verdict}{why}"), _AGENTS.get(verdict, Tone.QUIET)))
+            (some(states), Ink(visible(f"{verdict}{why}"), _AGENTS.get(verdict, Tone.QUIET)))
             for (verdict, why), states in groups.items()
         ]
         yield Facts("agents in these states", facts)

@@ -10,7 +10,7 @@ from typing import Final
 from fsm_agent.domain.json import Json, Schema, is_required, without_annotations
 from fsm_agent.domain.similarity import nearest
 from fsm_agent.domain.state import State
-from fsm_agent.domain.text import listed
+from fsm_agent.domain.text import listed, some
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.migration.migration_path import Destination, Route, Stranding
 from fsm_agent.engine.program import Program
@@ -69,7 +69,7 @@ def _note_lost(new: Workflow, old: Workflow, path: str, destination: Destination
         lost = f"a migration makes `{place}` of state `{path}`, and version {new.version} has no such state"
     newcomers = [leaf for leaf in new.leaves if leaf.path not in old.by_path and not leaf.final]
     if not newcomers:
-        there = listed(leaf.path for leaf in new.leaves)
+        there = some([leaf.path for leaf in new.leaves], 20)
         raise Stranding(f"{lost}, and no state has come in its place: say under `states` of a migration which of "
                         f"{there} it becomes")  # fmt: skip
     best = _likeliest(old.by_path[path], newcomers)
