@@ -138,7 +138,8 @@ def _heading(graph: Graph) -> str:
 
 def _parts(label: Label) -> tuple[str, ...]:
     guard = f"[{label.guard}]" if label.guard else ""
-    return (label.event, guard, *(f"/ {effect}" for effect in label.effects))
+    event = f"{label.event}  {label.note}" if label.note else label.event
+    return (event, guard, *(f"/ {effect}" for effect in label.effects))
 
 
 def _label(*texts: str, width: int = _WIDTH) -> str:

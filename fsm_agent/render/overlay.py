@@ -15,7 +15,7 @@ from fsm_agent.domain.state import Candidates
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.render.graph import graph_of
+from fsm_agent.render.graph import NO_NOTES, Notes, graph_of
 from fsm_agent.render.labels import ExitKind
 from fsm_agent.render.renames import named_as_now
 
@@ -26,6 +26,11 @@ class Emphasis(StrEnum):
     CURRENT = "current"
     VISITED = "visited"
     FADED = "faded"
+    #: how often something was entered or taken, from seldom to most often
+    HEAT_1 = "heat-1"
+    HEAT_2 = "heat-2"
+    HEAT_3 = "heat-3"
+    HEAT_4 = "heat-4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,14 @@ class Mark:
 
     emphasis: Emphasis
     turns: tuple[int, ...] = ()
+    #: the text at a state, in place of the one that tells of turns
+    text: str = ""
 
     @property
     def badge(self) -> str:
         """The text at a state: how often it was entered, and whether the agent is there now."""
+        if self.text:
+            return self.text
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
         return f"{visits} ◄ here".lstrip() if self.emphasis is Emphasis.CURRENT else visits
 
@@ -66,8 +75,10 @@ class Overlay:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     #: ids of the edges that were taken, in order, with repetitions
     path: tuple[str, ...] = ()
-    #: how far the agent has come, as text
+    #: a remark about the whole, such as how far the agent has come
     remark: str = ""
+    #: remarks at transitions and inside states
+    notes: Notes = NO_NOTES
 
     def mark(self, identity: str) -> Mark:
         return self.marks.get(identity, _FADED)
