@@ -17,7 +17,7 @@ from fsm_agent.domain.leaf_transition import DeclaredTransition, LeafTransition,
 from fsm_agent.domain.state import Transition
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.step_kind import StepKind
-from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.domain.usage import NO_USAGE, Usage, as_row, usage_of
 from fsm_agent.domain.workflow import Workflow, lineage
 from fsm_agent.engine.replay.fold import Replay
 from fsm_agent.engine.replay.taken import taken_by
@@ -46,9 +46,9 @@ class Tally:
         #: leaf -> what models have cost there
         self.usage: defaultdict[str, Usage] = defaultdict(lambda: NO_USAGE)
 
-    def count(self, life: Replay, step: Step, entered_ms: int | None) -> None:
+    def count(self, agent: str, life: Replay, step: Step, entered_ms: int | None) -> None:
         """Count the step that an agent makes next. ``entered_ms`` is when it came to its leaf, if that is known."""
-        self.agents.add(life.head.id)
+        self.agents.add(agent)
         names = taken_by(life, step)
         if len(names) == 1:
             self.taken[names[0]] += 1
@@ -86,12 +86,50 @@ class Tally:
         for leaf, usage in other.usage.items():
             self.usage[leaf] = self.usage[leaf].plus(usage)
 
+    def to_json(self) -> dict[str, Json]:
+        """All of it, for another process."""
+        return {
+            "workflow": self.workflow.to_json(),
+            "agents": sorted(self.agents),
+            "taken": [[_plain(name), count] for name, count in self.taken.items()],
+            "undecided": [[[_plain(each) for each in names], count] for names, count in self.undecided.items()],
+            "visits": dict(self.visits),
+            "stays": dict(self.stays),
+            "here": dict(self.here),
+            "errors": dict(self.errors),
+            "usage": {leaf: as_row(usage) for leaf, usage in self.usage.items()},
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Json], *, prefix: str = "") -> Tally:
+        """``prefix`` tells its agents from those of other processes."""
+        tally = cls(Workflow.from_json(document["workflow"]))
+        tally.agents = {f"{prefix} {agent}" for agent in document["agents"]}
+        tally.taken = Counter({_named(name): count for name, count in document["taken"]})
+        tally.undecided = Counter({tuple(map(_named, names)): count for names, count in document["undecided"]})
+        tally.visits, tally.here = Counter(document["visits"]), Counter(document["here"])
+        tally.errors = Counter(document["errors"])
+        tally.stays.update(document["stays"])
+        tally.usage.update({leaf: usage_of(row) for leaf, row in document["usage"].items()})
+        return tally
+
+
+def _plain(name: LeafTransition) -> list[Json]:
+    return [name.leaf, name.event, list(name.declared), name.target]
+
+
+def _named(row: Sequence[Json]) -> LeafTransition:
+    leaf, event, declared, target = row
+    return LeafTransition(leaf, event, DeclaredTransition(*declared), target)
+
 
 class Tracker:
     """Follows one life, and counts each step in the tally of the definition that the agent is pinned to then."""
 
-    def __init__(self, life: Replay, tallies: Mapping[str, Tally]) -> None:
+    def __init__(self, life: Replay, tallies: Mapping[str, Tally], *, name: str = "") -> None:
+        """``name`` tells the agent from others of the same id."""
         self.life = life
+        self._name = name or life.head.id
         self._tallies = tallies
         self._entered_ms: int | None = None
 
@@ -99,7 +137,7 @@ class Tracker:
         """Raises what ``Replay.take`` raises."""
         tally = self._tallies.get(self.life.head.definition)
         if tally is not None:
-            tally.count(self.life, step, self._entered_ms)
+            tally.count(self._name, self.life, step, self._entered_ms)
         if self.life.entered(step) or step.kind.facts.restores:
             self._entered_ms = step.at_ms
         self.life.take(step)
