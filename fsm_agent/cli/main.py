@@ -55,6 +55,7 @@ COMMANDS: Final = {
         "explain": Entry("commands.explain:explain", "Tell the life of an agent in sentences."),
         "export": Entry("commands.export:export", "Write the life of an agent to one file."),
         "why": Entry("commands.why:why", "Tell why an event would be taken or refused now."),
+        "coverage": Entry("commands.coverage:coverage", "Show which transitions agents have taken."),
         "replay": Entry("commands.history:replay", "Verify a history, and rebuild a version from it."),
         "effects": Entry("commands.show:effects", "Show what an agent did to the world outside."),
         "thread": Entry("commands.threads:thread", "Show, export or import a conversation."),

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from enum import StrEnum
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.leaf_transition import LeafTransition, leaf_transitions, outgoing
-from fsm_agent.engine.machine import Machine
+from fsm_agent.domain.leaf_transition import LeafTransition, leaf_transitions
+from fsm_agent.engine.leaf_moves import leaf_moves
 from fsm_agent.proof.conditions import Masks
 from fsm_agent.proof.explore import Edge, Exploration, Mode
 from fsm_agent.proof.model import Choice, Kind
@@ -36,11 +36,19 @@ class Cover(StrEnum):
 
 
 #: a leaf, a transition, or two of them
-Goal: TypeAlias = "str | LeafTransition | tuple[LeafTransition, LeafTransition]"
-#: number of a configuration, and for pairs the transition that led there
-_Node: TypeAlias = tuple[int, LeafTransition | None]
-
+Goal: TypeAlias = str | LeafTransition | tuple[LeafTransition, LeafTransition]
+#: a tour that is as long goes on no further
+_LONGEST: Final = 40
 _NO_WRITES = Writes()
+
+
+class _Node(NamedTuple):
+    """Where a tour is."""
+
+    #: number of a configuration
+    at: int
+    #: for pairs, the transition that led there
+    last: LeafTransition | None
 
 
 class TourStep(NamedTuple):
@@ -61,6 +69,8 @@ class TourStep(NamedTuple):
 class Tour(NamedTuple):
     """A way through the workflow."""
 
+    #: what its last step covers
+    goal: Goal | None
     #: in CEL -> examples of what the steps need of the data at creation
     begins: Mapping[str, tuple[Json, ...]]
     steps: tuple[TourStep, ...]
@@ -100,25 +110,30 @@ class Planner:
         self._exploration = exploration
         self._cover = cover
         self.left = dict.fromkeys(left)
-        self._names = _names(exploration.model.machine)
+        machine = exploration.model.machine
+        #: by identity, since two candidates may be equal
+        self._names = {
+            id(each.move): each.name for leaf in machine.workflow.leaves for each in leaf_moves(machine, leaf.path)
+        }
         self._avoided: set[Hashable] = set()
 
-    def plan(self) -> Tour | None:
-        """The next tour; ``None`` if nothing that is left can be reached any more."""
-        left, at = dict(self.left), (0, None)
+    def plan(self, *, is_direct: bool = False) -> Tour | None:
+        """The next tour; ``None`` if nothing that is left can be reached any more. A direct one ends where it has
+        covered one thing."""
+        left, node, goal = dict(self.left), _Node(0, None), None
         path: list[Edge] = []
-        node: _Node = at
         if self._cover is Cover.STATES:
             left.pop(self._exploration.configurations[0].leaf, None)
-        while left and (way := self._way(node, left)) is not None:
+        while left and len(path) < _LONGEST and (way := self._way(node, left)) is not None:
             for edge in way:
                 goal = self._goal(node, edge)
-                left.pop(goal, None)  # type: ignore[arg-type]
+                if goal is not None:
+                    left.pop(goal, None)
                 node = self._after(node, edge)
             path += way
-        if not path and len(self.left) == len(left):
-            return None
-        return self._tour(tuple(path))
+            if is_direct:
+                break
+        return self._tour(goal, tuple(path)) if len(left) < len(self.left) else None
 
     def strike(self, found: Collection[Goal]) -> bool:
         """What is covered now; whether anything of that is new."""
@@ -126,6 +141,9 @@ class Planner:
         for goal in new:
             self.left.pop(goal, None)
         return bool(new)
+
+    def give_up(self, goal: Goal) -> None:
+        self.left.pop(goal, None)
 
     def avoid(self, edge: Edge) -> None:
         """An agent could not take this edge."""
@@ -141,7 +159,7 @@ class Planner:
         before: dict[_Node, tuple[_Node, Edge] | None] = {start: None}
         queue = [start]
         for node in queue:
-            for edge in self._exploration.out(node[0]):
+            for edge in self._exploration.out(node.at):
                 if not self._can_be_taken(edge):
                     continue
                 if self._goal(node, edge) in left:
@@ -162,12 +180,12 @@ class Planner:
             case Cover.TRANSITIONS:
                 return name
             case Cover.PAIRS:
-                return None if node[1] is None else (node[1], name)
+                return None if node.last is None else (node.last, name)
 
     def _after(self, node: _Node, edge: Edge) -> _Node:
         if self._cover is not Cover.PAIRS:
-            return edge.target, None
-        return edge.target, self.name(edge) or node[1]
+            return _Node(edge.target, None)
+        return _Node(edge.target, self.name(edge) or node.last)
 
     def _can_be_taken(self, edge: Edge) -> bool:
         """Whether a tour may go along an edge: not where an agent parks or is cancelled, and not where what is sent has
@@ -182,7 +200,7 @@ class Planner:
 
     # ----------------------------------------------------------- what it needs
 
-    def _tour(self, path: tuple[Edge, ...]) -> Tour:
+    def _tour(self, goal: Goal | None, path: tuple[Edge, ...]) -> Tour:
         """From the end to the beginning: what a step needs, the one before it must leave."""
         space, at = self._exploration.model.space, self._exploration.configurations
         fresh = tuple(slot.any for slot in space.slots)
@@ -193,7 +211,7 @@ class Planner:
             leaf = at[edge.source].leaf
             steps.append(TourStep(leaf, edge.kind, edge.event, self.name(edge), space.known(needed), wanted))
             want = self._before(edge, needed, fresh)
-        return Tour(space.known(want), tuple(reversed(steps)), path)
+        return Tour(goal, space.known(want), tuple(reversed(steps)), path)
 
     def _needed(self, edge: Edge, after: Masks) -> Masks:
         """What must be known when the guards of an edge are asked, so that they lead along it and to ``after``."""
@@ -239,17 +257,6 @@ def _narrow(masks: list[Mask], new: Callable[[Masks], Mask], after: Mask) -> Non
             if mask & one and new((*masks[:place], one, *masks[place + 1 :])) & after:
                 kept |= one
         masks[place] = kept or mask
-
-
-def _names(machine: Machine) -> Mapping[int, LeafTransition]:
-    """Identity of a move in the table -> the transition that it is."""
-    names: dict[int, LeafTransition] = {}
-    for leaf in machine.workflow.leaves:
-        places: dict[str, int] = {}
-        for each in () if leaf.final else outgoing(machine.workflow, leaf):
-            place = places[each.event] = places.get(each.event, -1) + 1
-            names[id(machine.moves(leaf.path, each.event)[place])] = each.name
-    return names
 
 
 def _key(edge: Edge) -> Hashable:

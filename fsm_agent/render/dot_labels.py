@@ -91,7 +91,10 @@ def _detail(detail: Detail, tone: Tone) -> Sequence[Line]:
 
 def _transition(label: Label, tone: Tone) -> list[Line]:
     muted = TextStyle(_TEXT_SIZE, tone.muted)
-    lines = list(paragraph(label.event, TextStyle(_TEXT_SIZE, tone.ink, bold=True), width=_EDGE_WIDTH))
+    bold = TextStyle(_TEXT_SIZE, tone.ink, bold=True)
+    lines = list(paragraph(label.event, bold, width=_EDGE_WIDTH))
+    if label.note:
+        lines[-1] = (*lines[-1], Run(f"{_GAP}{label.note}", bold))
     if label.guard:
         lines += paragraph(f"[{label.guard}]", muted, width=_EDGE_WIDTH, most=_MOST_LINES)
     for effect in label.effects:

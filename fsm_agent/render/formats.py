@@ -50,7 +50,7 @@ def draw(workflow: Workflow, format: str, *, overlay: Overlay | None = None) -> 
     """
     if format not in FORMATS:
         raise RenderFailed(f"unknown format {format!r}{did_you_mean(format, FORMATS)}; there are {listed(FORMATS)}")
-    graph = graph_of(workflow)
+    graph = graph_of(workflow) if overlay is None else graph_of(workflow, overlay.notes)
     if overlay is not None and overlay.remark:
         graph = replace(graph, remarks=(*graph.remarks, overlay.remark))
     return FORMATS[format].render(graph, overlay)

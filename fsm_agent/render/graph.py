@@ -9,23 +9,26 @@ Pure, and in declaration order everywhere. Five rules keep the picture small eno
 - The workflow's own transitions start at such a note too: once, not once for each state.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from fsm_agent.domain.state import State
+from fsm_agent.domain.state import Handlers, State, Timer
+from fsm_agent.domain.step import NOTHING
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.render import action_labels
 from fsm_agent.render.ids import Identities
 from fsm_agent.render.labels import (
+    NO_TRANSITION_NOTES,
     Compartment,
     Detail,
     DetailKind,
     Exit,
     ExitKind,
     Label,
+    TransitionNotes,
     compartments,
     exits,
     ignored,
@@ -143,9 +146,21 @@ def leads_inward(path: str, target: str) -> bool:
     return not path or f"{target}.".startswith(f"{path}.")
 
 
-def graph_of(workflow: Workflow) -> Graph:
+class Notes(NamedTuple):
+    """What an overlay remarks inside a picture."""
+
+    #: at their labels
+    transitions: TransitionNotes = NO_TRANSITION_NOTES
+    #: path of a leaf -> lines below all others
+    states: Mapping[str, Compartment] = NOTHING
+
+
+NO_NOTES: Final = Notes()
+
+
+def graph_of(workflow: Workflow, notes: Notes = NO_NOTES) -> Graph:
     """The picture of a workflow as a value."""
-    drawing = _Drawing(workflow)
+    drawing = _Drawing(workflow, notes)
     return Graph(
         name=workflow.name,
         version=workflow.version,
@@ -177,8 +192,9 @@ def _remarks(workflow: Workflow) -> Iterator[str]:
 class _Drawing:
     """Makes the items while it walks down the states, and collects the edges."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, notes: Notes) -> None:
         self._workflow = workflow
+        self._notes = notes
         self._ids = Identities(workflow)
         self._labels: dict[tuple[str, str, ExitKind | None], list[Label]] = {}
         self._sources: set[str] = set()
@@ -186,7 +202,7 @@ class _Drawing:
     def items(self) -> tuple[Item, ...]:
         workflow = self._workflow
         states = (self._start("", workflow.initial), *map(self._item, workflow.states))
-        stays = tuple(self._stays(self._ids.note(""), exits(workflow.on)))
+        stays = tuple(self._stays(self._ids.note(""), self._exits("", workflow.on)))
         return (*states, *self._note("", "in every state", (stays,) if stays else ()))
 
     def edges(self) -> tuple[Edge, ...]:
@@ -195,17 +211,22 @@ class _Drawing:
             for (source, target, kind), labels in self._labels.items()
         )
 
+    def _exits(self, owner: str, on: Handlers, after: Sequence[Timer] = ()) -> Iterator[Exit]:
+        return exits(on, after, owner=owner, notes=self._notes.transitions)
+
     def _item(self, state: State) -> Item:
         return self._leaf(state) if state.is_leaf else self._cluster(state)
 
     def _leaf(self, state: State) -> Node:
         home = self._ids.state(state.path)
-        stays = self._stays(home, exits(state.on, state.after))
-        return Node(home, _kind(state), state.name, state.path, state.description, self._inside(state, stays))
+        stays = self._stays(home, self._exits(state.path, state.on, state.after))
+        noted = self._notes.states.get(state.path)
+        inside = (*self._inside(state, stays), *([noted] if noted else []))
+        return Node(home, _kind(state), state.name, state.path, state.description, inside)
 
     def _cluster(self, state: State) -> Cluster:
         home, note = self._ids.state(state.path), self._ids.note(state.path)
-        ways = list(exits(state.on, state.after))
+        ways = list(self._exits(state.path, state.on, state.after))
         inward = [way for way in ways if way.target is None or leads_inward(state.path, way.target)]
         outward = [way for way in ways if way.target is not None and not leads_inward(state.path, way.target)]
         stays = [*self._stays(note, inward), *self._stays(home, outward)]

@@ -6,12 +6,18 @@ The texts are neither wrapped nor escaped, since each renderer does this in its 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Self, TypeAlias
 
 from fsm_agent.dialect.builtins import BUILT_INS
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.leaf_transition import DeclaredTransition
 from fsm_agent.domain.state import Ask, Candidates, Handlers, Retry, State, Timer, Transition
 from fsm_agent.render import action_labels
+
+#: what an overlay remarks at transitions
+TransitionNotes: TypeAlias = Mapping[DeclaredTransition, str]
+NO_TRANSITION_NOTES: Final[TransitionNotes] = MappingProxyType({})
 
 _PROBLEMS: Final = frozenset({"error", "timeout"})
 
@@ -36,11 +42,13 @@ class Label(NamedTuple):
     guard: str = ""
     #: one text per field that is assigned or appended to
     effects: tuple[str, ...] = ()
+    #: a remark of an overlay, such as how often it was taken
+    note: str = ""
 
     def __str__(self) -> str:
         guard = f" [{self.guard}]" if self.guard else ""
         effects = f" / {', '.join(self.effects)}" if self.effects else ""
-        return f"{self.event}{guard}{effects}"
+        return f"{self.event}{guard}{effects}{f'  {self.note}' if self.note else ''}"
 
 
 class Exit(NamedTuple):
@@ -69,6 +77,10 @@ class DetailKind(StrEnum):
     STAYS = "on"
     IGNORES = "ignores"
     OUTPUT = "output"
+    STAYED = "stayed"
+    ERRORS = "errors"
+    COST = "cost"
+    HERE = "here now"
 
 
 class Detail(NamedTuple):
@@ -89,17 +101,21 @@ QUOTED: Final = frozenset({DetailKind.ASK, DetailKind.PROMPT})
 Compartment: TypeAlias = tuple[Detail, ...]
 
 
-def exits(on: Handlers, after: Sequence[Timer] = ()) -> Iterator[Exit]:
-    """All transitions of one level, events before timers."""
+def exits(
+    on: Handlers, after: Sequence[Timer] = (), *, owner: str = "", notes: TransitionNotes = NO_TRANSITION_NOTES
+) -> Iterator[Exit]:
+    """All transitions of one level, events before timers. ``owner`` is the path of the state that declares them."""
     for event, candidates in on.items():
-        yield from _exits(ExitKind.of(event), event, candidates or ())
+        yield from _exits(ExitKind.of(event), DeclaredTransition(owner, event, 0), candidates or (), notes)
     for timer in after:
-        yield from _exits(ExitKind.TIMER, f"after {timer.duration}", timer.transitions)
+        name = DeclaredTransition(owner, f"after {timer.duration}", 0)
+        yield from _exits(ExitKind.TIMER, name, timer.transitions, notes)
 
 
-def _exits(kind: ExitKind, name: str, candidates: Candidates) -> Iterator[Exit]:
-    for label, each in zip(labels_of(name, candidates), candidates, strict=True):
-        yield Exit(kind, label, each.target)
+def _exits(kind: ExitKind, name: DeclaredTransition, candidates: Candidates, notes: TransitionNotes) -> Iterator[Exit]:
+    labels = labels_of(name.event, candidates)
+    for position, (label, each) in enumerate(zip(labels, candidates, strict=True), start=1):
+        yield Exit(kind, label._replace(note=notes.get(name._replace(number=position), "")), each.target)
 
 
 def labels_of(name: str, candidates: Candidates) -> tuple[Label, ...]:

@@ -44,7 +44,8 @@ def escaped(text: str) -> str:
 def parts_of(label: Label) -> tuple[str, ...]:
     """The texts of a transition, each for lines of its own."""
     guard = f"[{label.guard}]" if label.guard else ""
-    return (label.event, guard, *(f"/ {effect}" for effect in label.effects))
+    event = f"{label.event}  {label.note}" if label.note else label.event
+    return (event, guard, *(f"/ {effect}" for effect in label.effects))
 
 
 class MermaidChart(ABC):

@@ -15,8 +15,9 @@ from fsm_agent.domain.state import Candidates
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import Workflow, lineage
-from fsm_agent.render.graph import graph_of
+from fsm_agent.render.graph import NO_NOTES, Notes, graph_of
 from fsm_agent.render.labels import ExitKind
+from fsm_agent.render.numbers import circled
 from fsm_agent.render.renames import named_as_now
 
 
@@ -28,6 +29,11 @@ class Emphasis(StrEnum):
     FADED = "faded"
     #: where a property is broken
     BROKEN = "broken"
+    #: how often something was entered or taken, from seldom to most often
+    HEAT_1 = "heat-1"
+    HEAT_2 = "heat-2"
+    HEAT_3 = "heat-3"
+    HEAT_4 = "heat-4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,15 @@ class Mark:
     emphasis: Emphasis
     turns: tuple[int, ...] = ()
     is_planned: bool = False
+    #: the text at a state, in place of the one that tells of turns
+    text: str = ""
 
     @property
     def badge(self) -> str:
         """The text at a state: how often it was entered, and whether the agent is there now; of a path that is planned
         what happens there, and whether that breaks a property."""
+        if self.text:
+            return self.text
         if self.is_planned:
             return self.order
         visits = f"{len(self.turns)}\N{MULTIPLICATION SIGN}" if self.turns else ""
@@ -67,13 +77,6 @@ class Mark:
 
 
 _FADED: Final = Mark(Emphasis.FADED)
-#: numbers in circles, as far as there are signs for them: 1 to 20, to 35, to 50
-_CIRCLES: Final = "".join(map(chr, (*range(0x2460, 0x2474), *range(0x3251, 0x3260), *range(0x32B1, 0x32C0))))
-
-
-def circled(number: int) -> str:
-    """A number from 1 on as one sign, ①; beyond 50 in brackets."""
-    return _CIRCLES[number - 1] if number <= len(_CIRCLES) else f"({number})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,10 @@ class Overlay:
     marks: Mapping[str, Mark] = field(default_factory=dict)
     #: ids of the edges that were taken, in order, with repetitions
     path: tuple[str, ...] = ()
-    #: how far the agent has come, as text
+    #: a remark about the whole, such as how far the agent has come
     remark: str = ""
+    #: remarks at transitions and inside states
+    notes: Notes = NO_NOTES
 
     def mark(self, identity: str) -> Mark:
         return self.marks.get(identity, _FADED)

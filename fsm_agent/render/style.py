@@ -88,6 +88,15 @@ DETAIL_GLYPHS: Final[Mapping[DetailKind, str]] = {
 }
 
 
+#: how warm a state is that agents have entered, and how wide its lines are, from seldom to most often
+_HEAT: Final[Mapping[Emphasis, tuple[str, float]]] = {
+    Emphasis.HEAT_1: ("#fdeccd", 1.4),
+    Emphasis.HEAT_2: ("#fad18d", 2.2),
+    Emphasis.HEAT_3: ("#f2ae55", 3.2),
+    Emphasis.HEAT_4: ("#e68a2e", 4.4),
+}
+
+
 class Tone(NamedTuple):
     """The colours of one node, cluster or edge, and the width of its lines in points."""
 
@@ -118,6 +127,10 @@ def toned(paint: Paint, emphasis: Emphasis | None) -> Tone:
         case Emphasis.FADED:
             solid = paint.fill == paint.line
             return Tone(FADED, FADED if solid else PAPER, FADED_INK, FADED_INK, FADED)
+        case _:
+            fill, width = _HEAT[emphasis]
+            is_edge = paint.fill == PAPER
+            return Tone(paint.line, PAPER if is_edge else fill, INK, INK, paint.line, width)
 
 
 #: light colour -> dark colour
@@ -151,4 +164,8 @@ DARK: Final[Mapping[str, str]] = {
     "#f8ebf2": "#321d29",
     BROKEN: "#ff7088",
     BROKEN_FILL: "#46101d",
+    "#fdeccd": "#33260f",
+    "#fad18d": "#523a12",
+    "#f2ae55": "#754d12",
+    "#e68a2e": "#985a10",
 }

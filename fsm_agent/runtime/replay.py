@@ -50,19 +50,21 @@ def _view(aggregate: Aggregate) -> Agent:
     return agent_view(aggregate.program.workflow, aggregate.head, aggregate.folded.values, claimed=claimed)
 
 
-async def load_past(store: Store, agent_id: str) -> Past:
-    """Load the kept part of an agent's history; raises ``AgentNotFound``."""
+async def load_past(store: Store, agent_id: str, *, programs: dict[str, Program] | None = None) -> Past:
+    """Load the kept part of an agent's history; raises ``AgentNotFound``. ``programs`` has, by hash, those that need
+    not be read again, and gets the others."""
+    programs = {} if programs is None else programs
     flow, reply = read_past(agent_id), None
     try:
         while True:
-            reply = await _read(store, flow.send(reply))
+            reply = await _read(store, flow.send(reply), programs)
     except StopIteration as stop:
         past: Past = stop.value
         require_version(past.record.head)
         return past
 
 
-async def _read(store: Store, command: Any) -> Any:
+async def _read(store: Store, command: Any, programs: dict[str, Program]) -> Any:
     match command:
         case Load(agent_id):
             return await store.load(agent_id)
@@ -71,10 +73,16 @@ async def _read(store: Store, command: Any) -> Any:
         case ReadOrigin(agent_id):
             return await store.origin(agent_id)
         case ReadProgram(definition):
-            workflow = await read_workflow(store, definition)
-            try:
-                return Program(workflow)
-            except Exception as error:  # a damaged definition may cause any error
-                raise DefinitionDamaged(definition, "the definitions", "no agent can run by what it says") from error
+            if definition not in programs:
+                programs[definition] = await _program(store, definition)
+            return programs[definition]
         case _:
             raise TypeError(f"{command!r} is no look at the past")
+
+
+async def _program(store: Store, definition: str) -> Program:
+    workflow = await read_workflow(store, definition)
+    try:
+        return Program(workflow)
+    except Exception as error:  # a damaged definition may cause any error
+        raise DefinitionDamaged(definition, "the definitions", "no agent can run by what it says") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 class Runner(Queries, Removal):
     """Drives the agents of one store. Use it as ``async with``; it closes the store at the end."""
 
+    #: what performs commands; tests that count what agents do have another one
+    loop_type: ClassVar[type[CommandLoop]] = CommandLoop
+
     def __init__(
         self,
         store: Store,
@@ -62,7 +65,7 @@ class Runner(Queries, Removal):
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
         self._executor = executor or LazyExecutor(self._new_executor)
-        self._loop = CommandLoop(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
+        self._loop = self.loop_type(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
         found.children = self._loop.children
 
     def _new_executor(self) -> Executor:

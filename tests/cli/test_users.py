@@ -9,8 +9,9 @@ import pexpect
 import pytest
 
 from fsm_agent.cli.blocks import visible
-from fsm_agent.cli.views.usage import dollars, progress_text
+from fsm_agent.cli.views.usage import progress_text
 from fsm_agent.domain.progress import Progress
+from fsm_agent.report.amounts import dollars
 from fsm_agent.report.times import lasting
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.stores.urls import open_store
@@ -21,6 +22,7 @@ from tests.support.user_workflows import TRIP, plan
 ACTIONS = """
 from fsm_agent import action
 from fsm_agent.domain.usage import Usage
+from fsm_agent.report.amounts import dollars
 
 @action
 def greet(ctx):

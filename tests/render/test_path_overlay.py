@@ -8,7 +8,8 @@ from fsm_agent.proof.prover import prove
 from fsm_agent.render.dot import to_dot
 from fsm_agent.render.graph import graph_of
 from fsm_agent.render.mermaid import to_mermaid
-from fsm_agent.render.overlay import Emphasis, Mark, Overlay, circled
+from fsm_agent.render.numbers import circled
+from fsm_agent.render.overlay import Emphasis, Mark, Overlay
 from fsm_agent.render.path_overlay import overlay_from_verdict
 
 FLOW = loads("""

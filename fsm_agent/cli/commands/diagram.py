@@ -106,11 +106,11 @@ def diagram(
     --agent, the agent's own definition is drawn, whatever PATH holds by now.
     """
     subjects = [_agent(settings, agent_id)] if agent_id else _declared(settings, paths, imports=imports)
-    pictures = list(_pictures(subjects, file, out_dir, format_name))
+    wanted = list(pictures(subjects, file, out_dir, format_name))
     if check:
-        return _verify(pictures)
-    if pictures:
-        return _write(settings, pictures)
+        return _verify(wanted)
+    if wanted:
+        return _write(settings, wanted)
     return _print(settings, subjects, format_name or "svg")
 
 
@@ -133,7 +133,7 @@ def _agent(settings: CommandSettings, agent_id: str) -> Subject:
     return asyncio.run(read())
 
 
-def _pictures(
+def pictures(
     subjects: list[Subject], file: Path | None, out_dir: Path | None, format_name: str | None
 ) -> Iterator[Picture]:
     """The files to write; none if a picture goes to stdout."""

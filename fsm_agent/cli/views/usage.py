@@ -10,6 +10,7 @@ from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.usage import NO_USAGE, Usage
+from fsm_agent.report.amounts import dollars
 from fsm_agent.report.times import lasting
 
 #: cells of a bar; fewer steps have a cell each
@@ -75,9 +76,3 @@ def usage_text(step: Step) -> str:
     parts += [dollars(usage.cost_micros)] if usage.cost_micros else []
     parts += [f"{usage.refused} refused"] if usage.refused else []
     return ", ".join(parts)
-
-
-def dollars(micros: int) -> str:
-    """``$0.0123``: two decimals, and more if they are significant."""
-    whole, _, rest = f"{micros / 1_000_000:.6f}".partition(".")
-    return f"${whole}.{rest.rstrip('0').ljust(2, '0')}"

@@ -16,9 +16,10 @@ from typing import Final
 from fsm_agent.data.delta import apply, own
 from fsm_agent.domain.decision import EvaluationContext, Move, Taken, timer_event
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.leaf_transition import LeafTransition, outgoing
+from fsm_agent.domain.leaf_transition import LeafTransition
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.engine.leaf_moves import leaf_moves
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.fold import Replay, StepImpossible, owned
 from fsm_agent.errors import ExpressionFailed
@@ -36,12 +37,11 @@ def taken_by(life: Replay, step: Step) -> tuple[LeafTransition, ...]:
     if step.source not in program.workflow.by_path:
         return ()
     event = _known_as(life, step)
-    ways = [each for each in outgoing(program.workflow, program.state(step.source)) if each.event == event]
-    moves = program.machine.moves(step.source, event)
-    found = [(move, way) for move, way in zip(moves, ways, strict=False) if _leads_to(life, move, step)]
+    ways = [each for each in leaf_moves(program.machine, step.source) if each.event == event]
+    found = [each for each in ways if _leads_to(life, each.move, step)]
     if len(found) > 1 and not life.is_erased:
-        found = [(move, way) for move, way in found if _may_be(life, step, event, move)] or found
-    return tuple(way.name for _, way in found)
+        found = [each for each in found if _may_be(life, step, event, each.move)] or found
+    return tuple(each.name for each in found)
 
 
 def _takes_one(step: Step) -> bool:

@@ -83,7 +83,7 @@ class ScriptedExecutor:
         if isinstance(outcome, TimeoutError) and command.timeout_ms is not None:
             return self._out_of_time(command, command.timeout_ms)
         if isinstance(outcome, Exception):
-            return failure_of(command, outcome, self._clock.ms, 0)
+            return self._failure(command, outcome)
         if type(outcome) is tuple:  # what `ctx.emit` and `ctx.ask` make are tuples with names
             event, payload = outcome
             outcome = Emission(event, dict(payload))
@@ -96,7 +96,10 @@ class ScriptedExecutor:
             return Overdue(self._clock.ms)
         self._clock.ms += timeout_ms
         error = TimeoutError(f"action {command.do!r} took longer than {timeout_ms} ms")
-        return failure_of(command, error, self._clock.ms, timeout_ms, is_timeout=True)
+        return self._failure(command, error, timeout_ms, is_timeout=True)
+
+    def _failure(self, command: Act, error: Exception, duration_ms: int = 0, *, is_timeout: bool = False) -> Failed:
+        return failure_of(command, error, self._clock.ms, duration_ms, is_timeout=is_timeout)
 
     def _next(self, do: str, state: str) -> Any:
         script = self._scripts.get(do)

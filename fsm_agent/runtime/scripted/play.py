@@ -22,11 +22,11 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.commands import Act, Acted, Overdue, Superseded
+from fsm_agent.engine.commands import Act, Acted, Failed, Overdue, Superseded
 from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
-from fsm_agent.runtime.attempt import failure_of, returned_from
+from fsm_agent.runtime.attempt import returned_from
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.scripted.agent import ScriptedAgent
 from fsm_agent.runtime.scripted.clock import FakeClock
@@ -183,7 +183,7 @@ class _PlayExecutor(ScriptedExecutor):
             if isinstance(failure, Overdue):
                 return failure
         else:
-            failure = failure_of(command, RuntimeError("as the play says"), self._clock.ms, 0)
+            failure = self._failure(command, RuntimeError("as the play says"))
         retry = self._life.workflow.by_path[command.head.state].retry
         is_tried_again = retry and command.attempt < retry.attempts and is_covered(retry, failure)
         self._life.made += not is_tried_again
@@ -203,7 +203,12 @@ class _PlayExecutor(ScriptedExecutor):
         if self._clock.ms == command.until_ms:
             return Overdue(self._clock.ms)
         error = TimeoutError(f"action {command.do!r} took longer than {command.timeout_ms} ms")
-        return failure_of(command, error, self._clock.ms, command.timeout_ms or 0, is_timeout=True)
+        return self._failure(command, error, command.timeout_ms or 0, is_timeout=True)
+
+    def _failure(self, command: Act, error: Exception, duration_ms: int = 0, *, is_timeout: bool = False) -> Failed:  # noqa: ARG002 - as it is called
+        """Nothing of it is logged: it is what the play says."""
+        types = tuple(kind.__name__ for kind in type(error).__mro__ if kind not in (object, BaseException))
+        return Failed(types, str(error), self._clock.ms, duration_ms, is_timeout=is_timeout)
 
 
 def _passes_ms(ms: int) -> Passes:
