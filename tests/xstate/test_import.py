@@ -141,6 +141,15 @@ def test_a_machine_that_a_workflow_can_say_loses_nothing() -> None:
     assert types == ["integer", "number", "boolean", "array", "object", None]
 
 
+def test_a_state_that_goes_to_itself_is_left_only_where_it_says_so() -> None:
+    stays, goes = {"target": "a", "actions": "x"}, {"target": "a", "reenter": True}
+    leaf = imported(machine(on={"stay": stays, "go": goes})).workflow.by_path["a"]
+    assert [leaf.on[event][0].target for event in ("stay", "go")] == [None, "a"]
+    inside = {"initial": "x", "states": {"x": {}}}
+    compound = imported(machine(on={"stay": stays, "go": goes}, **inside)).workflow.by_path["a"]
+    assert [compound.on[event][0].target for event in ("stay", "go")] == ["a.x", "a"]
+
+
 def test_a_transition_that_would_begin_timers_anew_there_is_told() -> None:
     inner = {"initial": "c", "after": {"1000": "#m.a"}, "states": {"c": {"on": {"go": "d"}}, "d": {}}}
     written = machine() | {"states": {"a": {}, "b": {**inner, "on": {"again": {"target": ".d", "reenter": True}}}}}
