@@ -52,6 +52,7 @@ PROCESSES = {
     "test_llm_mcp.py",
     "test_sqlite_processes.py",
     "test_terminal.py",
+    "test_walks.py",
 }
 
 

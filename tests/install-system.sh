@@ -1,7 +1,7 @@
 #!/bin/sh
-# What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, a
-# browser, which looks at pages, and servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are
-# there already; no service is started.
+# What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, SPIN,
+# which proves what the prover proves, with a C compiler, Node.js, which runs XState, a browser, which looks at pages, and
+# servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
@@ -15,16 +15,24 @@ for name in chromium-headless-shell chromium chromium-browser google-chrome; do
     command -v "$name" >/dev/null 2>&1 && browser="$name"
 done
 [ -n "$browser" ] || missing="$missing chromium-headless-shell"
-if [ -z "$missing" ]; then
-    exit 0
+command -v spin >/dev/null 2>&1 || missing="$missing spin"
+command -v cc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+command -v npm >/dev/null 2>&1 || missing="$missing nodejs npm"
+
+if [ -n "$missing" ]; then
+    as_root=""
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root="sudo"
+    fi
+    echo "installing$missing with ${as_root:+$as_root }apt-get"
+    $as_root apt-get update -qq
+    $as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet redis-server; then
+        case $missing in *redis-server*) $as_root systemctl disable --now --quiet redis-server ;; esac
+    fi
 fi
-as_root=""
-if [ "$(id -u)" -ne 0 ]; then
-    as_root="sudo"
-fi
-echo "installing$missing with ${as_root:+$as_root }apt-get"
-$as_root apt-get update -qq
-$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null
-if command -v systemctl >/dev/null 2>&1 && systemctl is-active --quiet redis-server; then
-    case $missing in *redis-server*) $as_root systemctl disable --now --quiet redis-server ;; esac
+
+cd "$(dirname "$0")/npm"
+if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
+    npm ci --silent
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +24,10 @@ from fsm_agent.errors import WorkflowInvalid
 from fsm_agent.loading.yaml_text import LARGEST, composed, text_of
 
 __all__ = ["LARGEST", "Check", "dump", "inspect_file", "inspect_text", "load", "loads"]
+
+#: line breaks of YAML 1.1, which are characters in 1.2, and what changes the direction of text: they stand in double
+#: quotes, as escapes
+_UNSEEN: Final = re.compile("[\x85\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 #: another check of a workflow without mistakes; its findings get places too
 Check: TypeAlias = Callable[[Workflow], Iterable[Finding]]
@@ -145,7 +150,8 @@ def _is_in(path: Path, place: Path) -> bool:
 
 def dump(document: Json) -> str:
     """Readable YAML that is read as ``document`` again, by YAML 1.2, and by 1.1 except for keys such as ``on``."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000)
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1_000)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _valid(workflow: Workflow | None, findings: list[Finding]) -> Workflow:
@@ -160,9 +166,6 @@ class _Dumper(yaml.SafeDumper):
     #: words that YAML 1.1 reads as true or false; allowed as a key (``on``), but quoted as a value
     _TRUTHS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
 
-    #: line breaks in YAML 1.1, but characters in 1.2
-    _ODD_BREAKS: Final = ("\x85", "\u2028", "\u2029")
-
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  every value is written where it stands
         return True
 
@@ -170,7 +173,7 @@ class _Dumper(yaml.SafeDumper):
         return super().increase_indent(flow, indentless=False)
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        if any(each in text for each in self._ODD_BREAKS):
+        if _UNSEEN.search(text):
             style = '"'
         elif "\n" in text:
             style = "|"

@@ -13,7 +13,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import compact
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import MachineInvalid
-from fsm_agent.xstate.losses import Loss
+from fsm_agent.xstate.losses import Loss, shown
 from fsm_agent.xstate.names import allowed_field
 from fsm_agent.xstate.naming import Naming
 from fsm_agent.xstate.nodes import Node, Tree
@@ -74,13 +74,17 @@ class Reader:
     def handlers(self, node: Node) -> dict[str, Json]:
         found: dict[str, Json] = {}
         for written, chosen in _object(node.body.get("on"), f"{node.place}.on").items():
-            place = f"{node.place}.on.{written}"
+            place = f"{node.place}.on.{shown(written)}"
             if "*" in written:
                 self._lose(place, "an event that stands for others has no equal: it is left out")
             elif not written or written.startswith(("xstate.", "done.", "error.")):
                 self._lose(place, "an event of XState itself has no equal: it is left out")
             else:
                 transitions = self._transitions(node, chosen, place)
+                if written == "timeout":
+                    self._lose(
+                        place, "it happens where an action takes longer than its `timeout`: write how long that is"
+                    )
                 if transitions is not None or node.parent is not None:
                     found[self._event(written)] = transitions
         return found
@@ -88,13 +92,13 @@ class Reader:
     def timers(self, node: Node) -> dict[str, Json]:
         found: dict[str, Json] = {}
         for written, chosen in _object(node.body.get("after"), f"{node.place}.after").items():
-            place = f"{node.place}.after.{written}"
+            place = f"{node.place}.after.{shown(written)}"
             if re.fullmatch(r"[0-9]{1,13}", written) is None:
                 self._lose(place, "a delay with a name has no equal: write how long it is; it is left out")
             elif not 0 < int(written) <= _LONGEST_MS:
                 self._lose(place, "a timer takes between 1 ms and 36,500 days: it is left out")
-            elif (transitions := self._transitions(node, chosen, place)) is not None:
-                found[_duration(int(written))] = transitions
+            else:
+                found[_duration(int(written))] = self._transitions(node, chosen, place) or {}
         return found
 
     def _event(self, written: str, wanted: str = "") -> str:
@@ -117,7 +121,7 @@ class Reader:
         if "cond" in body:
             raise MachineInvalid(f"{place}: `cond` is how XState 4 calls a guard: bring the machine to version 5 first")
         for key in body.keys() - _TRANSITION:
-            self._lose(f"{place}.{key}", "it is not known, and left out")
+            self._lose(f"{place}.{shown(key)}", "it is not known, and left out")
         event = self._raised(body, place)
         return compact(
             target=self._target(node, body, place),
@@ -128,7 +132,7 @@ class Reader:
 
     def _target(self, node: Node, body: Mapping[str, Json], place: str) -> str | None:
         written = body.get("target")
-        targets = written if isinstance(written, list) else [] if written is None else [written]
+        targets = written if isinstance(written, list) else [] if written in (None, "") else [written]
         if not targets:
             return None
         if len(targets) > 1:
@@ -193,7 +197,7 @@ class Reader:
         if not isinstance(actor, dict) or not isinstance(actor.get("src"), str):
             raise MachineInvalid(f"{place}: `src` must be the name of an actor")
         for key in actor.keys() - _INVOKED:
-            self._lose(f"{place}.{key}", "it has no equal, and is left out")
+            self._lose(f"{place}.{shown(key)}", "it has no equal, and is left out")
         action = self._action(actor["src"], place)
         return Work(action, self._arguments(actor.get("input"), place), dict(self._endings(node, actor, action, place)))
 

@@ -13,7 +13,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import MachineInvalid, WorkflowInvalid
 from fsm_agent.xstate.domains import left_anew
 from fsm_agent.xstate.handlers import Carried, Reader
-from fsm_agent.xstate.losses import Loss
+from fsm_agent.xstate.losses import Loss, shown
 from fsm_agent.xstate.naming import Naming
 from fsm_agent.xstate.nodes import Node, Tree
 from fsm_agent.xstate.raised import rejoin_timers
@@ -50,6 +50,8 @@ class Imported(NamedTuple):
     document: dict[str, Json]
     workflow: Workflow
     losses: tuple[Loss, ...]
+    #: event -> what it is called here
+    events: Mapping[str, str]
     #: name of a guard -> the field of the data that stands for it
     guards: Mapping[str, str]
 
@@ -84,7 +86,7 @@ def imported(machine: Json) -> Imported:
         raise WorkflowInvalid(findings)
     kept = _kept_timers(workflow, reader.carried)
     losses = (*reader.naming.losses, *redirects.losses, *writer.losses, *reader.losses, *unlike, *kept)
-    return Imported(to_document(workflow), workflow, tuple(dict.fromkeys(losses)), reader.guards)
+    return Imported(to_document(workflow), workflow, tuple(dict.fromkeys(losses)), reader.naming.events, reader.guards)
 
 
 class _Writer:
@@ -172,7 +174,7 @@ class _Writer:
         return found
 
     def _lose(self, node: Node, key: str, sentence: str) -> None:
-        self.losses.append(Loss(f"{node.place}.{key}", sentence))
+        self.losses.append(Loss(f"{node.place}.{shown(key)}", sentence))
 
 
 def _kept_timers(workflow: Workflow, carried: list[Carried]) -> Iterator[Loss]:

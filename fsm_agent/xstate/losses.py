@@ -18,3 +18,8 @@ class Loss(NamedTuple):
 
     def to_json(self) -> dict[str, Json]:
         return {"place": self.place, "sentence": self.sentence}
+
+
+def shown(name: str) -> str:
+    """A name in a place, on one line, and without characters that a terminal obeys."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in name)

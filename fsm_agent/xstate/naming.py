@@ -27,8 +27,8 @@ class Naming:
         #: every state that is carried -> its own name
         self.names: dict[Node, str] = {}
         self._redirects = redirects
-        self._events: dict[str, str] = {}
-        self._fields: dict[str, str] = {}
+        #: every event that was asked for -> its name
+        self.events: dict[str, str] = {}
         self._name_children(tree.root, set())
 
     def path(self, node: Node) -> str:
@@ -40,12 +40,12 @@ class Naming:
 
     def event(self, written: str, wanted: str) -> str:
         """What an event is called: ``wanted``, or what is allowed of it; the same every time."""
-        if written not in self._events:
-            taken = {*self._events.values(), *_RESERVED}
-            self._events[written] = name = allowed_name(wanted, taken, otherwise="event")
+        if written not in self.events:
+            taken = {*self.events.values(), *_RESERVED}
+            self.events[written] = name = allowed_name(wanted, taken, otherwise="event")
             if name != wanted:
                 self._changed("events", "event", wanted, name)
-        return self._events[written]
+        return self.events[written]
 
     def field(self, written: str, taken: Collection[str]) -> str:
         """What a field of the data is called that stands for something of this name."""

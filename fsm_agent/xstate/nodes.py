@@ -11,6 +11,7 @@ from fsm_agent.dialect.keys import DEEPEST_STATE
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import shortened
 from fsm_agent.errors import MachineInvalid
+from fsm_agent.xstate.losses import shown
 
 #: the id of a machine without one
 _NAMELESS: Final = "(machine)"
@@ -35,7 +36,7 @@ class Node:
     @property
     def place(self) -> str:
         """Where it stands in the machine, for sentences."""
-        return ".".join(self.keys) or "machine"
+        return ".".join(map(shown, self.keys)) or "machine"
 
     @property
     def type(self) -> str:
