@@ -78,6 +78,20 @@ def test_the_fix_of_a_hole_reads_as_what_is_refused_now() -> None:
     assert [change.level for change in difference.changes] == ["look", "fine", "fine"]
 
 
+def test_what_is_never_reached_is_not_said_to_be_taken() -> None:
+    """What a parent would do is hidden by a child's handler without a guard."""
+    old = SMALL.replace("  reject: {}\n", "  reject: {}\n  skip: {}\n")
+    difference = edited(
+        old,
+        ("      reject: gone\n", "      reject: gone\n      skip: gone\n"),
+        (APPROVE, f"{APPROVE}          skip: paid\n"),
+    )
+    assert [each.text for each in difference.meaning] == [
+        "`review.first` takes `skip` now, to `paid`",
+        "`review.second` takes `skip` now, to `gone`",
+    ]
+
+
 def test_a_renamed_state_is_recognised_with_what_leads_to_it() -> None:
     difference = edited("support_triage", ("handing_over", "with_a_person"))
     assert told(difference) == ["↦ state `handing_over` is called `with_a_person` now"]

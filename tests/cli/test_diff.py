@@ -7,8 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
+from fsm_agent.cli.input.revisions import Repository
 from tests.change.versions import SMALL
 from tests.support.shop import ORDER, Shop
 
@@ -254,8 +256,8 @@ def test_without_git_the_way_out_is_told(repository: Shop, monkeypatch: pytest.M
 
 
 def test_a_revision_that_looks_like_an_option_is_none(repository: Shop) -> None:
-    refused = repository("diff", "--json", "--", "--all", "flows/parent.yaml")
-    assert refused.code == 2
+    with pytest.raises(click.ClickException, match="there is no revision '--since=yesterday'"):
+        Repository(repository.folder / "flows/parent.yaml").commit("--since=yesterday")
 
 
 # --------------------------------------------------------------------------- hostile text

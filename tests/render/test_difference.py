@@ -200,6 +200,12 @@ def test_what_is_folded_keeps_its_ways_in_and_out() -> None:
     )
 
 
+def test_the_neighbours_of_a_state_that_has_changed_are_drawn() -> None:
+    new = chain(100)
+    states = tuple(state._replace(do="work") if state.name == "s50" else state for state in new.states)
+    assert names(picture(compare(chain(100), replace(new, states=states)))) == ["s49", "s50", "s51", "98 more states"]
+
+
 def test_a_small_workflow_is_drawn_whole() -> None:
     assert len(names(picture(compare(chain(20, target="s6"), chain(20))))) == 21 <= SMALL_PICTURE
 
