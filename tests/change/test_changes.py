@@ -264,6 +264,14 @@ def test_data_that_may_not_fit_are_a_note() -> None:
     assert difference.agents[0].notes == ("`data.amount` must fit its new schema",)
 
 
+def test_of_data_that_a_class_declares_nothing_is_claimed() -> None:
+    """It is not imported, so nobody knows the fields."""
+    text = "workflow: w\nversion: 1\nevents: {go: {}}\ninitial: a\nstates: {a: {on: {go: b}}, b: {final: true}}\n"
+    old = replace(loads(text), model="shop:Order")
+    difference = compare(old, replace(old, version=2, model="shop:NewOrder"))
+    assert difference.agents[0].notes == ("its data must fit the class that declares them, which was not imported",)
+
+
 def test_agents_of_a_higher_version_and_of_another_name_are_not_moved() -> None:
     lower = edited(SMALL.replace("version: 1", "version: 3"), ("version: 3", "version: 2"), ("3d", "5d"))
     assert {each.verdict for each in lower.agents} == {MigrationVerdict.UNAFFECTED}
