@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fsm_agent.change.alignment import aligned
 from fsm_agent.change.change import Level
 from fsm_agent.change.difference import compare
+from fsm_agent.change.quoting import quoted
 from fsm_agent.dialect import read_document
 from fsm_agent.domain.state import Candidates, Handlers, State, Transition
 from fsm_agent.domain.workflow import Workflow
@@ -52,6 +53,16 @@ def test_between_any_two_workflows_each_row_has_a_number_and_a_sentence(one: int
     for row in difference.rows:
         assert row.change.text.count("`") % 2 == row.change.risk.count("`") % 2 == 0
         assert row.change.keys or not row.change.is_drawn
+
+
+@example_settings(100)
+@given(st.text(st.sampled_from("`\n\r\x1b\u202e\u2028 aé|]")))
+def test_a_quotation_cannot_be_ended_from_inside(text: str) -> None:
+    """Nor does it break the line, or steer a terminal."""
+    said = quoted(text)
+    assert said == "nothing" or (said.count("`") == 2 and said.startswith("`") and said.endswith("`"))
+    assert said.isprintable() or not text.isascii()
+    assert not set(said) & set("\n\r\x1b\u202e\u2028")
 
 
 @example_settings(100)

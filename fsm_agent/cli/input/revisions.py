@@ -35,7 +35,7 @@ class Repository:
     def commit(self, revision: str) -> str:
         """The id of the commit that a revision names; raises ``click.ClickException`` if it names none."""
         wanted = f"{revision}^{{commit}}"
-        done = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
+        done = self._git("rev-parse", "--verify", "--quiet", wanted)
         if done.returncode or not revision:
             raise click.ClickException(f"there is no revision {revision!r} in the git repository {self.folder}")
         return done.stdout.decode().strip()

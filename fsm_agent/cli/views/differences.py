@@ -37,6 +37,7 @@ def difference_blocks(difference: Difference, name: str = "") -> Iterator[Block]
     title = f"{f'{name}: ' if name else ''}{difference.new.name}, {versions(difference)}"
     if difference.is_empty:
         yield Table((), (), f"{title}: nothing has changed")
+        yield from _agent_blocks(difference) if difference.live else ()
         return
     told = ", ".join(f"{count} {COUNTED[status]}" for status, count in counts(difference).items())
     yield Facts(visible(f"{title}: {told}"), list(_change_rows(difference)))

@@ -118,9 +118,12 @@ def fit_data(program: Program, old: Workflow, carried: dict[str, Json], gaps: Ga
 def fit_fields(route: Route, old: Workflow, gaps: Gaps) -> list[str]:
     """What can be told of the data without having them: ``gaps`` say which fields are missing or are left over.
     Returns sentences about what depends on the data. Raises ``Stranding``."""
+    new = route.program.workflow
+    if not (old.knows_data and new.knows_data):
+        return ["its data must fit the class that declares them, which was not imported"]
     if any(migration.upcast for migration in route.migrations):
         return ["what `upcast` makes of its data must fit"]
-    fields = route.program.workflow.data
+    fields = new.data
     carried = route.carried(dict.fromkeys(old.data, _UNKNOWN))
     schemas = {name: schema for name, schema in old.data.items() if name in carried}
     for migration in route.migrations:
