@@ -22,7 +22,7 @@ from .random_machines import EVENTS, GUARDS, MachineWriter
 from .random_workflows import Happening, walked
 
 WALKS, STEPS = 10, 20
-SEEDS = range(4_000 if IS_LONG else 100)
+SEEDS = range(4_000 if IS_LONG else 50)
 
 
 @pytest.mark.long
