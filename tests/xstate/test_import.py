@@ -141,6 +141,23 @@ def test_a_machine_that_a_workflow_can_say_loses_nothing() -> None:
     assert types == ["integer", "number", "boolean", "array", "object", None]
 
 
+def test_what_leads_to_a_final_state_inside_another_leads_on_to_where_that_one_leads() -> None:
+    inside = {"initial": "x", "states": {"x": {"on": {"go": "y"}}, "y": {"type": "final"}}}
+    found = imported(machine(onDone={"target": "end", "actions": "greet"}, **inside))
+    assert found.workflow.by_path["a.x"].on["go"][0].target == "end"
+    assert [str(loss) for loss in found.losses] == [
+        "a.y: it ends what is around it: here, what leads to it leads on to `end` at once",
+        "a.onDone: its actions are left out",
+    ]
+
+
+@pytest.mark.parametrize("text", ['say "x"', "naïve \U0001f600", "a\\b\n\t\x01", "{{ data.n }}", "data.n", "\u202e"])
+def test_an_argument_that_is_text_is_that_text(text: str) -> None:
+    found = imported(machine(invoke={"src": "work", "input": {"said": text}})).workflow
+    said = found.by_path["a"].with_["said"]
+    assert Machine(found).guards.compile(said, event=None).evaluate({}, {}, {}) == text
+
+
 def test_a_state_that_goes_to_itself_is_left_only_where_it_says_so() -> None:
     stays, goes = {"target": "a", "actions": "x"}, {"target": "a", "reenter": True}
     leaf = imported(machine(on={"stay": stays, "go": goes})).workflow.by_path["a"]
