@@ -220,7 +220,7 @@ class Reader:
             field = allowed_field(name, found, otherwise="argument")
             if field != name:
                 self._lose(f"{place}.input", f"argument {shortened(name)} is called `{field}` here")
-            found[field] = json.dumps(value) if isinstance(value, str) else value
+            found[field] = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else value
         return found
 
     def _endings(self, node: Node, actor: Mapping[str, Json], action: str, place: str) -> Iterator[tuple[str, Json]]:

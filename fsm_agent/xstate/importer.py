@@ -143,13 +143,15 @@ class _Writer:
         """Note the keys that are not carried."""
         is_final = node.type == "final"
         for key in node.body:
-            if key not in carried and not (key == "output" and is_final):
+            is_followed = key == "onDone" and node in self._redirects.followed
+            if key not in carried and not is_followed and not (key == "output" and is_final):
                 self._lose(node, key, _NOTHING_LIKE.get(key, "it is not known, and left out"))
         if is_final and "output" in node.body:
             self._lose(node, "output", _NOTHING_LIKE["output"])
-        initial = node.body.get("initial")
-        if isinstance(initial, dict) and initial.get("actions"):
-            self._lose(node, "initial", "its actions are left out")
+        for key in ("initial", "onDone"):
+            body = node.body.get(key)
+            if any(isinstance(each, dict) and each.get("actions") for each in _listed(body)):
+                self._lose(node, key, "its actions are left out")
 
     def _version(self, written: Json) -> int:
         text = str(written or 1)

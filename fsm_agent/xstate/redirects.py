@@ -18,6 +18,8 @@ class Redirects:
         self._tree = tree
         #: a state that is left out -> where transitions to it go
         self._instead: dict[Node, Node] = {}
+        #: states whose ``onDone`` says where their final states lead
+        self.followed: set[Node] = set()
         if tree.root.type == "parallel":
             raise MachineInvalid(
                 "the machine is parallel, and an agent is in one state at a time: nothing can be made of it"
@@ -61,6 +63,7 @@ class Redirects:
             self._lose(node, "it is final inside another state, which ends no agent: here it is a state that waits")
         else:
             self._instead[node] = following
+            self.followed.add(parent)
             self._lose(
                 node, f"it ends what is around it: here, what leads to it leads on to `{following.place}` at once"
             )

@@ -5,26 +5,23 @@ means. Data are not modelled: each guard of a candidate may be true or false whe
 one of them at a time. So what SPIN proves holds whatever the data are, and what it breaks is broken without regard to
 data only where guards look at nothing but what comes with their event.
 
-All workflows of a model are one process, which begins with the choice of one of them. Each step of an agent is one step
-of it, after which ``seen`` has one bit for each thing that has happened with it; then comes a gap, in which it has none.
-Rules that something must never happen are formulas, as the table in ``fsm_agent.proof.rules`` has them; "next" is "after
-the gap". That something must happen is an automaton: SPIN's own translation of fairness takes minutes.
+All workflows of a model are one process, which begins with the choice of one of them. After each step, ``seen`` has one
+bit for each thing that has happened with it; then comes a gap, in which it has none. Rules that something must never
+happen are formulas, as the table in ``fsm_agent.proof.rules`` has them; "next" is "after the gap". That something must
+happen is an automaton: SPIN's own translation of fairness takes minutes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import NamedTuple
 
-from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES
-from fsm_agent.dialect.builtins import claimed_by, emitted_by
-from fsm_agent.dialect.claims import answers_of
 from fsm_agent.dialect.terms import Term, TermKind, resolve
-from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Whenever
-from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.property import AtMost, Never, Reaches, Rule, Whenever
 from fsm_agent.domain.state import Candidates, State, Transition
-from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.domain.workflow import lineage
+
+from .subjects import Subject, asks, claimed, has_budget, said
 
 #: bits of ``seen`` that are no terms: a step is made, a state is entered, the agent is parked, a limit bounds the step
 STEP, MOVED, PARKS, BOUNDED = 1, 2, 4, 8
@@ -32,14 +29,6 @@ STEP, MOVED, PARKS, BOUNDED = 1, 2, 4, 8
 FIRST_BIT = 4
 #: of ``at``: cancelled, where no state says what becomes of it
 CANCELLED = 255
-
-
-class Subject(NamedTuple):
-    """A workflow, what is known of its actions, and its properties."""
-
-    workflow: Workflow
-    signatures: Mapping[str, Signature]
-    properties: tuple[Property, ...]
 
 
 def model(subjects: list[Subject]) -> tuple[str, list[list[str]]]:
@@ -64,7 +53,8 @@ def model(subjects: list[Subject]) -> tuple[str, list[list[str]]]:
 class _Writer:
     def __init__(self, number: int, subject: Subject) -> None:
         self.number = number
-        self._workflow, self._signatures, self._properties = subject
+        self._subject = subject
+        self._workflow, _, self._properties = subject
         self._leaves = [leaf.path for leaf in self._workflow.leaves]
         self.owners = [path for path, state in self._workflow.by_path.items() if state.after]
         terms = dict.fromkeys(term for each in self._properties for term in self._terms(each.rule))
@@ -102,13 +92,13 @@ class _Writer:
                 yield from self._of_people(leaf, here)
                 yield from self._of_action(leaf, f"{here} && works")
                 yield from self._of_timers(leaf, here)
-                rests = "1" if self._asks(leaf) else "!works"
+                rests = "1" if asks(leaf) else "!works"
                 yield f":: d_step {{ {here} && {rests} && {self._no_timer()} -> skip }} goto stop"
         yield ":: d_step { ended && seen == 0 -> skip } goto stop"
 
     def _of_people(self, leaf: State, here: str) -> Iterator[str]:
         for event in self._workflow.events:
-            may = f"{here} && !works" if event in self._claimed(leaf) else here
+            may = f"{here} && !works" if event in claimed(self._subject, leaf) else here
             yield from self._taken(leaf, may, Term(TermKind.EVENT, event), self._workflow.candidates(leaf.path, event))
         if chosen := self._workflow.candidates(leaf.path, "cancel"):
             yield from self._taken(leaf, here, Term(TermKind.EVENT, "cancel"), chosen)
@@ -121,7 +111,7 @@ class _Writer:
         if leaf.do is None:
             return
         for event in self._workflow.events:
-            if event in self._said(leaf):
+            if event in said(self._subject, leaf):
                 chosen = self._workflow.candidates(leaf.path, event)
                 yield from self._taken(leaf, here, Term(TermKind.EVENT, event), chosen, is_done=True)
         for event in ("error", "timeout") if leaf.timeout else ("error",):
@@ -162,7 +152,7 @@ class _Writer:
             taken = next((each for each in chosen if each.when is None or _holds(each.when, holds)), None)
             if taken is not None:
                 broken = not all(_holds(each, holds) for each in conditions)
-                is_bounded = is_done and (leaf.do or "").startswith("llm.") and self._has_budget()
+                is_bounded = is_done and (leaf.do or "").startswith("llm.") and has_budget(self._workflow)
                 code = self._moved(leaf, taken, {happened}, is_done=is_done, bits=BOUNDED * is_bounded, failing=broken)
                 found[_option(here, [*(before or []), *code])] = None
         yield from found
@@ -220,26 +210,6 @@ class _Writer:
         over = [f"n{place} == {len(self._workflow.by_path[owner].after)}" for place, owner in enumerate(self.owners)]
         return " && ".join(over) or "1"
 
-    def _said(self, leaf: State) -> frozenset[str]:
-        """What the action of a leaf may name."""
-        known = self._signatures.get(leaf.do or "")
-        emits = emitted_by(self._workflow, leaf) if leaf.do in BUILT_IN_NAMES else known and known.emits
-        return frozenset(self._workflow.events) if emits is None else emits
-
-    def _claimed(self, leaf: State) -> frozenset[str]:
-        """What only the action of a leaf may name."""
-        if leaf.do in BUILT_IN_NAMES:
-            return claimed_by(self._workflow, leaf).difference(answers_of(leaf))
-        known = self._signatures.get(leaf.do or "")
-        return frozenset() if known is None or known.emits is None else known.emits
-
-    def _asks(self, leaf: State) -> bool:
-        return bool(answers_of(leaf))
-
-    def _has_budget(self) -> bool:
-        limits = self._workflow.limits
-        return limits.tokens is not None or limits.cost is not None
-
     # ----------------------------------------------------------------- claims
 
     def claims(self) -> Iterator[str]:
@@ -270,12 +240,12 @@ class _Writer:
         """What breaks it: something is owed, and from some time on nothing happens that limits bound, while timers fire
         or their states are left, and actions end, again and again."""
         goal, since = self._any(rule.terms), self._any(rule.since or ("event created",))
-        asking = [f"at == {self._leaves.index(leaf.path)}" for leaf in self._workflow.leaves if self._asks(leaf)]
+        asking = [f"at == {self._leaves.index(leaf.path)}" for leaf in self._workflow.leaves if asks(leaf)]
         again = [
             f"({self._bit(1 << (FIRST_BIT + place))} || n{place} == {len(self._workflow.by_path[owner].after)})"
             for place, owner in enumerate(self.owners)
         ]
-        again.append(f"(!works || {self._bit(MOVED)}{''.join(f' || {each}' for each in asking)})")
+        again.append(f"(!works || parked || {self._bit(MOVED)}{''.join(f' || {each}' for each in asking)})")
         waits = f"!{goal} && !{self._bit(PARKS | BOUNDED)}"
         yield f"never {name} {{"
         yield f"s: if :: true -> goto s :: ({since} && !{goal}) -> goto p fi;"

@@ -9,7 +9,7 @@ from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Candidates, Duration, State, Timer, Transition
 from fsm_agent.domain.workflow import Limits, Workflow
 
-from .promela import Subject
+from .subjects import Subject
 
 EVENTS = {event: {"p": {"type": "boolean"}, "q": {"type": "boolean"}} for event in ("go", "stop", "pay")}
 GUARDS = ("event.p", "!event.p", "event.q", "!event.q")

@@ -6,7 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from .promela import Subject, model
+from .promela import model
+from .subjects import Subject
 
 
 def broken(subjects: list[Subject], folder: Path) -> list[list[bool]]:

@@ -22,7 +22,7 @@ from .random_machines import EVENTS, GUARDS, MachineWriter
 from .random_workflows import Happening, walked
 
 WALKS, STEPS = 10, 20
-SEEDS = range(4_000 if IS_LONG else 100)
+SEEDS = range(4_000 if IS_LONG else 50)
 
 
 @pytest.mark.long
@@ -139,6 +139,23 @@ def test_a_machine_that_a_workflow_can_say_loses_nothing() -> None:
     assert (first.on["stop"], first.on["error"][0].target) == (None, "end")
     types = [schema.get("type") for schema in found.workflow.data.values()]
     assert types == ["integer", "number", "boolean", "array", "object", None]
+
+
+def test_what_leads_to_a_final_state_inside_another_leads_on_to_where_that_one_leads() -> None:
+    inside = {"initial": "x", "states": {"x": {"on": {"go": "y"}}, "y": {"type": "final"}}}
+    found = imported(machine(onDone={"target": "end", "actions": "greet"}, **inside))
+    assert found.workflow.by_path["a.x"].on["go"][0].target == "end"
+    assert [str(loss) for loss in found.losses] == [
+        "a.y: it ends what is around it: here, what leads to it leads on to `end` at once",
+        "a.onDone: its actions are left out",
+    ]
+
+
+@pytest.mark.parametrize("text", ['say "x"', "naïve \U0001f600", "a\\b\n\t\x01", "{{ data.n }}", "data.n", "\u202e"])
+def test_an_argument_that_is_text_is_that_text(text: str) -> None:
+    found = imported(machine(invoke={"src": "work", "input": {"said": text}})).workflow
+    said = found.by_path["a"].with_["said"]
+    assert Machine(found).guards.compile(said, event=None).evaluate({}, {}, {}) == text
 
 
 def test_a_state_that_goes_to_itself_is_left_only_where_it_says_so() -> None:
