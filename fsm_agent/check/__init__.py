@@ -34,6 +34,7 @@ __all__ = [
     "declaration_findings",
     "expression_findings",
     "proof_findings",
+    "value_findings",
 ]
 
 Analysis: TypeAlias = Callable[[Behaviour], Iterable[Finding]]
@@ -103,7 +104,7 @@ def proof_findings(
     before they are set, and the properties that some run breaks, or perhaps. All states that an agent can reach are
     looked at, so this may take a second for a large workflow. ``prover`` gives the verdicts; without it they are those
     of the proof alone, which replays nothing."""
-    findings = _value_findings(workflow, actions)
+    findings = value_findings(workflow, actions)
     if workflow.must:
         from fsm_agent.check.properties import unproved  # imported for workflows that have properties alone
 
@@ -113,7 +114,8 @@ def proof_findings(
     return findings
 
 
-def _value_findings(workflow: Workflow, actions: Mapping[str, Signature] | None) -> list[Finding]:
+def value_findings(workflow: Workflow, actions: Mapping[str, Signature] | None) -> list[Finding]:
+    """What guards make of all values, and which fields are read before they are set. Children are left out."""
     if not workflow.knows_data or not any(site.transition.when or site.transition.assign for site in sites(workflow)):
         return []
     from fsm_agent.check.guards import guard_findings  # imported where values decide something

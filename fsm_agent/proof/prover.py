@@ -53,6 +53,14 @@ def prove(
     return Proof(verdicts, states, prover.is_complete, ASSUMPTIONS)
 
 
+def first_unproved(
+    workflow: Workflow, properties: Sequence[Property], *, signatures: Mapping[str, Signature], most: int = MOST
+) -> str | None:
+    """The name of the first of ``properties`` that is not proved, as by ``prove``; ``None`` if all of them are."""
+    prover = _Prover(workflow, signatures, properties, most)
+    return next((each.name for each in properties if prover.verdict(each).outcome is not Outcome.PROVED), None)
+
+
 class _Broken(NamedTuple):
     """How a rule is broken."""
 

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from fsm_agent.check.mutants import judged
+from fsm_agent.loading.yaml_file import load
 from tests.support.shop import Shop
 
 REFUNDS = """
@@ -172,6 +174,35 @@ def test_how_a_property_is_broken_is_drawn(shop: Shop) -> None:
     assert "how `always_approved` is broken" in picture
     assert "① ✗" in picture
     assert f"diagram  {file}" in shop("prove", "workflows/refunds.yaml", "--diagrams", "pictures").out
+
+
+def test_small_changes_that_nobody_notices_are_listed_with_their_places(shop: Shop) -> None:
+    shop.write("workflows/refunds.yaml", REFUNDS + KEPT)
+    told = shop("prove", "workflows/refunds.yaml", "--mutants", "--json").json
+    mutants = told["workflows"][0]["mutants"]
+    unnoticed = {(each["line"], each["change"]) for each in mutants["survivors"]}
+    assert (16, "the guard of `asked` is negated: `!(event.amount > 100)`") in unnoticed, unnoticed
+    assert mutants["made"] == mutants["by_check"] + mutants["by_properties"] + len(unnoticed)
+    text = shop("prove", "workflows/refunds.yaml", "--mutants").out
+    assert "what nobody notices in refunds" in text
+    assert "16:18" in text
+    assert shop("prove", "workflows/refunds.yaml", "--json").json["workflows"][0]["mutants"] is None
+
+
+def test_several_processes_judge_the_mutants_of_a_large_workflow_alike(shop: Shop) -> None:
+    states = "".join(f"  s{at}: {{on: {{go: s{at + 1}, back: s0}}}}\n" for at in range(12))
+    chain = f"workflow: chain\nversion: 1\nevents: {{go: {{}}, back: {{}}}}\ninitial: s0\nstates:\n{states}"
+    rules = "must: {one_by_one: {never: s2, before: s1}}\n"
+    file = shop.write("workflows/chain.yaml", f"{chain}  s12: {{final: true}}\n{rules}")
+    shared = shop.process("prove", "workflows/chain.yaml", "--mutants", "--json").json["workflows"][0]["mutants"]
+    alone = judged(load(file), {})
+    assert (shared["made"], shared["by_check"], shared["by_properties"]) == (
+        len(alone.all),
+        alone.by_check,
+        alone.by_properties,
+    )
+    assert sorted(each["change"] for each in shared["survivors"]) == sorted(each.change for each in alone.survivors)
+    assert shared["made"] > 40
 
 
 def test_what_children_must_keep_is_proved_too(shop: Shop) -> None:

@@ -47,6 +47,7 @@ from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay
     metavar="DIR",
     help="Draw how each property is broken.",
 )
+@click.option("--mutants", is_flag=True, help="Try small changes: how many do check and the properties notice?")
 @imports_option
 @click.pass_obj
 def prove(
@@ -59,6 +60,7 @@ def prove(
     strict: bool,
     tests: Path | None,
     diagrams: Path | None,
+    mutants: bool,
     imports: bool,
 ) -> int:
     """Prove what workflow files say under `must`, over all states that an agent can reach.
@@ -70,6 +72,8 @@ def prove(
     if not any(each.proof.verdicts for each in all_proven) and only:
         names = [each.name for proven in all_proven for each in proven.workflow.must]
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
+    if mutants:
+        all_proven = list(_with_mutants(all_proven, catalogue))
     if tests is not None:
         all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
     if diagrams is not None:
@@ -92,6 +96,16 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
             yield Proven(file, child, each, proof, found, _vacuous(findings, child), {}, {})
+
+
+def _with_mutants(all_proven: Iterable[Proven], catalogue: Catalogue) -> Iterator[Proven]:
+    """The workflows of files, with what becomes of small changes; children have files of their own to be tried."""
+    from fsm_agent.cli.commands.mutants import sharing, tried
+
+    with sharing() as spread:
+        for each in all_proven:
+            known = look_up(each.workflow, catalogue, trusts_names=not catalogue.are_listed).actions
+            yield each if each.child else each._replace(mutants=tried(each.file, each.workflow, known, spread))
 
 
 def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:

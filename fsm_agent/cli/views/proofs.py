@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.cli.views import output
+from fsm_agent.cli.views.mutants import TriedMutants, mutant_blocks
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, PathStep, Proof, Verdict
@@ -46,6 +47,8 @@ class Proven(NamedTuple):
     tests: Mapping[str, WrittenTest]
     #: property -> the picture that was written
     diagrams: Mapping[str, str]
+    #: what becomes of small changes, if that was asked
+    mutants: TriedMutants | None = None
 
     @property
     def title(self) -> str:
@@ -61,6 +64,7 @@ class Proven(NamedTuple):
             "complete": self.proof.is_complete,
             "assumptions": list(self.proof.assumptions),
             "must": [self._verdict(verdict) for verdict in self.proof.verdicts],
+            "mutants": None if self.mutants is None else self.mutants.to_json(),
         }
 
     def _verdict(self, verdict: Verdict) -> dict[str, Json]:
@@ -113,6 +117,8 @@ def _blocks(proven: Proven) -> Iterator[Block]:
         if verdict.path or verdict.cycle:
             verb = "is" if verdict.outcome is Outcome.VIOLATED else "may be"
             yield Facts(f"how {verdict.name} {verb} broken", [*_path_rows(verdict), *_life_rows(proven, verdict)])
+    if proven.mutants is not None:
+        yield from mutant_blocks(proven.title, proven.mutants)
 
 
 def _verdict_ink(proven: Proven, verdict: Verdict) -> Ink:
