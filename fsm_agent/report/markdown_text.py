@@ -43,6 +43,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def fenced(text: str, language: str) -> str:
+    """A block of code; no line of it can end the block."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
+
+
 def _words(text: str) -> str:
     """Plain text between quotations keeps the blanks at its ends, and common punctuation as it is."""
     return re.sub(r"[\\*_{}\[\]<>#!|~$&@^]", _entity, _clean(text, keeps_ends=True))

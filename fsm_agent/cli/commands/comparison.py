@@ -59,11 +59,12 @@ def difference_between(settings: CommandSettings, sides: tuple[Side, Side], *, i
     """Both versions are loaded and compared, and their properties are proved. Raises ``WorkflowInvalid`` for a side
     that does not load, with the places as that side is called."""
     catalogue = settings.catalogue(imports=imports)
-    old, new = (_loaded(side, catalogue) for side in sides)
+    old, new = (loaded(side, catalogue) for side in sides)
     return compare(old, new, prove=prover(catalogue))
 
 
-def _loaded(side: Side, catalogue: Catalogue) -> Workflow:
+def loaded(side: Side, catalogue: Catalogue) -> Workflow:
+    """The workflow of a side; raises ``WorkflowInvalid`` with the places as that side is called."""
     try:
         return load(side.file, resolve_model=catalogue.model_schema)
     except WorkflowInvalid as error:

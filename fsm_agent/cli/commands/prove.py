@@ -71,7 +71,7 @@ def prove(
         names = [each.name for proven in all_proven for each in proven.workflow.must]
         raise click.ClickException(f"no property is called {only[0]!r}{did_you_mean(only[0], names)}")
     if tests is not None:
-        all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
+        all_proven = [each._replace(tests=write_tests(tests, each)) for each in all_proven]
     if diagrams is not None:
         all_proven = [each._replace(diagrams=_draw(diagrams, each)) for each in all_proven]
     document: dict[str, Json] = {"workflows": [proven.to_json() for proven in all_proven]}
@@ -87,7 +87,7 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
     if workflow is None:
         raise WorkflowInvalid([finding for finding in findings if finding.severity is Severity.ERROR])
     known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed).actions
-    for child, each in _family(workflow):
+    for child, each in family(workflow):
         if each.must or not child:
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
@@ -101,14 +101,14 @@ def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[s
     return frozenset(str(path[len(way)]) for path in vacuous if path[: len(way)] == way)
 
 
-def _family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
+def family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
     """A workflow and those within it, each with the names by which it stands there."""
     yield child, workflow
     for name, each in workflow.workflows.items():
-        yield from _family(each, (*child, name))
+        yield from family(each, (*child, name))
 
 
-def _write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
+def write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
     """A test for each property that an agent breaks."""
     folder.mkdir(parents=True, exist_ok=True)
     return {name: _write_test(folder, proven, name) for name in proven.found}
