@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 from fsm_agent.report import difference_markdown as parts
-from fsm_agent.report.markdown_text import code, fenced, table
+from fsm_agent.report.markdown_text import code, table
 from fsm_agent.report.review import Concern, FileStatus, Review, WorkflowReview
 from fsm_agent.report.review_sections import (
     broken_sections,
@@ -19,10 +19,6 @@ from fsm_agent.report.review_sections import (
 )
 from fsm_agent.report.sections import COMMENT, Room, Section, Weight, fitted
 
-#: beyond these GitHub and GitLab show no picture of Mermaid
-_LONGEST_PICTURE: Final = 50_000
-_MOST_EDGES: Final = 500
-_EDGE: Final = re.compile(r"^\s*\w+ (?:-->|-\.->|==>)", re.MULTILINE)
 #: workflows that the overview names
 _ROWS: Final = 50
 _SIGNS: Final = {
@@ -46,9 +42,6 @@ _REMOVAL: Final = (
     "Nobody can start one any more."
 )
 
-#: the Mermaid text of a workflow that has changed, or nothing
-Picture = Callable[[WorkflowReview], str]
-
 
 def marker(name: str) -> str:
     """The hidden first line of a report, by which a later one of the same name finds it."""
@@ -56,9 +49,9 @@ def marker(name: str) -> str:
     return f"<!-- fsm-agent review: {shown} -->"
 
 
-def to_markdown(review: Review, picture: Picture, *, room: Room = COMMENT, artifact: str = "") -> str:
+def to_markdown(review: Review, *, room: Room = COMMENT, artifact: str = "") -> str:
     """The report. Where it has no ``room``, parts are left out; ``artifact`` is the address of the whole report."""
-    return fitted(list(_sections(review, picture)), room, lambda count: _note(count, artifact))
+    return fitted(list(_sections(review)), room, lambda count: _note(count, artifact))
 
 
 def _note(count: int, artifact: str) -> str:
@@ -71,13 +64,13 @@ def _address(text: str) -> str:
     return re.sub(r"[\s<>\\]", lambda found: f"%{ord(found[0]):02X}", text)
 
 
-def _sections(review: Review, picture: Picture) -> Iterator[Section]:
+def _sections(review: Review) -> Iterator[Section]:
     yield Section(f"{marker(review.name)}\n## {_title(review)}", Weight.HEADING)
     yield Section(_overview(review), Weight.BROKEN)
     for each in review.workflows:
         if len(review.workflows) > 1:
             yield Section(f"### {verdict_line(each)}", Weight.HEADING)
-        yield from _workflow_sections(each, picture)
+        yield from _workflow_sections(each)
 
 
 def _title(review: Review) -> str:
@@ -129,27 +122,16 @@ def _file(review: WorkflowReview) -> str:
             return f"{code(review.file)}, {status}"
 
 
-def _workflow_sections(review: WorkflowReview, picture: Picture) -> Iterator[Section]:
+def _workflow_sections(review: WorkflowReview) -> Iterator[Section]:
     versions = f", {parts.versions(review.difference)}" if review.difference else ""
     yield Section(f"{_file(review)}{versions}", Weight.HEADING)
     for proof in review.proofs:
         for verdict in (*proof.broken, *proof.open):
             yield from broken_sections(proof, verdict)
     yield from finding_sections(review)
-    yield Section(_picture(picture(review)), Weight.PICTURE)
     if review.difference is not None:
         yield from difference_sections(review.difference)
     elif review.new is not None:
-        yield from new_sections(review.proofs)
+        yield from new_sections(review.new, review.proofs)
     elif review.status is FileStatus.REMOVED:
         yield Section(_REMOVAL, Weight.AGENTS)
-
-
-def _picture(text: str) -> str:
-    """A picture as GitHub and GitLab draw it, if it is small enough for them."""
-    if not text:
-        return ""
-    edges = len(_EDGE.findall(text))
-    if len(text) > _LONGEST_PICTURE or edges > _MOST_EDGES:
-        return f"The picture is too large for this place ({edges} edges): it is among the files of this review."
-    return fenced(text, "mermaid")

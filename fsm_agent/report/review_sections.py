@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
@@ -9,13 +10,20 @@ from fsm_agent.change.difference import Difference
 from fsm_agent.domain.finding import Finding, Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import Rule
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.render.difference import draw_difference
+from fsm_agent.render.formats import draw
 from fsm_agent.report import difference_markdown as parts
 from fsm_agent.report.markdown_text import code, fenced, plain, sentence, table
+from fsm_agent.report.proof_text import step_sentence
 from fsm_agent.report.review import ProofReview, Reproduction, WorkflowReview
 from fsm_agent.report.sections import Section, Weight
-from fsm_agent.report.proof_text import step_sentence
 
+#: beyond these GitHub and GitLab show no picture of Mermaid
+_LONGEST_PICTURE: Final = 50_000
+_MOST_EDGES: Final = 500
+_EDGE: Final = re.compile(r"^\s*\w[\w-]* (?:-->|-\.->|==>)", re.MULTILINE)
 #: rows of a table before it goes on in a section of its own
 _ROWS: Final = 50
 #: steps of a path that are told; of a longer one its first and its last
@@ -104,6 +112,8 @@ def difference_sections(difference: Difference, name: str = "") -> Iterator[Sect
     """What has changed; ``name`` is that of an embedded workflow."""
     if name:
         yield Section(f"#### The embedded workflow {code(name)}", Weight.CHANGES)
+    if drawn := picture_of(difference):
+        yield Section(_picture(drawn), Weight.PICTURE)
     rows = list(difference.rows)
     for at in range(0, len(rows), _ROWS):
         text = parts.change_table(rows[at : at + _ROWS])
@@ -115,8 +125,22 @@ def difference_sections(difference: Difference, name: str = "") -> Iterator[Sect
         yield from difference_sections(each, f"{name}.{child}" if name else child)
 
 
-def new_sections(proofs: Sequence[ProofReview]) -> Iterator[Section]:
-    """The properties of a workflow that has no earlier version."""
+def picture_of(difference: Difference) -> str:
+    """Mermaid text; nothing where nothing is drawn, since nothing has changed."""
+    return draw_difference(difference, "mermaid").decode() if difference.rows else ""
+
+
+def _picture(text: str) -> str:
+    """A picture as GitHub and GitLab draw it, if it is small enough for them."""
+    edges = len(_EDGE.findall(text))
+    if len(text) > _LONGEST_PICTURE or edges > _MOST_EDGES:
+        return f"The picture is too large for this place ({edges} edges): it is among the files of this review."
+    return fenced(text, "mermaid")
+
+
+def new_sections(workflow: Workflow, proofs: Sequence[ProofReview]) -> Iterator[Section]:
+    """The picture and the properties of a workflow that has no earlier version."""
+    yield Section(_picture(draw(workflow, "mermaid").decode()), Weight.PICTURE)
     rows = [(proof, verdict) for proof in proofs for verdict in proof.proof.verdicts]
     yield from _tables("**What must hold**", ("property", "", "rule"), rows, _property_row, Weight.PROPERTIES)
 

@@ -11,8 +11,8 @@ from fsm_agent.domain.finding import Finding, Place, Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.proof.verdicts import PathStep, Verdict
 from fsm_agent.report.fingerprints import Fingerprinted, fingerprinted
-from fsm_agent.report.review import Review, WorkflowReview
 from fsm_agent.report.proof_text import step_sentence
+from fsm_agent.report.review import Review, WorkflowReview
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 _HOME: Final = "https://github.com/fsm-agent/fsm-agent"

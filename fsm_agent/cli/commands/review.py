@@ -10,7 +10,7 @@ import click
 from fsm_agent import __version__
 from fsm_agent.cli.commands.explanation import entries
 from fsm_agent.cli.commands.review_facts import Wanted, gather
-from fsm_agent.cli.commands.review_files import picture_of, write_reports, written
+from fsm_agent.cli.commands.review_files import write_reports, written
 from fsm_agent.cli.input.imports import imports_option
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE, text
 from fsm_agent.cli.settings import CommandSettings
@@ -74,5 +74,5 @@ def review(
     if settings.json:
         output.print_json(found.to_json())
     elif folder is None:
-        click.echo(to_markdown(found, picture_of, artifact=artifact), nl=False)
+        click.echo(to_markdown(found, artifact=artifact), nl=False)
     return 1 if found.is_failed(strict=strict) else 0

@@ -13,7 +13,7 @@ from fsm_agent.change.difference import Difference, compare
 from fsm_agent.check.transition_sites import sites, state_path
 from fsm_agent.cli.commands.check import inspect
 from fsm_agent.cli.commands.comparison import Side, live_outcomes, loaded
-from fsm_agent.cli.commands.prove import family, write_tests
+from fsm_agent.cli.commands.prove import family, vacuous, write_tests
 from fsm_agent.cli.input.changed_files import FilePair, Located, files_since
 from fsm_agent.cli.logs import unread_modules_once
 from fsm_agent.cli.settings import CommandSettings
@@ -119,6 +119,7 @@ class _Reviewer:
 
     def _review(self, changed: _Changed, name: str) -> WorkflowReview:
         pair, new = changed.pair, changed.new.workflow
+        findings = () if pair.new is None else tuple(self._findings(pair.new))
         return WorkflowReview(
             name,
             changed.status,
@@ -126,10 +127,10 @@ class _Reviewer:
             pair.old_name,
             changed.old.workflow,
             new,
-            () if pair.new is None else tuple(self._findings(pair.new)),
+            findings,
             changed.old.mistakes,
             None if new is None else self._difference(changed.old.workflow, new),
-            () if pair.new is None or new is None else tuple(self._proof_reviews(pair.new, new)),
+            () if pair.new is None or new is None else tuple(self._proof_reviews(pair.new, new, findings)),
             {} if pair.new is None or new is None else _places(pair.new, new),
         )
 
@@ -145,12 +146,12 @@ class _Reviewer:
             return difference
         return difference.with_live(asyncio.run(live_outcomes(self._settings, new)))
 
-    def _proof_reviews(self, file: Path, workflow: Workflow) -> Iterator[ProofReview]:
+    def _proof_reviews(self, file: Path, workflow: Workflow, findings: Sequence[Finding]) -> Iterator[ProofReview]:
         known = self._proofs.signatures(workflow)
         for child, each in family(workflow):
             if each.must:
                 proof, found = self._proofs.replayed(each, each.must, known)
-                proven = Proven(file, child, each, proof, found, {})
+                proven = Proven(file, child, each, proof, found, vacuous(findings, child), {}, {})
                 if self._wanted.tests is not None and found:
                     proven = proven._replace(tests=write_tests(self._wanted.tests, proven))
                 yield ProofReview(child, each, proof, dict(_reproductions(proven)), proven.to_json())
