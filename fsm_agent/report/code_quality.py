@@ -7,6 +7,7 @@ from typing import Final
 from fsm_agent.domain.finding import Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.report.fingerprints import fingerprinted
+from fsm_agent.report.markdown_text import one_line
 from fsm_agent.report.review import Review
 
 _SEVERITIES: Final = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.NOTE: "info"}
@@ -20,7 +21,7 @@ def to_code_quality(review: Review) -> list[Json]:
         file = place.file if place else each.review.file
         found.append(
             {
-                "description": f"{each.finding.code}: {each.finding.message}",
+                "description": one_line(f"{each.finding.code}: {each.finding.message}"),
                 "check_name": each.finding.code,
                 "fingerprint": each.fingerprint,
                 "severity": _SEVERITIES[each.finding.severity],

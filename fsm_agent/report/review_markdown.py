@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -19,8 +19,8 @@ from fsm_agent.report.review_sections import (
 )
 from fsm_agent.report.sections import COMMENT, Room, Section, Weight, fitted
 
-#: workflows that the overview names
-_ROWS: Final = 50
+#: workflows that the overview names; what is told of more of them is left out first
+_MOST_WORKFLOWS: Final = 50
 _SIGNS: Final = {
     Concern.UNREADABLE: "✗",
     Concern.VIOLATED: "✗",
@@ -66,11 +66,12 @@ def _address(text: str) -> str:
 
 def _sections(review: Review) -> Iterator[Section]:
     yield Section(f"{marker(review.name)}\n## {_title(review)}", Weight.HEADING)
-    yield Section(_overview(review), Weight.BROKEN)
-    for each in review.workflows:
-        if len(review.workflows) > 1:
-            yield Section(f"### {verdict_line(each)}", Weight.HEADING)
-        yield from _workflow_sections(each)
+    workflows = sorted(review.workflows, key=lambda each: list(Concern).index(each.concern))
+    yield Section(_overview(review, workflows), Weight.BROKEN)
+    for place, each in enumerate(workflows):
+        title = [Section(f"### {verdict_line(each)}", Weight.HEADING)] if len(workflows) > 1 else []
+        for section in (*title, *_workflow_sections(each)):
+            yield section if place < _MOST_WORKFLOWS else section._replace(weight=Weight.MORE)
 
 
 def _title(review: Review) -> str:
@@ -103,13 +104,13 @@ def headline(review: WorkflowReview) -> str:
             return "is new" if review.status is FileStatus.ADDED else _HEADLINES[concern]
 
 
-def _overview(review: Review) -> str:
-    looked = f"{counted(review.files, 'workflow file')} looked at, {len(review.workflows)} changed since"
+def _overview(review: Review, workflows: Sequence[WorkflowReview]) -> str:
+    looked = f"{counted(review.files, 'workflow file')} looked at, {len(workflows)} changed since"
     line = f"{looked} {code(review.base)}."
-    if len(review.workflows) < 2:
+    if len(workflows) < 2:
         return line
-    rows = ((f"{_SIGNS[each.concern]} {code(each.title)}", headline(each), _file(each)) for each in review.workflows)
-    return f"{line}\n\n{table(('workflow', '', 'file'), islice(rows, _ROWS))}"
+    rows = ((f"{_SIGNS[each.concern]} {code(each.title)}", headline(each), _file(each)) for each in workflows)
+    return f"{line}\n\n{table(('workflow', '', 'file'), islice(rows, _MOST_WORKFLOWS))}"
 
 
 def _file(review: WorkflowReview) -> str:

@@ -11,6 +11,7 @@ from fsm_agent.domain.finding import Finding, Place, Severity
 from fsm_agent.domain.json import Json
 from fsm_agent.proof.verdicts import PathStep, Verdict
 from fsm_agent.report.fingerprints import Fingerprinted, fingerprinted
+from fsm_agent.report.markdown_text import one_line
 from fsm_agent.report.proof_text import step_sentence
 from fsm_agent.report.review import Review, WorkflowReview
 
@@ -90,7 +91,7 @@ class _Result:
             "ruleId": finding.code,
             "ruleIndex": rule,
             "level": str(finding.severity),
-            "message": {"text": finding.message},
+            "message": {"text": _message(finding.message)},
             "locations": [{"physicalLocation": self._location(place)}],
             # the second is what code scanning goes by; without it, it would hash the text of the line
             "partialFingerprints": {
@@ -128,12 +129,17 @@ class _Result:
             yield self._step(self._place_of(step), sentence(step))
 
     def _step(self, place: Place, text: str) -> dict[str, Json]:
-        return {"location": {"message": {"text": text}, "physicalLocation": self._location(place)}}
+        return {"location": {"message": {"text": _message(text)}, "physicalLocation": self._location(place)}}
 
     def _place_of(self, step: PathStep) -> Place:
         """Where a step is declared; those of embedded workflows are told at the property."""
         is_own = self._finding.path[:1] == ("must",) and self._place.file == self._review.file
         return (self._review.place_of(step) if is_own else None) or self._place
+
+
+def _message(text: str) -> str:
+    """One line, in which nothing is a link."""
+    return one_line(text).replace("](", "] (")
 
 
 def _again(step: PathStep) -> str:
