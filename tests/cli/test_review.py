@@ -322,6 +322,12 @@ def test_a_finding_is_known_again_when_its_lines_move_or_its_file_is_renamed(sho
     assert len(set(prints)) == len(prints) == 3
 
 
+def test_live_makes_no_store_where_there_is_none(shop: Shop, repository: GitFolder) -> None:
+    repository.write("workflows/refunds.yaml", AFTER)
+    assert "There are none." in shop("review", "--base", "main", "--live").out
+    assert not list(repository.folder.glob("*.db"))
+
+
 def test_live_asks_the_store_what_becomes_of_agents(shop: Shop, repository: GitFolder) -> None:
     payload = '{"order": "B-7", "amount": 75}'
     shop.write("actions.py", "from fsm_agent import action\n\n\n@action\ndef pay_back(ctx):\n    return 'paid'\n")

@@ -23,6 +23,7 @@ class GitFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self.git("init", "--quiet", "--initial-branch", "main")
 
     def write(self, name: str, text: str) -> Path:
