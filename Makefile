@@ -8,13 +8,16 @@ BIN    := $(VENV)/bin
 # Tests start hundreds of processes: none of them is to compile all modules again, whatever the shell asks for.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
+.PHONY: help demo review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+review-demo: $(VENV)/demo.stamp  ## review a pull request that has lost a guard: report, picture, test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/review/demo.sh
 
 check: $(VENV)/test.stamp lint types layers  ## lint, types, layers, and the quick tests: while you work
 	FSM_AGENT_PROOFS=quick $(BIN)/pytest -n auto --dist worksteal -q -m "not server and not long"
@@ -58,8 +61,10 @@ bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite 
 .PHONY: peers
 peers: $(PEERS)/stamp
 
-diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/
+diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/ and examples/review/
 	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
+	for format in dot svg; do $(BIN)/fsm-agent diff examples/review/before/refunds.yaml examples/review/after/refunds.yaml \
+		-o diagrams/refunds_review.$$format || test $$? = 1; done   # it breaks a property, and says so
 
 schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json

@@ -1,7 +1,8 @@
 #!/bin/sh
 # What the tests need besides Python: Graphviz, for its `dot`, valgrind, which counts the instructions of a step, SPIN,
-# which proves what the prover proves, with a C compiler, Node.js, which runs XState, a browser, which looks at pages, and
-# servers, PostgreSQL and Redis, which tests start themselves. Does nothing where they are there already; no service is started.
+# which proves what the prover proves, with a C compiler, Node.js, which runs XState, a browser, which looks at pages, jq,
+# which stands in for a part of GitHub's command, and servers, PostgreSQL and Redis, which tests start themselves. Does
+# nothing where they are there already; no service is started.
 set -eu
 missing=""
 command -v dot >/dev/null 2>&1 || missing="$missing graphviz fonts-dejavu-core"
@@ -9,6 +10,7 @@ if ! command -v postgres >/dev/null 2>&1 && ! ls /usr/lib/postgresql/*/bin/postg
     missing="$missing postgresql"
 fi
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+command -v jq >/dev/null 2>&1 || missing="$missing jq"
 command -v valgrind >/dev/null 2>&1 || missing="$missing valgrind"
 browser=""
 for name in chromium-headless-shell chromium chromium-browser google-chrome; do

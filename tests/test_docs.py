@@ -111,3 +111,22 @@ def test_the_glossary_has_every_word_of_the_domain() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "fsm_agent" / "domain").glob("*.py")]
     words = re.findall(r"^class ([A-Z]\w*)", "\n".join(texts), re.MULTILINE)
     assert sorted(told) == sorted(words)
+
+
+@pytest.mark.long
+def test_the_page_on_reviewing_runs_in_the_demo_and_prints_what_it_says(tmp_path: Path) -> None:
+    page = (DOCS / "reviewing.md").read_text(encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment.pop("FSM_AGENT_STORE", None)
+    made = [str(DOCS.parent / "examples" / "review" / "demo.sh"), str(tmp_path)]
+    demo = subprocess.run(["sh", *made], capture_output=True, text=True, env=environment, check=False)
+    assert demo.returncode == 0, demo.stderr
+    ran = 0
+    for text in re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE):
+        for command, expected in commands(text):
+            done = subprocess.run(  # noqa: S602 - the commands of our own page
+                command, shell=True, cwd=tmp_path / "shop", capture_output=True, text=True, env=environment, check=False
+            )
+            assert matches(expected, done.stdout + done.stderr), f"$ {command}\n{done.stdout}{done.stderr}"
+            ran += 1
+    assert ran == 12

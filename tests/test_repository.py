@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import html
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +27,15 @@ def test_the_gallery_has_no_mistakes() -> None:
 def test_every_diagram_is_fresh() -> None:
     checked = run("diagram", "workflows", "--out-dir", "diagrams", "--check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_picture_of_the_example_of_a_review_is_fresh() -> None:
+    versions = [f"examples/review/{side}/refunds.yaml" for side in ("before", "after")]
+    drawn = run("diff", *versions, "--format", "dot")
+    assert drawn.stdout == (ROOT / "diagrams" / "refunds_review.dot").read_text(encoding="utf-8")
+    picture = (ROOT / "diagrams" / "refunds_review.svg").read_text(encoding="utf-8")
+    shown = html.unescape(" ".join(re.findall(r">([^<>]+)</text>", picture)))
+    assert [text for text in ("deciding", "was approving", "the guard is gone") if text not in shown] == []
 
 
 def test_every_public_name_exists_and_is_listed() -> None:

@@ -38,6 +38,7 @@ COMMANDS: Final = {
         "prove": Entry("commands.prove:prove", "Prove what workflows say under `must`."),
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
         "diff": Entry("commands.diff:diff", "Tell what changed between two versions of a workflow."),
+        "review": Entry("commands.review:review", "Report what a pull request does to workflows."),
         "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
         "xstate": Entry("commands.xstate:xstate", "Export workflows as machines of XState, or import them."),
     },

@@ -18,8 +18,8 @@ _EMS: Final = (
 )
 _ORDINARY: Final = 0.64
 _WIDEST: Final = 1.0
-#: characters that XML forbids
-_UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+#: characters that XML forbids, and those that would turn the text around them
+_UNSHOWABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 #: a ``{{ expression }}`` of a prompt is one word
 _PROMPT_WORD: Final = re.compile(r"(?:\{\{.*?\}\}|\S)+\s*")
 _WORD: Final = re.compile(r"\S+\s*")

@@ -63,9 +63,12 @@ def headline(difference: Difference) -> str:
 
 def changes(difference: Difference) -> str:
     """The list; its numbers are those of the picture."""
-    if not difference.rows:
-        return ""
-    return table(("", "change", "what can happen"), map(_row, difference.rows))
+    return change_table(difference.rows) if difference.rows else ""
+
+
+def change_table(rows: Iterable[Row]) -> str:
+    """Some rows of the list."""
+    return table(("", "change", "what can happen"), map(_row, rows))
 
 
 def _row(row: Row) -> tuple[str, str, str]:
@@ -90,11 +93,16 @@ def properties(difference: Difference) -> str:
     """What must hold, before and now."""
     if not difference.properties:
         return ""
-    rows = ((code(each.name), _verdict(each.before), _verdict(each.now), _rule(each)) for each in difference.properties)
+    rows = map(_property_row, difference.properties)
     return f"**What must hold**\n\n{table(('property', 'before', 'now', ''), rows)}"
 
 
-def _verdict(verdict: Verdict | None) -> str:
+def _property_row(change: PropertyChange) -> tuple[str, ...]:
+    return code(change.name), verdict_text(change.before), verdict_text(change.now), _rule(change)
+
+
+def verdict_text(verdict: Verdict | None) -> str:
+    """A verdict with its mark; nothing for none."""
     return "" if verdict is None else f"{_VERDICTS[verdict.outcome]} {verdict.outcome}"
 
 

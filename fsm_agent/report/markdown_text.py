@@ -16,12 +16,12 @@ _STEERING: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def plain(text: str) -> str:
     """One line of text; risky characters become entities."""
-    return _RISKY.sub(_entity, _clean(text))
+    return _RISKY.sub(_entity, one_line(text))
 
 
 def code(text: str) -> str:
     """One line of code, also in a cell of a table."""
-    text = _clean(text)
+    text = one_line(text)
     if not text:
         return ""
     if _RISKY_IN_CODE.search(text):
@@ -43,12 +43,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def fenced(text: str, language: str) -> str:
+    """A block of code; no line of it can end the block."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
+
+
 def _words(text: str) -> str:
     """Plain text between quotations keeps the blanks at its ends, and common punctuation as it is."""
-    return re.sub(r"[\\*_{}\[\]<>#!|~$&@^]", _entity, _clean(text, keeps_ends=True))
+    return re.sub(r"[\\*_{}\[\]<>#!|~$&@^]", _entity, one_line(text, keeps_ends=True))
 
 
-def _clean(text: str, *, keeps_ends: bool = False) -> str:
+def one_line(text: str, *, keeps_ends: bool = False) -> str:
+    """Text without line breaks and without characters that steer what is around them; it may still be markup."""
     line = re.sub(r"\s+", " ", text)
     line = line if keeps_ends else line.strip()
     return "".join(map(_shown, line))

@@ -51,6 +51,11 @@ def test_control_characters_never_reach_a_picture() -> None:
     assert clean("a\x00b\n\tc \ud800") == "a\N{REPLACEMENT CHARACTER}b c \N{REPLACEMENT CHARACTER}"
 
 
+@pytest.mark.parametrize("steering", ["\u202a", "\u202e", "\u2066", "\u2069"])
+def test_no_character_turns_the_text_around_it(steering: str) -> None:
+    assert clean(f"pay {steering}nothing") == "pay \N{REPLACEMENT CHARACTER}nothing"
+
+
 @pytest.mark.parametrize(
     ("text", "safe"),
     [

@@ -26,6 +26,7 @@ from fsm_agent.loading.yaml_file import inspect_file
 from fsm_agent.project.action_lookup import look_up
 
 if TYPE_CHECKING:
+    from fsm_agent.check.properties import Prover
     from fsm_agent.proof.verdicts import Verdict
 
 _MARKS = {Severity.ERROR: ("✗", "red"), Severity.WARNING: ("!", "yellow"), Severity.NOTE: ("?", "cyan")}
@@ -63,7 +64,7 @@ def inspect_files(files: Iterable[Path], catalogue: Catalogue) -> Report:
     found: list[Finding] = []
     with unread_modules_once() as texts:
         for path in paths:
-            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed, proves=True)[1]
+            found += inspect(path, catalogue, trusts_names=not catalogue.are_listed, prover=_replayed)[1]
         texts += [finding.message for finding in found]
     return Report(len(paths), tuple(found))
 
@@ -74,10 +75,10 @@ def inspect(
     *,
     trusts_names: bool,
     only: Callable[[Finding], bool] = lambda _: True,
-    proves: bool = False,
+    prover: Prover | None = None,
 ) -> tuple[Workflow | None, list[Finding]]:
     """The workflow in a file (``None`` if there are errors), and all findings. ``only`` selects those about
-    behaviour. With ``proves`` the properties under ``must`` are proved too."""
+    behaviour. With a ``prover`` the properties under ``must`` are proved too."""
 
     def check(workflow: Workflow) -> list[Finding]:
         known = look_up(workflow, catalogue, trusts_names=trusts_names)
@@ -90,7 +91,7 @@ def inspect(
             lacking=known.lacking,
             unread=known.unread,
         )
-        found += proof_findings(workflow, known.actions, _replayed) if proves else []
+        found += proof_findings(workflow, known.actions, prover) if prover is not None else []
         return list(filter(only, found))
 
     return inspect_file(path, resolve_model=catalogue.model_schema, checks=[check])

@@ -13,6 +13,7 @@ from fsm_agent.change.difference import Difference, compare
 from fsm_agent.cli.input.paths import workflow_file
 from fsm_agent.cli.input.revisions import Repository
 from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.store import missing_file
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.property import Property
 from fsm_agent.domain.workflow import Workflow
@@ -59,11 +60,12 @@ def difference_between(settings: CommandSettings, sides: tuple[Side, Side], *, i
     """Both versions are loaded and compared, and their properties are proved. Raises ``WorkflowInvalid`` for a side
     that does not load, with the places as that side is called."""
     catalogue = settings.catalogue(imports=imports)
-    old, new = (_loaded(side, catalogue) for side in sides)
+    old, new = (loaded(side, catalogue) for side in sides)
     return compare(old, new, prove=prover(catalogue))
 
 
-def _loaded(side: Side, catalogue: Catalogue) -> Workflow:
+def loaded(side: Side, catalogue: Catalogue) -> Workflow:
+    """The workflow of a side; raises ``WorkflowInvalid`` with the places as that side is called."""
     try:
         return load(side.file, resolve_model=catalogue.model_schema)
     except WorkflowInvalid as error:
@@ -95,11 +97,12 @@ def prover(catalogue: Catalogue) -> Callable[[Workflow, Sequence[Property]], Pro
 
 
 async def live_outcomes(settings: CommandSettings, workflow: Workflow) -> list[Outcome]:
-    """What ``migrate`` says of the agents in the store; nothing is changed."""
+    """What ``migrate`` says of the agents in the store; nothing is changed, and no store is made."""
     found: list[Outcome] = []
     after: str | None = None
     around: Mapping[str, Any] = {"surroundings": settings.surroundings()}
-    async with Runner(settings.open_store(), actions=settings.actions, **around) as runner:
+    store = settings.open_store(None if missing_file(settings.store) is None else "memory://")
+    async with Runner(store, actions=settings.actions, **around) as runner:
         while True:
             page = await runner.migrate(workflow, apply=False, by=settings.by, limit=_PAGE, after=after)
             found += [replace(each, reason=settings.in_full(each.reason)) for each in page.outcomes]

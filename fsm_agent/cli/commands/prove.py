@@ -75,9 +75,9 @@ def prove(
     if mutants:
         all_proven = list(_with_mutants(all_proven, catalogue))
     if tests is not None:
-        all_proven = [each._replace(tests=_write_tests(tests, each)) for each in all_proven]
+        all_proven = [each._replace(tests=write_tests(tests, each)) for each in all_proven]
     if diagrams is not None:
-        all_proven = [each._replace(diagrams=_draw(diagrams, each)) for each in all_proven]
+        all_proven = [each._replace(diagrams=draw_ways(diagrams, each)) for each in all_proven]
     document: dict[str, Json] = {"workflows": [proven.to_json() for proven in all_proven]}
     output.show(settings, document, lambda: proof_blocks(all_proven))
     outcomes = {verdict.outcome for proven in all_proven for verdict in proven.proof.verdicts}
@@ -91,11 +91,11 @@ def _prove(file: Path, catalogue: Catalogue, only: Sequence[str], most: int) -> 
     if workflow is None:
         raise WorkflowInvalid([finding for finding in findings if finding.severity is Severity.ERROR])
     known = look_up(workflow, catalogue, trusts_names=not catalogue.are_listed).actions
-    for child, each in _family(workflow):
+    for child, each in family(workflow):
         if each.must or not child:
             properties = [of for of in each.must if not only or of.name in only]
             proof, found = prove_and_replay(each, properties, signatures=known, most=most)
-            yield Proven(file, child, each, proof, found, _vacuous(findings, child), {}, {})
+            yield Proven(file, child, each, proof, found, vacuous(findings, child), {}, {})
 
 
 def _with_mutants(all_proven: Iterable[Proven], catalogue: Catalogue) -> Iterator[Proven]:
@@ -108,27 +108,27 @@ def _with_mutants(all_proven: Iterable[Proven], catalogue: Catalogue) -> Iterato
             yield each if each.child else each._replace(mutants=tried(each.file, each.workflow, known, spread))
 
 
-def _vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:
+def vacuous(findings: Iterable[Finding], child: tuple[str, ...]) -> frozenset[str]:
     """The properties of a child that nothing can break, as ``check`` has found."""
     way = (*(part for name in child for part in ("workflows", name)), "must")
-    vacuous = (finding.path for finding in findings if finding.code == Code.VACUOUS)
-    return frozenset(str(path[len(way)]) for path in vacuous if path[: len(way)] == way)
+    paths = (finding.path for finding in findings if finding.code == Code.VACUOUS)
+    return frozenset(str(path[len(way)]) for path in paths if path[: len(way)] == way)
 
 
-def _family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
+def family(workflow: Workflow, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Workflow]]:
     """A workflow and those within it, each with the names by which it stands there."""
     yield child, workflow
     for name, each in workflow.workflows.items():
-        yield from _family(each, (*child, name))
+        yield from family(each, (*child, name))
 
 
-def _write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
+def write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
     """A test for each property that an agent breaks."""
     folder.mkdir(parents=True, exist_ok=True)
     return {name: _write_test(folder, proven, name) for name in proven.found}
 
 
-def _draw(folder: Path, proven: Proven) -> dict[str, str]:
+def draw_ways(folder: Path, proven: Proven) -> dict[str, str]:
     """A picture for each property that an agent breaks: its workflow, with the way on it."""
     from fsm_agent.render.formats import draw
     from fsm_agent.render.path_overlay import overlay_from_verdict

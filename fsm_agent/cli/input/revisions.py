@@ -26,7 +26,8 @@ class Repository:
 
     def __init__(self, path: Path) -> None:
         """Raises ``click.ClickException`` if git is not installed, or there is no repository."""
-        folder = next((each for each in path.absolute().parents if each.is_dir()), Path.cwd())
+        whole = path.absolute()
+        folder = next((each for each in (whole, *whole.parents) if each.is_dir()), Path.cwd())
         done = _git("rev-parse", "--show-toplevel", folder=folder)
         if done.returncode:
             raise click.ClickException(f"{str(path)!r} is in no git repository, so there are no revisions of it")
@@ -44,20 +45,31 @@ class Repository:
     def file_of(self, revision: str, path: Path) -> Iterator[Path]:
         """A copy of the file as it is in a revision, with the workflow files of its folder and those below. Raises
         ``click.ClickException`` if the revision has no such file."""
-        name = self._name(path)
-        folder = "" if str(name.parent) == "." else f"{name.parent}/"
-        blobs = dict(self._blobs(self.commit(revision), folder))
-        if str(name) not in blobs:
-            raise click.ClickException(f"there is no file {str(name)!r} in revision {revision!r}")
+        name = self.name(path)
+        with self.folder_of(revision, path.parent) as copy:
+            if not (file := copy / name.name).is_file():
+                raise click.ClickException(f"there is no file {str(name)!r} in revision {revision!r}")
+            yield file
+
+    @contextmanager
+    def folder_of(self, revision: str, folder: Path) -> Iterator[Path]:
+        """A copy of the workflow files of a folder and of those below, as they are in a revision; it is empty if there
+        were none. Raises ``click.ClickException`` for an unknown revision."""
+        commit = self.commit(revision)
+        # the folder's own name may be a link, and what stands in git is what it leads to
+        name = str(self.name(folder / "_").parent)
+        prefix = "" if name == "." else f"{name}/"
+        blobs = dict(self._blobs(commit, prefix))
         with tempfile.TemporaryDirectory(prefix="fsm-agent-") as place:
             for each, content in zip(blobs, self._contents(list(blobs.values())), strict=True):
-                target = Path(place, each.removeprefix(folder))
+                target = Path(place, each.removeprefix(prefix))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
-            yield Path(place, name.name)
+            yield Path(place)
 
-    def _name(self, path: Path) -> PurePosixPath:
-        """The path from the top of the repository, as git names it."""
+    def name(self, path: Path) -> PurePosixPath:
+        """The path from the top of the repository, as git names it. Raises ``click.ClickException`` if it is not in the
+        repository."""
         whole = path.parent.resolve() / path.name
         try:
             return PurePosixPath(whole.relative_to(self.folder.resolve()).as_posix())

@@ -1,0 +1,180 @@
+"""A review as Markdown: it fits where it stands, and whatever a workflow says comes out as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from fsm_agent.domain.finding import Finding, Place, Severity
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.report.review import Concern, FileStatus, Review, WorkflowReview
+from fsm_agent.report.review_markdown import marker, to_markdown
+from fsm_agent.report.sections import COMMENT, SUMMARY, Room, Section, Weight, fitted
+from tests.support.reviews import findings, review_of, reviewed, short, with_findings
+
+ADDRESS = "https://example.org/runs/7"
+
+
+def parsed(markdown: str) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(markdown)
+
+
+def tables(markdown: str) -> list[list[int]]:
+    """Of each table the number of cells in each of its rows."""
+    found: list[list[int]] = []
+    for token in parsed(markdown):
+        if token.type == "table_open":
+            found.append([])
+        elif token.type == "tr_open":
+            found[-1].append(0)
+        elif token.type in ("th_open", "td_open"):
+            found[-1][-1] += 1
+    return found
+
+
+def many(count: int) -> Review:
+    before, now = short(), short(version=2, target="done")
+    one = reviewed(before, now)
+    return review_of(*(replace(one, name=f"w{number}", file=f"workflows/w{number}.yaml") for number in range(count)))
+
+
+def large(states: int) -> Workflow:
+    lines = "".join(f"  state_{n}: {{on: {{go: state_{n + 1}}}}}\n" for n in range(states))
+    head = f"workflow: large\nversion: 1\nevents: {{go: {{}}}}\ninitial: state_0\nstates:\n{lines}"
+    return loads(f"{head}  state_{states}: {{final: true}}\n")
+
+
+def test_what_fits_is_told_whole() -> None:
+    report = to_markdown(many(1))
+    assert "left out" not in report
+    assert report.index("## ✗ `short` breaks `busy_first`") < report.index("#### ✗ `busy_first` is violated")
+    assert "A test that fails until this is mended (`t/test_x.py`)" in report
+
+
+@pytest.mark.parametrize("count", [45, 120])
+def test_a_comment_is_never_longer_than_it_may_be_and_says_where_the_rest_is(count: int) -> None:
+    review = many(count)
+    report = to_markdown(review, artifact=ADDRESS)
+    assert len(report) <= COMMENT.most
+    assert report.startswith(f"{marker('workflows')}\n## ✗ ")
+    assert re.search(r"^> \d+ parts of this report are left out here", report.splitlines()[-1])
+    assert f"[the files of this review](<{ADDRESS}>)" in report.splitlines()[-1]
+    assert "#### ✗ `busy_first` is violated" in report
+    assert [token.type for token in parsed(report)].count("fence") == report.count("\n```python\n") + report.count(
+        "\n```mermaid\n"
+    )
+    assert all(len(set(rows)) == 1 for rows in tables(report))
+    summary = to_markdown(review, room=SUMMARY, artifact=ADDRESS)
+    assert len(summary.encode()) <= SUMMARY.most
+    assert len(summary) > len(report)
+
+
+def test_tests_are_left_out_before_pictures_and_pictures_before_what_is_broken() -> None:
+    whole = to_markdown(many(1))
+    seen = []
+    for most in range(len(whole), 300, -50):
+        report = to_markdown(many(1), room=Room(most, len))
+        seen.append(tuple(word in report for word in ("def test_busy_first", "```mermaid", "1. idle → done")))
+    assert list(dict.fromkeys(seen)) == [
+        (True, True, True),
+        (False, True, True),
+        (False, False, True),
+        (False, False, False),
+    ]
+
+
+def test_the_last_section_of_a_kind_is_left_out_first() -> None:
+    sections = [Section("head", Weight.HEADING), *(Section(f"part {n}", Weight.CHANGES) for n in range(9))]
+    assert fitted(sections, Room(35, len), lambda count: f"{count} gone") == "head\n\npart 0\n\npart 1\n\n7 gone\n"
+
+
+def test_a_long_list_goes_on_in_tables_that_may_be_left_out() -> None:
+    review = review_of(with_findings(reviewed(None, short()), *findings(2_000)))
+    report = to_markdown(review)
+    assert len(report) <= COMMENT.most
+    assert report.count("| ✗ error | FSM301 |") % 50 == 0
+    assert report.count("| ✗ error | FSM301 |") > 500
+
+
+def test_a_picture_too_large_for_mermaid_is_named_instead() -> None:
+    drawn = to_markdown(review_of(reviewed(None, large(100))), room=SUMMARY)
+    assert "```mermaid" in drawn
+    told = to_markdown(review_of(reviewed(None, large(600))), room=SUMMARY)
+    assert "```mermaid" not in told
+    assert "The picture is too large for this place (601 edges)" in told
+
+
+@pytest.mark.parametrize("name", ["--> <script>", "a--b---", "-", "x\ny", "\u202e--!>"])
+def test_no_name_ends_the_hidden_line(name: str) -> None:
+    (token,) = parsed(marker(name))
+    assert (token.type, token.content) == ("html_block", marker(name))
+    assert marker(name).count("-->") == 1
+    assert "--" not in marker(name).removeprefix("<!--").removesuffix("-->")
+    assert "\n" not in marker(name)
+
+
+HOSTILE = "</script><b>x</b>`]|\u202e<!-- @ana ![x](y) [a](b)\n```\n# h\n| 1 | 2 |\n- * _x_ $x$ &lt;"
+
+
+def hostile(*, is_new: bool) -> Workflow:
+    """A workflow with such a text wherever a text may stand."""
+    said = f"{HOSTILE}{' now' if is_new else ''}"
+    text, literal = json.dumps(said), json.dumps(json.dumps(said))
+    return loads(f"""
+workflow: hostile
+version: 1
+description: {text}
+data: {{note: {{type: string, default: {text}, description: {text}}}, kind: {{type: string, enum: [{text}, b]}}}}
+events: {{go: {{word: {{type: string, description: {text}}}}}, stop: {{}}}}
+initial: idle
+states:
+  idle:
+    description: {text}
+    ask: {{prompt: {text}, events: [go, stop], to: {literal}}}
+    after: {{1d: {{target: done, assign: {{note: {literal}}}, description: {text}}}}}
+    on:
+      go: {{target: done, when: {json.dumps(f"event.word != {json.dumps(said)}")}, description: {text}}}
+      stop: done
+  done: {{final: true, output: {{note: {literal}}}}}
+must:
+  never_so:
+    description: {text}
+    never: done
+  always_so:
+    description: {text}
+    whenever: go
+    holds: {json.dumps(f"event.word == {json.dumps(said)}")}
+""")
+
+
+def hostile_review() -> WorkflowReview:
+    review = reviewed(hostile(is_new=False), hostile(is_new=True), file=f"workflows/{HOSTILE}.yaml")
+    place = Place(review.file, 1, 1)
+    told = (Finding("FSM301", HOSTILE, ("states", HOSTILE), Severity.ERROR, place),)
+    return replace(review, findings=told, old_findings=told, old_file=HOSTILE, status=FileStatus.RENAMED)
+
+
+def test_whatever_a_workflow_says_comes_out_as_text_and_every_table_keeps_its_cells() -> None:
+    review = hostile_review()
+    assert (review.concern, len(review.broken)) == (Concern.UNREADABLE, 1)
+    report = to_markdown(replace(review_of(review, review), name=HOSTILE, base=HOSTILE), artifact=f"x {HOSTILE}")
+    assert "\u202e" not in report
+    tokens = parsed(report)
+    assert all(len(set(rows)) == 1 for rows in tables(report))
+    blocks = [token.content for token in tokens if token.type == "html_block"]
+    assert all(re.match(r"<!-- fsm-agent|<details>|</details>", block) for block in blocks), blocks
+    inline = [child for token in tokens for child in token.children or ()]
+    tags = {child.content for child in inline if child.type == "html_inline"}
+    assert tags <= {"<code>", "</code>", "<br>"}
+    assert not [child for child in inline if child.type in ("image", "em_open")]
+    links = [child.attrs["href"] for child in inline if child.type == "link_open"]
+    assert all(str(link).startswith("x") for link in links)
+    assert "@ana" not in re.sub(r"`[^`\n]*`|^```.*?^```", "", report, flags=re.DOTALL | re.MULTILINE)
+    headings = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open"]
+    assert not [heading for heading in headings if heading.strip() == "h"]
