@@ -36,6 +36,7 @@ COMMANDS: Final = {
         "init": Entry("commands.files:init", "Begin a project that runs."),
         "check": Entry("commands.files:check", "Report every mistake in workflow files."),
         "prove": Entry("commands.prove:prove", "Prove what workflows say under `must`."),
+        "simulate": Entry("commands.simulate:simulate", "Walk through a workflow without effects."),
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
         "diagram": Entry("commands.diagram:diagram", "Draw workflows."),
     },

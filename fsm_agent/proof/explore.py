@@ -191,7 +191,7 @@ class Exploration:
         left = [masks]
         for choice in self.model.choices(at.leaf, kind, event) if choices is None else choices:
             is_certain = occurrence.is_certain and choice.is_certain
-            taken, refused, failed = _divided(choice, left)
+            taken, refused, failed = divided(choice, left)
             for known in taken:
                 yield from self._taken(occurrence, choice, known)
             for known in failed[:1]:
@@ -234,7 +234,7 @@ class Exploration:
         return kind is not Kind.ACTION or self.model.space.settled(known) is not None
 
 
-def _divided(choice: Choice, left: list[Masks]) -> tuple[list[Masks], list[Masks], list[Masks]]:
+def divided(choice: Choice, left: list[Masks]) -> tuple[list[Masks], list[Masks], list[Masks]]:
     """Where the guard holds, refuses and fails."""
     ways: dict[bool | None, dict[Masks, None]] = {True: {}, False: {}, None: {}}
     for masks in left:

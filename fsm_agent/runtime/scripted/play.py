@@ -31,6 +31,7 @@ from fsm_agent.runtime.scripted.agent import ScriptedAgent
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.executor import REAL, ScriptedActions, ScriptedExecutor
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent
+from fsm_agent.runtime.scripted.present import Present
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 
@@ -52,13 +53,21 @@ class Play(ScriptedAgent):
     """One agent and what has become of it. ``then`` makes more moves."""
 
     def __init__(
-        self, workflow: Workflow, moves: Iterable[Move], *, data: Mapping[str, Json], user: str | None = None
+        self,
+        workflow: Workflow,
+        moves: Iterable[Move],
+        *,
+        data: Mapping[str, Json],
+        user: str | None = None,
+        present: Present | None = None,
     ) -> None:
-        clock = FakeClock()
+        """``present`` is an agent of which a copy goes on, instead of a new one."""
+        clock = FakeClock() if present is None else FakeClock(present.now_ms)
         store = open_store("memory://", clock=clock)
         actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
         executor = _PlayExecutor(self, clock, store)
-        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), "play")
+        agent_id = "play" if present is None else finish(present.put(store))
+        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), agent_id)
         self.initial_data = data
         self.moves = list(moves)
         #: as they were given; ``moves`` has what is left of time that has passed in part
@@ -66,7 +75,8 @@ class Play(ScriptedAgent):
         #: how many of them are made
         self.made = 0
         try:
-            finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
+            if present is None:
+                finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
         except _OutOfMoves:
             return
         self._go_on()
