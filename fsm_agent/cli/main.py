@@ -36,6 +36,7 @@ COMMANDS: Final = {
         "init": Entry("commands.files:init", "Begin a project that runs."),
         "check": Entry("commands.files:check", "Report every mistake in workflow files."),
         "prove": Entry("commands.prove:prove", "Prove what workflows say under `must`."),
+        "simulate": Entry("commands.simulate:simulate", "Walk through a workflow without effects."),
         "schema": Entry("commands.files:schema", "Print the JSON Schema of workflow files."),
         "diff": Entry("commands.diff:diff", "Tell what changed between two versions of a workflow."),
         "review": Entry("commands.review:review", "Report what a pull request does to workflows."),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
@@ -102,6 +102,49 @@ def cancels(*, by: str | None = None) -> Cancels:
 
 def unparks(*, by: str | None = None) -> Unparks:
     return Unparks(by)
+
+
+_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+
+
+def passes_ms(ms: int) -> Passes:
+    """So many milliseconds, in the largest unit in which they are a whole number."""
+    for unit, size in _UNITS:
+        if ms and ms % size == 0:
+            return Passes(Duration(f"{ms // size}{unit}", ms))
+    return Passes(Duration(f"{ms}ms", ms))
+
+
+#: how moves are written in a test
+_WRITTEN: Final[Mapping[str, Callable[..., Move]]] = {
+    each.__name__: each for each in (sent, says, fails, passes, cancels, unparks)
+}
+
+
+def read_move(text: str) -> Move:
+    """The move that is written as in a test, ``sent("approve", by="ana")``; raises ``ValueError``."""
+    what = f"{text!r} is no move: write it as in a test, such as sent('approve', by='ana'), or passes('3d')"
+    try:
+        name, given, named = _call(text)
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
+        raise ValueError(what) from None
+    if name not in _WRITTEN:
+        raise ValueError(what)
+    try:
+        return _WRITTEN[name](*given, **named)
+    except TypeError as error:
+        raise ValueError(f"{what} ({error})") from None
+
+
+def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """The name of a function, and what it is called with: literals, and nothing that would be evaluated."""
+    import ast
+
+    call = ast.parse(text.strip(), mode="eval").body
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        raise TypeError(text)
+    named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
+    return call.func.id, [ast.literal_eval(each) for each in call.args], named
 
 
 def _named(values: Mapping[str, Any]) -> list[str]:

@@ -23,6 +23,7 @@ from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Act, Acted, Failed, Overdue, Superseded
+from fsm_agent.engine.program import Program
 from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
@@ -32,6 +33,7 @@ from fsm_agent.runtime.scripted.agent import ScriptedAgent
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.runtime.scripted.executor import REAL, ScriptedActions, ScriptedExecutor
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
+from fsm_agent.runtime.scripted.present import Present
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.urls import open_store
 
@@ -53,13 +55,22 @@ class Play(ScriptedAgent):
     """One agent and what has become of it. ``then`` makes more moves."""
 
     def __init__(
-        self, workflow: Workflow, moves: Iterable[Move], *, data: Mapping[str, Json], user: str | None = None
+        self,
+        workflow: Workflow,
+        moves: Iterable[Move],
+        *,
+        data: Mapping[str, Json],
+        user: str | None = None,
+        present: Present | None = None,
+        programs: dict[str, Program] | None = None,
     ) -> None:
-        clock = FakeClock()
+        """``present`` is an agent of which a copy goes on, instead of a new one; plays may share ``programs``."""
+        clock = FakeClock() if present is None else FakeClock(present.now_ms)
         store = open_store("memory://", clock=clock)
         actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
         executor = _PlayExecutor(self, clock, store)
-        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), "play")
+        agent_id = "play" if present is None else finish(present.put(store))
+        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), agent_id, programs)
         self.initial_data = data
         self.moves = list(moves)
         #: as they were given; ``moves`` has what is left of time that has passed in part
@@ -67,7 +78,8 @@ class Play(ScriptedAgent):
         #: how many of them are made
         self.made = 0
         try:
-            finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
+            if present is None:
+                finish(self.runner.start(workflow, data=data, user=user, id=self.agent_id))
         except _OutOfMoves:
             return
         self._go_on()
@@ -85,7 +97,7 @@ class Play(ScriptedAgent):
         ``then`` raises."""
         from fsm_agent.runtime.scripted.rounds import is_endless
 
-        return is_endless(self, moves, self.rule(name))
+        return is_endless(self, moves, self.property_of(name).rule)
 
     def next_move(self) -> Move:
         """The move that comes next. Raises ``_OutOfMoves``."""

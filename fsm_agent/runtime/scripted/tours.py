@@ -13,7 +13,6 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.leaf_transition import LeafTransition
 from fsm_agent.domain.signature import Signature
-from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.replay.taken import taken_by
@@ -23,15 +22,14 @@ from fsm_agent.proof.explore import Exploration
 from fsm_agent.proof.model import Kind, Model
 from fsm_agent.proof.prover import MOST
 from fsm_agent.proof.tours import Cover, Goal, Planner, Tour, TourStep, covered, goals
-from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent
-from fsm_agent.runtime.scripted.play import Play, play
+from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, passes_ms
+from fsm_agent.runtime.scripted.play import Play
 from fsm_agent.runtime.scripted.values import Chooser
 
 #: how often a tour is tried with other values
 _MOST_TRIES: Final = 24
 #: how many ways to one thing are tried
 _MOST_WAYS: Final = 6
-_UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 
 
 class PlayedTour(NamedTuple):
@@ -174,7 +172,7 @@ class Attempt:
         #: whether it ends where no values were found for the next step
         self.lacks_values = False
         try:
-            life = play(workflow, data=self.data)
+            life = Play(workflow, (), data=self.data, programs=chooser.programs)
         except FsmAgentError:
             return
         self._told, self._version = life.past.beginning(), 0
@@ -188,9 +186,12 @@ class Attempt:
     def is_repeatable(self) -> bool:
         """Whether the same moves, made in one go, lead the same way."""
         try:
-            return play(self._workflow, self.moves, data=self.data).transitions == self.transitions
+            return self._again().transitions == self.transitions
         except FsmAgentError:
             return False
+
+    def _again(self) -> Play:
+        return Play(self._workflow, self.moves, data=self.data, programs=self._chooser.programs)
 
     def _goes(self, life: Play, step: TourStep) -> bool:
         """Make a move for a step; whether it leads on as it was foretold."""
@@ -225,11 +226,11 @@ class Attempt:
         match step.kind:
             case Kind.TIMER:
                 due = min((timer.due_ms for timer in head.timers if timer.label == step.event), default=None)
-                return None if due is None else _passes(due - life.clock.ms)
+                return None if due is None else passes_ms(due - life.clock.ms)
             case Kind.FAILURE:
                 return Fails(timeout=step.event == "timeout")
             case Kind.ACTION if do == "wait":
-                return None if head.retry_ms is None else _passes(head.retry_ms - life.clock.ms)
+                return None if head.retry_ms is None else passes_ms(head.retry_ms - life.clock.ms)
             case _:
                 return self._event(step, life, head)
 
@@ -242,14 +243,6 @@ class Attempt:
         if step.kind is Kind.ACTION and self._workflow.by_path[step.source].do != "human.ask":
             return Says(step.event, choice.payload, choice.written)
         return Cancels(choice.by) if step.event == "cancel" else Sent(step.event, choice.payload, choice.by)
-
-
-def _passes(ms: int) -> Passes:
-    """So much time, in the largest unit in which it is a whole number."""
-    for unit, size in _UNITS:
-        if ms and ms % size == 0:
-            return Passes(Duration(f"{ms // size}{unit}", ms))
-    return Passes(Duration(f"{ms}ms", ms))
 
 
 class Reasons:

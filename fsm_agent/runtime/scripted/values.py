@@ -49,6 +49,8 @@ class Chooser:
         #: field -> what an action that may write it shall write, wherever nothing else is wanted of it
         self.hints: Mapping[str, Json] = {}
         self.program = Program(workflow)
+        #: for plays, to tell their histories
+        self.programs = {workflow.hash: self.program}
         self._workflow = workflow
         self._accesses = accesses(_trees(self.program))
 
@@ -102,7 +104,7 @@ class Chooser:
 
     def _choices(self, step: TourStep, move: Move, life: Aggregate) -> Iterator[Choice]:
         payload = {name: self._payload_values(step, move, name) for name in self._fields(step.event)}
-        writes = self._writes(step, move) if step.kind is Kind.ACTION else {}
+        writes = self._writes(step, move, life) if step.kind is Kind.ACTION else {}
         people = [None] if step.kind is Kind.ACTION else self._people(step, life)
         for written in product(*writes.values()):
             for by, *said in product(people, *payload.values()):
@@ -125,12 +127,13 @@ class Chooser:
         pool = samples(schema, self._accesses.get(f"event.{name}"))
         return _distinct((*known, *copied, *pool))[:_MOST_VALUES] or [Unwritten]
 
-    def _writes(self, step: TourStep, move: Move) -> dict[str, Sequence[Json]]:
+    def _writes(self, step: TourStep, move: Move, life: Aggregate) -> dict[str, Sequence[Json]]:
         """Field that the action may write, and that somebody reads -> what it may write there."""
         read = set(self._read_by(step, move)) | self.hints.keys()
         wanted = {**step.wanted, **step.known}
         read |= {field for field in self._workflow.data if any(_mentions(text, field) for text in wanted)}
-        return {field: self._written(field, step) for field in self._workflow.data if field in read}
+        now = life.folded.values
+        return {field: self._written(field, step, now.get(field)) for field in self._workflow.data if field in read}
 
     def _read_by(self, step: TourStep, move: Move) -> list[str]:
         """The fields that guards, the transition and the state that it enters read."""
@@ -145,8 +148,10 @@ class Chooser:
         read = {field for tree in trees for field in _fields_read(tree)}
         return [field for field in self._workflow.data if field in read]
 
-    def _written(self, field: str, step: TourStep) -> Sequence[Json]:
+    def _written(self, field: str, step: TourStep, now: Json) -> Sequence[Json]:
+        """What is there already need not be written."""
         wanted = self._wanted(field, step.known) or self._wanted(field, step.wanted)
+        wanted = [Unwritten if type(each) is type(now) and each == now else each for each in wanted]
         if field in self.hints and not wanted:
             return [self.hints[field]]
         pool = samples(self._workflow.data[field], self._accesses.get(f"data.{field}"))
