@@ -46,6 +46,7 @@ AT_LENGTH = {"faults", "test_readme.py", "test_package.py", "test_benchmarks.py"
 PURE = {"test_checker.py"}
 #: files whose tests start programs of their own, nearly all; elsewhere a slow test has the mark itself
 PROCESSES = {
+    "test_action.py",
     "test_completion.py",
     "test_data_model.py",
     "test_imports.py",

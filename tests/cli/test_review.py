@@ -236,6 +236,7 @@ def test_a_folder_that_is_gone_is_still_reviewed(shop: Shop, repository: GitFold
     assert "Nobody can start one any more." in shop("review", "--base", "HEAD").out
 
 
+@pytest.mark.long
 def test_a_folder_of_reports_has_pictures_and_tests_that_fail_until_the_workflow_is_mended(
     shop: Shop, repository: GitFolder
 ) -> None:

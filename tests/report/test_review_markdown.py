@@ -13,6 +13,8 @@ from markdown_it.token import Token
 from fsm_agent.domain.finding import Finding, Place, Severity
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
+from fsm_agent.render.formats import draw
+from fsm_agent.report.markdown_text import fenced
 from fsm_agent.report.review import Concern, FileStatus, Review, WorkflowReview
 from fsm_agent.report.review_markdown import marker, to_markdown
 from fsm_agent.report.sections import COMMENT, SUMMARY, Room, Section, Weight, fitted
@@ -45,9 +47,9 @@ def many(count: int) -> Review:
 
 
 def large(states: int) -> Workflow:
-    lines = "".join(f"  state_{n}: {{on: {{go: state_{n + 1}}}}}\n" for n in range(states))
-    head = f"workflow: large\nversion: 1\nevents: {{go: {{}}}}\ninitial: state_0\nstates:\n{lines}"
-    return loads(f"{head}  state_{states}: {{final: true}}\n")
+    lines = "".join(f"  s{n}: {{on: {{go: s{n + 1}}}}}\n" for n in range(states))
+    head = f"workflow: large\nversion: 1\nevents: {{go: {{}}}}\ninitial: s0\nstates:\n{lines}"
+    return loads(f"{head}  s{states}: {{final: true}}\n")
 
 
 def test_what_fits_is_told_whole() -> None:
@@ -103,11 +105,18 @@ def test_a_long_list_goes_on_in_tables_that_may_be_left_out() -> None:
 
 
 def test_a_picture_too_large_for_mermaid_is_named_instead() -> None:
-    drawn = to_markdown(review_of(reviewed(None, large(100))), room=SUMMARY)
+    drawn = to_markdown(review_of(reviewed(None, large(499))), room=SUMMARY)
     assert "```mermaid" in drawn
-    told = to_markdown(review_of(reviewed(None, large(600))), room=SUMMARY)
+    assert len(draw(large(500), "mermaid")) < 50_000
+    told = to_markdown(review_of(reviewed(None, large(500))), room=SUMMARY)
     assert "```mermaid" not in told
-    assert "The picture is too large for this place (601 edges)" in told
+    assert "The picture is too large for this place (501 edges)" in told
+
+
+def test_no_line_of_code_ends_its_block() -> None:
+    text = "a\n```\n````\n# b"
+    (block,) = parsed(fenced(text, "python"))
+    assert (block.type, block.content) == ("fence", f"{text}\n")
 
 
 @pytest.mark.parametrize("name", ["--> <script>", "a--b---", "-", "x\ny", "\u202e--!>"])
