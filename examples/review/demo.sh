@@ -15,6 +15,8 @@ commit() {
 
 git init --quiet --initial-branch main shop
 cp "$here/before/refunds.yaml" shop/workflows/refunds.yaml
+cp "$here/refund_actions.py" shop/
+printf '[tool.fsm-agent]\nmodules = ["refund_actions"]\n' > shop/pyproject.toml
 commit "Refunds are paid"
 git -C shop checkout --quiet -b escalation
 cp "$here/after/refunds.yaml" shop/workflows/refunds.yaml

@@ -24,9 +24,12 @@ def code(text: str) -> str:
     text = one_line(text)
     if not text:
         return ""
-    if _RISKY_IN_CODE.search(text):
-        return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, text)}</code>"
-    return f"`{text}`"
+    return html_code(text) if _RISKY_IN_CODE.search(text) else f"`{text}`"
+
+
+def html_code(text: str) -> str:
+    """One line of code as HTML, which stands where Markdown is not read too."""
+    return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, one_line(text))}</code>"
 
 
 def sentence(text: str) -> str:

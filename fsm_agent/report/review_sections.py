@@ -15,7 +15,7 @@ from fsm_agent.proof.verdicts import Outcome, Verdict
 from fsm_agent.render.difference import draw_difference
 from fsm_agent.render.formats import draw
 from fsm_agent.report import difference_markdown as parts
-from fsm_agent.report.markdown_text import code, fenced, plain, sentence, table
+from fsm_agent.report.markdown_text import code, fenced, html_code, plain, sentence, table
 from fsm_agent.report.proof_text import step_sentence
 from fsm_agent.report.review import ProofReview, Reproduction, WorkflowReview
 from fsm_agent.report.sections import Section, Weight
@@ -90,7 +90,7 @@ def _play(found: Reproduction) -> str:
 
 
 def _test(found: Reproduction) -> str:
-    where = f" ({code(found.test_path)})" if found.test_path else ""
+    where = f" ({html_code(found.test_path)})" if found.test_path else ""
     summary = f"<summary>A test that fails until this is mended{where}</summary>"
     return f"<details>{summary}\n\n{fenced(found.test, 'python')}\n\n</details>"
 

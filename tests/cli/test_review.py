@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 import subprocess
@@ -256,7 +257,7 @@ def test_a_folder_of_reports_has_pictures_and_tests_that_fail_until_the_workflow
     }
     report = (out / "review.md").read_text(encoding="utf-8")
     assert report == (out / "summary.md").read_text(encoding="utf-8")
-    assert "(`out/tests/test_refunds_four_eyes.py`)" in report
+    assert "(<code>out/tests/test_refunds_four_eyes.py</code>)" in html.unescape(report)
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "out/tests"]
     broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)
     assert "is_kept = life.keeps('four_eyes')" in broken.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -18,7 +19,7 @@ from fsm_agent.report.markdown_text import fenced
 from fsm_agent.report.review import Concern, FileStatus, Review, WorkflowReview
 from fsm_agent.report.review_markdown import marker, to_markdown
 from fsm_agent.report.sections import COMMENT, SUMMARY, Room, Section, Weight, fitted
-from tests.support.reviews import findings, review_of, reviewed, short, with_findings
+from tests.support.reviews import findings, proved, review_of, reviewed, short, with_findings
 
 ADDRESS = "https://example.org/runs/7"
 
@@ -56,7 +57,10 @@ def test_what_fits_is_told_whole() -> None:
     report = to_markdown(many(1))
     assert "left out" not in report
     assert report.index("## ✗ `short` breaks `busy_first`") < report.index("#### ✗ `busy_first` is violated")
-    assert "A test that fails until this is mended (`t/test_x.py`)" in report
+    (block,) = (each.content for each in parsed(report) if each.content.startswith("<details>"))
+    assert html.unescape(block).startswith(
+        "<details><summary>A test that fails until this is mended (<code>t/test_x.py</code>)</summary>"
+    )
 
 
 @pytest.mark.parametrize("count", [45, 120])
@@ -166,7 +170,8 @@ def hostile_review() -> WorkflowReview:
     review = reviewed(hostile(is_new=False), hostile(is_new=True), file=f"workflows/{HOSTILE}.yaml")
     place = Place(review.file, 1, 1)
     told = (Finding("FSM301", HOSTILE, ("states", HOSTILE), Severity.ERROR, place),)
-    return replace(review, findings=told, old_findings=told, old_file=HOSTILE, status=FileStatus.RENAMED)
+    proofs = (proved(review.new, review.file, f"{HOSTILE}.py"),) if review.new else ()
+    return replace(review, proofs=proofs, findings=told, old_findings=told, old_file=HOSTILE, status=FileStatus.RENAMED)
 
 
 def test_whatever_a_workflow_says_comes_out_as_text_and_every_table_keeps_its_cells() -> None:
@@ -177,7 +182,8 @@ def test_whatever_a_workflow_says_comes_out_as_text_and_every_table_keeps_its_ce
     tokens = parsed(report)
     assert all(len(set(rows)) == 1 for rows in tables(report))
     blocks = [token.content for token in tokens if token.type == "html_block"]
-    assert all(re.match(r"<!-- fsm-agent|<details>|</details>", block) for block in blocks), blocks
+    known = r"<!-- fsm-agent review: .* -->|<details><summary>[^<]*<code>[^<]*</code>\)</summary>|</details>"
+    assert [block for block in blocks if not re.fullmatch(known, block.strip())] == []
     inline = [child for token in tokens for child in token.children or ()]
     tags = {child.content for child in inline if child.type == "html_inline"}
     assert tags <= {"<code>", "</code>", "<br>"}

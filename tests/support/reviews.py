@@ -31,10 +31,10 @@ def short(name: str = "short", version: int = 1, target: str = "busy") -> Workfl
     return loads(SHORT.format(name=name, version=version, target=target))
 
 
-def proved(workflow: Workflow, file: str) -> ProofReview:
+def proved(workflow: Workflow, file: str, path: str = "t/test_x.py") -> ProofReview:
     proof, found = prove_and_replay(workflow, workflow.must, signatures={})
     reproductions = {
-        name: Reproduction(tuple(map(repr, each.life.given)), (), test_of(file, name, each, child=()), "t/test_x.py")
+        name: Reproduction(tuple(map(repr, each.life.given)), (), test_of(file, name, each, child=()), path)
         for name, each in found.items()
     }
     return ProofReview((), workflow, proof, reproductions, {})
