@@ -1,4 +1,5 @@
-"""For tests of workflows and of stores: ``drive``, ``play``, ``FakeClock``, ``StoreContract``, and a pytest plugin.
+"""For tests of workflows and of stores: ``drive``, ``play``, ``tours``, ``machine``, ``FakeClock``, ``StoreContract``,
+and a pytest plugin.
 
 Names are imported when they are first used: pytest imports the plugin in every project where fsm-agent is installed.
 """
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from fsm_agent.runtime.scripted.executor import ScriptEnded
     from fsm_agent.runtime.scripted.moves import cancels, fails, passes, says, sent
     from fsm_agent.runtime.scripted.play import Play, play
+    from fsm_agent.runtime.scripted.tours import tours
     from fsm_agent.testing.contract import DurableStoreContract, StoreContract
     from fsm_agent.testing.scripted import Drive, drive
+    from fsm_agent.testing.state_machine import machine
 
 _TESTING: Final = "fsm_agent.testing"
 _SCRIPTED: Final = "fsm_agent.runtime.scripted"
@@ -29,10 +32,12 @@ _HOMES: Final = {
     "cancels": f"{_SCRIPTED}.moves",
     "drive": f"{_TESTING}.scripted",
     "fails": f"{_SCRIPTED}.moves",
+    "machine": f"{_TESTING}.state_machine",
     "passes": f"{_SCRIPTED}.moves",
     "play": f"{_SCRIPTED}.play",
     "says": f"{_SCRIPTED}.moves",
     "sent": f"{_SCRIPTED}.moves",
+    "tours": f"{_SCRIPTED}.tours",
 }
 
 __all__ = [
@@ -45,10 +50,12 @@ __all__ = [
     "cancels",
     "drive",
     "fails",
+    "machine",
     "passes",
     "play",
     "says",
     "sent",
+    "tours",
 ]
 
 

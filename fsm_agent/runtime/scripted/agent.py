@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fsm_agent.concurrency.sync_driver import finish
 from fsm_agent.domain.agent import ENDED, Agent, Head, Status
@@ -11,6 +11,7 @@ from fsm_agent.domain.leaf_transition import LeafTransition
 from fsm_agent.domain.property import Property
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
+from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.runtime.replay import load_past
 from fsm_agent.runtime.runner import Runner
@@ -20,11 +21,20 @@ from fsm_agent.runtime.scripted.clock import FakeClock
 class ScriptedAgent:
     """What ``drive`` and ``play`` give."""
 
-    def __init__(self, workflow: Workflow, clock: FakeClock, runner: Runner, agent_id: str) -> None:
+    def __init__(
+        self,
+        workflow: Workflow,
+        clock: FakeClock,
+        runner: Runner,
+        agent_id: str,
+        programs: dict[str, Program] | None = None,
+    ) -> None:
+        """``programs`` has those with which histories were told before, by hash, and may be shared."""
         self.workflow = workflow
         self.clock = clock
         self.runner = runner
         self.agent_id = agent_id
+        self._programs = {} if programs is None else programs
 
     @property
     def agent(self) -> Agent:
@@ -84,20 +94,24 @@ class ScriptedAgent:
     @property
     def past(self) -> Past:
         """The history with all that is needed to tell it again."""
-        return finish(load_past(self.runner.store, self.agent_id))
+        return finish(load_past(self.runner.store, self.agent_id, programs=self._programs))
 
     def keeps(self, name: str | Property) -> bool:
         """Whether the life so far keeps a property of the workflow, by its name under ``must``. Raises
         ``KeyError``."""
-        from fsm_agent.proof.histories import keeps  # a workflow need not have properties
-
         of = {each.name: each for each in self.workflow.must}[name] if isinstance(name, str) else name
-        return keeps(self.workflow, of.rule, self.past)
+        return not self._broken((of,))
 
     @property
     def broken(self) -> list[str]:
         """The properties of the workflow that the life so far breaks."""
-        return [each.name for each in self.workflow.must if not self.keeps(each)]
+        return self._broken(self.workflow.must)
+
+    def _broken(self, properties: Iterable[Property]) -> list[str]:
+        from fsm_agent.proof.histories import keeps  # a workflow need not have properties
+
+        past = self.past
+        return [each.name for each in properties if not keeps(self.workflow, each.rule, past)]
 
     def let_pass(self, ms: int) -> None:
         """Let so many milliseconds pass, with all that falls due in them."""

@@ -22,6 +22,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.commands import Act, Acted, Failed, Overdue, Superseded
+from fsm_agent.engine.program import Program
 from fsm_agent.engine.retries import is_covered
 from fsm_agent.errors import MoveImpossible
 from fsm_agent.loading.yaml_file import load
@@ -60,14 +61,15 @@ class Play(ScriptedAgent):
         data: Mapping[str, Json],
         user: str | None = None,
         present: Present | None = None,
+        programs: dict[str, Program] | None = None,
     ) -> None:
-        """``present`` is an agent of which a copy goes on, instead of a new one."""
+        """``present`` is an agent of which a copy goes on, instead of a new one; plays may share ``programs``."""
         clock = FakeClock() if present is None else FakeClock(present.now_ms)
         store = open_store("memory://", clock=clock)
         actions = ScriptedActions({leaf.do: () for leaf in workflow.leaves if leaf.do and leaf.do not in REAL})
         executor = _PlayExecutor(self, clock, store)
         agent_id = "play" if present is None else finish(present.put(store))
-        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), agent_id)
+        super().__init__(workflow, clock, Runner(store, actions=actions, executor=executor), agent_id, programs)
         self.initial_data = data
         self.moves = list(moves)
         #: as they were given; ``moves`` has what is left of time that has passed in part

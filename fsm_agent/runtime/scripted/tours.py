@@ -23,7 +23,7 @@ from fsm_agent.proof.model import Kind, Model
 from fsm_agent.proof.prover import MOST
 from fsm_agent.proof.tours import Cover, Goal, Planner, Tour, TourStep, covered, goals
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, passes_ms
-from fsm_agent.runtime.scripted.play import Play, play
+from fsm_agent.runtime.scripted.play import Play
 from fsm_agent.runtime.scripted.values import Chooser
 
 #: how often a tour is tried with other values
@@ -175,7 +175,7 @@ class Attempt:
         #: whether it ends where no values were found for the next step
         self.lacks_values = False
         try:
-            life = play(workflow, data=self.data)
+            life = Play(workflow, (), data=self.data, programs=chooser.programs)
         except FsmAgentError:
             return
         self._told, self._version = life.past.beginning(), 0
@@ -189,9 +189,12 @@ class Attempt:
     def is_repeatable(self) -> bool:
         """Whether the same moves, made in one go, lead the same way."""
         try:
-            return play(self._workflow, self.moves, data=self.data).transitions == self.transitions
+            return self._again().transitions == self.transitions
         except FsmAgentError:
             return False
+
+    def _again(self) -> Play:
+        return Play(self._workflow, self.moves, data=self.data, programs=self._chooser.programs)
 
     def _goes(self, life: Play, step: TourStep) -> bool:
         """Make a move for a step; whether it leads on as it was foretold."""

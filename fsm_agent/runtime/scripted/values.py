@@ -49,6 +49,8 @@ class Chooser:
         #: field -> what an action that may write it shall write, wherever nothing else is wanted of it
         self.hints: Mapping[str, Json] = {}
         self.program = Program(workflow)
+        #: for plays, to tell their histories
+        self.programs = {workflow.hash: self.program}
         self._workflow = workflow
         self._accesses = accesses(_trees(self.program))
 
