@@ -9,14 +9,13 @@ transitions were taken; and that the history, told again, gives the agent as it 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 try:
-    from hypothesis import reject
+    from hypothesis import Phase, reject, settings
     from hypothesis import strategies as st
     from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 except ImportError as error:
@@ -26,14 +25,14 @@ except ImportError as error:
 from fsm_agent.actions.registry import Actions
 from fsm_agent.dialect.builtin_names import BUILT_IN_NAMES
 from fsm_agent.domain.agent import ENDED, Head, Status
-from fsm_agent.domain.json import is_required
+from fsm_agent.domain.json import Json, is_required
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.machine import Machine
 from fsm_agent.engine.program import Program
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.engine.replay.taken import taken_by
 from fsm_agent.engine.replay.verify import verify
-from fsm_agent.errors import Refused
+from fsm_agent.errors import MoveImpossible, Refused
 from fsm_agent.loading.yaml_file import load
 from fsm_agent.proof.histories import keeps
 from fsm_agent.proof.model import Model
@@ -41,10 +40,10 @@ from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, p
 from fsm_agent.runtime.scripted.play import Play
 from fsm_agent.testing.strategies import Values
 
-#: so long shorter lives are looked for that fail as well
-SHRINKING_SECONDS: Final = 20.0
-#: between two lives of one run less time passes
-_PAUSE_SECONDS: Final = 2.0
+#: so many lives are lived to find a shorter one that fails as well
+MOST_TRIES: Final = 200
+#: Hypothesis itself need not look for shorter lives: it may take minutes, since it knows nothing of moves.
+PHASES: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 #: how often something is drawn, where cancelling is once
 _OFTEN: Final = 6
 _AT_TIMES: Final = 3
@@ -58,12 +57,12 @@ class WorkflowMachine(RuleBasedStateMachine):
     workflow: Workflow
     _model: Model
     _values: Values
-    _shrinking: Shrinking
     _programs: dict[str, Program]
+    #: moves of a life that has failed -> the shortest that was found from it
+    _short: dict[tuple[str, ...], Play]
 
     def __init__(self) -> None:
         super().__init__()
-        self._shrinking.begin()
         self.life: Play | None = None
         self._checked = 0
 
@@ -168,13 +167,26 @@ class WorkflowMachine(RuleBasedStateMachine):
         life = self.life
         if life is None or life.head.version == self._checked:
             return
-        past = life.past
-        self._checked = past.last
-        broken = [each.name for each in self.workflow.must if not keeps(self.workflow, each.rule, past)]
-        problems = [f"it breaks the property {name}" for name in broken]
-        problems += [*_undeclared(past), *(str(each) for each in verify(past).mismatches)]
-        if problems and self._shrinking.counts(life.given):
-            raise AssertionError(f"{'; '.join(problems)}:\nplay(..., {life.given!r}, data={dict(life.initial_data)!r})")
+        self._checked = life.head.version
+        if problems(life):
+            raise AssertionError(self._told(life))
+
+    def _told(self, life: Play) -> str:
+        """What is wrong with the shortest life that was found from this one; and that life as a play."""
+        key = tuple(map(repr, life.given))
+        if key not in self._short:
+            self._short[key] = shortened(life, self._programs)
+        short = self._short[key]
+        data = f", data={dict(short.initial_data)!r}" if short.initial_data else ""
+        return f"{'; '.join(problems(short))}:\nplay(..., {short.given!r}{data})"
+
+
+def problems(life: Play) -> list[str]:
+    """What does not hold of a life."""
+    past = life.past
+    broken = [each.name for each in life.workflow.must if not keeps(life.workflow, each.rule, past, life.clock.ms)]
+    mismatches = (str(each) for each in verify(past).mismatches)
+    return [*(f"it breaks the property {name}" for name in broken), *_undeclared(past), *mismatches]
 
 
 def _undeclared(past: Past) -> Iterator[str]:
@@ -187,32 +199,53 @@ def _undeclared(past: Past) -> Iterator[str]:
         told.take(step)
 
 
-class Shrinking:
-    """Bounds the search for shorter lives that fail as well. Once its time is over, only lives that have failed before
-    still count as failing: no shorter one is found any more, and the shortest that is known is shown."""
+def shortened(life: Play, programs: dict[str, Program]) -> Play:
+    """A life with fewer and plainer moves that fails as well. At most ``MOST_TRIES`` are tried."""
+    best, tries = life, 0
+    is_better = True
+    while is_better and tries < MOST_TRIES:
+        is_better = False
+        for moves in _shorter(best.given):
+            tries += 1
+            shorter = lived(life.workflow, moves, life.initial_data, programs)
+            if shorter is not None and problems(shorter):
+                best, is_better = shorter, True
+                break
+            if tries == MOST_TRIES:
+                break
+    return best
 
-    def __init__(self) -> None:
-        #: the moves of each life that has failed
-        self._failed: set[tuple[str, ...]] = set()
-        self._since = 0.0
-        self._begun = 0.0
 
-    def begin(self) -> None:
-        """Another life begins. One long after the last belongs to another run of the test."""
-        now = time.monotonic()
-        if now - self._begun > _PAUSE_SECONDS:
-            self._failed.clear()
-        self._begun = now
+def lived(
+    workflow: Workflow, moves: Iterable[Move], data: Mapping[str, Json], programs: dict[str, Program]
+) -> Play | None:
+    """A life with these moves; ``None`` if one of them is impossible. What is refused is left out."""
+    life = Play(workflow, (), data=data, programs=programs)
+    taken: list[Move] = []
+    for move in moves:
+        try:
+            life.then(move)
+            taken.append(move)
+        except MoveImpossible:
+            return None
+        except Refused:
+            continue
+    return life if len(taken) == len(life.given) else Play(workflow, taken, data=data, programs=programs)
 
-    def counts(self, moves: Iterable[Move]) -> bool:
-        """Whether a life that has failed is to be told of."""
-        life = tuple(map(repr, moves))
-        if not self._failed:
-            self._since = time.monotonic()
-        elif life not in self._failed and time.monotonic() - self._since >= SHRINKING_SECONDS:
-            return False
-        self._failed.add(life)
-        return True
+
+def _shorter(moves: list[Move]) -> Iterator[list[Move]]:
+    """The same without some moves, many at first; then with plainer ones."""
+    size = len(moves) // 2
+    while size:
+        for at in range(len(moves) - size + 1):
+            yield [*moves[:at], *moves[at + size :]]
+        size //= 2
+    for at, move in enumerate(moves):
+        match move:
+            case Says(event, payload, data) if data:
+                yield [*moves[:at], Says(event, payload), *moves[at + 1 :]]
+            case Sent(event, payload, by) if by is not None:
+                yield [*moves[:at], Sent(event, payload), *moves[at + 1 :]]
 
 
 def machine(
@@ -232,11 +265,7 @@ def machine(
     signatures = {name: signature for name in names if (signature := known.signature(name)) is not None}
     model = Model(declared, Machine(declared), signatures, ())
     name = "".join(part.capitalize() for part in declared.name.split("_"))
-    body: dict[str, Any] = {
-        "workflow": declared,
-        "_model": model,
-        "_values": Values(model),
-        "_shrinking": Shrinking(),
-        "_programs": {},
-    }
-    return type(f"{name}Machine", (WorkflowMachine,), body)
+    body: dict[str, Any] = {"workflow": declared, "_model": model, "_values": Values(model)}
+    made: type[WorkflowMachine] = type(f"{name}Machine", (WorkflowMachine,), body | {"_programs": {}, "_short": {}})
+    made.TestCase.settings = settings(made.TestCase.settings, phases=PHASES)
+    return made

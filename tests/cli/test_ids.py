@@ -38,6 +38,7 @@ WORDS = {
     "rewind": ["ID", "1"],
     "send": ["ID", "approve"],
     "show": ["ID"],
+    "simulate": ["--from", "ID"],
     "size": ["ID"],
     "why": ["ID", "approve"],
     "thread": ["--agent", "ID"],

@@ -63,7 +63,8 @@ def simulate(
     walk = Simulation(workflow, data=data, user=user, present=present, signatures=known.actions)
     is_whole = _walk(walk, is_quiet=settings.json)
     before = lived(workflow, present.past) if present else Lived((), data or {})
-    _end(settings, walk, path or f"{workflow.name}.yaml", before)
+    file = path or f"{workflow.name}.yaml"
+    _end(settings, walk, file, before, agent_id=present.export.head.id if present else None)
     return 0 if is_whole else 1
 
 
@@ -157,7 +158,7 @@ def _short(value: Json) -> str:
     return whole if len(whole) <= 100 else f"{whole[:99]}…"
 
 
-def _end(settings: CommandSettings, walk: Simulation, file: str, before: Lived | None) -> None:
+def _end(settings: CommandSettings, walk: Simulation, file: str, before: Lived | None, *, agent_id: str | None) -> None:
     """Print the walk as a test, as far as it can be written as one."""
     moves = [*(before.moves if before else ()), *walk.moves]
     test = test_of(file, moves, walk.life, before.data) if before else None
@@ -165,6 +166,7 @@ def _end(settings: CommandSettings, walk: Simulation, file: str, before: Lived |
     if settings.json:
         written: list[Json] = [repr(move) for move in walk.moves]
         document: dict[str, Json] = {
+            "id": agent_id,
             "state": agent.state,
             "status": str(agent.status),
             "data": dict(agent.data),
