@@ -10,6 +10,7 @@ from fsm_agent.cli.views import output
 from fsm_agent.errors import RenderFailed
 from fsm_agent.render.difference import draw_difference
 from fsm_agent.render.formats import FORMATS, draw
+from fsm_agent.report.page.review import review_pages
 from fsm_agent.report.review import Review, WorkflowReview
 from fsm_agent.report.review_markdown import to_markdown
 from fsm_agent.report.sections import SUMMARY
@@ -32,10 +33,12 @@ def write_reports(folder: Path, review: Review, artifact: str) -> None:
 
 
 def _files(review: WorkflowReview) -> Iterator[tuple[str, str]]:
-    """Name and content of the files about one workflow. The page of a review, ``NAME.html``, belongs here too."""
-    for name, drawn in _pictures(review):
-        for form in ("mermaid", "svg"):
+    """Name and content of the files about one workflow: what needs no image program first."""
+    for form in ("mermaid", "svg"):
+        for name, drawn in _pictures(review):
             yield f"{name}{FORMATS[form].suffix}", drawn(form).decode()
+    if review.new is not None:
+        yield from review_pages(review, Path(review.file).read_text(encoding="utf-8"))
 
 
 def _pictures(review: WorkflowReview) -> Iterator[tuple[str, Callable[[str], bytes]]]:

@@ -89,8 +89,11 @@ byId("fit").addEventListener("click", () => picture.fit());
 byId("title").textContent = visible(facts.title);
 byId("headline").append(...sentence(facts.headline).childNodes);
 byId("headline").className = facts.tone;
+// What is broken is told first.
+const properties = () => section("What must hold", facts.properties, propertyRow);
+if (facts.tone === "bad") properties();
 section("What has changed", facts.changes, changeRow);
 section("What it means", facts.meaning, meaningRow);
-section("What must hold", facts.properties, propertyRow);
+if (facts.tone !== "bad") properties();
 section("Findings", facts.findings, text => sentence(text));
 section("Agents", facts.agents, text => sentence(text));

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from fsm_agent.change.difference import Difference
@@ -14,52 +15,88 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import Rule
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Verdict
-from fsm_agent.render.graph import Graph
+from fsm_agent.render.difference import draw_difference, picture
+from fsm_agent.render.difference_style import versions
+from fsm_agent.render.formats import draw
+from fsm_agent.render.graph import Edge, Graph, graph_of
 from fsm_agent.render.numbers import circled
-from fsm_agent.report.difference_markdown import headline, versions
+from fsm_agent.render.union import Piece
+from fsm_agent.render.union_lines import Status
+from fsm_agent.report.difference_markdown import headline
 from fsm_agent.report.page.document import page
 from fsm_agent.report.proof_text import step_sentence
+from fsm_agent.report.review import ProofReview, WorkflowReview
 
 _GLYPHS: Final = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
+_SIGNS: Final = {Status.ADDED: "+ ", Status.REMOVED: "\N{MINUS SIGN} ", Status.CHANGED: "~ "}
 
 
-class ReviewedWorkflow(NamedTuple):
-    """What the page tells of one workflow."""
+class _Page(NamedTuple):
+    """What one page is about: a workflow of the file, or one that is embedded in it."""
 
+    review: WorkflowReview
+    #: the names by which it stands within the workflow of the file; none for that itself
+    child: tuple[str, ...]
     workflow: Workflow
     #: ``None`` for a workflow that is new
     difference: Difference | None
-    #: what was drawn, and its SVG text
     graph: Graph
-    picture: str
-    verdicts: Sequence[Verdict] = ()
-    findings: Sequence[Finding] = ()
-    #: property -> the text of a test that shows how it is broken
-    tests: Mapping[str, str] = {}
-    #: path of a state -> how it is declared
-    sources: Mapping[str, str] = {}
+    #: of the picture of a difference: what stands on each edge
+    pieces: Mapping[str, tuple[Piece, ...]]
+    svg: str
+    #: the file, as it is now
+    text: str
+
+    @property
+    def proof(self) -> ProofReview | None:
+        return next((each for each in self.review.proofs if each.child == self.child), None)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.review.findings if not self.child else ()
 
 
-def review_page(reviewed: ReviewedWorkflow) -> str:
-    """The page as HTML."""
-    return page(f"{reviewed.workflow.name}: review", "review", _facts(reviewed), [reviewed.picture])
+def review_pages(review: WorkflowReview, text: str) -> Iterator[tuple[str, str]]:
+    """The name and the HTML of the page of a workflow, and of each one that is embedded in it and has changed; nothing
+    where there is nothing to draw. ``text`` is the file as it is now. Raises ``RenderFailed``."""
+    for each in _pages(review, text):
+        name = ".".join((review.name, *each.child))
+        yield f"{name}.html", page(f"{each.workflow.name}: review", "review", _facts(each), [each.svg])
 
 
-def _facts(reviewed: ReviewedWorkflow) -> dict[str, Json]:
+def _pages(review: WorkflowReview, text: str) -> Iterator[_Page]:
+    if review.difference is not None:
+        yield from _differences(review, review.difference, text)
+    elif review.new is not None:
+        yield _Page(review, (), review.new, None, graph_of(review.new), {}, draw(review.new, "svg").decode(), text)
+
+
+def _differences(
+    review: WorkflowReview, difference: Difference, text: str, child: tuple[str, ...] = ()
+) -> Iterator[_Page]:
+    if difference.rows:
+        union, svg = picture(difference), draw_difference(difference, "svg").decode()
+        shown = "" if child else text
+        yield _Page(review, child, difference.new, difference, union.graph, union.pieces, svg, shown)
+    for name, each in difference.workflows.items():
+        yield from _differences(review, each, text, (*child, name))
+
+
+def _facts(shown: _Page) -> dict[str, Json]:
     """What the script knows."""
-    difference, ids = reviewed.difference, reviewed.graph.ids
-    properties = list(_properties(reviewed))
+    difference, ids = shown.difference, shown.graph.ids
+    properties = list(_properties(shown))
     return {
-        "title": f"{reviewed.workflow.name}, {versions(difference) if difference else 'new'}",
+        "title": f"{shown.workflow.name}, {versions(difference) if difference else 'new'}",
         "headline": headline(difference) if difference else "A new workflow.",
         "tone": "bad" if any(each["isBroken"] for each in properties) else "",
         "isChange": difference is not None,
         "changes": list(_changes(difference, ids)) if difference else [],
         "meaning": list(_meaning(difference)) if difference else [],
         "properties": properties,
-        "findings": [f"{each.code} {each.message}" for each in reviewed.findings],
+        "findings": [f"{each.code} {each.message}" for each in shown.findings],
         "agents": list(_agents(difference)) if difference else [],
-        "states": _states(reviewed),
+        "states": _states(shown),
     }
 
 
@@ -77,7 +114,8 @@ def _changes(difference: Difference, ids: Mapping[str, str]) -> Iterator[dict[st
 
 def _meaning(difference: Difference) -> Iterator[dict[str, Json]]:
     for each in difference.meaning:
-        yield {"text": each.text, "examples": [str(example) for example in each.examples]}
+        examples = [str(example) for example in each.examples if str(example) not in each.text]
+        yield {"text": each.text, "examples": examples}
 
 
 def _agents(difference: Difference) -> Iterator[str]:
@@ -91,21 +129,23 @@ def _agents(difference: Difference) -> Iterator[str]:
         yield "; ".join([f"in `{outlook.state}`: {outlook.verdict}, since {outlook.reason}", *outlook.notes])
 
 
-def _properties(reviewed: ReviewedWorkflow) -> Iterator[dict[str, Json]]:
+def _properties(shown: _Page) -> Iterator[dict[str, Json]]:
     """Each property of the new version, and those that are gone."""
-    changes = {each.name: each for each in reviewed.difference.properties} if reviewed.difference else {}
-    rules = {each.name: each.rule for each in reviewed.workflow.must}
-    for verdict in reviewed.verdicts:
-        yield {
-            "text": _verdict(verdict, changes.get(verdict.name)),
-            "isBroken": verdict.outcome is Outcome.VIOLATED,
-            "isGood": verdict.outcome is Outcome.PROVED,
-            "rule": _written(rules[verdict.name]),
-            "why": verdict.why,
-            "path": [step_sentence(step) for step in verdict.path],
-            "cycle": [step_sentence(step) for step in verdict.cycle],
-            "test": reviewed.tests.get(verdict.name, ""),
-        }
+    changes = {each.name: each for each in shown.difference.properties} if shown.difference else {}
+    rules = {each.name: each.rule for each in shown.workflow.must}
+    if shown.proof is not None:
+        for verdict in shown.proof.proof.verdicts:
+            found = shown.proof.reproductions.get(verdict.name)
+            yield {
+                "text": _verdict(verdict, changes.get(verdict.name)),
+                "isBroken": verdict.outcome is Outcome.VIOLATED,
+                "isGood": verdict.outcome is Outcome.PROVED,
+                "rule": _written(rules[verdict.name]),
+                "why": verdict.why,
+                "path": [step_sentence(step) for step in verdict.path],
+                "cycle": [step_sentence(step) for step in verdict.cycle],
+                "test": found.test if found else "",
+            }
     for change in changes.values():
         if change.rule is RuleChange.REMOVED and change.old is not None:
             yield _removed(change, change.old)
@@ -143,25 +183,40 @@ def _written(rule: Rule) -> str:
     return f"`{', '.join(parts)}`"
 
 
-def _states(reviewed: ReviewedWorkflow) -> dict[str, Json]:
+def _states(shown: _Page) -> dict[str, Json]:
     """By id: where the state stands, how it is declared, what was found in it, and its neighbours."""
-    graph = reviewed.graph
+    graph = shown.graph
     paths = {identity: path for path, identity in graph.ids.items()}
     leading, coming = defaultdict(list), defaultdict(list)
     for edge in graph.edges:
-        for label in edge.labels:
-            leading[edge.source].append({"state": edge.target, "path": paths.get(edge.target, ""), "text": str(label)})
-            coming[edge.target].append({"state": edge.source, "path": paths.get(edge.source, ""), "text": str(label)})
+        for label in _labels(shown, edge):
+            leading[edge.source].append({"state": edge.target, "path": paths.get(edge.target, ""), "text": label})
+            coming[edge.target].append({"state": edge.source, "path": paths.get(edge.source, ""), "text": label})
+    places = shown.review.places
     return {
         identity: {
             "path": path,
-            "source": reviewed.sources.get(path, ""),
-            "findings": [f"{each.code} {each.message}" for each in reviewed.findings if _state_of(each) == path],
+            "source": _block(shown.text, places[path, ""].line) if shown.text and (path, "") in places else "",
+            "findings": [f"{each.code} {each.message}" for each in shown.findings if _state_of(each) == path],
             "from": coming[identity],
             "to": leading[identity],
         }
         for identity, path in paths.items()
     }
+
+
+def _labels(shown: _Page, edge: Edge) -> list[str]:
+    if edge.id in shown.pieces:
+        return [f"{_SIGNS.get(piece.status, '')}{piece.label}" for piece in shown.pieces[edge.id]]
+    return [str(label) for label in edge.labels]
+
+
+def _block(text: str, line: int) -> str:
+    """The lines of a file from this one on, counted from 1, up to the next that is indented no deeper."""
+    first, *rest = text.splitlines()[line - 1 :]
+    indent = len(first) - len(first.lstrip())
+    inside = takewhile(lambda each: not each.strip() or len(each) - len(each.lstrip()) > indent, rest)
+    return "\n".join(each[indent:] for each in (first, *inside)).rstrip()
 
 
 def _state_of(finding: Finding) -> str:
