@@ -251,6 +251,7 @@ def test_a_folder_of_reports_has_pictures_and_tests_that_fail_until_the_workflow
     assert written >= {
         "review.md",
         "summary.md",
+        "refunds.html",
         "refunds.mmd",
         "refunds.svg",
         "tests/test_refunds_four_eyes.py",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from dataclasses import replace
 
@@ -11,15 +10,14 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from fsm_agent.domain.finding import Finding, Place, Severity
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.loading.yaml_file import loads
 from fsm_agent.render.formats import draw
 from fsm_agent.report.markdown_text import fenced
-from fsm_agent.report.review import Concern, FileStatus, Review, WorkflowReview
+from fsm_agent.report.review import Concern, Review
 from fsm_agent.report.review_markdown import marker, to_markdown
 from fsm_agent.report.sections import COMMENT, SUMMARY, Room, Section, Weight, fitted
-from tests.support.reviews import findings, proved, review_of, reviewed, short, with_findings
+from tests.support.reviews import HOSTILE, findings, hostile_review, review_of, reviewed, short, with_findings
 
 ADDRESS = "https://example.org/runs/7"
 
@@ -130,48 +128,6 @@ def test_no_name_ends_the_hidden_line(name: str) -> None:
     assert marker(name).count("-->") == 1
     assert "--" not in marker(name).removeprefix("<!--").removesuffix("-->")
     assert "\n" not in marker(name)
-
-
-HOSTILE = "</script><b>x</b>`]|\u202e<!-- @ana ![x](y) [a](b)\n```\n# h\n| 1 | 2 |\n- * _x_ $x$ &lt;"
-
-
-def hostile(*, is_new: bool) -> Workflow:
-    """A workflow with such a text wherever a text may stand."""
-    said = f"{HOSTILE}{' now' if is_new else ''}"
-    text, literal = json.dumps(said), json.dumps(json.dumps(said))
-    return loads(f"""
-workflow: hostile
-version: 1
-description: {text}
-data: {{note: {{type: string, default: {text}, description: {text}}}, kind: {{type: string, enum: [{text}, b]}}}}
-events: {{go: {{word: {{type: string, description: {text}}}}}, stop: {{}}}}
-initial: idle
-states:
-  idle:
-    description: {text}
-    ask: {{prompt: {text}, events: [go, stop], to: {literal}}}
-    after: {{1d: {{target: done, assign: {{note: {literal}}}, description: {text}}}}}
-    on:
-      go: {{target: done, when: {json.dumps(f"event.word != {json.dumps(said)}")}, description: {text}}}
-      stop: done
-  done: {{final: true, output: {{note: {literal}}}}}
-must:
-  never_so:
-    description: {text}
-    never: done
-  always_so:
-    description: {text}
-    whenever: go
-    holds: {json.dumps(f"event.word == {json.dumps(said)}")}
-""")
-
-
-def hostile_review() -> WorkflowReview:
-    review = reviewed(hostile(is_new=False), hostile(is_new=True), file=f"workflows/{HOSTILE}.yaml")
-    place = Place(review.file, 1, 1)
-    told = (Finding("FSM301", HOSTILE, ("states", HOSTILE), Severity.ERROR, place),)
-    proofs = (proved(review.new, review.file, f"{HOSTILE}.py"),) if review.new else ()
-    return replace(review, proofs=proofs, findings=told, old_findings=told, old_file=HOSTILE, status=FileStatus.RENAMED)
 
 
 def test_whatever_a_workflow_says_comes_out_as_text_and_every_table_keeps_its_cells() -> None:

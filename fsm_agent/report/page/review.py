@@ -13,6 +13,7 @@ from fsm_agent.change.properties import PropertyChange, RuleChange
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import Rule
+from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Verdict
 from fsm_agent.render.difference import draw_difference, picture
@@ -88,7 +89,7 @@ def _facts(shown: _Page) -> dict[str, Json]:
     properties = list(_properties(shown))
     return {
         "title": f"{shown.workflow.name}, {versions(difference) if difference else 'new'}",
-        "headline": headline(difference) if difference else "A new workflow.",
+        "headline": _headline(shown),
         "tone": "bad" if any(each["isBroken"] for each in properties) else "",
         "isChange": difference is not None,
         "changes": list(_changes(difference, ids)) if difference else [],
@@ -98,6 +99,14 @@ def _facts(shown: _Page) -> dict[str, Json]:
         "agents": list(_agents(difference)) if difference else [],
         "states": _states(shown),
     }
+
+
+def _headline(shown: _Page) -> str:
+    """What a reviewer must know first: what the real engine was made to break, or else what has changed."""
+    broken = [f"`{each.name}`" for each in shown.proof.broken] if shown.proof else []
+    if broken:
+        return f"✗ {listed(broken)} {'is' if len(broken) == 1 else 'are'} violated."
+    return headline(shown.difference) if shown.difference else "A new workflow."
 
 
 def _changes(difference: Difference, ids: Mapping[str, str]) -> Iterator[dict[str, Json]]:
