@@ -41,7 +41,7 @@ def offered(shop: Shop, *line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        (["r"], ["run", "resume", "replay", "rewind", "reseal"]),
+        (["r"], ["review", "run", "resume", "replay", "rewind", "reseal"]),
         (["show", ""], [MADE, "first"]),
         (["show", "fi"], ["first"]),
         (["show", "45"], ["456789ab"]),
