@@ -83,6 +83,7 @@ def test_a_property_that_is_broken_now_fails(pair: Shop) -> None:
         ("change.md", "### `small`: version 1 → 2"),
         ("change.txt", "small, version 1 → 2"),
         ("change.json", "{"),
+        ("change.html", "<!doctype html>"),
     ],
 )
 def test_the_name_of_the_file_says_the_format(pair: Shop, name: str, begins: str) -> None:

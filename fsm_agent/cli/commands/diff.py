@@ -23,12 +23,14 @@ from fsm_agent.cli.views.plain_text import plain_text
 from fsm_agent.domain.text import listed
 from fsm_agent.render.difference import DIFFERENCE_FORMATS, draw_difference
 from fsm_agent.report.difference_markdown import to_markdown
+from fsm_agent.report.page.review import difference_page
 
 #: format -> how the name of a file in it ends
 FORMATS: Final = {
     "text": ".txt",
     "json": ".json",
     "markdown": ".md",
+    "html": ".html",
     **{name: each.suffix for name, each in DIFFERENCE_FORMATS.items()},
 }
 _UNPRINTABLE: Final = frozenset({"png", "pdf"})
@@ -117,6 +119,8 @@ class _Wanted(NamedTuple):
             case "markdown":
                 picture = draw_difference(self.difference, "mermaid", is_full=self.is_full).decode()
                 return to_markdown(self.difference, picture).encode()
+            case "html":
+                return difference_page(self.difference, is_full=self.is_full).encode()
             case "text":
                 return f"{plain_text(map(harmless, difference_blocks(self.difference)))}\n".encode()
             case _:

@@ -33,54 +33,64 @@ _SIGNS: Final = {Status.ADDED: "+ ", Status.REMOVED: "\N{MINUS SIGN} ", Status.C
 
 
 class _Page(NamedTuple):
-    """What one page is about: a workflow of the file, or one that is embedded in it."""
+    """What one page is about: a workflow of a file, or one that is embedded in it."""
 
-    review: WorkflowReview
-    #: the names by which it stands within the workflow of the file; none for that itself
-    child: tuple[str, ...]
     workflow: Workflow
     #: ``None`` for a workflow that is new
     difference: Difference | None
     graph: Graph
-    #: of the picture of a difference: what stands on each edge
-    pieces: Mapping[str, tuple[Piece, ...]]
     svg: str
-    #: the file, as it is now
-    text: str
+    #: of the picture of a difference: what stands on each edge
+    pieces: Mapping[str, tuple[Piece, ...]] = {}
+    proof: ProofReview | None = None
+    findings: tuple[Finding, ...] = ()
+    #: path of a state -> how it is declared
+    declared: Mapping[str, str] = {}
 
-    @property
-    def proof(self) -> ProofReview | None:
-        return next((each for each in self.review.proofs if each.child == self.child), None)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        return self.review.findings if not self.child else ()
+    def html(self) -> str:
+        return page(f"{self.workflow.name}: review", "review", _facts(self), [self.svg])
 
 
 def review_pages(review: WorkflowReview, text: str) -> Iterator[tuple[str, str]]:
     """The name and the HTML of the page of a workflow, and of each one that is embedded in it and has changed; nothing
     where there is nothing to draw. ``text`` is the file as it is now. Raises ``RenderFailed``."""
-    for each in _pages(review, text):
-        name = ".".join((review.name, *each.child))
-        yield f"{name}.html", page(f"{each.workflow.name}: review", "review", _facts(each), [each.svg])
+    proofs = {proof.child: proof for proof in review.proofs}
+    for child, each in _shown(review):
+        shown = each._replace(proof=proofs.get(child))
+        if not child:
+            shown = shown._replace(findings=review.findings, declared=_declared(review, text))
+        yield f"{'.'.join((review.name, *child))}.html", shown.html()
 
 
-def _pages(review: WorkflowReview, text: str) -> Iterator[_Page]:
+def _shown(review: WorkflowReview) -> Iterator[tuple[tuple[str, ...], _Page]]:
     if review.difference is not None:
-        yield from _differences(review, review.difference, text)
+        yield from ((child, _compared(each)) for child, each in _differences(review.difference))
     elif review.new is not None:
-        yield _Page(review, (), review.new, None, graph_of(review.new), {}, draw(review.new, "svg").decode(), text)
+        yield (), _Page(review.new, None, graph_of(review.new), draw(review.new, "svg").decode())
 
 
-def _differences(
-    review: WorkflowReview, difference: Difference, text: str, child: tuple[str, ...] = ()
-) -> Iterator[_Page]:
+def difference_page(difference: Difference, *, is_full: bool = False) -> str:
+    """The page of a difference alone. With ``is_full`` every state is drawn. Raises ``RenderFailed``."""
+    return _compared(difference, is_full=is_full).html()
+
+
+def _differences(difference: Difference, child: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Difference]]:
+    """What has changed of a workflow and of those that are embedded in it, by the names by which they stand there."""
     if difference.rows:
-        union, svg = picture(difference), draw_difference(difference, "svg").decode()
-        shown = "" if child else text
-        yield _Page(review, child, difference.new, difference, union.graph, union.pieces, svg, shown)
+        yield child, difference
     for name, each in difference.workflows.items():
-        yield from _differences(review, each, text, (*child, name))
+        yield from _differences(each, (*child, name))
+
+
+def _compared(difference: Difference, *, is_full: bool = False) -> _Page:
+    union = picture(difference, is_full=is_full)
+    svg = draw_difference(difference, "svg", is_full=is_full).decode()
+    return _Page(difference.new, difference, union.graph, svg, union.pieces)
+
+
+def _declared(review: WorkflowReview, text: str) -> dict[str, str]:
+    """Path of a state -> the lines of the file that declare it."""
+    return {path: _block(text, place.line) for (path, event), place in review.places.items() if path and not event}
 
 
 def _facts(shown: _Page) -> dict[str, Json]:
@@ -103,7 +113,7 @@ def _facts(shown: _Page) -> dict[str, Json]:
 
 def _headline(shown: _Page) -> str:
     """What a reviewer must know first: what the real engine was made to break, or else what has changed."""
-    broken = [f"`{each.name}`" for each in shown.proof.broken] if shown.proof else []
+    broken = [f"`{each.name}`" for each in _verdicts(shown) if each.outcome is Outcome.VIOLATED]
     if broken:
         return f"✗ {listed(broken)} {'is' if len(broken) == 1 else 'are'} violated."
     return headline(shown.difference) if shown.difference else "A new workflow."
@@ -142,22 +152,29 @@ def _properties(shown: _Page) -> Iterator[dict[str, Json]]:
     """Each property of the new version, and those that are gone."""
     changes = {each.name: each for each in shown.difference.properties} if shown.difference else {}
     rules = {each.name: each.rule for each in shown.workflow.must}
-    if shown.proof is not None:
-        for verdict in shown.proof.proof.verdicts:
-            found = shown.proof.reproductions.get(verdict.name)
-            yield {
-                "text": _verdict(verdict, changes.get(verdict.name)),
-                "isBroken": verdict.outcome is Outcome.VIOLATED,
-                "isGood": verdict.outcome is Outcome.PROVED,
-                "rule": _written(rules[verdict.name]),
-                "why": verdict.why,
-                "path": [step_sentence(step) for step in verdict.path],
-                "cycle": [step_sentence(step) for step in verdict.cycle],
-                "test": found.test if found else "",
-            }
+    tests = shown.proof.reproductions if shown.proof else {}
+    for verdict in _verdicts(shown):
+        yield {
+            "text": _verdict(verdict, changes.get(verdict.name)),
+            "isBroken": verdict.outcome is Outcome.VIOLATED,
+            "isGood": verdict.outcome is Outcome.PROVED,
+            "rule": _written(rules[verdict.name]),
+            "why": verdict.why,
+            "path": [step_sentence(step) for step in verdict.path],
+            "cycle": [step_sentence(step) for step in verdict.cycle],
+            "test": tests[verdict.name].test if verdict.name in tests else "",
+        }
     for change in changes.values():
         if change.rule is RuleChange.REMOVED and change.old is not None:
             yield _removed(change, change.old)
+
+
+def _verdicts(shown: _Page) -> tuple[Verdict, ...]:
+    """About the new version."""
+    if shown.proof is not None:
+        return shown.proof.proof.verdicts
+    properties = shown.difference.properties if shown.difference else ()
+    return tuple(each.now for each in properties if each.now is not None)
 
 
 def _verdict(verdict: Verdict, change: PropertyChange | None) -> str:
@@ -201,11 +218,10 @@ def _states(shown: _Page) -> dict[str, Json]:
         for label in _labels(shown, edge):
             leading[edge.source].append({"state": edge.target, "path": paths.get(edge.target, ""), "text": label})
             coming[edge.target].append({"state": edge.source, "path": paths.get(edge.source, ""), "text": label})
-    places = shown.review.places
     return {
         identity: {
             "path": path,
-            "source": _block(shown.text, places[path, ""].line) if shown.text and (path, "") in places else "",
+            "source": shown.declared.get(path, ""),
             "findings": [f"{each.code} {each.message}" for each in shown.findings if _state_of(each) == path],
             "from": coming[identity],
             "to": leading[identity],
@@ -222,7 +238,7 @@ def _labels(shown: _Page, edge: Edge) -> list[str]:
 
 def _block(text: str, line: int) -> str:
     """The lines of a file from this one on, counted from 1, up to the next that is indented no deeper."""
-    first, *rest = text.splitlines()[line - 1 :]
+    first, *rest = text.splitlines()[line - 1 :] or [""]
     indent = len(first) - len(first.lstrip())
     inside = takewhile(lambda each: not each.strip() or len(each) - len(each.lstrip()) > indent, rest)
     return "\n".join(each[indent:] for each in (first, *inside)).rstrip()
