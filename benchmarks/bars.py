@@ -30,6 +30,9 @@ LONG_THREAD: Final = 2
 #: Seconds at most for a workflow of a thousand states and more than three thousand transitions.
 CHECK_SECONDS: Final = 0.7
 DOT_SECONDS: Final = 0.1
+#: Seconds at most to prove five properties of it, and all of the gallery's.
+PROVE_SECONDS: Final = 2.0
+PROVE_GALLERY_SECONDS: Final = 0.5
 #: What each state of a larger workflow takes, against each of a smaller one.
 LARGER: Final = 1.3
 

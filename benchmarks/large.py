@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks import bars
 from benchmarks.measure import Row, at_most, timed
 from benchmarks.sizes import Sizes
-from fsm_agent.check import behaviour_findings
+from fsm_agent.check import behaviour_findings, proof_findings
 from fsm_agent.check.document_checks import examine
 from fsm_agent.check.transition_sites import sites
 from fsm_agent.domain.json import Json
@@ -67,7 +67,7 @@ def _measured(states: int) -> dict[str, Any]:
 def _measure(states: int) -> dict[str, float]:
     """Seconds, and how many transitions there are. A file cannot hold what is larger than all that anybody has, so its
     document is checked alone, too."""
-    small, _ = inspect_text(dump(large_workflow(30)), checks=[behaviour_findings])
+    small, _ = inspect_text(dump(large_workflow(30)), checks=[behaviour_findings, proof_findings])
     document = large_workflow(states)
     text = dump(document)
     workflow, findings = examine(document)
@@ -78,7 +78,7 @@ def _measure(states: int) -> dict[str, float]:
         "transitions": sum(1 for _ in sites(workflow)),
         "dot": _timed_alone(lambda: draw(workflow, "dot")),
         "mermaid": _timed_alone(lambda: draw(workflow, "mermaid")),
-        "file": _timed_alone(lambda: inspect_text(text, checks=[behaviour_findings])),
+        "file": _timed_alone(lambda: inspect_text(text, checks=[behaviour_findings, proof_findings])),
         "check": _timed_alone(lambda: _check(document)),
     }
 
@@ -93,6 +93,7 @@ def _check(document: Json) -> None:
     workflow, _ = examine(document)
     if workflow is not None:
         behaviour_findings(workflow)
+        proof_findings(workflow)
 
 
 def large_workflow(states: int, group_size: int = _GROUP) -> Json:

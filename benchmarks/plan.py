@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from benchmarks import crowds, instructions, large, processes, steps, turns
+from benchmarks import crowds, instructions, large, processes, proofs, steps, turns
 from benchmarks.measure import Row
 from benchmarks.place import Place
 from benchmarks.places import Places
@@ -58,8 +58,11 @@ def all_groups(places: Places, sizes: Sizes) -> list[Group]:
         ),
         (
             "Large workflows",
-            "A first check and a first drawing in a process that has imported all it needs.",
-            [Measure("large workflow", partial(large.large_workflow_rows, sizes))],
+            "A first check, a first drawing and a first proof in a process that has imported all it needs.",
+            [
+                Measure("large workflow", partial(large.large_workflow_rows, sizes)),
+                Measure("proofs", partial(proofs.proof_rows, sizes)),
+            ],
         ),
         ("What costs extra where it is used", "Against a plain step of ours.", _extra(places, sizes)),
     ]

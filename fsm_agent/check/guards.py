@@ -43,7 +43,7 @@ _REFUSED: Final[Mapping[Kind, str]] = {
 
 def guard_findings(behaviour: Behaviour, compiler: Guards) -> Iterator[Finding]:
     """What is found about guards, in a workflow whose expressions are right."""
-    lists = [each for each in _lists(behaviour) if any(_guard(site) for site in each.sites)]
+    lists = list(_lists(behaviour))
     if not lists and not _has_rests(behaviour):
         return
     looked = _Looked(behaviour, compiler)
@@ -73,15 +73,19 @@ class _List(NamedTuple):
 
 
 def _lists(behaviour: Behaviour) -> Iterator[_List]:
+    """Those with a guard, of the leaves that an agent can reach."""
     for leaf in behaviour.leaves:
         if leaf.path not in behaviour.reached:
             continue
         said = behaviour.emits(leaf)
         for event in behaviour.handled[leaf.path]:
             kind = Kind.FAILURE if event in ("error", "timeout") else Kind.ACTION if event in said else Kind.OUTSIDE
-            yield _List(leaf, kind, event, tuple(behaviour.candidates(leaf.path, event)))
+            sites = tuple(behaviour.candidates(leaf.path, event))
+            if any(site.transition.when is not None for site in sites):
+                yield _List(leaf, kind, event, sites)
         for sites in behaviour.timers(leaf.path):
-            yield _List(leaf, Kind.TIMER, "after", sites)
+            if any(site.transition.when is not None for site in sites):
+                yield _List(leaf, Kind.TIMER, "after", sites)
 
 
 def _guard(site: Site) -> str | None:
@@ -117,10 +121,13 @@ class _Looked:
         """Guards that no value makes true that those before them leave: told where plain look did not find it."""
         chosen = {site.path for of in self._behaviour.choices.values() for _, sites in of for site in sites}
         taken, dead = set[Path](), dict[Path, tuple[Site, bool]]()
+        known: dict[tuple[str, tuple[str | None, ...], Masks], frozenset[int]] = {}
         for each in lists:
             guards, space = each.guards, self._space_of(each.event, each.guards)
             start = self._start(each, space)
-            never = set(never_taken(space, each.event, guards, start))
+            if (each.event, guards, start) not in known:  # what a state declares, all leaves inside share
+                known[each.event, guards, start] = frozenset(never_taken(space, each.event, guards, start))
+            never = known[each.event, guards, start]
             for place, site in enumerate(each.sites):
                 if place not in never:
                     taken.add(site.path)

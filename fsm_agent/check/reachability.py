@@ -150,11 +150,20 @@ class Behaviour:
         """
         if leaf.do is None:
             return frozenset()
+        if leaf.path not in self._known_emits:
+            self._known_emits[leaf.path] = self._emits(leaf, leaf.do)
+        return self._known_emits[leaf.path]
+
+    @cached_property
+    def _known_emits(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def _emits(self, leaf: State, do: str) -> frozenset[str]:
         handled = frozenset(self.handled[leaf.path]) & self.workflow.events.keys()
-        if leaf.do in BUILT_INS:
+        if do in BUILT_INS:
             ending_events = emitted_by(self.workflow, leaf)
             return handled if ending_events is None else ending_events
-        known = self.actions.get(leaf.do) if self.actions else None
+        known = self.actions.get(do) if self.actions else None
         if known is not None and (known.emits is not None or known.doubt):
             return known.emits or frozenset()
         return unsaid_events(self.workflow, leaf, self._external)

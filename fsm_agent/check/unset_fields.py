@@ -68,6 +68,7 @@ class _Reads:
         self._fields = fields
         self._guards = compiler
         self._trees: dict[tuple[str, str | None], Node | None] = {}
+        self._known_shown: dict[Path, tuple[frozenset[str], frozenset[str]]] = {}
         #: leaf and field -> the leaf and the event before it, by which an agent comes there without the field
         self._before: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._ways: dict[str, list[Way]] = {}
@@ -108,9 +109,8 @@ class _Reads:
         left: dict[str, frozenset[str]] = {}
         for way in self._ways.get(source, ()):
             asked = left.get(way.event, self._seen(source, way.event, unset))
-            tree = self._tree(way.site.transition.when, way.site)
-            taken = asked if tree is None else asked - shown(tree, is_true=True)
-            left[way.event] = asked if tree is None else asked - shown(tree, is_true=False)
+            held, refused = self._shown(way.site)
+            taken, left[way.event] = asked - held, asked - refused
             cleared = {name for name, value in way.site.transition.assign.items() if value is None}
             yield way, (taken - _set(way.site.transition)) | (self._fields & cleared)
 
@@ -135,7 +135,7 @@ class _Reads:
         if leaf.ask is not None:
             yield _Read(self._of_prompt(leaf.ask.prompt), (*path, "ask", "prompt"))
             if leaf.ask.to is not None:
-                yield _Read(self._of_value(leaf.ask.to), (*path, "ask", "to"))
+                yield _Read(self._needed(leaf.ask.to, None), (*path, "ask", "to"))
         for name, value in leaf.with_.items():
             yield _Read(self._of_argument(leaf, value), (*path, "with", name))
         for way in self._ways.get(leaf.path, ()):
@@ -143,16 +143,15 @@ class _Reads:
             yield from (_Read(read.fields & seen, read.path) for read in self._of_transition(way.site))
 
     def _of_transition(self, site: Site) -> Iterator[_Read]:
-        tree = self._tree(site.transition.when, site)
-        held = _NONE if tree is None else shown(tree, is_true=True)
-        if tree is not None:
-            yield _Read(needed(tree), (*site.path, "when"))
+        held, _ = self._shown(site)
+        if fields := self._needed(site.transition.when, site):
+            yield _Read(fields, (*site.path, "when"))
         for key, values in (("assign", site.transition.assign), ("append", site.transition.append)):
             for name, value in values.items():
-                value_tree = self._tree(value, site)
-                is_copied = isinstance(value_tree, Name) and is_nullable(self._behaviour.workflow.data.get(name, {}))
-                if value_tree is not None and not is_copied:
-                    yield _Read(needed(value_tree) - held, (*site.path, key, name))
+                fields = self._needed(value, site)
+                is_copied = bool(fields) and isinstance(self._tree(value, site), Name)
+                if fields and not (is_copied and is_nullable(self._behaviour.workflow.data.get(name, {}))):
+                    yield _Read(fields - held, (*site.path, key, name))
 
     def _of_argument(self, leaf: State, value: Json) -> frozenset[str]:
         """What an argument needs. A function of the user may be given null; a built-in action writes it into a text."""
@@ -160,22 +159,34 @@ class _Reads:
             return _NONE
         if leaf.do in BUILT_IN_NAMES:
             return self._of_prompt(value) if "{{" in value else _NONE
-        tree = self._tree(value, None)
-        return _NONE if tree is None or isinstance(tree, Name) else needed(tree)
+        return _NONE if isinstance(self._tree(value, None), Name) else self._needed(value, None)
 
     def _of_prompt(self, text: str) -> frozenset[str]:
         try:
             pieces = [piece for piece, at in template(text) if at is not None]
         except ExpressionInvalid:
             return _NONE
-        return frozenset().union(*map(self._of_value, pieces))
+        return frozenset().union(*(self._needed(piece, None) for piece in pieces))
 
-    def _of_value(self, text: str) -> frozenset[str]:
-        tree = self._tree(text, None)
+    def _shown(self, site: Site) -> tuple[frozenset[str], frozenset[str]]:
+        """What is surely not null where a guard holds, and where it refuses; the same for all leaves."""
+        if site.path not in self._known_shown:
+            tree = self._tree(site.transition.when, site)
+            self._known_shown[site.path] = (
+                (_NONE, _NONE) if tree is None else (shown(tree, is_true=True), shown(tree, is_true=False))
+            )
+        return self._known_shown[site.path]
+
+    def _needed(self, text: Json, site: Site | None) -> frozenset[str]:
+        """The fields that an expression needs not to be null."""
+        if not isinstance(text, str) or not any(name in text for name in self._fields):
+            return _NONE
+        tree = self._tree(text, site)
         return _NONE if tree is None else needed(tree)
 
     def _tree(self, text: Json, site: Site | None) -> Node | None:
-        if not isinstance(text, str) or "data" not in text:
+        """Of an expression that may look at one of the fields; ``None`` for any other."""
+        if not isinstance(text, str) or not any(name in text for name in self._fields):
             return None
         event = None if site is None else "after" if site.event.startswith("after ") else site.event
         if (text, event) not in self._trees:

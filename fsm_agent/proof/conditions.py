@@ -130,13 +130,12 @@ def always(masks: Masks) -> Iterator[tuple[Truth, Masks]]:
 
 def on_slot(place: int, slot: Slot, compared: Comparison | None) -> Split:
     """The split of a comparison that a slot decides, or of the condition that is a slot."""
-    parts: list[tuple[Truth, Mask]] = []
-    for truth in (True, False, None):
-        if compared is None:
-            part = slot.where(lambda cell, truth=truth: cell is (Special.ERROR if truth is None else truth))  # type: ignore[misc]
-        else:
-            part = slot.where(lambda cell, truth=truth: truth in truths(compared, cell))  # type: ignore[misc]
-        parts.append((truth, part))
+    found: dict[Truth, Mask] = {True: 0, False: 0, None: 0}
+    for at, cell in enumerate(slot.cells):
+        of_condition = (None,) if cell is Special.ERROR else (cell,)
+        for truth in of_condition if compared is None else truths(compared, cell):
+            found[truth] |= 1 << at
+    parts = tuple(found.items())
 
     def split(masks: Masks) -> Iterator[tuple[Truth, Masks]]:
         mask = masks[place]

@@ -11,7 +11,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.expressions.compiler import Guards
 from fsm_agent.expressions.tree import Call, Constant, Name, Node, names_in, text_of
 from fsm_agent.proof.conditions import Comparison, Masks, Split, atoms, comparison, compiled, on_slot, unknown
-from fsm_agent.proof.slots import Slot, Special, cells_of, counts, is_comparable, is_number, is_plain, schema_at
+from fsm_agent.proof.slots import Mask, Slot, Special, cells_of, counts, is_comparable, is_number, is_plain, schema_at
 
 #: text of a condition, and the event that it may look at
 Guard = tuple[str, str]
@@ -29,6 +29,8 @@ class Space:
         self.guards = guards
         self._trees: dict[tuple[str, str | None], Node | None] = {}
         self._splits: dict[Guard, Split] = {}
+        #: two slots -> what a copy of the second makes of the first; it takes long to find out where cells are many
+        self.copies: dict[tuple[int, int], tuple[list[Mask], bool]] = {}
         self.slots = tuple(self._slots(list(dict.fromkeys(conditions))))
         self._places = {(slot.text, slot.event): place for place, slot in enumerate(self.slots)}
 

@@ -121,7 +121,7 @@ def _assigned(space: Space, place: int, field: str, node: Node | None, event: st
         case Name():
             source = space.place(node, event)
             if source is not None:
-                mask, is_exact = _copied(slot, source, space.slots[source])
+                mask, is_exact = _copied(space, place, source)
                 new = mask, is_exact and source in space.certain
         case Call(function) if function in _ARITHMETIC and None in slot.cells:
             new = _constant(slot.any & ~slot.of_value(None))[0], False
@@ -143,10 +143,25 @@ def _shifted(place: int, slot: Slot, by: int) -> tuple[_New, bool]:
     return (lambda masks: slot.shifted(masks[place], by)), is_exact
 
 
-def _copied(slot: Slot, source: int, original: Slot) -> tuple[_New, bool]:
+def _copied(space: Space, place: int, source: int) -> tuple[_New, bool]:
     """After a copy two slots have one value, which masks cannot say; but of an event nothing is known any more."""
-    is_exact = original.event is not None
-    cells = []
+    if (place, source) not in space.copies:
+        space.copies[place, source] = _copies(space.slots[place], space.slots[source])
+    cells, is_exact = space.copies[place, source]
+
+    def copied(masks: Masks) -> Mask:
+        mask = 0
+        for at, cell in enumerate(cells):
+            if masks[source] >> at & 1:
+                mask |= cell
+        return mask
+
+    return copied, is_exact
+
+
+def _copies(slot: Slot, original: Slot) -> tuple[list[Mask], bool]:
+    """For each cell of ``original`` where its values lie in ``slot``, and whether every value there can be one."""
+    is_exact, cells = original.event is not None, []
     for cell in original.cells:
         if isinstance(cell, Gap):
             mask = slot.overlapped(cell)
@@ -155,15 +170,7 @@ def _copied(slot: Slot, source: int, original: Slot) -> tuple[_New, bool]:
             mask = 0 if isinstance(cell, Special) else slot.of_value(cell)
         is_exact = is_exact and bool(mask)
         cells.append(mask or slot.any)
-
-    def copied(masks: Masks) -> Mask:
-        mask = 0
-        for place, cell in enumerate(cells):
-            if masks[source] >> place & 1:
-                mask |= cell
-        return mask
-
-    return copied, is_exact
+    return cells, is_exact
 
 
 def _appended(place: int, slot: Slot, field: str) -> _New:
