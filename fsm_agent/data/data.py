@@ -123,9 +123,3 @@ class View(Mapping[str, Json]):
 def changes(data: Data) -> Delta:
     """What was changed since the draft was opened."""
     return collect(data._root)
-
-
-def written(data: Data) -> set[str]:
-    """The fields that were written since the draft was opened, be it with what was there."""
-    root: DictDraft = data._root
-    return root.changed()

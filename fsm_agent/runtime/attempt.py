@@ -14,7 +14,7 @@ from fsm_agent.actions.effects import Effects
 from fsm_agent.actions.registry import Actions
 from fsm_agent.actions.surroundings import Surroundings
 from fsm_agent.actions.worker_threads import awaited, in_thread
-from fsm_agent.data.data import Data, written
+from fsm_agent.data.data import Data, changes
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.step import NOTHING
@@ -92,7 +92,7 @@ async def _in_time(work: Awaitable[Any], seconds: float) -> Any:
 
 def refuse_undeclared_writes(do: str, signature: Signature, data: Data) -> None:
     """Raise ``WriteUndeclared`` if an action wrote a field that it does not declare under ``writes``."""
-    if signature.writes is not None and (undeclared := written(data) - signature.writes):
+    if signature.writes is not None and (undeclared := {*changes(data).fields} - signature.writes):
         raise WriteUndeclared(do, undeclared, signature.writes)
 
 
