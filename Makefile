@@ -58,8 +58,9 @@ bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite 
 .PHONY: peers
 peers: $(PEERS)/stamp
 
-diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/
+diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/ and docs/properties/
 	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
+	$(BIN)/fsm-agent prove docs/properties/refunds.yaml --diagrams diagrams/properties > /dev/null || test $$? = 1   # it breaks all
 
 schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json

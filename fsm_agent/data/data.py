@@ -128,4 +128,4 @@ def changes(data: Data) -> Delta:
 def written(data: Data) -> set[str]:
     """The fields that were written since the draft was opened, be it with what was there."""
     root: DictDraft = data._root
-    return root.changed()
+    return {*root._changed, *root._removed, *(name for name, node in root._opened.items() if node._dirty())}

@@ -113,10 +113,6 @@ class DictDraft(MutableMapping[str, Json]):
 
     __copy__ = plain
 
-    def changed(self) -> set[str]:
-        """The keys whose values were set, removed, or changed inside."""
-        return {*self._changed, *self._removed, *(key for key, node in self._opened.items() if node._dirty())}
-
     def _dirty(self) -> bool:
         return bool(self._changed or self._removed) or any(node._dirty() for node in self._opened.values())
 

@@ -98,7 +98,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, Json]:
         "verdict": str(verdict.outcome),
         "path": [_step_json(step) for step in verdict.path],
         "cycle": [_step_json(step) for step in verdict.cycle],
-        "why": verdict.why,
+        "why": verdict.reason,
         "assumptions": list(verdict.assumptions),
     }
 
@@ -136,7 +136,7 @@ def _blocks(proven: Proven) -> Iterator[Block]:
 def _verdict_ink(proven: Proven, verdict: Verdict) -> Ink:
     tone, glyph = _LOOKS[verdict.outcome]
     between = " " if verdict.outcome is Outcome.PROVED else ": "
-    text = between.join(filter(None, [str(verdict.outcome), verdict.why]))
+    text = between.join(filter(None, [str(verdict.outcome), verdict.reason]))
     if verdict.name in proven.vacuous:
         return Ink(visible(f"{text}, but nothing could break it: what it speaks of never happens"), Tone.ASKING, "!")
     return Ink(visible(text), tone, glyph)
@@ -169,7 +169,8 @@ def _path_rows(verdict: Verdict) -> Iterator[tuple[str, Ink]]:
 
 def _sentence(step: PathStep) -> str:
     known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
-    way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
+    is_move = step.enters or step.source != step.target
+    way = f"{step.source} → {step.target}" if is_move else f"stays in {step.source}"
     return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
 
 
