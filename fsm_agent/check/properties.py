@@ -70,7 +70,7 @@ def unproved(workflow: Workflow, actions: Mapping[str, Signature], prover: Prove
     whole = [each for each in workflow.must if _is_whole(workflow, each.rule)]
     for verdict in (prover or _proved)(workflow, whole, actions):
         path = ("must", verdict.name)
-        why = f": {verdict.reason}" if verdict.reason else ""
+        why = f": {verdict.why}" if verdict.why else ""
         if verdict.outcome is Outcome.VIOLATED:
             message = f"a run breaks `{verdict.name}`{_way(verdict)}{why}; `fsm-agent prove` shows it step by step"
             yield Code.BROKEN_PROPERTY.found(message, path)

@@ -124,7 +124,7 @@ class _Prover:
         states = len(exploration.configurations)
         if broken is None and exploration.is_complete:
             why = f"in all {states} states"
-            return Verdict(of.name, Outcome.PROVED, why=why, assumptions=_assumptions(of.rule), states=states)
+            return Verdict(of.name, Outcome.PROVED, cause=why, assumptions=_assumptions(of.rule), states=states)
         if broken is None:
             doubt = f"the search ended at its bound of {self._most} states"
             return Verdict(of.name, Outcome.OPEN, doubt=doubt, states=states)

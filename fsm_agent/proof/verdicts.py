@@ -32,7 +32,7 @@ class PathStep(NamedTuple):
     #: whether every agent can make it that is in the source
     is_certain: bool
     #: whether states are entered, be it the one that was left
-    enters: bool
+    enters: bool = False
 
 
 class Verdict(NamedTuple):
@@ -45,7 +45,7 @@ class Verdict(NamedTuple):
     #: what can then happen again and again, for ever
     cycle: tuple[PathStep, ...] = ()
     #: why the rule is broken, or holds; empty where the path says it
-    why: str = ""
+    cause: str = ""
     #: why it is open whether an agent can go the path
     doubt: str = ""
     #: sentences without which it is not proved
@@ -54,9 +54,9 @@ class Verdict(NamedTuple):
     states: int = 0
 
     @property
-    def reason(self) -> str:
+    def why(self) -> str:
         """All that is to be said of it, beside its path."""
-        return "; ".join(filter(None, [self.why, self.doubt]))
+        return "; ".join(filter(None, [self.cause, self.doubt]))
 
 
 class Proof(NamedTuple):

@@ -132,7 +132,7 @@ def test_an_operator_lets_a_parked_agent_go_on() -> None:
 def test_the_bound_of_the_search_leaves_a_rule_open() -> None:
     found = verdict(REFUND, Never(("refused",), before=("refuse",)), most=2)
     assert found.outcome is Outcome.OPEN
-    assert "bound" in found.doubt
+    assert "bound" in found.why
     proof = prove(loads(REFUND), [Property("rule", Never(("refused",), before=("refuse",)))], most=2)
     assert not proof.is_complete
 
@@ -140,14 +140,14 @@ def test_the_bound_of_the_search_leaves_a_rule_open() -> None:
 def test_a_path_that_a_limit_may_cut_off_is_open() -> None:
     found = verdict(REFUND + "limits: {steps: 3}\n", Never(("paying",), after=("paid",)))
     assert found.outcome is Outcome.OPEN
-    assert "limits.steps" in found.doubt or "not sure" in found.doubt
+    assert "limits.steps" in found.why or "not sure" in found.why
 
 
 def test_a_condition_that_cannot_be_looked_into_leaves_a_rule_open() -> None:
     text = REFUND.replace("when: event.amount <= 100", "when: event.amount % 7 == 1 && event.amount % 7 == 2")
     found = verdict(text, Never(("paying",), before=("approve",)))
     assert found.outcome is Outcome.OPEN
-    assert "not sure" in found.doubt
+    assert "not sure" in found.why
     assert not found.path[-1].is_certain
 
 

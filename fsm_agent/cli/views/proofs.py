@@ -98,7 +98,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, Json]:
         "verdict": str(verdict.outcome),
         "path": [_step_json(step) for step in verdict.path],
         "cycle": [_step_json(step) for step in verdict.cycle],
-        "why": verdict.reason,
+        "why": verdict.why,
         "assumptions": list(verdict.assumptions),
     }
 
@@ -136,7 +136,7 @@ def _blocks(proven: Proven) -> Iterator[Block]:
 def _verdict_ink(proven: Proven, verdict: Verdict) -> Ink:
     tone, glyph = _LOOKS[verdict.outcome]
     between = " " if verdict.outcome is Outcome.PROVED else ": "
-    text = between.join(filter(None, [str(verdict.outcome), verdict.reason]))
+    text = between.join(filter(None, [str(verdict.outcome), verdict.why]))
     if verdict.name in proven.vacuous:
         return Ink(visible(f"{text}, but nothing could break it: what it speaks of never happens"), Tone.ASKING, "!")
     return Ink(visible(text), tone, glyph)
