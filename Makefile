@@ -61,10 +61,11 @@ bench-million: $(VENV)/test.stamp system  ## a million waiting agents in SQLite 
 .PHONY: peers
 peers: $(PEERS)/stamp
 
-diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/ and examples/review/
+diagrams: $(VENV)/test.stamp  ## redraw diagrams/ from workflows/, examples/review/ and docs/properties/
 	$(BIN)/fsm-agent diagram workflows --out-dir diagrams
 	for format in dot svg; do $(BIN)/fsm-agent diff examples/review/before/refunds.yaml examples/review/after/refunds.yaml \
 		-o diagrams/refunds_review.$$format || test $$? = 1; done   # it breaks a property, and says so
+	$(BIN)/fsm-agent prove docs/properties/refunds.yaml --diagrams diagrams/properties > /dev/null || test $$? = 1   # it breaks all
 
 schema: $(VENV)/test.stamp  ## write the JSON Schema of the dialect afresh
 	$(BIN)/python -m fsm_agent.dialect > fsm_agent/schema/workflow.schema.json

@@ -124,13 +124,14 @@ class _Prover:
         states = len(exploration.configurations)
         if broken is None and exploration.is_complete:
             why = f"in all {states} states"
-            return Verdict(of.name, Outcome.PROVED, why=why, assumptions=_assumptions(of.rule), states=states)
+            return Verdict(of.name, Outcome.PROVED, cause=why, assumptions=_assumptions(of.rule), states=states)
         if broken is None:
-            why = f"the search ended at its bound of {self._most} states"
-            return Verdict(of.name, Outcome.OPEN, why=why, states=states)
-        outcome, why = _outcome(exploration, broken)
+            doubt = f"the search ended at its bound of {self._most} states"
+            return Verdict(of.name, Outcome.OPEN, doubt=doubt, states=states)
+        doubt = _doubt(exploration, broken)
+        outcome = Outcome.OPEN if doubt else Outcome.VIOLATED
         path, cycle = told(exploration, broken.path), told(exploration, broken.cycle)
-        return Verdict(of.name, outcome, path, cycle, why, states=states)
+        return Verdict(of.name, outcome, path, cycle, broken.why, doubt, states=states)
 
 
 def _assumptions(rule: Rule) -> tuple[str, ...]:
@@ -139,19 +140,20 @@ def _assumptions(rule: Rule) -> tuple[str, ...]:
     return (FAIRNESS,) if rule.within is None else (FAIRNESS, PUNCTUALITY)
 
 
-def _outcome(exploration: Exploration, broken: _Broken) -> tuple[Outcome, str]:
-    """Whether an agent surely can go a path, and why the rule is broken, or why that is open."""
+def _doubt(exploration: Exploration, broken: _Broken) -> str:
+    """Why an agent perhaps cannot go a path; empty if one surely can."""
     limits = exploration.model.workflow.limits
-    if not broken.is_certain:
-        unsure = [edge.event for edge in (*broken.path, *broken.cycle) if not edge.is_certain]
-        where = f"it is not sure that `{unsure[0]}` can lead on like this" if unsure else broken.doubt
-        return Outcome.OPEN, f"{broken.why}; {where}" if broken.why else where
+    unsure = [edge.event for edge in (*broken.path, *broken.cycle) if not edge.is_certain]
+    if unsure:
+        return f"it is not sure that `{unsure[0]}` can lead on like this"
+    if broken.doubt:
+        return broken.doubt
     entered = [path for edge in broken.path if edge.move for path in edge.move.entered]
     if limits.steps is not None and len(broken.path) >= limits.steps:
-        return Outcome.OPEN, "the path is longer than `limits.steps` allows"
+        return "the path is longer than `limits.steps` allows"
     if any(entered.count(path) >= most for path, most in limits.visits.items()):
-        return Outcome.OPEN, "the path may be longer than `limits.visits` allows"
-    return Outcome.VIOLATED, broken.why
+        return "the path may be longer than `limits.visits` allows"
+    return ""
 
 
 def _broken(exploration: Exploration, rule: Rule, *, only_certain: bool) -> _Broken | None:

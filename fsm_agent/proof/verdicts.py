@@ -31,6 +31,8 @@ class PathStep(NamedTuple):
     known: Mapping[str, tuple[Json, ...]]
     #: whether every agent can make it that is in the source
     is_certain: bool
+    #: whether states are entered, be it the one that was left
+    enters: bool = False
 
 
 class Verdict(NamedTuple):
@@ -42,12 +44,19 @@ class Verdict(NamedTuple):
     path: tuple[PathStep, ...] = ()
     #: what can then happen again and again, for ever
     cycle: tuple[PathStep, ...] = ()
-    #: a sentence
-    why: str = ""
+    #: why the rule is broken, or holds; empty where the path says it
+    cause: str = ""
+    #: why it is open whether an agent can go the path
+    doubt: str = ""
     #: sentences without which it is not proved
     assumptions: tuple[str, ...] = ()
     #: how many states were looked at
     states: int = 0
+
+    @property
+    def why(self) -> str:
+        """All that is to be said of it, beside its path."""
+        return "; ".join(filter(None, [self.cause, self.doubt]))
 
 
 class Proof(NamedTuple):
@@ -72,6 +81,7 @@ def told(exploration: Exploration, edges: tuple[Edge, ...]) -> tuple[PathStep, .
             edge.event,
             space.known(edge.known),
             edge.is_certain,
+            bool(edge.move and edge.move.entered),
         )
         for edge in edges
     )

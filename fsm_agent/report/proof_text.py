@@ -25,7 +25,8 @@ _CAUSES: Final = {
 def step_sentence(step: PathStep) -> str:
     """From where to where, what happens, and for which values; names of events stand between backticks."""
     known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
-    way = f"{step.source} → {step.target}" if step.source != step.target else f"stays in {step.source}"
+    is_move = step.enters or step.source != step.target
+    way = f"{step.source} → {step.target}" if is_move else f"stays in {step.source}"
     return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
 
 

@@ -129,7 +129,7 @@ def write_tests(folder: Path, proven: Proven) -> dict[str, WrittenTest]:
 
 
 def draw_ways(folder: Path, proven: Proven) -> dict[str, str]:
-    """A picture for each property that an agent breaks: its workflow, with the way on it."""
+    """A picture for each property that an agent breaks: its workflow with the way on it, as Mermaid and as SVG."""
     from fsm_agent.render.formats import draw
     from fsm_agent.render.path_overlay import overlay_from_verdict
 
@@ -137,9 +137,11 @@ def draw_ways(folder: Path, proven: Proven) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     for verdict in proven.proof.verdicts:
         if verdict.name in proven.found:
-            path = folder / f"{_stem(proven, verdict.name)}.svg"
-            path.write_bytes(draw(proven.workflow, "svg", overlay=overlay_from_verdict(proven.workflow, verdict)))
-            drawn[verdict.name] = str(path)
+            overlay = overlay_from_verdict(proven.workflow, verdict)
+            for suffix, kind in ((".mmd", "mermaid"), (".svg", "svg")):
+                path = folder / f"{_stem(proven, verdict.name)}{suffix}"
+                path.write_bytes(draw(proven.workflow, kind, overlay=overlay))
+                drawn[verdict.name] = str(path)
     return drawn
 
 

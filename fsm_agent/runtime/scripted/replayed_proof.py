@@ -56,9 +56,9 @@ def _counterexamples(
 
 
 def _judged(verdict: Verdict, *, is_reproduced: bool) -> Verdict:
-    if is_reproduced and verdict.outcome is Outcome.OPEN:
-        return verdict._replace(outcome=Outcome.VIOLATED, why="it was made to happen on the real engine")
-    if verdict.outcome is Outcome.VIOLATED and not is_reproduced:
-        why = "; ".join(filter(None, [verdict.why, "no agent that was tried on the real engine goes this way"]))
-        return verdict._replace(outcome=Outcome.OPEN, why=why)
+    if is_reproduced:
+        return verdict._replace(outcome=Outcome.VIOLATED, doubt="")
+    if verdict.outcome is Outcome.VIOLATED:
+        doubt = "no agent that was tried on the real engine goes this way"
+        return verdict._replace(outcome=Outcome.OPEN, doubt=doubt)
     return verdict

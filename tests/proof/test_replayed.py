@@ -1,0 +1,97 @@
+"""What is violated happens on the real engine: random workflows, with cycles, data, and operators."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from fsm_agent.domain.property import Property, Reaches
+from fsm_agent.domain.signature import Signature
+from fsm_agent.domain.state import Duration
+from fsm_agent.loading.yaml_file import loads
+from fsm_agent.proof.prover import prove
+from fsm_agent.proof.verdicts import Outcome
+from fsm_agent.runtime.scripted.counterexample import test_of as written_test
+from fsm_agent.runtime.scripted.replayed_proof import prove_and_replay
+from tests.support.hypothesis_settings import IS_LONG
+
+from .random_properties import example
+
+CHUNKS = 4
+SEEDS = range(1_000 if IS_LONG else 80)
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_what_is_violated_was_made_to_happen_and_what_was_not_is_open(chunk: int) -> None:
+    counted: Counter[str] = Counter()
+    for seed in SEEDS[chunk::CHUNKS]:
+        tried = example(seed)
+        plain = prove(tried.workflow, tried.properties, signatures=tried.signatures)
+        replayed = prove_and_replay(tried.workflow, tried.properties, signatures=tried.signatures)
+        for of, before, after in zip(tried.properties, plain.verdicts, replayed.proof.verdicts, strict=True):
+            found = replayed.found.get(of.name)
+            assert (after.outcome is Outcome.VIOLATED) == (found is not None), seed
+            assert (after.outcome is Outcome.PROVED) == (before.outcome is Outcome.PROVED), seed
+            if before.outcome is Outcome.VIOLATED:
+                counted["missed" if found is None else "made to happen"] += 1
+            if found is not None and not found.round:
+                assert not found.life.keeps(of), seed
+    assert counted["made to happen"] > 10
+    assert counted["missed"] * 30 <= counted["made to happen"]
+
+
+LATE = """
+workflow: late
+version: 1
+data: {n: {type: integer, minimum: 0, maximum: 9, default: 0}}
+events: {go: {}, done: {}}
+initial: a
+states:
+  a: {on: {go: b}}
+  b: {do: work, TIMEOUT on: {done: c, error: c}}
+  c: {on: {done: end}, after: {1h: end}}
+  end: {final: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("timeout", "within", "moves"),
+    [
+        ("", "10m", ["sent('go')", "says('done')", "passes('600001ms')"]),
+        ("timeout: 5m,", "10m", ["sent('go')", "says('done')", "passes('1h')"]),
+        ("timeout: 5m,", "1h", ["sent('go')", "passes('299999ms')", "says('done')", "passes('1h')"]),
+    ],
+)
+def test_what_comes_too_late_is_played_with_as_much_time_as_it_needs(
+    timeout: str, within: str, moves: list[str]
+) -> None:
+    workflow = loads(LATE.replace("TIMEOUT", timeout))
+    rule = Reaches(("state end", "cancelled"), ("go",), Duration.parse(within))
+    signatures = {"work": Signature(frozenset({"done"}))}
+    replayed = prove_and_replay(workflow, [Property("in_time", rule)], signatures=signatures)
+    assert replayed.proof.verdicts[0].outcome is Outcome.VIOLATED
+    assert list(map(repr, replayed.found["in_time"].life.given)) == moves
+
+
+def test_an_action_writes_only_what_it_declares_in_a_play_too() -> None:
+    text = LATE.replace("TIMEOUT", "").replace("{done: c, error", "{done: [{when: data.n > 5, target: c}, end], error")
+    rule = Property("never_c", Reaches(("state end", "cancelled", "error"), ("go",)))
+    workflow = loads(text.replace(", after: {1h: end}", ""))
+    free = {"work": Signature(frozenset({"done"}))}
+    [verdict] = prove_and_replay(workflow, [rule], signatures=free).proof.verdicts
+    assert verdict.outcome is Outcome.VIOLATED
+    steady = {"work": Signature(frozenset({"done"}), writes=frozenset())}
+    replayed = prove_and_replay(workflow, [rule], signatures=steady)
+    assert replayed.proof.verdicts[0].outcome is not Outcome.VIOLATED or replayed.found["never_c"].life.initial_data
+
+
+def test_hostile_names_of_files_stay_text_in_a_written_test() -> None:
+    workflow = loads(LATE.replace("TIMEOUT", ""))
+    rule = Property("never_b", Reaches(("state end",), ("go",)))
+    found = prove_and_replay(workflow, [rule], signatures={}).found["never_b"]
+    name = 'a"""\n\\x`.yaml'
+    text = written_test(name, "never_b", found, child=("it's",))
+    compile(text, "written", "exec")
+    assert text.splitlines()[0].startswith("# Written by `fsm-agent prove`")
+    assert repr(name) in text
