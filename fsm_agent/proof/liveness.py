@@ -75,10 +75,13 @@ def _endless(exploration: Exploration, walked: Product) -> Failure | None:
 
 
 def _is_bounded(exploration: Exploration, edge: Edge) -> bool:
-    """Whether an edge can be taken only finitely often: a limit ends it, or an operator is needed."""
+    """Whether an edge can be taken only finitely often: a limit ends it, or an operator is needed. No limit stops who
+    cancels."""
     workflow = exploration.model.workflow
     limits, source = workflow.limits, workflow.by_path[exploration.configurations[edge.source].leaf]
-    if edge.kind is Kind.PARK or (limits.steps is not None and edge.event != "cancel"):
+    if edge.event == "cancel":
+        return edge.kind is Kind.PARK
+    if edge.kind is Kind.PARK or limits.steps is not None:
         return True
     if edge.kind is Kind.ACTION and (source.do or "").startswith("llm."):
         return limits.tokens is not None or limits.cost is not None

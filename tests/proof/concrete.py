@@ -300,14 +300,12 @@ def is_unreached(world: World, graph: dict[Any, list[tuple[Happening, Any]]]) ->
         if not at.is_parked and (at.mode == "end" or (at.mode == "rest" and not at.timers)):
             return True
     limited = set(world.workflow.limits.visits)
-    inner = {
-        node: [
-            (each, to)
-            for each, to in graph[node]
-            if to in owing and each.kind != "park" and not (each.move and limited & set(each.move.entered))
-        ]
-        for node in owing
-    }
+
+    def is_bounded(each: Happening) -> bool:
+        counted = each.move is not None and bool(limited & set(each.move.entered)) and each.event.name != "cancel"
+        return each.kind == "park" or counted
+
+    inner = {node: [(each, to) for each, to in graph[node] if to in owing and not is_bounded(each)] for node in owing}
     return any(is_fair(group, inner) for group in groups(inner))
 
 

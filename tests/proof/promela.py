@@ -36,7 +36,7 @@ def model(subjects: list[Subject]) -> tuple[str, list[list[str]]]:
     writers = [_Writer(number, subject) for number, subject in enumerate(subjects, start=1)]
     owners = max(len(writer.owners) for writer in writers)
     rules = max(len(subject.properties) for subject in subjects)
-    lines = ["byte wf; byte at; bool works; bool parked; bool ended; int seen;"]
+    lines = ["byte wf; byte at; bool works; bool parked; bool ended; int seen; int failed;"]
     lines += [f"byte n{owner};" for owner in range(owners)]
     lines += [f"byte c{rule};" for rule in range(rules)]
     lines += ["init {", "if"]
@@ -59,8 +59,7 @@ class _Writer:
         self.owners = [path for path, state in self._workflow.by_path.items() if state.after]
         terms = dict.fromkeys(term for each in self._properties for term in self._terms(each.rule))
         self._bits = {term: 1 << (FIRST_BIT + len(self.owners) + place) for place, term in enumerate(terms)}
-        self._failing = 1 << (FIRST_BIT + len(self.owners) + len(terms))
-        assert self._failing < 1 << 31, "SPIN's integers have 31 bits"
+        assert len(self._bits) + len(self.owners) + FIRST_BIT <= 31, "so many bits a number has in SPIN"
         self.names = [f"w{number}_p{place}" for place in range(len(self._properties))]
 
     def _terms(self, rule: Rule) -> Iterator[Term]:
@@ -143,24 +142,22 @@ class _Writer:
         before: list[str] | None = None,
     ) -> Iterator[str]:
         """One option for each candidate, and each truth of its conditions, with which it is the first that holds."""
-        conditions = [each.rule.holds for each in self._properties if isinstance(each.rule, Whenever)]
+        rules = [each.rule for each in self._properties]
+        conditions = {place: rule.holds for place, rule in enumerate(rules) if isinstance(rule, Whenever)}
         guards = [each.when for each in chosen if each.when]
-        asked = list(dict.fromkeys(map(_plain, [*guards, *conditions])))
+        asked = list(dict.fromkeys(map(_plain, [*guards, *conditions.values()])))
         found: dict[str, None] = {}
         for truths in product((False, True), repeat=len(asked)):
             holds = dict(zip(asked, truths, strict=True))
             taken = next((each for each in chosen if each.when is None or _holds(each.when, holds)), None)
             if taken is not None:
-                broken = not all(_holds(each, holds) for each in conditions)
+                failed = sum(1 << place for place, each in conditions.items() if not _holds(each, holds))
                 is_bounded = is_done and (leaf.do or "").startswith("llm.") and has_budget(self._workflow)
-                code = self._moved(leaf, taken, {happened}, is_done=is_done, bits=BOUNDED * is_bounded, failing=broken)
-                found[_option(here, [*(before or []), *code])] = None
+                code = self._moved(leaf, taken, {happened}, is_done=is_done, bits=BOUNDED * is_bounded)
+                found[_option(here, [*(before or []), f"failed = {failed}", *code])] = None
         yield from found
 
-    def _moved(
-        self, leaf: State, taken: Transition, happened: set[Term], *, is_done: bool, bits: int, failing: bool
-    ) -> Iterator[str]:
-        bits |= self._failing * failing
+    def _moved(self, leaf: State, taken: Transition, happened: set[Term], *, is_done: bool, bits: int) -> Iterator[str]:
         if taken.target is None:
             yield from ["works = 0"] * is_done
             yield from self._seen(bits, happened)
@@ -181,12 +178,14 @@ class _Writer:
             yield "ended = 1"
         limits = self._workflow.limits
         works_on = limits.wall_time is not None and target.do is not None
-        bits |= BOUNDED * (not limits.visits.keys().isdisjoint(entered) or works_on)
+        is_counted = Term(TermKind.EVENT, "cancel") not in happened  # no limit keeps anybody from cancelling
+        bits |= BOUNDED * is_counted * (not limits.visits.keys().isdisjoint(entered) or works_on)
         yield from self._seen(bits | MOVED, happened | self._entry(target, entered))
 
     def _seen(self, bits: int, happened: set[Term]) -> Iterator[str]:
         """What a step leaves behind: its bits, and the counts of what may happen only so often."""
-        is_limited = self._workflow.limits.steps is not None and Term(TermKind.EVENT, "created") not in happened
+        free = {Term(TermKind.EVENT, "created"), Term(TermKind.EVENT, "cancel")}
+        is_limited = self._workflow.limits.steps is not None and not free & happened
         bits |= STEP | BOUNDED * is_limited
         yield f"seen = {sum(bit for term, bit in self._bits.items() if term in happened) | bits}"
         for place, each in enumerate(self._properties):
@@ -232,7 +231,7 @@ class _Writer:
             case AtMost(count):
                 return f"[] !(wf == {self.number} && c{place} > {count})"
             case Whenever(events):
-                return f"[] ({self._any(events)} -> !{self._bit(self._failing)})"
+                return f"[] ({self._any(events)} -> (failed & {1 << place}) == 0)"
             case _:
                 raise AssertionError(rule)
 

@@ -61,6 +61,13 @@ CASES = (
     Case("with a limit of visits", ROUND, ENDING, is_kept=True, more="limits: {visits: {b: 9}}\n"),
     Case("with one that does not count here", ROUND, ENDING, is_kept=False, more="limits: {visits: {done: 9}}\n"),
     Case(
+        "which counts nothing where somebody cancels",
+        "  a: {after: {1h: done}, on: {cancel: a}}\n",
+        ENDING,
+        is_kept=False,
+        more="limits: {visits: {a: 9}}\n",
+    ),
+    Case(
         "with a limit of time, where an action works",
         "  a: {after: {1h: b}}\n  b: {do: work, on: {stop: a, error: failed}}\n",
         ENDING,

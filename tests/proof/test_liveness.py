@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fsm_agent.domain.property import Property, Reaches, Terms
 from fsm_agent.domain.signature import Signature
 from fsm_agent.loading.yaml_file import loads
@@ -127,3 +129,9 @@ def test_a_cycle_is_shown_that_leaves_the_timer_which_would_end_a_shorter_one() 
     found = verdict(f"{text}\n{END}")
     assert found.outcome is Outcome.VIOLATED
     assert "b" in {step.source for step in found.cycle}
+
+
+@pytest.mark.parametrize("limits", ["visits: {a: 3}", "steps: 9", "wall_time: 9d"])
+def test_no_limit_keeps_anybody_from_cancelling_again_and_again(limits: str) -> None:
+    again = "  a: {do: wait, with: {for: 1d}, after: {1h: end}, on: {cancel: a, go: end, error: end}}"
+    assert not is_proved(again, END, more=f"limits: {{{limits}}}")
