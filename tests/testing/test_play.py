@@ -97,6 +97,34 @@ def test_time_that_passes_lets_timers_fire_once_they_are_due() -> None:
     assert life.then(passes("1d")).state == "late"
 
 
+ERRAND = loads("""
+workflow: errand
+version: 1
+data: {note: {type: string, default: ""}}
+events: {rested: {}, go: {}, again: {why: string}, leave: {}}
+initial: resting
+states:
+  resting:
+    do: wait
+    with: {for: 3d, emit: rested}
+    on: {rested: asking, leave: done}
+  asking:
+    do: human.ask
+    with: {prompt: "Go?", events: [go, again]}
+    on: {go: done, again: {target: resting, assign: {note: event.why}}}
+  done: {final: true}
+""")
+
+
+def test_a_wait_is_over_when_its_time_has_passed_and_a_question_when_it_is_answered() -> None:
+    life = play(ERRAND, [passes("2d"), passes("1d"), sent("again", why="tired"), passes("3d")])
+    assert (life.state, life.data["note"], life.prompt) == ("asking", "tired", "Go?")
+    assert life.then(sent("go")).state == "done"
+    assert play(ERRAND, [passes("1d"), sent("leave")]).state == "done"
+    with pytest.raises(MoveImpossible):
+        play(ERRAND, [says("rested")])
+
+
 def test_whoever_cancels_ends_the_work() -> None:
     life = play(ORDER, [*WORKING, cancels(by="ana")])
     assert (life.status, life.history[-1].by) == (Status.CANCELLED, "ana")

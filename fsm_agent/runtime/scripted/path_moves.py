@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from fsm_agent.domain.json import Json, Schema, is_required
+from fsm_agent.domain.json import Json, is_required
 from fsm_agent.domain.property import Reaches, Rule
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Duration
@@ -14,22 +14,13 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.environment import written_by
 from fsm_agent.proof.model import Kind
 from fsm_agent.proof.prover import GIVEN
+from fsm_agent.proof.samples import sample
 from fsm_agent.proof.verdicts import PathStep, Verdict
 from fsm_agent.runtime.scripted.executor import REAL
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
 
 #: an example of a list is no longer than this
 _LONGEST_LIST: Final = 50
-#: a value of each type, where a schema says no more
-_SAMPLES: Final[Mapping[str, Json]] = {
-    "string": "x",
-    "integer": 1,
-    "number": 1.0,
-    "boolean": False,
-    "array": [],
-    "object": {},
-    "null": None,
-}
 
 
 class Life(NamedTuple):
@@ -70,7 +61,7 @@ def _passes_ms(ms: int) -> Passes:
 def _beginnings(workflow: Workflow, verdict: Verdict) -> Iterator[dict[str, Json]]:
     """Data with which an agent may begin: what is needed; and what is first seen of them, if agents need not begin
     with their defaults."""
-    needed = {name: _sample(schema) for name, schema in workflow.data.items() if is_required(schema)}
+    needed = {name: sample(schema) for name, schema in workflow.data.items() if is_required(schema)}
     if GIVEN not in verdict.assumptions or not verdict.path:
         yield needed
         return
@@ -138,7 +129,7 @@ class _Path:
 
     def _events(self, step: PathStep, data: Mapping[str, tuple[Json, ...]]) -> Iterator[Move]:
         fields = self._workflow.events.get(step.event, {})
-        needed = {name: _sample(schema) for name, schema in fields.items() if is_required(schema)}
+        needed = {name: sample(schema) for name, schema in fields.items() if is_required(schema)}
         own = {name: each for name, each in _data_examples(self._workflow, step).items() if name in data}
         for values in _choices(_examples(step.known, "event")):
             payload = {**needed, **{name: value for name, value in values.items() if name in fields}}
@@ -165,7 +156,7 @@ def _data_examples(workflow: Workflow, step: PathStep) -> dict[str, tuple[Json, 
     for text, lengths in step.known.items():
         field = text.removeprefix("size(data.").removesuffix(")")
         if text == f"size(data.{field})" and field in workflow.data:
-            item = _sample(workflow.data[field].get("items", {}))
+            item = sample(workflow.data[field].get("items", {}))
             found[field] = tuple(None if each is None else [item] * min(each, _LONGEST_LIST) for each in lengths)
     return found
 
@@ -179,14 +170,3 @@ def _examples(known: Mapping[str, tuple[Json, ...]], root: str) -> dict[str, tup
 def _choices(examples: Mapping[str, tuple[Json, ...]]) -> Iterator[dict[str, Any]]:
     for values in product(*examples.values()):
         yield dict(zip(examples, values, strict=True))
-
-
-def _sample(schema: Schema) -> Json:
-    """Some value that a schema takes, as far as that can be told without looking far."""
-    if schema.get("enum"):
-        first: Json = schema["enum"][0]
-        return first
-    kinds = schema.get("type", "string")
-    kind = kinds if isinstance(kinds, str) else kinds[0]
-    least = schema.get("minimum")
-    return least if least is not None and kind in ("integer", "number") else _SAMPLES.get(kind, "x")

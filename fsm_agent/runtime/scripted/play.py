@@ -108,7 +108,8 @@ class Play(ScriptedAgent):
     def _go_on(self) -> None:
         try:
             while self.made < len(self.moves):
-                if self.status is Status.RUNNING:
+                head = self.head
+                if head.status is Status.RUNNING and not head.is_paused:
                     self._resume_work()
                 else:
                     self._make(self.next_move())
