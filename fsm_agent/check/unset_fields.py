@@ -67,7 +67,6 @@ class _Reads:
         self._behaviour = behaviour
         self._fields = fields
         self._guards = compiler
-        self._trees: dict[tuple[str, str | None], Node | None] = {}
         self._known_shown: dict[Path, tuple[frozenset[str], frozenset[str]]] = {}
         #: leaf and field -> the leaf and the event before it, by which an agent comes there without the field
         self._before: dict[tuple[str, str], tuple[str, str] | None] = {}
@@ -189,6 +188,4 @@ class _Reads:
         if not isinstance(text, str) or not any(name in text for name in self._fields):
             return None
         event = None if site is None else "after" if site.event.startswith("after ") else site.event
-        if (text, event) not in self._trees:
-            self._trees[text, event] = self._guards.tree(text, event=event)
-        return self._trees[text, event]
+        return self._guards.tree(text, event=event)

@@ -53,6 +53,7 @@ class Guards:
         self._compilers: dict[tuple[str | None, bool, bool], _Compiler] = {}
         self._compiled: dict[tuple[str, str | None, bool, bool], Expression] = {}
         self._prompts: dict[tuple[str, bool], Prompt] = {}
+        self._trees: dict[tuple[str, str | None], Node | None] = {}
 
     def compile(self, text: str, *, event: str | None, recalls: bool = False, items: bool = True) -> Expression:
         """The expression ``text``, with the payload of ``event`` in scope; raises ``ExpressionInvalid``.
@@ -75,7 +76,9 @@ class Guards:
 
     def tree(self, text: str, *, event: str | None) -> Node | None:
         """The syntax tree of an expression, as it is checked; ``None`` if it is wrong or cannot be read."""
-        return self._compiler(event).tree(text)
+        if (text, event) not in self._trees:
+            self._trees[text, event] = self._compiler(event).tree(text)
+        return self._trees[text, event]
 
     def lists(self, event: str | None) -> frozenset[str]:
         """The lists that an expression with the payload of ``event`` may mention."""

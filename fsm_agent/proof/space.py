@@ -27,7 +27,6 @@ class Space:
     def __init__(self, workflow: Workflow, guards: Guards, conditions: Iterable[Guard] = ()) -> None:
         self.workflow = workflow
         self.guards = guards
-        self._trees: dict[tuple[str, str | None], Node | None] = {}
         self._splits: dict[Guard, Split] = {}
         #: two slots -> what a copy of the second makes of the first; it takes long to find out where cells are many
         self.copies: dict[tuple[int, int], tuple[list[Mask], bool]] = {}
@@ -36,9 +35,7 @@ class Space:
 
     def tree(self, text: str, event: str | None) -> Node | None:
         """``None`` where nothing is known of an expression."""
-        if (text, event) not in self._trees:
-            self._trees[text, event] = self.guards.tree(text, event=event)
-        return self._trees[text, event]
+        return self.guards.tree(text, event=event)
 
     def split(self, text: str, event: str) -> Split:
         """What a condition makes of masks."""

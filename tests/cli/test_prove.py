@@ -225,6 +225,8 @@ states:
     )
     told = shop("prove", "workflows/whole.yaml", "--tests", "tests/proofs", "--json").json["workflows"]
     assert [(each["name"], each["child"]) for each in told] == [("whole", []), ("refunds", ["part"])]
+    whole = shop("prove", "workflows/whole.yaml", "--mutants", "--json").json["workflows"][0]["mutants"]
+    assert whole["made"] == whole["by_check"] + whole["by_properties"] + len(whole["survivors"])
     (verdict,) = told[1]["must"]
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", verdict["test"]]
     broken = subprocess.run(words, cwd=shop.folder, capture_output=True, text=True, check=False)

@@ -46,5 +46,5 @@ def tried(file: Path, workflow: Workflow, actions: Mapping[str, Signature], spre
     """What becomes of every small change of the workflow in a file."""
     mutants = judged(workflow, actions, spread)
     unnoticed = [Finding("mutant", each.change, each.path, Severity.NOTE) for each in mutants.survivors]
-    _, found = inspect_file(file, checks=[lambda _: unnoticed])
+    _, found = inspect_file(file, checks=[lambda of: unnoticed if of == workflow else []])  # and not of a child's file
     return TriedMutants(mutants, tuple(finding for finding in found if finding.code == "mutant"))
