@@ -51,7 +51,7 @@ def broken_sections(proof: ProofReview, verdict: Verdict) -> Iterator[Section]:
     lines += _path(verdict)
     found = proof.reproductions.get(verdict.name)
     if found is not None:
-        lines += ["", f"Its moves: {code(_play(found))}"]
+        lines += ["", f"An agent of the real engine went this way: {code(_play(found))}"]
     yield Section("\n".join(lines).rstrip(), Weight.BROKEN)
     if found is not None:
         yield Section(_test(found), Weight.TEST)

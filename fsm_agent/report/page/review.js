@@ -41,6 +41,7 @@ function propertyRow(row) {
   made.append(sentence(row.text, row.isGood ? "good" : "bad"));
   made.append(sentence(row.rule, "why"));
   if (row.why) made.append(sentence(row.why, "why"));
+  if (row.isReal) made.append(sentence("An agent of the real engine was made to break it.", "why"));
   if (row.path.length) made.append(element("h3", "The shortest way to it"), list(row.path, "ol"));
   if (row.cycle.length) made.append(element("h3", "And then again and again"), list(row.cycle, "ol"));
   if (row.test) made.append(details("The test", element("pre", row.test)));
