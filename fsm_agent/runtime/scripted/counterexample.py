@@ -6,24 +6,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, Final
 
-from fsm_agent.domain.json import Json, is_required
+from fsm_agent.domain.json import Json, Schema, is_required
 from fsm_agent.domain.property import Property
 from fsm_agent.domain.state import Duration
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.proof.model import Kind
-from fsm_agent.proof.samples import sample
 from fsm_agent.proof.verdicts import PathStep
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent
 from fsm_agent.runtime.scripted.play import Play, play
 
 #: combinations of values that are tried
 _MOST_TRIES: Final = 64
+#: a value of each type, where a schema says no more
+_SAMPLES: Final[Mapping[str, Json]] = {
+    "string": "x",
+    "integer": 1,
+    "number": 1.0,
+    "boolean": False,
+    "array": [],
+    "object": {},
+    "null": None,
+}
 
 
 def reproduced(workflow: Workflow, of: Property, path: Sequence[PathStep]) -> Play | None:
     """A play along the path in which the property is broken; ``None`` if none of those that were tried breaks it."""
-    data = {name: sample(schema) for name, schema in workflow.data.items() if is_required(schema)}
+    data = {name: _sample(schema) for name, schema in workflow.data.items() if is_required(schema)}
     for moves in islice(_ways(workflow, path), _MOST_TRIES):
         try:
             life = play(workflow, moves, data=data)
@@ -82,7 +91,7 @@ def _moves(workflow: Workflow, step: PathStep) -> Iterator[Move]:
 
 def _events(workflow: Workflow, step: PathStep) -> Iterator[Move]:
     fields = workflow.events.get(step.event, {})
-    needed = {name: sample(schema) for name, schema in fields.items() if is_required(schema)}
+    needed = {name: _sample(schema) for name, schema in fields.items() if is_required(schema)}
     event, data = _examples(step.known, "event"), _examples(step.known, "data")
     for values in _choices(event):
         payload = {**needed, **{name: value for name, value in values.items() if name in fields}}
@@ -103,3 +112,14 @@ def _examples(known: Mapping[str, tuple[Json, ...]], root: str) -> dict[str, tup
 def _choices(examples: Mapping[str, tuple[Json, ...]]) -> Iterator[dict[str, Any]]:
     for values in product(*examples.values()):
         yield dict(zip(examples, values, strict=True))
+
+
+def _sample(schema: Schema) -> Json:
+    """Some value that a schema takes, as far as that can be told without looking far."""
+    if schema.get("enum"):
+        first: Json = schema["enum"][0]
+        return first
+    kinds = schema.get("type", "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    least = schema.get("minimum")
+    return least if least is not None and kind in ("integer", "number") else _SAMPLES.get(kind, "x")
