@@ -141,7 +141,7 @@ def test_a_search_that_ends_at_its_bound_says_so() -> None:
     assert set(found.uncovered.values()) == {"the search ended at its bound of 3 states"}
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", [*range(20), 108])  # 108: made in one go, the moves of an attempt lead elsewhere
 def test_of_random_workflows_nothing_is_called_unreachable_that_an_agent_reaches(seed: int) -> None:
     """Held against brute force, which tries everything with concrete data."""
     tried = example(seed)
