@@ -215,7 +215,9 @@ class Exploration:
         after = space.settled(choice.writes.after(known))
         if after is None:
             return
-        is_certain = is_certain and choice.is_certain and choice.writes.is_certain and self._is_real(kind, known)
+        is_certain = is_certain and choice.is_certain and choice.writes.is_certain
+        if is_certain and kind is Kind.ACTION:
+            is_certain = self._follows_from_valid(choice, known, after)
         if kind is Kind.ACTION:
             known = space.valid(known, unless={place for place, _ in choice.writes.changes})
         if move.is_internal:
@@ -228,6 +230,12 @@ class Exploration:
             kept = () if leaf.final else kept
             target = Configuration(leaf.path, _mode(leaf), kept, space.entered(after, move.entered))
         yield _Step(target, kind, event, choice.terms, move, known, is_certain)
+
+    def _follows_from_valid(self, choice: Choice, known: Masks, after: Masks) -> bool:
+        """Whether an action need have written nothing that is invalid for any of the values that are known after it."""
+        space = self.model.space
+        valid = space.valid(known, unless=())
+        return all(valid) and space.settled(choice.writes.after(valid)) == after
 
     def _is_real(self, kind: Kind, known: Masks) -> bool:
         """Whether what an action wrote need not be invalid for it."""

@@ -25,7 +25,7 @@ VALID: dict[str, list[Any]] = {
     "ok": [False, True],
     "n": [0, 1, 2],
     "kind": ["a", "b", "c"],
-    "x": [None, 0, 1, 2, 5],
+    "x": [None, -1, 0, 1, 2, 5],
     "items": [None, (), (1,), (0,), (0, 1)],
 }
 INVALID: dict[str, list[Any]] = {"ok": ["yes"], "n": [-1, 7, None], "kind": ["z", 1], "x": ["a"], "items": [(1, 1, 1)]}
