@@ -23,8 +23,8 @@ from .subjects import Subject
 
 ROOT = Path(__file__).parents[2]
 GALLERY = sorted((ROOT / "workflows").rglob("*.yaml"))
-CHUNKS = 2
-SEEDS = range(1_000 if IS_LONG else 8)
+CHUNKS = 4 if IS_LONG else 1
+SEEDS = range(1_000 if IS_LONG else 4)
 #: workflows in one model: the compiler takes more than twice as long for twice as many
 TOGETHER = 4
 

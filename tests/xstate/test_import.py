@@ -22,7 +22,7 @@ from .random_machines import EVENTS, GUARDS, MachineWriter
 from .random_workflows import Happening, walked
 
 WALKS, STEPS = 10, 20
-SEEDS = range(4_000 if IS_LONG else 50)
+SEEDS = range(4_000 if IS_LONG else 25)
 
 
 @pytest.mark.long
@@ -60,7 +60,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=
 
 
 @given(names=st.lists(TEXTS, min_size=2, max_size=5, unique=True), events=st.lists(TEXTS, min_size=1, unique=True))
-@example_settings(100)
+@example_settings(50)
 def test_any_names_make_a_workflow_that_can_be_read_and_exported(names: list[str], events: list[str]) -> None:
     on = {event: [{"target": f".{_quoted(name)}"} for name in names] for event in events}
     found = imported({"id": names[0], "initial": names[0], "on": on, "states": {name: {} for name in names}})
