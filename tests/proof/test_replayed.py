@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from fsm_agent.domain.property import Property, Reaches
+from fsm_agent.domain.property import Property, Reaches, Whenever
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Duration
 from fsm_agent.loading.yaml_file import loads
@@ -95,3 +95,37 @@ def test_hostile_names_of_files_stay_text_in_a_written_test() -> None:
     compile(text, "written", "exec")
     assert text.splitlines()[0].startswith("# Written by `fsm-agent prove`")
     assert repr(name) in text
+
+
+CLAIM = """
+workflow: claim
+version: 1
+data: {claimant: string?, most: {type: integer, default: 10}}
+events: {filed: {claimant: string, most: integer}, accept: {amount: integer, code: string?}, deny: {}}
+initial: a
+states:
+  a: {on: {filed: {target: b, assign: {claimant: event.claimant, most: event.most}}}}
+  b: {on: {accept: {target: done, WHEN}}}
+  done: {final: true}
+"""
+
+
+@pytest.mark.parametrize(
+    ("when", "holds", "play"),
+    [
+        ("when: 'true'", "event.by != data.claimant", "sent('accept', amount=1, by='x')"),
+        ("when: 'true'", "data.claimant != event.by", "sent('accept', amount=1, by='x')"),
+        ("when: event.amount > data.most", "event.by == null", "sent('accept', amount=2, by='other')"),
+        ("when: 'true'", "event.amount <= data.most", "sent('accept', amount=2)"),
+        (
+            "when: event.code == data.claimant",
+            "event.by != data.claimant",
+            "sent('accept', amount=1, code='x', by='x')",
+        ),
+    ],
+)
+def test_what_is_compared_with_the_data_is_made_to_fit(when: str, holds: str, play: str) -> None:
+    workflow = loads(CLAIM.replace("WHEN", when))
+    found = prove_and_replay(workflow, [Property("p", Whenever(("accept",), holds))], signatures={})
+    assert found.proof.verdicts[0].outcome is Outcome.VIOLATED
+    assert repr(found.found["p"].life.given[-1]) == play

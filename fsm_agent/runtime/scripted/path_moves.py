@@ -17,6 +17,7 @@ from fsm_agent.proof.prover import GIVEN
 from fsm_agent.proof.samples import sample
 from fsm_agent.proof.verdicts import PathStep, Verdict
 from fsm_agent.runtime.scripted.executor import REAL
+from fsm_agent.runtime.scripted.matched_events import matched
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
 
 #: an example of a list is no longer than this
@@ -34,13 +35,15 @@ class Life(NamedTuple):
 def lives_along(
     workflow: Workflow, rule: Rule, verdict: Verdict, signatures: Mapping[str, Signature]
 ) -> Iterator[Life]:
-    """The path of a verdict as moves, with one choice of values after the other; then those in which an agent takes its
-    time, if ``rule`` has a deadline."""
+    """The path of a verdict as moves, with one choice of values after the other, each also with events that match the
+    data; then those in which an agent takes its time, if ``rule`` has a deadline."""
     path = _Path(workflow, signatures)
     for data in _beginnings(workflow, verdict):
         for chosen in path.ways((*verdict.path, *verdict.cycle)):
             there, again = chosen[: len(verdict.path)], chosen[len(verdict.path) :]
             yield Life(data, _made(there), tuple(_made(again)))
+            if (fitting := matched(workflow, verdict.path, there, data)) is not None:
+                yield Life(data, _made(fitting), tuple(_made(again)))
     if isinstance(rule, Reaches) and rule.within is not None:
         for data in _beginnings(workflow, verdict):
             for chosen in path.ways(verdict.path, is_slow=True):
