@@ -201,6 +201,30 @@ def test_a_rule_that_asks_for_less_is_loud(edit: tuple[str, str], name: str, rul
     assert f"`{name}`" in row.text
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("after: [review, gone]}", "after: [gone, review]}"),
+        ("after: [review, gone]}", "from: [review, gone]}"),
+        ("within: 3d", "within: 72h"),
+        ("reaches: [paid, gone]", "reaches: [gone, paid]"),
+    ],
+)
+def test_a_rule_that_asks_for_the_same_in_other_words_is_no_change(edit: tuple[str, str]) -> None:
+    difference = edited(SMALL + RULES, edit)
+    assert {each.rule for each in difference.properties} == {RuleChange.SAME}
+    assert [change for change in difference.changes if change.what == "property"] == []
+
+
+def test_a_rule_is_told_as_it_is_written() -> None:
+    difference = edited(SMALL + RULES, ("within: 3d", "within: 30d"))
+    [row] = [change for change in difference.changes if change.what == "property"]
+    assert row.text == (
+        "property `decided` asks for less: `reaches: [paid, gone], from: review, within: 30d`, "
+        "and it was `reaches: [paid, gone], from: review, within: 3d`"
+    )
+
+
 def test_of_a_rule_that_is_gone_it_is_said_whether_it_still_holds() -> None:
     without = ("  boss: {never: paid, before: ask}\n", "")
     kept = edited(SMALL + RULES, without)
