@@ -154,6 +154,16 @@ def test_candidates_that_exclude_each_other_may_stand_in_any_order() -> None:
     assert (change.kind, change.level) == (ChangeKind.REORDERED, Level.FINE)
 
 
+def test_a_timer_that_is_as_long_in_other_words_has_no_meaning() -> None:
+    difference = edited(SMALL, ("3d", "72h"))
+    assert difference.meaning == ()
+    [row] = difference.changes
+    assert row.text == "in `review`, the timer `3d` is written `72h` now"
+    assert row.level == Level.FINE
+    longer = edited(SMALL, ("3d", "73h"))
+    assert [each.text for each in longer.meaning] == ["the time in `review` is up after `73h`, not after `3d`"]
+
+
 def test_a_description_counts_where_a_model_that_decides_reads_it() -> None:
     difference = edited("support_triage", ("A person should see this.", "A person must see this."))
     [change] = difference.changes
