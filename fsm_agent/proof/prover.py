@@ -130,7 +130,8 @@ class _Prover:
             return Verdict(of.name, Outcome.OPEN, doubt=doubt, states=states)
         doubt = _doubt(exploration, broken)
         outcome = Outcome.OPEN if doubt else Outcome.VIOLATED
-        path, cycle = told(exploration, broken.path), told(exploration, broken.cycle)
+        asked = conditions_of(self._workflow, of.rule) if isinstance(of.rule, Whenever) else ()
+        path, cycle = told(exploration, broken.path, asked), told(exploration, broken.cycle)
         return Verdict(of.name, outcome, path, cycle, broken.why, doubt, states=states)
 
 

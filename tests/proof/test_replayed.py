@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from fsm_agent.domain.property import Property, Reaches, Whenever
+from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Whenever
 from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.state import Duration
 from fsm_agent.loading.yaml_file import loads
@@ -129,3 +129,34 @@ def test_what_is_compared_with_the_data_is_made_to_fit(when: str, holds: str, pl
     found = prove_and_replay(workflow, [Property("p", Whenever(("accept",), holds))], signatures={})
     assert found.proof.verdicts[0].outcome is Outcome.VIOLATED
     assert repr(found.found["p"].life.given[-1]) == play
+
+
+def test_what_an_event_brings_and_is_kept_is_what_a_guard_sees_later() -> None:
+    """Nothing looks at ``event.most`` itself."""
+    workflow = loads(CLAIM.replace("WHEN", "when: data.most > 1000"))
+    found = prove_and_replay(workflow, [Property("p", Never(("done",)))], signatures={})
+    assert found.proof.verdicts[0].outcome is Outcome.VIOLATED
+    assert repr(found.found["p"].life.given[0]) == "sent('filed', claimant='x', most=1001)"
+
+
+def test_a_step_says_what_its_guards_have_seen_and_nothing_that_is_not_so() -> None:
+    workflow = loads(
+        """
+workflow: tickets
+version: 1
+data: {n: {type: integer, default: 0}, price: {type: number, minimum: 0, default: 1}}
+events: {again: {}, stop: {}}
+initial: a
+states:
+  a:
+    on:
+      again: {target: a, when: data.n < 3, assign: {n: data.n + 1}}
+      stop: {target: end, when: data.price > 0.5}
+  end: {final: true}
+"""
+    )
+    properties = [Property("again", AtMost(2, ("again",))), Property("stop", Never(("stop",)))]
+    found = prove_and_replay(workflow, properties, signatures={})
+    again, stop = found.proof.verdicts
+    assert [step.seen for step in again.path] == [("data.n is less than 3",)] * 3
+    assert stop.path[-1].seen == ("data.price is more than 0.5",)
