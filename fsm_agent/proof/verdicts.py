@@ -56,6 +56,8 @@ class Verdict(NamedTuple):
     assumptions: tuple[str, ...] = ()
     #: how many states were looked at
     states: int = 0
+    #: the same by a shorter path, which an agent can perhaps not go
+    shorter: Verdict | None = None
 
     @property
     def why(self) -> str:

@@ -160,3 +160,29 @@ states:
     again, stop = found.proof.verdicts
     assert [step.seen for step in again.path] == [("data.n is less than 3",)] * 3
     assert stop.path[-1].seen == ("data.price is more than 0.5",)
+
+
+DETOUR = """
+workflow: detour
+version: 1
+data: {a: integer?, b: integer?}
+events: {brief: {a: integer, b: integer}, go: {}, on: {}, stop: {}}
+initial: start
+states:
+  start: {on: {brief: {target: short, assign: {a: event.a, b: event.b}}}}
+  short:
+    on:
+      go: {target: end, when: data.a % 2 == data.b % 2}
+      on: long
+  long: {on: {on: longer}}
+  longer: {on: {stop: end}}
+  end: {final: true}
+"""
+
+
+def test_the_shortest_path_is_shown_if_an_agent_goes_it_though_a_longer_one_is_surer() -> None:
+    found = prove_and_replay(loads(DETOUR), [Property("p", Never(("end",)))], signatures={})
+    assert [step.event for step in found.proof.verdicts[0].path] == ["brief", "go"]
+    odd = loads(DETOUR.replace("data.a % 2 == data.b % 2", "data.a % 2 == data.b % 2 + 7"))
+    surer = prove_and_replay(odd, [Property("p", Never(("end",)))], signatures={})
+    assert [step.event for step in surer.proof.verdicts[0].path] == ["brief", "on", "on", "stop"]
