@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.change.change import new_key, old_key
-from fsm_agent.domain.state import Candidates, Handlers, Timer, Transition
+from fsm_agent.domain.state import Candidates, Duration, Handlers, Timer, Transition
 
 
 class Pair(NamedTuple):
@@ -40,6 +40,14 @@ class HandlerPair(NamedTuple):
     @property
     def is_timer(self) -> bool:
         return self.event == "after"
+
+    @property
+    def is_as_long(self) -> bool:
+        """Whether a timer takes the same time in both versions, as ``2d`` and ``48h`` do."""
+        if not self.is_timer or self.old_label is None or self.new_label is None:
+            return False
+        old, new = (Duration.parse(_place(label)[1]).ms for label in (self.old_label, self.new_label))
+        return old == new
 
     def transition(self, pair: Pair) -> tuple[Transition | None, Transition | None]:
         """The candidates of a pair."""

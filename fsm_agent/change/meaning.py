@@ -183,7 +183,7 @@ def _timer_meaning(decider: Decider, path: str, pair: HandlerPair) -> Meaning | 
         return Meaning((path,), event, Effect.WAITS, f"nothing happens in {where} after {before} any more")
     comparison = decider.compare("after", pair.old or (), pair.new or ())
     said = f": {'; '.join(map(str, comparison.examples[:3]))}" if comparison.examples else ""
-    if now != before:
+    if not pair.is_as_long:
         text = f"the time in {where} is up after {now}, not after {before}{said}"
         return Meaning((path,), event, Effect.WAITS, text, comparison.examples)
     if comparison.is_same:

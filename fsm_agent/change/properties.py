@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from fsm_agent.change.change import Change, ChangeKind, Level, both_keys
-from fsm_agent.change.quoting import quoted, quoted_value
+from fsm_agent.change.quoting import quoted
 from fsm_agent.dialect.terms import TermInvalid
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Whenever
+from fsm_agent.domain.property import AtMost, Never, Property, Reaches, Rule, Whenever, rule_text
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Proof, Verdict
 
@@ -23,6 +23,7 @@ class RuleChange(StrEnum):
 
     ADDED = "added"
     REMOVED = "removed"
+    #: it asks for the same, perhaps in other words
     SAME = "same"
     #: every run that keeps the new rule keeps the old one
     STRONGER = "stronger"
@@ -105,11 +106,12 @@ def _proved(workflow: Workflow, properties: Sequence[Property], prove: Prove) ->
 def _judged(old: Property | None, new: Property | None) -> RuleChange:
     if old is None or new is None:
         return RuleChange.ADDED if old is None else RuleChange.REMOVED
-    if old.rule == new.rule:
+    is_weaker, is_stronger = _is_implied(new.rule, by=old.rule), _is_implied(old.rule, by=new.rule)
+    if old.rule == new.rule or (is_weaker and is_stronger):
         return RuleChange.SAME
-    if _is_implied(new.rule, by=old.rule):
+    if is_weaker:
         return RuleChange.WEAKER
-    return RuleChange.STRONGER if _is_implied(old.rule, by=new.rule) else RuleChange.OTHER
+    return RuleChange.STRONGER if is_stronger else RuleChange.OTHER
 
 
 def _is_implied(rule: Rule, *, by: Rule) -> bool:
@@ -161,7 +163,8 @@ def rule_rows(changes: Sequence[PropertyChange]) -> Iterator[Change]:
         if each.rule is RuleChange.SAME:
             continue
         old, new = (rule.to_json() if rule else None for rule in (each.old, each.new))
-        said = _TEXTS[each.rule].format(old=quoted_value(old), new=quoted_value(new))
+        texts = [quoted(rule_text(rule)) if rule else "" for rule in (each.old, each.new)]
+        said = _TEXTS[each.rule].format(old=texts[0], new=texts[1])
         kind = _KINDS.get(each.rule, ChangeKind.CHANGED)
         level = Level.BREAKS if each.rule in _LOUD or _is_lost(each) else Level.LOOK
         text = f"property {quoted(each.name)} {said}"

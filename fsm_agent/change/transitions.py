@@ -112,8 +112,7 @@ class _HandlerRows:
             if None in (self._pair.old_label, self._pair.new_label):
                 return Comparison()
             comparison = self._of.decider.compare("after", self._pair.old or (), self._pair.new or ())
-            has_moved = self._pair.old_label != self._pair.new_label
-            return None if comparison.is_same and not has_moved else comparison
+            return None if comparison.is_same and self._pair.is_as_long else comparison
         return _affected(self._site, self._pair.event, self._of)
 
     def changes(self) -> Iterator[Change]:
@@ -192,6 +191,8 @@ class _HandlerRows:
         pair = self._pair
         old, new = (str(label).partition(" ")[2] for label in (pair.old_label, pair.new_label))
         text = f"{self._site.place}, the time is up after {quoted(new)}, not after {quoted(old)}"
+        if pair.is_as_long:
+            text = f"{self._site.place}, the timer {quoted(old)} is written {quoted(new)} now"
         return self._row(ChangeKind.CHANGED, text, old=old, new=new, keys=pair.whole_keys)
 
     def _risk_of_loss(self) -> str:

@@ -96,6 +96,15 @@ class Whenever:
 Rule: TypeAlias = Never | AtMost | Reaches | Whenever
 
 
+def rule_text(rule: Rule) -> str:
+    """A rule as it stands under ``must``, on one line."""
+    return ", ".join(f"{key}: {_inline(value)}" for key, value in rule.to_json().items())
+
+
+def _inline(value: Json) -> str:
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Property:
     """A rule that every run of a workflow must keep."""

@@ -174,7 +174,7 @@ def _stay(exploration: Exploration, at: int, begun: Begun, latest_ms: float) -> 
 def human(ms: float) -> str:
     """A length of time as a person writes it: ``3d 2h``."""
     if math.isinf(ms):
-        return "without bound"
+        return "for ever"
     words, left = [], int(ms)
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
         count, left = divmod(left, size)

@@ -223,7 +223,7 @@ class Exploration:
         if move.is_internal:
             is_done = kind in (Kind.ACTION, Kind.FAILURE)
             target = Configuration(at.leaf, Mode.REST if is_done else at.mode, timers, after)
-            is_certain = is_certain and not (kind is Kind.OUTSIDE and at.mode is Mode.WORK)  # it may be queued
+            is_certain = is_certain and (is_done or at.mode is not Mode.WORK)  # it may wait for the action
         else:
             leaf = self.model.workflow.by_path[move.target]
             kept = tuple(timer for timer in timers if timer[0] not in move.exited) + self._armed(move.entered)

@@ -71,6 +71,10 @@ class _Broken(NamedTuple):
     doubt: str = ""
 
     @property
+    def length(self) -> int:
+        return len(self.path) + len(self.cycle)
+
+    @property
     def is_certain(self) -> bool:
         return not self.doubt and all(edge.is_certain for edge in (*self.path, *self.cycle))
 
@@ -118,9 +122,9 @@ class _Prover:
     def _judged(self, of: Property, exploration: Exploration, *, is_last: bool = True) -> Verdict:
         """The first way in which the rule is broken counts, if it is certain; else one that is, if there is one. Where
         data will be looked at next, it does not matter which."""
-        broken = _broken(exploration, of.rule, only_certain=False)
-        if is_last and broken is not None and not broken.is_certain:
-            broken = _broken(exploration, of.rule, only_certain=True) or broken
+        broken = first = _broken(exploration, of.rule, only_certain=False)
+        if is_last and first is not None and not first.is_certain:
+            broken = _broken(exploration, of.rule, only_certain=True) or first
         states = len(exploration.configurations)
         if broken is None and exploration.is_complete:
             why = f"in all {states} states"
@@ -128,9 +132,16 @@ class _Prover:
         if broken is None:
             doubt = f"the search ended at its bound of {self._most} states"
             return Verdict(of.name, Outcome.OPEN, doubt=doubt, states=states)
-        doubt = _doubt(exploration, broken)
+        verdict = self._unproved(of, exploration, broken)
+        if first is None or first.length >= broken.length:
+            return verdict
+        return verdict._replace(shorter=self._unproved(of, exploration, first))
+
+    def _unproved(self, of: Property, exploration: Exploration, broken: _Broken) -> Verdict:
+        doubt, states = _doubt(exploration, broken), len(exploration.configurations)
         outcome = Outcome.OPEN if doubt else Outcome.VIOLATED
-        path, cycle = told(exploration, broken.path), told(exploration, broken.cycle)
+        asked = conditions_of(self._workflow, of.rule) if isinstance(of.rule, Whenever) else ()
+        path, cycle = told(exploration, broken.path, asked), told(exploration, broken.cycle)
         return Verdict(of.name, outcome, path, cycle, broken.why, doubt, states=states)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
 from fsm_agent.domain.json import Json
 from fsm_agent.proof.explore import Edge, Exploration
 from fsm_agent.proof.model import Kind
+from fsm_agent.proof.space import Guard
+from fsm_agent.proof.words import seen
 
 
 class Outcome(StrEnum):
@@ -33,6 +35,8 @@ class PathStep(NamedTuple):
     is_certain: bool
     #: whether states are entered, be it the one that was left
     enters: bool = False
+    #: what its guards looked at, and what was known of that: pieces of a sentence
+    seen: tuple[str, ...] = ()
 
 
 class Verdict(NamedTuple):
@@ -52,6 +56,8 @@ class Verdict(NamedTuple):
     assumptions: tuple[str, ...] = ()
     #: how many states were looked at
     states: int = 0
+    #: the same by a shorter path, which an agent can perhaps not go
+    shorter: Verdict | None = None
 
     @property
     def why(self) -> str:
@@ -70,8 +76,8 @@ class Proof(NamedTuple):
     assumptions: tuple[str, ...]
 
 
-def told(exploration: Exploration, edges: tuple[Edge, ...]) -> tuple[PathStep, ...]:
-    """Edges as steps of a path."""
+def told(exploration: Exploration, edges: tuple[Edge, ...], asked: Collection[Guard] = ()) -> tuple[PathStep, ...]:
+    """Edges as steps of a path. ``asked`` are conditions that were asked at the last of them."""
     space, at = exploration.model.space, exploration.configurations
     return tuple(
         PathStep(
@@ -82,6 +88,7 @@ def told(exploration: Exploration, edges: tuple[Edge, ...]) -> tuple[PathStep, .
             space.known(edge.known),
             edge.is_certain,
             bool(edge.move and edge.move.entered),
+            seen(exploration, edge, asked if place == len(edges) else ()),
         )
-        for edge in edges
+        for place, edge in enumerate(edges, start=1)
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
 
-from fsm_agent.domain.json import Json, without_annotations
+from fsm_agent.domain.json import Json, Schema, without_annotations
 from fsm_agent.domain.state import Transition
 from fsm_agent.expressions.tree import Call, Constant, ListOf, Name, Node
 from fsm_agent.proof.conditions import Masks
@@ -50,7 +50,8 @@ def writes_of(space: Space, transition: Transition, event: str, *, is_sent: bool
         for place in space.touched.get(field, ()):
             new, is_exact = _unknown(space.slots[place]) if is_merged else _assigned(space, place, field, node, event)
             changes.append((place, new))
-            is_certain, is_followed = is_certain and is_exact, True
+            if place in space.certain:  # of what is known of other slots no step is sure
+                is_certain, is_followed = is_certain and is_exact, True
         is_certain, can_fail = is_certain and (is_safe or is_followed), can_fail or not is_safe
     for field, item in transition.append.items():
         is_safe = _is_addable(space, field, _node(space, item, event))
@@ -92,15 +93,30 @@ def _is_valid(space: Space, field: str, node: Node | None, event: str) -> bool:
             root, _, name = path.partition(".")
             fields = space.workflow.data if root == "data" else _payload(space, event)
             source, target = fields.get(name), space.workflow.data.get(field)
-            return source is not None and target is not None and _bare(source) == _bare(target)
+            return source is not None and target is not None and _fits(_bare(source), _bare(target))
     return False
+
+
+def _fits(source: Schema, target: Schema) -> bool:
+    """Whether every value of one schema is surely one of another, as of ``string`` and ``string?``: the types are some
+    of those that are allowed, and whatever else is asked is asked there too."""
+    if source == target:
+        return True
+    asked = {key: value for key, value in target.items() if key != "type"}
+    types = _types(source)
+    return bool(types) and types <= _types(target) and all(source.get(key) == value for key, value in asked.items())
+
+
+def _types(schema: Schema) -> frozenset[str]:
+    said = schema.get("type", ())
+    return frozenset([said] if isinstance(said, str) else said)
 
 
 def _payload(space: Space, event: str) -> dict[str, Json]:
     return dict(space.workflow.payload_fields(event)) if space.workflow.has_payload(event) else {}
 
 
-def _bare(schema: Json) -> Json:
+def _bare(schema: Schema) -> Schema:
     return {key: value for key, value in without_annotations(schema).items() if key != "default"}
 
 
@@ -118,11 +134,13 @@ def _assigned(space: Space, place: int, field: str, node: Node | None, event: st
         case Call("_+_" | "_-_" as sign, (Name(path), Constant("int", int(number)))) if path == slot.text:
             if slot.is_integer:
                 new = _shifted(place, slot, number if sign == "_+_" else -number)
-        case Name():
+        case Name(path):
             source = space.place(node, event)
             if source is not None:
                 mask, is_exact = _copied(space, place, source)
                 new = mask, is_exact and source in space.certain
+            elif path.startswith("event."):
+                new = _given(space, slot, field, _payload(space, event).get(path.partition(".")[2])) or new
         case Call(function) if function in _ARITHMETIC and None in slot.cells:
             new = _constant(slot.any & ~slot.of_value(None))[0], False
     return new
@@ -171,6 +189,19 @@ def _copies(slot: Slot, original: Slot) -> tuple[list[Mask], bool]:
         is_exact = is_exact and bool(mask)
         cells.append(mask or slot.any)
     return cells, is_exact
+
+
+def _given(space: Space, slot: Slot, field: str, source: Schema | None) -> tuple[_New, bool] | None:
+    """Of what an event brings and no guard looks at: any value of the field, null only if that may be sent. ``None``
+    unless both have the same schema but for that."""
+    if source is None:
+        return None
+    sent, kept = _bare(source), _bare(space.workflow.data[field])
+    types = _types(sent)
+    if {**sent, "type": ()} != {**kept, "type": ()} or _types(kept) - {"null"} != types - {"null"}:
+        return None
+    no_null = slot.where(lambda cell: cell is not None)
+    return _constant(slot.any if "null" in types else slot.any & no_null)[0], types <= _types(kept)
 
 
 def _appended(place: int, slot: Slot, field: str) -> _New:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import listed
 from fsm_agent.proof.model import Kind
 from fsm_agent.proof.verdicts import PathStep
@@ -24,11 +22,6 @@ _CAUSES: Final = {
 
 def step_sentence(step: PathStep) -> str:
     """From where to where, what happens, and for which values; names of events stand between backticks."""
-    known = [f"{name} is {' or '.join(map(_shown, examples))}" for name, examples in step.known.items()]
     is_move = step.enters or step.source != step.target
     way = f"{step.source} → {step.target}" if is_move else f"stays in {step.source}"
-    return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(known)}' if known else ''}"
-
-
-def _shown(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return f"{way}: {_CAUSES[step.kind]} `{step.event}`{f', where {listed(step.seen)}' if step.seen else ''}"

@@ -8,8 +8,7 @@ from typing import Final, TypeVar
 
 from fsm_agent.change.difference import Difference
 from fsm_agent.domain.finding import Finding, Severity
-from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import Rule
+from fsm_agent.domain.property import Rule, rule_text
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Verdict
 from fsm_agent.render.difference import draw_difference
@@ -60,15 +59,6 @@ def broken_sections(proof: ProofReview, verdict: Verdict) -> Iterator[Section]:
 def _asked(rule: Rule, description: str) -> Iterator[str]:
     yield f"> {code(rule_text(rule))}{f'<br>{plain(description)}' if description else ''}"
     yield ""
-
-
-def rule_text(rule: Rule) -> str:
-    """A rule as it is written in YAML, on one line."""
-    return ", ".join(f"{key}: {_value(value)}" for key, value in rule.to_json().items())
-
-
-def _value(value: Json) -> str:
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def _path(verdict: Verdict) -> Iterator[str]:

@@ -154,6 +154,16 @@ def test_candidates_that_exclude_each_other_may_stand_in_any_order() -> None:
     assert (change.kind, change.level) == (ChangeKind.REORDERED, Level.FINE)
 
 
+def test_a_timer_that_is_as_long_in_other_words_has_no_meaning() -> None:
+    difference = edited(SMALL, ("3d", "72h"))
+    assert difference.meaning == ()
+    [row] = difference.changes
+    assert row.text == "in `review`, the timer `3d` is written `72h` now"
+    assert row.level == Level.FINE
+    longer = edited(SMALL, ("3d", "73h"))
+    assert [each.text for each in longer.meaning] == ["the time in `review` is up after `73h`, not after `3d`"]
+
+
 def test_a_description_counts_where_a_model_that_decides_reads_it() -> None:
     difference = edited("support_triage", ("A person should see this.", "A person must see this."))
     [change] = difference.changes
@@ -199,6 +209,30 @@ def test_a_rule_that_asks_for_less_is_loud(edit: tuple[str, str], name: str, rul
     [row] = [change for change in difference.changes if change.what == "property"]
     assert row.level == (Level.BREAKS if is_loud else Level.LOOK)
     assert f"`{name}`" in row.text
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ("after: [review, gone]}", "after: [gone, review]}"),
+        ("after: [review, gone]}", "from: [review, gone]}"),
+        ("within: 3d", "within: 72h"),
+        ("reaches: [paid, gone]", "reaches: [gone, paid]"),
+    ],
+)
+def test_a_rule_that_asks_for_the_same_in_other_words_is_no_change(edit: tuple[str, str]) -> None:
+    difference = edited(SMALL + RULES, edit)
+    assert {each.rule for each in difference.properties} == {RuleChange.SAME}
+    assert [change for change in difference.changes if change.what == "property"] == []
+
+
+def test_a_rule_is_told_as_it_is_written() -> None:
+    difference = edited(SMALL + RULES, ("within: 3d", "within: 30d"))
+    [row] = [change for change in difference.changes if change.what == "property"]
+    assert row.text == (
+        "property `decided` asks for less: `reaches: [paid, gone], from: review, within: 30d`, "
+        "and it was `reaches: [paid, gone], from: review, within: 3d`"
+    )
 
 
 def test_of_a_rule_that_is_gone_it_is_said_whether_it_still_holds() -> None:

@@ -198,3 +198,20 @@ def _overlap(space: Space, guards: list[str], pair: tuple[int, int], singles: li
         if all(_truth(space, guard, masks) is False for guard in guards[: pair[0]])
     ]
     return all(ways in reached for ways in ([True, True], [True, False], [False, True]))
+
+
+def test_what_lies_behind_a_text_that_is_kept_is_looked_at_though_a_guard_compares_it_with_another() -> None:
+    text = f"""{HEAD.replace("events: {go: {amount: integer}", "events: {named: {who: string}, go: {amount: integer}")}
+states:
+  a: {{on: {{named: {{target: c, assign: {{who: event.who}}}}}}}}
+  c:
+    on:
+      sure: {{target: done, when: event.by != data.who}}
+      go:
+        - {{when: event.amount > 10, target: b}}
+        - {{when: event.amount < 10, target: done}}
+{END}"""
+    findings = inspect_text(text, checks=[check_workflow])[1]
+    assert [each.message for each in findings if each.code == "FSM311"] == [
+        "for event.amount = 10 no transition takes `go` in state `c`: it is refused"
+    ]

@@ -67,7 +67,7 @@ def test_what_is_sent_meanwhile_does_not_begin_the_work_anew() -> None:
 def test_an_action_without_a_timeout_is_named() -> None:
     found = verdict("  a: {do: work, on: {go: end, error: end}}\n", "9d")
     assert found.outcome is Outcome.VIOLATED
-    assert found.why == "it may take without bound: action `work` in `a` has no timeout"
+    assert found.why == "it may take for ever: action `work` in `a` has no timeout"
 
 
 def test_it_counts_from_what_the_rule_begins_with() -> None:
@@ -85,7 +85,7 @@ def test_a_proof_says_on_what_it_depends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ms", "words"), [(0, "0s"), (1_500, "1s 500ms"), (90_061_000, "1d 1h 1m 1s"), (float("inf"), "without bound")]
+    ("ms", "words"), [(0, "0s"), (1_500, "1s 500ms"), (90_061_000, "1d 1h 1m 1s"), (float("inf"), "for ever")]
 )
 def test_lengths_of_time_are_written_as_people_write_them(ms: float, words: str) -> None:
     assert human(ms) == words

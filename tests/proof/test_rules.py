@@ -173,3 +173,28 @@ def test_properties_come_back_in_their_order_with_the_states_that_were_looked_at
     assert proof.is_complete
     assert proof.states >= 5
     assert any("rewound" in assumption for assumption in proof.assumptions)
+
+
+NAMED = """
+workflow: named
+version: 1
+data: {who: string?}
+events: {named: {who: WHO}, go: {}}
+initial: a
+states:
+  a: {on: {named: {target: b, assign: {who: event.who}}}}
+  b: {on: {go: end}}
+  end: {final: true}
+"""
+
+
+def test_of_a_value_that_an_event_must_bring_it_is_known_that_it_is_not_null() -> None:
+    is_known = Whenever(("go",), "data.who != null")
+    assert verdict(NAMED.replace("WHO", "string"), is_known).outcome is Outcome.PROVED
+    assert verdict(NAMED.replace("WHO", "string?"), is_known).outcome is Outcome.VIOLATED
+
+
+def test_an_internal_timer_perhaps_waits_for_the_action() -> None:
+    text = REFUND.replace("paying: {do: pay,", "paying: {do: pay, after: {1h: {assign: {approved: true}}},")
+    found = verdict(text, Never(("after 1h",)))
+    assert found.outcome is Outcome.OPEN

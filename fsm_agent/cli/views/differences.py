@@ -62,7 +62,7 @@ def _change_rows(difference: Difference) -> Iterator[tuple[str, Ink]]:
 
 def _risk_ink(change: Change) -> Ink:
     if change.level is Level.BREAKS:
-        return Ink(visible(f"breaks: {change.risk}"), Tone.BAD)
+        return Ink(visible(f"⚠ {change.risk}"), Tone.BAD)
     return Ink(visible(f"  {change.risk}"), Tone.QUIET)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import takewhile
@@ -12,7 +11,7 @@ from fsm_agent.change.difference import Difference
 from fsm_agent.change.properties import PropertyChange, RuleChange
 from fsm_agent.domain.finding import Finding
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.property import Rule
+from fsm_agent.domain.property import Rule, rule_text
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.proof.verdicts import Outcome, Verdict
@@ -158,7 +157,7 @@ def _properties(shown: _Page) -> Iterator[dict[str, Json]]:
             "text": _verdict(verdict, changes.get(verdict.name)),
             "isBroken": verdict.outcome is Outcome.VIOLATED,
             "isGood": verdict.outcome is Outcome.PROVED,
-            "rule": _written(rules[verdict.name]),
+            "rule": f"`{rule_text(rules[verdict.name])}`",
             "why": verdict.why,
             "isReal": verdict.name in tests,
             "path": [step_sentence(step) for step in verdict.path],
@@ -194,21 +193,13 @@ def _removed(change: PropertyChange, old: Rule) -> dict[str, Json]:
         "text": text,
         "isBroken": False,
         "isGood": False,
-        "rule": _written(old),
+        "rule": f"`{rule_text(old)}`",
         "why": "",
         "isReal": False,
         "path": [],
         "cycle": [],
         "test": "",
     }
-
-
-def _written(rule: Rule) -> str:
-    """A rule as it stands under ``must``, on one line."""
-    parts = (
-        f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in rule.to_json().items()
-    )
-    return f"`{', '.join(parts)}`"
 
 
 def _states(shown: _Page) -> dict[str, Json]:

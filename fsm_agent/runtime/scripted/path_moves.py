@@ -17,6 +17,7 @@ from fsm_agent.proof.prover import GIVEN
 from fsm_agent.proof.samples import sample
 from fsm_agent.proof.verdicts import PathStep, Verdict
 from fsm_agent.runtime.scripted.executor import REAL
+from fsm_agent.runtime.scripted.matched_events import matched
 from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Passes, Says, Sent, Unparks
 
 #: an example of a list is no longer than this
@@ -34,13 +35,15 @@ class Life(NamedTuple):
 def lives_along(
     workflow: Workflow, rule: Rule, verdict: Verdict, signatures: Mapping[str, Signature]
 ) -> Iterator[Life]:
-    """The path of a verdict as moves, with one choice of values after the other; then those in which an agent takes its
-    time, if ``rule`` has a deadline."""
+    """The path of a verdict as moves, with one choice of values after the other, each also with events that match the
+    data; then those in which an agent takes its time, if ``rule`` has a deadline."""
     path = _Path(workflow, signatures)
     for data in _beginnings(workflow, verdict):
         for chosen in path.ways((*verdict.path, *verdict.cycle)):
             there, again = chosen[: len(verdict.path)], chosen[len(verdict.path) :]
             yield Life(data, _made(there), tuple(_made(again)))
+            if (fitting := matched(workflow, verdict.path, there, data)) is not None:
+                yield Life(data, _made(fitting), tuple(_made(again)))
     if isinstance(rule, Reaches) and rule.within is not None:
         for data in _beginnings(workflow, verdict):
             for chosen in path.ways(verdict.path, is_slow=True):
@@ -93,15 +96,28 @@ class _Path:
             yield moves
 
     def _with_writes(self, path: Sequence[PathStep]) -> list[tuple[PathStep, Mapping[str, tuple[Json, ...]]]]:
-        """Each step, and examples of what its action may have written: what is seen then, or else what is seen next."""
+        """Each step, and examples of what its action may have written: what is seen then, or else what is seen next.
+        What an event brings that is kept is what is seen next, too."""
         found: list[tuple[PathStep, Mapping[str, tuple[Json, ...]]]] = []
         later: dict[str, tuple[Json, ...]] = {}
         for step in reversed(path):
-            later |= _data_examples(self._workflow, step)
-            fields = self._written(step)
-            found.append((step, {name: each for name, each in later.items() if name in fields}))
-            later = {name: each for name, each in later.items() if name not in fields}
+            seen_next, later = later, later | _data_examples(self._workflow, step)
+            fields, kept = self._written(step), self._kept(step)
+            brought = {f"event.{name}": seen_next[field] for field, name in kept.items() if field in seen_next}
+            known = {**brought, **step.known}
+            found.append((step._replace(known=known), {name: each for name, each in later.items() if name in fields}))
+            later = {name: each for name, each in later.items() if name not in {*fields, *kept}}
         return found[::-1]
+
+    def _kept(self, step: PathStep) -> Mapping[str, str]:
+        """Field of the data -> the field of the event that a step writes there as it is."""
+        kept: dict[str, str] = {}
+        for each in self._workflow.candidates(step.source, step.event) if step.event in self._workflow.events else ():
+            for field, value in each.assign.items():
+                name = str(value).removeprefix("event.")
+                if value == f"event.{name}" and name in self._workflow.events[step.event]:
+                    kept[field] = name
+        return kept
 
     def _written(self, step: PathStep) -> Collection[str]:
         if step.kind not in (Kind.ACTION, Kind.PARK) or self._workflow.by_path[step.source].do is None:

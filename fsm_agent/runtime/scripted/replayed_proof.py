@@ -36,14 +36,16 @@ def prove_and_replay(
     does. Raises ``ValueError`` for a term that names nothing in the workflow.
     """
     proof = prove(workflow, properties, signatures=signatures, most=most)
-    found = dict(_counterexamples(workflow, properties, proof, signatures))
-    verdicts = tuple(_judged(each, is_reproduced=each.name in found) for each in proof.verdicts)
-    return ReplayedProof(proof._replace(verdicts=verdicts), found)
+    replayed = list(_replayed(workflow, properties, proof, signatures))
+    went = {verdict.name: verdict for verdict, _ in replayed}
+    verdicts = tuple(_judged(each, went.get(each.name)) for each in proof.verdicts)
+    return ReplayedProof(proof._replace(verdicts=verdicts), {verdict.name: found for verdict, found in replayed})
 
 
-def _counterexamples(
+def _replayed(
     workflow: Workflow, properties: Sequence[Property], proof: Proof, signatures: Mapping[str, Signature]
-) -> Iterator[tuple[str, Counterexample]]:
+) -> Iterator[tuple[Verdict, Counterexample]]:
+    """The verdicts whose paths an agent goes, a shorter one first."""
     pairs = zip(properties, proof.verdicts, strict=True)
     doubtful = [(of, verdict) for of, verdict in pairs if verdict.outcome is not Outcome.PROVED]
     if not doubtful:
@@ -51,13 +53,16 @@ def _counterexamples(
     from fsm_agent.runtime.scripted.counterexample import reproduced  # the engine, which a proof does without
 
     for of, verdict in doubtful:
-        if (found := reproduced(workflow, of, verdict, signatures)) is not None:
-            yield of.name, found
+        shorter = [] if verdict.shorter is None else [verdict.shorter._replace(assumptions=verdict.assumptions)]
+        for tried in [*shorter, verdict]:
+            if (found := reproduced(workflow, of, tried, signatures)) is not None:
+                yield tried, found
+                break
 
 
-def _judged(verdict: Verdict, *, is_reproduced: bool) -> Verdict:
-    if is_reproduced:
-        return verdict._replace(outcome=Outcome.VIOLATED, doubt="")
+def _judged(verdict: Verdict, went: Verdict | None) -> Verdict:
+    if went is not None:
+        return went._replace(outcome=Outcome.VIOLATED, doubt="", shorter=None)
     if verdict.outcome is Outcome.VIOLATED:
         doubt = "no agent that was tried on the real engine goes this way"
         return verdict._replace(outcome=Outcome.OPEN, doubt=doubt)
