@@ -33,7 +33,7 @@ states:
       asking:
         ask: {prompt: "Pay {{ data.customer.email }}?", events: [approve]}
         on:
-          add: {append: {items: event.item}}
+          add: {target: review.asking, append: {items: event.item}}
           approve: paid
   paid: {final: true, output: {to: data.customer.email}}
 """
@@ -89,6 +89,21 @@ def test_a_reader_moves_through_a_life_and_asks_states(claim: Shop, *, dark: boo
         assert seen.text("#place") == "step 2 of 5"
         paper = seen.evaluate("getComputedStyle(document.body).backgroundColor")
         assert paper == ("rgb(13, 17, 23)" if dark else "rgb(255, 255, 255)")
+
+
+@pytest.mark.long
+def test_a_state_says_how_often_it_was_entered(claim: Shop) -> None:
+    with visit(page_of(claim)) as seen:
+        entered = {}
+        for path in ("new", "review", "review.asking", "paid"):
+            seen.evaluate(f"describeState('{path}')")
+            entered[path] = seen.text("#state p")
+    assert entered == {
+        "new": "entered once",
+        "review": "entered once",
+        "review.asking": "entered 3 times",
+        "paid": "entered once",
+    }
 
 
 @pytest.mark.long
