@@ -55,6 +55,8 @@ def sentence_of(error: Exception) -> str:
 
 def _usage_sentence(error: click.ClickException) -> str:
     said = error.format_message().rstrip(".")
+    if isinstance(error, click.MissingParameter):  # click gives each choice a line of its own
+        said = " ".join(said.split())
     match error:
         case click.UsageError(ctx=click.Context(command_path=path)) if exit_code_of(error) == 2:
             return f"{said}{' ' if said.endswith('?') else '; '}`{path} --help` shows what there is"

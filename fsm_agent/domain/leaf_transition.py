@@ -49,11 +49,16 @@ class Outgoing(NamedTuple):
 
 def outgoing(workflow: Workflow, leaf: State) -> Iterator[Outgoing]:
     """The ways out of a leaf that there can be, in the order in which candidates are tried. Left out is ``error`` where
-    no action works, and ``timeout`` where none is declared."""
+    no action works, and ``timeout`` where none is declared; a transition for ``error`` takes no ``timeout`` that one of
+    its own always takes."""
     for event in workflow.handled(leaf.path):
         if (event == "error" and leaf.do is None) or (event == "timeout" and leaf.timeout is None):
             continue
+        always_taken = False
         for declared, transition in candidates(workflow, leaf.path, event):
+            if always_taken and declared.event != event:
+                break
+            always_taken |= transition.when is None
             name = LeafTransition(leaf.path, event, declared, _target(workflow, leaf, transition))
             yield Outgoing(event, transition, name)
     for state in workflow.chain(leaf.path):

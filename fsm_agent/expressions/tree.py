@@ -87,7 +87,7 @@ def names_in(node: Node) -> frozenset[str]:
 
 
 def text_of(node: Node) -> str:
-    """The tree as CEL again, with all the brackets that there can be."""
+    """The tree as CEL again, with brackets around whatever an operator joins."""
     match node:
         case Constant():
             text = _literal(node)
@@ -124,17 +124,17 @@ def children(node: Node) -> tuple[Node, ...]:
 
 def _bracketed(node: Node) -> str:
     is_operator = isinstance(node, Call) and node.function in _OPERATORS and node.function != "_[_]"
-    is_number = isinstance(node, Constant) and not isinstance(node.value, str)
-    return f"({text_of(node)})" if is_operator or is_number else text_of(node)
+    text = text_of(node)
+    return f"({text})" if is_operator or text.startswith("-") else text
 
 
 def _call(call: Call) -> str:
-    arguments = [_bracketed(each) for each in call.arguments]
     if call.function in _OPERATORS:
-        return _OPERATORS[call.function].format(*arguments)
+        return _OPERATORS[call.function].format(*map(_bracketed, call.arguments))
     if call.is_method:
-        return f"{arguments[0]}.{call.function}({', '.join(arguments[1:])})"
-    return f"{call.function}({', '.join(arguments)})"
+        first, *arguments = call.arguments
+        return f"{_bracketed(first)}.{call.function}({', '.join(map(text_of, arguments))})"
+    return f"{call.function}({', '.join(map(text_of, call.arguments))})"
 
 
 def _loop(loop: Loop) -> str:

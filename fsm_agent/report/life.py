@@ -9,11 +9,11 @@ from typing import NamedTuple
 from fsm_agent.dialect.writer import to_document
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.step import Delta, Step
+from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.report.narrative import narrative
-from fsm_agent.report.redaction import DATA, Redaction
+from fsm_agent.report.redaction import DATA, OUTPUT, USER, Redaction
 
 
 class StepTold(NamedTuple):
@@ -61,36 +61,33 @@ def life_of(past: Past, redaction: Redaction) -> Life:
     """What is kept of an agent, without what the redaction hides. Raises ``HistoryBroken`` where a step makes no
     sense."""
     beginning = past.beginning()
-    first = beginning.head.definition
-    values = redaction.value(dict(beginning.values), DATA)
+    first, values, user = beginning.head.definition, dict(beginning.values), past.record.head.user
+    redaction.value(values, DATA)
+    redaction.value(user, USER)
+    _meet_all(past, redaction)
     steps = list(_steps(past, redaction))
     hashes = dict.fromkeys([first, *(step.definition for step in steps)])
     return Life(
-        past.record.head.id,
-        redaction.value(past.record.head.user, ("user",)),
+        redaction.quoted(past.record.head.id),
+        redaction.shown(user, USER),
         past.steps[0].version - 1 if past.steps else past.last,
-        redaction.quoted(values),
-        [_without_quotes(step, redaction) for step in steps],
+        redaction.shown(values, DATA),
+        steps,
         {each: past.programs[each].workflow for each in hashes},
     )
 
 
+def _meet_all(past: Past, redaction: Redaction) -> None:
+    life = past.beginning()
+    for step in past.taken_by(life):
+        redaction.meet(step)
+        redaction.value(life.head.output, OUTPUT)
+
+
 def _steps(past: Past, redaction: Redaction) -> Iterator[StepTold]:
     life = past.beginning()
-    for step, sentence in zip(past.taken_by(life), narrative(past, redaction.step), strict=True):
+    for step, sentence in zip(past.taken_by(life), narrative(past, redaction), strict=True):
         head: Head = life.head
-        output = redaction.value(head.output, ("output",))
-        prompt = head.asked.prompt if head.asked else None
+        output = redaction.shown(head.output, OUTPUT)
+        prompt = redaction.quoted(head.asked.prompt) if head.asked else None
         yield StepTold(redaction.step(step), head.definition, str(head.status), prompt, output, sentence.text)
-
-
-def _without_quotes(told: StepTold, redaction: Redaction) -> StepTold:
-    """A step whose texts quote nothing that is hidden, now that all that is hidden has been met."""
-    step, quoted = told.step, redaction.quoted
-    delta = Delta(quoted(step.delta.set), step.delta.remove, quoted(step.delta.append))
-    return told._replace(
-        step=step._replace(payload=quoted(step.payload), delta=delta, reason=quoted(step.reason)),
-        prompt=quoted(told.prompt),
-        output=quoted(told.output),
-        text=quoted(told.text),
-    )

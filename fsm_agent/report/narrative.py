@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.agent import ENDED, Head, Status
@@ -14,6 +14,7 @@ from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.replay.history import Past
+from fsm_agent.report.redaction import NOTHING_HIDDEN, Redaction
 from fsm_agent.report.times import lasting
 
 #: characters of a value, and of a question
@@ -40,16 +41,16 @@ class Sentence(NamedTuple):
         return {"version": self.version, "at": iso(self.at_ms), "text": self.text}
 
 
-def narrative(past: Past, shown: Callable[[Step], Step] = lambda step: step) -> Iterator[Sentence]:
-    """What happened in every step that is kept, the first first; ``shown`` gives a step as it may be told. Raises
+def narrative(past: Past, redaction: Redaction = NOTHING_HIDDEN) -> Iterator[Sentence]:
+    """What happened in every step that is kept, the first first, without what the redaction hides. Raises
     ``HistoryBroken`` where a step makes no sense."""
     life = past.beginning()
     left = past.programs[life.head.definition].workflow
     for taken in past.taken_by(life):
         reached = past.programs[life.head.definition].workflow
-        step = shown(taken)
+        step = redaction.step(taken)
         changed = _without_defaults(step.delta, reached) if step.kind is StepKind.CREATED else step.delta
-        parts = [_cause(step, left), _changes(changed), _way(step), _arrival(step, life.head, reached)]
+        parts = [_cause(step, left), _changes(changed), _way(step), _arrival(step, life.head, reached, redaction)]
         yield Sentence(step.version, step.at_ms, " ".join(filter(None, parts)))
         left = reached
 
@@ -116,8 +117,8 @@ def _changes(delta: Delta) -> str:
     for pointer, items in delta.append.items():
         told.append(f"{_field(pointer)} got {', '.join(map(_short, items))}")
     told += [f"{_field(pointer)} was removed" for pointer in delta.remove]
-    if len(told) > _MOST_VALUES:
-        told = [*told[:_MOST_VALUES], f"{len(told) - _MOST_VALUES} more values changed"]
+    if (rest := len(told) - _MOST_VALUES) > 0:
+        told = [*told[:_MOST_VALUES], "one more value changed" if rest == 1 else f"{rest} more values changed"]
     return f"{listed(told)}." if told else ""
 
 
@@ -134,14 +135,14 @@ def _way(step: Step) -> str:
     return ""
 
 
-def _arrival(step: Step, head: Head, workflow: Workflow) -> str:
+def _arrival(step: Step, head: Head, workflow: Workflow, redaction: Redaction) -> str:
     """What the agent does after a step that has brought it somewhere, or that asks."""
     if head.status in ENDED:
         return "" if step.kind is StepKind.CANCELLED else _ENDS[head.status]
     if head.asked is not None and step.asks:
         events = head.asked.events or _answers(workflow, head)
-        to = f" {listed(head.asked.to)}" if head.asked.to else ""
-        return f"It asks{to}: {_line(head.asked.prompt)} ({listed(events)})."
+        prompt, people = redaction.quoted(head.asked.prompt), redaction.quoted(list(head.asked.to))
+        return f"It asks{f' {listed(people)}' if people else ''}: {_line(prompt)} ({listed(events)})."
     if not (step.entered or step.kind.facts.restores) or head.status is Status.PARKED:
         return ""
     state = workflow.by_path[head.state]

@@ -2,70 +2,88 @@
 
 A field is named by the end of its path, which begins with ``data``, ``event`` or ``output``: ``email`` hides every
 field of that name, ``customer.email`` only those inside a ``customer``, ``event.email`` only those of payloads. What a
-hidden field held is hidden in all other texts, too, such as a question that quotes it.
+hidden field held is hidden wherever else it stands, too: in questions that quote it, in fields that have a copy of it.
+So a history is gone through twice: ``meet`` every step, and only then show any.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from fsm_agent.data.delta import segments
+from fsm_agent.data.delta import escape, segments
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Delta, Step
-
-HIDDEN: Final = "(redacted)"
+from fsm_agent.report.hidden_texts import HIDDEN, HiddenTexts
 
 Path = tuple[str, ...]
 
 DATA: Final[Path] = ("data",)
 EVENT: Final[Path] = ("event",)
+OUTPUT: Final[Path] = ("output",)
+USER: Final[Path] = ("user",)
+
+#: A key of fewer digits may be the index of an item.
+_SHORTEST_NUMBER_AS_KEY: Final = 7
 
 
 class Redaction:
-    """Hides the fields of these names in the values that it is given, and what they held in other texts."""
+    """Hides the fields of these names in the values that it is given, and what they held wherever else it stands."""
 
     def __init__(self, fields: Collection[str]) -> None:
-        self._hidden = {tuple(field.split(".")) for field in fields}
-        self._values: set[str] = set()
+        self._fields = {tuple(field.split(".")) for field in fields}
+        self._found: set[Path] = set()
         self._met: set[Path] = set()
+        self._texts = HiddenTexts()
+        self._keys: dict[str, str] = {}
+
+    def meet(self, step: Step) -> None:
+        """Take note of what the hidden fields of a step hold."""
+        self._without_fields(step)
 
     def step(self, step: Step) -> Step:
-        """A step without the values of the hidden fields."""
-        by = self.value(step.by, ("by",))
-        return step._replace(payload=self.value(step.payload, EVENT), delta=self._delta(step.delta), by=by)
+        """A step without the hidden fields, and without what was met so far of what they held."""
+        if not self._fields:
+            return step
+        step = self._without_fields(step)
+        payload, reason, by = self.shown(step.payload, EVENT), self.quoted(step.reason), self.quoted(step.by)
+        return step._replace(payload=payload, delta=self._delta_without_quotes(step.delta), reason=reason, by=by)
 
     def value(self, value: Json, path: Path) -> Json:
-        """A value without the hidden fields inside it; ``path`` says where it stands."""
-        if path not in (DATA, EVENT):
-            self._met.add(path)
-            if any(path[-len(field) :] == field for field in self._hidden):
-                self._values.update(_texts(value))
-                return None if value is None else HIDDEN
-        if isinstance(value, Mapping):
-            return {name: self.value(inner, (*path, name)) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [self.value(inner, path) for inner in value]
-        return value
+        """A value without the hidden fields inside it; ``path`` says where it stands. What they hold is noted."""
+        if self._is_hidden(path):
+            self._note(value, path)
+            return None if value is None else HIDDEN
+        match value:
+            case Mapping():
+                return {name: self.value(inner, (*path, name)) for name, inner in value.items()}
+            case list():
+                return [self.value(inner, path) for inner in value]
+            case _:
+                return value
 
-    def _delta(self, delta: Delta) -> Delta:
-        return Delta(
-            {pointer: self.value(value, _path(pointer)) for pointer, value in delta.set.items()},
-            delta.remove,
-            {pointer: self._items(items, _path(pointer)) for pointer, items in delta.append.items()},
-        )
-
-    def _items(self, items: list[Json], path: Path) -> list[Json]:
-        return [self.value(item, path) for item in items]
+    def shown(self, value: Json, path: Path) -> Json:
+        """A value without the hidden fields inside it, and without what was met so far of what they held."""
+        value = self.value(value, path)
+        if isinstance(value, Mapping):  # the names of declared fields are no values
+            return {name: self.quoted(inner) for name, inner in value.items()}
+        return self.quoted(value)
 
     def quoted(self, value: Json) -> Json:
-        """A value whose texts quote nothing that was hidden so far, where it stands as words of its own."""
-        if not self._values:
+        """A value in which nothing stands that was hidden so far: no text, no number, no key."""
+        if not self._texts:
             return value
-        longest_first = sorted(self._values, key=len, reverse=True)
-        words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
-        return _replaced(value, words)
+        match value:
+            case str():
+                return self._texts.hidden_in(value)
+            case bool() | None:
+                return value
+            case int() | float():
+                return HIDDEN if self._texts.has_number(value) else value
+            case Mapping():
+                return {self._key(name): self.quoted(inner) for name, inner in value.items()}
+            case _:
+                return [self.quoted(inner) for inner in value]
 
     @property
     def known(self) -> list[str]:
@@ -75,39 +93,100 @@ class Redaction:
     @property
     def unknown(self) -> list[str]:
         """The fields that nothing had: where one is misspelt, the right one is not hidden."""
-        ends = {path[-length:] for path in self._met for length in range(1, len(path) + 1)}
-        return sorted(".".join(field) for field in self._hidden - ends)
+        return sorted(".".join(field) for field in self._fields - self._found)
+
+    def _is_hidden(self, path: Path) -> bool:
+        if path in (DATA, EVENT):
+            return False
+        self._met.add(tuple(name for name in path if not name.isdigit()))
+        named = [field for field in self._fields if _ends_with(path, field)]
+        self._found.update(named)
+        return bool(named)
+
+    def _note(self, value: Json, path: Path) -> None:
+        """Take note of what a hidden value holds, and of which fields are inside it."""
+        match value:
+            case Mapping():
+                for name, inner in value.items():
+                    self._is_hidden((*path, name))
+                    self._note(inner, (*path, name))
+            case list():
+                for inner in value:
+                    self._note(inner, path)
+            case _:
+                self._texts.add(value)
+
+    def _without_fields(self, step: Step) -> Step:
+        payload, by = self.value(step.payload, EVENT), self.value(step.by, ("by",))
+        return step._replace(payload=payload, delta=self._delta_without_fields(step.delta), by=by)
+
+    def _delta_without_fields(self, delta: Delta) -> Delta:
+        """What changes inside a hidden field is a change of that field: not even the keys in it are shown."""
+        replaced: dict[str, Json] = {}
+        added: dict[str, list[Json]] = {}
+        for pointer, value in delta.set.items():
+            path, hidden = (*DATA, *segments(pointer)), self._hidden_field(pointer)
+            if hidden in (None, pointer):
+                replaced[pointer] = self.value(value, path)
+            else:
+                self._note(value, path)
+                replaced[hidden] = HIDDEN
+        for pointer, items in delta.append.items():
+            path, hidden = (*DATA, *segments(pointer)), self._hidden_field(pointer)
+            if hidden is None:
+                added[pointer] = self.value(items, path)
+            else:
+                self._note(items, path)
+                replaced[hidden] = HIDDEN
+        hiding = {pointer: self._hidden_field(pointer) for pointer in delta.remove}
+        replaced.update({hidden: HIDDEN for pointer, hidden in hiding.items() if hidden not in (None, pointer)})
+        removed = tuple(pointer for pointer, hidden in hiding.items() if hidden in (None, pointer))
+        return Delta(replaced, removed, added)
+
+    def _hidden_field(self, pointer: str) -> str | None:
+        """The pointer of the outermost hidden field on the way to a value in the data, or ``None``."""
+        parts, names = pointer.split("/"), segments(pointer)
+        for length in range(1, len(parts) + 1):
+            if self._is_hidden((*DATA, *names[:length])):
+                return "/".join(parts[:length])
+        return None
+
+    def _delta_without_quotes(self, delta: Delta) -> Delta:
+        pointer, quoted = self._pointer, self.quoted
+        return Delta(
+            {pointer(each): quoted(value) for each, value in delta.set.items()},
+            tuple(map(pointer, delta.remove)),
+            {pointer(each): quoted(items) for each, items in delta.append.items()},
+        )
+
+    def _pointer(self, pointer: str) -> str:
+        field, *inside = segments(pointer)
+        return "/".join([escape(field), *(escape(self._key(name)) for name in inside)])
+
+    def _key(self, name: str) -> str:
+        """A key without what was hidden; two keys stay two. The index of an item of a list is no key."""
+        if not self._texts or (name.isdigit() and len(name) < _SHORTEST_NUMBER_AS_KEY):
+            return name
+        shown = self._texts.hidden_in(name)
+        if shown == name:
+            return name
+        if name not in self._keys:
+            others = [key for key in self._keys.values() if key.startswith(shown)]
+            self._keys[name] = f"{shown} {len(others) + 1}" if others else shown
+        return self._keys[name]
 
 
-def _path(pointer: str) -> Path:
-    """The path of a JSON Pointer into the data; places in lists are no names."""
-    return (*DATA, *(name for name in segments(pointer) if not name.isdigit()))
+NOTHING_HIDDEN: Final = Redaction(())
 
 
-def _replaced(value: Json, words: re.Pattern[str]) -> Json:
-    match value:
-        case str():
-            return words.sub(HIDDEN, value)
-        case Mapping():
-            return {name: _replaced(inner, words) for name, inner in value.items()}
-        case list():
-            return [_replaced(inner, words) for inner in value]
-        case _:
-            return value
-
-
-def _texts(value: Json) -> Iterator[str]:
-    """What a value and all inside it are called in a text."""
-    match value:
-        case None | True | False | "":
-            return
-        case Mapping():
-            for inner in value.values():
-                yield from _texts(inner)
-        case list():
-            for inner in value:
-                yield from _texts(inner)
-        case float() if value.is_integer():
-            yield from (str(value), str(int(value)))
-        case _:
-            yield str(value)
+def _ends_with(path: Path, field: Path) -> bool:
+    """Whether a field is the end of a path, in which the places of items in lists may stand or not."""
+    left = list(field)
+    for name in reversed(path):
+        if not left:
+            break
+        if name == left[-1]:
+            left.pop()
+        elif not name.isdigit():
+            return False
+    return not left

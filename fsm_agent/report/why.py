@@ -9,8 +9,12 @@ from typing import Final, NamedTuple
 
 from fsm_agent.domain.decision import EvaluationContext, Move
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import Event
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.delivery import checked, decided
 from fsm_agent.engine.machine import Machine
-from fsm_agent.errors import ExpressionFailed
+from fsm_agent.errors import ExpressionFailed, PayloadInvalid, Refused
 from fsm_agent.expressions.tree import Call, Constant, Node, text_of
 from fsm_agent.proof.conditions import atoms
 
@@ -51,6 +55,29 @@ class Candidate(NamedTuple):
             "conditions": [condition.to_json() for condition in self.conditions],
             "needs": [{"condition": text, "holds": holds} for text, holds in self.needs],
         }
+
+
+class Verdict(NamedTuple):
+    """What an event would do now."""
+
+    #: the state to which it would lead; ``None`` where it is refused, or where that cannot be told without its payload
+    target: str | None = None
+    #: why it would be refused, as the engine says it; or why it would park the agent
+    refusal: str | None = None
+    parks: bool = False
+
+
+def verdict(aggregate: Aggregate, event: Event, *, has_payload: bool) -> Verdict:
+    """What the engine would make of an event, all of its checks included; nothing is written."""
+    try:
+        pending = decided(aggregate, checked(aggregate, event))
+    except PayloadInvalid as error:
+        return Verdict(refusal=str(error) if has_payload else None)
+    except Refused as error:
+        return Verdict(refusal=str(error))
+    if pending.step.kind is StepKind.PARKED:
+        return Verdict(refusal=pending.step.reason, parks=True)
+    return Verdict(target=pending.head.state)
 
 
 def candidates(machine: Machine, state: str, event: str, context: EvaluationContext) -> tuple[Candidate, ...]:

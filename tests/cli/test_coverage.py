@@ -44,6 +44,12 @@ def test_heat_is_drawn_in_any_format(shop: Shop) -> None:
     assert "4\N{MULTIPLICATION SIGN}" in (shop.folder / "heat" / "order.mmd").read_text(encoding="utf-8")
 
 
+def test_a_format_without_a_file_is_refused(shop: Shop) -> None:
+    refused = shop("coverage", "--format", "svg")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--format says what to draw, and needs -o or --out-dir" in refused.err
+
+
 def test_agents_of_other_definitions_are_counted_apart_and_named(shop: Shop) -> None:
     seeded(shop)
     newer = (shop.folder / "workflows/order.yaml").read_text(encoding="utf-8").replace("version: 1", "version: 2")

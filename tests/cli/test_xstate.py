@@ -70,6 +70,7 @@ def test_what_is_no_machine_is_refused_in_a_sentence_and_writes_nothing(
     refused = shop("xstate", "import", "m.json", "-o", "out.yaml")
     assert (refused.code, refused.out, len(refused.err.splitlines())) == (1, "", 1)
     assert said in refused.err
+    assert "m.json" in refused.err
     assert not (shop.folder / "out.yaml").exists()
 
 
@@ -81,3 +82,12 @@ def test_bytes_that_are_no_text_are_refused(shop: Shop) -> None:
 def test_there_are_two_ways(shop: Shop) -> None:
     assert shop("xstate", "change", "workflows/order.yaml").code == 1
     assert shop("xstate", "export").code == 2
+    assert shop("xstate").err == (
+        "error: Missing argument 'export|import'. Choose from: export, import; "
+        "`fsm-agent xstate --help` shows what there is\n"
+    )
+
+
+def test_a_folder_that_is_not_there_is_made(shop: Shop) -> None:
+    assert shop("xstate", "export", "workflows/order.yaml", "-o", "new/order.json").code == 0
+    assert (shop.folder / "new" / "order.json").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ states:
       asking:
         ask: {prompt: "Pay {{ data.customer.email }}?", events: [approve]}
         on:
-          add: {append: {items: event.item}}
+          add: {target: review.asking, append: {items: event.item}}
           approve: paid
   paid: {final: true, output: {to: data.customer.email}}
 """
@@ -91,6 +92,21 @@ def test_a_reader_moves_through_a_life_and_asks_states(claim: Shop, *, dark: boo
 
 
 @pytest.mark.long
+def test_a_state_says_how_often_it_was_entered(claim: Shop) -> None:
+    with visit(page_of(claim)) as seen:
+        entered = {}
+        for path in ("new", "review", "review.asking", "paid"):
+            seen.evaluate(f"describeState('{path}')")
+            entered[path] = seen.text("#state p")
+    assert entered == {
+        "new": "entered once",
+        "review": "entered once",
+        "review.asking": "entered 3 times",
+        "paid": "entered once",
+    }
+
+
+@pytest.mark.long
 def test_hostile_text_is_text(claim: Shop) -> None:
     with visit(page_of(claim)) as seen:
         seen.click("#back")
@@ -105,6 +121,64 @@ def test_what_is_redacted_is_nowhere_in_the_file(claim: Shop) -> None:
     assert "ana@example.org" not in page
     assert "Pay (redacted)?" in page
     assert "to (redacted)" in page
+
+
+LEAKY = """
+workflow: leaky
+version: 1
+data: {customer: {type: object, default: {}}, memo: string?, who: string?, total: number?}
+events: {open: {customer: object, amount: number, note: string}, move: {}, moved: {}}
+initial: new
+states:
+  new:
+    on:
+      open: {target: open, assign: {customer: event.customer, total: event.amount, memo: event.note, who: event.by}}
+  open:
+    ask: {prompt: "{{ data.memo }} pays {{ data.total }}EUR?", to: data.who, events: [move]}
+    on: {move: moving}
+  moving:
+    do: move_house
+    on: {moved: done, error: done}
+  done: {final: true, output: {memo: data.memo}}
+"""
+MOVE = """
+from fsm_agent import action
+
+@action
+def move_house(ctx):
+    ctx.data.customer["address"] = {"Hofgasse": 12}
+    ctx.data.memo = "-" * 50 + "Ana Maria de la Cruz"
+    return "moved"
+"""
+
+
+def test_what_is_hidden_is_hidden_in_copies_users_and_cut_texts(shop: Shop) -> None:
+    shop.write("workflows/leaky.yaml", LEAKY)
+    shop.write("leaky_actions.py", MOVE)
+    person, note = "Ana Maria de la Cruz", "-" * 50 + "Ana Maria de la Cruz"
+    payload = json.dumps({"customer": {"name": person}, "amount": 4175.5, "note": note})
+    run = [
+        "--module",
+        "leaky_actions",
+        "run",
+        "workflows/leaky.yaml",
+        "--id",
+        "one",
+        "--user",
+        person.lower(),
+        "--by",
+        person,
+        "--no-input",
+    ]
+    assert shop(*run, "--event", "open", "--payload", payload).code == 0
+    answered = shop("--module", "leaky_actions", "answer", "one", "--by", person, "--event", "move")
+    assert answered.code == 0, answered
+    for fields in (["customer", "amount"], ["name", "address", "event.amount"]):
+        redact = [word for field in fields for word in ("--redact", field)]
+        life = shop("export", "one", *redact).out
+        for word in ("ana", "cruz", "4175", "hofgasse"):
+            assert word not in life.lower()
+        assert "pays (redacted)EUR?" in life
 
 
 def test_a_misspelt_field_is_said_and_nothing_is_written(claim: Shop) -> None:

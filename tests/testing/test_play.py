@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.errors import IllegalEvent, MoveImpossible
 from fsm_agent.loading.yaml_file import loads
+from fsm_agent.runtime.scripted.moves import Says, Sent, read_move
 from fsm_agent.testing import cancels, fails, passes, play, says, sent
 
 ORDER = loads("""
@@ -153,3 +158,15 @@ def test_moves_are_printed_as_they_are_written() -> None:
     written = repr(moves)
     names = {"sent": sent, "says": says, "fails": fails, "passes": passes, "cancels": cancels}
     assert eval(written, names) == moves  # noqa: S307 - what this very test has printed
+
+
+names = st.sampled_from(["text", "from", "class", "data", "by", "event", "e-mail", "None", ""])
+payloads: st.SearchStrategy[dict[str, Any]] = st.dictionaries(names, st.sampled_from(["x", 1, None, {"from": []}]))
+
+
+@given(payload=payloads, data=payloads, by=st.sampled_from([None, "ana"]))
+def test_a_move_is_read_as_it_is_printed_whatever_its_fields_are_called(
+    payload: dict[str, Any], data: dict[str, Any], by: str | None
+) -> None:
+    for move in (Sent("moved", payload, by), Says("moved", payload, data)):
+        assert read_move(repr(move)) == move

@@ -51,6 +51,25 @@ def test_tours_of_the_gallery_cover_all_that_they_say_on_the_real_engine(file: P
         assert {str(goal)} <= blocked or any(str(each) in blocked for each in goal if not isinstance(each, str)), why
 
 
+@pytest.mark.parametrize(("when", "goals"), [("", 3), (", when: 'visits.busy > 1'", 4)])
+def test_an_error_that_can_take_no_timeout_is_no_goal(when: str, goals: int) -> None:
+    workflow = loads(f"""
+workflow: busy
+version: 1
+events: {{worked: {{}}}}
+initial: busy
+states:
+  busy:
+    do: work
+    timeout: 10s
+    on: {{worked: done, error: failed, timeout: {{target: late{when}}}}}
+  done: {{final: true}}
+  late: {{final: true, outcome: failed}}
+  failed: {{final: true, outcome: failed}}
+""")
+    assert len(tours(workflow).goals) == goals
+
+
 def test_the_tours_of_a_real_workflow_are_few_and_short() -> None:
     found = tours(load(GALLERY[0].with_name("book_flight.yaml")))
     assert len(found.goals) == 35

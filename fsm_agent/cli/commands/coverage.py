@@ -49,6 +49,8 @@ def coverage(
 
     Counted are the agents of the definition in each PATH; without PATH, all agents. Nothing is run.
     """
+    if format_name and not (file or out_dir):
+        raise click.UsageError("--format says what to draw, and needs -o or --out-dir", click.get_current_context())
     workflows = [load_workflow(settings, str(path), imports=imports) for path in workflow_files(paths)] if paths else []
 
     async def read(store: Store) -> StoreCoverage:

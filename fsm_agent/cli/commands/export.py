@@ -28,7 +28,7 @@ from fsm_agent.stores.base import Store
     type=text,
     metavar="FIELD",
     multiple=True,
-    help="Hide this field of data, payloads and output, and what it held in all texts. Repeatable.",
+    help="Hide this field of data, payloads and output, and what it held wherever else that stands. Repeatable.",
 )
 @click.pass_obj
 def export(settings: CommandSettings, *, agent_id: str, html: bool, file: Path | None, fields: tuple[str, ...]) -> None:

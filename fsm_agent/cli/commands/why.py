@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import click
@@ -17,14 +18,15 @@ from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import ENDED, Head, Status
-from fsm_agent.domain.decision import EvaluationContext
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.record import Record
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.text import listed, standing
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.engine.machine import Machine
-from fsm_agent.errors import UnknownEvent
-from fsm_agent.report.why import Candidate, candidates
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.program import Program
+from fsm_agent.errors import PayloadInvalid, UnknownEvent
+from fsm_agent.report.why import Candidate, Verdict, candidates, verdict
 from fsm_agent.runtime.agent_reads import claimed_events, workflow_of
 from fsm_agent.stores.base import Store
 
@@ -35,6 +37,7 @@ class Asked(NamedTuple):
     head: Head
     workflow: Workflow
     candidates: Sequence[Candidate]
+    verdict: Verdict
 
 
 @click.command()
@@ -47,7 +50,8 @@ class Asked(NamedTuple):
 def why(settings: CommandSettings, agent_id: str, event: str, payload: Mapping[str, Json] | None) -> None:
     """Tell whether agent ID would take EVENT now: each condition with its values, and what would have to change.
 
-    Nothing is sent. Without --payload conditions that read it cannot be evaluated.
+    Nothing is sent. Where the event needs a payload, conditions that read it cannot be evaluated without --payload.
+    --by says who would send it.
     """
 
     async def read(store: Store) -> Asked:
@@ -55,9 +59,7 @@ def why(settings: CommandSettings, agent_id: str, event: str, payload: Mapping[s
         workflow = await workflow_of(store, record.head)
         if event not in (*workflow.events, "cancel", "error", "timeout"):
             raise UnknownEvent(event, [*workflow.events, "cancel"])
-        values = fold(record.snapshot, record.tail).values
-        context = EvaluationContext(values, Event(event, payload or {}, settings.by), record.head.visits)
-        return Asked(record.head, workflow, candidates(Machine(workflow), record.head.state, event, context))
+        return _asked(Program(workflow), record, Event(event, payload or {}, settings.by), await store.now(), payload)
 
     asked = read_store(settings, read)
     document: dict[str, Json] = {
@@ -65,9 +67,22 @@ def why(settings: CommandSettings, agent_id: str, event: str, payload: Mapping[s
         "state": asked.head.state,
         "event": event,
         "allowed": list(asked.workflow.allowed(asked.head.state)),
+        "target": asked.verdict.target,
+        "refusal": asked.verdict.refusal,
         "candidates": [candidate.to_json() for candidate in asked.candidates],
     }
     output.show(settings, document, lambda: list(_blocks(asked, event)))
+
+
+def _asked(program: Program, record: Record, event: Event, now_ms: int, payload: Mapping[str, Json] | None) -> Asked:
+    """What would become of the event. A payload that is left out is empty, as for ``send``, if that will do."""
+    head, workflow = record.head, program.workflow
+    aggregate = Aggregate(program, head, fold(record.snapshot, record.tail), max(now_ms, head.updated_ms))
+    would_be = verdict(aggregate, event, has_payload=payload is not None)
+    with suppress(PayloadInvalid):
+        event = event._replace(payload=program.payload_rules.complete(event.name, event.payload))
+    found = candidates(program.machine, head.state, event.name, aggregate.context(event))
+    return Asked(head, workflow, found, would_be)
 
 
 def _blocks(asked: Asked, event: str) -> Iterator[Block]:
@@ -80,20 +95,40 @@ def _blocks(asked: Asked, event: str) -> Iterator[Block]:
 
 def _outcome(asked: Asked, event: str) -> Ink:
     """Whether the event would be taken."""
+    would_be = asked.verdict
+    if would_be.target is not None and not asked.candidates:
+        return Ink("would be taken, and the agent would be cancelled where it is", Tone.GOOD)
+    if would_be.target is not None:
+        return Ink(f"would be taken, and lead to `{would_be.target}`", Tone.GOOD)
+    if would_be.parks:
+        return Ink(f"would park the agent: {would_be.refusal}", Tone.BAD)
+    reason = _not_taken(asked, event)
+    if reason is not None:
+        return Ink(f"is not taken{reason}", Tone.BAD)
+    if would_be.refusal is None:
+        return _without_payload(next(each for each in asked.candidates if each.holds is not False))
+    no_guard_holds = all(candidate.holds is False for candidate in asked.candidates)
+    return Ink(f"would be refused: {'no guard holds' if no_guard_holds else would_be.refusal}", Tone.BAD)
+
+
+def _not_taken(asked: Asked, event: str) -> str | None:
+    """Why the agent takes no such event now, whatever the data and the payload are."""
     head = asked.head
-    if head.status in ENDED or (head.status is Status.PARKED and event != "cancel"):
-        return Ink(f"is not taken: the agent {standing(head.status)}", Tone.BAD)
+    if head.status in ENDED or head.status is Status.PARKED:
+        return f": the agent {standing(head.status)}"
     if event in claimed_events(asked.workflow, head):
-        return Ink("is not taken from outside: only the action at work may name it", Tone.BAD)
+        return " from outside: only the action at work may name it"
     if not asked.candidates:
-        allowed = listed(asked.workflow.allowed(asked.head.state))
-        return Ink(f"is not taken in `{asked.head.state}`, whatever the data are; {allowed} may be", Tone.BAD)
-    for candidate in asked.candidates:
-        if candidate.holds:
-            return Ink(f"would be taken, and lead to `{candidate.target}`", Tone.GOOD)
-        if candidate.holds is None:
-            return Ink(f"the guard to `{candidate.target}` cannot be evaluated", Tone.BAD)
-    return Ink("would be refused: no guard holds", Tone.BAD)
+        allowed = listed(asked.workflow.allowed(head.state))
+        return f" in `{head.state}`, whatever the data are; {allowed} may be"
+    return None
+
+
+def _without_payload(candidate: Candidate) -> Ink:
+    """What is known of an event that needs a payload and was given none."""
+    if candidate.holds:
+        return Ink(f"would be taken with a payload that fits, and lead to `{candidate.target}`", Tone.GOOD)
+    return Ink(f"needs --payload to be judged: the guard to `{candidate.target}` cannot be evaluated", Tone.BAD)
 
 
 def _rows(candidate: Candidate) -> Iterator[tuple[str, Ink]]:

@@ -50,7 +50,11 @@ def _export(settings: CommandSettings, path: str, file: Path | None, *, imports:
 
 
 def _import(settings: CommandSettings, path: str, file: Path | None) -> None:
-    found = imported(machine_of(_text(existing_file(path))))
+    text = _text(existing_file(path))
+    try:
+        found = imported(machine_of(text))
+    except MachineInvalid as error:
+        raise MachineInvalid(f"{path}: {error}") from None
     _finish(settings, dump(found.document), file, {"workflow": found.document}, lost=found.losses)
 
 
@@ -70,6 +74,7 @@ def _finish(
 ) -> None:
     """Write what was made, and tell what was not carried."""
     if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
         output.say(f"wrote {file}")
         document = {"file": str(file)}

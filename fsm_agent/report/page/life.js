@@ -71,9 +71,16 @@ function describe(index) {
   if (step.output !== null) panel.append(element("h3", "Output"), element("pre", written(step.output)));
 }
 
+// A state is entered again by a transition to itself, and a compound state by whoever comes from outside.
+function enters(step, path) {
+  if (step.to === path) return (facts.turns[step.definition][idOf(step, path)] ?? []).includes(step.version);
+  return step.to.startsWith(path + ".") && !step.from?.startsWith(path + ".");
+}
+
 function describeState(path) {
-  const panel = byId("state"), here = steps.filter(step => step.to === path && step.from !== path);
-  panel.replaceChildren(element("h2", path), element("p", `entered ${here.length} times`, "muted"));
+  const panel = byId("state"), here = steps.filter(step => enters(step, path));
+  const times = here.length ? `entered ${here.length === 1 ? "once" : `${here.length} times`}` : "never entered";
+  panel.replaceChildren(element("h2", path), element("p", times, "muted"));
   for (const step of here) panel.append(button(`version ${step.version}`, () => show(steps.indexOf(step))), " ");
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, Final, TypeAlias
 
 from fsm_agent.domain.json import Json
@@ -20,7 +21,7 @@ class Sent:
 
     def __repr__(self) -> str:
         by = [f"by={self.by!r}"] if self.by is not None else []
-        return f"sent({', '.join([repr(self.event), *_named(self.payload), *by])})"
+        return f"sent({', '.join([repr(self.event), *_written(self.payload), *by])})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Says:
 
     def __repr__(self) -> str:
         data = [f"data={dict(self.data)!r}"] if self.data else []
-        return f"says({', '.join([repr(self.event), *_named(self.payload), *data])})"
+        return f"says({', '.join([repr(self.event), *_written(self.payload), *data])})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,28 @@ class Unparks:
 Move: TypeAlias = Sent | Says | Fails | Passes | Cancels | Unparks
 
 
-def sent(event: str, /, *, by: str | None = None, **payload: Json) -> Sent:
-    return Sent(event, payload, by)
+def sent(event: str, payload: Mapping[str, Json] | None = None, /, *, by: str | None = None, **fields: Json) -> Sent:
+    """The fields of the payload are named, or in ``payload`` where Python does not allow their names. Raises
+    ``TypeError``."""
+    return Sent(event, {**_mapping("the payload", payload), **fields}, by)
 
 
-def says(event: str, /, *, data: Mapping[str, Json] | None = None, **payload: Json) -> Says:
-    return Says(event, payload, data or {})
+def says(
+    event: str,
+    payload: Mapping[str, Json] | None = None,
+    /,
+    *,
+    data: Mapping[str, Json] | None = None,
+    **fields: Json,
+) -> Says:
+    """``data`` is what the action writes; the payload is written as in ``sent``. Raises ``TypeError``."""
+    return Says(event, {**_mapping("the payload", payload), **fields}, _mapping("data", data))
+
+
+def _mapping(what: str, given: Mapping[str, Json] | None) -> Mapping[str, Json]:
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"{what} must be a mapping of fields, and is of type {type(given).__name__}")
+    return given or {}
 
 
 def fails(*, timeout: bool = False) -> Fails:
@@ -104,6 +121,9 @@ def unparks(*, by: str | None = None) -> Unparks:
     return Unparks(by)
 
 
+#: names that do not mean a field of a payload
+_ARGUMENTS: Final = frozenset({"by", "data"})
+
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 
 
@@ -116,7 +136,7 @@ def passes_ms(ms: int) -> Passes:
 
 
 #: how moves are written in a test
-_WRITTEN: Final[Mapping[str, Callable[..., Move]]] = {
+_FUNCTIONS: Final[Mapping[str, Callable[..., Move]]] = {
     each.__name__: each for each in (sent, says, fails, passes, cancels, unparks)
 }
 
@@ -128,10 +148,10 @@ def read_move(text: str) -> Move:
         name, given, named = _call(text)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         raise ValueError(what) from None
-    if name not in _WRITTEN:
+    if name not in _FUNCTIONS:
         raise ValueError(what)
     try:
-        return _WRITTEN[name](*given, **named)
+        return _FUNCTIONS[name](*given, **named)
     except TypeError as error:
         raise ValueError(f"{what} ({error})") from None
 
@@ -143,9 +163,14 @@ def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
     call = ast.parse(text.strip(), mode="eval").body
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
         raise TypeError(text)
+    if any(each.arg is None for each in call.keywords):
+        raise TypeError(text)
     named = {str(each.arg): ast.literal_eval(each.value) for each in call.keywords}
     return call.func.id, [ast.literal_eval(each) for each in call.args], named
 
 
-def _named(values: Mapping[str, Any]) -> list[str]:
-    return [f"{name}={value!r}" for name, value in values.items()]
+def _written(payload: Mapping[str, Json]) -> list[str]:
+    """A payload as arguments: named ones, but all in one where a name is none in Python, or means something else."""
+    if all(name.isidentifier() and not iskeyword(name) and name not in _ARGUMENTS for name in payload):
+        return [f"{name}={value!r}" for name, value in payload.items()]
+    return [repr(dict(payload))]
