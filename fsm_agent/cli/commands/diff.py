@@ -73,7 +73,7 @@ def diff(
     """Tell what changed from the workflow file OLD to NEW, and what that means.
 
     With a git revision, the file PATH is compared as it was then with what it is now, or with a second revision.
-    Nothing of the workflows is run.
+    Nothing of the workflows is run, unless --import is given.
     """
     settings: CommandSettings = ctx.obj
     format_name = format_name or _format_of(file) or ("json" if settings.json else "text")

@@ -59,7 +59,7 @@ def review(
     """Review all workflow files in PATH that differ from the git revision REV: what changed, and what that means.
 
     One Markdown report has what `check` finds, the difference, the properties before and now, and agents. Nothing of
-    the workflows is run.
+    the workflows is run, unless --import is given.
     """
     paths = paths or _DEFAULT
     tests = None if folder is None else folder / "tests"
