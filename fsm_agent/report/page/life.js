@@ -65,7 +65,7 @@ function describe(index) {
   const step = steps[index], panel = byId("step");
   panel.replaceChildren(element("h2", `Version ${step.version}: ${step.to}`), element("p", step.text));
   panel.append(element("p", [step.at, step.status, step.by && `by ${step.by}`].filter(Boolean).join(" · "), "muted"));
-  if (Object.keys(step.payload).length) panel.append(element("h3", `${step.event} said`), element("pre", written(step.payload)));
+  if (Object.keys(step.payload).length) panel.append(element("h3", `Payload of ${step.event}`), element("pre", written(step.payload)));
   addFact(panel, "It asks", step.prompt);
   panel.append(element("h3", "Data"), dataTable(dataAfter(index), dataAfter(index + 1)));
   if (step.output !== null) panel.append(element("h3", "Output"), element("pre", written(step.output)));

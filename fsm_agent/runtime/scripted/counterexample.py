@@ -13,7 +13,7 @@ from fsm_agent.domain.signature import Signature
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.proof.verdicts import Verdict
-from fsm_agent.runtime.scripted.moves import Move
+from fsm_agent.runtime.scripted.moves import Move, function_name, written_by
 from fsm_agent.runtime.scripted.path_moves import lives_along
 from fsm_agent.runtime.scripted.play import Play, play
 
@@ -48,9 +48,7 @@ def test_of(file: str, name: str, found: Counterexample, *, child: Sequence[str]
     """A test that fails for as long as the workflow in ``file`` lets an agent break the property ``name`` by these
     moves. ``child`` are the names by which the workflow stands within that of the file."""
     life = found.life
-    used = {"sent", "says", "fails", "passes", "cancels", "unparks"} & {
-        repr(move).partition("(")[0] for move in (*life.given, *found.round)
-    }
+    used = written_by((*life.given, *found.round))
     data = f", data={dict(life.initial_data)!r}" if life.initial_data else ""
     inner = "".join(f".workflows[{each!r}]" for each in child)
     again = f"    again = {_listed(found.round)}\n" if found.round else ""
@@ -62,7 +60,7 @@ from fsm_agent.errors import Refused
 from fsm_agent.testing import {", ".join(sorted({"play", *used}))}
 
 
-def test_{name}() -> None:
+def {function_name(name)}() -> None:
     workflow = Workflow.load({file!r}){inner}
     moves = {_listed(life.given)}
 {again}    try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Any, Final, TypeAlias
@@ -154,6 +154,16 @@ def read_move(text: str) -> Move:
         return _FUNCTIONS[name](*given, **named)
     except TypeError as error:
         raise ValueError(f"{what} ({error})") from None
+
+
+def written_by(moves: Iterable[Move]) -> set[str]:
+    """The functions by which moves are written, which a test has to import."""
+    return {repr(move).partition("(")[0] for move in moves}
+
+
+def function_name(name: str) -> str:
+    """The name of the function that tests what is called so, which may have a ``-`` in it."""
+    return f"test_{name.replace('-', '_')}"
 
 
 def _call(text: str) -> tuple[str, list[Any], dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fsm_agent.data.delta import Folded
+from fsm_agent.dialect.builtin_names import HAS_CHILDREN
 from fsm_agent.domain.agent import ENDED, Head, Status
 from fsm_agent.domain.decision import Move as Decided
 from fsm_agent.domain.json import Json
@@ -17,7 +18,7 @@ from fsm_agent.errors import FsmAgentError
 from fsm_agent.proof.explore import divided
 from fsm_agent.proof.model import Kind, Model
 from fsm_agent.proof.tours import TourStep
-from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, passes_ms
+from fsm_agent.runtime.scripted.moves import Cancels, Fails, Move, Says, Sent, function_name, passes_ms, written_by
 from fsm_agent.runtime.scripted.play import Play
 from fsm_agent.runtime.scripted.present import Present
 from fsm_agent.runtime.scripted.values import Chooser
@@ -141,7 +142,8 @@ class Simulation:
 
     def _of_time(self, head: Head) -> Iterator[Option]:
         now_ms = self.life.clock.ms
-        if head.status is Status.RUNNING and head.retry_ms is not None and head.is_paused:
+        waits_for_children = self._workflow.by_path[head.state].do == HAS_CHILDREN  # it looks at them now and then
+        if head.status is Status.RUNNING and head.retry_ms is not None and head.is_paused and not waits_for_children:
             yield Option(passes_ms(head.retry_ms - now_ms), "wait", head.state)
         for timer in sorted(head.timers, key=self._chooser.program.turn):
             event = f"after {timer.label}"
@@ -162,13 +164,13 @@ def _lead(move: Decided) -> tuple[str, str | None]:
 
 def test_of(file: str, moves: list[Move], life: Play, data: Mapping[str, Json]) -> str:
     """A test that goes the same way, and ends where the walk has ended."""
-    names = {"sent", "says", "fails", "passes", "cancels"} & {repr(move).partition("(")[0] for move in moves}
     lines = "".join(f"            {move!r},\n" for move in moves)
     given = f"        data={dict(data)!r},\n" if data else ""
-    return f"""from fsm_agent.testing import {", ".join(sorted({"play", *names}))}
+    given += f"        user={life.head.user!r},\n" if life.head.user else ""
+    return f"""from fsm_agent.testing import {", ".join(sorted({"play", *written_by(moves)}))}
 
 
-def test_{life.workflow.name}() -> None:
+def {function_name(life.workflow.name)}() -> None:
     life = play(
         {file!r},
         [
