@@ -20,9 +20,10 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 
 
 def files_below(folder: Path) -> set[str]:
-    """The paths of all files, relative to ``folder``, without compiled modules and somebody's stores."""
+    """The paths of all files, relative to ``folder``, without what was installed or compiled and somebody's stores."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path.as_posix() for path in files if "__pycache__" not in path.parts and ".db" not in path.suffix}
+    made = {"__pycache__", "node_modules"}
+    return {path.as_posix() for path in files if not made.intersection(path.parts) and ".db" not in path.suffix}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_sdist_has_nothing_that_was_generated_and_nothing_of_ci(unpacked: Pa
     names = {part for path in unpacked.rglob("*") for part in path.relative_to(unpacked).parts}
     hidden = {path.name for path in unpacked.iterdir() if path.name.startswith(".")}
     assert hidden == {".gitignore", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml"}
-    assert not [name for name in names if re.search(r"\.pyc$|\.db|^__pycache__$|^dist$|egg-info|^\.coverage", name)]
+    assert not [name for name in names if re.search(r"\.pyc$|\.db|^__pycache__$|^node_modules$|^dist$|egg-info|^\.coverage", name)]
 
 
 def test_the_index_shows_versions_addresses_and_extras(metadata: Message) -> None:
