@@ -73,7 +73,8 @@ def test_the_sdist_has_nothing_that_was_generated_and_nothing_of_ci(unpacked: Pa
     names = {part for path in unpacked.rglob("*") for part in path.relative_to(unpacked).parts}
     hidden = {path.name for path in unpacked.iterdir() if path.name.startswith(".")}
     assert hidden == {".gitignore", ".pre-commit-config.yaml", ".pre-commit-hooks.yaml"}
-    assert not [name for name in names if re.search(r"\.pyc$|\.db|^__pycache__$|^node_modules$|^dist$|egg-info|^\.coverage", name)]
+    generated = r"\.pyc$|\.db|^__pycache__$|^node_modules$|^dist$|egg-info|^\.coverage"
+    assert not [name for name in names if re.search(generated, name)]
 
 
 def test_the_index_shows_versions_addresses_and_extras(metadata: Message) -> None:
