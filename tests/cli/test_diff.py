@@ -127,6 +127,12 @@ def test_what_is_to_be_compared_must_be_said(pair: Shop, words: list[str]) -> No
     assert "name two files, or one or two revisions and behind `--` a file" in refused.err
 
 
+def test_an_option_behind_the_file_is_told(pair: Shop) -> None:
+    refused = pair("diff", "HEAD", "--", "new.yaml", "-o", "d.html")
+    assert refused.code == 2
+    assert "options stand before `--`, and behind it only the file" in refused.err
+
+
 def test_a_file_that_is_not_there_is_told(pair: Shop) -> None:
     assert "there is no file 'odl.yaml' (did you mean `old.yaml`?)" in pair("diff", "odl.yaml", "new.yaml").err
 

@@ -93,6 +93,8 @@ def _sides(
     if paths is not None and len(paths) == 1 and len(versions) in (1, 2):
         return revisions(versions[0], versions[1] if len(versions) == 2 else None, paths[0])
     said = "name two files, or one or two revisions and behind `--` a file"
+    if paths is not None and any(each.startswith("-") for each in paths):
+        said = "options stand before `--`, and behind it only the file"
     raise click.UsageError(said, ctx)
 
 
