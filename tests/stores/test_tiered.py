@@ -290,6 +290,26 @@ async def test_a_mover_that_copies_who_is_deleted_meanwhile_leaves_nothing() -> 
                 await tier.head(ID)
 
 
+@pytest.mark.parametrize("is_archived_again", [False, True])
+@on_loop
+async def test_who_reads_a_copy_that_is_dropped_meanwhile_reads_the_agent(*, is_archived_again: bool) -> None:
+    """Another process brings the agent back, erases something, and perhaps archives it again."""
+    async with a_tiered() as tiered:
+        await tiered.archive()
+        history = tiered.cold.history
+
+        async def overtaken(agent_id: str, *, after: int = 0, limit: int | None = None) -> Any:
+            tiered.cold.history = history  # type: ignore[method-assign]
+            await tiered.store.commit(a_commit(8, epoch=None))
+            await _erase(tiered)
+            seen = None if is_archived_again else await history(agent_id, after=after, limit=limit)
+            await tiered.archive() if is_archived_again else None
+            return seen
+
+        tiered.cold.history = overtaken  # type: ignore[method-assign]
+        assert len(await tiered.another().history(ID)) == 8
+
+
 @on_loop
 async def test_a_copy_that_is_missing_in_cold_is_said_and_nothing_changes() -> None:
     async with a_tiered() as tiered:

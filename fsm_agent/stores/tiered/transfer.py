@@ -193,9 +193,14 @@ class Moves:
             stood = await self._warm.head(agent_id)
             if is_stub(stood) and not await self._is_kept(stood):
                 continue
-            seen = await look(self._cold if is_stub(stood) else self._warm)
+            try:
+                seen = await look(self._cold if is_stub(stood) else self._warm)
+            except AgentNotFound:
+                if is_stub(stood):  # the copy was dropped meanwhile, since warm means it no more
+                    continue
+                raise
             stands = await self._warm.head(agent_id)
-            if is_stub(stood) == is_stub(stands):
+            if is_stub(stood) == is_stub(stands) and (not is_stub(stood) or _stand(stood) == _stand(stands)):
                 return seen
         raise moved_on(agent_id, awake(stood).version, awake(stood).version)
 
