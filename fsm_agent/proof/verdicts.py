@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import Json
 from fsm_agent.proof.explore import Edge, Exploration
@@ -18,6 +18,10 @@ class Outcome(StrEnum):
     VIOLATED = "violated"
     #: a path was found that an agent can perhaps not take, or the search came to its bound
     OPEN = "open"
+
+
+#: a sign in front of a verdict, the same everywhere
+SIGNS: Final = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
 
 
 class PathStep(NamedTuple):

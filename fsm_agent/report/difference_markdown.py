@@ -11,14 +11,13 @@ from fsm_agent.change.difference import Difference
 from fsm_agent.change.properties import PropertyChange, RuleChange
 from fsm_agent.domain.text import listed, some
 from fsm_agent.engine.migration.migrate import Outcome as MigrationOutcome
-from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.proof.verdicts import SIGNS, Outcome, Verdict
 from fsm_agent.render.difference_style import versions
 from fsm_agent.render.numbers import circled
 from fsm_agent.report.markdown_text import code, sentence, table
 
 __all__ = ["agents", "changes", "heading", "headline", "meaning", "properties", "to_markdown", "versions"]
 
-_VERDICTS = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
 #: of how many states the names are shown
 _SHOWN = 5
 
@@ -103,7 +102,7 @@ def _property_row(change: PropertyChange) -> tuple[str, ...]:
 
 def verdict_text(verdict: Verdict | None) -> str:
     """A verdict with its mark; nothing for none."""
-    return "" if verdict is None else f"{_VERDICTS[verdict.outcome]} {verdict.outcome}"
+    return "" if verdict is None else f"{SIGNS[verdict.outcome]} {verdict.outcome}"
 
 
 def _rule(change: PropertyChange) -> str:

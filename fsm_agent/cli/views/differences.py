@@ -12,7 +12,7 @@ from fsm_agent.change.properties import PropertyChange, RuleChange
 from fsm_agent.cli.blocks import Block, Facts, Ink, Table, Tone, visible
 from fsm_agent.domain.text import some
 from fsm_agent.engine.migration.plan import MigrationVerdict
-from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.proof.verdicts import SIGNS, Outcome, Verdict
 from fsm_agent.render.difference_style import COUNTED, counts, versions
 from fsm_agent.render.numbers import circled
 
@@ -23,7 +23,6 @@ _TONES: Final = {
     ChangeKind.RENAMED: Tone.ASKING,
     ChangeKind.REORDERED: Tone.ASKING,
 }
-_VERDICTS: Final = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
 _RULES: Final = {
     RuleChange.ADDED: "is new",
     RuleChange.WEAKER: "asks for less now",
@@ -89,7 +88,7 @@ _KEEPS: Final = {
 
 
 def _verdict(verdict: Verdict | None) -> str:
-    return "-" if verdict is None else f"{_VERDICTS[verdict.outcome]} {verdict.outcome}"
+    return "-" if verdict is None else f"{SIGNS[verdict.outcome]} {verdict.outcome}"
 
 
 def _way(verdict: Verdict) -> str:

@@ -14,7 +14,7 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.property import Rule, rule_text
 from fsm_agent.domain.text import listed
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.proof.verdicts import Outcome, Verdict
+from fsm_agent.proof.verdicts import SIGNS, Outcome, Verdict
 from fsm_agent.render.difference import draw_difference, picture
 from fsm_agent.render.difference_style import versions
 from fsm_agent.render.formats import draw
@@ -27,7 +27,6 @@ from fsm_agent.report.page.document import page
 from fsm_agent.report.proof_text import step_sentence
 from fsm_agent.report.review import ProofReview, WorkflowReview
 
-_GLYPHS: Final = {Outcome.PROVED: "✓", Outcome.VIOLATED: "✗", Outcome.OPEN: "?"}
 _SIGNS: Final = {Status.ADDED: "+ ", Status.REMOVED: "\N{MINUS SIGN} ", Status.CHANGED: "~ "}
 
 
@@ -178,7 +177,7 @@ def _verdicts(shown: _Page) -> tuple[Verdict, ...]:
 
 
 def _verdict(verdict: Verdict, change: PropertyChange | None) -> str:
-    text = f"{_GLYPHS[verdict.outcome]} `{verdict.name}`: {verdict.outcome}"
+    text = f"{SIGNS[verdict.outcome]} `{verdict.name}`: {verdict.outcome}"
     if change is None or change.before is None:
         return text
     rule = "" if change.rule is RuleChange.SAME else f"; its rule is {change.rule}"
