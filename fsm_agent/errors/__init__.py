@@ -31,7 +31,8 @@ FsmAgentError
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
 │   ├── RunnerClosed           a call after a blocking runner has ended
-│   └── VersionMissing         a version that never was, or that is forgotten
+│   ├── VersionMissing         a version that never was, or that is forgotten
+│   └── WorkflowUnknown        a workflow that cannot be started here
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
@@ -112,6 +113,7 @@ from fsm_agent.errors.agents import (
     OtherWorkflow,
     UserConflict,
     VersionMissing,
+    WorkflowUnknown,
 )
 from fsm_agent.errors.base import (
     ArgumentInvalid,
@@ -239,5 +241,6 @@ __all__ = [
     "VersionMissing",
     "WindowTooSmall",
     "WorkflowInvalid",
+    "WorkflowUnknown",
     "WriteUndeclared",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConflict, VersionMissing
+from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConflict, VersionMissing, WorkflowUnknown
 from fsm_agent.errors.base import (
     ArgumentInvalid,
     FsmAgentError,
@@ -75,6 +75,7 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     UnknownEvent: ErrorKind.INVALID,
     UserConflict: ErrorKind.OUTDATED,
     VersionMissing: ErrorKind.NOT_FOUND,
+    WorkflowUnknown: ErrorKind.INVALID,
     # what a store did, or was given
     StoreUnavailable: ErrorKind.UNAVAILABLE,
     StoreUrlInvalid: ErrorKind.INVALID,
