@@ -78,6 +78,7 @@ COMMANDS: Final = {
         "doctor": Entry("commands.doctor:doctor", "Find what is wrong with the store, and say what to do."),
         "keygen": Entry("commands.maintenance:keygen", "Make a key for sealing agents."),
         "reseal": Entry("commands.maintenance:reseal", "Seal agents again, with the first of the keys."),
+        "token": Entry("commands.token:token", "Make, list and revoke the tokens of the server."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}

@@ -31,6 +31,8 @@ FsmAgentError
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
 │   ├── RunnerClosed           a call after a blocking runner has ended
+│   ├── TokenExists            the name of a token is taken
+│   ├── TokenNotFound          there is no token of this name
 │   ├── VersionMissing         a version that never was, or that is forgotten
 │   └── WorkflowUnknown        a workflow that cannot be started here
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
@@ -166,6 +168,7 @@ from fsm_agent.errors.storage import (
     StoreUnavailable,
     StoreUrlInvalid,
 )
+from fsm_agent.errors.tokens import TokenExists, TokenNotFound
 
 __all__ = [
     "ActionError",
@@ -234,6 +237,8 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "StoreUrlInvalid",
+    "TokenExists",
+    "TokenNotFound",
     "ToolError",
     "ToolMissing",
     "UnknownEvent",

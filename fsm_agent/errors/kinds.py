@@ -30,6 +30,7 @@ from fsm_agent.errors.events import (
     UnknownEvent,
 )
 from fsm_agent.errors.storage import KeyInvalid, KeyMissing, StoreUnavailable, StoreUrlInvalid
+from fsm_agent.errors.tokens import TokenNotFound
 
 
 class ErrorKind(StrEnum):
@@ -72,6 +73,7 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     NotAddressee: ErrorKind.FORBIDDEN,
     PayloadInvalid: ErrorKind.INVALID,
     QuestionClosed: ErrorKind.OUTDATED,
+    TokenNotFound: ErrorKind.NOT_FOUND,
     UnknownEvent: ErrorKind.INVALID,
     UserConflict: ErrorKind.OUTDATED,
     VersionMissing: ErrorKind.NOT_FOUND,
