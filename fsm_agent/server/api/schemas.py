@@ -154,6 +154,7 @@ _WORKFLOW: Final = _object(
     {
         "name": NAME,
         "version": _COUNT,
+        "versions": _list(_COUNT),
         "description": _TEXT,
         "definition": _TEXT,
         "can_start": {"type": "boolean"},
@@ -165,7 +166,7 @@ _OCCUPANCY: Final = _object(
     {"state": _TEXT, "agents": _COUNT, "dwell": _or_null(_ref("Dwell"))}, what="How many agents are in a state."
 )
 _DWELL: Final = _object(
-    {"stays": _COUNT, "p50_ms": _COUNT, "p95_ms": _COUNT},
+    {"p50_ms": _COUNT, "p95_ms": _COUNT},
     what="How long agents stayed in a state, of those stays that have ended.",
 )
 _PROBLEM: Final = _object(
