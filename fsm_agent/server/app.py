@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import Final, TypeAlias
@@ -16,12 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fsm_agent.server.api.endpoint import Gate, endpoint
 from fsm_agent.server.api.openapi import document
 from fsm_agent.server.api.table import OPERATIONS
+from fsm_agent.server.page.routes import page_routes
 from fsm_agent.server.probes import alive, readiness
 from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.service import Service
@@ -34,11 +35,11 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 _ROUTING: Final = {404: "not-found", 405: "method-not-allowed"}
 
 
-def application(gate: Gate, pages: Sequence[BaseRoute] = ()) -> Starlette:
+def application(gate: Gate) -> Starlette:
     """The application. It begins to serve its services when it starts up, and ends them when it shuts down."""
     services = gate.services
     return Starlette(
-        routes=[*_api_routes(gate), *_probe_routes(gate, services), *pages],
+        routes=[*_api_routes(gate), *_probe_routes(gate, services), *page_routes(gate)],
         middleware=[Middleware(Surroundings)],
         exception_handlers={HTTPException: _routing_problem},
         lifespan=_lifespan(services),
