@@ -107,15 +107,16 @@ def _filter(visit: Visit, wanted: dict[str, str]) -> h.Node:
 
 
 def _hint(name: str) -> str | None:
-    return {"label": "name=text", "q": "begins or ends with"}.get(name)
+    return {"label": "name=text", "q": "its first or last letters"}.get(name)
 
 
 def _table(visit: Visit, found: AgentPage) -> h.Node:
     can_unpark = visit.may(Scope.OPERATE) and any(each.status is Status.PARKED for each in found.agents)
-    head = ["Agent", "Status", "State", "What", "Workflow", "User", "Updated"]
+    has_users = any(each.user is not None for each in found.agents)
+    head = ["Agent", "Status", "State", "What", "Workflow", *(["User"] if has_users else []), "Updated"]
     table = h.table(".agents")[
         h.thead[h.tr[h.th[h.span(".hidden")["Choose"]] if can_unpark else None, [h.th(scope="col")[t] for t in head]]],
-        h.tbody[[_row(visit, each, can_unpark=can_unpark) for each in found.agents]],
+        h.tbody[[_row(visit, each, can_unpark=can_unpark, has_users=has_users) for each in found.agents]],
     ]
     damaged = [h.li[h.code(dir="auto")[each.agent_id], f": damaged in {each.place}"] for each in found.damaged]
     told = h.ul(".problem")[damaged] if damaged else None
@@ -135,7 +136,7 @@ def _namespace(visit: Visit) -> h.Node:
     return h.input(type="hidden", name="namespace", value=visit.service.namespace)
 
 
-def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool) -> h.Node:
+def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool, has_users: bool) -> h.Node:
     is_parked = agent.status is Status.PARKED
     box = h.input(type="checkbox", name="id", value=agent.id, aria_label=f"Unpark {agent.id}") if is_parked else None
     labels = [h.span(".label", dir="auto")[f"{name}={text}" if text else name] for name, text in agent.labels.items()]
@@ -148,7 +149,7 @@ def _row(visit: Visit, agent: AgentSummary, *, can_unpark: bool) -> h.Node:
         h.td(data_name="Workflow")[
             workflow_link(visit, agent.workflow), h.span(".hint")[f" v{agent.workflow_version}"]
         ],
-        h.td(data_name="User", dir="auto")[agent.user],
+        h.td(data_name="User", dir="auto")[agent.user] if has_users else None,
         h.td(data_name="Updated")[moment(agent.updated_at)],
     ]
 
