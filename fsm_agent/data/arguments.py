@@ -19,6 +19,10 @@ Check = Callable[[str, Any], None]
 
 #: limit of agents that one call may ask for
 LONGEST_PAGE: Final = 1_000
+#: limits of the labels of an agent: they are for finding it, not for keeping data
+MOST_LABELS: Final = 32
+#: characters
+LONGEST_LABEL: Final = 256
 
 
 def check(**given: Any) -> None:
@@ -150,6 +154,18 @@ def _retention(name: str, value: object) -> None:
         raise ArgumentInvalid.of_type(name, "a Retention", value)
 
 
+def _labels(name: str, value: object) -> None:
+    if not isinstance(value, Mapping):
+        raise ArgumentInvalid.of_type(name, "a mapping of names to texts", value)
+    if len(value) > MOST_LABELS:
+        raise ArgumentInvalid(f"{name} has {len(value)} names, and {MOST_LABELS} are allowed")
+    for label, text in value.items():
+        _name(f"a name in {name}", label)
+        _text(f"{name}[{label!r}]", text)
+        if len(label) > LONGEST_LABEL or len(text) > LONGEST_LABEL:
+            raise ArgumentInvalid(f"{name} has a name or a text of more than {LONGEST_LABEL} characters")
+
+
 #: name of a parameter -> its check; a parameter that means something else in another method has a name of its own here
 _CHECKS: Final[Mapping[str, Check]] = {
     "agent_id": _text,
@@ -178,5 +194,6 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "workflow": _workflow,
     "workflow_name": lambda _, value: _text("workflow", value),
     "retention": _retention,
+    "labels": _labels,
 }
 _TEXTS: Final = frozenset(name for name, judge in _CHECKS.items() if judge is _text)

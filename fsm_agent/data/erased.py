@@ -19,7 +19,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import Message, Role
 from fsm_agent.domain.record import AgentExport, Origin, Snapshot
-from fsm_agent.domain.step import Delta, Event, Step
+from fsm_agent.domain.step import NOTHING, Delta, Event, Step
 from fsm_agent.domain.step_kind import StepKind
 
 #: replaces the words of a person, names included
@@ -88,6 +88,7 @@ def _head(head: Head, user: str) -> Head:
         problem=problem and problem._replace(message=ERASED, held=problem.held and _event(problem.held, user)),
         progress=None,
         user=None,
+        labels=NOTHING,
     )
 
 

@@ -127,6 +127,8 @@ class Head(NamedTuple):
     #: or the version with which a child has ended of which its parent does not know; 0 is nothing
     children: int = 0
     progress: Progress | None = None
+    #: words by which a caller finds the agent again, given when it was created
+    labels: Mapping[str, str] = NOTHING
     epoch: int = 0
     lease: Lease | None = None
     #: events that arrived while an action ran, and are not decided yet
@@ -240,6 +242,7 @@ class Agent(NamedTuple):
     retry: Retrying | None = None
     #: hash of the definition to which it is pinned
     definition: str = ""
+    labels: Mapping[str, str] = NOTHING
 
     @property
     def context_tokens(self) -> int:
@@ -269,5 +272,6 @@ class Agent(NamedTuple):
             "context_tokens": self.context_tokens,
             "messages": self.messages,
             "parent": self.parent.id if self.parent else None,
+            "labels": dict(self.labels),
         }
         return document if self.delivery is None else {**document, "delivery": self.delivery}

@@ -46,6 +46,7 @@ def agent_view(
         parent=head.parent,
         retry=trying(head),
         definition=head.definition,
+        labels=head.labels,
     )
 
 

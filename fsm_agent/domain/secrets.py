@@ -12,7 +12,7 @@ _PARTS: Final = re.compile(r"[^\s,;=]+=([^\s,;]+)")
 _SHORTEST_SECRET: Final = 6
 #: tokens of well-known forms, which have digits; names and passwords in URLs; keys in queries
 _IS_SECRET: Final = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf|ghp)[-_](?=[\w.-]*\d)[\w.-]{8,}|\bAIza[\w-]{8,}"
+    r"\b(?:sk|pk|rk|gsk|xai|hf|ghp)[-_](?=[\w.-]*\d)[\w.-]{8,}|\bAIza[\w-]{8,}|\bfsm_[\w-]{43}(?![\w-])"
     r"|\b(?i:bearer|basic)\s+(?=\S*\d)[\w+/=.~-]{6,}"
     r"|(?i:(?<=//)[^/@\s]+(?=@))|(?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s\"'&,}]+"
 )

@@ -10,6 +10,7 @@ from fsm_agent.domain.problem import Retrying
 from fsm_agent.domain.progress import Progress
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.step import NOTHING
 
 
 class AgentSummary(NamedTuple):
@@ -31,6 +32,7 @@ class AgentSummary(NamedTuple):
     error: Mapping[str, Json] | None = None
     #: the next attempt of an action that has failed and is tried again
     retry: Retrying | None = None
+    labels: Mapping[str, str] = NOTHING
 
     def to_json(self) -> dict[str, Json]:
         """The agent as the command line lists it (a contract)."""
@@ -48,6 +50,7 @@ class AgentSummary(NamedTuple):
             "progress": self.progress.to_json() if self.progress else None,
             "error": self.error,
             "retry": self.retry.to_json() if self.retry else None,
+            "labels": dict(self.labels),
         }
 
 

@@ -11,7 +11,7 @@ from fsm_agent.domain.decision import Move
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.record import Creation
 from fsm_agent.domain.state import Transition
-from fsm_agent.domain.step import Event, Step
+from fsm_agent.domain.step import NOTHING, Event, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.domain.workflow import lineage
 from fsm_agent.engine.aggregate import Aggregate
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 
 class Serves(NamedTuple):
-    """The user of a new agent, and its parent."""
+    """The user of a new agent, its parent, and its labels."""
 
     user: str | None = None
     parent: Parent | None = None
+    labels: Mapping[str, str] = NOTHING
 
 
 NOBODY: Final = Serves()
@@ -55,7 +56,7 @@ def start(
     if key and (known := (yield from made_before(driver, key, what))):
         return known
     aggregate = started(program, agent_id, (yield Now()), program.data_rules.initial(data))
-    aggregate.head = aggregate.head._replace(user=serves.user, parent=serves.parent)
+    aggregate.head = aggregate.head._replace(user=serves.user, parent=serves.parent, labels=serves.labels)
     steps = _first_steps(aggregate, event)
     lease = new_lease(driver, aggregate) if driver.drives and aggregate.head.status is Status.RUNNING else None
     try:
@@ -71,7 +72,8 @@ def start(
 
 def _use_of(program: Program, event: Event, data: Mapping[str, Json], serves: Serves) -> str:
     """The fingerprint of a start, which is stored with its key."""
-    whom = [] if serves.user is None else [serves.user]
+    whom: list[Json] = [] if serves.user is None else [serves.user]
+    whom += [dict(serves.labels)] if serves.labels else []
     return fingerprint(program.workflow.hash, event.name, dict(event.payload), dict(data), *whom)
 
 
@@ -82,7 +84,7 @@ def made_before(driver: Driver, key: str, what: str) -> Generator[Command, Any, 
         return None
     agent_id, used_for = found
     if used_for != what:
-        raise KeyReuse(key, "definition, event, payload, data or user")
+        raise KeyReuse(key, "definition, event, payload, data, user or labels")
     aggregate, _ = yield from open_agent(driver, agent_id)
     return Delivered(aggregate, "duplicate")
 

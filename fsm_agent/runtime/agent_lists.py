@@ -128,4 +128,5 @@ def _summary(head: Head, question: Question | None) -> AgentSummary:
         progress=head.progress,
         error=error_of(head),
         retry=trying(head),
+        labels=head.labels,
     )

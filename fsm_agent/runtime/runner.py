@@ -84,20 +84,22 @@ class Runner(Queries, Removal):
         key: str | None = None,
         by: str | None = None,
         user: str | None = None,
+        labels: Mapping[str, str] | None = None,
         drive: bool = True,
     ) -> Agent:
         """Create an agent, with its first event if one is given, and drive it until it waits or ends.
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
-        ``user`` is the person whom the agent serves: all agents of a user share what is remembered. With
-        ``drive=False`` a worker drives the agent. Raises ``Refused``; then no agent is created.
+        ``user`` is the person whom the agent serves: all agents of a user share what is remembered. ``labels`` are
+        names with texts by which ``find`` selects agents; they never change. With ``drive=False`` a worker drives the
+        agent. Raises ``Refused``; then no agent is created.
         """
         check(workflow=workflow)
-        check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user)
+        check_optional(event=event, payload=payload, data=data, id=id, key=key, by=by, user=user, labels=labels)
         agent_id = new_id() if id is None else checked_id(id)
         program = await self._loop.save_workflow(workflow)
         first = event_of(event or "created", payload, by, key)
-        driver, serves = self._loop.driver(drives=drive), beginning.Serves(user)
+        driver, serves = self._loop.driver(drives=drive), beginning.Serves(user, labels=dict(labels or {}))
         flow = beginning.start(driver, program, agent_id, first, data or {}, serves=serves)
         return await self._loop.call(flow, drives=drive)
 

@@ -19,6 +19,7 @@ from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, Tally
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import pages
@@ -187,6 +188,41 @@ class Store(ABC):
         """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
         A store that has only ``list`` looks through all agents for it."""
         return await pages.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
+
+    async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
+        """Heads of these agents, in no order; those that are unknown or cannot be read are left out. Whoever watches
+        agents asks for all of them at once."""
+        return await pages.heads(self, agent_ids)
+
+    async def select(
+        self, selection: Selection, *, newest: bool = False, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """Heads of the agents of a selection. In order of id, after the id ``after``; or the ``newest`` first, those
+        created at the same time in reverse order of id, after the place ``after``, which is the ``next`` of the page
+        before. A store without it looks through all agents."""
+        return await pages.select(self, selection, newest=newest, limit=limit, after=after)
+
+    async def questions(
+        self,
+        *,
+        to: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: QuestionPlace | None = None,
+    ) -> QuestionPage:
+        """Heads of the agents that ask a question: the earliest deadline first, then the oldest agent, then by id.
+        ``to`` is who is asked by name; ``ANYBODY`` selects questions to whoever comes, ``None`` all. The place
+        ``after`` may be that of a question that is closed by now. A store without it looks through all that wait."""
+        return await pages.questions(self, to=to, workflow=workflow, limit=limit, after=after)
+
+    async def count_questions(self, *, to: str | None = None, workflow: str | None = None) -> int:
+        """How many agents ``questions`` would find on all of its pages."""
+        return await pages.count_questions(self, to=to, workflow=workflow)
+
+    async def tally(self) -> Sequence[Tally]:
+        """How many agents there are, by workflow, state and status, in this order. What cannot be read is not counted.
+        It looks at all agents, but holds nobody up; whoever shows it often keeps it for some seconds."""
+        return await pages.tally(self)
 
     async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
         """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a

@@ -5,12 +5,24 @@ The coroutines are what a store does that has only ``list``: it looks at every a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.lease import is_lapsed
 from fsm_agent.domain.record import Damage, Page
+from fsm_agent.domain.selection import (
+    QuestionPage,
+    QuestionPlace,
+    Selection,
+    Tally,
+    asks,
+    question_order,
+    question_place,
+)
+from fsm_agent.errors import AgentDamaged, AgentNotFound, ArgumentInvalid
 
 if TYPE_CHECKING:
     from fsm_agent.stores.base import Store
@@ -90,3 +102,107 @@ async def definitions(store: Store, *, limit: int, after: str | None) -> Sequenc
         hashes |= {head.definition for head in page.heads}
         last, is_more = page.next, page.next is not None
     return sorted(each for each in hashes if each > (after or ""))[:limit]
+
+
+async def heads(store: Store, agent_ids: Collection[str]) -> Sequence[Head]:
+    """``Store.heads``."""
+    found = []
+    for agent_id in dict.fromkeys(agent_ids):
+        with suppress(AgentNotFound, AgentDamaged):
+            found.append(await store.head(agent_id))
+    return found
+
+
+async def select(store: Store, selection: Selection, *, newest: bool, limit: int, after: str | None) -> Page:
+    """``Store.select``. A head that cannot be read may be one of the selection: it is named on the first page that it
+    stands on, or on the first of the newest."""
+    listed = [each async for each in _all(store, selection) if isinstance(each, Damage) or selection.has(each)]
+    heads = [each for each in listed if isinstance(each, Head)]
+    damaged = tuple(each for each in listed if isinstance(each, Damage))
+    if not newest:
+        left = [each for each in in_order([*heads, *damaged]) if after is None or id_of(each) > after]
+        return page_of(left[:limit], is_last=len(left) <= limit)
+    heads.sort(key=newest_order, reverse=True)
+    left_heads = heads if after is None else [head for head in heads if newest_order(head) < newest_place(after)]
+    shown = tuple(left_heads[:limit])
+    following = newest_after(shown[-1]) if len(left_heads) > limit else None
+    return Page(shown, following, damaged if after is None else ())
+
+
+def newest_order(head: Head) -> tuple[int, str]:
+    """What the newest agents are sorted by, in reverse."""
+    return head.created_ms, head.id
+
+
+def newest_after(head: Head) -> str:
+    """The place of an agent among the newest, as ``after`` takes it."""
+    return f"{head.created_ms}.{head.id}"
+
+
+def newest_place(after: str) -> tuple[int, str]:
+    """What ``newest_after`` has written; raises ``ArgumentInvalid``."""
+    created, _, agent_id = after.partition(".")
+    if not _is_time(created):
+        raise _no_place(after)
+    return int(created), agent_id
+
+
+def _is_time(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 17
+
+
+def _no_place(after: str) -> ArgumentInvalid:
+    return ArgumentInvalid(f"after must be the `next` of the page before, and is {after!r}")
+
+
+async def questions(
+    store: Store, *, to: str | None, workflow: str | None, limit: int, after: QuestionPlace | None
+) -> QuestionPage:
+    """``Store.questions``."""
+    damaged: list[Damage] = []
+    found: list[Head] = []
+    async for each in _all(store, Selection((Status.WAITING,), workflow)):
+        if isinstance(each, Damage):
+            damaged.append(each)
+        elif asks(each, to) and (after is None or question_order(question_place(each)) > question_order(after)):
+            found.append(each)
+    found.sort(key=lambda head: question_order(question_place(head)))
+    following = question_place(found[limit - 1]) if len(found) > limit else None
+    return QuestionPage(tuple(found[:limit]), following, tuple(damaged) if after is None else ())
+
+
+def question_after(place: QuestionPlace) -> str:
+    """The place of a question as one text, in which a caller says where a list goes on."""
+    due = "" if place.due_ms is None else place.due_ms
+    return f"{due}.{place.created_ms}.{place.agent_id}"
+
+
+def question_place_of(after: str) -> QuestionPlace:
+    """What ``question_after`` has written; raises ``ArgumentInvalid``."""
+    due, _, rest = after.partition(".")
+    if not rest or not _is_time(due or "0"):
+        raise _no_place(after)
+    return QuestionPlace(int(due) if due else None, *newest_place(rest))
+
+
+async def count_questions(store: Store, *, to: str | None, workflow: str | None) -> int:
+    """``Store.count_questions``."""
+    waiting = _all(store, Selection((Status.WAITING,), workflow))
+    return sum([1 async for each in waiting if isinstance(each, Head) and asks(each, to)])
+
+
+async def tally(store: Store) -> Sequence[Tally]:
+    """``Store.tally``."""
+    heads = [each async for each in _all(store, Selection()) if isinstance(each, Head)]
+    counts = Counter((head.workflow, head.state, head.status) for head in heads)
+    return [Tally(*key, count) for key, count in sorted(counts.items())]
+
+
+async def _all(store: Store, selection: Selection) -> AsyncIterator[Listed]:
+    """Every agent that has the statuses and the workflow of a selection, a page at a time."""
+    after, is_more = None, True
+    while is_more:
+        page = await store.list_in(selection.statuses, workflow=selection.workflow, limit=PAGE, after=after)
+        for each in in_order([*page.heads, *page.damaged]):
+            yield each
+        after, is_more = page.next, page.next is not None

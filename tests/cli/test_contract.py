@@ -14,6 +14,7 @@ from tests.support.shop import ACTIONS, FORM, ORDER, Shop, working
 AGENT = [
     "id", "workflow", "workflow_version", "state", "status", "version", "data", "question", "allowed", "output",
     "error", "retry", "created_at", "updated_at", "user", "progress", "usage", "context_tokens", "messages", "parent",
+    "labels",
 ]  # fmt: skip
 STEP = [
     "version", "kind", "event", "payload", "from", "to", "delta", "by", "at", "duration_ms", "reason",
@@ -21,7 +22,7 @@ STEP = [
 ]  # fmt: skip
 ENTRY = [
     "id", "workflow", "workflow_version", "state", "status", "version", "question", "created_at", "updated_at", "user",
-    "progress", "error", "retry",
+    "progress", "error", "retry", "labels",
 ]  # fmt: skip
 
 

@@ -19,6 +19,8 @@ CLASSES: list[type[FsmAgentError]] = [getattr(errors, name) for name in errors._
         (errors.PayloadInvalid, ErrorKind.INVALID),
         (errors.DataTooLarge, ErrorKind.INVALID),
         (errors.AgentNotFound, ErrorKind.NOT_FOUND),
+        (errors.TokenNotFound, ErrorKind.NOT_FOUND),
+        (errors.TokenExists, ErrorKind.CONFLICT),
         (errors.NotAddressee, ErrorKind.FORBIDDEN),
         (errors.Conflict, ErrorKind.OUTDATED),
         (errors.QuestionClosed, ErrorKind.OUTDATED),

@@ -119,7 +119,8 @@ def fork(driver: Driver, agent_id: str, version: int | None, *, new_id: str, key
     _refuse_erased(past)
     then = past.at(past.last if version is None else version)
     aggregate = started(then.program, new_id, (yield Now()), own(dict(then.folded.values)))
-    aggregate.head = aggregate.head._replace(user=past.record.head.user)
+    forked = past.record.head
+    aggregate.head = aggregate.head._replace(user=forked.user, labels=forked.labels)
     pending = _branch(aggregate, then, agent_id, by)
     try:
         head = yield Creation(pending.head, (pending.step,), key, what)

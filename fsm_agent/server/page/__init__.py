@@ -1,1 +1,1 @@
-"""The page: HTML that a server renders, for people who answer and for those who look after agents."""
+"""The page: what people see of agents and answer, made on the server; a script only keeps it up to date."""

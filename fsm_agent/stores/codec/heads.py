@@ -144,6 +144,7 @@ _COLD: Final = (
     "progress",
     "question",
     "place",
+    "labels",
 )
 
 #: what they are in JSON, as far as that can be said: an output is anything
@@ -151,6 +152,7 @@ _COLD_TYPES: Final[Mapping[str, type]] = {
     **dict.fromkeys(("unfolded", "activation", "fold_at", "attempts", "retry_ms", "rewound", "children"), int),
     **dict.fromkeys(("timers", "asked", "problem", "talk", "usage", "parent", "progress"), list),
     "visits": dict,
+    "labels": dict,
     "is_exempt": bool,
     "user": str,
 }
@@ -172,7 +174,7 @@ def _cold(head: Head) -> str:
 #: what most heads say something of: it stands together in a head, as it does in ``_COLD``
 _COMMON: Final = slice(Head._fields.index("visits"), Head._fields.index("fold_at") + 1)
 #: what most heads say nothing of: it stands together in a head, as it does in ``_COLD``
-_RARE: Final = slice(Head._fields.index("asked"), Head._fields.index("progress") + 1)
+_RARE: Final = slice(Head._fields.index("asked"), Head._fields.index("labels") + 1)
 _NOTHING_RARE: Final = tuple(Head._field_defaults[name] for name in Head._fields[_RARE])
 
 
@@ -194,6 +196,7 @@ def _rare_parts(head: Head) -> list[Json]:
         head.progress,
         (asked and asked.id) or None,
         (problem and problem.place) or None,  # apart from the problem, so that older processes go on reading it
+        dict(head.labels) or None,
     ]
 
 

@@ -47,6 +47,7 @@ FULL_HEAD: Final = Head(
     parent=Parent("above", 3, 1),
     children=2,
     progress=Progress("fly", 1, 2, "book"),
+    labels={"case": "A-17", "": ""},
     epoch=2,
     lease=LEASE,
     queued=1,

@@ -1,0 +1,86 @@
+"""What serves the agents of one namespace: a runner, a worker that drives them, and a feed of their changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Final
+
+from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import WorkflowUnknown
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.runtime.worker import Worker
+from fsm_agent.server.diagrams import Drawings
+from fsm_agent.server.feed import Feed
+from fsm_agent.server.statistics import Statistics
+
+#: seconds that work goes on after the server was told to stop
+DRAIN_S: Final = 3.0
+
+
+class Service:
+    """The agents of one namespace."""
+
+    def __init__(
+        self,
+        namespace: str,
+        make_runner: Callable[[Callable[[Head], None]], Runner],
+        workflows: Mapping[str, Workflow],
+        *,
+        drives: bool = True,
+    ) -> None:
+        """``make_runner`` is given what is to be told of each head. ``workflows`` are those that may be started, by
+        name. Without ``drives`` other processes drive the agents."""
+        self.namespace = namespace
+        self.workflows = workflows
+        self.feed = Feed()
+        self.runner = make_runner(self.feed.observe)
+        self.worker = Worker(self.runner) if drives else None
+        self.statistics = Statistics(self.runner.store, workflows)
+        self.drawings = Drawings()
+        self._stopped = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_well(self) -> bool:
+        """Whether all that should run does."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+
+    def begin(self) -> None:
+        """Begin to drive, and to look for changes."""
+        self._tasks.append(asyncio.create_task(self.feed.run(self.runner.store)))
+        if self.worker is not None:
+            self._tasks.append(asyncio.create_task(self.worker.run(self._stopped, drain_s=DRAIN_S)))
+
+    async def end(self) -> None:
+        """Let what works finish, for a while, and close the store."""
+        self.feed.close()
+        self._stopped.set()
+        feed, *driving = self._tasks
+        feed.cancel()
+        await asyncio.gather(feed, *driving, return_exceptions=True)
+        await self.runner.close()
+
+    def startable(self, name: str) -> Workflow:
+        """The workflow of this name, as it may be started; raises ``WorkflowUnknown``."""
+        if name not in self.workflows:
+            raise WorkflowUnknown(name, self.workflows)
+        return self.workflows[name]
+
+    async def go_on(self, agent: Agent, wait_s: float = 0) -> Agent:
+        """Have an agent driven on, and wait up to ``wait_s`` seconds until it needs no work any more. Returns it as it
+        is then, with its delivery."""
+        if self.worker is not None:
+            self.worker.nudge(agent.id)
+        if not wait_s or agent.status is not Status.RUNNING:
+            return agent
+        until_s = monotonic() + wait_s
+        with self.feed.watch(agent.id) as bell:
+            while (left_s := until_s - monotonic()) > 0 and not self.feed.is_closed:
+                now = await self.runner.get(agent.id)
+                if now.status is not Status.RUNNING:
+                    return now._replace(delivery=agent.delivery)
+                await bell.wait(left_s)
+        return (await self.runner.get(agent.id))._replace(delivery=agent.delivery)
