@@ -1,8 +1,7 @@
-"""By what agents are found besides their ids: questions, users and labels, as parts of the statements that write.
+"""By what agents are found besides their ids: questions, users, labels and age, as parts of the statements that write.
 
-What most agents have stands in columns of the head, so that a step which neither asks nor answers changes no index:
-``asked_due`` and ``asked_to``, null where nothing is asked, and ``serves``. Only labels, and whom a question asks if
-those are several, have tables of their own.
+A question stands in two columns of the head, null where nothing is asked: so a step that neither asks nor answers
+changes no index. Whom it asks, if those are several, and what never changes have tables of their own.
 """
 
 from __future__ import annotations
@@ -27,6 +26,18 @@ def address(source: str) -> list[str]:
     SELECT agent, %(asked_due)s::bigint, created_ms, %(namespace)s, who, %(id)s FROM {source}, {_NAMES}
     ON CONFLICT (agent, who) DO UPDATE SET asked_due = excluded.asked_due)""",
     ]
+
+
+def create(source: str) -> str:
+    """The part that keeps by what a new agent is found, which ``source`` has a row of."""
+    return f"""found AS (
+    INSERT INTO fsm_agent.creations (agent, created_ms, namespace, id, name, serves)
+    SELECT agent, created_ms, %(namespace)s, %(id)s, name, %(serves)s FROM {source})"""
+
+
+RENAMED: Final = """renamed AS (
+    UPDATE fsm_agent.creations SET name = moved.called FROM moved
+    WHERE creations.agent = moved.agent AND creations.name <> moved.called)"""
 
 
 def label(source: str) -> str:

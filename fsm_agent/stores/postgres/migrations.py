@@ -161,19 +161,30 @@ ALTER TABLE fsm_agent.workflows RENAME TO definitions;
 ALTER TABLE fsm_agent.threads RENAME TO thread_names;
 ALTER TABLE fsm_agent.users RENAME TO user_records;
 
--- A step that neither asks nor answers leaves the first two null, and so changes no index. Only a question to one
--- person or to anybody is found by the second: that there are several is rare, and they stand in a table of their own.
+-- A step that neither asks nor answers leaves both null, and so changes no index. Only a question to one person or to
+-- anybody is found by the second: that there are several is rare, and they stand in a table of their own.
 ALTER TABLE fsm_agent.agents
     ADD COLUMN asked_due bigint,                      -- when its question lapses, the largest number is never
-    ADD COLUMN asked_to text COLLATE "C",             -- whom it asks, empty is anybody; null if it asks several
-    ADD COLUMN serves text COLLATE "C";               -- its user
-CREATE INDEX newest ON fsm_agent.agents (namespace, created_ms, id);
-CREATE INDEX newest_by_name ON fsm_agent.agents (namespace, name, created_ms, id);
-CREATE INDEX serving ON fsm_agent.agents (namespace, serves, created_ms, id) WHERE serves IS NOT NULL;
+    ADD COLUMN asked_to text COLLATE "C";             -- whom it asks, empty is anybody; null if it asks several
 CREATE INDEX asking ON fsm_agent.agents (namespace, asked_due, created_ms, id) WHERE asked_due IS NOT NULL;
 CREATE INDEX asking_by_name ON fsm_agent.agents (namespace, name, asked_due, created_ms, id)
     WHERE asked_due IS NOT NULL;
 CREATE INDEX asked ON fsm_agent.agents (namespace, asked_to, asked_due, created_ms, id) WHERE asked_to IS NOT NULL;
+
+-- By what agents are found that does not change with a step, unless that moves them to another workflow: in a table of
+-- its own, since a row of agents that changes any index changes all of them.
+CREATE TABLE fsm_agent.creations (
+    agent       bigint PRIMARY KEY,
+    created_ms  bigint NOT NULL,
+    namespace   text COLLATE "C" NOT NULL,
+    id          text COLLATE "C" NOT NULL,
+    name        text COLLATE "C" NOT NULL,            -- of the workflow
+    serves      text COLLATE "C"                      -- the user
+);
+INSERT INTO fsm_agent.creations SELECT agent, created_ms, namespace, id, name FROM fsm_agent.agents;
+CREATE INDEX newest ON fsm_agent.creations (namespace, created_ms, id);
+CREATE INDEX newest_by_name ON fsm_agent.creations (namespace, name, created_ms, id);
+CREATE INDEX serving ON fsm_agent.creations (namespace, serves, created_ms, id) WHERE serves IS NOT NULL;
 
 -- Whom a question asks, if those are several.
 CREATE TABLE fsm_agent.addressees (

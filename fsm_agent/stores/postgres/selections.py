@@ -5,19 +5,22 @@ Statuses stand in a query as they are: how many agents have one differs so much 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Final
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.selection import ANYBODY, Selection
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres.queries import FROM_HEAD, HEAD_COLUMNS, SELECT_HEAD
+from fsm_agent.stores.postgres.queries import HEAD_COLUMNS, SELECT_HEAD
 
 _HERE: Final = "head.namespace = %(namespace)s"
 HEADS: Final = f"{SELECT_HEAD} WHERE {_HERE} AND head.id = ANY (%(ids)s::text[])".encode()
-_LABELLED: Final = "FROM fsm_agent.labels AS found JOIN fsm_agent.agents AS head USING (agent)"
-_ADDRESSED: Final = "FROM fsm_agent.addressees AS found JOIN fsm_agent.agents AS head USING (agent)"
+_HEADS: Final = "FROM fsm_agent.agents AS head"
+_JOINED: Final = "AS found JOIN fsm_agent.agents AS head USING (agent)"
+_CREATED: Final = f"FROM fsm_agent.creations {_JOINED}"
+_LABELLED: Final = f"FROM fsm_agent.labels {_JOINED}"
+_ADDRESSED: Final = f"FROM fsm_agent.addressees {_JOINED}"
 _DEFINED: Final = "LEFT JOIN fsm_agent.definitions USING (workflow)"
 
 _STATUSES: Final = ", ".join(str(codec.status_number(status)) for status in Status)
@@ -47,16 +50,13 @@ def select_query(selection: Selection, *, newest: bool, is_next: bool) -> bytes:
     )
 
 
-_COLUMNS: Final = {"workflow": "head.name", "state": "head.state", "user": "head.serves"}
-
-
 @cache
 def _select_query(
     statuses: tuple[int, ...], given: tuple[str, ...], *, has_text: bool | None, newest: bool, is_next: bool
 ) -> bytes:
     """``has_text`` is whether a label must have a text; ``None`` is no label at all."""
-    place = "head" if has_text is None else "found"
-    conditions = [f"{place}.namespace = %(namespace)s", *(f"{_COLUMNS[name]} = %({name})s" for name in given)]
+    source, place, columns = _source(given, is_labelled=has_text is not None, newest=newest)
+    conditions = [f"{place}.namespace = %(namespace)s", *(f"{columns[name]} = %({name})s" for name in given)]
     if has_text is not None:
         conditions.append("found.name = %(name)s" + (" AND found.label = %(label)s" if has_text else ""))
     if statuses:
@@ -66,9 +66,19 @@ def _select_query(
     elif not newest:
         conditions.append(f"{place}.id {'>' if is_next else '>='} %(after)s")
     order = f"{place}.created_ms DESC, {place}.id DESC" if newest else f"{place}.id"
-    source = FROM_HEAD if has_text is None else f"{_LABELLED} {_DEFINED}"
     where = " AND ".join(conditions)
-    return f"SELECT {HEAD_COLUMNS} {source} WHERE {where} ORDER BY {order} LIMIT %(limit)s::bigint".encode()
+    return f"SELECT {HEAD_COLUMNS} {source} {_DEFINED} WHERE {where} ORDER BY {order} LIMIT %(limit)s::bigint".encode()
+
+
+def _source(given: tuple[str, ...], *, is_labelled: bool, newest: bool) -> tuple[str, str, Mapping[str, str]]:
+    """Where a selection is looked for, by which name the places of its agents go there, and by which what is given."""
+    columns = {"workflow": "head.name", "state": "head.state"}
+    if is_labelled:
+        served = " JOIN fsm_agent.creations USING (agent)" if "user" in given else ""
+        return _LABELLED + served, "found", {**columns, "user": "creations.serves"}
+    if newest or "user" in given:
+        return _CREATED, "found", {**columns, "workflow": "found.name", "user": "found.serves"}
+    return _HEADS, "head", columns
 
 
 def questions_query(to: str | None, *, by_workflow: bool, is_next: bool) -> bytes:
@@ -95,10 +105,9 @@ def count_query(to: str | None, *, by_workflow: bool) -> bytes:
 def _branches(to: str | None) -> list[tuple[str, str, list[str]]]:
     """Where those who ask are found, by which name their places go there, and what must be true: a question to several
     people stands in a table of its own."""
-    heads, asking = "FROM fsm_agent.agents AS head", [_HERE, "head.asked_due IS NOT NULL"]
     if to is None:
-        return [(heads, "head", asking)]
-    alone = (heads, "head", [_HERE, "head.asked_to = %(to)s"])
+        return [(_HEADS, "head", [_HERE, "head.asked_due IS NOT NULL"])]
+    alone = (_HEADS, "head", [_HERE, "head.asked_to = %(to)s"])
     if to == ANYBODY:
         return [alone]
     return [alone, (_ADDRESSED, "found", ["found.namespace = %(namespace)s", "found.who = %(to)s"])]

@@ -44,12 +44,12 @@ _PINNED: Final = """pinned AS MATERIALIZED (
 MAKE_HEAD: Final = """
     INSERT INTO fsm_agent.agents AS head (
         namespace, id, workflow, name, created_ms, state, status, version, updated_ms, cold, epoch, queued, numbered,
-        wake_ms, host, pid, started_ms, until_ms, start_key, start_fingerprint, asked_due, asked_to, serves)
+        wake_ms, host, pid, started_ms, until_ms, start_key, start_fingerprint, asked_due, asked_to)
     SELECT %(namespace)s, %(id)s, workflow, name, %(created_ms)s::bigint, %(state)s, %(status)s::smallint,
         %(version)s::bigint, %(updated_ms)s::bigint, %(cold)s, %(epoch)s::bigint, %(queued)s::integer,
         %(numbered)s::bigint, %(wake_ms)s::bigint, %(host)s, %(pid)s::bigint, %(started_ms)s::bigint,
-        %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s, %(asked_due)s::bigint, %(asked_to)s, %(serves)s
-    FROM pinned RETURNING agent, created_ms"""
+        %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s, %(asked_due)s::bigint, %(asked_to)s
+    FROM pinned RETURNING agent, created_ms, name"""
 
 CLAIM: Final = f"""
 UPDATE fsm_agent.agents AS head SET epoch = epoch + 1, {_LEASE} WHERE {_ONE} AND {_SEEN} RETURNING epoch
@@ -123,7 +123,7 @@ WITH moved AS (
 SELECT (SELECT count(*) FROM forgotten) FROM moved
 """.encode()
 
-_OF_AN_AGENT: Final = ("history", "snapshot", "origin", "queue", "keys", "effects", "addressees", "labels")
+_OF_AN_AGENT: Final = ("history", "snapshot", "origin", "queue", "keys", "effects", "creations", "addressees", "labels")
 _GONE: Final = ", ".join(
     f"gone_{table} AS (DELETE FROM fsm_agent.{table} USING moved WHERE {table}.agent = moved.agent)"
     for table in _OF_AN_AGENT
@@ -194,6 +194,8 @@ def commit_statement(shape: CommitShape) -> bytes:
         parts += [f"taken AS ({_TAKE})", f"decided AS ({_DECIDE})"]
     if shape.remembers:
         parts.append(thread_statements.MET if shape.meets else thread_statements.REMEMBERED)
+    if shape.repins:
+        parts.append(index_statements.RENAMED)
     if shape.addresses:
         parts += index_statements.address("moved")
     parts += thread_statements.say(shape.says, "moved")
@@ -262,7 +264,7 @@ def _moved(shape: CommitShape, stands: str) -> str:
     source = "FROM pinned" if shape.repins else ""
     return f"""moved AS (
     UPDATE fsm_agent.agents AS head SET {", ".join(changes)} {source} WHERE {stands}
-    RETURNING agent, epoch, queued, created_ms)"""
+    RETURNING agent, epoch, queued, created_ms, head.name AS called)"""
 
 
 def insert_step(suffix: str, source: str) -> str:
@@ -279,7 +281,7 @@ def insert_step(suffix: str, source: str) -> str:
 @cache
 def create_statement(steps: int, *, addresses: bool, has_labels: bool) -> bytes:
     """An agent with its first steps. Returns a row, unless its definition is not kept."""
-    parts = [_PINNED, f"made AS ({MAKE_HEAD})"]
+    parts = [_PINNED, f"made AS ({MAKE_HEAD})", index_statements.create("made")]
     parts += [f"step_{n} AS ({insert_step(str(n), 'made')})" for n in range(steps)]
     if addresses:
         parts += index_statements.address("made")
