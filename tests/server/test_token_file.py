@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shlex
@@ -100,6 +101,16 @@ def adding(tokens: TokenFile, name: str, mode: str = "") -> subprocess.Popen[str
 def line_of(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
+
+
+def is_locked(tokens: TokenFile) -> bool:
+    """Whether nobody else may be at the file, not even to share it."""
+    with tokens.path.with_name(".tokens.json.lock").open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def files(tokens: TokenFile) -> set[str]:
@@ -209,9 +220,12 @@ def test_an_unchanged_file_is_not_read_again(tokens: TokenFile) -> None:
     seen = tokens.path.stat()
     server = TokenFile(tokens.path)
     assert server.find(secret, NOW) is not None
-    tokens.path.write_bytes(b" " * seen.st_size)
+    text = tokens.path.read_text(encoding="utf-8")
+    tokens.path.write_text(text.replace('"ana"', '"eve"'), encoding="utf-8")
     os.utime(tokens.path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert server.find(secret, NOW) is not None
+    found = server.find(secret, NOW)
+    assert found is not None
+    assert found.name == "ana"
 
 
 def test_a_deleted_file_revokes_every_token(tokens: TokenFile) -> None:
@@ -276,12 +290,15 @@ def test_who_adds_while_another_writes_waits_and_loses_nothing(tokens: TokenFile
         assert [line_of(first) for _ in range(2)] == ["locking", "renaming"]
         with adding(tokens, "second") as second:
             assert line_of(second) == "locking"
+            assert is_locked(tokens)
             assert not tokens.path.exists()
             first.communicate("go on\n", timeout=60)
             assert second.wait(60) == 0
+    assert not is_locked(tokens)
     assert names(tokens) == ["first", "second"]
 
 
+@pytest.mark.long
 def test_many_that_add_at_once_lose_nothing(tokens: TokenFile) -> None:
     with ExitStack() as stack:
         processes = [stack.enter_context(adding(tokens, f"t{number}")) for number in range(6)]
