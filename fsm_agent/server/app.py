@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections import defaultdict
@@ -85,7 +86,8 @@ def _lifespan(services: Mapping[str, Service]) -> Callable[[Starlette], Abstract
             yield
         finally:
             for service in services.values():
-                await service.end()
+                service.stop()
+            await asyncio.gather(*(service.end() for service in services.values()))
 
     return run
 
