@@ -64,6 +64,11 @@ class Feed:
         #: whether the store did not answer when it was asked last
         self.is_away = False
 
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return sum(map(len, self._watches.values()))
+
     def observe(self, head: Head) -> None:
         """Tell of a head that this process has written or read, or is about to work on."""
         if head.id not in self._watches:

@@ -142,17 +142,9 @@ def _give_up() -> None:
     os._exit(1)
 
 
-async def serve(
-    app: ASGIApp,
-    services: Sequence[Service],
-    listening: socket.socket,
-    *,
-    when_ready: Callable[[], object],
-    say: _Say,
-    connection: type[Connection] = Connection,
-) -> None:
-    """Serve until SIGINT or SIGTERM. ``when_ready`` is called when requests are taken; ``say`` is told what happens."""
-    config = uvicorn.Config(
+def configuration(app: ASGIApp, connection: type[Connection] = Connection) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
         app,
         http=connection,
         ws="none",
@@ -164,8 +156,19 @@ async def serve(
         limit_concurrency=most_connections(),
         timeout_graceful_shutdown=_GRACE_S,
     )
+
+
+async def serve(
+    app: ASGIApp,
+    services: Sequence[Service],
+    listening: socket.socket,
+    *,
+    when_ready: Callable[[], object],
+    say: _Say,
+) -> None:
+    """Serve until SIGINT or SIGTERM. ``when_ready`` is called when requests are taken; ``say`` is told what happens."""
     try:
-        await _Server(config, services, when_ready=when_ready, say=say).serve(sockets=[listening])
+        await _Server(configuration(app), services, when_ready=when_ready, say=say).serve(sockets=[listening])
     finally:
         listening.close()
     say("stopped")

@@ -101,7 +101,6 @@ class EventStream:
         self._headers = headers
         self.last_id = last_id
         self.reply: Reply
-        self.comments = 0
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
 
@@ -127,11 +126,12 @@ class EventStream:
         self._writer.transport.abort()
 
     async def __aiter__(self) -> AsyncIterator[ServerEvent]:
-        """The events, until the server ends the stream. Raises ``Gone`` if it was cut off."""
+        """The events, and comments under the name ``:``, until the server ends the stream. Raises ``Gone`` if it breaks
+        off before that."""
         block: list[str] = []
         async for line in self._lines():
             if line.startswith(":"):
-                self.comments += 1
+                yield ServerEvent(":", line[1:])
             elif line:
                 block.append(line)
             elif block:
