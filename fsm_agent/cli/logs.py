@@ -69,11 +69,11 @@ def in_json(settings: CommandSettings) -> Iterator[None]:
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if settings.debug else logging.WARNING)
     ours.setLevel(logging.DEBUG if settings.debug else logging.INFO)
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
     try:
         yield
     finally:
-        logging.captureWarnings(False)
+        logging.captureWarnings(capture=False)
         root.handlers[:] = handlers
         root.setLevel(levels[0])
         ours.setLevel(levels[1])

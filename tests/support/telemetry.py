@@ -36,19 +36,18 @@ class Recorded:
     def outcomes(self) -> list[Any]:
         return [(span.attributes or {}).get("fsm_agent.outcome") for span in self.spans]
 
+    def _metrics(self) -> list[Any]:
+        data = self._reader.get_metrics_data()
+        resources = data.resource_metrics if data else ()
+        return [metric for each in resources for scope in each.scope_metrics for metric in scope.metrics]
+
+    def metric_names(self) -> set[str]:
+        return {metric.name for metric in self._metrics()}
+
     def points(self, name: str) -> dict[Labels, Any]:
         """What was measured under a name, by attributes."""
-        data = self._reader.get_metrics_data()
-        metrics = [
-            metric
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-        ]
-        return {
-            frozenset((point.attributes or {}).items()): point for each in metrics for point in each.data.data_points
-        }
+        points = [point for metric in self._metrics() if metric.name == name for point in metric.data.data_points]
+        return {frozenset((point.attributes or {}).items()): point for point in points}
 
     def counts(self, name: str) -> dict[Labels, Any]:
         return {labels: point.value for labels, point in self.points(name).items()}

@@ -133,6 +133,17 @@ def test_what_is_named_like_a_token_of_ours_and_is_none_stays(log: Log) -> None:
     assert log.says(said)["message"] == said
 
 
+WARNING = """
+import warnings
+
+from fsm_agent import action
+
+
+@action
+def pack(ctx):
+    warnings.warn("this is old")
+    return "packed"
+"""
 FAILING = """
 from fsm_agent import action
 
@@ -171,11 +182,12 @@ def test_a_worker_without_it_logs_sentences_as_before(shop: Shop) -> None:
     assert logging.getLogger("fsm_agent").level == logging.NOTSET
 
 
-def test_with_debug_everything_is_logged_as_json(shop: Shop) -> None:
+def test_with_debug_everything_is_logged_as_json_warnings_of_python_too(shop: Shop) -> None:
+    shop.write("shop_actions.py", WARNING)
     leave_work(shop)
     done = shop.process("worker", "--once", "--log-format", "json", "--debug")
     lines = [json.loads(line) for line in done.err.splitlines()]
-    assert {"asyncio", "fsm_agent"} <= {line["logger"] for line in lines}
+    assert {"asyncio", "fsm_agent", "py.warnings"} <= {line["logger"] for line in lines}
     assert "debug" in {line["level"] for line in lines}
 
 
