@@ -1,4 +1,4 @@
-"""A diagram inside a page. The only place where HTML is taken as it is: Graphviz has made it, and escaped what it says."""
+"""A diagram inside a page. Only here HTML is taken as it is: Graphviz has made it, and escaped what it says."""
 
 from __future__ import annotations
 
