@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from fsm_agent.domain.json import Schema, object_schema
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
-from fsm_agent.server.api.schemas import AGENT_ID
+from fsm_agent.server.api.schema_parts import AGENT_ID
 from fsm_agent.server.page.forms.fields import fields
 from fsm_agent.server.page.forms.filled import filled
 from fsm_agent.server.page.forms.problems import Problem
@@ -81,7 +81,7 @@ def _first_events(workflow: Workflow) -> Sequence[str]:
 
 def _chosen(workflow: Workflow, event: str | None) -> str:
     events = _first_events(workflow)
-    return event if event in events else events[0]
+    return event if event is not None and event in events else events[0]
 
 
 def _schema(workflow: Workflow, event: str) -> Schema:
