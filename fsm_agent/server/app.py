@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -86,7 +87,8 @@ def _lifespan(services: Mapping[str, Service]) -> Callable[[Starlette], Abstract
             yield
         finally:
             for service in services.values():
-                await service.end()
+                service.stop()
+            await asyncio.gather(*(service.end() for service in services.values()))
 
     return run
 
