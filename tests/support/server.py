@@ -9,7 +9,6 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import apsw
 import httpx2
 import uvicorn
 
@@ -141,8 +141,9 @@ class Served:
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables of an SQLite file."""
-    connection = sqlite3.connect(path)
+    """All rows of all tables of an SQLite file. The library must be the one that the store uses: two of them in one
+    process drop each other's locks, and lose what was written."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in sorted(names)}  # noqa: S608
