@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import signal
-import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import apsw
 import httpx2
 import uvicorn
 
@@ -41,6 +42,8 @@ from fsm_agent.stores.urls import open_store
 Value = TypeVar("Value")
 
 _PATIENCE_S: Final = 30
+#: nothing is sealed here, and to read the certificates of the world takes longer than most tests
+_NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 #: an agent that asks, works, waits, and can be brought into every status
 ERRAND: Final = """
@@ -50,10 +53,12 @@ description: Fetches one thing, once somebody says that it may.
 data:
   item: string?
   note: string?
-  approver: string?
+  approvers: {type: array, items: {type: string}, default: []}
   notes: {type: array, items: {type: string}, default: []}
 events:
-  wanted: {item: {type: string, minLength: 1}, approver: string?}
+  wanted:
+    item: {type: string, minLength: 1}
+    approvers: {type: array, items: {type: string}, default: []}
   approve: {}
   reject: {reason: string}
   noted: {text: string}
@@ -64,16 +69,22 @@ on:
 states:
   idle:
     on:
-      wanted: {target: asking, assign: {item: event.item, approver: event.approver}}
+      wanted:
+        - when: size(event.approvers) > 0
+          target: asking.some
+          assign: {item: event.item, approvers: event.approvers}
+        - {target: asking.anybody, assign: {item: event.item}}
   asking:
-    ask:
-      prompt: "May it be {{ data.item }}?"
-      events: [approve, reject]
-      to: data.approver
+    initial: anybody
     after: {3d: lapsed}
     on:
       approve: {target: fetching, when: data.item != "moon"}
       reject: {target: rejected, assign: {note: event.reason}}
+    states:
+      anybody:
+        ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject]}
+      some:
+        ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject], to: data.approvers}
   fetching:
     do: fetch
     on:
@@ -101,7 +112,7 @@ class Served:
     def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
         """A client that sends the token with each request."""
         known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return httpx2.Client(base_url=self.url, headers={**known, **headers}, timeout=_PATIENCE_S)
+        return client(self.url, {**known, **headers})
 
     def token(
         self,
@@ -130,8 +141,9 @@ class Served:
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables of an SQLite file."""
-    connection = sqlite3.connect(path)
+    """All rows of all tables of an SQLite file. The library must be the one that the store uses: two of them in one
+    process drop each other's locks, and lose what was written."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in sorted(names)}  # noqa: S608
@@ -241,7 +253,7 @@ class Process:
 
     def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
         known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return httpx2.Client(base_url=self.url, headers={**known, **headers}, timeout=_PATIENCE_S)
+        return client(self.url, {**known, **headers})
 
     def stop(self) -> str:
         """Stop it as an operator does, and return what it said."""
@@ -257,6 +269,10 @@ class Process:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self.stop()
+
+
+def client(url: str, headers: Mapping[str, str]) -> httpx2.Client:
+    return httpx2.Client(base_url=url, headers=headers, timeout=_PATIENCE_S, verify=_NO_TLS)
 
 
 def problem(response: httpx2.Response, status: int) -> dict[str, Any]:
