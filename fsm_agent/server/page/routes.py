@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agents, login, workflows
+from fsm_agent.server.page import agents, login, start, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -44,6 +44,8 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
+    Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
+    Page("/workflows/{name}/start", Scope.OPERATE, start.start, "POST"),
 )
 
 
