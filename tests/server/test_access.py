@@ -12,7 +12,7 @@ import pytest
 from fsm_agent.server.api.operations import Operation
 from fsm_agent.server.api.table import OPERATIONS
 from fsm_agent.server.tokens import Scope
-from tests.support.server import Served, problem, served
+from tests.support.servers.in_thread import Served, problem, served
 
 BY_NAME: Final = {operation.name: operation for operation in OPERATIONS}
 CHANGES: Final = [operation.name for operation in OPERATIONS if operation.method == "POST"]
@@ -294,6 +294,10 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield one
 
 
+def _raw(name: str, value: str | bytes) -> tuple[bytes, bytes]:
+    return name.encode(), value if isinstance(value, bytes) else value.encode()
+
+
 def started_by(client: httpx2.Client, **headers: str) -> Any:
     made = client.post("/v1/agents", json=BODIES["startAgent"], headers=headers)
     assert made.status_code == 201, made.text
@@ -319,7 +323,7 @@ def test_a_name_may_have_letters_of_any_language(proxied: Served) -> None:
     [
         [],
         [("X-User", "")],
-        [("X-User", "\u00a0")],
+        [("X-User", b"\xc2\xa0")],
         [("X-User", "zoe"), ("X-User", "root")],
         [("x-user", "zoe"), ("X-USER", "zoe")],
         [("X-User", "z" * 257)],
@@ -327,10 +331,10 @@ def test_a_name_may_have_letters_of_any_language(proxied: Served) -> None:
     ],
     ids=["none", "empty", "blank", "two", "the same twice", "too long", "odd"],
 )
-def test_a_proxy_that_does_not_say_who_asks_is_refused(proxied: Served, headers: list[tuple[str, str]]) -> None:
+def test_a_proxy_that_does_not_say_who_asks_is_refused(proxied: Served, headers: list[Any]) -> None:
     before = proxied.rows()
     with proxied.client(proxied.secrets["proxy"]) as client:
-        problem(client.post("/v1/agents", json=BODIES["startAgent"], headers=headers), 401)
+        problem(client.post("/v1/agents", json=BODIES["startAgent"], headers=[_raw(*each) for each in headers]), 401)
     assert proxied.rows() == before
 
 

@@ -1,17 +1,10 @@
-"""The server for tests: in this process on a free port, or as a process of its own.
-
-Both are real: requests go through a socket, and agents live in a file.
-"""
+"""The server in a thread of the test's process, for tests that speak to it with a client that blocks."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,7 +27,7 @@ from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.app import application
 from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.service import Service
-from fsm_agent.server.serving import listen
+from fsm_agent.server.serving import configuration, listen
 from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope, new_token
 from fsm_agent.stores.urls import open_store
@@ -195,10 +188,7 @@ def served(
 @contextmanager
 def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        application(gate), http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False
-    )
-    server, started = _Announced(config), threading.Event()
+    server, started = _Announced(configuration(application(gate))), threading.Event()
     server.when_started = started.set
     loop = asyncio.new_event_loop()
     errors: list[BaseException] = []
@@ -220,7 +210,7 @@ def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
         yield listening.getsockname()[1], loop
     finally:
         for service in gate.services.values():
-            loop.call_soon_threadsafe(service.feed.close)
+            loop.call_soon_threadsafe(service.stop)
         server.should_exit = True
         thread.join(_PATIENCE_S)
         listening.close()
@@ -236,39 +226,6 @@ class _Announced(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         self.when_started()
-
-
-class Process:
-    """``fsm-agent serve`` in a process of its own, in a folder with a project."""
-
-    def __init__(self, folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        line = [sys.executable, "-m", "fsm_agent", "serve", "--port", "0", *words]
-        variables = {**os.environ, **(environment or {})}
-        self.folder = folder
-        self._process = subprocess.Popen(
-            line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip().rstrip("/")
-
-    def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
-        known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return client(self.url, {**known, **headers})
-
-    def stop(self) -> str:
-        """Stop it as an operator does, and return what it said."""
-        self._process.send_signal(signal.SIGTERM)
-        _, said = self._process.communicate(timeout=_PATIENCE_S)
-        return said
-
-    def __enter__(self) -> Process:
-        if not self.url:
-            raise AssertionError(self._process.communicate(timeout=_PATIENCE_S)[1])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self.stop()
 
 
 def client(url: str, headers: Mapping[str, str]) -> httpx2.Client:
