@@ -14,6 +14,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.server.diagrams import Drawings
 from fsm_agent.server.feed import Feed
+from fsm_agent.server.histories import Histories
 from fsm_agent.server.statistics import Statistics
 
 #: seconds that work goes on after the server was told to stop
@@ -40,6 +41,7 @@ class Service:
         self.worker = Worker(self.runner) if drives else None
         self.statistics = Statistics(self.runner.store, workflows)
         self.drawings = Drawings()
+        self.histories = Histories(self.runner.store)
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
