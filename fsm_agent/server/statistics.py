@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
 from fsm_agent.domain.selection import Selection, Tally
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.errors import DefinitionDamaged
+from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged
+from fsm_agent.report.activity import Activity, Life, activity
 from fsm_agent.report.coverage import Coverage, coverage
 from fsm_agent.runtime.agent_reads import read_workflow
 from fsm_agent.runtime.coverage import tally_agents
@@ -20,10 +22,12 @@ Value = TypeVar("Value")
 
 #: seconds
 _TALLY_KEPT_S: Final = 10
-_COVERAGE_KEPT_S: Final = 60
+_SAMPLE_KEPT_S: Final = 60
 #: the newest agents, whose histories are read to tell how long agents stay in states
 SAMPLE: Final = 200
 _PAGE: Final = 1_000
+#: of one history
+_MOST_STEPS: Final = 1_000
 
 
 class KnownWorkflow(NamedTuple):
@@ -34,6 +38,16 @@ class KnownWorkflow(NamedTuple):
     #: all that are known, in order
     versions: tuple[int, ...]
     can_start: bool
+
+
+class Sample(NamedTuple):
+    """What the newest agents of a workflow have done."""
+
+    agents: int
+    #: under its present definition
+    coverage: Coverage
+    #: ``None`` if there are no agents
+    activity: Activity | None
 
 
 class Statistics:
@@ -54,9 +68,9 @@ class Statistics:
         """All workflows by name."""
         return await self._counted(("workflows",), _TALLY_KEPT_S, self._read_workflows)
 
-    async def coverage(self, workflow: Workflow) -> Coverage:
-        """What the newest agents of a workflow have done under this definition, at most ``SAMPLE`` of them."""
-        return await self._counted(("coverage", workflow.hash), _COVERAGE_KEPT_S, lambda: self._cover(workflow))
+    async def sample(self, workflow: Workflow) -> Sample:
+        """What the newest agents of a workflow have done, at most ``SAMPLE`` of them."""
+        return await self._counted(("sample", workflow.hash), _SAMPLE_KEPT_S, lambda: self._look(workflow))
 
     async def _counted(self, name: tuple[str, ...], kept_s: float, count: Callable[[], Awaitable[Value]]) -> Value:
         until_s, future = self._kept.get(name, (0.0, None))
@@ -89,7 +103,12 @@ class Statistics:
                 yield self._definitions[definition]
             after = page[-1]
 
-    async def _cover(self, workflow: Workflow) -> Coverage:
+    async def _look(self, workflow: Workflow) -> Sample:
         page = await self._store.select(Selection(workflow=workflow.name), newest=True, limit=SAMPLE)
         tally = await tally_agents(self._store, workflow, [head.id for head in page.heads])
-        return coverage(tally)
+        lives = []
+        for head in page.heads:
+            with suppress(AgentNotFound, AgentDamaged):  # it may be gone by now, and `doctor` tells of it
+                lives.append(Life(workflow, await self._store.history(head.id, limit=_MOST_STEPS)))
+        told = activity(lives, now_ms=await self._store.now())
+        return Sample(len(lives), coverage(tally), told)

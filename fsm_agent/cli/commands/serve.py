@@ -13,6 +13,7 @@ import click
 from fsm_agent.cli.commands.run import checked_workflow
 from fsm_agent.cli.input.parameters import WORKFLOW_FILE, text
 from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.input.token_path import token_path, tokens_option
 from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
@@ -37,7 +38,7 @@ class ServeArguments:
     host: str
     port: int
     drives: bool
-    tokens: str | None
+    tokens_file: str | None
     identity_header: str | None
     allowed_hosts: tuple[str, ...]
     rate: int
@@ -51,7 +52,7 @@ class ServeArguments:
 )
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
 @click.option("--no-drive", is_flag=True, help="Leave it to other processes to drive agents.")
-@click.option("--tokens", type=text, metavar="FILE", help="Ask for tokens, those of this file.")
+@tokens_option
 @click.option(
     "--identity-header", type=text, metavar="NAME", help="The header in which a proxy says in whose name it asks."
 )
@@ -65,7 +66,8 @@ def serve(
 ) -> None:
     """Serve the HTTP API and the page: the inbox of open questions, agents and their histories, workflows.
 
-    The workflows in PATH, by default in the folder `workflows`, can be started.
+    The workflows in PATH, by default in the folder `workflows`, can be started. If there is a file of tokens, everybody
+    is asked for one; without, the server listens on this machine only.
     """
     run(settings, paths, ServeArguments(namespaces or (settings.namespace,), drives=not no_drive, **more))
 
@@ -74,7 +76,9 @@ def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArgum
     """Serve until a signal comes."""
     try:
         import fsm_agent.server.serving  # noqa: F401 - is it there?
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("fsm_agent"):
+            raise
         raise SettingsInvalid(f"the server needs {error.name}: pip install 'fsm-agent[server]'") from None
     workflows = _workflows(settings, paths)
     access = _access(settings, arguments)
@@ -98,13 +102,17 @@ def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
     from fsm_agent.server.access import Access, is_loopback
     from fsm_agent.server.token_file import TokenFile
 
-    if arguments.tokens is None and not is_loopback(arguments.host):
+    tokens = TokenFile(token_path(settings, arguments.tokens_file))
+    asks = arguments.tokens_file is not None or tokens.path.exists()
+    if asks and not tokens.all():
+        raise SettingsInvalid(f"there is no token in {tokens.path}: make one with `fsm-agent token new`")
+    if not asks and not is_loopback(arguments.host):
         raise SettingsInvalid(
             f"without tokens the server listens on this machine only, and {arguments.host} is more than that: "
-            "make a token with `fsm-agent token new`, and give --tokens FILE"
+            "make a token with `fsm-agent token new`"
         )
     return Access(
-        tokens=TokenFile(Path(arguments.tokens)) if arguments.tokens else None,
+        tokens=tokens if asks else None,
         operator=settings.by,
         namespaces=arguments.namespaces,
         identity_header=arguments.identity_header,

@@ -24,13 +24,13 @@ async def workflow(call: Call) -> Reply:
     known, tally = await statistics.workflows(), await statistics.tally()
     if name not in known:
         raise HttpProblem(404, "workflow-unknown", f"there is no workflow {name!r}", allowed=list(known))
-    told = await statistics.coverage(known[name].newest)
+    sample = await statistics.sample(known[name].newest)
     return Reply(
         {
             "workflow": _entry(name, known[name], tally),
             "document": dict(known[name].newest.to_json()),
-            "occupancy": _occupancy(name, told, tally),
-            "sampled": told.agents,
+            "occupancy": _occupancy(name, sample.coverage, tally),
+            "sampled": sample.agents,
         }
     )
 

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import login
+from fsm_agent.server.page import agents, login, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -38,7 +38,13 @@ class Page:
 
 
 #: every page but those of the login
-PAGES: Final[tuple[Page, ...]] = ()
+PAGES: Final[tuple[Page, ...]] = (
+    Page("/agents", Scope.READ, agents.agents),
+    Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
+    Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/workflows", Scope.READ, workflows.workflows),
+    Page("/workflows/{name}", Scope.READ, workflows.workflow),
+)
 
 
 def page_routes(gate: Gate) -> list[BaseRoute]:
