@@ -20,6 +20,7 @@ from fsm_agent.errors.base import (
     WorkflowInvalid,
 )
 from fsm_agent.errors.events import (
+    AnswerUnclear,
     DataInvalid,
     ExpressionFailed,
     KeyReuse,
@@ -63,6 +64,7 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     # what a caller wanted
     Refused: ErrorKind.CONFLICT,
     AgentNotFound: ErrorKind.NOT_FOUND,
+    AnswerUnclear: ErrorKind.INVALID,
     ArgumentInvalid: ErrorKind.INVALID,
     Conflict: ErrorKind.OUTDATED,
     DataInvalid: ErrorKind.INVALID,

@@ -272,6 +272,11 @@ class Runner(Queries, Removal):
     async def workflow(self, definition: str) -> Workflow:
         return await self._loop.workflow(definition)
 
+    def drain(self) -> None:
+        """Begin no action any more: an agent whose action would be next is released, and another process goes on with
+        it. What works goes on to its end."""
+        self._executor.drain()
+
     async def close(self) -> None:
         """Stop all executions, release their leases, and close the models and the store."""
         await self._executor.close()

@@ -21,6 +21,7 @@ from fsm_agent.concurrency.cancellation import is_told_to_stop
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.text import some
 from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.runtime.maintenance.purge import RetentionSweeper
 from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
@@ -68,6 +69,11 @@ class Worker:
         for agent_id in self._begun:
             self._begin(agent_id)
         return len(self._begun)
+
+    @property
+    def at_work(self) -> int:
+        """How many agents are driven here now."""
+        return len(self._driven)
 
     def nudge(self, agent_id: str) -> None:
         """Drive an agent now, and not only at the next sweep: something has just happened to it. If it is driven here,
@@ -129,7 +135,7 @@ class Worker:
         return total
 
     async def run(self, stopped: asyncio.Event, *, drain_s: float = 0) -> None:
-        """Sweep until ``stopped`` is set; then stop driving, after what is driven now had ``drain_s`` seconds to end.
+        """Sweep until ``stopped`` is set; then stop driving, after actions that work had ``drain_s`` seconds to end.
 
         Agents that cannot be driven are tried again after all others, so that they block nobody.
         """
@@ -137,13 +143,23 @@ class Worker:
             while not stopped.is_set():
                 await self._sweep_safely()
                 await _first_of(stopped, self._every)
+            await self._drain(drain_s)
         finally:
             self._is_stopped = True
-            if drain_s and self._driven:
-                await asyncio.wait(list(self._driven.values()), timeout=drain_s)
             for task in list(self._driven.values()):
                 task.cancel()
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
+
+    async def _drain(self, drain_s: float) -> None:
+        """Let actions that work end, for a while, and begin none."""
+        self._is_stopped = True
+        if not drain_s or not self._driven:
+            return
+        self._runner.drain()
+        await asyncio.wait(list(self._driven.values()), timeout=drain_s)
+        if late := sorted(self._driven):
+            facts = {"action": "agents_given_back", "agent_ids": late}
+            logger.warning("still at work, and given back: %s", some(late), extra=facts)
 
     async def _sweep_safely(self) -> None:
         """Sweep. A store that is away for a while or damaged agents do not stop the worker; a damaged store does."""
@@ -180,6 +196,8 @@ class Worker:
 
     async def _drive(self, agent_id: str) -> None:
         async with self._free:
+            if self._is_stopped:
+                return
             try:
                 await self._runner.resume(agent_id, stay=False)
                 if self._said.get(agent_id) != _NOTHING_CHANGED:

@@ -5,13 +5,16 @@ Rules:
 - Without a tokens file everybody who reaches the server may do everything, in the name of its operator; that is why it
   listens on loopback only.
 - With one, a request carries a token: as ``Authorization: Bearer``, or as the cookie that the page's login has set.
-- An identity header says in whose name a proxy asks. With a tokens file, the proxy's own token must come with it.
+- An identity header says in whose name a proxy asks. With a tokens file, the proxy's own token must come with it. Two
+  of them are refused: one would be the browser's.
 - A browser sends a cookie, or nothing, along with what other sites make it ask. So what changes anything must come from
-  the page itself, unless a bearer token proves that a program meant it.
+  the page itself, unless a bearer token proves that a program meant it. The token of a proxy proves nothing: the proxy
+  adds it to whatever a browser asks.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,9 +29,13 @@ from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope
 
+logger = logging.getLogger("fsm_agent")
+
 COOKIE: Final = "fsm_agent_token"
 _LOCAL_NAMES: Final = ("localhost", "ip6-localhost")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: characters of a name in an identity header
+_LONGEST_NAME: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,8 @@ class Access:
         """Who asks."""
         self.require_host(request)
         bearer = _bearer(request)
-        if bearer is None and request.method not in _SAFE_METHODS:
+        is_meant = bearer is not None and self._identity_header is None
+        if not is_meant and request.method not in _SAFE_METHODS:
             require_same_site(request)
         return self._proxied(request, self._caller(request, bearer))
 
@@ -82,16 +90,18 @@ class Access:
         """Refuse a name that is not ours: a page elsewhere may have made a browser believe that it is us."""
         host = _host_of(request.headers.get("host", ""))
         if not (is_loopback(host) or host in self._hosts):
-            raise HttpProblem(421, "host-unknown", f"this server is not {host!r}; `--allowed-host` names its hosts")
+            logger.info("a request to the host %r was refused: `--allowed-host` names those that are served", host)
+            raise HttpProblem(421, "host-unknown", f"this server is not {host!r}")
 
     def _caller(self, request: Request, bearer: str | None) -> Caller:
         if self._tokens is None:
             client = request.client.host if request.client else ""
             return Caller(self._operator, self._namespaces, frozenset(Scope), client)
-        cookie = request.cookies.get(COOKIE)
-        caller = self.of_secret(bearer if bearer is not None else cookie)
+        secret = bearer if bearer is not None else request.cookies.get(COOKIE)
+        caller = self.of_secret(secret)
         if caller is None:
-            raise HttpProblem(401, "unauthorized", "a valid token is needed: `Authorization: Bearer fsm_...`")
+            why = "the token has expired" if secret and self._tokens.find_any(secret) else "a valid token is needed"
+            raise HttpProblem(401, "unauthorized", f"{why}: send one as `Authorization: Bearer fsm_...`")
         return caller
 
     def of_secret(self, secret: str | None) -> Caller | None:
@@ -107,12 +117,27 @@ class Access:
     def _proxied(self, request: Request, caller: Caller) -> Caller:
         if self._identity_header is None:
             return caller
-        name = request.headers.get(self._identity_header)
-        if name is None:
-            raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} must say who asks")
-        if (why := why_blank(name)) is not None:
-            raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} {why}; it must say who asks")
-        return Caller(name, caller.namespaces, caller.scopes, f"{caller.account} {name}")
+        names = [_decoded(name) for name in request.headers.getlist(self._identity_header)]
+        if (why := _why_nobody(names)) is not None:
+            raise HttpProblem(401, "unauthorized", f"the header {self._identity_header} must say who asks: it {why}")
+        return Caller(names[0], caller.namespaces, caller.scopes, f"{caller.account} {names[0]}")
+
+
+def _why_nobody(names: list[str]) -> str | None:
+    """Why an identity header names nobody; ``None`` if it does."""
+    if len(names) != 1:
+        return f"stands there {len(names)} times" if names else "is missing"
+    if len(names[0]) > _LONGEST_NAME or not names[0].isprintable():
+        return f"has more than {_LONGEST_NAME} characters, or some that cannot be read"
+    return why_blank(names[0])
+
+
+def _decoded(header: str) -> str:
+    """The text of a header: most programs write UTF-8, which is read as Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except ValueError:
+        return header
 
 
 def _bearer(request: Request) -> str | None:
@@ -126,7 +151,7 @@ def require_same_site(request: Request) -> None:
     if site is not None:
         if site in ("same-origin", "none"):
             return
-    elif (origin := request.headers.get("origin")) is None or _origin_host(origin) == request.headers.get("host"):
+    elif (origin := request.headers.get("origin")) is None or _origin_host(origin) == request.headers.get("host", ""):
         return
     raise HttpProblem(403, "cross-site", "a page of another site may not ask for this")
 

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import Final, TypeAlias
-from uuid import uuid4
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fsm_agent.domain.text import listed
 from fsm_agent.server.api.endpoint import Gate, endpoint
 from fsm_agent.server.api.openapi import document
 from fsm_agent.server.api.table import OPERATIONS
 from fsm_agent.server.page.routes import page_routes
 from fsm_agent.server.probes import alive, readiness
 from fsm_agent.server.problems import HttpProblem
+from fsm_agent.server.request_ids import request_id
 from fsm_agent.server.service import Service
 
 logger = logging.getLogger("fsm_agent.server")
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
-#: status -> kind of the problem that the router itself tells
-_ROUTING: Final = {404: "not-found", 405: "method-not-allowed"}
-
 
 def application(gate: Gate) -> Starlette:
     """The application. It begins to serve its services when it starts up, and ends them when it shuts down."""
     services = gate.services
-    return Starlette(
+    app = Starlette(
         routes=[*_api_routes(gate), *_probe_routes(gate, services), *page_routes(gate)],
         middleware=[Middleware(Surroundings)],
         exception_handlers={HTTPException: _routing_problem},
         lifespan=_lifespan(services),
     )
+    app.router.redirect_slashes = False  # a redirect would lead to whatever host the request has named
+    return app
 
 
 def _api_routes(gate: Gate) -> list[Route]:
@@ -67,7 +68,7 @@ def _probe_routes(gate: Gate, services: Mapping[str, Service]) -> list[Route]:
         try:
             gate.access.require_host(request)
         except HttpProblem as problem:
-            return problem.response(request.url.path)
+            return problem.response(request.scope["path"])
         return JSONResponse(openapi)
 
     return [
@@ -86,7 +87,8 @@ def _lifespan(services: Mapping[str, Service]) -> Callable[[Starlette], Abstract
             yield
         finally:
             for service in services.values():
-                await service.end()
+                service.stop()
+            await asyncio.gather(*(service.end() for service in services.values()))
 
     return run
 
@@ -95,14 +97,23 @@ async def _routing_problem(request: Request, error: Exception) -> Response:
     """What the router says of a path or a method that there is not."""
     if not isinstance(error, HTTPException):
         raise error
-    told = HttpProblem(
-        error.status_code,
-        _ROUTING.get(error.status_code, "refused"),
-        f"{request.method} {request.url.path}: {error.detail}",
-    )
-    response = told.response(request.url.path)
-    response.headers.update(error.headers or {})
+    path = request.scope["path"]
+    if error.status_code != 405:
+        return HttpProblem(error.status_code, "not-found", f"there is nothing at {path}").response(path)
+    methods = _methods(request)
+    allow = {"Allow": ", ".join(methods)}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=allow)
+    why = f"{path} takes {listed(methods)}, and not {request.method}"
+    response = HttpProblem(405, "method-not-allowed", why, allowed=list(methods)).response(path)
+    response.headers.update(allow)
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that a path takes; a path may have several routes."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({"OPTIONS", *(method for route in routes for method in route.methods or ())})
 
 
 class Surroundings:
@@ -116,29 +127,23 @@ class Surroundings:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, began_s, status = _request_id(scope), perf_counter(), 500
+        its_id, began_s, status = request_id(scope), perf_counter(), 500
 
         async def tell(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode()), *_SAFE]
+                message["headers"] = [*message["headers"], (b"x-request-id", its_id.encode()), *_SAFE]
             await send(message)
 
         try:
             await self._app(scope, receive, tell)
         finally:
-            facts = {"action": "request", "method": scope["method"], "path": scope["path"], "status": status}
-            more = {"request_id": request_id, "ms": round((perf_counter() - began_s) * 1000, 1)}
-            logger.info("%s %s: %s", scope["method"], scope["path"], status, extra={**facts, **more})
+            path = quote(scope["path"])  # whoever asks must not write lines of the log
+            facts = {"action": "request", "method": scope["method"], "path": path, "status": status}
+            more = {"request_id": its_id, "ms": round((perf_counter() - began_s) * 1000, 1)}
+            logger.info("%s %s: %s", scope["method"], path, status, extra={**facts, **more})
 
 
 #: headers of every response
 _SAFE: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-def _request_id(scope: Scope) -> str:
-    """The id that the caller gives a request, if it is one, or else a new one."""
-    given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
-    return given if _REQUEST_ID.fullmatch(given) else uuid4().hex

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -23,92 +23,135 @@ _EVERY_S: Final = 0.5
 _PAGE: Final = 500
 
 
-class Bell:
-    """Rings when an agent has changed; whoever hears it looks what has."""
+class Watch:
+    """What one who watches an agent knows of it."""
 
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
+    def __init__(self, agent_id: str, heads: dict[str, Head]) -> None:
+        self._agent_id = agent_id
+        self._heads = heads
+        self._changed = asyncio.Event()
+
+    @property
+    def head(self) -> Head | None:
+        """The newest head that is known; ``None`` before the first look, and when the agent is gone."""
+        return self._heads.get(self._agent_id)
 
     def ring(self) -> None:
-        self._event.set()
+        self._changed.set()
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Wait for the next ring since the last call; False if none came in time."""
+    async def change(self, timeout_s: float) -> bool:
+        """Wait for a change since the last call; False if there was none in time. Every change of the store's being
+        there counts, and so does the end of the feed."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._event.wait()
+                await self._changed.wait()
         except TimeoutError:
             return False
-        self._event.clear()
+        self._changed.clear()
         return True
 
 
 class Feed:
-    """The bells of one namespace."""
+    """The changes of the agents of one namespace."""
 
     def __init__(self) -> None:
-        self._bells: dict[str, set[Bell]] = {}
-        #: what the last look saw of the agents that somebody watches
-        self._seen: dict[str, tuple[int, str, int]] = {}
+        self._watches: dict[str, set[Watch]] = {}
+        #: of agents that somebody watches
+        self._heads: dict[str, Head] = {}
+        #: agents of which this process has told since the present look began, so that it knows more than the look
+        self._told: set[str] = set()
         self.is_closed = False
+        #: whether the store did not answer when it was asked last
+        self.is_away = False
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return sum(map(len, self._watches.values()))
 
     def observe(self, head: Head) -> None:
-        """Tell of a head that this process has written, or is about to work on."""
-        if head.id in self._bells:
-            self._look_at(head)
+        """Tell of a head that this process has written or read, or is about to work on."""
+        if head.id not in self._watches:
+            return
+        self._told.add(head.id)
+        known = self._heads.get(head.id)
+        if known is None or (head.created_ms, head.version) >= (known.created_ms, known.version):
+            self._learn(head)
 
     @contextmanager
-    def watch(self, agent_id: str) -> Iterator[Bell]:
-        """A bell for an agent, for as long as somebody watches. Once the feed is closed it rings at once."""
-        bell = Bell()
-        self._bells.setdefault(agent_id, set()).add(bell)
+    def watch(self, agent_id: str) -> Iterator[Watch]:
+        """Watch an agent. Once the feed is closed, a change is told at once."""
+        watch = Watch(agent_id, self._heads)
+        self._watches.setdefault(agent_id, set()).add(watch)
         if self.is_closed:
-            bell.ring()
+            watch.ring()
         try:
-            yield bell
+            yield watch
         finally:
-            bells = self._bells[agent_id]
-            bells.discard(bell)
-            if not bells:
-                del self._bells[agent_id]
-                self._seen.pop(agent_id, None)
+            watches = self._watches[agent_id]
+            watches.discard(watch)
+            if not watches:
+                del self._watches[agent_id]
+                self._heads.pop(agent_id, None)
 
     def close(self) -> None:
-        """Ring all bells for the last time: who watches goes home."""
+        """Tell of a change for the last time: who watches goes home."""
         self.is_closed = True
-        for agent_id in self._bells:
-            self._ring(agent_id)
+        self._ring_all()
+
+    def miss(self, error: StoreError) -> None:
+        """Tell that the store does not answer. Who watches is told when it does again."""
+        if not self.is_away:
+            logger.warning("nobody is told of new steps: %s", error, extra={"action": "feed_failed"})
+        self.is_away = True
 
     async def run(self, store: Store) -> None:
         """Look at the store for what other processes have done, until cancelled."""
-        is_away = False
         while True:
             await asyncio.sleep(_EVERY_S)
             try:
                 await self._look(store)
-                is_away = False
             except StoreError as error:
-                if not is_away:
-                    logger.warning("nobody is told of new steps: %s", error, extra={"action": "feed_failed"})
-                is_away = True
+                self.miss(error)
+                continue
+            if self.is_away:
+                self.is_away = False
+                logger.warning("who watches is told of new steps again", extra={"action": "feed_recovered"})
+                self._ring_all()
 
     async def _look(self, store: Store) -> None:
-        watched = list(self._bells)
+        watched = list(self._watches)
         for start in range(0, len(watched), _PAGE):
-            page = watched[start : start + _PAGE]
-            heads = {head.id: head for head in await store.heads(page)}
-            for agent_id in page:
-                if agent_id in heads:
-                    self._look_at(heads[agent_id])
-                elif self._seen.pop(agent_id, None) is not None:
-                    self._ring(agent_id)  # it is gone
+            await self._look_at(store, watched[start : start + _PAGE])
+        if not watched and self.is_away:
+            await store.now()
 
-    def _look_at(self, head: Head) -> None:
-        seen = (head.version, str(head.status), head.attempts)
-        if self._seen.get(head.id) != seen:
-            self._seen[head.id] = seen
+    async def _look_at(self, store: Store, agent_ids: Collection[str]) -> None:
+        self._told.clear()
+        heads = {head.id: head for head in await store.heads(agent_ids)}
+        for agent_id in agent_ids:
+            if agent_id in self._told or agent_id not in self._watches:
+                continue
+            if agent_id in heads:
+                self._learn(heads[agent_id])
+            elif self._heads.pop(agent_id, None) is not None:
+                self._ring(agent_id)  # it is gone
+
+    def _learn(self, head: Head) -> None:
+        known = self._heads.get(head.id)
+        self._heads[head.id] = head
+        if known is None or _standing(known) != _standing(head):
             self._ring(head.id)
 
     def _ring(self, agent_id: str) -> None:
-        for bell in self._bells.get(agent_id, ()):
-            bell.ring()
+        for watch in self._watches.get(agent_id, ()):
+            watch.ring()
+
+    def _ring_all(self) -> None:
+        for agent_id in self._watches:
+            self._ring(agent_id)
+
+
+def _standing(head: Head) -> tuple[int, int, str, int]:
+    """What counts as a change if it differs."""
+    return head.created_ms, head.version, head.status, head.attempts

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from time import monotonic
 from typing import Final
 
 from fsm_agent.domain.agent import Agent, Head, Status
+from fsm_agent.domain.retention import Retention
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import WorkflowUnknown
 from fsm_agent.runtime.runner import Runner
@@ -16,6 +19,9 @@ from fsm_agent.server.diagrams import Drawings
 from fsm_agent.server.feed import Feed
 from fsm_agent.server.histories import Histories
 from fsm_agent.server.statistics import Statistics
+from fsm_agent.server.step_pages import StepPages
+
+logger = logging.getLogger("fsm_agent")
 
 #: seconds that work goes on after the server was told to stop
 DRAIN_S: Final = 3.0
@@ -31,14 +37,16 @@ class Service:
         workflows: Mapping[str, Workflow],
         *,
         drives: bool = True,
+        retention: Retention | None = None,
     ) -> None:
         """``make_runner`` is given what is to be told of each head. ``workflows`` are those that may be started, by
-        name. Without ``drives`` other processes drive the agents."""
+        name. Without ``drives`` other processes drive the agents, and apply the ``retention``."""
         self.namespace = namespace
         self.workflows = workflows
         self.feed = Feed()
         self.runner = make_runner(self.feed.observe)
-        self.worker = Worker(self.runner) if drives else None
+        self.worker = Worker(self.runner, retention=retention) if drives else None
+        self.pages = StepPages(self.runner.store)
         self.statistics = Statistics(self.runner.store, workflows)
         self.drawings = Drawings()
         self.histories = Histories(self.runner.store)
@@ -50,19 +58,42 @@ class Service:
         """Whether all that should run does."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
+    @property
+    def at_work(self) -> int:
+        """How many agents are driven now."""
+        return self.worker.at_work if self.worker is not None else 0
+
     def begin(self) -> None:
         """Begin to drive, and to look for changes."""
-        self._tasks.append(asyncio.create_task(self.feed.run(self.runner.store)))
+        self._go(self.feed.run(self.runner.store), "nobody is told of new steps")
         if self.worker is not None:
-            self._tasks.append(asyncio.create_task(self.worker.run(self._stopped, drain_s=DRAIN_S)))
+            self._go(self.worker.run(self._stopped, drain_s=DRAIN_S), "nobody drives agents")
 
-    async def end(self) -> None:
-        """Let what works finish, for a while, and close the store."""
+    def _go(self, work: Coroutine[None, None, None], without: str) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(partial(self._tell_end, without))
+        self._tasks.append(task)
+
+    def _tell_end(self, without: str, task: asyncio.Task[None]) -> None:
+        """Log what has failed, since nobody awaits it before the end."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            facts = {"action": "service_failed", "namespace": self.namespace}
+            logger.error("namespace %s: %s: %s", self.namespace, without, error, exc_info=error, extra=facts)
+
+    def stop(self) -> None:
+        """End the streams, and begin no more work."""
         self.feed.close()
         self._stopped.set()
-        feed, *driving = self._tasks
-        feed.cancel()
-        await asyncio.gather(feed, *driving, return_exceptions=True)
+
+    async def end(self) -> None:
+        """Stop, let what works finish for a while, and close the store."""
+        self.stop()
+        if self._tasks:
+            self._tasks[0].cancel()  # the feed
+            _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S + 1)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.runner.close()
 
     def startable(self, name: str) -> Workflow:
@@ -79,10 +110,10 @@ class Service:
         if not wait_s or agent.status is not Status.RUNNING:
             return agent
         until_s = monotonic() + wait_s
-        with self.feed.watch(agent.id) as bell:
+        with self.feed.watch(agent.id) as watch:
             while (left_s := until_s - monotonic()) > 0 and not self.feed.is_closed:
                 now = await self.runner.get(agent.id)
                 if now.status is not Status.RUNNING:
                     return now._replace(delivery=agent.delivery)
-                await bell.wait(left_s)
+                await watch.change(left_s)
         return (await self.runner.get(agent.id))._replace(delivery=agent.delivery)

@@ -23,6 +23,7 @@ CLASSES: list[type[FsmAgentError]] = [getattr(errors, name) for name in errors._
         (errors.TokenExists, ErrorKind.CONFLICT),
         (errors.NotAddressee, ErrorKind.FORBIDDEN),
         (errors.Conflict, ErrorKind.OUTDATED),
+        (errors.AnswerUnclear, ErrorKind.INVALID),
         (errors.QuestionClosed, ErrorKind.OUTDATED),
         (errors.IllegalEvent, ErrorKind.CONFLICT),
         (errors.LeaseHeld, ErrorKind.CONFLICT),

@@ -27,10 +27,10 @@ from tests.support.damaged_store import BAD, GOOD, LONG, defects_of, others_go_o
 from tests.support.runtime import dead_process, on_loop
 from tests.support.shop import Shop
 
-OF_BAD: Final = "agent = (SELECT agent FROM agents WHERE id = 'bad')"
+OF_BAD: Final = "agent = (SELECT agent FROM heads WHERE id = 'bad')"
 #: table -> its rows that are damaged: none that another agent needs
 ROWS: Final = {
-    "agents": "id = 'bad'",
+    "heads": "id = 'bad'",
     "steps": f"{OF_BAD} AND version = 12",
     "snapshot": OF_BAD,
     "origin": OF_BAD,
@@ -45,9 +45,9 @@ ROWS: Final = {
     "numbers": "true",
 }
 #: Whose damage is said to be an agent's.
-AGENTS: Final = {"agents", "steps", "snapshot", "origin", "queue", "keys", "effects"}
+AGENTS: Final = {"heads", "steps", "snapshot", "origin", "queue", "keys", "effects"}
 JSON: Final = {
-    "agents.cold", "definitions.definition", "snapshot.appended_since", "snapshot.data", "queue.event", "origin.head",
+    "heads.cold", "definitions.definition", "snapshot.appended_since", "snapshot.data", "queue.event", "origin.head",
     "origin.data", "messages.content", "steps.delta", "user_records.data",
 }  # fmt: skip
 
@@ -156,7 +156,7 @@ async def _look(path: Path, clock: FakeClock, table: str, case: str) -> None:
         found = await defects_of(store)
         defects = [defect for defect in found if defect.place == table or f" (in {table})" in defect.what]
         assert defects, case
-        is_of_nobody = case.startswith(("agents.id", "agents.namespace")) or ".agent " in case
+        is_of_nobody = case.startswith(("heads.id", "heads.namespace")) or ".agent " in case
         if table in AGENTS and not is_of_nobody:
             assert {defect.agent for defect in defects} == {BAD}, case
         assert all(defect.what and defect.advice for defect in defects)
@@ -165,7 +165,7 @@ async def _look(path: Path, clock: FakeClock, table: str, case: str) -> None:
 
 
 DELETED: Final = {
-    "agents": "steps",
+    "heads": "steps",
     "steps": "steps",
     "queue": "queue",
     "definitions": "definitions",
@@ -211,7 +211,7 @@ def test_a_file_with_any_byte_flipped_is_read_or_refused_in_words_of_ours(
 @on_loop
 async def test_what_does_not_add_up_with_its_history_is_named(sound: tuple[Path, FakeClock], tmp_path: Path) -> None:
     for change in (
-        "agents SET state = 'done' WHERE id = 'bad'",
+        "heads SET state = 'done' WHERE id = 'bad'",
         f"steps SET kind = 17 WHERE {OF_BAD} AND version = 12",
     ):
         shutil.copy(sound[0], tmp_path / "agents.db")
@@ -226,9 +226,9 @@ async def test_what_does_not_add_up_with_its_history_is_named(sound: tuple[Path,
 async def test_an_agent_that_no_worker_finds_is_named(sound: tuple[Path, FakeClock], tmp_path: Path) -> None:
     shutil.copy(sound[0], tmp_path / "agents.db")
     async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
-        store._db.execute("UPDATE agents SET wake_ms = NULL WHERE id = 'good'")
+        store._db.execute("UPDATE heads SET wake_ms = NULL WHERE id = 'good'")
         assert {(each.agent, each.place) for each in await defects_of(store)} == {
-            (GOOD, "agents"),
+            (GOOD, "heads"),
             (GOOD, "due agents"),
         }
 
@@ -277,7 +277,7 @@ def test_the_command_says_what_is_wrong_where_and_what_to_do(shop: Shop) -> None
     assert (sound.code, sound.out) == (0, "nothing is wrong\n")
     assert sound.err == "looked at 1 agent, 1 definition, 0 shared threads, 0 users: 0 findings\n"
     db = apsw.Connection("fsm-agent.db")
-    db.execute("UPDATE agents SET status = 99")
+    db.execute("UPDATE heads SET status = 99")
     db.close()
     found = shop("--json", "doctor")
     assert found.code == 1
@@ -285,7 +285,7 @@ def test_the_command_says_what_is_wrong_where_and_what_to_do(shop: Shop) -> None
     assert (found.json["sound"], found.json["agents"]) == (False, 1)
     [finding] = found.json["findings"]
     assert list(finding) == ["agent", "place", "what", "advice"]
-    assert (finding["agent"], finding["place"]) == ("one", "agents")
+    assert (finding["agent"], finding["place"]) == ("one", "heads")
     told = shop("doctor")
     assert (told.code, "one    agents" in told.out, "1 finding" in told.err) == (1, True, True)
     assert told.err.startswith("looked at 1 agent (1 of them cannot be read), 1 definition, ")
@@ -295,12 +295,12 @@ def test_lists_sizes_and_purges_name_whom_they_leave_out(shop: Shop) -> None:
     shop.order("one")
     shop.order("two")
     db = apsw.Connection("fsm-agent.db")
-    db.execute("UPDATE agents SET status = 99 WHERE id = 'two'")
+    db.execute("UPDATE heads SET status = 99 WHERE id = 'two'")
     db.close()
     for words in (["list"], ["size"]):
         done = shop(*words)
         assert (done.code, "one" in done.out, "two" in done.out) == (0, True, False)
-        assert done.err.startswith("1 agent is left out, being damaged: two in agents (")
+        assert done.err.startswith("1 agent is left out, being damaged: two in heads (")
         assert done.err.endswith("; `fsm-agent doctor` says what to do\n")
         told = shop("--json", *words)
         assert (told.code, told.err, [each["id"] for each in told.json["damaged"]]) == (0, "", ["two"])
@@ -420,8 +420,8 @@ def test_every_command_that_is_told_of_damage_is_one_to_be_typed_here(shop: Shop
     shop.order("one")
     shop.order("two")
     db = apsw.Connection("fsm-agent.db")
-    db.execute("UPDATE agents SET status = 99 WHERE id = 'two'")
-    db.execute("UPDATE steps SET event = 'nope' WHERE agent = (SELECT agent FROM agents WHERE id = 'one')")
+    db.execute("UPDATE heads SET status = 99 WHERE id = 'two'")
+    db.execute("UPDATE steps SET event = 'nope' WHERE agent = (SELECT agent FROM heads WHERE id = 'one')")
     db.close()
     for words in (["show", "two"], ["list"], ["purge", "--finished", "0s"], ["doctor"], ["replay", "two"], ["size"]):
         for form in ([], ["--json"]):

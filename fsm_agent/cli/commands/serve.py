@@ -131,7 +131,9 @@ async def _serve(
 
     listening = listen(arguments.host, arguments.port)
     services: dict[str, Service] = {
-        name: Service(name, _runner_of(settings, name), workflows, drives=arguments.drives)
+        name: Service(
+            name, _runner_of(settings, name), workflows, drives=arguments.drives, retention=settings.retention
+        )
         for name in arguments.namespaces
     }
     gate = Gate(access, RateLimit(arguments.rate), services)
@@ -141,7 +143,7 @@ async def _serve(
         asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
         output.say(f"serving {settings.store}{asks}; Ctrl-C stops")
 
-    await serve(application(gate), services.values(), listening, when_ready=ready)
+    await serve(application(gate), tuple(services.values()), listening, when_ready=ready, say=output.say)
 
 
 def _runner_of(settings: CommandSettings, namespace: str) -> Callable[[Callable[[Head], None]], Runner]:

@@ -10,12 +10,17 @@ from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.replay import effect_json
 from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.memory.conversation_reader import Position
 from fsm_agent.memory.threads import Thread
 from fsm_agent.runtime.agent_reads import read_children
 from fsm_agent.server.api.call import Call, Reply
+from fsm_agent.server.api.given_schemas import CONTENT
 from fsm_agent.server.problems import HttpProblem
+from fsm_agent.server.tokens import Scope
 
 _PAGE: Final = 50
+#: for who opens a picture in a browser: nothing in it runs
+_PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 async def start(call: Call) -> Reply:
@@ -46,8 +51,7 @@ async def fork(call: Call) -> Reply:
 
 async def _created(call: Call, agent: Agent) -> Reply:
     status = 200 if agent.delivery == "duplicate" else 201
-    agent = await call.service.go_on(agent, call.wait_s)
-    return Reply.of_agent(agent, status, Location=f"/v1/agents/{agent.id}")
+    return await _gone_on(call, agent, status, Location=f"/v1/agents/{agent.id}")
 
 
 async def list_agents(call: Call) -> Reply:
@@ -74,7 +78,7 @@ async def steps(call: Call) -> Reply:
     limit = call.query.get("limit", _PAGE)
     found = await call.service.runner.store.history(call.id, after=call.query.get("after", 0), limit=limit + 1)
     following = found[limit - 1].version if len(found) > limit else None
-    return Reply({"steps": [step.to_json() for step in found[:limit]], "next": following})
+    return Reply({"id": call.id, "steps": [step.to_json() for step in found[:limit]], "next": following})
 
 
 async def effects(call: Call) -> Reply:
@@ -83,10 +87,13 @@ async def effects(call: Call) -> Reply:
 
 
 async def messages(call: Call) -> Reply:
-    """The last messages of the agent's conversation, as the agent sees it."""
-    last = call.query.get("last", _PAGE)
-    found = await Thread.of_agent(call.service.runner.store, call.id).messages(last=last + 1)
-    return Reply({"messages": [message.to_json() for message in found[-last:]], "earlier": len(found) > last})
+    """Messages of the agent's conversation, as the agent sees it: the last ones, or the last before some."""
+    limit, before = call.query.get("limit", _PAGE), call.query.get("before")
+    place = Position(*map(int, before.split("."))) if before else None
+    found = await Thread.of_agent(call.service.runner.store, call.id).page(limit + 1, before=place)
+    told = found[-limit:]
+    earlier = "{}.{}".format(*told[0].at) if len(found) > limit else None
+    return Reply({"messages": [each.message.to_json() for each in told], "earlier": earlier})
 
 
 async def children(call: Call) -> Reply:
@@ -114,7 +121,7 @@ async def diagram(call: Call) -> Reply:
 
     name = call.query.get("format", "svg")
     picture = await draw_agent(call.service.runner, call.id, name, at=call.query.get("at"))
-    return Reply(Response(picture, media_type=MEDIA[name]))
+    return Reply(Response(picture, media_type=MEDIA[name], headers={"Content-Security-Policy": _PICTURE_POLICY}))
 
 
 async def send(call: Call) -> Reply:
@@ -124,8 +131,6 @@ async def send(call: Call) -> Reply:
 
 async def answer(call: Call) -> Reply:
     runner, body = call.service.runner, call.body
-    if "question" not in body:
-        raise HttpProblem(428, "question-unnamed", "the answer must name the id of the question that it is for")
     agent = await runner.answer(
         call.id, body.get("payload"), event=body.get("event"), question=body["question"], **_delivering(call)
     )
@@ -138,8 +143,13 @@ async def cancel(call: Call) -> Reply:
 
 async def unpark(call: Call) -> Reply:
     body = dict(call.body)
-    if ("result" in body or "not_done" in body) and "effect" not in body:
-        raise ArgumentInvalid("`result` and `not_done` say what became of an effect: name it with `effect`")
+    said = [name for name in ("result", "not_done") if body.get(name, False) is not False]
+    if said and "effect" not in body:
+        raise ArgumentInvalid(f"{said[0]} says what became of an effect: name its key as `effect`")
+    if "effect" in body and (len(said) != 1 or "event" in body):
+        raise ArgumentInvalid("an effect is settled by its `result` or by `not_done`: one of them, and without `event`")
+    if "payload" in body and "event" not in body:
+        raise ArgumentInvalid("`payload` is that of an `event`, which is missing")
     return await _gone_on(call, await call.service.runner.unpark(call.id, **body, **_changing(call)))
 
 
@@ -164,5 +174,10 @@ def _delivering(call: Call) -> dict[str, Any]:
     return {**_changing(call), "key": call.key}
 
 
-async def _gone_on(call: Call, agent: Agent) -> Reply:
-    return Reply.of_agent(await call.service.go_on(agent, call.wait_s))
+async def _gone_on(call: Call, agent: Agent, status: int = 200, **headers: str) -> Reply:
+    """The agent, driven on, after the time that the caller would wait. Its data are for those who may read."""
+    agent = await call.service.go_on(agent, call.wait_s)
+    if call.wait_s:
+        headers["Preference-Applied"] = f"wait={call.wait_s}"
+    reply = Reply.of_agent(agent, status, headers)
+    return reply if call.caller.may(Scope.READ) else reply.without(CONTENT)

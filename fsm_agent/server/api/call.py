@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +13,11 @@ from starlette.responses import Response
 from fsm_agent.domain.agent import Agent
 from fsm_agent.domain.json import Json
 from fsm_agent.server.access import Caller
+from fsm_agent.server.api.operations import LONGEST_WAIT_S
 from fsm_agent.server.service import Service
+
+#: the preference in a header that may have others
+_WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?=[,;]|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,13 @@ class Call:
     def expect_version(self) -> int | None:
         """The version that the request is meant for, if it says so."""
         match = self.headers.get("If-Match", "*")
-        return None if match == "*" else int(match.strip('"'))
+        return None if match == "*" else int(match.removeprefix("W/").strip('"'))
 
     @property
     def wait_s(self) -> int:
         """How long the caller waits for the agent to come to rest, in seconds."""
-        _, _, seconds = self.headers.get("Prefer", "").partition("=")
-        return int(seconds or 0)
+        wait = _WAIT.search(self.headers.get("Prefer", ""))
+        return min(int(wait[1]), LONGEST_WAIT_S) if wait else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,12 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_agent(cls, agent: Agent, status: int = 200, **headers: str) -> Reply:
+    def of_agent(cls, agent: Agent, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
         """An agent with the ETag of its version."""
-        return cls(agent.to_json(), status, {"ETag": f'"{agent.version}"', **headers})
+        return cls(agent.to_json(), status, {"ETag": f'"{agent.version}"', **(headers or {})})
+
+    def without(self, names: Collection[str]) -> Reply:
+        """The same document without some of its fields."""
+        if not isinstance(self.content, dict):
+            return self
+        return replace(self, content={name: value for name, value in self.content.items() if name not in names})

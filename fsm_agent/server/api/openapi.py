@@ -9,16 +9,21 @@ from fsm_agent import __version__
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.server import problems
 from fsm_agent.server.api.operations import HEADERS, Operation
-from fsm_agent.server.api.schemas import AGENT_ID, NAME, SCHEMAS
+from fsm_agent.server.api.schema_parts import AGENT_ID, NAME, said
+from fsm_agent.server.api.schemas import SCHEMAS
 
 #: path parameter -> schema
-PATH_SCHEMAS: Final[dict[str, Schema]] = {"id": AGENT_ID, "name": NAME}
+PATH_SCHEMAS: Final[dict[str, Schema]] = {
+    "id": said(AGENT_ID, "Id of an agent."),
+    "name": said(NAME, "Name of a workflow."),
+}
 
-#: what every operation may answer, and those with a body besides
-_ALWAYS: Final = (401, 403, 421, 429, 500, 503)
-_WITH_BODY: Final = (400, 413, 415)
+#: statuses of problems that every operation may have, and those with a body besides
+ALWAYS: Final = (401, 403, 421, 422, 429, 500, 503)
+WITH_BODY: Final = (400, 413, 415)
 
-_MEANINGS: Final = {
+#: status -> what it means, here and in the documentation
+MEANINGS: Final = {
     200: "Done",
     201: "Created",
     204: "There will be no more",
@@ -26,17 +31,42 @@ _MEANINGS: Final = {
     401: "No valid token",
     403: "The token lacks the scope or the namespace, or the question is for somebody else",
     404: "There is no such agent, version or workflow",
+    405: "The path does not take this method",
     409: "The agent does not allow it now, or the id is taken",
     412: "Meant for another version, or for a question that is closed",
     413: "The body is too large",
     415: "The body must be application/json",
     421: "The server is not the host that was asked",
-    422: "Something in it is not valid",
+    422: "Something in it is not valid, or no such workflow can be started",
     428: "The answer names no question",
     429: "Too many requests",
     500: "The server failed",
     503: "The store does not answer",
 }
+_TAGS: Final = {
+    "agents": "Start agents, send them events, answer them, follow them.",
+    "questions": "The inbox: what agents ask.",
+    "workflows": "The declarations that agents follow.",
+}
+_ABOUT: Final = (
+    "Agents as explicit state machines: start them, answer what they ask, follow their steps. "
+    "Every problem is a document of RFC 9457."
+)
+_TOKEN: Final = "A token that `fsm-agent token new` has made. A server without a tokens file asks for none."  # noqa: S105
+
+#: name of a response header -> schema and meaning
+_GIVEN_HEADERS: Final[dict[str, Schema]] = {
+    "ETag": said({"type": "string"}, "The version of the agent, in quotes."),
+    "Location": said({"type": "string"}, "Where the new agent is."),
+    "Preference-Applied": said({"type": "string"}, "How long the request may have waited."),
+    "Retry-After": said({"type": "integer"}, "Seconds to wait before the next try."),
+    "WWW-Authenticate": said({"type": "string"}, "How a token is sent."),
+}
+#: status -> headers of its problem
+_PROBLEM_HEADERS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+#: what can be done with an agent that a response has brought
+_LINKED: Final = ("showAgent", "listSteps", "listEffects", "listMessages", "listChildren", "drawAgent", "sendEvent",
+    "answerQuestion", "cancelAgent", "unparkAgent", "rewindAgent", "resumeAgent", "forkAgent")  # fmt: skip
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Json]:
@@ -49,30 +79,37 @@ def document(operations: Sequence[Operation]) -> dict[str, Json]:
         "info": {
             "title": "fsm-agent",
             "version": __version__,
-            "description": "Agents as explicit state machines: start them, answer what they ask, follow their steps.",
+            "description": _ABOUT,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": what} for name, what in _TAGS.items()],
         "paths": {path: dict(methods) for path, methods in paths.items()},
         "components": {
             "schemas": {name: dict(schema) for name, schema in SCHEMAS.items()},
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _TOKEN}},
         },
-        "security": [{"bearer": []}],
+        "security": [{"token": []}],
     }
+
+
+def statuses_of(operation: Operation) -> list[int]:
+    """The statuses of the problems that an operation may have."""
+    return sorted({*ALWAYS, *operation.problems, *(WITH_BODY if operation.takes else ())})
 
 
 def _operation(operation: Operation) -> dict[str, Json]:
     found: dict[str, Json] = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"Scope: `{operation.scope}`.",
+        "description": f"{operation.description} Needs the scope `{operation.scope}`.",
         "tags": [operation.path.split("/")[2]],
         "parameters": _parameters(operation),
         "responses": _responses(operation),
     }
     if operation.takes:
         body: Json = {"application/json": {"schema": _ref(operation.takes)}}
-        found["requestBody"] = {"required": True, "content": body}
+        found["requestBody"] = {"required": operation.needs_body, "content": body}
     return found
 
 
@@ -86,37 +123,44 @@ def _parameters(operation: Operation) -> list[Json]:
 
 
 def _parameter(place: str, name: str, schema: Schema) -> dict[str, Json]:
-    plain = {key: value for key, value in schema.items() if key != "description"}
-    found: dict[str, Json] = {"name": name, "in": place, "schema": plain}
-    if "description" in schema:
-        found["description"] = schema["description"]
-    return {**found, "required": True} if place == "path" else found
+    told = {key: schema[key] for key in ("description", "example") if key in schema}
+    plain = {key: value for key, value in schema.items() if key not in told}
+    return {"name": name, "in": place, "required": place == "path", "schema": plain, **told}
 
 
 def _responses(operation: Operation) -> dict[str, Json]:
     done = {str(status): _success(operation, status) for status in (operation.status, *operation.also)}
-    statuses = {*_ALWAYS, *operation.problems, *(_WITH_BODY if operation.takes else ())}
+    return {**done, **{str(status): _problem(status) for status in statuses_of(operation)}}
+
+
+def _problem(status: int) -> dict[str, Json]:
     content: Json = {problems.MEDIA_TYPE: {"schema": _ref("Problem")}}
-    wrong: dict[str, Json] = {
-        str(status): {"description": _MEANINGS[status], "content": content} for status in sorted(statuses)
-    }
-    return {**done, **wrong}
+    found: dict[str, Json] = {"description": MEANINGS[status], "content": content}
+    return _with_headers(found, _PROBLEM_HEADERS.get(status, ()))
 
 
 def _success(operation: Operation, status: int) -> dict[str, Json]:
-    found: dict[str, Json] = {"description": _MEANINGS[status]}
+    found: dict[str, Json] = {"description": MEANINGS[status]}
     if status != 204:
         schema: Json = _ref(operation.gives) if operation.gives else {"type": "string"}
         found["content"] = {media: {"schema": schema} for media in operation.media}
-    if operation.gives_agent:
-        etag: Json = {"description": "The version of the agent, in quotes.", "schema": {"type": "string"}}
-        found["headers"] = {"ETag": etag}
     if status == 201:
-        found["links"] = {
-            name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
-            for name in ("showAgent", "listSteps", "sendEvent", "cancelAgent")
-        }
-    return found
+        parameters: Json = {"id": "$response.body#/id"}
+        found["links"] = {name: {"operationId": name, "parameters": parameters} for name in _LINKED}
+    names = [
+        *(["ETag"] if operation.gives_agent else []),
+        *(["Location"] if operation.status == 201 else []),
+        *(["Preference-Applied"] if "Prefer" in operation.headers else []),
+    ]
+    return _with_headers(found, names)
+
+
+def _with_headers(response: dict[str, Json], names: Sequence[str]) -> dict[str, Json]:
+    headers: dict[str, Json] = {}
+    for name in names:
+        schema = {key: value for key, value in _GIVEN_HEADERS[name].items() if key != "description"}
+        headers[name] = {"description": _GIVEN_HEADERS[name]["description"], "schema": schema}
+    return {**response, "headers": headers} if headers else response
 
 
 def _ref(name: str | None) -> dict[str, Json]:

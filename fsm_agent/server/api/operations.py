@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from fsm_agent.domain.json import Schema
-from fsm_agent.server.api.schemas import VERSION
+from fsm_agent.server.api.schema_parts import VERSION
+from fsm_agent.server.api.schemas import SCHEMAS
 from fsm_agent.server.tokens import Scope
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class Operation:
     scope: Scope
     summary: str
     handler: Handler
+    #: what the summary leaves out
+    description: str
     #: name of the schema of what is given; ``None`` where it is not JSON
     gives: str | None
     status: int = 200
@@ -33,9 +36,11 @@ class Operation:
     also: tuple[int, ...] = ()
     #: name of the schema of the body
     takes: str | None = None
+    #: a field of the body that names what the request is meant for
+    precondition: str | None = None
     query: Mapping[str, Schema] | None = None
     headers: tuple[str, ...] = ()
-    #: statuses of problems beside those that every operation has
+    #: statuses of problems beside those that every operation may have
     problems: tuple[int, ...] = ()
     #: of what is given
     media: tuple[str, ...] = ("application/json",)
@@ -47,9 +52,17 @@ class Operation:
         return {**(self.query or {}), "namespace": NAMESPACE}
 
     @property
+    def needs_body(self) -> bool:
+        """Whether there must be a body: else nothing of it is required."""
+        return self.takes is not None and "required" in SCHEMAS[self.takes]
+
+    @property
     def path_parameters(self) -> tuple[str, ...]:
         return tuple(part[1:-1] for part in self.path.split("/") if part.startswith("{"))
 
+
+#: seconds that a request may wait
+LONGEST_WAIT_S: Final = 60
 
 NAMESPACE: Final[Schema] = {
     "type": "string",
@@ -65,12 +78,12 @@ HEADERS: Final[Mapping[str, Schema]] = {
         "minLength": 1,
         "maxLength": 255,
         "pattern": "^[!-~]+$",
-        "description": "A repeat under the same key happens once.",
+        "description": "A word of the caller, such as a UUID: what is repeated under the same key happens once.",
     },
     "If-Match": {
         "type": "string",
-        "pattern": '^(\\*|"[1-9][0-9]{0,14}")$',
-        "description": "The ETag of the version that this is meant for.",
+        "pattern": '^(\\*|(W/)?"[1-9][0-9]{0,14}")$',
+        "description": "The ETag of the version that this is meant for; `*` is any.",
     },
     "Last-Event-ID": {
         "type": "string",
@@ -79,11 +92,15 @@ HEADERS: Final[Mapping[str, Schema]] = {
     },
     "Prefer": {
         "type": "string",
-        "pattern": "^wait=[0-9]{1,2}$",
-        "description": "`wait=N`: wait up to N seconds until the agent needs nobody's work any more.",
+        "description": f"`wait=N`: wait up to N seconds, at most {LONGEST_WAIT_S}, until the agent needs nobody's work "
+        "any more. Other preferences are ignored.",
+        "example": "wait=10",
     },
 }
+#: headers of which several are one list
+LISTS: Final = frozenset({"Prefer"})
 
+CREATING: Final = ("Idempotency-Key", "Prefer")
 DELIVERING: Final = ("Idempotency-Key", "If-Match", "Prefer")
 CHANGING: Final = ("If-Match", "Prefer")
 

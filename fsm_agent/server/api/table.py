@@ -7,21 +7,14 @@ from typing import Final
 
 from fsm_agent.domain.json import Schema
 from fsm_agent.server.api import agents, questions, workflows
-from fsm_agent.server.api.operations import AT, CHANGING, DELIVERING, Operation, after_number
-from fsm_agent.server.api.schemas import LIMIT, NAME, STATUS
+from fsm_agent.server.api.operations import AT, CHANGING, CREATING, DELIVERING, Operation, after_number
+from fsm_agent.server.api.schema_parts import LIMIT, NAME, ref, said
 from fsm_agent.server.api.stream import stream
 from fsm_agent.server.diagrams import MEDIA
 from fsm_agent.server.tokens import Scope
 
-_AFTER: Final[Schema] = {
-    "type": "string",
-    "minLength": 1,
-    "maxLength": 256,
-    "description": "`next` of the page before.",
-}
-_LIST: Final[Mapping[str, Schema]] = {"limit": LIMIT, "after": _AFTER}
-_LABEL: Final[Schema] = {**NAME, "maxLength": 513, "description": "`NAME`, or `NAME=TEXT`."}
-_TO: Final[Schema] = {**NAME, "description": "Who is asked: `me`, `anybody`, or a name."}
+_CURSOR: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 256}
+_LIST: Final[Mapping[str, Schema]] = {"limit": LIMIT, "after": said(_CURSOR, "The `next` of the page before.")}
 
 OPERATIONS: Final = (
     Operation(
@@ -31,12 +24,14 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Start an agent",
         agents.start,
+        "The newest version of the workflow is taken. With an `Idempotency-Key`, a repeat returns the agent that the "
+        "first request has made, with status 200 and `delivery` `duplicate`.",
         gives="Agent",
         status=201,
         also=(200,),
         takes="StartRequest",
-        headers=("Idempotency-Key", "Prefer"),
-        problems=(409, 422),
+        headers=CREATING,
+        problems=(409,),
         gives_agent=True,
     ),
     Operation(
@@ -46,17 +41,17 @@ OPERATIONS: Final = (
         Scope.READ,
         "List agents",
         agents.list_agents,
+        "In the order of their ids, or the newest first.",
         gives="AgentPage",
         query={
-            "status": STATUS,
-            "workflow": NAME,
-            "state": NAME,
-            "user": NAME,
-            "label": _LABEL,
-            "newest": {"type": "boolean", "description": "The newest first, and not by id."},
+            "status": ref("AgentStatus", "Only those with this status."),
+            "workflow": said(NAME, "Only those of this workflow."),
+            "state": said(NAME, "Only those in this state."),
+            "user": said(NAME, "Only those that serve this user."),
+            "label": {**NAME, "maxLength": 513, "description": "Only those with this label: `NAME`, or `NAME=TEXT`."},
+            "newest": {"type": "boolean", "default": False, "description": "The newest first, and not by id."},
             **_LIST,
         },
-        problems=(422,),
     ),
     Operation(
         "showAgent",
@@ -65,9 +60,10 @@ OPERATIONS: Final = (
         Scope.READ,
         "Show an agent",
         agents.show,
+        "As it is now, or as it was at a version.",
         gives="Agent",
         query={"at": AT},
-        problems=(404, 422),
+        problems=(404,),
         gives_agent=True,
     ),
     Operation(
@@ -77,9 +73,10 @@ OPERATIONS: Final = (
         Scope.READ,
         "List the steps of an agent",
         agents.steps,
+        "Its history, from the first version on.",
         gives="StepPage",
         query={"after": after_number("version"), "limit": LIMIT},
-        problems=(404, 422),
+        problems=(404,),
     ),
     Operation(
         "streamSteps",
@@ -88,11 +85,14 @@ OPERATIONS: Final = (
         Scope.READ,
         "Follow the steps of an agent as they happen",
         stream,
+        "Server-sent events. Each `step` has a `Step` as its data and the version as its id, from which a client goes "
+        "on by `Last-Event-ID`. The stream ends with the event `end` when the agent has ended; whoever asks again "
+        "then gets status 204. A comment comes when nothing has happened for a while.",
         gives=None,
         also=(204,),
         query={"after": after_number("version")},
         headers=("Last-Event-ID",),
-        problems=(404, 422),
+        problems=(404,),
         media=("text/event-stream",),
     ),
     Operation(
@@ -102,9 +102,13 @@ OPERATIONS: Final = (
         Scope.READ,
         "Draw the workflow of an agent with the path taken",
         agents.diagram,
+        "As it is now, or as it was at a version.",
         gives=None,
-        query={"format": {"type": "string", "enum": list(MEDIA), "default": "svg"}, "at": AT},
-        problems=(404, 422),
+        query={
+            "format": {"type": "string", "enum": list(MEDIA), "default": "svg", "description": "Of the picture."},
+            "at": AT,
+        },
+        problems=(404,),
         media=tuple(MEDIA.values()),
     ),
     Operation(
@@ -112,31 +116,41 @@ OPERATIONS: Final = (
         "GET",
         "/v1/agents/{id}/effects",
         Scope.READ,
-        "List what the actions of an agent did to the world outside",
+        "List the effects of an agent",
         agents.effects,
+        "What its actions did to the world outside, and what of it is in doubt.",
         gives="EffectList",
-        problems=(404, 422),
+        problems=(404,),
     ),
     Operation(
         "listMessages",
         "GET",
         "/v1/agents/{id}/messages",
         Scope.READ,
-        "List the last messages of an agent's conversation",
+        "List the messages of an agent",
         agents.messages,
-        gives="MessageList",
-        query={"last": LIMIT},
-        problems=(404, 422),
+        "Those of its conversation, the last ones first by page, and in order within a page.",
+        gives="MessagePage",
+        query={
+            "limit": LIMIT,
+            "before": {
+                "type": "string",
+                "pattern": r"^[0-9]{1,9}\.[0-9]{1,15}$",
+                "description": "The `earlier` of the page after.",
+            },
+        },
+        problems=(404,),
     ),
     Operation(
         "listChildren",
         "GET",
         "/v1/agents/{id}/children",
         Scope.READ,
-        "List the agents that work for an agent now",
+        "List the children of an agent",
         agents.children,
+        "The agents that it has started as part of its present work.",
         gives="ChildList",
-        problems=(404, 422),
+        problems=(404,),
     ),
     Operation(
         "sendEvent",
@@ -145,10 +159,11 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Send an event to an agent",
         agents.send,
+        "An event that is not allowed now is refused with 409, and nothing happens. `delivery` says how it fared.",
         gives="Agent",
         takes="SendRequest",
         headers=DELIVERING,
-        problems=(404, 409, 412, 422),
+        problems=(404, 409, 412),
         gives_agent=True,
     ),
     Operation(
@@ -158,10 +173,12 @@ OPERATIONS: Final = (
         Scope.ANSWER,
         "Answer the question of an agent",
         agents.answer,
+        "The answer names the question by its id. If that is closed, 412 says what became of it, and nothing happens.",
         gives="Agent",
         takes="AnswerRequest",
+        precondition="question",
         headers=DELIVERING,
-        problems=(404, 409, 412, 422, 428),
+        problems=(404, 409, 412, 428),
         gives_agent=True,
     ),
     Operation(
@@ -171,9 +188,10 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Cancel an agent",
         agents.cancel,
+        "As its workflow declares; if nothing is declared, the agent ends as cancelled.",
         gives="Agent",
         headers=CHANGING,
-        problems=(404, 409, 412, 422),
+        problems=(404, 409, 412),
         gives_agent=True,
     ),
     Operation(
@@ -183,10 +201,11 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Let a parked agent go on",
         agents.unpark,
+        "It tries again, or takes an event instead. An effect in doubt is settled first.",
         gives="Agent",
         takes="UnparkRequest",
         headers=CHANGING,
-        problems=(404, 409, 412, 422),
+        problems=(404, 409, 412),
         gives_agent=True,
     ),
     Operation(
@@ -196,10 +215,12 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Bring an earlier version of an agent back",
         agents.rewind,
+        "As one more step. What its actions did to the world outside stays done. If the state has an action, the agent "
+        "is parked until it is unparked.",
         gives="Agent",
         takes="RewindRequest",
         headers=CHANGING,
-        problems=(404, 409, 412, 422),
+        problems=(404, 409, 412),
         gives_agent=True,
     ),
     Operation(
@@ -207,11 +228,12 @@ OPERATIONS: Final = (
         "POST",
         "/v1/agents/{id}/resume",
         Scope.OPERATE,
-        "Have an agent driven that was interrupted",
+        "Have an agent driven now",
         agents.resume,
+        "One that was interrupted, is due, or is retrying; nothing happens to others.",
         gives="Agent",
         headers=CHANGING,
-        problems=(404, 409, 412, 422),
+        problems=(404, 412),
         gives_agent=True,
     ),
     Operation(
@@ -221,12 +243,13 @@ OPERATIONS: Final = (
         Scope.OPERATE,
         "Begin another agent from a version of this one",
         agents.fork,
+        "With an `Idempotency-Key`, a repeat returns the agent that the first request has made, with status 200.",
         gives="Agent",
         status=201,
         also=(200,),
         takes="ForkRequest",
-        headers=("Idempotency-Key", "Prefer"),
-        problems=(404, 409, 422),
+        headers=CREATING,
+        problems=(404, 409),
         gives_agent=True,
     ),
     Operation(
@@ -234,11 +257,15 @@ OPERATIONS: Final = (
         "GET",
         "/v1/questions",
         Scope.ANSWER,
-        "List open questions, the earliest deadline first",
+        "List open questions",
         questions.questions,
+        "The agents that ask, the earliest deadline first, then the oldest.",
         gives="AgentPage",
-        query={"to": _TO, "workflow": NAME, **_LIST},
-        problems=(422,),
+        query={
+            "to": said(NAME, "Whom they ask: `me`, `anybody`, or a name."),
+            "workflow": said(NAME, "Only those of this workflow."),
+            **_LIST,
+        },
     ),
     Operation(
         "listWorkflows",
@@ -247,17 +274,18 @@ OPERATIONS: Final = (
         Scope.READ,
         "List workflows",
         workflows.workflows,
+        "Those that can be started here, and those that agents have.",
         gives="WorkflowList",
-        problems=(422,),
     ),
     Operation(
         "showWorkflow",
         "GET",
         "/v1/workflows/{name}",
         Scope.READ,
-        "Show a workflow, and where its agents are",
+        "Show a workflow",
         workflows.workflow,
+        "Its declaration, how many agents are in each state, and how long they stay there.",
         gives="WorkflowDetail",
-        problems=(404, 422),
+        problems=(404,),
     ),
 )
