@@ -81,7 +81,7 @@ def _first_events(workflow: Workflow) -> Sequence[str]:
 
 def _chosen(workflow: Workflow, event: str | None) -> str:
     events = _first_events(workflow)
-    return event if event in events else events[0]
+    return event if event is not None and event in events else events[0]
 
 
 def _schema(workflow: Workflow, event: str) -> Schema:

@@ -12,9 +12,7 @@ import htpy as h
 from fsm_agent.domain.json import Json
 
 #: characters of terminals, half characters, and those that turn the text around them
-_STEERING: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_STEERING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 #: characters of a value on a line of its own
 LONGEST_LINE: Final = 120
 
