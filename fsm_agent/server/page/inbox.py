@@ -106,7 +106,10 @@ def _filters(visit: Visit, whose: Whose, workflow: str | None, count: int) -> h.
         for each, text in _NAMES.items()
     ]
     chosen = h.p(".chosen")[
-        "Only of ", workflow_link(visit, workflow or ""), " · ", h.a(href=visit.link(for_=visit.query.get("for")))["of all"]
+        "Only of ",
+        workflow_link(visit, workflow or ""),
+        " · ",
+        h.a(href=visit.link(for_=visit.query.get("for")))["of all"],
     ]
     return [h.nav(aria_label="Whose questions")[h.ul(".statuses")[ways]], chosen if workflow else None]
 
