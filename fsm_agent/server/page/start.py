@@ -98,8 +98,10 @@ def _schema(workflow: Workflow, event: str, *, is_all: bool) -> Schema:
             "id": {**AGENT_ID, "title": "Id", "description": "A new one if left empty."},
             "user": {"type": "string", "minLength": 1, "description": "Whom it serves."},
             "labels": {
-                "type": "object",
-                "additionalProperties": {"type": "string"},
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[^=]+(=|$)"},
+                "description": "To find it again, such as team=field.",
+            },
                 "description": "To find it again.",
             },
         },
