@@ -102,8 +102,6 @@ def _schema(workflow: Workflow, event: str, *, is_all: bool) -> Schema:
                 "items": {"type": "string", "pattern": "^[^=]+(=|$)"},
                 "description": "To find it again, such as team=field.",
             },
-                "description": "To find it again.",
-            },
         },
         "additionalProperties": False,
     }
