@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agents, login, workflows
+from fsm_agent.server.page import agent, agent_value, agents, login, step, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -42,6 +42,10 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/agents", Scope.READ, agents.agents),
     Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
     Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/agents/{id}", Scope.READ, agent.agent),
+    Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
+    Page("/agents/{id}/value", Scope.READ, agent_value.value),
+    Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
 )

@@ -12,9 +12,7 @@ import htpy as h
 from fsm_agent.domain.json import Json
 
 #: characters of terminals, half characters, and those that turn the text around them
-_STEERING: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+_STEERING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 #: characters of a value on a line of its own
 LONGEST_LINE: Final = 120
 
@@ -45,10 +43,15 @@ def brief(value: Json, longest: int = LONGEST_LINE) -> str:
     match value:
         case str():
             return one_line(value, longest)
-        case list() | dict() if _room_after(value, longest) < 0:
+        case list() | dict() if not fits(value, longest):
             return counted(value)
         case _:
             return visible(json.dumps(value, ensure_ascii=False))
+
+
+def fits(value: Json, longest: int) -> bool:
+    """Whether a value can stand on a line of about so many characters."""
+    return _room_after(value, longest) >= 0
 
 
 def _room_after(value: Json, room: int) -> int:
