@@ -24,7 +24,9 @@ OURS = "fsm_agent."
 DRIVERS = {"redis", "psycopg", "starlette", "uvicorn"}
 #: what only those need whose agents ask models, call tools of servers, send requests or count exactly
 THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "bpe_openai", "litellm"}
-HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS
+#: what only those need who record what agents do
+RECORDERS = {"opentelemetry", "prometheus_client"}
+HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS | RECORDERS
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Head
 from fsm_agent.engine.commands import Act, Acted
+
+if TYPE_CHECKING:
+    from fsm_agent.runtime.telemetry import Telemetry
 
 
 class Executor(Protocol):
@@ -81,3 +84,8 @@ class LazyExecutor:
             if self._is_closed:
                 await self._executor.close()  # then the lease is released, and nothing begins
         return self._executor
+
+
+def traced(executor: Executor, telemetry: Telemetry | None) -> Executor:
+    """``executor``, whose attempts are recorded if there is ``telemetry``."""
+    return executor if telemetry is None else telemetry.traced(executor)

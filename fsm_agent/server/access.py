@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ logger = logging.getLogger("fsm_agent")
 
 COOKIE: Final = "fsm_agent_token"
 _LOCAL_NAMES: Final = ("localhost", "ip6-localhost")
+#: what a ``Host`` header may be made of
+_HOST: Final = re.compile(r"[\w.:\[\]-]*")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: characters of a name in an identity header
 _LONGEST_NAME: Final = 256
@@ -165,6 +168,8 @@ def _origin_host(origin: str) -> str | None:
 
 def _host_of(header: str) -> str:
     """The name in a ``Host`` header, without the port, in lower case."""
+    if not _HOST.fullmatch(header):
+        return ""
     try:
         return (urlsplit(f"//{header}").hostname or "").rstrip(".")
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from time import perf_counter
 from typing import Final, TypeAlias
@@ -34,11 +34,12 @@ logger = logging.getLogger("fsm_agent.server")
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
-def application(gate: Gate) -> Starlette:
-    """The application. It begins to serve its services when it starts up, and ends them when it shuts down."""
+def application(gate: Gate, besides: Sequence[Route] = ()) -> Starlette:
+    """The application, with routes ``besides`` its own. It begins to serve its services when it starts up, and ends
+    them when it shuts down."""
     services = gate.services
     app = Starlette(
-        routes=[*_api_routes(gate), *_probe_routes(gate, services), *page_routes(gate)],
+        routes=[*_api_routes(gate), *_probe_routes(gate, services), *besides, *page_routes(gate)],
         middleware=[Middleware(Surroundings)],
         exception_handlers={HTTPException: _routing_problem},
         lifespan=_lifespan(services),

@@ -18,6 +18,7 @@ from fsm_agent.runtime.worker import Worker
 from fsm_agent.server.diagrams import Drawings
 from fsm_agent.server.feed import Feed
 from fsm_agent.server.histories import Histories
+from fsm_agent.server.question_feed import QuestionFeed
 from fsm_agent.server.statistics import Statistics
 from fsm_agent.server.step_pages import StepPages
 
@@ -44,7 +45,8 @@ class Service:
         self.namespace = namespace
         self.workflows = workflows
         self.feed = Feed()
-        self.runner = make_runner(self.feed.observe)
+        self.questions = QuestionFeed()
+        self.runner = make_runner(self._observe)
         self.worker = Worker(self.runner, retention=retention) if drives else None
         self.pages = StepPages(self.runner.store)
         self.statistics = Statistics(self.runner.store, workflows)
@@ -66,8 +68,13 @@ class Service:
     def begin(self) -> None:
         """Begin to drive, and to look for changes."""
         self._go(self.feed.run(self.runner.store), "nobody is told of new steps")
+        self._go(self.questions.run(self.runner.store), "nobody is told of new questions")
         if self.worker is not None:
             self._go(self.worker.run(self._stopped, drain_s=DRAIN_S), "nobody drives agents")
+
+    def _observe(self, head: Head) -> None:
+        self.feed.observe(head)
+        self.questions.observe(head)
 
     def _go(self, work: Coroutine[None, None, None], without: str) -> None:
         task = asyncio.create_task(work)
@@ -83,13 +90,15 @@ class Service:
     def stop(self) -> None:
         """End the streams, and begin no more work."""
         self.feed.close()
+        self.questions.close()
         self._stopped.set()
 
     async def end(self) -> None:
         """Stop, let what works finish for a while, and close the store."""
         self.stop()
         if self._tasks:
-            self._tasks[0].cancel()  # the feed
+            for feed in self._tasks[:2]:
+                feed.cancel()
             _, late = await asyncio.wait(self._tasks, timeout=DRAIN_S + 1)
             for task in late:
                 task.cancel()

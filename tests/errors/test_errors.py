@@ -77,6 +77,7 @@ from fsm_agent.errors import (
     VersionMissing,
     WindowTooSmall,
     WorkflowInvalid,
+    WorkflowUnknown,
     WriteUndeclared,
 )
 
@@ -362,6 +363,7 @@ SENTENCES = [
     (TokenExists("ana"), "there is a token 'ana' already; choose another name, or revoke that one first"),
     (TokenNotFound("an", ["ana", "bob"]), "there is no token 'an' (did you mean `ana`?); there are ana, bob"),
     (TokenNotFound("an", []), "there is no token 'an'; there are no tokens"),
+    (WorkflowUnknown("ordr", ["order", "form"]), "no workflow 'ordr' can be started here; there are form, order"),
     (ModelReplyInvalid("p:m", "it is empty"), "model 'p:m' gave a reply that cannot be used: it is empty"),
     (ModelSettingsInvalid(["a is b", "c is d"]), "the settings of the model are wrong: a is b; c is d"),
     (

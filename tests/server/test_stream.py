@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from fsm_agent.server.step_pages import StepPages
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.urls import open_store
 from tests.support.http_client import EventStream, HttpConnection, ServerEvent
-from tests.support.runtime import flow, on_loop
+from tests.support.runtime import flow, on_loop, until
 from tests.support.servers.in_process import Served, serving
 from tests.support.servers.postgres import PostgresServer
 
@@ -56,13 +56,6 @@ async def born(runner: Runner, ticks: int = 0, agent_id: str = ID) -> None:
 async def tick(connection: HttpConnection, agent_id: str = ID, event: str = "tick") -> None:
     reply = await connection.post(f"/v1/agents/{agent_id}/events", {"event": event})
     assert reply.status == 200, reply.body
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Let everybody else go on until it is so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not is_so():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0)
 
 
 class Reader:

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fsm_agent.cli.commands.run import checked_workflow
-from fsm_agent.cli.input.parameters import WORKFLOW_FILE, text
+from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, text
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.input.token_path import token_path, tokens_option
-from fsm_agent.cli.logs import in_sentences
+from fsm_agent.cli.logs import in_json, in_sentences
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.views import output
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import SettingsInvalid
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.telemetry import configured
 
 if TYPE_CHECKING:
     from fsm_agent.server.access import Access
-    from fsm_agent.server.service import Service
+    from fsm_agent.server.metrics import Metrics
+    from fsm_agent.telemetry import OpenTelemetry
 
 _WORKFLOWS: Final = "workflows"
 _PORT: Final = 8000
@@ -42,6 +44,8 @@ class ServeArguments:
     identity_header: str | None
     allowed_hosts: tuple[str, ...]
     rate: int
+    metrics: bool
+    log_format: str
 
 
 @click.command()
@@ -60,6 +64,8 @@ class ServeArguments:
 @click.option(
     "--rate", type=click.IntRange(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
 )
+@click.option("--metrics", is_flag=True, help="Serve /metrics for Prometheus, to tokens with the scope read.")
+@LOG_FORMAT
 @click.pass_obj
 def serve(
     settings: CommandSettings, /, *, paths: tuple[str, ...], namespaces: tuple[str, ...], no_drive: bool, **more: Any
@@ -82,7 +88,7 @@ def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArgum
         raise SettingsInvalid(f"the server needs {error.name}: pip install 'fsm-agent[server]'") from None
     workflows = _workflows(settings, paths)
     access = _access(settings, arguments)
-    with output.kept_clean(settings), in_sentences(settings):
+    with output.kept_clean(settings), (in_json if arguments.log_format == "json" else in_sentences)(settings):
         asyncio.run(_serve(settings, arguments, workflows, access))
 
 
@@ -130,27 +136,46 @@ async def _serve(
     from fsm_agent.server.serving import address_of, listen, serve
 
     listening = listen(arguments.host, arguments.port)
-    services: dict[str, Service] = {
+    metrics = _metrics() if arguments.metrics else None
+    telemetry = metrics.telemetry if metrics else configured()
+    services = {
         name: Service(
-            name, _runner_of(settings, name), workflows, drives=arguments.drives, retention=settings.retention
+            name,
+            _runner_of(settings, name, telemetry),
+            workflows,
+            drives=arguments.drives,
+            retention=settings.retention,
         )
         for name in arguments.namespaces
     }
     gate = Gate(access, RateLimit(arguments.rate), services)
+    app = application(gate, [metrics.route(gate)] if metrics else [])
 
     def ready() -> None:
         click.echo(address_of(listening))
         asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
         output.say(f"serving {settings.store}{asks}; Ctrl-C stops")
 
-    await serve(application(gate), tuple(services.values()), listening, when_ready=ready, say=output.say)
+    await serve(app, tuple(services.values()), listening, when_ready=ready, say=output.say)
 
 
-def _runner_of(settings: CommandSettings, namespace: str) -> Callable[[Callable[[Head], None]], Runner]:
+def _metrics() -> Metrics:
+    """Raises ``SettingsInvalid`` without the libraries for it."""
+    try:
+        from fsm_agent.server.metrics import Metrics
+    except ImportError as error:
+        raise SettingsInvalid(str(error)) from None
+    return Metrics()
+
+
+def _runner_of(
+    settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None
+) -> Callable[[Callable[[Head], None]], Runner]:
     part = settings.changed(namespace=namespace)
 
     def make(observe: Callable[[Head], None]) -> Runner:
         around, actions = settings.surroundings(), settings.actions
-        return Runner(part.open_store(), actions=actions, observe=observe, surroundings=around)
+        store = part.open_store()
+        return Runner(store, actions=actions, observe=observe, surroundings=around, telemetry=telemetry)
 
     return make

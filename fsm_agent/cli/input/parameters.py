@@ -94,3 +94,11 @@ TOKEN_NAME: Final = Word("name", "token_names")
 WORKFLOW_FILE: Final = Word("path", "workflow_files")
 #: the name of a workflow with agents
 WORKFLOW_NAME: Final = Word("workflow", "workflow_names")
+#: of commands that run until they are stopped
+LOG_FORMAT: Final = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Log sentences for people, or one JSON object a line.",
+)

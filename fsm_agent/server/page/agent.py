@@ -9,16 +9,12 @@ import htpy as h
 from starlette.responses import RedirectResponse, Response
 
 from fsm_agent.domain.agent import ENDED
-from fsm_agent.errors import IllegalEvent, NotAddressee, NotAsked, QuestionClosed, Refused
 from fsm_agent.server.page.agent_diagram import diagram_card, draw
 from fsm_agent.server.page.agent_facts import (
     Facts,
     Unread,
-    agent_id_of,
-    facts_of,
     link,
     readable,
-    said,
     shown,
     version_in,
 )
@@ -26,11 +22,10 @@ from fsm_agent.server.page.agent_head import header
 from fsm_agent.server.page.agent_now import now_card, read_now
 from fsm_agent.server.page.agent_tabs import tab_of, tabs_card
 from fsm_agent.server.page.agent_timeline import read_timeline, timeline_card
-from fsm_agent.server.page.forms.reader import read
-from fsm_agent.server.page.question import BESIDES, Attempt, closed_card, of_pairs
+from fsm_agent.server.page.inbox_answers import send_answer, typed_again
+from fsm_agent.server.page.question import Attempt
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit
-from fsm_agent.server.problems import problem_of
 
 _STYLES: Final = ("diagram.css", "forms.css", "agent.css")
 _SCRIPTS: Final = ("picture.js", "agent.js")
@@ -43,33 +38,13 @@ async def agent(visit: Visit) -> Response:
 
 async def answer(visit: Visit) -> Response:
     """``POST /agents/{id}/answer``."""
-    agent_id, event, question = agent_id_of(visit), visit.sent("event") or "", visit.sent("question") or ""
-    facts = await facts_of(visit)
-    asked = facts.agent.question
-    if asked is None or str(asked.id) != question or event not in asked.events:
-        return await _send(visit, agent_id, {}, event, question)
-    found = read(visit.form, asked.events[event], BESIDES)
-    if found.payload is None:
-        attempt = Attempt(event, found.typed, found.problems, found.changed)
-        return await _page(visit, attempt=attempt, status=422 if found.problems else 200)
-    return await _send(visit, agent_id, found.payload, event, question)
-
-
-async def _send(visit: Visit, agent_id: str, payload: dict[str, Any], event: str, question: str) -> Response:
-    """Answer a question; the engine says what became of it if it is not asked any more."""
-    number = int(question) if question.isascii() and question.isdecimal() and len(question) < 16 else 0
-    try:
-        answered = await visit.service.runner.answer(
-            agent_id, payload, event=event or None, question=number, by=visit.caller.name, drive=False
-        )
-    except (QuestionClosed, NotAsked, NotAddressee, IllegalEvent) as error:
-        return await _page(visit, note=closed_card(said(error), of_pairs(visit.form)), status=problem_of(error).status)
-    except Refused as error:
-        note = h.p(".problem", role="alert", dir="auto")[said(error)]
-        attempt = Attempt(event, of_pairs(visit.form))
-        return await _page(visit, attempt=attempt, note=note, status=problem_of(error).status)
-    await visit.service.go_on(answered)
-    return RedirectResponse(visit.link("agents", agent_id), 303)
+    outcome = await send_answer(visit)
+    if outcome.is_taken:
+        return RedirectResponse(visit.link("agents", outcome.agent_id), 303)
+    late = None
+    if outcome.attempt is None:
+        late = typed_again(visit, outcome, visit.link("agents", outcome.agent_id, "answer"))
+    return await _page(visit, attempt=outcome.attempt, note=late, status=outcome.status)
 
 
 async def _page(visit: Visit, *, attempt: Attempt | None = None, note: h.Node = None, status: int = 200) -> Response:

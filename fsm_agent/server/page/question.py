@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +22,7 @@ from fsm_agent.server.page.widgets import deadline
 from fsm_agent.server.tokens import Scope
 
 #: what a form sends besides what was typed
-BESIDES: Final = ("question", "event")
+BESIDES: Final = ("question", "event", "key")
 #: characters of a prompt; the rest is a link
 _LONGEST: Final = 4_000
 
@@ -81,7 +82,7 @@ def _answer(agent_id: str, question: Question, event: str, attempt: Attempt | No
         mine.problems if mine else (),
         action=action,
         prefix=f"a-{agent_id}-{event}",
-        hidden={"question": str(question.id), "event": event},
+        hidden={"question": str(question.id), "event": event, "key": secrets.token_urlsafe(12)},
         described_by=f"q-{agent_id}",
         changed=mine.changed if mine else None,
     )

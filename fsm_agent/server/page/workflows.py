@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import htpy as h
-from markupsafe import Markup
 from starlette.responses import Response
 
 from fsm_agent.domain.agent import Status
@@ -22,6 +21,7 @@ from fsm_agent.report.heat import heat
 from fsm_agent.server.diagrams import Drawing, drawing
 from fsm_agent.server.page.plots import Dwell, dwell_plot, questions_plot, steps_plot
 from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.svg import inline
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import status_badge, workflow_link
 from fsm_agent.server.problems import HttpProblem
@@ -107,8 +107,7 @@ async def _picture(workflow: Workflow, told: Coverage, tally: Sequence[Tally]) -
         drawn = await asyncio.to_thread(_drawn, workflow, _now(told, tally))
     except RenderFailed as error:
         return h.p(".problem")[str(error)]
-    svg = drawn.svg.replace("<svg ", f'<svg role="img" aria-label="{Markup.escape(_words(workflow))}" ', 1)
-    return h.div(".diagram", tabindex="0", role="region", aria_label="Diagram")[Markup(svg)]  # noqa: S704 - Graphviz made it
+    return inline(drawn, _words(workflow))
 
 
 def _words(workflow: Workflow) -> str:

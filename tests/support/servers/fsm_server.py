@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import psutil
 
 from tests.support.http_client import HttpConnection
+from tests.support.runtime import until
 
 _PATIENCE_S: Final = 60
 _MAIN: Final = "from fsm_agent.cli.main import main; main()"
@@ -23,6 +24,7 @@ PYPROJECT: Final = '[tool.fsm-agent]\nmodules = ["server_actions"]\n'
 #: actions that a test holds up, and lets go by making a file
 ACTIONS: Final = """
 import asyncio
+import time
 from pathlib import Path
 
 from fsm_agent import action
@@ -30,7 +32,7 @@ from fsm_agent import action
 
 @action
 async def hold(ctx):
-    Path(f"begun-{ctx.agent_id}-{ctx.attempt}-{ctx.activation}").touch()
+    Path(f"begun-{ctx.agent_id}").touch()
     while not Path(f"go-{ctx.agent_id}").exists():
         await asyncio.sleep(0.01)
     return "done"
@@ -38,7 +40,26 @@ async def hold(ctx):
 
 @action(inline=True)
 def quick(ctx):
+    Path(f"begun-quick-{ctx.agent_id}").touch()
     return "done"
+
+
+@action
+async def cling(ctx):
+    # does not let go
+    while True:
+        try:
+            Path(f"begun-{ctx.agent_id}").touch()
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+
+@action(inline=True)
+def block(ctx):
+    # holds everybody up
+    Path(f"begun-{ctx.agent_id}").touch()
+    time.sleep(60)
 """
 
 #: asks again and again; each answer is one step
@@ -57,16 +78,18 @@ states:
   over: {final: true}
 """
 
-#: works twice, if it is told to, and then waits
+#: begins one of several kinds of work, and rests after it
 WORKER: Final = """
 workflow: work
 version: 1
-events: {go: {}, done: {}, note: {}}
+events: {hold: {}, cling: {}, block: {}, done: {}}
 initial: resting
 states:
-  resting: {on: {go: first}}
-  first: {do: hold, on: {done: second}}
-  second: {do: quick, on: {done: resting}}
+  resting: {on: {hold: holding, cling: clinging, block: blocking}}
+  holding: {do: hold, on: {done: finishing}}
+  finishing: {do: quick, on: {done: resting}}
+  clinging: {do: cling, on: {done: resting}}
+  blocking: {do: block, on: {done: resting}}
 """
 
 
@@ -87,6 +110,7 @@ class FsmServer:
     """A server, used as a context: it is ready when it is entered, and killed if it still runs at the end."""
 
     def __init__(self, folder: Path, store: str, *words: str, environment: Mapping[str, str] | None = None) -> None:
+        self._folder = folder
         line = [sys.executable, "-c", _MAIN, "--store", store, "serve", "--port", "0", "--rate", "0", *words]
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(line, cwd=folder, stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -114,6 +138,18 @@ class FsmServer:
     def rss(self) -> int:
         """Bytes of memory."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    async def begun(self, agent_id: str) -> None:
+        """Returns once an action of this agent has begun."""
+        await until((self._folder / f"begun-{agent_id}").exists)
+
+    def let_go(self, agent_id: str) -> None:
+        """Let the action ``hold`` of this agent end."""
+        (self._folder / f"go-{agent_id}").touch()
+
+    async def said_that(self, words: str) -> None:
+        """Returns once it has said so on stderr."""
+        await until(lambda: any(words in line for line in self.said))
 
     def tell(self, number: signal.Signals) -> None:
         self.process.send_signal(number)

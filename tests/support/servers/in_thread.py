@@ -1,17 +1,10 @@
-"""The server for tests: in this process on a free port, or as a process of its own.
-
-Both are real: requests go through a socket, and agents live in a file.
-"""
+"""The server in a thread of the test's process, for tests that speak to it with a client that blocks."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
+import ssl
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import apsw
 import httpx2
 import uvicorn
 
@@ -33,7 +27,7 @@ from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.app import application
 from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.service import Service
-from fsm_agent.server.serving import listen
+from fsm_agent.server.serving import configuration, listen
 from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope, new_token
 from fsm_agent.stores.urls import open_store
@@ -41,6 +35,8 @@ from fsm_agent.stores.urls import open_store
 Value = TypeVar("Value")
 
 _PATIENCE_S: Final = 30
+#: nothing is sealed here, and to read the certificates of the world takes longer than most tests
+_NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 #: an agent that asks, works, waits, and can be brought into every status
 ERRAND: Final = """
@@ -50,10 +46,12 @@ description: Fetches one thing, once somebody says that it may.
 data:
   item: string?
   note: string?
-  approver: string?
+  approvers: {type: array, items: {type: string}, default: []}
   notes: {type: array, items: {type: string}, default: []}
 events:
-  wanted: {item: {type: string, minLength: 1}, approver: string?}
+  wanted:
+    item: {type: string, minLength: 1}
+    approvers: {type: array, items: {type: string}, default: []}
   approve: {}
   reject: {reason: string}
   noted: {text: string}
@@ -64,16 +62,22 @@ on:
 states:
   idle:
     on:
-      wanted: {target: asking, assign: {item: event.item, approver: event.approver}}
+      wanted:
+        - when: size(event.approvers) > 0
+          target: asking.some
+          assign: {item: event.item, approvers: event.approvers}
+        - {target: asking.anybody, assign: {item: event.item}}
   asking:
-    ask:
-      prompt: "May it be {{ data.item }}?"
-      events: [approve, reject]
-      to: data.approver
+    initial: anybody
     after: {3d: lapsed}
     on:
       approve: {target: fetching, when: data.item != "moon"}
       reject: {target: rejected, assign: {note: event.reason}}
+    states:
+      anybody:
+        ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject]}
+      some:
+        ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject], to: data.approvers}
   fetching:
     do: fetch
     on:
@@ -101,7 +105,7 @@ class Served:
     def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
         """A client that sends the token with each request."""
         known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return httpx2.Client(base_url=self.url, headers={**known, **headers}, timeout=_PATIENCE_S)
+        return client(self.url, {**known, **headers})
 
     def token(
         self,
@@ -130,8 +134,9 @@ class Served:
 
 
 def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables of an SQLite file."""
-    connection = sqlite3.connect(path)
+    """All rows of all tables of an SQLite file. The library must be the one that the store uses: two of them in one
+    process drop each other's locks, and lose what was written."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in sorted(names)}  # noqa: S608
@@ -183,10 +188,7 @@ def served(
 @contextmanager
 def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        application(gate), http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False
-    )
-    server, started = _Announced(config), threading.Event()
+    server, started = _Announced(configuration(application(gate))), threading.Event()
     server.when_started = started.set
     loop = asyncio.new_event_loop()
     errors: list[BaseException] = []
@@ -208,7 +210,7 @@ def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
         yield listening.getsockname()[1], loop
     finally:
         for service in gate.services.values():
-            loop.call_soon_threadsafe(service.feed.close)
+            loop.call_soon_threadsafe(service.stop)
         server.should_exit = True
         thread.join(_PATIENCE_S)
         listening.close()
@@ -226,37 +228,8 @@ class _Announced(uvicorn.Server):
         self.when_started()
 
 
-class Process:
-    """``fsm-agent serve`` in a process of its own, in a folder with a project."""
-
-    def __init__(self, folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        line = [sys.executable, "-m", "fsm_agent", "serve", "--port", "0", *words]
-        variables = {**os.environ, **(environment or {})}
-        self.folder = folder
-        self._process = subprocess.Popen(
-            line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip().rstrip("/")
-
-    def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
-        known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return httpx2.Client(base_url=self.url, headers={**known, **headers}, timeout=_PATIENCE_S)
-
-    def stop(self) -> str:
-        """Stop it as an operator does, and return what it said."""
-        self._process.send_signal(signal.SIGTERM)
-        _, said = self._process.communicate(timeout=_PATIENCE_S)
-        return said
-
-    def __enter__(self) -> Process:
-        if not self.url:
-            raise AssertionError(self._process.communicate(timeout=_PATIENCE_S)[1])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self.stop()
+def client(url: str, headers: Mapping[str, str]) -> httpx2.Client:
+    return httpx2.Client(base_url=url, headers=headers, timeout=_PATIENCE_S, verify=_NO_TLS)
 
 
 def problem(response: httpx2.Response, status: int) -> dict[str, Any]:
