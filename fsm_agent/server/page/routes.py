@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.server.access import Caller
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agents, inbox, login, start, workflows
+from fsm_agent.server.page import agent, agent_value, agents, inbox, login, start, step, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -49,6 +49,10 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/agents", Scope.READ, agents.agents),
     Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
     Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/agents/{id}", Scope.READ, agent.agent),
+    Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
+    Page("/agents/{id}/value", Scope.READ, agent_value.value),
+    Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
     Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
