@@ -49,7 +49,16 @@ def all_imported(shop: Shop, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["show", "one"], ["history", "one"], ["--json", "show", "one"]]
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["show", "one"],
+        ["history", "one"],
+        ["--json", "show", "one"],
+        ["token", "list"],
+        ["token", "new", "ana", "--scope", "read"],
+    ],
 )
 def test_looking_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
     shop.order()
@@ -125,7 +134,7 @@ WAITING = {"asyncio", "concurrent", "ssl", "subprocess"}
 REJECTED = ["send", "one", "reject", "--payload", '{"reason": "no"}']
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "one"], ["history", "one"], REJECTED])
+@pytest.mark.parametrize("words", [["list"], ["show", "one"], ["history", "one"], ["token", "list"], REJECTED])
 def test_a_command_that_calls_no_action_imports_no_event_loop(shop: Shop, words: list[str]) -> None:
     shop.order()
     assert imported(shop, *words) & WAITING == set()

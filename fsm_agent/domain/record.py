@@ -105,6 +105,8 @@ class Damage(NamedTuple):
     agent_id: str
     place: str
     what: str
+    #: what it says is right in the agent itself, and wrong in an index by which it is found: ``Store.reindex`` mends it
+    is_index: bool = False
 
     def __str__(self) -> str:
         return f"it is damaged in {self.place}: {self.what}; `fsm-agent doctor` says what to do"

@@ -13,7 +13,7 @@ _SHORTEST_SECRET: Final = 6
 #: tokens of a server of ours, and what signs webhooks; tokens of well-known forms, which have digits; names and
 #: passwords in URLs; keys in queries
 _IS_SECRET: Final = re.compile(
-    r"\bfsm_(?!agent)[\w-]{20,}|\bwhsec_[\w+/=-]{8,}"
+    r"\bfsm_[\w-]{43}(?![\w-])|\bwhsec_[\w+/=-]{8,}"
     r"|\b(?:sk|pk|rk|gsk|xai|hf|ghp)[-_](?=[\w.-]*\d)[\w.-]{8,}|\bAIza[\w-]{8,}"
     r"|\b(?i:bearer|basic)\s+(?=\S*\d)[\w+/=.~-]{6,}"
     r"|(?i:(?<=//)[^/@\s]+(?=@))|(?i:(?<=key=)|(?<=token=)|(?<=secret=)|(?<=password=))[^\s\"'&,}]+"

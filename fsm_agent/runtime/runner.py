@@ -29,6 +29,7 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.errors import QuestionClosed
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.migrate import MigrationPage
     from fsm_agent.runtime.telemetry import Telemetry
@@ -157,6 +158,18 @@ class Runner(Queries, Removal):
         flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
 
+    async def closed_question(self, agent_id: str, question: int) -> QuestionClosed | None:
+        """What has become of a question that is not open any more; ``None`` if it still is."""
+        check(agent_id=agent_id, question=question)
+        from fsm_agent.engine.answers import require_open
+        from fsm_agent.errors import QuestionClosed
+
+        try:
+            await self._loop.run(require_open(self._loop.driver(drives=False), agent_id, question))
+        except QuestionClosed as closed:
+            return closed
+        return None
+
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
     ) -> Agent:
@@ -277,6 +290,11 @@ class Runner(Queries, Removal):
 
     async def workflow(self, definition: str) -> Workflow:
         return await self._loop.workflow(definition)
+
+    def drain(self) -> None:
+        """Begin no action any more: an agent whose action would be next is released, and another process goes on with
+        it. What works goes on to its end."""
+        self._executor.drain()
 
     async def close(self) -> None:
         """Stop all executions, release their leases, and close the models and the store."""

@@ -7,26 +7,26 @@ whose precondition is a compare-and-set, so a verb either happens whole or raise
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
-from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, Tally
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import pages
+from fsm_agent.stores.listing import Listing
 
 
-class Store(ABC):
-    """Where the agents of one namespace live.
+class Store(Listing):
+    """Where the agents of one namespace live. The verbs that find some of them stand in ``Listing``.
 
     Driver errors never escape: they become a ``StoreError``. What is kept of one agent and cannot be read is an
     ``AgentDamaged``, a history with a step missing included. Preconditions that do not hold raise a ``Refused``.
@@ -79,10 +79,6 @@ class Store(ABC):
         """One consistent view of an agent; raises ``AgentNotFound``. With ``key``, its outcome too."""
 
     @abstractmethod
-    async def head(self, agent_id: str) -> Head:
-        """The head alone; raises ``AgentNotFound``."""
-
-    @abstractmethod
     async def commit(self, commit: Commit) -> Committed:
         """Append one step: head, history row, snapshot, key and queue change together.
 
@@ -91,9 +87,10 @@ class Store(ABC):
         otherwise, if the key is taken, and if ``dequeue`` is not queued. The key of a dequeued event gets this
         version as its outcome. A ``commit.settlement`` records the result of an open effect or forgets it; raises
         ``Conflict`` if that effect is not open. What pins the agent (id, creation, and, unless the commit ``repins``,
-        its definition) stays as it is; raises ``StoreCorrupt`` if the new definition is not kept. ``commit.said`` is
-        added to its threads, and ``commit.user`` kept; raises ``UserConflict`` if the user's version is not the one
-        before. Durable when it returns, as far as the store promises durability.
+        its definition) stays as it is; raises ``StoreCorrupt`` if the new definition is not kept. The user and the
+        labels in the head are those with which the agent was created. ``commit.said`` is added to its threads, and
+        ``commit.user`` kept; raises ``UserConflict`` if the user's version is not the one before. Durable when it
+        returns, as far as the store promises durability.
         """
 
     @abstractmethod
@@ -164,70 +161,6 @@ class Store(ABC):
     async def held_here(self, host: str) -> Sequence[Head]:
         """Heads under a lease whose holder is on ``host``, so that a caller can look whether it still lives. Those that
         cannot be read are left out; ``due`` names them when their lease has run out."""
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        """Heads under a lease that ran out by ``now_ms``, at most ``limit``, wherever the holder was and whatever there
-        is to do; those that cannot be read are left out. A store without it looks through all agents for them."""
-        return await pages.lapsed(self, now_ms, limit)
-
-    async def list(
-        self,
-        *,
-        status: Status | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: str | None = None,
-    ) -> Page:
-        """Heads in order of id, after the id ``after``. A store has this verb or ``list_in`` of its own. A head that
-        cannot be read keeps no other from its place: it is named in ``Page.damaged``, and counts for the ``limit``."""
-        return await self.list_in(() if status is None else (status,), workflow=workflow, limit=limit, after=after)
-
-    async def list_in(
-        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Page:
-        """As ``list``, of the agents in any of several statuses, each as it is at one moment; of all if none is named.
-        A store that has only ``list`` looks through all agents for it."""
-        return await pages.list_in(self, statuses, workflow=workflow, limit=limit, after=after)
-
-    async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
-        """Heads of these agents, in no order; those that are unknown or cannot be read are left out. Whoever watches
-        agents asks for all of them at once."""
-        return await pages.heads(self, agent_ids)
-
-    async def select(
-        self, selection: Selection, *, newest: bool = False, limit: int = 50, after: str | None = None
-    ) -> Page:
-        """Heads of the agents of a selection. In order of id, after the id ``after``; or the ``newest`` first, those
-        created at the same time in reverse order of id, after the place ``after``, which is the ``next`` of the page
-        before. A store without it looks through all agents."""
-        return await pages.select(self, selection, newest=newest, limit=limit, after=after)
-
-    async def questions(
-        self,
-        *,
-        to: str | None = None,
-        workflow: str | None = None,
-        limit: int = 50,
-        after: QuestionPlace | None = None,
-    ) -> QuestionPage:
-        """Heads of the agents that ask a question: the earliest deadline first, then the oldest agent, then by id.
-        ``to`` is who is asked by name; ``ANYBODY`` selects questions to whoever comes, ``None`` all. The place
-        ``after`` may be that of a question that is closed by now. A store without it looks through all that wait."""
-        return await pages.questions(self, to=to, workflow=workflow, limit=limit, after=after)
-
-    async def count_questions(self, *, to: str | None = None, workflow: str | None = None) -> int:
-        """How many agents ``questions`` would find on all of its pages."""
-        return await pages.count_questions(self, to=to, workflow=workflow)
-
-    async def tally(self) -> Sequence[Tally]:
-        """How many agents there are, by workflow, state and status, in this order. What cannot be read is not counted.
-        It looks at all agents, but holds nobody up; whoever shows it often keeps it for some seconds."""
-        return await pages.tally(self)
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        """Ids that begin or end with ``part``, in order, at most ``limit``. Looks at every id, a page at a time; a
-        store that need not read heads for that does it in its own way."""
-        return await pages.find_ids(self, part, limit=limit)
 
     @abstractmethod
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
@@ -316,6 +249,11 @@ class Store(ABC):
         """What is wrong beneath the agents, where no other verb looks: rows of those that are gone, indexes that leave
         some out. Changes nothing. A ``Damage`` of no agent has an empty id. A store without it finds nothing."""
         return ()
+
+    async def reindex(self) -> int:
+        """Make the indexes by which agents are found say what their heads say; returns how many entries were wrong. It
+        mends what ``inspect`` names with ``is_index``. A store without indexes of its own has nothing to do."""
+        return 0
 
     async def tend(self) -> int:
         """Do some of the work that can wait, if there is any; returns how many agents it was done for. Workers ask

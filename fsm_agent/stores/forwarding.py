@@ -77,5 +77,6 @@ class ForwardingStore(Store):
     save_user = _forwarded(Store.save_user)
     definitions = _forwarded(Store.definitions)
     inspect = _forwarded(Store.inspect)
+    reindex = _forwarded(Store.reindex)
     tend = _forwarded(Store.tend)
     close = _forwarded(Store.close)

@@ -25,7 +25,7 @@ from fsm_agent.domain.selection import (
 from fsm_agent.errors import AgentDamaged, AgentNotFound, ArgumentInvalid
 
 if TYPE_CHECKING:
-    from fsm_agent.stores.base import Store
+    from fsm_agent.stores.listing import Listing
 
 Listed: TypeAlias = Head | Damage
 
@@ -55,7 +55,7 @@ def ids_with(ids: Iterable[str], part: str) -> list[str]:
 
 
 async def list_in(
-    store: Store, statuses: Collection[Status], *, workflow: str | None, limit: int, after: str | None
+    store: Listing, statuses: Collection[Status], *, workflow: str | None, limit: int, after: str | None
 ) -> Page:
     """``Store.list_in``: one status is a question for ``list``, several are looked for."""
     if len(statuses) <= 1:
@@ -71,7 +71,7 @@ async def list_in(
         after = page.next
 
 
-async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
+async def find_ids(store: Listing, part: str, *, limit: int) -> Sequence[str]:
     """``Store.find_ids``."""
     found: list[str] = []
     after, is_more = None, True
@@ -82,7 +82,7 @@ async def find_ids(store: Store, part: str, *, limit: int) -> Sequence[str]:
     return found[:limit]
 
 
-async def lapsed(store: Store, now_ms: int, limit: int) -> Sequence[Head]:
+async def lapsed(store: Listing, now_ms: int, limit: int) -> Sequence[Head]:
     """``Store.lapsed``."""
     found: list[Head] = []
     after, is_more = None, True
@@ -93,7 +93,7 @@ async def lapsed(store: Store, now_ms: int, limit: int) -> Sequence[Head]:
     return found[:limit]
 
 
-async def definitions(store: Store, *, limit: int, after: str | None) -> Sequence[str]:
+async def definitions(store: Listing, *, limit: int, after: str | None) -> Sequence[str]:
     """``Store.definitions``: those to which agents are pinned."""
     hashes: set[str] = set()
     last, is_more = None, True
@@ -104,7 +104,7 @@ async def definitions(store: Store, *, limit: int, after: str | None) -> Sequenc
     return sorted(each for each in hashes if each > (after or ""))[:limit]
 
 
-async def heads(store: Store, agent_ids: Collection[str]) -> Sequence[Head]:
+async def heads(store: Listing, agent_ids: Collection[str]) -> Sequence[Head]:
     """``Store.heads``."""
     found = []
     for agent_id in dict.fromkeys(agent_ids):
@@ -113,7 +113,7 @@ async def heads(store: Store, agent_ids: Collection[str]) -> Sequence[Head]:
     return found
 
 
-async def select(store: Store, selection: Selection, *, newest: bool, limit: int, after: str | None) -> Page:
+async def select(store: Listing, selection: Selection, *, newest: bool, limit: int, after: str | None) -> Page:
     """``Store.select``. A head that cannot be read may be one of the selection: it is named on the first page that it
     stands on, or on the first of the newest."""
     listed = [each async for each in _all(store, selection) if isinstance(each, Damage) or selection.has(each)]
@@ -123,7 +123,8 @@ async def select(store: Store, selection: Selection, *, newest: bool, limit: int
         left = [each for each in in_order([*heads, *damaged]) if after is None or id_of(each) > after]
         return page_of(left[:limit], is_last=len(left) <= limit)
     heads.sort(key=newest_order, reverse=True)
-    left_heads = heads if after is None else [head for head in heads if newest_order(head) < newest_place(after)]
+    place = None if after is None else newest_place(after)
+    left_heads = [head for head in heads if place is None or newest_order(head) < place]
     shown = tuple(left_heads[:limit])
     following = newest_after(shown[-1]) if len(left_heads) > limit else None
     return Page(shown, following, damaged if after is None else ())
@@ -136,7 +137,12 @@ def newest_order(head: Head) -> tuple[int, str]:
 
 def newest_after(head: Head) -> str:
     """The place of an agent among the newest, as ``after`` takes it."""
-    return f"{head.created_ms}.{head.id}"
+    return newest_text(head.created_ms, head.id)
+
+
+def newest_text(created_ms: int, agent_id: str) -> str:
+    """What ``newest_after`` says of an agent whose head cannot be read."""
+    return f"{created_ms}.{agent_id}"
 
 
 def newest_place(after: str) -> tuple[int, str]:
@@ -156,7 +162,7 @@ def _no_place(after: str) -> ArgumentInvalid:
 
 
 async def questions(
-    store: Store, *, to: str | None, workflow: str | None, limit: int, after: QuestionPlace | None
+    store: Listing, *, to: str | None, workflow: str | None, limit: int, after: QuestionPlace | None
 ) -> QuestionPage:
     """``Store.questions``."""
     damaged: list[Damage] = []
@@ -185,20 +191,20 @@ def question_place_of(after: str) -> QuestionPlace:
     return QuestionPlace(int(due) if due else None, *newest_place(rest))
 
 
-async def count_questions(store: Store, *, to: str | None, workflow: str | None) -> int:
+async def count_questions(store: Listing, *, to: str | None, workflow: str | None) -> int:
     """``Store.count_questions``."""
     waiting = _all(store, Selection((Status.WAITING,), workflow))
     return sum([1 async for each in waiting if isinstance(each, Head) and asks(each, to)])
 
 
-async def tally(store: Store) -> Sequence[Tally]:
+async def tally(store: Listing) -> Sequence[Tally]:
     """``Store.tally``."""
     heads = [each async for each in _all(store, Selection()) if isinstance(each, Head)]
     counts = Counter((head.workflow, head.state, head.status) for head in heads)
     return [Tally(*key, count) for key, count in sorted(counts.items())]
 
 
-async def _all(store: Store, selection: Selection) -> AsyncIterator[Listed]:
+async def _all(store: Listing, selection: Selection) -> AsyncIterator[Listed]:
     """Every agent that has the statuses and the workflow of a selection, a page at a time."""
     after, is_more = None, True
     while is_more:

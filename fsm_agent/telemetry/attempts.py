@@ -116,6 +116,9 @@ class TracedExecutor:
     def interrupt(self, agent_id: str, epoch: int) -> None:
         self._inner.interrupt(agent_id, epoch)
 
+    def drain(self) -> None:
+        self._inner.drain()
+
     async def settled(self, agent_id: str) -> None:
         await self._inner.settled(agent_id)
 

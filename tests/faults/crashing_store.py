@@ -18,7 +18,17 @@ T = TypeVar("T")
 WRITES: Final = frozenset(
     {
         *("adopt", "append", "begin_effect", "claim", "commit", "create", "delete", "end_effect", "enqueue"),
-        *("record_attempt", "release", "renew", "retract", "revise", "save_user", "save_workflow", "shorten"),
+        *(
+            "record_attempt",
+            "reindex",
+            "release",
+            "renew",
+            "retract",
+            "revise",
+            "save_user",
+            "save_workflow",
+            "shorten",
+        ),
     }
 )
 

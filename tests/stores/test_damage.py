@@ -39,7 +39,7 @@ Spoil = Callable[[Any], Awaitable[object]]
 
 def sqlite(statement: str) -> Spoil:
     async def spoil(store: SqliteStore) -> None:
-        agent = "(SELECT agent FROM agents WHERE id = 'bad')"
+        agent = "(SELECT agent FROM heads WHERE id = 'bad')"
         store._db.execute(statement.replace("BAD", agent).replace("FAR", str(FAR)))
         assert store._db.changes()
 
@@ -48,7 +48,7 @@ def sqlite(statement: str) -> Spoil:
 
 def postgres(statement: str) -> Spoil:
     async def spoil(store: PostgresStore) -> None:
-        agent = "(SELECT agent FROM fsm_agent.head WHERE namespace = %(namespace)s AND id = 'bad')"
+        agent = "(SELECT agent FROM fsm_agent.agents WHERE namespace = %(namespace)s AND id = 'bad')"
         told = statement.replace("BAD", agent).replace("FAR", str(FAR))
         assert await store._write(f"{told} RETURNING 1".encode(), {})
 
@@ -88,66 +88,75 @@ def redis_moving(state: str = "resting", updated_ms: int = 0) -> Spoil:
 
 #: what makes the head unreadable
 HEADS: dict[str, tuple[str, Spoil]] = {
-    "sqlite: a status that is none": ("agents", sqlite("UPDATE agents SET status = 99 WHERE id = 'bad'")),
-    "sqlite: a head that is cut": ("agents", sqlite("UPDATE agents SET cold = '[{\"a' WHERE id = 'bad'")),
-    "sqlite: a head with a NUL": ("agents", sqlite("UPDATE agents SET cold = '[' || char(0) || ']' WHERE id = 'bad'")),
-    "sqlite: a head that is no list": ("agents", sqlite("UPDATE agents SET cold = '{}' WHERE id = 'bad'")),
-    "sqlite: visits that are none": ("agents", sqlite("UPDATE agents SET cold = '[[1]]' WHERE id = 'bad'")),
-    "sqlite: no text": ("agents", sqlite("UPDATE agents SET cold = CAST(x'5bff5d' AS TEXT) WHERE id = 'bad'")),
+    "sqlite: a status that is none": ("heads", sqlite("UPDATE heads SET status = 99 WHERE id = 'bad'")),
+    "sqlite: a head that is cut": ("heads", sqlite("UPDATE heads SET cold = '[{\"a' WHERE id = 'bad'")),
+    "sqlite: a head with a NUL": ("heads", sqlite("UPDATE heads SET cold = '[' || char(0) || ']' WHERE id = 'bad'")),
+    "sqlite: a head that is no list": ("heads", sqlite("UPDATE heads SET cold = '{}' WHERE id = 'bad'")),
+    "sqlite: visits that are none": ("heads", sqlite("UPDATE heads SET cold = '[[1]]' WHERE id = 'bad'")),
+    "sqlite: no text": ("heads", sqlite("UPDATE heads SET cold = CAST(x'5bff5d' AS TEXT) WHERE id = 'bad'")),
     "sqlite: a state that is no text": (
-        "agents",
-        sqlite("UPDATE agents SET state = CAST(x'ff' AS TEXT) WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET state = CAST(x'ff' AS TEXT) WHERE id = 'bad'"),
     ),
     "sqlite: no definition": ("definitions", sqlite("DELETE FROM definitions WHERE name = 'long'")),
-    "postgres: a status that is none": ("head", postgres("UPDATE fsm_agent.head SET status = 99 WHERE agent = BAD")),
-    "postgres: a head that is cut": ("head", postgres("UPDATE fsm_agent.head SET cold = '[{\"a' WHERE agent = BAD")),
-    "postgres: a head that is no list": ("head", postgres("UPDATE fsm_agent.head SET cold = '{}' WHERE agent = BAD")),
+    "postgres: a status that is none": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET status = 99 WHERE agent = BAD"),
+    ),
+    "postgres: a head that is cut": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET cold = '[{\"a' WHERE agent = BAD"),
+    ),
+    "postgres: a head that is no list": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET cold = '{}' WHERE agent = BAD"),
+    ),
     "postgres: no definition": (
-        "workflows",
-        postgres("DELETE FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND name = 'long'"),
+        "definitions",
+        postgres("DELETE FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND name = 'long'"),
     ),
     "redis: a status that is none": ("fsm-agent:", redis("HSET", "@head", "status", "99")),
     "redis: a head that is cut": ("fsm-agent:", redis("HSET", "@head", "moving", '["resting",')),
     "redis: a field that is gone": ("fsm-agent:", redis("HDEL", "@head", "moving")),
     "redis: a version that is no number": ("fsm-agent:", redis("HSET", "@head", "version", "one")),
     "sqlite: a last step beyond all dates": (
-        "agents",
-        sqlite("UPDATE agents SET updated_ms = FAR WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET updated_ms = FAR WHERE id = 'bad'"),
     ),
     "sqlite: a beginning before all dates": (
-        "agents",
-        sqlite("UPDATE agents SET created_ms = -FAR WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET created_ms = -FAR WHERE id = 'bad'"),
     ),
     "sqlite: a timer beyond all dates": (
-        "agents",
-        sqlite("UPDATE agents SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
     ),
     "postgres: a last step beyond all dates": (
-        "head",
-        postgres("UPDATE fsm_agent.head SET updated_ms = FAR WHERE agent = BAD"),
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET updated_ms = FAR WHERE agent = BAD"),
     ),
     "postgres: a beginning before all dates": (
-        "head",
-        postgres("UPDATE fsm_agent.head SET created_ms = -FAR WHERE agent = BAD"),
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET created_ms = -FAR WHERE agent = BAD"),
     ),
     "redis: a last step beyond all dates": ("fsm-agent:", redis_moving(updated_ms=FAR)),
     "memory: a head that is gone": ("memory", memory(lambda kept: setattr(kept, "written", None))),
 }
 #: what no agent of the definition can be, in a head that can be read
 UNFIT: dict[str, tuple[str, Spoil]] = {
-    "sqlite: a state that is none": ("'nowhere'", sqlite("UPDATE agents SET state = 'nowhere' WHERE id = 'bad'")),
-    "sqlite: a version below 1": ("its version is -1,", sqlite("UPDATE agents SET version = -1 WHERE id = 'bad'")),
+    "sqlite: a state that is none": ("'nowhere'", sqlite("UPDATE heads SET state = 'nowhere' WHERE id = 'bad'")),
+    "sqlite: a version below 1": ("its version is -1,", sqlite("UPDATE heads SET version = -1 WHERE id = 'bad'")),
     "sqlite: a timer of a state that is none": (
         "a timer of state 'nowhere'",
-        sqlite("UPDATE agents SET cold = replace(cold, '[\"resting', '[\"nowhere') WHERE id = 'bad'"),
+        sqlite("UPDATE heads SET cold = replace(cold, '[\"resting', '[\"nowhere') WHERE id = 'bad'"),
     ),
     "postgres: a state that is none": (
         "'nowhere'",
-        postgres("UPDATE fsm_agent.head SET state = 'nowhere' WHERE agent = BAD"),
+        postgres("UPDATE fsm_agent.agents SET state = 'nowhere' WHERE agent = BAD"),
     ),
     "postgres: a version below 1": (
         "its version is -1,",
-        postgres("UPDATE fsm_agent.head SET version = -1 WHERE agent = BAD"),
+        postgres("UPDATE fsm_agent.agents SET version = -1 WHERE agent = BAD"),
     ),
     "redis: a state that is none": ("'nowhere'", redis_moving(state="nowhere")),
     "redis: a version below 1": ("its version is -1,", redis("HSET", "@head", "version", "-1")),
@@ -172,7 +181,7 @@ PARTS: dict[str, tuple[str, Spoil]] = {
     ),
     "sqlite: a last step that is another's": (
         "steps",
-        sqlite("UPDATE agents SET last_step = 1 WHERE id = 'bad'"),
+        sqlite("UPDATE heads SET last_step = 1 WHERE id = 'bad'"),
     ),
     "sqlite: a kind that is none": ("steps", sqlite("UPDATE steps SET kind = 15 WHERE agent = BAD")),
     "sqlite: a step beyond all dates": (
@@ -352,7 +361,7 @@ def test_a_tiered_store_archives_others_past_one_that_is_damaged(
 
     async def spoil(store: TieredStore) -> None:
         await sqlite("DELETE FROM queue WHERE agent = BAD")(store._warm)
-        await sqlite("UPDATE agents SET queued = 0, wake_ms = NULL WHERE id = 'bad'")(store._warm)
+        await sqlite("UPDATE heads SET queued = 0, wake_ms = NULL WHERE id = 'bad'")(store._warm)
         await PARTS["sqlite: a kind that is none"][1](store._warm)
 
     with_damage(url, spoil, look)  # type: ignore[arg-type]
@@ -398,7 +407,7 @@ def test_an_id_that_is_no_text_is_named_with_its_bytes(tmp_path: Path) -> None:
         assert "b\udcffd" in {each.agent for each in await defects_of(store)}
         await others_go_on(store, clock)
 
-    spoil = sqlite("UPDATE agents SET id = CAST(x'62ff64' AS TEXT) WHERE id = 'bad'")
+    spoil = sqlite("UPDATE heads SET id = CAST(x'62ff64' AS TEXT) WHERE id = 'bad'")
     with_damage(f"sqlite:///{tmp_path / 'agents.db'}", spoil, look)
 
 
@@ -413,9 +422,9 @@ def test_definitions_messages_and_users_that_are_damaged_are_said_to_be(
             sqlite("UPDATE user_records SET data = '[]'"),
         ],
         "postgres": [
-            postgres("UPDATE fsm_agent.workflows SET definition = '{' WHERE name = 'long'"),
+            postgres("UPDATE fsm_agent.definitions SET definition = '{' WHERE name = 'long'"),
             postgres("UPDATE fsm_agent.messages SET content = '\"'"),
-            postgres("UPDATE fsm_agent.users SET data = '[]'"),
+            postgres("UPDATE fsm_agent.user_records SET data = '[]'"),
         ],
         "redis": [
             redis("HSET", "@workflows", LONG.hash, "{"),

@@ -8,8 +8,10 @@ import pytest
 
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.forwarding import ForwardingStore
+from fsm_agent.stores.listing import Listing
 
-VERBS = {name for name, verb in vars(Store).items() if inspect.iscoroutinefunction(verb) and not name.startswith("_")}
+PORT = {**vars(Listing), **vars(Store)}
+VERBS = {name for name, verb in PORT.items() if inspect.iscoroutinefunction(verb) and not name.startswith("_")}
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS - {"list"}))

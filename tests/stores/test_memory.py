@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Page
+from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.testing import StoreContract
@@ -34,6 +37,31 @@ class Elder(MemoryStore):
         return await super().list_in(wanted, workflow=workflow, limit=limit, after=after)
 
     list_in = Store.list_in
+
+
+class Plain(MemoryStore):
+    """A store of somebody else, written before there were any verbs for selections and questions."""
+
+    heads = Store.heads
+    select = Store.select
+    questions = Store.questions
+    count_questions = Store.count_questions
+    tally = Store.tally
+
+
+@pytest.mark.filterwarnings("ignore:Plain looks through all agents")
+class TestPlainStore(StoreContract):
+    """It keeps the contract, slowly."""
+
+    @pytest.fixture
+    def open_again(self, clock: FakeClock) -> Callable[..., Store]:
+        return lambda namespace="default": Plain(namespace=namespace, clock=clock)
+
+    def test_it_is_warned_of_each_verb_that_is_slow(self) -> None:
+        for verb in ("heads", "select", "questions", "count_questions", "tally"):
+            with pytest.warns(UserWarning, match=f"^Plain looks through all agents for `{verb}`$") as told:
+                self.test_a_verb_that_looks_at_every_agent_is_warned_of(Plain(), verb)
+            assert len(told) == 1
 
 
 @on_loop

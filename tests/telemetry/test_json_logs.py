@@ -98,7 +98,7 @@ def test_a_fact_takes_no_place_of_another(log: Log) -> None:
 
 
 SECRETS = [
-    "fsm_Zq3vT0b8mJx1Qk5nR7sW2yA4cE6gI9oU-_lPdFhKjHbv",
+    "fsm_Zq3vT0b8mJx1Qk5nR7sW2yA4cE6gI9oU-_lPdFhKjHb",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "Bearer abc.def-123456",
     "sk-proj-abcdef123",

@@ -6,32 +6,30 @@ Every verb runs to its end without an ``await``: what one loop runs is atomic.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease, is_lapsed
+from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, KeyOutcome, Step
 from fsm_agent.domain.tuples import from_fields
-from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, StoreUrlInvalid
+from fsm_agent.errors import AgentExists, DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.damage import check_record, checked, readable, reading, reading_definition
-from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of, longest_due
+from fsm_agent.stores.damage import check_record, checked, reading, reading_definition
+from fsm_agent.stores.memory.agent import Kept, kept_from, kept_of
+from fsm_agent.stores.memory.listing import MemoryListing
 from fsm_agent.stores.memory.thread_rows import ThreadRows
-from fsm_agent.stores.memory.threads import PLACE, MemoryThreads
-from fsm_agent.stores.pages import Listed, page_of
+from fsm_agent.stores.memory.threads import PLACE
 from fsm_agent.stores.refusals import moved_on
 
 
-class MemoryStore(MemoryThreads):
+class MemoryStore(MemoryListing):
     """See the module; ``open_store("memory://")`` makes one, empty."""
 
     keeps_problems = True
@@ -90,9 +88,6 @@ class MemoryStore(MemoryThreads):
                 outcome=KeyOutcome(*outcome) if outcome else None,
             )
         return check_record(record, PLACE, queue=PLACE, forgotten=kept.forgotten)
-
-    async def head(self, agent_id: str) -> Head:
-        return self._readable(agent_id)
 
     async def commit(self, commit: Commit) -> Committed:
         head, epoch = commit.head, commit.epoch
@@ -182,34 +177,6 @@ class MemoryStore(MemoryThreads):
         with reading(agent_id, PLACE):
             return kept.effects_since(activation)
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return longest_due(self._agents, now_ms, limit)
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        held = [each for each, kept in self._agents.items() if kept.lease and kept.lease.holder.host == host]
-        return list(readable(held, self._readable, []))
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        gone = (each for each, kept in self._agents.items() if is_lapsed(kept.lease, now_ms))
-        return list(islice(readable(gone, self._readable, []), limit))
-
-    async def list_in(
-        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Page:
-        ids = sorted(self._agents)
-        found: list[Listed] = []
-        for agent_id in ids[bisect_right(ids, after) if after is not None else 0 :]:
-            damage: list[Damage] = []
-            read = [*readable([agent_id], self._readable, damage)]
-            if not damage and not (
-                (not statuses or read[0].status in statuses) and workflow in {None, read[0].workflow}
-            ):
-                continue
-            if len(found) == limit:
-                return page_of(found, is_last=False)
-            found += [*read, *damage]
-        return page_of(found, is_last=True)
-
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with reading(agent_id, PLACE):
             return [codec.step_of(step) for step in self._kept(agent_id).after(after, limit)]
@@ -263,17 +230,6 @@ class MemoryStore(MemoryThreads):
 
     async def close(self) -> None:
         """Nothing to let go of: the agents stay as long as the store object."""
-
-    def _readable(self, agent_id: str) -> Head:
-        kept = self._kept(agent_id)
-        with reading(agent_id, PLACE):
-            return kept.head
-
-    def _kept(self, agent_id: str) -> Kept:
-        try:
-            return self._agents[agent_id]
-        except KeyError:
-            raise AgentNotFound(agent_id, self.namespace) from None
 
     def _unmoved(self, agent_id: str, seen: Head) -> Kept:
         """The agent, if it stands where ``seen`` shows it; raises ``Conflict`` otherwise."""

@@ -91,7 +91,7 @@ class RedisStore(RedisThreads):
     async def head(self, agent_id: str) -> Head:
         for head in await self._heads([agent_id]):
             if isinstance(head, Damage):
-                raise AgentDamaged(*head)
+                raise AgentDamaged(head.agent_id, head.place, head.what)
             return head
         raise AgentNotFound(agent_id, self.namespace)
 

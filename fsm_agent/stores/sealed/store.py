@@ -23,6 +23,7 @@ from fsm_agent.domain.record import (
     Page,
     Record,
 )
+from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection
 from fsm_agent.domain.step import Event, KeyOutcome, Queued, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import StoreUrlInvalid
@@ -123,6 +124,26 @@ class SealedStore(ForwardingStore):
         self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page:
         page = await self._store.list_in(statuses, workflow=workflow, limit=limit, after=after)
+        return page._replace(heads=tuple(self._fields.open_listed(head) for head in page.heads))
+
+    async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
+        return [self._fields.open_listed(head) for head in await self._store.heads(agent_ids)]
+
+    async def select(
+        self, selection: Selection, *, newest: bool = False, limit: int = 50, after: str | None = None
+    ) -> Page:
+        page = await self._store.select(selection, newest=newest, limit=limit, after=after)
+        return page._replace(heads=tuple(self._fields.open_listed(head) for head in page.heads))
+
+    async def questions(
+        self,
+        *,
+        to: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: QuestionPlace | None = None,
+    ) -> QuestionPage:
+        page = await self._store.questions(to=to, workflow=workflow, limit=limit, after=after)
         return page._replace(heads=tuple(self._fields.open_listed(head) for head in page.heads))
 
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:

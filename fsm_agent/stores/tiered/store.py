@@ -4,9 +4,10 @@
 promise is kept there, by compare-and-set. *Cold* is where the bulk of those goes that have ended or rest.
 
 Who is archived leaves a *stub* in warm: its head, at minus its version, so that no compare-and-set that was meant for
-the agent succeeds, while its id and the key of its creation stay taken. Warm alone says where an agent is, so a mover
-that dies or oversleeps leaves at worst a copy that nobody reads. Who is in cold is read there, and brought back by the
-first write. An agent's own thread goes where it goes; users, and threads that agents share, stay in warm.
+the agent succeeds, while its id and the key of its creation stay taken. Lists, inboxes and counts ask warm alone, where
+everybody has a head. Warm alone says where an agent is, so a mover that dies or oversleeps leaves at worst a copy that
+nobody reads. Who is in cold is read there, and brought back by the first write. An agent's own thread goes where it
+goes; users, and threads that agents share, stay in warm.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message, owner_of
 from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import Conflict
 from fsm_agent.stores.base import Store
@@ -111,6 +113,26 @@ class TieredStore(ForwardingStore):
         page = await self._warm.list_in(statuses, workflow=workflow, limit=limit, after=after)
         return page._replace(heads=tuple(awake(head) for head in page.heads))
 
+    async def heads(self, agent_ids: Collection[str]) -> Sequence[Head]:
+        return [awake(head) for head in await self._warm.heads(agent_ids)]
+
+    async def select(
+        self, selection: Selection, *, newest: bool = False, limit: int = 50, after: str | None = None
+    ) -> Page:
+        page = await self._warm.select(selection, newest=newest, limit=limit, after=after)
+        return page._replace(heads=tuple(awake(head) for head in page.heads))
+
+    async def questions(
+        self,
+        *,
+        to: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: QuestionPlace | None = None,
+    ) -> QuestionPage:
+        page = await self._warm.questions(to=to, workflow=workflow, limit=limit, after=after)
+        return page._replace(heads=tuple(awake(head) for head in page.heads))
+
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         return await self._moves.read(agent_id, lambda store: store.history(agent_id, after=after, limit=limit))
 
@@ -167,6 +189,9 @@ class TieredStore(ForwardingStore):
 
     async def inspect(self) -> Sequence[Damage]:
         return [*await self._warm.inspect(), *await self._cold.inspect()]
+
+    async def reindex(self) -> int:
+        return await self._warm.reindex() + await self._cold.reindex()
 
     async def close(self) -> None:
         await self._warm.close()

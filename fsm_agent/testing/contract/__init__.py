@@ -20,9 +20,12 @@ _PARTS: Final = (
     "durability",
     "effects",
     "leases",
+    "lives",
     "namespaces",
+    "questions",
     "queue",
     "reads",
+    "selections",
     "commits",
     "threads",
     "values",
@@ -35,9 +38,12 @@ from fsm_agent.testing.contract.creation import CreatingContract  # noqa: E402 -
 from fsm_agent.testing.contract.durability import SharingContract  # noqa: E402
 from fsm_agent.testing.contract.effects import EffectsContract  # noqa: E402
 from fsm_agent.testing.contract.leases import LeasesContract  # noqa: E402
+from fsm_agent.testing.contract.lives import LivesContract  # noqa: E402
 from fsm_agent.testing.contract.namespaces import NamespacesContract  # noqa: E402
+from fsm_agent.testing.contract.questions import QuestionsContract  # noqa: E402
 from fsm_agent.testing.contract.queue import QueueingContract  # noqa: E402
 from fsm_agent.testing.contract.reads import ReadingContract  # noqa: E402
+from fsm_agent.testing.contract.selections import SelectionsContract  # noqa: E402
 from fsm_agent.testing.contract.threads import ThreadsContract  # noqa: E402
 from fsm_agent.testing.contract.transfer import WholeContract  # noqa: E402
 from fsm_agent.testing.contract.values import ValuesContract  # noqa: E402
@@ -52,6 +58,9 @@ class StoreContract(
     LeasesContract,
     EffectsContract,
     ReadingContract,
+    SelectionsContract,
+    QuestionsContract,
+    LivesContract,
     ValuesContract,
     WholeContract,
     ThreadsContract,

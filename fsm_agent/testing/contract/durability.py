@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Snapshot
+from fsm_agent.domain.selection import Tally
 from fsm_agent.domain.step import Delta
 from fsm_agent.errors import AgentExists, Conflict
 from fsm_agent.runtime.scripted.clock import FakeClock
@@ -24,6 +26,8 @@ from fsm_agent.testing.contract.fixtures import (
     data_of,
     in_loop,
 )
+from fsm_agent.testing.contract.questions import asked_by, asking, take
+from fsm_agent.testing.contract.selections import selected
 
 
 class SharingContract(Bench):
@@ -52,6 +56,23 @@ class SharingContract(Bench):
             writer, reader = (store, other) if version % 2 else (other, store)
             await writer.commit(a_commit(version))
             assert (await reader.load(ID)).head.version == version
+
+    @in_loop
+    async def test_a_question_is_found_at_once_by_every_other_store_and_by_one_that_opens_again(
+        self, store: Store, open_again: Callable[..., Store]
+    ) -> None:
+        other = open_again()
+        for number in range(4):
+            await store.create(a_creation(f"a{number}", user="ana", labels={"x": "1"}, **asking("ana", due=number)))
+            writer, reader = (store, other) if number % 2 else (other, store)
+            await take(writer, f"a{number}", **asking("bob", due=-number))
+            assert (await reader.questions(to="bob")).heads[0].id == f"a{number}"
+            assert await reader.count_questions(to="ana") == 0
+        await store.close()
+        again = open_again()
+        assert await asked_by(again) == await asked_by(again, to="bob") == ["a3", "a2", "a1", "a0"]
+        assert await selected(again, label=("x", "1"), user="ana", newest=True) == ["a3", "a2", "a1", "a0"]
+        assert [*await again.tally()] == [Tally("order", "open", Status.WAITING, 4)]
 
     @in_loop
     async def test_of_stores_that_commit_one_version_exactly_one_wins(

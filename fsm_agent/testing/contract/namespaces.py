@@ -10,7 +10,9 @@ import pytest
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.effect import Settlement
 from fsm_agent.domain.message import Message, Role, own_thread
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
+from fsm_agent.domain.selection import Selection
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentNotFound
@@ -55,7 +57,8 @@ async def settle(store: Store, mark: str) -> None:
     await store.enqueue(ID, 2, PING._replace(payload={"of": mark}), mark)
     await store.begin_effect(ID, an_effect(fingerprint=mark))
     await store.create(a_creation(f"only-{mark}", status=Status.RUNNING))
-    await store.create(a_creation("asleep", timers=(ArmedTimer("open", "1h", NEW_YEAR_MS + 5),), output=mark))
+    asleep: dict[str, Any] = {"timers": (ArmedTimer("open", "1h", NEW_YEAR_MS + 5),), "labels": {"of": mark}}
+    await store.create(a_creation("asleep", output=mark, asked=Asked("?", (mark,)), **asleep))
     await store.shorten(await store.head("asleep"), Origin(a_head("asleep"), {"of": mark}))
 
 
@@ -68,6 +71,10 @@ async def everything(store: Store) -> Mapping[str, Any]:
         "orders": await store.list(workflow="order"),
         "due": sorted(await store.due(LEASE.until_ms, 99)),
         "held": {head.id: head for head in await store.held_here(LEASE.holder.host)},
+        "asking": [await store.questions(), await store.count_questions()],
+        "newest": await store.select(Selection(), newest=True),
+        "labelled": await store.select(Selection(label=("of", None))),
+        "counted": list(await store.tally()),
         "lapsed": {head.id: head for head in await store.lapsed(LEASE.until_ms, 99)},
         "starts": [await store.find_key(key) for key in ("start", _KEY, "other")],
         "threads": {name: list(await store.messages(name)) for name in await store.threads()},

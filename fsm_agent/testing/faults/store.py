@@ -82,6 +82,11 @@ class FaultyStore(ForwardingStore):
     held_here = _unnoted(Store.held_here)
     lapsed = _unnoted(Store.lapsed)
     list_in = _unnoted(Store.list_in)
+    heads = _unnoted(Store.heads)
+    select = _unnoted(Store.select)
+    questions = _unnoted(Store.questions)
+    count_questions = _unnoted(Store.count_questions)
+    tally = _unnoted(Store.tally)
     find_ids = _unnoted(Store.find_ids)
     history = _unnoted(Store.history)
     origin = _unnoted(Store.origin)
@@ -94,6 +99,7 @@ class FaultyStore(ForwardingStore):
     tend = _unnoted(Store.tend)
     definitions = _unnoted(Store.definitions)
     inspect = _unnoted(Store.inspect)
+    reindex = _unnoted(Store.reindex)
 
     async def create(self, creation: Creation) -> Head:
         head = creation.head
