@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.server.access import Caller
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agents, inbox, login, start, workflows
+from fsm_agent.server.page import agent, agent_value, agents, inbox, login, start, step, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -42,12 +42,17 @@ class Page:
 #: every page but those of the login
 PAGES: Final[tuple[Page, ...]] = (
     Page("/", Scope.ANSWER, inbox.inbox),
+    Page("/answer/{id}", Scope.ANSWER, inbox.back),
     Page("/answer/{id}", Scope.ANSWER, inbox.answer, "POST"),
     Page("/live/inbox", Scope.ANSWER, inbox.live),
     Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),
     Page("/agents", Scope.READ, agents.agents),
     Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
     Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/agents/{id}", Scope.READ, agent.agent),
+    Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
+    Page("/agents/{id}/value", Scope.READ, agent_value.value),
+    Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
     Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),

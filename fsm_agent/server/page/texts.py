@@ -43,10 +43,15 @@ def brief(value: Json, longest: int = LONGEST_LINE) -> str:
     match value:
         case str():
             return one_line(value, longest)
-        case list() | dict() if _room_after(value, longest) < 0:
+        case list() | dict() if not fits(value, longest):
             return counted(value)
         case _:
             return visible(json.dumps(value, ensure_ascii=False))
+
+
+def fits(value: Json, longest: int) -> bool:
+    """Whether a value can stand on a line of about so many characters."""
+    return _room_after(value, longest) >= 0
 
 
 def _room_after(value: Json, room: int) -> int:

@@ -12,19 +12,21 @@ import htpy as h
 from fsm_agent.data.delta import escape
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.text import byte_count
-from fsm_agent.server.page.texts import brief, counted, visible
+from fsm_agent.server.page.texts import brief, counted, fits, visible
 
 #: pointer of a part -> the address of a page with all of it
 Whole: TypeAlias = Callable[[str], str]
 
 #: parts of an object or a list that are shown, and characters of a text within a tree
-_MOST_PARTS: Final = 100
+PAGE: Final = 100
 _LONGEST_TEXT: Final = 1_000
 #: containers deeper than this are a link
 _DEEPEST: Final = 8
 #: containers are open down to this depth, if they have few parts
 _OPEN_DEPTH: Final = 2
 _FEW: Final = 12
+#: characters of an inner container that stands on one line
+_SHORT: Final = 70
 
 
 @dataclass
@@ -77,7 +79,7 @@ def _rows(value: dict[str, Json] | list[Json], pointer: str, depth: int, budget:
     first = budget.skipped if depth == 0 else 0
     parts: Iterable[tuple[str | int, Json]] = value.items() if isinstance(value, dict) else enumerate(value)
     for place, (name, part) in enumerate(islice(parts, first, None)):
-        if budget.left <= 0 or place >= _MOST_PARTS:
+        if budget.left <= 0 or place >= PAGE:
             rest = len(value) - first - place
             yield h.li[more(budget.whole(pointer), f"{rest:,} more")]
             return
@@ -88,6 +90,8 @@ def _row(name: str | int, value: Json, pointer: str, depth: int, budget: _Budget
     key = h.bdi(".key")[visible(str(name))]
     if not isinstance(value, dict | list) or not value:
         return h.li[key, " ", _value(value, pointer, depth + 1, budget)]
+    if depth >= 1 and fits(value, _SHORT):
+        return h.li[key, " ", h.span(".value.atom", dir="auto")[brief(value, _SHORT)]]
     size = h.span(".meta")[counted(value)]
     if depth + 1 >= _DEEPEST:
         return h.li[key, " ", more(budget.whole(pointer), counted(value))]
