@@ -81,6 +81,7 @@ states:
         ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject], to: data.approvers}
   fetching:
     do: fetch
+    retry: {attempts: 2, backoff: 1ms, on: [ConnectionError]}
     on:
       fetched: fetched
       error: {target: failed, assign: {note: event.message}}
