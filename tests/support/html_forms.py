@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlencode
 
 _NUMBER = re.compile(r"-?(\d+(\.\d+)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -47,9 +46,6 @@ class HtmlForm:
         """What is sent, by a button that has a name and a value or by one that has none."""
         sent = [(each.name, text) for each in self.controls if each.name for text in each.texts]
         return [(_line_ends(name), _line_ends(text)) for name, text in [*sent, *([button] if button else [])]]
-
-    def body(self, *button: str) -> bytes:
-        return urlencode(self.pairs(*button)).encode()
 
 
 def parsed(html: str) -> HtmlForm:

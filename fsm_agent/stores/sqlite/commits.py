@@ -72,7 +72,7 @@ class _Encoded(NamedTuple):
     lease: codec.LeaseRow
     step: codec.StepRow
     snapshot: tuple[int, str, str] | None
-    asks: str | None
+    asks: bytes | None
 
 
 def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:

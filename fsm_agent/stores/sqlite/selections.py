@@ -17,7 +17,7 @@ from fsm_agent.domain.record import Damage, Page
 from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, Tally
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
-from fsm_agent.stores.damage import damage_of, damaged
+from fsm_agent.stores.damage import UNREADABLE, damage_of, damaged
 from fsm_agent.stores.sqlite import indexes, place_queries, writes
 from fsm_agent.stores.sqlite.connection import Connection, Row
 
@@ -115,7 +115,7 @@ def tally(db: Connection, namespace: str) -> Sequence[Tally]:
     """See ``Store.tally``."""
     counts: Counter[tuple[str, str, Status]] = Counter()
     for name, state, number, agents in _rows(db, _TALLY, {"namespace": namespace}):
-        with suppress(UnicodeDecodeError, KeyError):
+        with suppress(*UNREADABLE):
             counts[name.decode(), state.decode(), codec.status_of(number)] += agents
     return [Tally(*kind, agents) for kind, agents in sorted(counts.items())]
 

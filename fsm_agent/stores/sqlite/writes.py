@@ -42,7 +42,7 @@ SELECT {KEPT}, snapshot.version, appended_since, data
 FROM heads LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
 """  # noqa: S608 - no value is part of it
 _STANDING: Final = """
-SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, asks,
+SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, CAST(asks AS BLOB),
        host, pid, started_ms, until_ms
 FROM heads WHERE namespace = ? AND id = ?
 """
@@ -77,7 +77,7 @@ class Standing(NamedTuple):
     numbered: int
     wake_ms: int | None
     #: see ``indexes``
-    asks: str | None
+    asks: bytes | None
     lease: codec.LeaseRow
 
     def owner(self, namespace: str, agent_id: str) -> Owner:

@@ -162,16 +162,18 @@ def _list(schema: Schema, place: _Place) -> Control:
     items = schema.get("items")
     if not isinstance(items, Mapping) or "prefixItems" in schema or place.depth >= _DEEPEST:
         return controls.Raw()
-    item = _field(items, _Place(place.root, None, place.depth + 1))
-    match item.control:
-        case controls.Choice(options) if not item.is_nullable and options != YES_OR_NO and len(options) <= _BOXES:
-            return controls.Several(options)
-        case controls.Text() | controls.Number() if not item.is_nullable:
-            return controls.Lines(item)
+    item = plain(items, place.root)
+    options = options_of(item.schema)
+    if options and not item.is_nullable and len(options) <= _BOXES:
+        return controls.Several(options)
+    field = _field(items, _Place(place.root, None, place.depth + 1))
+    match field.control:
+        case controls.Text() | controls.Number() if not field.is_nullable:
+            return controls.Lines(field)
         case controls.Raw() | controls.Lines() | controls.Rows() | controls.Several() | controls.Fixed():
             return controls.Raw()
         case _:
-            return controls.Rows(item, int(schema.get("minItems", 0)), schema.get("maxItems"))
+            return controls.Rows(field, int(schema.get("minItems", 0)), schema.get("maxItems"))
 
 
 def _object(schema: Schema, place: _Place) -> Control:

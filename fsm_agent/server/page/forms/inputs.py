@@ -65,12 +65,18 @@ def text(look: Look, field: Field, pointer: str, control: Text) -> h.Element:
     if control.format:
         modes = {"email": "email", "idn-email": "email", "uri": "url", "iri": "url"}
         attributes |= {"inputmode": modes.get(control.format), "autocapitalize": "none", "spellcheck": "false"}
-    if not control.is_line or "\n" in typed:
-        return labelled(look, field, pointer, _area(typed, attributes, _ROWS))
-    return labelled(look, field, pointer, h.input({"type": "text", "value": typed, **attributes}))
+    make = _anything if control.is_line else _area
+    return labelled(look, field, pointer, make(typed, attributes))
 
 
-def _area(typed: str, attributes: Attributes, rows: tuple[int, int]) -> h.Element:
+def _anything(typed: str, attributes: Attributes) -> h.BaseElement:
+    """A field of one line, unless what was typed has more."""
+    if "\n" in typed:
+        return _area(typed, attributes)
+    return h.input({"type": "text", "value": typed, **attributes})
+
+
+def _area(typed: str, attributes: Attributes, rows: tuple[int, int] = _ROWS) -> h.Element:
     """A field for several lines. Its first line end is no text, and so there must be one."""
     height = min(max(typed.count("\n") + 1, rows[0]), rows[1])
     return h.textarea({"rows": height, **attributes})["\n" + typed]
@@ -78,7 +84,7 @@ def _area(typed: str, attributes: Attributes, rows: tuple[int, int]) -> h.Elemen
 
 def lines(look: Look, field: Field, pointer: str, _: Lines) -> h.Element:
     attributes: Attributes = {**look.attributes(field, pointer), "dir": "auto"}
-    return labelled(look, field, pointer, _area(look.text(pointer), attributes, _ROWS))
+    return labelled(look, field, pointer, _area(look.text(pointer), attributes))
 
 
 def raw(look: Look, field: Field, pointer: str, _: Raw) -> h.Element:
@@ -90,36 +96,35 @@ def raw(look: Look, field: Field, pointer: str, _: Raw) -> h.Element:
 
 def number(look: Look, field: Field, pointer: str, control: Number) -> h.Element:
     typed = look.text(pointer)
-    attributes: Attributes = {**look.attributes(field, pointer), "value": typed}
+    attributes = look.attributes(field, pointer)
     if control.minimum is not None and control.minimum >= 0:  # the small keyboards of phones have no minus
         attributes["inputmode"] = "numeric" if control.is_integer else "decimal"
     if typed and (_INTEGER if control.is_integer else _NUMBER).fullmatch(typed) is None:
-        return labelled(look, field, pointer, h.input({"type": "text", **attributes}))
+        return labelled(look, field, pointer, _anything(typed, attributes))
     bounds = {"min": control.minimum, "max": control.maximum}
     attributes |= {key: json.dumps(bound) for key, bound in bounds.items() if bound is not None}
     attributes["step"] = "1" if control.is_integer else "any"
-    return labelled(look, field, pointer, h.input({"type": "number", **attributes}))
+    return labelled(look, field, pointer, h.input({"type": "number", "value": typed, **attributes}))
 
 
 def date(look: Look, field: Field, pointer: str, _: Date) -> h.Element:
     typed = look.text(pointer)
-    attributes: Attributes = {**look.attributes(field, pointer), "value": typed}
+    attributes = look.attributes(field, pointer)
     if typed and not _is_of_calendar(typed, _DATE):
-        return labelled(look, field, pointer, h.input({"type": "text", **attributes}))
+        return labelled(look, field, pointer, _anything(typed, attributes))
     bounds = {"min": "0001-01-01", "max": "9999-12-31"}
-    return labelled(look, field, pointer, h.input({"type": "date", **bounds, **attributes}))
+    return labelled(look, field, pointer, h.input({"type": "date", "value": typed, **bounds, **attributes}))
 
 
 def time(look: Look, field: Field, pointer: str, _: Time) -> h.Element:
     typed = look.text(pointer)
-    attributes: Attributes = {**look.attributes(field, pointer), "value": typed}
+    attributes = look.attributes(field, pointer)
     if typed and not _is_of_calendar(typed, _TIME):
-        control = h.input({"type": "text", **attributes})
-    else:
-        bounds = {"min": "0001-01-01T00:00", "max": "9999-12-31T23:59:59.999"}
-        has_seconds = len(typed) > len("2027-01-31T14:30")
-        attributes["step"] = "any" if has_seconds else None
-        control = h.input({"type": "datetime-local", **bounds, **attributes})
+        return labelled(look, field, pointer, h.div(".pair")[_anything(typed, attributes), _zone(look, field, pointer)])
+    bounds = {"min": "0001-01-01T00:00", "max": "9999-12-31T23:59:59.999"}
+    has_seconds = len(typed) > len("2027-01-31T14:30")
+    attributes["step"] = "any" if has_seconds else None
+    control = h.input({"type": "datetime-local", "value": typed, **bounds, **attributes})
     return labelled(look, field, pointer, h.div(".pair")[control, _zone(look, field, pointer)])
 
 

@@ -11,9 +11,9 @@ from fsm_agent.data.violations import Violation
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.domain.text import listed
 from fsm_agent.errors import DataInvalid
-from fsm_agent.server.page.forms.controls import Field
+from fsm_agent.server.page.forms.controls import Field, Rows
 from fsm_agent.server.page.forms.names import inside, is_index, keys
-from fsm_agent.server.page.forms.places import way
+from fsm_agent.server.page.forms.places import Step, way
 
 #: a sentence of the validator may quote all of a value
 _LONGEST: Final = 300
@@ -94,9 +94,9 @@ def _sentence(violation: Violation) -> str:
 
 
 def sentence(text: str) -> str:
-    """A sentence as it stands beside a field."""
+    """A sentence as it stands beside a field. Of a long one the middle is left out, where places and values stand."""
     text = text[:1].upper() + text[1:]
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
 
 
 class Note(NamedTuple):
@@ -114,10 +114,15 @@ def notes(form: Field, problems: Sequence[Problem]) -> list[Note]:
     for pointer, text in problems:
         steps = way(form, pointer)
         inner = keys(pointer)[len(steps) - 1 :]
-        label = ", ".join(step.label for step in steps[1:])
-        note = Note(steps[-1].pointer, label, f"{_place(inner)}: {text}" if inner else text)
+        note = Note(steps[-1].pointer, _label(steps), f"{_place(inner)}: {text}" if inner else text)
         found.append(([step.position for step in steps], note))
     return [note for _, note in sorted(found, key=lambda each: each[0])]
+
+
+def _label(steps: Sequence[Step]) -> str:
+    """``Passengers 2, Name``: a row has the name of its list."""
+    told = [step for step in steps[1:] if step is steps[-1] or not isinstance(step.field.control, Rows)]
+    return ", ".join(step.label for step in told)
 
 
 def _place(inner: list[str]) -> str:

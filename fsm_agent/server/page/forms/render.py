@@ -93,7 +93,7 @@ def _addable(look: Look, group: Field, pointer: str) -> h.Element:
     more: Attributes = {"id": look.id(pointer), "autofocus": look.focus == pointer, **look.described(group, pointer)}
     return h.div(".field")[
         about(look, group, pointer),
-        button(names.ADD, pointer, ["Add ", h.span(dir="auto")[shown(group.label)]], more=more),
+        button(names.ADD, pointer, h.span["Add ", h.bdi[shown(group.label)]], more=more),
         inputs.boxes(look, group, pointer),
     ]
 
@@ -147,7 +147,7 @@ def event_form(
         h.button(".first", type="submit", tabindex="-1", aria_hidden="true") if _has_rows(form) else None,
         [h.input(type="hidden", name=name, value=carried(value)) for name, value in (hidden or {}).items()],
         fields,
-        h.button(".answer", type="submit", dir="auto", aria_describedby=described_by)[shown(words(event))],
+        h.button(".answer.main", type="submit", dir="auto", aria_describedby=described_by)[shown(words(event))],
     ]
 
 

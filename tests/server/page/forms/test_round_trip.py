@@ -11,7 +11,6 @@ from fsm_agent.data.validation import PayloadRules, Shape
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow
-from fsm_agent.server.page.forms.body import pairs_of
 from fsm_agent.server.page.forms.fields import fields
 from fsm_agent.server.page.forms.filled import filled
 from fsm_agent.server.page.forms.reader import Reading, read
@@ -39,7 +38,7 @@ def test_what_is_shown_and_sent_back_is_the_same_payload(example: Example) -> No
     schema = object_schema(example.fields)
     assert Shape(schema).problems(example.payload, "") == []
     html = shown(schema, example.payload)
-    reading = read(pairs_of(html.body()), schema)
+    reading = read(html.pairs(), schema)
     assert reading.problems == ()
     assert reading.payload is not None
     rules = PayloadRules(Workflow("w", 1, "a", (State("a"),), events={"said": example.fields}))
