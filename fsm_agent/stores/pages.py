@@ -137,7 +137,12 @@ def newest_order(head: Head) -> tuple[int, str]:
 
 def newest_after(head: Head) -> str:
     """The place of an agent among the newest, as ``after`` takes it."""
-    return f"{head.created_ms}.{head.id}"
+    return newest_text(head.created_ms, head.id)
+
+
+def newest_text(created_ms: int, agent_id: str) -> str:
+    """What ``newest_after`` says of an agent whose head cannot be read."""
+    return f"{created_ms}.{agent_id}"
 
 
 def newest_place(after: str) -> tuple[int, str]:

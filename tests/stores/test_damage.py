@@ -48,7 +48,7 @@ def sqlite(statement: str) -> Spoil:
 
 def postgres(statement: str) -> Spoil:
     async def spoil(store: PostgresStore) -> None:
-        agent = "(SELECT agent FROM fsm_agent.head WHERE namespace = %(namespace)s AND id = 'bad')"
+        agent = "(SELECT agent FROM fsm_agent.agents WHERE namespace = %(namespace)s AND id = 'bad')"
         told = statement.replace("BAD", agent).replace("FAR", str(FAR))
         assert await store._write(f"{told} RETURNING 1".encode(), {})
 
@@ -99,12 +99,21 @@ HEADS: dict[str, tuple[str, Spoil]] = {
         sqlite("UPDATE heads SET state = CAST(x'ff' AS TEXT) WHERE id = 'bad'"),
     ),
     "sqlite: no definition": ("definitions", sqlite("DELETE FROM definitions WHERE name = 'long'")),
-    "postgres: a status that is none": ("head", postgres("UPDATE fsm_agent.head SET status = 99 WHERE agent = BAD")),
-    "postgres: a head that is cut": ("head", postgres("UPDATE fsm_agent.head SET cold = '[{\"a' WHERE agent = BAD")),
-    "postgres: a head that is no list": ("head", postgres("UPDATE fsm_agent.head SET cold = '{}' WHERE agent = BAD")),
+    "postgres: a status that is none": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET status = 99 WHERE agent = BAD"),
+    ),
+    "postgres: a head that is cut": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET cold = '[{\"a' WHERE agent = BAD"),
+    ),
+    "postgres: a head that is no list": (
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET cold = '{}' WHERE agent = BAD"),
+    ),
     "postgres: no definition": (
-        "workflows",
-        postgres("DELETE FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND name = 'long'"),
+        "definitions",
+        postgres("DELETE FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND name = 'long'"),
     ),
     "redis: a status that is none": ("fsm-agent:", redis("HSET", "@head", "status", "99")),
     "redis: a head that is cut": ("fsm-agent:", redis("HSET", "@head", "moving", '["resting",')),
@@ -123,12 +132,12 @@ HEADS: dict[str, tuple[str, Spoil]] = {
         sqlite("UPDATE heads SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
     ),
     "postgres: a last step beyond all dates": (
-        "head",
-        postgres("UPDATE fsm_agent.head SET updated_ms = FAR WHERE agent = BAD"),
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET updated_ms = FAR WHERE agent = BAD"),
     ),
     "postgres: a beginning before all dates": (
-        "head",
-        postgres("UPDATE fsm_agent.head SET created_ms = -FAR WHERE agent = BAD"),
+        "agents",
+        postgres("UPDATE fsm_agent.agents SET created_ms = -FAR WHERE agent = BAD"),
     ),
     "redis: a last step beyond all dates": ("fsm-agent:", redis_moving(updated_ms=FAR)),
     "memory: a head that is gone": ("memory", memory(lambda kept: setattr(kept, "written", None))),
@@ -143,11 +152,11 @@ UNFIT: dict[str, tuple[str, Spoil]] = {
     ),
     "postgres: a state that is none": (
         "'nowhere'",
-        postgres("UPDATE fsm_agent.head SET state = 'nowhere' WHERE agent = BAD"),
+        postgres("UPDATE fsm_agent.agents SET state = 'nowhere' WHERE agent = BAD"),
     ),
     "postgres: a version below 1": (
         "its version is -1,",
-        postgres("UPDATE fsm_agent.head SET version = -1 WHERE agent = BAD"),
+        postgres("UPDATE fsm_agent.agents SET version = -1 WHERE agent = BAD"),
     ),
     "redis: a state that is none": ("'nowhere'", redis_moving(state="nowhere")),
     "redis: a version below 1": ("its version is -1,", redis("HSET", "@head", "version", "-1")),
@@ -413,9 +422,9 @@ def test_definitions_messages_and_users_that_are_damaged_are_said_to_be(
             sqlite("UPDATE user_records SET data = '[]'"),
         ],
         "postgres": [
-            postgres("UPDATE fsm_agent.workflows SET definition = '{' WHERE name = 'long'"),
+            postgres("UPDATE fsm_agent.definitions SET definition = '{' WHERE name = 'long'"),
             postgres("UPDATE fsm_agent.messages SET content = '\"'"),
-            postgres("UPDATE fsm_agent.users SET data = '[]'"),
+            postgres("UPDATE fsm_agent.user_records SET data = '[]'"),
         ],
         "redis": [
             redis("HSET", "@workflows", LONG.hash, "{"),

@@ -126,7 +126,7 @@ class TestPostgresStore(DurableStoreContract):
         step = a_commit(2, said=tuple(AppendedMessages(room, (HELLO,)) for room in ("c", "b", "a")))
         async with store._pool.lent() as session:
             await session.run(b"BEGIN", {})
-            await session.run(b"SELECT FROM fsm_agent.threads WHERE name = 'a' FOR UPDATE", {})
+            await session.run(b"SELECT FROM fsm_agent.thread_names WHERE name = 'a' FOR UPDATE", {})
             waiting = asyncio.ensure_future(store.commit(step))
             while not await store._pool.run(b"SELECT FROM pg_locks WHERE NOT granted", {}):
                 assert not waiting.done()

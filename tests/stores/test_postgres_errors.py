@@ -134,7 +134,7 @@ def test_a_lock_that_somebody_holds_is_waited_for_and_not_for_ever(url: str) -> 
     async def wait(store: PostgresStore) -> None:
         before = await all_of(store)
         async with await psycopg.AsyncConnection.connect(url) as other:
-            await other.execute("SELECT FROM fsm_agent.head FOR UPDATE")
+            await other.execute("SELECT FROM fsm_agent.agents FOR UPDATE")
             with pytest.raises(
                 StoreUnavailable, match=r"took too long and gave up; .* somebody holds a lock: try again"
             ):

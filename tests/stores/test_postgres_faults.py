@@ -189,7 +189,7 @@ async def drive(store: PostgresStore) -> tuple[int, StoreUnavailable]:
 
 async def peek(postgres: PostgresServer) -> int:
     """The version, by another way than the proxy."""
-    (row,) = await asyncio.to_thread(postgres.execute, "SELECT version FROM fsm_agent.head", "agents")
+    (row,) = await asyncio.to_thread(postgres.execute, "SELECT version FROM fsm_agent.agents", "agents")
     return int(row[0])
 
 

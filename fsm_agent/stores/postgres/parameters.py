@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.record import AgentExport, AppendedMessages, Commit, Creation, Snapshot
+from fsm_agent.domain.selection import ANYBODY, asks, question_place
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.stores import codec
@@ -18,11 +20,16 @@ from fsm_agent.stores.postgres.text_escape import kept
 
 Values: TypeAlias = dict[str, Any]
 
+#: when a question without a deadline lapses
+NEVER_MS: Final = 2**63 - 1
+#: characters of a name that stands in an index as it is
+_LONGEST_NAME: Final = 128
+
 
 def commit_values(commit: Commit) -> Values:
     head = commit.head
     values = _moving(head) | lease_values(commit.lease) | step_values(commit.step, "0") | waking(head)
-    values |= {"id": kept(head.id), "epoch": commit.epoch}
+    values |= {"id": kept(head.id), "epoch": commit.epoch, **question_values(head)}
     if commit.snapshot is not None:
         values |= snapshot_values(commit.snapshot)
     return values if commit.is_plain else values | _more(commit)
@@ -66,14 +73,18 @@ def adoption_values(export: AgentExport) -> Values:
 
 def born_values(head: Head, *, wake_ms: int | None, start: tuple[str, str] | None) -> Values:
     key, fingerprint = start or (None, None)
-    return _moving(head) | {
-        "id": kept(head.id),
-        "definition": head.definition,
-        "created_ms": head.created_ms,
-        "wake_ms": wake_ms,
-        "start_key": kept(key),
-        "start_fingerprint": kept(fingerprint),
-    }
+    return (
+        _moving(head)
+        | finding_values(head)
+        | {
+            "id": kept(head.id),
+            "definition": head.definition,
+            "created_ms": head.created_ms,
+            "wake_ms": wake_ms,
+            "start_key": kept(key),
+            "start_fingerprint": kept(fingerprint),
+        }
+    )
 
 
 def _moving(head: Head) -> Values:
@@ -90,6 +101,50 @@ def _moving(head: Head) -> Values:
 def waking(head: Head) -> Values:
     """When an agent is due, and when if events are queued, of which only the store knows."""
     return {"wake_ms": head.own_wake_ms, "wake_if_queued": head.wake_if_queued_ms}
+
+
+_NO_QUESTION: Final[Values] = {"asked_due": None, "asked_to": None, "addressees": "[]"}
+
+
+def question_values(head: Head) -> Values:
+    """By what an open question is found."""
+    if head.asked is None or not asks(head, None):
+        return _NO_QUESTION
+    due_ms, (to, several) = question_place(head).due_ms, _addressed(head.asked.to)
+    return {
+        "asked_due": NEVER_MS if due_ms is None else due_ms,
+        "asked_to": None if to is None else found_as(to),
+        "addressees": codec.encode([found_as(name) for name in several]),
+    }
+
+
+def _addressed(to: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Whom a question asks: anybody or one, or ``None`` and those who are several."""
+    people = tuple(dict.fromkeys(to))
+    if not people:
+        return ANYBODY, ()
+    is_one = len(people) == 1 and people[0] != ANYBODY
+    return (people[0], ()) if is_one else (None, people)
+
+
+def asks_several(values: Values) -> bool:
+    """Whether ``question_values`` are those of a question to several people."""
+    return values["asked_due"] is not None and values["asked_to"] is None
+
+
+def finding_values(head: Head) -> Values:
+    """By what an agent is found from its creation on."""
+    labels = [(found_as(name), found_as(text)) for name, text in head.labels.items()]
+    user = None if head.user is None else found_as(head.user)
+    return question_values(head) | {"serves": user, "labels": codec.encode(labels)}
+
+
+def found_as(text: str) -> str:
+    """A name in an index, whose entries may not be long: of a long name its digest, which no kept text is like."""
+    kept_text = kept(text) or ""
+    if len(kept_text) <= _LONGEST_NAME:
+        return kept_text
+    return f"\x1a#{hashlib.sha256(kept_text.encode()).hexdigest()}"
 
 
 def lease_values(lease: Lease | None, prefix: str = "") -> Values:

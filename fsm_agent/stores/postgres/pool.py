@@ -21,9 +21,9 @@ from psycopg.pq import Conninfo
 
 from fsm_agent.domain.text import did_you_mean, shortened
 from fsm_agent.errors import StoreUnavailable, StoreUrlInvalid
-from fsm_agent.stores.postgres.connection import Connection, Row, Session
+from fsm_agent.stores.postgres.connection import Row, Session
 from fsm_agent.stores.postgres.errors import Silent, connecting_error, is_lost, statement_error
-from fsm_agent.stores.postgres.schema import bring_up
+from fsm_agent.stores.postgres.schema import bring_up, is_current
 from fsm_agent.stores.urls import TORN, is_torn, without_password
 
 POOL_SIZE: Final = 10
@@ -192,7 +192,7 @@ class Pool:
             self._lent.add(session)
             try:
                 await session.run(_SET_UP, {"patience_ms": str(self._patience_ms)})
-                await self._bring_up(connection)
+                await self._bring_up(session)
             except BaseException:
                 session.close()
                 raise
@@ -202,12 +202,15 @@ class Pool:
             raise connecting_error(error, self._address.url, self._address.password) from error
         return session
 
-    async def _bring_up(self, connection: Connection) -> None:
+    async def _bring_up(self, session: Session) -> None:
         """The first connection looks after the tables; the others wait for that."""
+        connection, url = session.connection, self._address.url
         async with self._bringing_up:
             if not self._is_up:
                 try:
-                    await bring_up(connection, self._address.url)
+                    if not await is_current(connection, url):
+                        self._lent.discard(session)  # however long it takes
+                        await bring_up(connection, url)
                 except psycopg.Error as error:
                     raise self.translated(error) from error
                 self._is_up = True

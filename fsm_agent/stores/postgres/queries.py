@@ -5,19 +5,20 @@ What belongs to one agent comes with its head, rows gathered into a JSON text; n
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Final
+
+from fsm_agent.stores.postgres import index_statements
 
 _ONE: Final = "head.namespace = %(namespace)s AND head.id = %(id)s"
 #: The columns of ``codec.head_of``.
-_HEAD: Final = """head.id, head.name, workflows.version, workflows.hash, head.created_ms, head.state, head.status,
-    head.version, head.updated_ms, head.cold, head.epoch, head.queued, head.host, head.pid, head.started_ms,
-    head.until_ms"""
+HEAD_COLUMNS: Final = """head.id, head.name, definitions.version, definitions.hash, head.created_ms, head.state,
+    head.status, head.version, head.updated_ms, head.cold, head.epoch, head.queued, head.host, head.pid,
+    head.started_ms, head.until_ms"""
 #: How many those are.
 HEAD_WIDTH: Final = 16
 #: An agent whose definition is gone is found all the same: it must not look as if it were gone, too.
-_FROM_HEAD: Final = "FROM fsm_agent.head LEFT JOIN fsm_agent.workflows USING (workflow)"
-_SELECT_HEAD: Final = f"SELECT {_HEAD} {_FROM_HEAD}"
+FROM_HEAD: Final = "FROM fsm_agent.agents AS head LEFT JOIN fsm_agent.definitions USING (workflow)"
+SELECT_HEAD: Final = f"SELECT {HEAD_COLUMNS} {FROM_HEAD}"
 
 
 def _gathered(columns: str, source: str, order: str) -> str:
@@ -49,7 +50,8 @@ _EFFECTS: Final = _gathered(
     "e.activation, e.name, e.use",
 )
 _OWN_THREAD: Final = """(
-    SELECT thread FROM fsm_agent.threads WHERE threads.namespace = head.namespace AND threads.name = '@' || head.id)"""
+    SELECT thread FROM fsm_agent.thread_names AS own
+    WHERE own.namespace = head.namespace AND own.name = '@' || head.id)"""
 _MESSAGES: Final = _gathered(
     "m.number, m.role, m.at_ms, m.tokens, m.covers, m.by, m.content, m.parts",
     f"fsm_agent.messages AS m WHERE m.thread = {_OWN_THREAD}",
@@ -58,16 +60,16 @@ _MESSAGES: Final = _gathered(
 _SNAPSHOT: Final = "snapshot.version, snapshot.appended_since, snapshot.data"
 _ORIGIN: Final = "origin.version, origin.head, origin.data"
 
-HEAD: Final = f"{_SELECT_HEAD} WHERE {_ONE}".encode()
+HEAD: Final = f"{SELECT_HEAD} WHERE {_ONE}".encode()
 LOAD: Final = f"""
-SELECT {_HEAD}, {_SNAPSHOT}, keys.version, keys.fingerprint, {_QUEUE}, {_TAIL} {_FROM_HEAD}
+SELECT {HEAD_COLUMNS}, {_SNAPSHOT}, keys.version, keys.fingerprint, {_QUEUE}, {_TAIL} {FROM_HEAD}
 LEFT JOIN fsm_agent.snapshot ON snapshot.agent = head.agent
 LEFT JOIN fsm_agent.keys ON keys.agent = head.agent AND keys.key = %(key)s
 WHERE {_ONE}
 """.encode()
 DUMP: Final = f"""
-SELECT {_HEAD}, {_SNAPSHOT}, {_ORIGIN}, head.numbered, head.start_key, head.start_fingerprint,
-    {_QUEUE}, {_KEYS}, {_EFFECTS}, {_STEPS}, {_MESSAGES} {_FROM_HEAD}
+SELECT {HEAD_COLUMNS}, {_SNAPSHOT}, {_ORIGIN}, head.numbered, head.start_key, head.start_fingerprint,
+    {_QUEUE}, {_KEYS}, {_EFFECTS}, {_STEPS}, {_MESSAGES} {FROM_HEAD}
 LEFT JOIN fsm_agent.snapshot ON snapshot.agent = head.agent
 LEFT JOIN fsm_agent.origin ON origin.agent = head.agent
 WHERE {_ONE}
@@ -76,37 +78,40 @@ HISTORY: Final = f"""
 SELECT (SELECT json_agg(json_build_array({_STEP}) ORDER BY s.version)::text FROM (
     SELECT * FROM fsm_agent.history AS h WHERE h.agent = head.agent AND h.version > %(after)s::bigint
     ORDER BY h.version LIMIT %(limit)s::bigint) AS s)
-FROM fsm_agent.head WHERE {_ONE}
+FROM fsm_agent.agents AS head WHERE {_ONE}
 """.encode()
 FIND_IDS: Final = b"""
-SELECT head.id FROM fsm_agent.head WHERE head.namespace = %(namespace)s
+SELECT head.id FROM fsm_agent.agents AS head WHERE head.namespace = %(namespace)s
     AND %(part)s::text IN (left(head.id, length(%(part)s::text)), right(head.id, length(%(part)s::text)))
 ORDER BY head.id LIMIT %(limit)s::bigint
 """
-EFFECTS: Final = f"SELECT {_EFFECTS} FROM fsm_agent.head WHERE {_ONE}".encode()
+EFFECTS: Final = f"SELECT {_EFFECTS} FROM fsm_agent.agents AS head WHERE {_ONE}".encode()
 EFFECT: Final = f"""
-SELECT {_EFFECT} FROM fsm_agent.head JOIN fsm_agent.effects AS e USING (agent) WHERE {_ONE} AND e.key = %(key)s
+SELECT {_EFFECT} FROM fsm_agent.agents AS head JOIN fsm_agent.effects AS e USING (agent)
+WHERE {_ONE} AND e.key = %(key)s
 """.encode()
 ORIGIN: Final = f"""
-SELECT {_ORIGIN} FROM fsm_agent.head LEFT JOIN fsm_agent.origin USING (agent) WHERE {_ONE}
+SELECT {_ORIGIN} FROM fsm_agent.agents AS head LEFT JOIN fsm_agent.origin USING (agent) WHERE {_ONE}
 """.encode()
-STANDING: Final = f"SELECT version, epoch FROM fsm_agent.head WHERE {_ONE}".encode()
+STANDING: Final = f"SELECT version, epoch FROM fsm_agent.agents AS head WHERE {_ONE}".encode()
+#: a row if the question of an agent is to several people
+ASKS_SEVERAL: Final = f"SELECT FROM fsm_agent.agents AS head WHERE {_ONE} AND {index_statements.ASKS_SEVERAL}".encode()
 DEFINITION: Final = b"""
-SELECT definition FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(hash)s
+SELECT definition FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND hash = %(hash)s
 """
 FIND_KEY: Final = b"""
-SELECT id, start_fingerprint FROM fsm_agent.head WHERE namespace = %(namespace)s AND start_key = %(key)s
+SELECT id, start_fingerprint FROM fsm_agent.agents AS head WHERE namespace = %(namespace)s AND start_key = %(key)s
 """
 DUE: Final = b"""
-SELECT id FROM fsm_agent.head
+SELECT id FROM fsm_agent.agents AS head
 WHERE namespace = %(namespace)s AND wake_ms <= %(now_ms)s::bigint
     AND (until_ms IS NULL OR until_ms <= %(now_ms)s::bigint)
 ORDER BY wake_ms LIMIT %(limit)s::bigint
 """
-HELD: Final = f"{_SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.host = %(host)s".encode()
+HELD: Final = f"{SELECT_HEAD} WHERE head.namespace = %(namespace)s AND head.host = %(host)s".encode()
 #: in the order of the index of those that are held, which are few: no other index, of all agents, would do as well
 LAPSED: Final = f"""
-{_SELECT_HEAD}
+{SELECT_HEAD}
 WHERE head.namespace = %(namespace)s AND head.host >= '' AND head.until_ms <= %(now_ms)s::bigint
 ORDER BY head.host LIMIT %(limit)s::bigint
 """.encode()
@@ -123,27 +128,12 @@ _HISTORY_TEXTS: Final = ("event", "source", "target", "by", "reason", "append", 
 #: The fields of ``Size``.
 SIZE: Final = f"""
 SELECT (SELECT count(*) FROM fsm_agent.history AS h WHERE h.agent = head.agent),
-    octet_length(head.id) + octet_length(head.name) + coalesce(octet_length(workflows.hash), 0)
+    octet_length(head.id) + octet_length(head.name) + coalesce(octet_length(definitions.hash), 0)
         + octet_length(head.state) + octet_length(head.cold) + 5 * 8,
     {_weight("history", *_HISTORY_TEXTS, numbers=4)},
     {_weight("snapshot", "appended_since", "data", numbers=1)} + {_weight("origin", "head", "data", numbers=1)},
     {_weight("queue", "event", numbers=1)} + {_weight("keys", "key", "fingerprint", numbers=1)}
         + {_weight("effects", "key", "name", "mode", "fingerprint", "result", numbers=5)},
     {_weight("messages", "by", "content", "parts", numbers=4, of=f"w.thread = {_OWN_THREAD}")}
-{_FROM_HEAD} WHERE {_ONE}
+{FROM_HEAD} WHERE {_ONE}
 """.encode()
-
-
-@cache
-def list_query(statuses: tuple[int, ...], *, by_workflow: bool, is_next: bool = True) -> bytes:
-    """Each combination is a query of its own, so that each has the plan of its index. An id that was emptied stands on
-    the first page, which is not ``is_next``."""
-    conditions = ["head.namespace = %(namespace)s", f"head.id {'>' if is_next else '>='} %(after)s"]
-    if len(statuses) == 1:
-        conditions.append("head.status = %(status)s::smallint")
-    elif statuses:
-        conditions.append(f"head.status IN ({', '.join(map(str, statuses))})")
-    if by_workflow:
-        conditions.append("head.name = %(workflow)s")
-    where = " AND ".join(conditions)
-    return f"{_SELECT_HEAD} WHERE {where} ORDER BY head.id LIMIT %(limit)s::bigint".encode()

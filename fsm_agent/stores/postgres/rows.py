@@ -24,8 +24,8 @@ def head_of(row: Row) -> Head:
         return codec.head_of([told(value) for value in row[:HEAD_WIDTH]])
     except UNREADABLE as error:
         if row[3] is None:
-            raise AgentDamaged(told(row[0]), "workflows", UNPINNED) from error
-        raise damaged(told(row[0]), "head", error) from error
+            raise AgentDamaged(told(row[0]), "definitions", UNPINNED) from error
+        raise damaged(told(row[0]), "agents", error) from error
 
 
 def part_of(agent_id: str, place: str, read: Callable[[Any], T], row: Any) -> T:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.record import Commit
 from fsm_agent.stores import codec
-from fsm_agent.stores.postgres import thread_statements
+from fsm_agent.stores.postgres import index_statements, thread_statements
 
 #: Statuses in which the queue is no news.
 _HELD_UP: Final = f"({codec.status_number(Status.RUNNING)}, {codec.status_number(Status.PARKED)})"
@@ -32,44 +32,45 @@ _KEY_IS_FREE: Final = """NOT EXISTS (
     SELECT FROM fsm_agent.keys WHERE keys.agent = head.agent AND keys.key = %(key)s)"""
 
 SAVE_WORKFLOW: Final = b"""
-INSERT INTO fsm_agent.workflows (namespace, hash, name, version, definition)
+INSERT INTO fsm_agent.definitions (namespace, hash, name, version, definition)
 SELECT %(namespace)s, %(hash)s, %(name)s, %(version)s::bigint, %(definition)s
-WHERE NOT EXISTS (SELECT FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(hash)s)
+WHERE NOT EXISTS (SELECT FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND hash = %(hash)s)
 ON CONFLICT DO NOTHING RETURNING workflow
 """
 
 _PINNED: Final = """pinned AS MATERIALIZED (
-    SELECT workflow, name FROM fsm_agent.workflows WHERE namespace = %(namespace)s AND hash = %(definition)s
+    SELECT workflow, name FROM fsm_agent.definitions WHERE namespace = %(namespace)s AND hash = %(definition)s
 )"""
 MAKE_HEAD: Final = """
-    INSERT INTO fsm_agent.head (
+    INSERT INTO fsm_agent.agents AS head (
         namespace, id, workflow, name, created_ms, state, status, version, updated_ms, cold, epoch, queued, numbered,
-        wake_ms, host, pid, started_ms, until_ms, start_key, start_fingerprint)
+        wake_ms, host, pid, started_ms, until_ms, start_key, start_fingerprint, asked_due, asked_to)
     SELECT %(namespace)s, %(id)s, workflow, name, %(created_ms)s::bigint, %(state)s, %(status)s::smallint,
         %(version)s::bigint, %(updated_ms)s::bigint, %(cold)s, %(epoch)s::bigint, %(queued)s::integer,
         %(numbered)s::bigint, %(wake_ms)s::bigint, %(host)s, %(pid)s::bigint, %(started_ms)s::bigint,
-        %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s
-    FROM pinned RETURNING agent"""
+        %(until_ms)s::bigint, %(start_key)s, %(start_fingerprint)s, %(asked_due)s::bigint, %(asked_to)s
+    FROM pinned RETURNING agent, created_ms, name"""
 
 CLAIM: Final = f"""
-UPDATE fsm_agent.head SET epoch = epoch + 1, {_LEASE} WHERE {_ONE} AND {_SEEN} RETURNING epoch
+UPDATE fsm_agent.agents AS head SET epoch = epoch + 1, {_LEASE} WHERE {_ONE} AND {_SEEN} RETURNING epoch
 """.encode()
 RENEW: Final = f"""
-UPDATE fsm_agent.head SET {_LEASE} WHERE {_ONE} AND epoch = %(epoch)s::bigint AND host IS NOT NULL RETURNING epoch
+UPDATE fsm_agent.agents AS head SET {_LEASE}
+WHERE {_ONE} AND epoch = %(epoch)s::bigint AND host IS NOT NULL RETURNING epoch
 """.encode()
 RELEASE: Final = f"""
-UPDATE fsm_agent.head SET host = NULL, pid = NULL, started_ms = NULL, until_ms = NULL
+UPDATE fsm_agent.agents AS head SET host = NULL, pid = NULL, started_ms = NULL, until_ms = NULL
 WHERE {_ONE} AND epoch = %(epoch)s::bigint RETURNING epoch
 """.encode()
 RECORD_ATTEMPT: Final = f"""
-UPDATE fsm_agent.head
+UPDATE fsm_agent.agents AS head
 SET cold = %(cold)s, wake_ms = CASE WHEN queued > 0 THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END
 WHERE {_ONE} AND version = %(version)s::bigint AND epoch = %(epoch)s::bigint RETURNING epoch
 """.encode()
 
 #: Nobody raises the epoch between the look at it and the row.
 _UNDER_EPOCH: Final = f"""held AS MATERIALIZED (
-    SELECT agent FROM fsm_agent.head WHERE {_ONE} AND epoch = %(epoch)s::bigint FOR NO KEY UPDATE
+    SELECT agent FROM fsm_agent.agents AS head WHERE {_ONE} AND epoch = %(epoch)s::bigint FOR NO KEY UPDATE
 )"""
 BEGIN_EFFECT: Final = f"""
 WITH {_UNDER_EPOCH}, begun AS (
@@ -94,11 +95,11 @@ RETURNING effects.agent
 END_EFFECT: Final = f"""
 WITH ended AS (
     UPDATE fsm_agent.effects SET ended_ms = %(ended_ms)s::bigint, result = %(result)s
-    WHERE agent = (SELECT agent FROM fsm_agent.head WHERE {_ONE}) AND key = %(key)s
+    WHERE agent = (SELECT agent FROM fsm_agent.agents AS head WHERE {_ONE}) AND key = %(key)s
         AND effects.epoch = %(epoch)s::bigint AND ended_ms IS NULL
     RETURNING agent
 )
-SELECT ended.agent IS NOT NULL FROM fsm_agent.head LEFT JOIN ended USING (agent) WHERE {_ONE}
+SELECT ended.agent IS NOT NULL FROM fsm_agent.agents AS head LEFT JOIN ended USING (agent) WHERE {_ONE}
 """.encode()
 
 _KEEP_SNAPSHOT: Final = """
@@ -107,7 +108,7 @@ _KEEP_SNAPSHOT: Final = """
         data = excluded.data"""
 SHORTEN: Final = f"""
 WITH moved AS (
-    UPDATE fsm_agent.head SET epoch = epoch + 1 WHERE {_ONE} AND {_SEEN} RETURNING agent
+    UPDATE fsm_agent.agents AS head SET epoch = epoch + 1 WHERE {_ONE} AND {_SEEN} RETURNING agent
 ), forgotten AS (
     DELETE FROM fsm_agent.history USING moved
     WHERE history.agent = moved.agent AND history.version <= %(version)s::bigint RETURNING history.version
@@ -122,7 +123,7 @@ WITH moved AS (
 SELECT (SELECT count(*) FROM forgotten) FROM moved
 """.encode()
 
-_OF_AN_AGENT: Final = ("history", "snapshot", "origin", "queue", "keys", "effects")
+_OF_AN_AGENT: Final = ("history", "snapshot", "origin", "queue", "keys", "effects", "creations", "addressees", "labels")
 _GONE: Final = ", ".join(
     f"gone_{table} AS (DELETE FROM fsm_agent.{table} USING moved WHERE {table}.agent = moved.agent)"
     for table in _OF_AN_AGENT
@@ -132,7 +133,7 @@ _GONE: Final = ", ".join(
 #: Of an agent, or for one who takes its place; an event that came in the meantime would be lost.
 DELETE: Final = f"""
 WITH moved AS (
-    DELETE FROM fsm_agent.head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
+    DELETE FROM fsm_agent.agents AS head WHERE {_ONE} AND {_SEEN} AND queued = %(seen_queued)s::integer RETURNING agent
 ), {_GONE}, {thread_statements.GONE}
 SELECT agent FROM moved
 """.encode()
@@ -154,9 +155,11 @@ class CommitShape(NamedTuple):
     remembers: bool
     #: it remembers somebody of whom nothing was known
     meets: bool
+    #: the question before it or after it is to several people
+    addresses: bool
 
 
-def shape_of(commit: Commit) -> CommitShape:
+def shape_of(commit: Commit, *, addresses: bool) -> CommitShape:
     settlement = commit.settlement
     return CommitShape(
         is_fenced=commit.epoch is not None,
@@ -169,6 +172,7 @@ def shape_of(commit: Commit) -> CommitShape:
         says=len(commit.said),
         remembers=commit.user is not None,
         meets=commit.user is not None and commit.user.version == 1,
+        addresses=addresses,
     )
 
 
@@ -190,11 +194,15 @@ def commit_statement(shape: CommitShape) -> bytes:
         parts += [f"taken AS ({_TAKE})", f"decided AS ({_DECIDE})"]
     if shape.remembers:
         parts.append(thread_statements.MET if shape.meets else thread_statements.REMEMBERED)
+    if shape.repins:
+        parts.append(index_statements.RENAMED)
+    if shape.addresses:
+        parts += index_statements.address("moved")
     parts += thread_statements.say(shape.says, "moved")
     return f"WITH {', '.join(parts)} SELECT epoch, queued FROM moved".encode()
 
 
-_LOCK_HEAD: Final = "SELECT agent FROM fsm_agent.head"
+_LOCK_HEAD: Final = "SELECT agent FROM fsm_agent.agents AS head"
 _USE_KEY: Final = """
     INSERT INTO fsm_agent.keys (agent, key, version, fingerprint)
     SELECT agent, %(key)s, %(version)s::bigint, %(fingerprint)s FROM moved"""
@@ -214,6 +222,8 @@ def _standing(shape: CommitShape) -> str:
     conditions = [_ONE, "head.version = %(version)s::bigint - 1"]
     if shape.is_fenced:
         conditions.append("head.epoch = %(epoch)s::bigint")
+    if not shape.addresses:
+        conditions.append(f"NOT {index_statements.ASKS_SEVERAL}")
     if shape.has_key:
         conditions.append(_KEY_IS_FREE)
     if shape.dequeues:
@@ -241,6 +251,7 @@ def _moved(shape: CommitShape, stands: str) -> str:
         "state = %(state)s, status = %(status)s::smallint, version = %(version)s::bigint",
         "updated_ms = %(updated_ms)s::bigint, cold = %(cold)s",
         _LEASE,
+        index_statements.ASKED,
         f"""wake_ms = CASE WHEN queued > {1 if shape.dequeues else 0}
         THEN %(wake_if_queued)s::bigint ELSE %(wake_ms)s::bigint END""",
     ]
@@ -252,7 +263,8 @@ def _moved(shape: CommitShape, stands: str) -> str:
         changes.append("workflow = pinned.workflow, name = pinned.name")
     source = "FROM pinned" if shape.repins else ""
     return f"""moved AS (
-    UPDATE fsm_agent.head SET {", ".join(changes)} {source} WHERE {stands} RETURNING agent, epoch, queued)"""
+    UPDATE fsm_agent.agents AS head SET {", ".join(changes)} {source} WHERE {stands}
+    RETURNING agent, epoch, queued, created_ms, head.name AS called)"""
 
 
 def insert_step(suffix: str, source: str) -> str:
@@ -267,10 +279,14 @@ def insert_step(suffix: str, source: str) -> str:
 
 
 @cache
-def create_statement(steps: int) -> bytes:
+def create_statement(steps: int, *, addresses: bool, has_labels: bool) -> bytes:
     """An agent with its first steps. Returns a row, unless its definition is not kept."""
-    parts = [_PINNED, f"made AS ({MAKE_HEAD})"]
+    parts = [_PINNED, f"made AS ({MAKE_HEAD})", index_statements.create("made")]
     parts += [f"step_{n} AS ({insert_step(str(n), 'made')})" for n in range(steps)]
+    if addresses:
+        parts += index_statements.address("made")
+    if has_labels:
+        parts.append(index_statements.label("made"))
     return f"WITH {', '.join(parts)} SELECT agent FROM made".encode()
 
 
@@ -287,7 +303,7 @@ def enqueue_statement(*, has_version: bool, has_key: bool) -> bytes:
     SELECT agent, %(key)s, NULL, %(fingerprint)s FROM moved)"""
     return f"""
 WITH moved AS (
-    UPDATE fsm_agent.head SET queued = queued + 1, numbered = numbered + 1,
+    UPDATE fsm_agent.agents AS head SET queued = queued + 1, numbered = numbered + 1,
         wake_ms = CASE WHEN status IN {_HELD_UP} THEN wake_ms ELSE 0 END
     WHERE {" AND ".join(conditions)} RETURNING agent, version, numbered, queued
 ), kept AS (

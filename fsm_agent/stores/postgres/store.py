@@ -6,33 +6,33 @@ without a BEGIN; why a compare-and-set found nothing is asked afterwards. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 from psycopg.errors import UniqueViolation
 
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, UserConflict
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
-from fsm_agent.stores.postgres import defects, queries, statements
+from fsm_agent.stores.postgres import defects, index, queries, statements
 from fsm_agent.stores.postgres import parameters as values_of
 from fsm_agent.stores.postgres.connection import Row
+from fsm_agent.stores.postgres.listing import PostgresListing
 from fsm_agent.stores.postgres.pool import Address, Pool, address_of
-from fsm_agent.stores.postgres.rows import dossier_of, effects_of, head_of, part_of, record_of, steps_of
+from fsm_agent.stores.postgres.rows import dossier_of, effects_of, part_of, record_of, steps_of
 from fsm_agent.stores.postgres.text_escape import kept, told
-from fsm_agent.stores.postgres.threads import PostgresThreads
 from fsm_agent.stores.postgres.transfer import Adoption, adopt
 from fsm_agent.stores.refusals import moved_on
 
 
-class PostgresStore(PostgresThreads):
+class PostgresStore(PostgresListing):
     """See the module; ``patience_ms`` is how long a statement, or the wait for a connection, may take."""
 
     keeps_problems = True
@@ -69,14 +69,17 @@ class PostgresStore(PostgresThreads):
         found = await self._read(queries.DEFINITION, {"hash": kept(definition_hash)})
         if not found:
             raise DefinitionMissing(self.url, definition_hash)
-        with damage.reading_definition(definition_hash, "workflows"):
+        with damage.reading_definition(definition_hash, "definitions"):
             return damage.checked(dict, codec.decode(found[0][0]))
 
     async def create(self, creation: Creation) -> Head:
         head = creation.head
         try:
-            statement = statements.create_statement(len(creation.steps))
-            made = await self._write(statement, values_of.creation_values(creation))
+            values = values_of.creation_values(creation)
+            statement = statements.create_statement(
+                len(creation.steps), addresses=values_of.asks_several(values), has_labels=bool(head.labels)
+            )
+            made = await self._write(statement, values)
         except UniqueViolation:
             raise AgentExists(head.id) from None
         if not made:
@@ -96,8 +99,12 @@ class PostgresStore(PostgresThreads):
         return self._seen(await self._one(queries.HEAD, agent_id))
 
     async def commit(self, commit: Commit) -> Committed:
-        statement = statements.commit_statement(statements.shape_of(commit))
-        moved = await self._swap(statement, values_of.commit_values(commit))
+        values = values_of.commit_values(commit)
+        shape = statements.shape_of(commit, addresses=values_of.asks_several(values))
+        moved = await self._swap(statements.commit_statement(shape), values)
+        if not moved and not shape.addresses and await self._read(queries.ASKS_SEVERAL, values):
+            shape = shape._replace(addresses=True)
+            moved = await self._swap(statements.commit_statement(shape), values)
         if not moved:
             await self._refuse_step(commit)
         self._clock.seen(commit.head.updated_ms)
@@ -170,36 +177,6 @@ class PostgresStore(PostgresThreads):
         (text,) = await self._one(queries.EFFECTS, agent_id, {"activation": activation})
         return part_of(agent_id, "effects", effects_of, text)
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        return [told(row[0]) for row in await self._read(queries.DUE, {"now_ms": now_ms, "limit": limit})]
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        return list(damage.readable(await self._read(queries.HELD, {"host": kept(host)}), self._seen, []))
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        rows = await self._read(queries.LAPSED, {"now_ms": now_ms, "limit": limit})
-        return list(damage.readable(rows, self._seen, []))
-
-    async def list_in(
-        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Page:
-        numbers = tuple(sorted(codec.status_number(status) for status in set(statuses)))
-        query = queries.list_query(numbers, by_workflow=workflow is not None, is_next=after is not None)
-        row = {
-            "status": numbers[0] if numbers else None,
-            "workflow": kept(workflow),
-            "after": kept(after or ""),
-            "limit": limit + 1,
-        }
-        found = await self._read(query, row)
-        damaged: list[Damage] = []
-        heads = tuple(damage.readable(found[:limit], self._seen, damaged))
-        return Page(heads, told(found[limit - 1][0]) if len(found) > limit else None, tuple(damaged))
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        row = {"part": kept(part), "limit": limit}
-        return [agent_id for (agent_id,) in await self._read(queries.FIND_IDS, row)]
-
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (text,) = await self._one(queries.HISTORY, agent_id, {"after": after, "limit": limit})
         return part_of(agent_id, "history", steps_of, text)
@@ -237,7 +214,11 @@ class PostgresStore(PostgresThreads):
 
     async def inspect(self) -> Sequence[Damage]:
         found = [each for query in defects.CHECKS for each in await self._read(query, {})]
-        return [Damage(told(agent_id or ""), table, what) for agent_id, table, what in found]
+        damages = [Damage(told(agent_id or ""), table, what) for agent_id, table, what in found]
+        return [*damages, *await index.inspect(self._read, self.namespace)]
+
+    async def reindex(self) -> int:
+        return await index.reindex(self._write, self.namespace)
 
     async def close(self) -> None:
         await self._pool.close()
@@ -292,8 +273,3 @@ class PostgresStore(PostgresThreads):
 
     async def _ask_time(self) -> int:
         return int((await self._read(queries.NOW, {}))[0][0])
-
-    def _seen(self, row: Row) -> Head:
-        head = head_of(row)
-        self._clock.seen(head.updated_ms)
-        return head

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_THREAD: Final = "(SELECT thread FROM fsm_agent.threads WHERE namespace = %(namespace)s AND name = %(thread)s)"
+_THREAD: Final = "(SELECT thread FROM fsm_agent.thread_names WHERE namespace = %(namespace)s AND name = %(thread)s)"
 #: The columns of a ``MessageRow`` after the number.
 _MESSAGE: Final = "number, role, at_ms, tokens, covers, by, content, parts"
 _USER: Final = "namespace = %(namespace)s AND name = %(user)s"
@@ -40,14 +40,14 @@ WITH retracted AS (
 SELECT count(*) FROM retracted
 """.encode()
 THREADS: Final = b"""
-SELECT name FROM fsm_agent.threads
+SELECT name FROM fsm_agent.thread_names
 WHERE namespace = %(namespace)s AND name > %(after)s AND left(name, 1) <> '@' ORDER BY name LIMIT %(limit)s::bigint
 """
 USERS: Final = b"""
-SELECT name FROM fsm_agent.users
+SELECT name FROM fsm_agent.user_records
 WHERE namespace = %(namespace)s AND name > %(after)s ORDER BY name LIMIT %(limit)s::bigint
 """
-USER: Final = f"SELECT version, updated_ms, data FROM fsm_agent.users WHERE {_USER}".encode()
+USER: Final = f"SELECT version, updated_ms, data FROM fsm_agent.user_records WHERE {_USER}".encode()
 
 
 def insert_messages(suffix: str, source: str, before: str) -> str:
@@ -66,7 +66,7 @@ def say(threads: int, source: str) -> list[str]:
     for number in range(threads):
         name = f"thread_{number}"
         parts.append(f"""{name} AS (
-    INSERT INTO fsm_agent.threads AS known (namespace, name, last)
+    INSERT INTO fsm_agent.thread_names AS known (namespace, name, last)
     SELECT %(namespace)s, %(thread_{number})s, %(count_{number})s::bigint FROM {source}
     ON CONFLICT (namespace, name) DO UPDATE SET last = known.last + excluded.last RETURNING thread, last)""")
         before = f"last - %(count_{number})s::bigint"
@@ -79,15 +79,16 @@ APPEND: Final = f"WITH {', '.join(say(1, '(SELECT) AS nobody'))} SELECT last FRO
 
 #: A user as he must be for a step that remembers something of him: at the version before, until the step is there.
 KNOWN: Final = f"""known AS MATERIALIZED (
-    SELECT version FROM fsm_agent.users WHERE {_USER} AND version = %(user_version)s::bigint - 1 FOR NO KEY UPDATE)"""
+    SELECT version FROM fsm_agent.user_records
+    WHERE {_USER} AND version = %(user_version)s::bigint - 1 FOR NO KEY UPDATE)"""
 IS_KNOWN: Final = "EXISTS (SELECT FROM known)"
-IS_UNKNOWN: Final = f"NOT EXISTS (SELECT FROM fsm_agent.users WHERE {_USER})"
+IS_UNKNOWN: Final = f"NOT EXISTS (SELECT FROM fsm_agent.user_records WHERE {_USER})"
 
 _MEET: Final = """
-    INSERT INTO fsm_agent.users (namespace, name, version, updated_ms, data)
+    INSERT INTO fsm_agent.user_records (namespace, name, version, updated_ms, data)
     SELECT %(namespace)s, %(user)s, %(user_version)s::bigint, %(user_ms)s::bigint, %(user_data)s"""
 _REMEMBER: Final = """
-    UPDATE fsm_agent.users
+    UPDATE fsm_agent.user_records
     SET version = %(user_version)s::bigint, updated_ms = %(user_ms)s::bigint, data = %(user_data)s"""
 #: What a step remembers of a user of whom nothing was known. Two who do so at once break the unique index.
 MET: Final = f"met AS ({_MEET} FROM moved)"
@@ -97,12 +98,12 @@ SAVE_USER: Final = f"{_REMEMBER} WHERE {_USER} AND version = %(user_version)s::b
 
 #: What goes with an agent: its own thread.
 GONE: Final = """gone_thread AS (
-    DELETE FROM fsm_agent.threads USING moved
-    WHERE threads.namespace = %(namespace)s AND threads.name = '@' || %(id)s RETURNING threads.thread
+    DELETE FROM fsm_agent.thread_names AS own USING moved
+    WHERE own.namespace = %(namespace)s AND own.name = '@' || %(id)s RETURNING own.thread
 ), gone_messages AS (
     DELETE FROM fsm_agent.messages USING gone_thread WHERE messages.thread = gone_thread.thread)"""
 ADOPT_THREAD: Final = b"""
-INSERT INTO fsm_agent.threads (namespace, name, last)
+INSERT INTO fsm_agent.thread_names (namespace, name, last)
 VALUES (%(namespace)s, %(thread)s, %(last)s::bigint) RETURNING thread
 """
 ADOPT_MESSAGES: Final = insert_messages("", "(SELECT %(thread)s::bigint AS thread) AS adopted", "0").encode()

@@ -53,7 +53,7 @@ class PostgresThreads(Store):
 
     async def user(self, name: str) -> UserRecord:
         found = await self._read(thread_statements.USER, {"user": kept(name)})
-        with damage.reading_shared(f"user {name!r}", "users"):
+        with damage.reading_shared(f"user {name!r}", "user_records"):
             return codec.user_of(name, found[0]) if found else UserRecord(name)
 
     async def save_user(self, user: UserRecord) -> None:

@@ -19,6 +19,7 @@ from fsm_agent.stores.postgres.connection import Connection
 from fsm_agent.stores.postgres.parameters import (
     Values,
     adoption_values,
+    asks_several,
     effect_values,
     event_values,
     messages_text,
@@ -75,7 +76,8 @@ async def adopt(pool: Pool, namespace: str, export: AgentExport, replaces: Head 
         async with pool.lent() as session, session.connection.transaction():
             if replaces is not None and not await _make_room(session.connection, namespace, replaces):
                 return Adoption.MOVED_ON
-            found = await (await session.connection.execute(create_statement(0), row)).fetchone()
+            statement = create_statement(0, addresses=asks_several(row), has_labels=bool(export.head.labels))
+            found = await (await session.connection.execute(statement, row)).fetchone()
             if found is None:
                 outcome = Adoption.UNPINNED
                 raise Rollback
