@@ -92,7 +92,7 @@ def test_every_migration_is_run_once_whatever_version_a_database_has(
     for url in (old, old, new, new):
         asyncio.run(count(url))
     for name in ("old", "new"):
-        assert postgres.execute("SELECT head.version FROM fsm_agent.about", name) == [(len(later),)]
+        assert postgres.execute("SELECT version FROM fsm_agent.about", name) == [(len(later),)]
         assert postgres.execute("SELECT n, m FROM fsm_agent.notes", name) == []
 
 
@@ -232,7 +232,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr("fsm_agent.stores.postgres.schema.MIGRATIONS", broken)
         assert 'relation "notes" already exists' in refused(url, StoreCorrupt)
-    assert postgres.execute("SELECT head.version FROM fsm_agent.about", "unlucky") == [(len(MIGRATIONS),)]
+    assert postgres.execute("SELECT version FROM fsm_agent.about", "unlucky") == [(len(MIGRATIONS),)]
     assert asyncio.run(count(url)) == 1
 
 
