@@ -8,13 +8,16 @@ BIN    := $(VENV)/bin
 # Tests start hundreds of processes: none of them is to compile all modules again, whatever the shell asks for.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
+.PHONY: help demo demo-server review-demo check test lint types layers unit prove bench bench-quick bench-million diagrams schema clean
 
 help:  ## say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo.stamp  ## book a flight: run, answer from a second process, draw the path taken
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+demo-server: $(VENV)/server.stamp  ## serve the page with agents of the gallery in all states, until Ctrl-C
+	@exec $(BIN)/python -m examples.server
 
 review-demo: $(VENV)/demo.stamp  ## review a pull request that has lost a guard: report, picture, test
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/review/demo.sh
@@ -81,6 +84,10 @@ $(VENV)/pip.stamp:
 
 $(VENV)/demo.stamp: $(VENV)/pip.stamp pyproject.toml
 	$(BIN)/pip install --quiet --editable '.[demo,diagrams]'
+	@touch $@
+
+$(VENV)/server.stamp: $(VENV)/pip.stamp pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[demo,diagrams,llm,server]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/pip.stamp pyproject.toml

@@ -24,7 +24,9 @@ OURS = "fsm_agent."
 DRIVERS = {"redis", "psycopg", "starlette", "uvicorn"}
 #: what only those need whose agents ask models, call tools of servers, send requests or count exactly
 THINKERS = {"pydantic_ai", "openai", "mcp", "httpx2", "httpx", "genai_prices", "bpe_openai", "litellm"}
-HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS
+#: what only those need who record what agents do
+RECORDERS = {"opentelemetry", "prometheus_client"}
+HEAVY = {"pydantic", "graphviz", "pygraphviz", "cryptography"} | DRIVERS | THINKERS | RECORDERS
 #: what only those need that decide, draw, ask or read files
 RULES = {"transitions", "cel_expr_python", "yaml", "yamlcore", "jsonschema_rs", "rfc8785"}
 SCREENS = {"rich", "questionary", "prompt_toolkit"}
@@ -47,7 +49,16 @@ def all_imported(shop: Shop, *words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["show", "one"], ["history", "one"], ["--json", "show", "one"]]
+    "words",
+    [
+        ["--help"],
+        ["list"],
+        ["show", "one"],
+        ["history", "one"],
+        ["--json", "show", "one"],
+        ["token", "list"],
+        ["token", "new", "ana", "--scope", "read"],
+    ],
 )
 def test_looking_imports_nothing_heavy(shop: Shop, words: list[str]) -> None:
     shop.order()
@@ -123,7 +134,7 @@ WAITING = {"asyncio", "concurrent", "ssl", "subprocess"}
 REJECTED = ["send", "one", "reject", "--payload", '{"reason": "no"}']
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "one"], ["history", "one"], REJECTED])
+@pytest.mark.parametrize("words", [["list"], ["show", "one"], ["history", "one"], ["token", "list"], REJECTED])
 def test_a_command_that_calls_no_action_imports_no_event_loop(shop: Shop, words: list[str]) -> None:
     shop.order()
     assert imported(shop, *words) & WAITING == set()

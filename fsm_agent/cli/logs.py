@@ -1,8 +1,9 @@
-"""Log entries while a command drives an agent, as one sentence each. ``--debug`` shows the rest."""
+"""Log entries while a command drives agents: as one sentence each, of which ``--debug`` shows the rest, or as JSON."""
 
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -54,3 +55,25 @@ def in_sentences(settings: CommandSettings) -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+@contextmanager
+def in_json(settings: CommandSettings) -> Iterator[None]:
+    """Log one JSON object a line on stderr inside this context: entries of fsm-agent, warnings of others, and all of
+    them with ``--debug``."""
+    from fsm_agent.telemetry.json_logs import JsonLines
+
+    root, ours, handler = logging.getLogger(), logging.getLogger("fsm_agent"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(variables=settings.project.environment))
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if settings.debug else logging.WARNING)
+    ours.setLevel(logging.DEBUG if settings.debug else logging.INFO)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])

@@ -48,6 +48,7 @@ COMMANDS: Final = {
         "answer": Entry("commands.drive:answer", "Answer the question of an agent, and drive it on."),
         "send": Entry("commands.drive:send", "Send an event to an agent, and drive it on."),
         "resume": Entry("commands.drive:resume", "Go on with agents that were interrupted or are due."),
+        "serve": Entry("commands.serve:serve", "Serve the inbox, the page and the HTTP API."),
         "worker": Entry("commands.drive:worker", "Drive whatever is due, until stopped."),
     },
     "Look": {
@@ -77,6 +78,7 @@ COMMANDS: Final = {
         "doctor": Entry("commands.doctor:doctor", "Find what is wrong with the store, and say what to do."),
         "keygen": Entry("commands.maintenance:keygen", "Make a key for sealing agents."),
         "reseal": Entry("commands.maintenance:reseal", "Seal agents again, with the first of the keys."),
+        "token": Entry("commands.token:token", "Make, list and revoke the tokens of the server."),
     },
 }
 _ENTRIES: Final = {name: entry for entries in COMMANDS.values() for name, entry in entries.items()}

@@ -25,6 +25,7 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, FsmAgentError, Refused
 from fsm_agent.runtime.agent_reads import read_doubts
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.telemetry import configured
 
 Result = TypeVar("Result")
 
@@ -121,7 +122,9 @@ def finish(settings: CommandSettings, work: Callable[[Session], Awaitable[Result
         store, actions = settings.open_store(), settings.actions
         if store.needs_loop:
             await event_loop.reach()
-        async with Runner(store, actions=actions, observe=progress.observe, surroundings=around) as runner:
+        async with Runner(
+            store, actions=actions, observe=progress.observe, surroundings=around, telemetry=configured()
+        ) as runner:
             return await work(Session(settings, runner, progress))
 
     try:

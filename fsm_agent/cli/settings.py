@@ -8,7 +8,7 @@ from fsm_agent.project.defaults import DEFAULT_NAMESPACE
 from fsm_agent.project.settings import Settings
 
 #: the beginning of a command that reads a store and has no options yet
-_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema)\b))"
+_COMMAND: Final = r"`fsm-agent(?= (?!-|(?:check|diagram|init|keygen|schema|token)\b))"
 
 
 class CommandSettings(Settings):

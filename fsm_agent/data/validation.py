@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from fsm_agent.data.delta import own, place, segments
+from fsm_agent.data.delta import escape, own, place, segments
 from fsm_agent.data.limit import DEFAULT_LIMIT, DataLimit
-from fsm_agent.domain.json import Json, Schema, is_inexact, is_required, object_schema
-from fsm_agent.domain.kinds import item_schema, kind_of, property_schema
+from fsm_agent.data.violations import Violation, inexact_numbers, violations_of
+from fsm_agent.domain.json import Json, Schema, is_required, object_schema
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.text import did_you_mean, listed
 from fsm_agent.domain.workflow import BUILT_IN_PAYLOADS, Workflow
@@ -56,18 +56,16 @@ class Shape:
         """One sentence for each way in which ``value`` breaks the schema; empty if it does not."""
         if type(value) in self.accepts:
             return []
-        if self._validator.is_valid(value):
-            return self._inexact(value, where) if self._has_numbers else []
-        errors = list(self._validator.iter_errors(value))
-        places = [place("/".join(filter(None, (where, *map(str, error.instance_path))))) for error in errors]
-        return [f"{at or 'the payload'}: {error.message}" for at, error in zip(places, errors, strict=True)]
-
-    def _inexact(self, value: Json, where: str) -> list[str]:
         return [
-            f"{place(at)}: {number} cannot be a `number`, which would make {int(float(number))} of it: "
-            "declare an `integer`"
-            for at, number in inexact_numbers(value, self.schema, where)
+            f"{place('/'.join(filter(None, (where, *map(escape, way))))) or 'the payload'}: {message}"
+            for way, _, _, message in self.violations(value)
         ]
+
+    def violations(self, value: Json) -> list[Violation]:
+        """Each way in which ``value`` breaks the schema; empty if it does not."""
+        if self._validator.is_valid(value):
+            return inexact_numbers(value, self.schema) if self._has_numbers else []
+        return [each for error in self._validator.iter_errors(value) for each in violations_of(error)]
 
     @cached_property
     def _has_numbers(self) -> bool:
@@ -92,23 +90,6 @@ class Shape:
     def _refers(self) -> bool:
         """Whether the schema refers to definitions, which are missing in a part."""
         return _mentions_ref(self.schema)
-
-
-def inexact_numbers(value: Json, schema: Schema, where: str, top: Schema | None = None) -> Iterator[tuple[str, int]]:
-    """Integers without an equal float, where ``schema`` declares a number, with their places; ``value`` is valid."""
-    top = schema if top is None else top
-    kind = type(value)
-    if kind is int:
-        if is_inexact(value) and kind_of(schema, top).name == "double":
-            yield where, value
-    elif kind is list:
-        items = item_schema(schema, top)
-        for index, item in enumerate(value):
-            yield from inexact_numbers(item, items, f"{where}/{index}", top)
-    elif kind is dict:
-        for name, item in value.items():
-            at = f"{where}/{name}" if where else name
-            yield from inexact_numbers(item, property_schema(name, schema, top), at, top)
 
 
 def _accepted(schema: Schema) -> frozenset[type]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from fsm_agent.domain.json import Json
+from fsm_agent.domain.step import iso
 
 #: before the id of an agent: the name of its own thread, which no other thread can have
 _OWN: Final = "@"
@@ -66,6 +67,19 @@ class Message(NamedTuple):
         """What a tool has returned to a call."""
         part: dict[str, Json] = {"type": "tool_result", "id": call_id, "name": name, "content": content}
         return cls(Role.TOOL, "", ({**part, "is_error": True} if is_error else part,))
+
+    def to_json(self) -> dict[str, Json]:
+        """The message as the command line prints it (a contract)."""
+        return {
+            "number": self.number,
+            "role": str(self.role),
+            "by": self.by,
+            "content": self.content,
+            "parts": [dict(part) for part in self.parts],
+            "tokens": self.tokens,
+            "covers": self.covers or None,
+            "at": iso(self.at_ms),
+        }
 
     @property
     def calls(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
     """The agent without the words of ``user``. Raises the errors of a damaged history."""
     messages = erased_messages(export.messages, user, tally)
     tally.update(_found(export, user))
-    redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
+    redaction = _redaction(programs, user)
     first = [_without_words(step, redaction) for step in export.steps]
     queue = tuple(each._replace(event=redaction.event(each.event)) for each in export.queue)
     origin = export.origin and Origin(_nameless(export.origin.head, redaction), export.origin.values)
@@ -36,6 +36,7 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
     own_versions = {step.version for step in export.steps if step.by == user}
     revised = {message.number: message for message in messages}
     whole = export._replace(
+        head=export.head._replace(labels=_labels(export, programs, user)),
         steps=steps,
         origin=origin,
         queue=queue,
@@ -47,6 +48,19 @@ def redacted(export: AgentExport, programs: Mapping[str, Program], user: str, ta
         messages=tuple(revised.get(message.number, message) for message in export.messages),
     )
     return _replayed(whole, programs, redaction)
+
+
+def _redaction(programs: Mapping[str, Program], user: str) -> Redaction:
+    return Redaction(user, common_words(program.workflow for program in programs.values()))
+
+
+def _labels(export: AgentExport, programs: Mapping[str, Program], user: str) -> Mapping[str, str]:
+    """The labels, without their texts if the person has created the agent. Nothing else is a copy of them. A fork has
+    those of its origin."""
+    labels = export.head.labels
+    is_theirs = any(step.kind is StepKind.CREATED and step.by == user for step in export.steps[:1])
+    erased: Mapping[str, str] = _redaction(programs, user).erased(labels) if is_theirs else labels
+    return erased
 
 
 def has_words_of(user: str, export: AgentExport) -> bool:
@@ -153,15 +167,17 @@ def _replayed(export: AgentExport, programs: Mapping[str, Program], redaction: R
 
 
 def faded(
-    export: AgentExport, programs: Mapping[str, Program], user: str, values: Mapping[str, Json]
+    export: AgentExport, programs: Mapping[str, Program], user: str, source: Record, values: Mapping[str, Json]
 ) -> AgentExport | None:
-    """A fork without the words that are erased in ``values``, the data that it began with; ``None`` if it contains none
-    of them."""
-    redaction = Redaction(user, common_words(program.workflow for program in programs.values()))
+    """A fork without the words that are erased in its origin ``source``, which had ``values`` when it was forked;
+    ``None`` if it contains none of them."""
+    redaction, of_labels = _redaction(programs, user), _redaction(programs, user)
     first, *later = export.steps
     began = {name: redaction.faded(value, values.get(name)) for name, value in first.delta.set.items()}
-    if not redaction.erased_texts:
+    labels = of_labels.faded(dict(export.head.labels), dict(source.head.labels))
+    if not (redaction.erased_texts or of_labels.erased_texts):
         return None
     steps = [first._replace(delta=first.delta._replace(set=began)), *later]
-    whole = export._replace(steps=tuple(_without_copies(steps, None, redaction)))
+    head = export.head._replace(labels=labels)
+    whole = export._replace(head=head, steps=tuple(_without_copies(steps, None, redaction)))
     return _replayed(whole, programs, redaction)

@@ -31,7 +31,10 @@ FsmAgentError
 │   ├── EffectNotOpen          settling an effect that is not in doubt
 │   ├── OtherWorkflow          migration of an agent to another workflow
 │   ├── RunnerClosed           a call after a blocking runner has ended
-│   └── VersionMissing         a version that never was, or that is forgotten
+│   ├── TokenExists            the name of a token is taken
+│   ├── TokenNotFound          there is no token of this name
+│   ├── VersionMissing         a version that never was, or that is forgotten
+│   └── WorkflowUnknown        a workflow that cannot be started here
 ├── ActionError                what a worker's code did wrong; becomes the event ``error``
 │   ├── ActionMissing          no such action in the allowed modules
 │   ├── ChildFailed            a child agent has failed or was cancelled
@@ -112,6 +115,7 @@ from fsm_agent.errors.agents import (
     OtherWorkflow,
     UserConflict,
     VersionMissing,
+    WorkflowUnknown,
 )
 from fsm_agent.errors.base import (
     ArgumentInvalid,
@@ -164,6 +168,7 @@ from fsm_agent.errors.storage import (
     StoreUnavailable,
     StoreUrlInvalid,
 )
+from fsm_agent.errors.tokens import TokenExists, TokenNotFound
 
 __all__ = [
     "ActionError",
@@ -232,6 +237,8 @@ __all__ = [
     "StoreTooNew",
     "StoreUnavailable",
     "StoreUrlInvalid",
+    "TokenExists",
+    "TokenNotFound",
     "ToolError",
     "ToolMissing",
     "UnknownEvent",
@@ -239,5 +246,6 @@ __all__ = [
     "VersionMissing",
     "WindowTooSmall",
     "WorkflowInvalid",
+    "WorkflowUnknown",
     "WriteUndeclared",
 ]

@@ -132,6 +132,14 @@ class AgentErased(Refused):
         )
 
 
+class WorkflowUnknown(Refused):
+    """``allowed`` are the workflows that can be started."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(known))
+        super().__init__(f"no workflow {shortened(name)} can be started here; there are {listed(self.allowed)}")
+
+
 class VersionMissing(Refused):
     def __init__(self, agent_id: str, version: int, first: int, last: int, *, is_forgotten: bool = False) -> None:
         there = f"there is version {first}" if first == last else f"there are versions {first} to {last}"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConflict, VersionMissing
+from fsm_agent.errors.agents import AgentNotFound, Conflict, IdInvalid, UserConflict, VersionMissing, WorkflowUnknown
 from fsm_agent.errors.base import (
     ArgumentInvalid,
     FsmAgentError,
@@ -20,6 +20,7 @@ from fsm_agent.errors.base import (
     WorkflowInvalid,
 )
 from fsm_agent.errors.events import (
+    AnswerUnclear,
     DataInvalid,
     ExpressionFailed,
     KeyReuse,
@@ -30,6 +31,7 @@ from fsm_agent.errors.events import (
     UnknownEvent,
 )
 from fsm_agent.errors.storage import KeyInvalid, KeyMissing, StoreUnavailable, StoreUrlInvalid
+from fsm_agent.errors.tokens import TokenNotFound
 
 
 class ErrorKind(StrEnum):
@@ -62,6 +64,7 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     # what a caller wanted
     Refused: ErrorKind.CONFLICT,
     AgentNotFound: ErrorKind.NOT_FOUND,
+    AnswerUnclear: ErrorKind.INVALID,
     ArgumentInvalid: ErrorKind.INVALID,
     Conflict: ErrorKind.OUTDATED,
     DataInvalid: ErrorKind.INVALID,
@@ -72,9 +75,11 @@ KINDS: Final[Mapping[type[FsmAgentError], ErrorKind]] = {
     NotAddressee: ErrorKind.FORBIDDEN,
     PayloadInvalid: ErrorKind.INVALID,
     QuestionClosed: ErrorKind.OUTDATED,
+    TokenNotFound: ErrorKind.NOT_FOUND,
     UnknownEvent: ErrorKind.INVALID,
     UserConflict: ErrorKind.OUTDATED,
     VersionMissing: ErrorKind.NOT_FOUND,
+    WorkflowUnknown: ErrorKind.INVALID,
     # what a store did, or was given
     StoreUnavailable: ErrorKind.UNAVAILABLE,
     StoreUrlInvalid: ErrorKind.INVALID,

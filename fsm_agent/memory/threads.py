@@ -57,6 +57,11 @@ class Thread:
         reader = self._reader(await self._spans())
         return texts(await reader.older(reader.end, after=BEGINNING, limit=max(last, 0)))
 
+    async def page(self, limit: int, *, before: Position | None = None) -> list[PlacedMessage]:
+        """The last messages, or the last before a position, at most ``limit``, in order, with their positions."""
+        reader = self._reader(await self._spans())
+        return await reader.older(before or reader.end, after=BEGINNING, limit=limit)
+
     async def window(
         self,
         max_tokens: int = PLAIN_RECALL.max_tokens,

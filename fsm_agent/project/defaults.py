@@ -4,3 +4,5 @@ from typing import Final
 
 DEFAULT_STORE: Final = "sqlite:///fsm-agent.db"
 DEFAULT_NAMESPACE: Final = "default"
+#: file of the server's tokens, in the folder of the project
+DEFAULT_TOKENS: Final = "fsm-agent-tokens.json"

@@ -75,6 +75,7 @@ class ActionExecutor:
         self._executions: dict[str, _Execution] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._renewals: set[asyncio.Task[None]] = set()
+        self._is_draining = False
         self._is_closed = False
         self.surroundings = surroundings or Surroundings()
 
@@ -106,8 +107,7 @@ class ActionExecutor:
     async def _called(self, action: Action, command: Act, effects: Effects) -> Any:
         """The result of the action; the lease is renewed meanwhile. Raises the errors of the action, ``OutOfTime``, and
         ``Superseded`` if another process takes the agent over."""
-        if self._is_closed:
-            await self._turn_away(command.head)
+        await self._admit(command.head)
         execution = self._begun(command.head)
         first: Any
         try:
@@ -182,8 +182,7 @@ class ActionExecutor:
     async def sleep(self, head: Head, until_ms: int) -> int:
         """Wait until the store's clock shows ``until_ms``; returns its time then."""
         while (now_ms := await self._store.now()) < until_ms:
-            if self._is_closed:
-                await self._turn_away(head)
+            await self._admit(head)
             execution = self._begun(head)
             try:
                 await asyncio.sleep((until_ms - now_ms) / 1000)
@@ -211,10 +210,14 @@ class ActionExecutor:
         if execution.ended is not None:
             execution.ended.set()
 
-    async def _turn_away(self, head: Head) -> NoReturn:
-        """Release the lease and stop, since the executor is closed."""
-        await self._give_up(head)
-        raise asyncio.CancelledError
+    async def _admit(self, head: Head) -> None:
+        """Release the lease and stop if nothing may begin any more."""
+        if self._is_closed:
+            await self._give_up(head)
+            raise asyncio.CancelledError
+        if self._is_draining:
+            await self._give_up(head)
+            raise Superseded
 
     def _begun(self, head: Head) -> _Execution:
         """A new execution in the present task; raises ``Superseded`` if a later epoch of the agent runs here."""
@@ -268,6 +271,9 @@ class ActionExecutor:
                     execution.interrupt()
             except StoreError as error:
                 logger.warning("a lease could not be renewed: %s", error, extra={"action": "lease_not_renewed"})
+
+    def drain(self) -> None:
+        self._is_draining = True
 
     async def close(self) -> None:
         """Cancel all executions, and wait until their leases are released. Nothing can begin after that."""

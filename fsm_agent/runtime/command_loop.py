@@ -20,7 +20,7 @@ from fsm_agent.domain.record import Commit, Creation
 from fsm_agent.engine import commands, delivery
 from fsm_agent.engine.pinned import require_fit
 from fsm_agent.engine.transaction import Driver, Flow, open_agent
-from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError
+from fsm_agent.errors import ActionError, AgentNotFound, DataModelMissing, FsmAgentError, Refused
 from fsm_agent.runtime.children import ChildDriver
 from fsm_agent.runtime.executor import Executor
 from fsm_agent.runtime.processes import is_alive, this_process
@@ -29,6 +29,7 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.workflow import Workflow
     from fsm_agent.engine.program import Program
+    from fsm_agent.runtime.telemetry import Telemetry
 
 logger = logging.getLogger("fsm_agent")
 
@@ -47,12 +48,14 @@ class CommandLoop:
         *,
         observe: Callable[[Head], None] | None = None,
         data_limit: DataLimit = DEFAULT_LIMIT,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._store = store
         self._actions = actions
         self._executor = executor
         self._observe = observe
         self._data_limit = data_limit
+        self._telemetry = telemetry
         self._programs: dict[str, Program] = {}
         self._workflows: dict[str, Workflow] = {}
         #: hashes of definitions whose agents are driven without the class of their data
@@ -123,7 +126,7 @@ class CommandLoop:
     async def call(self, flow: Flow, *, drives: bool = True) -> Agent:
         """Perform a flow that delivers; returns the agent. With ``drives``, the parent of an ended child is driven
         too."""
-        agent = await self.view(await self.run(flow))
+        agent = await self.view(await self.run_request(flow))
         if drives and agent.parent is not None and agent.status in ENDED:
             await self._go_on_with(agent.parent.id)
         return agent
@@ -145,11 +148,21 @@ class CommandLoop:
             await self._executor.settled(aggregate.head.id)
             aggregate, _ = await self.run(open_agent(self.driver(), aggregate.head.id))
         head = aggregate.head
-        logger.info("agent %s", head.status, extra={"action": f"agent_{head.status}", "agent_id": head.id})
+        facts = {"action": f"agent_{head.status}", "agent_id": head.id, "workflow": head.workflow, "state": head.state}
+        logger.info("agent %s", head.status, extra=facts)
         claimed = aggregate.program.claimed(head)
         return agent_view(
             aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed, delivery=delivered.delivery
         )
+
+    async def run_request(self, flow: Flow) -> Any:
+        """Perform the flow of a caller, whose refusals are recorded."""
+        try:
+            return await self.run(flow)
+        except Refused as error:
+            if self._telemetry is not None:
+                self._telemetry.refused(error)
+            raise
 
     async def run(self, flow: Flow) -> Any:
         """Perform a flow to its end. Errors of commands are raised inside the flow, where the rules handle them."""
@@ -233,6 +246,8 @@ class CommandLoop:
                 head = await self._store.create(command)
                 if self._observe is not None:
                     self._observe(command.head)
+                if self._telemetry is not None:
+                    self._telemetry.committed(command.head, len(command.steps))
                 return head
             case _:
                 assert_never(command)
@@ -248,6 +263,8 @@ class CommandLoop:
         committed = await self._store.commit(commit)
         if self._observe is not None:
             self._observe(commit.head)
+        if self._telemetry is not None:
+            self._telemetry.committed(commit.head, 1)
         self._commits += 1
         if self._commits % _STEPS_PER_TURN == 0:
             await event_loop.give_way()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from fsm_agent.domain.workflow import Workflow
@@ -50,6 +51,16 @@ async def tally_store(
         except FsmAgentError as error:
             left_out[head.id] = str(error)
     return StoreCoverage(tallies, left_out, others)
+
+
+async def tally_agents(store: Store, workflow: Workflow, agent_ids: Collection[str]) -> Tally:
+    """Count what these agents have done under one definition; those whose histories cannot be told are left out."""
+    tally = Tally(workflow)
+    programs: dict[str, Program] = {}
+    for agent_id in agent_ids:
+        with suppress(FsmAgentError):
+            await _follow(store, agent_id, {workflow.hash: tally}, programs)
+    return tally
 
 
 async def _follow(store: Store, agent_id: str, tallies: dict[str, Tally], programs: dict[str, Program]) -> None:

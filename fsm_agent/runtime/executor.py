@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fsm_agent.concurrency import event_loop
 from fsm_agent.domain.agent import Head
 from fsm_agent.engine.commands import Act, Acted
+
+if TYPE_CHECKING:
+    from fsm_agent.runtime.telemetry import Telemetry
 
 
 class Executor(Protocol):
@@ -25,6 +28,10 @@ class Executor(Protocol):
     async def settled(self, agent_id: str) -> None:
         """Wait until no execution of an agent runs here."""
 
+    def drain(self) -> None:
+        """Begin no execution any more. An agent whose action would be next is released, as if somebody else had taken
+        it over, so that another process goes on with it."""
+
     async def close(self) -> None:
         """Stop all executions, release their leases, and begin nothing any more."""
 
@@ -35,6 +42,7 @@ class LazyExecutor:
     def __init__(self, make: Callable[[], Executor]) -> None:
         self._make = make
         self._executor: Executor | None = None
+        self._is_draining = False
         self._is_closed = False
 
     def act(self, command: Act) -> Awaitable[Acted]:
@@ -51,6 +59,11 @@ class LazyExecutor:
         if self._executor is not None:
             await self._executor.settled(agent_id)
 
+    def drain(self) -> None:
+        self._is_draining = True
+        if self._executor is not None:
+            self._executor.drain()
+
     async def close(self) -> None:
         self._is_closed = True
         if self._executor is not None:
@@ -66,6 +79,14 @@ class LazyExecutor:
         await event_loop.reach()
         if self._executor is None:
             self._executor = self._make()
+            if self._is_draining:
+                self._executor.drain()
             if self._is_closed:
                 await self._executor.close()  # then the lease is released, and nothing begins
         return self._executor
+
+
+def traced(executor: Executor, telemetry: Telemetry | None) -> Executor:
+    """``executor``, whose attempts are recorded if there is ``telemetry``. It must not be a lazy one: what begins
+    without an event loop goes on in another thread, and a span has to end where it began."""
+    return executor if telemetry is None else telemetry.traced(executor)

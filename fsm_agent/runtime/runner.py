@@ -21,7 +21,7 @@ from fsm_agent.errors import ArgumentInvalid
 from fsm_agent.runtime.agent_ids import checked_id, new_id
 from fsm_agent.runtime.agent_removal import Removal
 from fsm_agent.runtime.command_loop import CommandLoop
-from fsm_agent.runtime.executor import Executor, LazyExecutor
+from fsm_agent.runtime.executor import Executor, LazyExecutor, traced
 from fsm_agent.runtime.queries import Queries
 from fsm_agent.runtime.requests import UNSAID, event_of, settlement_of
 from fsm_agent.stores.base import Store
@@ -29,8 +29,10 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.errors import QuestionClosed
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.migrate import MigrationPage
+    from fsm_agent.runtime.telemetry import Telemetry
 
 
 class Runner(Queries, Removal):
@@ -48,11 +50,13 @@ class Runner(Queries, Removal):
         observe: Callable[[Head], None] | None = None,
         executor: Executor | None = None,
         surroundings: Surroundings | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         """``actions`` are functions that ``do:`` may name. In ``modules`` other names are looked up.
 
         ``observe`` is called with the head after each commit and before each attempt. ``executor`` runs actions and
         waits; tests give their own. ``surroundings`` hold models and servers for actions, and a listener.
+        ``telemetry`` records attempts, steps and refusals: ``fsm_agent.telemetry`` does it with OpenTelemetry.
         """
         if not isinstance(store, Store):
             raise ArgumentInvalid.of_type("store", "a Store", store, hint="; `open_store(url)` opens one")
@@ -64,14 +68,17 @@ class Runner(Queries, Removal):
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
         self._surroundings = found
-        self._executor = executor or LazyExecutor(self._new_executor)
-        self._loop = self.loop_type(store, self.actions, self._executor, observe=observe, data_limit=found.data_limit)
+        self._telemetry = telemetry
+        self._executor = traced(executor, telemetry) if executor else LazyExecutor(self._new_executor)
+        self._loop = self.loop_type(
+            store, self.actions, self._executor, observe=observe, data_limit=found.data_limit, telemetry=telemetry
+        )
         found.children = self._loop.children
 
     def _new_executor(self) -> Executor:
         from fsm_agent.runtime.action_executor import ActionExecutor
 
-        return ActionExecutor(self.store, self.actions, self._surroundings)
+        return traced(ActionExecutor(self.store, self.actions, self._surroundings), self._telemetry)
 
     async def start(
         self,
@@ -150,6 +157,18 @@ class Runner(Queries, Removal):
         sent = Answer(payload or {}, event, by, key, question)
         flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
+
+    async def closed_question(self, agent_id: str, question: int) -> QuestionClosed | None:
+        """What has become of a question that is not open any more; ``None`` if it still is."""
+        check(agent_id=agent_id, question=question)
+        from fsm_agent.engine.answers import require_open
+        from fsm_agent.errors import QuestionClosed
+
+        try:
+            await self._loop.run(require_open(self._loop.driver(drives=False), agent_id, question))
+        except QuestionClosed as closed:
+            return closed
+        return None
 
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
@@ -244,7 +263,7 @@ class Runner(Queries, Removal):
         from fsm_agent.engine.replay import rewind as travel
 
         flow = travel.rewind(self._loop.driver(drives=drive), agent_id, version, by=by, expect_version=expect_version)
-        back = await self._loop.run(flow)
+        back = await self._loop.run_request(flow)
         return Rewound(await self._loop.view(back.delivered), back.effects)
 
     async def fork(
@@ -271,6 +290,11 @@ class Runner(Queries, Removal):
 
     async def workflow(self, definition: str) -> Workflow:
         return await self._loop.workflow(definition)
+
+    def drain(self) -> None:
+        """Begin no action any more: an agent whose action would be next is released, and another process goes on with
+        it. What works goes on to its end."""
+        self._executor.drain()
 
     async def close(self) -> None:
         """Stop all executions, release their leases, and close the models and the store."""

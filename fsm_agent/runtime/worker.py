@@ -21,6 +21,7 @@ from fsm_agent.concurrency.cancellation import is_told_to_stop
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.lease import LEASE_MS
 from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.text import some
 from fsm_agent.errors import AgentDamaged, AgentNotFound, FsmAgentError, LeaseHeld, StoreUnavailable
 from fsm_agent.runtime.maintenance.purge import RetentionSweeper
 from fsm_agent.runtime.orphans import give_up_lapsed, is_orphaned
@@ -52,8 +53,11 @@ class Worker:
         self._begun: dict[str, Head | None] = {}
         #: agent (``None``: a whole sweep) -> last reported problem, so that each is reported once
         self._said: dict[str | None, str] = {}
+        #: agents that are to be driven once more when their turn has ended
+        self._nudged: set[str] = set()
         #: store's time of the next search for leases that have run out
         self._lapsed_ms = 0
+        self._is_stopped = False
 
     async def sweep(self, *, but: Collection[str] = ()) -> int:
         """Begin to drive all agents that are due now and not driven here yet; returns their number."""
@@ -63,9 +67,27 @@ class Worker:
             moving, but = await self._moving(fresh), {*but, *fresh}  # other agents may wait behind stuck ones
         self._begun = moving
         for agent_id in self._begun:
-            task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
-            task.add_done_callback(partial(self._forget, agent_id))
+            self._begin(agent_id)
         return len(self._begun)
+
+    @property
+    def at_work(self) -> int:
+        """How many agents are driven here now."""
+        return len(self._driven)
+
+    def nudge(self, agent_id: str) -> None:
+        """Drive an agent now, and not only at the next sweep: something has just happened to it. If it is driven here,
+        it has another turn after this one."""
+        if self._is_stopped:
+            return
+        if agent_id in self._driven:
+            self._nudged.add(agent_id)
+        else:
+            self._begin(agent_id)
+
+    def _begin(self, agent_id: str) -> None:
+        task = self._driven[agent_id] = asyncio.create_task(self._drive(agent_id))
+        task.add_done_callback(partial(self._forget, agent_id))
 
     async def _fresh(self, but: Collection[str]) -> list[str]:
         """Agents that are due, or were left behind on this host, and are not driven here yet."""
@@ -112,8 +134,8 @@ class Worker:
             given_up.update(left)
         return total
 
-    async def run(self, stopped: asyncio.Event) -> None:
-        """Sweep until ``stopped`` is set; then stop driving.
+    async def run(self, stopped: asyncio.Event, *, drain_s: float = 0) -> None:
+        """Sweep until ``stopped`` is set; then stop driving, after actions that work had ``drain_s`` seconds to end.
 
         Agents that cannot be driven are tried again after all others, so that they block nobody.
         """
@@ -121,10 +143,23 @@ class Worker:
             while not stopped.is_set():
                 await self._sweep_safely()
                 await _first_of(stopped, self._every)
+            await self._drain(drain_s)
         finally:
+            self._is_stopped = True
             for task in list(self._driven.values()):
                 task.cancel()
             await asyncio.gather(*self._driven.values(), return_exceptions=True)
+
+    async def _drain(self, drain_s: float) -> None:
+        """Let actions that work end, for a while, and begin none."""
+        self._is_stopped = True
+        if not drain_s or not self._driven:
+            return
+        self._runner.drain()
+        await asyncio.wait(list(self._driven.values()), timeout=drain_s)
+        if late := sorted(self._driven):
+            facts = {"action": "agents_given_back", "agent_ids": late}
+            logger.warning("still at work, and given back: %s", some(late), extra=facts)
 
     async def _sweep_safely(self) -> None:
         """Sweep. A store that is away for a while or damaged agents do not stop the worker; a damaged store does."""
@@ -152,11 +187,17 @@ class Worker:
         was, self._said[agent_id] = self._said.get(agent_id), sentence
         return was != sentence
 
-    def _forget(self, agent_id: str, _: asyncio.Task[None]) -> None:
+    def _forget(self, agent_id: str, task: asyncio.Task[None]) -> None:
         self._driven.pop(agent_id, None)
+        if agent_id in self._nudged:
+            self._nudged.discard(agent_id)
+            if not task.cancelled():
+                self.nudge(agent_id)
 
     async def _drive(self, agent_id: str) -> None:
         async with self._free:
+            if self._is_stopped:
+                return
             try:
                 await self._runner.resume(agent_id, stay=False)
                 if self._said.get(agent_id) != _NOTHING_CHANGED:

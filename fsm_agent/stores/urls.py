@@ -81,14 +81,19 @@ def open_store(
         known = ["tiered:" if each == "tiered" else f"{each}://" for each in BACKENDS]
         near = did_you_mean(f"{url.partition(':')[0]}://", known)
         raise StoreUrlInvalid(f"store URL {without_password(url)!r} has no known scheme{near}; known: {listed(known)}")
+    check_namespace(namespace)
+    seal = _sealing(keys, namespace) if keys else None
+    store = _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
+    return seal(store) if seal else store
+
+
+def check_namespace(namespace: str) -> None:
+    """Raise ``StoreUrlInvalid`` if no store can have such a namespace."""
     if not re.fullmatch(_NAMESPACE, namespace):
         raise StoreUrlInvalid(
             f"namespace {shortened(namespace)} is not allowed: write 1 to 128 letters, digits, '.', '_' or '-', "
             "a letter or digit first"
         )
-    seal = _sealing(keys, namespace) if keys else None
-    store = _store_class(scheme).from_url(rest, namespace=namespace, clock=clock)
-    return seal(store) if seal else store
 
 
 def _sealing(keys: Mapping[str, bytes], namespace: str) -> Callable[[Store], Store]:

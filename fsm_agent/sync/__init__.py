@@ -17,6 +17,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.sync.portal import Portal, Twin, blocking_twin
 
 if TYPE_CHECKING:
+    from fsm_agent.runtime.telemetry import Telemetry
     from fsm_agent.sync.thread import Thread
 
 __all__ = ["Portal", "Runner", "Thread"]
@@ -33,8 +34,11 @@ class Runner(Twin[AsyncRunner]):
         modules: Iterable[str] = (),
         observe: Callable[[Head], None] | None = None,
         surroundings: Surroundings | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
-        runner = AsyncRunner(store, actions=actions, modules=modules, observe=observe, surroundings=surroundings)
+        runner = AsyncRunner(
+            store, actions=actions, modules=modules, observe=observe, surroundings=surroundings, telemetry=telemetry
+        )
         super().__init__(runner, Portal(needs_loop=store.needs_loop))
 
     start = blocking_twin(AsyncRunner.start)

@@ -19,6 +19,7 @@ MADE = "0199a1b2-c3d4-7e5f-8a6b-0123456789ab"
 def stocked(shop: Shop) -> Shop:
     for agent_id in ("first", MADE):
         shop("run", "workflows/order.yaml", "--id", agent_id, "--payload", '{"item": "lamp"}')
+    shop("token", "new", "ana", "--scope", "read")
     return shop
 
 
@@ -61,6 +62,11 @@ def offered(shop: Shop, *line: str) -> list[str]:
         (["check", "workflows/"], ["workflows/order.yaml"]),
         (["list", "--workflow", ""], ["order"]),
         (["list", "--status", "wa"], ["waiting"]),
+        (["token", ""], ["list", "new", "revoke"]),
+        (["token", "new", "ana", "--scope", "a"], ["answer", "admin"]),
+        (["token", "list", "--js"], ["--json"]),
+        (["token", "revoke", "an"], ["ana"]),
+        (["token", "revoke", "--tokens", "none.json", ""], []),
         (["--store", "sqlite:///none.db", "show", ""], []),
         (["--store", "nonsense", "show", ""], []),
         (["--namespace", "elsewhere", "show", ""], []),

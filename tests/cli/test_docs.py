@@ -28,6 +28,12 @@ def command(name: str) -> click.Command:
     return found
 
 
+def parameters(command: click.Command) -> list[click.Parameter]:
+    """Those of a command, and of the commands that it has."""
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    return [*command.params, *(parameter for each in inner for parameter in parameters(each))]
+
+
 def undocumented(parameters: list[click.Parameter], text: str) -> list[str]:
     options = [opt for parameter in parameters if isinstance(parameter, click.Option) for opt in parameter.opts]
     return [option for option in options if f"`{option}" not in text]
@@ -37,7 +43,7 @@ def undocumented(parameters: list[click.Parameter], text: str) -> list[str]:
 def test_a_command_is_documented_with_every_option(name: str) -> None:
     text = section(name)
     assert f"`fsm-agent {name}" in text
-    assert undocumented(command(name).params, text) == []
+    assert undocumented(parameters(command(name)), text) == []
 
 
 def test_every_global_option_and_setting_is_documented() -> None:

@@ -69,12 +69,15 @@ from fsm_agent.errors import (
     RoundsExceeded,
     RunnerClosed,
     SharedDamaged,
+    TokenExists,
+    TokenNotFound,
     ToolMissing,
     UnknownEvent,
     UserConflict,
     VersionMissing,
     WindowTooSmall,
     WorkflowInvalid,
+    WorkflowUnknown,
     WriteUndeclared,
 )
 
@@ -357,6 +360,10 @@ SENTENCES = [
         McpUnavailable("files", "it answers with status 503"),
         "MCP server 'files' cannot be used now: it answers with status 503; see [tool.fsm-agent.mcp] in pyproject.toml",
     ),
+    (TokenExists("ana"), "there is a token 'ana' already; choose another name, or revoke that one first"),
+    (TokenNotFound("an", ["ana", "bob"]), "there is no token 'an' (did you mean `ana`?); there are ana, bob"),
+    (TokenNotFound("an", []), "there is no token 'an'; there are no tokens"),
+    (WorkflowUnknown("ordr", ["order", "form"]), "no workflow 'ordr' can be started here; there are form, order"),
     (ModelReplyInvalid("p:m", "it is empty"), "model 'p:m' gave a reply that cannot be used: it is empty"),
     (ModelSettingsInvalid(["a is b", "c is d"]), "the settings of the model are wrong: a is b; c is d"),
     (

@@ -172,7 +172,7 @@ KILL_POINTS = {
         "commit CREATE TABLE workflows:1",
         "commit INSERT INTO starts:1",
         "commit INSERT INTO steps:3",
-        "commit UPDATE agents SET:7",
+        "commit UPDATE heads SET:7",
         "commit INSERT INTO keys:2",
         "commit now:12",
     ],

@@ -326,6 +326,13 @@ def test_what_looks_like_a_key_is_taken_out(secret: str) -> None:
     assert secret not in without_likely_secrets(f"it said {secret} to me", os.environ)
 
 
+def test_a_secret_of_the_server_is_taken_out_and_no_name_of_ours() -> None:
+    secret = f"fsm_{'a-_b' * 10}cde"
+    assert without_likely_secrets(f"Bearer {secret}, {secret}!", {}) == "Bearer ***, ***!"
+    ours = "fsm_agent.engine.replay.erased_program fsm_agent_coverage_of_all_that_tests_have_ever_taken_in_2026"
+    assert without_likely_secrets(ours, {}) == ours
+
+
 def test_an_address_is_shown_without_its_password() -> None:
     assert without_likely_secrets("at http://ana:hunter2@host/v1", os.environ) == "at http://***@host/v1"
 

@@ -287,6 +287,67 @@ async def test_every_backend_forgets_alike(every_url: str) -> None:
         assert (again.state, again.data["wish"]) == ("idle", ERASED)
 
 
+# --- labels
+
+
+#: what stands in the labels of agents, and nowhere else
+CASE = "the Patagonia file of Ana Lima"
+
+
+@on_loop
+async def test_an_agent_that_served_them_loses_its_labels_and_is_found_by_none(every_url: str) -> None:
+    async with Runner(open_store(every_url, clock=FakeClock()), actions=[plan]) as runner:
+        labels = {"case": CASE, "lane": "express"}
+        await wish(runner, "a", labels=labels, by="bob")
+        await wish(runner, "b", user="bob", labels=labels, by="bob")
+        await runner.fork("a", id="c")
+        await runner.purge(Retention.read({"history": 1}), agent_ids=["a"])
+        await runner.forget("ana", by="operator")
+        for agent_id in ("a", "c"):
+            assert (await runner.get(agent_id)).labels == {}
+            assert (await runner.get(agent_id, at=(await runner.get(agent_id)).version)).labels == {}
+        assert [agent.id for agent in (await runner.list(label="case")).agents] == ["b"]
+        assert [agent.id for agent in (await runner.list(label=("lane", "express"), newest=True)).agents] == ["b"]
+        assert (await runner.get("b")).labels == labels, "bob has given them to an agent of his own"
+        kept = await all_of(runner.store)
+        assert CASE not in spelled([kept["a"], kept["c"]])
+        await check_whole(runner)
+
+
+@on_loop
+async def test_an_agent_of_somebody_else_loses_the_labels_that_they_gave_it(every_url: str) -> None:
+    async with Runner(open_store(every_url, clock=FakeClock()), actions=[plan]) as runner:
+        labels = {"case": CASE, "state": "planning"}
+        await wish(runner, "a", user="bob", by="ana", labels=labels)
+        await runner.fork("a", id="b", by="bob")
+        await wish(runner, "c", user="bob", by="bob", labels=labels)
+        await runner.send("c", "noted", {"text": CASE}, by="ana")
+        await runner.forget("ana", is_dry=True)
+        assert (await runner.get("a")).labels == labels
+        await runner.forget("ana")
+        for agent_id in ("a", "b"):
+            assert (await runner.get(agent_id)).labels == {"case": ERASED, "state": "planning"}, "a word of the workflow"
+        assert (await runner.get("c")).labels == labels
+        assert [agent.id for agent in (await runner.list(label=("case", CASE))).agents] == ["c"]
+        assert [agent.id for agent in (await runner.list(label=("case", ERASED))).agents] == ["a", "b"]
+        kept = await all_of(runner.store)
+        assert CASE not in spelled([kept["a"], kept["b"]])
+        await check_whole(runner)
+        assert (await runner.forget("ana")).erased.total() == 0
+
+
+@on_loop
+async def test_a_fork_loses_labels_also_where_nothing_else_was_theirs() -> None:
+    async with Runner(open_store("memory://"), actions=[plan]) as runner:
+        await runner.start(TRIP, id="a", user="bob", by="ana", labels={"case": CASE})
+        await runner.fork("a", id="b", by="bob")
+        await runner.fork("b", id="c", by="bob")
+        await runner.forget("ana")
+        assert CASE not in spelled(await all_of(runner.store))
+        assert [agent.labels for agent in (await runner.list()).agents] == [{"case": ERASED}] * 3
+        await check_whole(runner)
+
+
 # --- agents that serve others
 
 

@@ -39,7 +39,7 @@ Spoil = Callable[[Any], Awaitable[object]]
 
 def sqlite(statement: str) -> Spoil:
     async def spoil(store: SqliteStore) -> None:
-        agent = "(SELECT agent FROM agents WHERE id = 'bad')"
+        agent = "(SELECT agent FROM heads WHERE id = 'bad')"
         store._db.execute(statement.replace("BAD", agent).replace("FAR", str(FAR)))
         assert store._db.changes()
 
@@ -88,15 +88,15 @@ def redis_moving(state: str = "resting", updated_ms: int = 0) -> Spoil:
 
 #: what makes the head unreadable
 HEADS: dict[str, tuple[str, Spoil]] = {
-    "sqlite: a status that is none": ("agents", sqlite("UPDATE agents SET status = 99 WHERE id = 'bad'")),
-    "sqlite: a head that is cut": ("agents", sqlite("UPDATE agents SET cold = '[{\"a' WHERE id = 'bad'")),
-    "sqlite: a head with a NUL": ("agents", sqlite("UPDATE agents SET cold = '[' || char(0) || ']' WHERE id = 'bad'")),
-    "sqlite: a head that is no list": ("agents", sqlite("UPDATE agents SET cold = '{}' WHERE id = 'bad'")),
-    "sqlite: visits that are none": ("agents", sqlite("UPDATE agents SET cold = '[[1]]' WHERE id = 'bad'")),
-    "sqlite: no text": ("agents", sqlite("UPDATE agents SET cold = CAST(x'5bff5d' AS TEXT) WHERE id = 'bad'")),
+    "sqlite: a status that is none": ("heads", sqlite("UPDATE heads SET status = 99 WHERE id = 'bad'")),
+    "sqlite: a head that is cut": ("heads", sqlite("UPDATE heads SET cold = '[{\"a' WHERE id = 'bad'")),
+    "sqlite: a head with a NUL": ("heads", sqlite("UPDATE heads SET cold = '[' || char(0) || ']' WHERE id = 'bad'")),
+    "sqlite: a head that is no list": ("heads", sqlite("UPDATE heads SET cold = '{}' WHERE id = 'bad'")),
+    "sqlite: visits that are none": ("heads", sqlite("UPDATE heads SET cold = '[[1]]' WHERE id = 'bad'")),
+    "sqlite: no text": ("heads", sqlite("UPDATE heads SET cold = CAST(x'5bff5d' AS TEXT) WHERE id = 'bad'")),
     "sqlite: a state that is no text": (
-        "agents",
-        sqlite("UPDATE agents SET state = CAST(x'ff' AS TEXT) WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET state = CAST(x'ff' AS TEXT) WHERE id = 'bad'"),
     ),
     "sqlite: no definition": ("definitions", sqlite("DELETE FROM definitions WHERE name = 'long'")),
     "postgres: a status that is none": (
@@ -120,16 +120,16 @@ HEADS: dict[str, tuple[str, Spoil]] = {
     "redis: a field that is gone": ("fsm-agent:", redis("HDEL", "@head", "moving")),
     "redis: a version that is no number": ("fsm-agent:", redis("HSET", "@head", "version", "one")),
     "sqlite: a last step beyond all dates": (
-        "agents",
-        sqlite("UPDATE agents SET updated_ms = FAR WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET updated_ms = FAR WHERE id = 'bad'"),
     ),
     "sqlite: a beginning before all dates": (
-        "agents",
-        sqlite("UPDATE agents SET created_ms = -FAR WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET created_ms = -FAR WHERE id = 'bad'"),
     ),
     "sqlite: a timer beyond all dates": (
-        "agents",
-        sqlite("UPDATE agents SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
+        "heads",
+        sqlite("UPDATE heads SET cold = '[null,[[\"resting\",\"99h\",FAR]]]' WHERE id = 'bad'"),
     ),
     "postgres: a last step beyond all dates": (
         "agents",
@@ -144,11 +144,11 @@ HEADS: dict[str, tuple[str, Spoil]] = {
 }
 #: what no agent of the definition can be, in a head that can be read
 UNFIT: dict[str, tuple[str, Spoil]] = {
-    "sqlite: a state that is none": ("'nowhere'", sqlite("UPDATE agents SET state = 'nowhere' WHERE id = 'bad'")),
-    "sqlite: a version below 1": ("its version is -1,", sqlite("UPDATE agents SET version = -1 WHERE id = 'bad'")),
+    "sqlite: a state that is none": ("'nowhere'", sqlite("UPDATE heads SET state = 'nowhere' WHERE id = 'bad'")),
+    "sqlite: a version below 1": ("its version is -1,", sqlite("UPDATE heads SET version = -1 WHERE id = 'bad'")),
     "sqlite: a timer of a state that is none": (
         "a timer of state 'nowhere'",
-        sqlite("UPDATE agents SET cold = replace(cold, '[\"resting', '[\"nowhere') WHERE id = 'bad'"),
+        sqlite("UPDATE heads SET cold = replace(cold, '[\"resting', '[\"nowhere') WHERE id = 'bad'"),
     ),
     "postgres: a state that is none": (
         "'nowhere'",
@@ -181,7 +181,7 @@ PARTS: dict[str, tuple[str, Spoil]] = {
     ),
     "sqlite: a last step that is another's": (
         "steps",
-        sqlite("UPDATE agents SET last_step = 1 WHERE id = 'bad'"),
+        sqlite("UPDATE heads SET last_step = 1 WHERE id = 'bad'"),
     ),
     "sqlite: a kind that is none": ("steps", sqlite("UPDATE steps SET kind = 15 WHERE agent = BAD")),
     "sqlite: a step beyond all dates": (
@@ -361,7 +361,7 @@ def test_a_tiered_store_archives_others_past_one_that_is_damaged(
 
     async def spoil(store: TieredStore) -> None:
         await sqlite("DELETE FROM queue WHERE agent = BAD")(store._warm)
-        await sqlite("UPDATE agents SET queued = 0, wake_ms = NULL WHERE id = 'bad'")(store._warm)
+        await sqlite("UPDATE heads SET queued = 0, wake_ms = NULL WHERE id = 'bad'")(store._warm)
         await PARTS["sqlite: a kind that is none"][1](store._warm)
 
     with_damage(url, spoil, look)  # type: ignore[arg-type]
@@ -407,7 +407,7 @@ def test_an_id_that_is_no_text_is_named_with_its_bytes(tmp_path: Path) -> None:
         assert "b\udcffd" in {each.agent for each in await defects_of(store)}
         await others_go_on(store, clock)
 
-    spoil = sqlite("UPDATE agents SET id = CAST(x'62ff64' AS TEXT) WHERE id = 'bad'")
+    spoil = sqlite("UPDATE heads SET id = CAST(x'62ff64' AS TEXT) WHERE id = 'bad'")
     with_damage(f"sqlite:///{tmp_path / 'agents.db'}", spoil, look)
 
 

@@ -192,7 +192,7 @@ def change(folder: Path, *statements: str) -> None:
         ("""UPDATE steps SET append = '{"log":["clear"],"~":[]}'""", "append 2 log"),
         ("UPDATE steps SET payload = substr(payload, 1, length(payload) - 9) || 'AAAAAAA\"}'", "step 2"),
         ("""UPDATE steps SET payload = '{"~":"sealed:1:2026a:%"}'""", "step 2"),
-        ("UPDATE agents SET cold = (SELECT cold FROM agents WHERE agent = 2)", "head 2"),
+        ("UPDATE heads SET cold = (SELECT cold FROM heads WHERE agent = 2)", "head 2"),
     ],
 )
 @on_loop
@@ -255,7 +255,7 @@ async def test_an_agent_of_another_namespace_does_not_open_as_one_of_this(tmp_pa
     async with open_store(sealed_file(tmp_path), namespace="theirs", keys=KEYS) as store:
         await keep_definitions(store)
         await store.create(a_creation(delta=Delta({"a": 1})))
-    change(tmp_path, "UPDATE agents SET namespace = 'ours'")
+    change(tmp_path, "UPDATE heads SET namespace = 'ours'")
     async with open_store(sealed_file(tmp_path), namespace="ours", keys=KEYS) as store:
         with pytest.raises(StoreCorrupt, match="was changed or moved"):
             await store.load(ID)

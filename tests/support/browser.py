@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 #: as systems call it
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+_AXE = Path(__file__).parents[1] / "npm/node_modules/axe-core/axe.min.js"
 
 
 @dataclass
@@ -34,11 +36,26 @@ class Visit:
 
 
 @contextmanager
-def visit(file: Path, *, dark: bool = False, width: int = 1_400) -> Iterator[Visit]:
-    """The page in a file; it must have said and asked for nothing when it is left."""
+def chromium() -> Iterator[Browser]:
+    """A browser in which pages can be opened."""
     program = next(filter(None, map(shutil.which, _NAMES)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def inaccessible(page: Page) -> list[str]:
+    """What axe-core finds wrong with a page: the rules that are broken, and where."""
+    page.evaluate(_AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document)")["violations"]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+
+
+@contextmanager
+def visit(file: Path, *, dark: bool = False, width: int = 1_400) -> Iterator[Visit]:
+    """The page in a file; it must have said and asked for nothing when it is left."""
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
         seen = Visit(page, [], [])
         page.on("console", lambda message: seen.messages.append(message.text))
@@ -46,6 +63,5 @@ def visit(file: Path, *, dark: bool = False, width: int = 1_400) -> Iterator[Vis
         page.on("request", lambda request: seen.requests.append(request.url))
         page.goto(file.as_uri())
         yield seen
-        browser.close()
     assert seen.messages == []
     assert seen.requests == [file.as_uri()]

@@ -37,6 +37,13 @@ def on_loop(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[Ar
     return run
 
 
+async def until(is_so: Callable[[], bool], patience_s: float = 60) -> None:
+    """Let everybody else go on until it is so, where nobody tells."""
+    async with asyncio.timeout(patience_s):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 class Gate:
     """An action that says when it has begun, and goes on when it is told what to return."""
 

@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.commands.show import say_left_out
 from fsm_agent.cli.input.agent_ids import whole_ids
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
+from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber, read_by
 from fsm_agent.cli.logs import in_sentences
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
@@ -29,19 +29,7 @@ _agents = click.argument("agent_ids", type=AGENT_ID, metavar="[ID]...", nargs=-1
 _workflow = click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
 
 
-def _read(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
-    """A click callback that reads an option's value with ``read``, and reports its error as a sentence."""
-
-    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
-        try:
-            return None if text is None else read(text)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-
-    return callback
-
-
-_length = _read(Duration.parse)
+_length = read_by(Duration.parse)
 
 
 @click.command()
@@ -76,7 +64,7 @@ def size(settings: CommandSettings, *, agent_ids: tuple[str, ...], workflow: str
 @click.option("--idle", callback=_length, metavar="DURATION", help="Delete agents that wait so long, and for no timer.")
 @click.option(
     "--history",
-    callback=_read(read_history),
+    callback=read_by(read_history),
     metavar="all|N|since-snapshot",
     help="Keep all steps, the last N, or those since the snapshot.",
 )

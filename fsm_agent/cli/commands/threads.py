@@ -19,7 +19,7 @@ from fsm_agent.cli.views import output
 from fsm_agent.cli.views.agents import short
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.message import PRIVATE_PARTS, Message, own_thread, owner_of
-from fsm_agent.domain.step import iso, moment
+from fsm_agent.domain.step import moment
 from fsm_agent.report.times import when
 from fsm_agent.stores.base import Store
 
@@ -70,7 +70,7 @@ def _show(settings: CommandSettings, name: str, last: int) -> None:
 
     name, messages = read_store(settings, read)
     shown, earlier = messages[-last:], len(messages) > last
-    document = {"thread": name, "messages": [_entry(message) for message in shown], "earlier": earlier}
+    document = {"thread": name, "messages": [message.to_json() for message in shown], "earlier": earlier}
     output.show(settings, document, lambda: [_table(shown)])
     if earlier and not settings.json:
         output.say("there are earlier ones: --last says how many are shown, and --export - shows all")
@@ -137,19 +137,6 @@ def _items(file: str) -> list[Json]:
     if not isinstance(items, list):
         raise click.ClickException(f"{file} must hold a list of messages, [{{role, content, ...}}, ...]")
     return items
-
-
-def _entry(message: Message) -> dict[str, Json]:
-    return {
-        "number": message.number,
-        "role": str(message.role),
-        "by": message.by,
-        "content": message.content,
-        "parts": [dict(part) for part in message.parts],
-        "tokens": message.tokens,
-        "covers": message.covers or None,
-        "at": iso(message.at_ms),
-    }
 
 
 def _names_table(names: Sequence[str]) -> Table:

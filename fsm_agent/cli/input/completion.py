@@ -119,6 +119,18 @@ def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Item
     return _starting(incomplete, _read(ctx, allowed, otherwise=[]))
 
 
+def token_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Names in the file of tokens that the line names, or in the project's."""
+    from fsm_agent.cli.input.token_path import token_path
+    from fsm_agent.server.token_file import TokenFile
+
+    try:
+        tokens = TokenFile(token_path(settings_of_unfinished(ctx), ctx.params.get("tokens_file"))).all()
+    except Exception:
+        return []
+    return _starting(incomplete, [each.name for each in tokens])
+
+
 def _starting(incomplete: str, names: Iterable[str]) -> Items:
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from fsm_agent.cli.blocks import visible
-from fsm_agent.cli.input.values import kind_of, meaning, read_value
+from fsm_agent.cli.input.values import meaning, read_value
 from fsm_agent.concurrency import event_loop
+from fsm_agent.data.typed_values import only_type
 from fsm_agent.data.validation import Shape
 from fsm_agent.domain.json import Json, Schema
 
@@ -44,7 +45,7 @@ async def _ask_field(name: str, field: Schema, *, optional: bool) -> Json:
     skip: list[tuple[str, Json]] = [("(leave empty)", _NOTHING)] if optional else []
     if "enum" in field:
         return await _ask_select(label, [*((visible(str(each)), each) for each in field["enum"]), *skip])
-    if kind_of(field) == "boolean":
+    if only_type(field) == "boolean":
         return await _ask_select(label, [("yes", True), ("no", False), *skip])
     return await _ask_text(label, field, optional=optional)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+Result = TypeVar("Result")
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
@@ -69,11 +72,33 @@ def _filled(value: str, advice: str) -> str:
     return value
 
 
+def read_by(read: Callable[[str], Result]) -> Callable[[click.Context, click.Parameter, str | None], Result | None]:
+    """A click callback that reads an option's value with ``read``, and reports its ``ValueError`` as a sentence."""
+
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Result | None:
+        try:
+            return None if text is None else read(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
 #: the id of an existing agent, whole or shortened
 AGENT_ID: Final = Word("id", "agent_ids")
 #: an event that the agent on the same line handles
 EVENT: Final = Word("event", "events")
+#: the name of a token of the server
+TOKEN_NAME: Final = Word("name", "token_names")
 #: a workflow file, or a folder of them
 WORKFLOW_FILE: Final = Word("path", "workflow_files")
 #: the name of a workflow with agents
 WORKFLOW_NAME: Final = Word("workflow", "workflow_names")
+#: of commands that run until they are stopped
+LOG_FORMAT: Final = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Log sentences for people, or one JSON object a line.",
+)

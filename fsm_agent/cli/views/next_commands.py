@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from fsm_agent.cli.input.values import kind_of, meaning
+from fsm_agent.cli.input.values import meaning
 from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.data.typed_values import only_type
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json, Schema, object_schema
@@ -139,7 +140,7 @@ def example(schema: Schema) -> str:
 
 
 def _stand_in(name: str, field: Schema) -> Json:
-    match kind_of(field):
+    match only_type(field):
         case "integer" | "number":
             return field.get("minimum", 1)
         case "boolean":

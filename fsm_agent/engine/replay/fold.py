@@ -9,8 +9,8 @@ is told by what their guards say.
 Every rule here is the function that made the step in the first place (``aggregate``, ``restore``). What changes without
 a version is not in a history and therefore not rebuilt: failed attempts and the time of the next, lease, epoch and
 queue, the leave to exceed a limit, and how much a snapshot would save; nor is the event with which an agent was
-parked, of which the history has name and payload in the step itself; nor whom it serves, who started it and whether it
-has children. Pure.
+parked, of which the history has name and payload in the step itself; nor whom it serves, who started it, its labels
+and whether it has children. Pure.
 """
 
 from __future__ import annotations

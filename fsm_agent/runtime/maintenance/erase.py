@@ -188,16 +188,17 @@ class Erasure:
     async def _fade(self, head: Head, source: str, version: int) -> str | None:
         """Remove words from a fork that were erased in its origin."""
         try:
-            values = (await load_past(self._store, source)).at(version).folded.values
+            past = await load_past(self._store, source)
+            values = past.at(version).folded.values
         except (AgentNotFound, VersionMissing, HistoryBroken):
             return None
         export, user = await self._store.dump(head.id), self._report.user
         programs = await self._programs_of(export)
-        if _with_history_checked(export, lambda: faded(export, programs, user, values)) is None:
+        if _with_history_checked(export, lambda: faded(export, programs, user, past.record, values)) is None:
             return None
 
         async def change(now: AgentExport) -> AgentExport | None:
-            return faded(now, programs, user, values)
+            return faded(now, programs, user, past.record, values)
 
         return await self._written(head, change, Tally(others=1))
 

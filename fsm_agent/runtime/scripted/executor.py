@@ -124,6 +124,9 @@ class ScriptedExecutor:
     async def settled(self, agent_id: str) -> None:
         """Nothing runs in the background here."""
 
+    def drain(self) -> None:
+        """Nothing runs in the background here."""
+
     async def close(self) -> None:
         """Nothing runs in the background here."""
 

@@ -16,6 +16,7 @@ from fsm_agent.stores.codec.heads import (
     moving_row,
     pin_row,
     status_number,
+    status_of,
 )
 from fsm_agent.stores.codec.json_text import decode, encode, weight
 from fsm_agent.stores.codec.rows import (
@@ -59,6 +60,7 @@ __all__ = [
     "snapshot_of",
     "snapshot_row",
     "status_number",
+    "status_of",
     "step_of",
     "step_row",
     "user_of",

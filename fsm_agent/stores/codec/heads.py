@@ -68,6 +68,11 @@ def status_number(status: Status) -> int:
     return _STATUS_NUMBER[status]
 
 
+def status_of(number: int) -> Status:
+    """Raises ``KeyError`` for a number that no status has."""
+    return _STATUS[number]
+
+
 def pin_row(head: Head) -> PinRow:
     return PinRow(head.id, head.workflow, head.workflow_version, head.definition, head.created_ms)
 

@@ -2,56 +2,65 @@
 
 Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
 INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
-the epoch, a queued event, a lease) matches no row, and ``_whole`` decides. It is the specification: it takes any
-commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
+the epoch, a queued event, a lease, an open question) matches no row, and ``_whole`` decides. It is the specification:
+it takes any commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
 """
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from fsm_agent.domain.agent import Head
+from fsm_agent.domain.agent import WAITING, Head
 from fsm_agent.domain.record import Commit, Committed
 from fsm_agent.domain.tuples import from_fields
 from fsm_agent.stores import codec
 from fsm_agent.stores.refusals import moved_on
-from fsm_agent.stores.sqlite import thread_statements
-from fsm_agent.stores.sqlite.connection import Connection, one
+from fsm_agent.stores.sqlite import indexes, thread_statements
+from fsm_agent.stores.sqlite.connection import Connection, Row, one
 from fsm_agent.stores.sqlite.effects import is_open, settle
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, Standing, is_used, pinned, standing, use_key
 
 #: The last step is the one that was just written.
 _MOVE: Final = """
-UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
-                  last_step = last_insert_rowid()
+UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?, last_step = last_insert_rowid()
 WHERE namespace = ? AND id = ?
 """
-#: Apart from ``_MOVE``, since it touches indexes: a step that changes neither due time nor lease leaves them alone.
+#: Apart from ``_MOVE``, since each of these touches an index: a step that changes neither status nor due time nor lease
+#: leaves them alone.
+_BE: Final = "UPDATE heads SET status = ? WHERE namespace = ? AND id = ?"
 _HOLD: Final = """
-UPDATE agents SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+UPDATE heads SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
-#: ``_MOVE`` and ``_HOLD`` in one.
+#: ``_MOVE`` and ``_HOLD`` in one, and ``_BE`` as well.
 _MOVE_AND_HOLD: Final = """
-UPDATE agents SET state = ?, status = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
-                  wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, last_step = last_insert_rowid()
+UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                 wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, last_step = last_insert_rowid()
 WHERE namespace = ? AND id = ?
 """
-_DEQUEUE: Final = "UPDATE agents SET queued = queued - 1 WHERE namespace = ? AND id = ?"
-_PIN: Final = "UPDATE agents SET workflow = ? WHERE namespace = ? AND id = ?"
+_MOVE_HOLD_AND_BE: Final = """
+UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
+                 wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, status = ?,
+                 last_step = last_insert_rowid()
+WHERE namespace = ? AND id = ?
+"""
+_DEQUEUE: Final = "UPDATE heads SET queued = queued - 1 WHERE namespace = ? AND id = ?"
+_PIN: Final = "UPDATE heads SET workflow = ? WHERE namespace = ? AND id = ?"
 #: A ``StepRow``; what the step is of is read from the agent, which is the one that whoever commits has seen, or none.
 _STEP: Final = """
 INSERT INTO steps SELECT NULL, agent, ?, last_step, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
-FROM agents WHERE namespace = ? AND id = ?
+FROM heads WHERE namespace = ? AND id = ?
 """
-#: As it was seen, with nothing in its queue.
-_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0"
-#: And with the due time and the lease that it has after the step.
+#: As it was seen, with nothing in its queue, and asking nothing.
+_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AND asks IS NULL"
+#: And with the status that it has after the step.
+_STEP_IF_SAME: Final = f"{_STEP_IF_SEEN} AND status = ?"
+#: And with the due time and the lease.
 _STEP_IF_HELD: Final = f"""
-{_STEP_IF_SEEN} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
+{_STEP_IF_SAME} AND wake_ms IS ? AND host IS ? AND pid IS ? AND started_ms IS ? AND until_ms IS ?
 """
 _SNAPSHOT: Final = """
-INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM agents WHERE namespace = ? AND id = ?
+INSERT OR REPLACE INTO snapshot SELECT agent, ?, ?, ? FROM heads WHERE namespace = ? AND id = ?
 """
 
 
@@ -63,12 +72,13 @@ class _Encoded(NamedTuple):
     lease: codec.LeaseRow
     step: codec.StepRow
     snapshot: tuple[int, str, str] | None
+    asks: bytes | None
 
 
 def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
     """See ``Store.commit``: by the short road if the commit is plain and the agent as it was seen, else by the long."""
     encoded = _encoded(commit)
-    if not commit.is_plain:
+    if encoded.asks is not None or not commit.is_plain:
         return _whole(namespace, commit, encoded, url)
     plain = _plain(namespace, commit, encoded)
 
@@ -87,7 +97,8 @@ def _encoded(commit: Commit) -> _Encoded:
     head, step, _, lease, snapshot = commit[:5]
     moving, held = codec.moving_row(head), codec.lease_row(lease)
     snapshot_row = codec.snapshot_row(snapshot) if snapshot else None
-    return from_fields(_Encoded, (moving, head.own_wake_ms, held, codec.step_row(step), snapshot_row))
+    asks = None if head.asked is None else indexes.asks_of(head)
+    return from_fields(_Encoded, (moving, head.own_wake_ms, held, codec.step_row(step), snapshot_row, asks))
 
 
 def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed | None]:
@@ -96,16 +107,20 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
     head, _, driver_epoch, held = commit[:4]
-    moving, wake_ms, lease, row, snapshot_row = encoded
+    (state, status, *moving), wake_ms, lease, row, snapshot_row, _ = encoded
     agent = (namespace, head.id)
     seen_epoch = head.epoch if driver_epoch is None else driver_epoch
     epoch = seen_epoch + (driver_epoch is None)
-    step = (*row, *agent, head.version - 1, seen_epoch)
+    step: Row = (*row, *agent, head.version - 1, seen_epoch)
     if driver_epoch is not None and held is not None:  # goes on holding it, most likely as before
-        insert, step = _STEP_IF_HELD, (*step, wake_ms, *lease)
-        update, moved = _MOVE, (*moving, epoch, *agent)
+        insert, step = _STEP_IF_HELD, (*step, status, wake_ms, *lease)
+        update, moved = _MOVE, (state, *moving, epoch, *agent)
+    elif driver_epoch is None and head.status is WAITING:  # an event for one that waits, most likely
+        insert, step = _STEP_IF_SAME, (*step, status)
+        update, moved = _MOVE_AND_HOLD, (state, *moving, epoch, wake_ms, *lease, *agent)
     else:
-        insert, update, moved = _STEP_IF_SEEN, _MOVE_AND_HOLD, (*moving, epoch, wake_ms, *lease, *agent)
+        insert, update = _STEP_IF_SEEN, _MOVE_HOLD_AND_BE
+        moved = (state, *moving, epoch, wake_ms, *lease, status, *agent)
     snapshot = snapshot_row and (*snapshot_row, *agent)
 
     def take_plain_step(db: Connection) -> Committed | None:
@@ -124,7 +139,7 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
 def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[Committed]:
     """The long road, which every commit can take."""
     settlement, head = commit.settlement, commit.head
-    moving, own_wake_ms, lease, step, snapshot = encoded
+    moving, _, _, step, snapshot, _ = encoded
     stands_on = head.version - 1
     thread_writes = thread_statements.ThreadWrites(namespace, commit)
 
@@ -135,19 +150,15 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
         if now.version != stands_on or is_fenced or is_settled or is_used(db, now.agent, commit.key):
             raise moved_on(head.id, stands_on, now.version)
         thread_writes.check(db)
-        workflow = pinned(db, head, url) if commit.repins else None
+        workflow = pinned(db, head, url) if commit.repins else now.workflow
         queued = now.queued
         if commit.dequeue is not None:
             _dequeue(db, namespace, head, now, commit.dequeue)
             queued -= 1
         epoch = now.epoch + (commit.epoch is None)
         db.execute(_STEP, (*step, namespace, head.id))
-        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
-        wake_ms = head._replace(queued=queued).wake_ms if queued else own_wake_ms
-        if wake_ms != now.wake_ms or lease != now.lease:
-            db.execute(_HOLD, (wake_ms, *lease, namespace, head.id))
-        if workflow is not None:
-            db.execute(_PIN, (workflow, namespace, head.id))
+        db.execute(_MOVE, (moving.state, *moving[2:], epoch, namespace, head.id))
+        _index(db, namespace, head._replace(queued=queued), now, (encoded, workflow))
         if settlement is not None:
             settle(db, now.agent, settlement, head.updated_ms)
         if snapshot is not None:
@@ -158,6 +169,22 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
         return Committed(epoch, queued)
 
     return take_step
+
+
+def _index(db: Connection, namespace: str, head: Head, now: Standing, to: tuple[_Encoded, int]) -> None:
+    """Write what stands in an index, where it is another than ``now``; ``to`` has the number of the definition, too."""
+    encoded, workflow = to
+    agent = (namespace, head.id)
+    moving, own_wake_ms, lease, _, _, asks = encoded
+    wake_ms = head.wake_ms if head.queued else own_wake_ms
+    if moving.status != now.status:
+        db.execute(_BE, (moving.status, *agent))
+    if wake_ms != now.wake_ms or lease != now.lease:
+        db.execute(_HOLD, (wake_ms, *lease, *agent))
+    if workflow != now.workflow:
+        db.execute(_PIN, (workflow, *agent))
+    if asks != now.asks or (asks is not None and workflow != now.workflow):
+        indexes.ask(db, now.owner(*agent), was=now.asks, now=asks, workflow=workflow)
 
 
 def _dequeue(db: Connection, namespace: str, head: Head, now: Standing, number: int) -> None:

@@ -8,20 +8,28 @@ from typing import Final, NamedTuple
 import apsw
 
 from fsm_agent.domain.record import Damage
-from fsm_agent.domain.step import LATEST_MS, iso
-from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE
-from fsm_agent.stores.sqlite import writes
+from fsm_agent.stores.sqlite import reindex
 from fsm_agent.stores.sqlite.connection import Connection, rows
 
 #: table -> the column by which its rows belong to an agent, by its number
 _OF_AGENTS: Final = dict.fromkeys(("snapshot", "origin", "queue", "keys", "effects", "steps"), "agent")
 #: table -> the column that names a row of a table with a column ``namespace``
-_NAMED: Final = {"agents": "id", "starts": "key", "thread_names": "name", "user_records": "name"}
+_NAMED: Final = {
+    "heads": "id",
+    "questions": "id",
+    "labels": "id",
+    "starts": "key",
+    "thread_names": "name",
+    "user_records": "name",
+}
+#: Of them those whose rows follow from heads.
+_INDEXES: Final = ("questions", "labels")
 _TYPES: Final[Mapping[str, frozenset[str]]] = {
     "INTEGER": frozenset({"integer"}),
     "TEXT": frozenset({"text"}),
+    "BLOB": frozenset({"blob"}),
     "ANY": frozenset({"text", "blob"}),
 }
 #: What ``PRAGMA integrity_check`` says of a value of another type than was declared; whose it is, it does not say.
@@ -47,7 +55,9 @@ def inspect(db: Connection, namespace: str) -> Iterator[Damage]:
             yield Damage(_SHARED, table, f"it cannot be read ({error})")
     yield from _numbers(db, namespace)
     yield from _definitions(db)
-    yield from _heads(db, namespace, known)
+    yield from _leases(db, namespace)
+    for each in reindex.differences(db, namespace):
+        yield each.damage
 
 
 def _file(db: Connection) -> Iterator[Damage]:
@@ -61,7 +71,7 @@ def _file(db: Connection) -> Iterator[Damage]:
 
 def _agents(db: Connection, namespace: str) -> _Known:
     ids, every = {}, set()
-    for number, space, agent_id in rows(db, "SELECT agent, CAST(namespace AS BLOB), CAST(id AS BLOB) FROM agents"):
+    for number, space, agent_id in rows(db, "SELECT agent, CAST(namespace AS BLOB), CAST(id AS BLOB) FROM heads"):
         every.add(number)
         if space == namespace.encode():
             ids[number] = _text(agent_id)
@@ -91,14 +101,20 @@ def _values(db: Connection, namespace: str, table: str, known: _Known) -> Iterat
         for (name, declared, is_needed, key), (kind, text) in zip(columns, _pairs(kept), strict=True):
             may_miss = not is_needed and not (key and declared == "INTEGER")
             if kind not in _TYPES.get(declared, _TYPES["ANY"]) and not (kind == "null" and may_miss):
-                yield Damage(agent_id, table, f"its {name} is of type {kind} where {declared} should be")
+                what = f"its {name} is of type {kind} where {declared} should be"
+                yield Damage(agent_id, table, what, is_index=_is_index(table, name))
             elif text is not None and not _is_text(text):
-                yield Damage(agent_id, table, f"its {name} is no UTF-8 text")
+                yield Damage(agent_id, table, f"its {name} is no UTF-8 text", is_index=_is_index(table, name))
+
+
+def _is_index(table: str, column: str) -> bool:
+    """Whether it follows from heads; a row of no namespace is nobody's."""
+    return (table in _INDEXES and column != "namespace") or (table, column) == ("heads", "asks")
 
 
 def _owner(table: str, whose: object, known: _Known) -> str:
     """The id of the agent that a row is of; empty for no agent's."""
-    if table == "agents":
+    if table == "heads" or table in _INDEXES:
         return _text(whose) if isinstance(whose, bytes) else repr(whose)
     return known.ids.get(whose, _SHARED) if table in _OF_AGENTS and isinstance(whose, int) else _SHARED
 
@@ -109,9 +125,9 @@ def _numbers(db: Connection, namespace: str) -> Iterator[Damage]:
         if queued != found:
             yield Damage(_text(agent_id), "queue", f"{found} events are kept, and the head says {queued}")
         if isinstance(last, int) and isinstance(numbered, int) and last > numbered:
-            yield Damage(_text(agent_id), "agents", f"its numbered is {numbered}, and event {last} is queued")
+            yield Damage(_text(agent_id), "heads", f"its numbered is {numbered}, and event {last} is queued")
     for agent_id, count in rows(db, _DOUBLE, namespace):
-        yield Damage(_text(agent_id), "agents", f"its number is that of {count} agents")
+        yield Damage(_text(agent_id), "heads", f"its number is that of {count} agents")
     for query, damage in _CHECKS:
         if rows(db, query):
             yield damage
@@ -121,22 +137,22 @@ def _numbers(db: Connection, namespace: str) -> Iterator[Damage]:
 
 
 _QUEUES: Final = """
-SELECT CAST(id AS BLOB), queued, numbered, count(number), max(number) FROM agents LEFT JOIN queue USING (agent)
+SELECT CAST(id AS BLOB), queued, numbered, count(number), max(number) FROM heads LEFT JOIN queue USING (agent)
 WHERE namespace = ? GROUP BY namespace, id
 """
 _DOUBLE: Final = """
-SELECT CAST(id AS BLOB), found FROM agents
-JOIN (SELECT agent, count(*) AS found FROM agents GROUP BY agent HAVING count(*) > 1) USING (agent) WHERE namespace = ?
+SELECT CAST(id AS BLOB), found FROM heads
+JOIN (SELECT agent, count(*) AS found FROM heads GROUP BY agent HAVING count(*) > 1) USING (agent) WHERE namespace = ?
 """
 _STRAY_STARTS: Final = """
 SELECT CAST(key AS BLOB), CAST(id AS BLOB) FROM starts
-WHERE namespace = ?1 AND id NOT IN (SELECT id FROM agents WHERE namespace = ?1)
+WHERE namespace = ?1 AND id NOT IN (SELECT id FROM heads WHERE namespace = ?1)
 """
 #: queries that find nothing in a sound file
 _CHECKS: Final = (
     (
-        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number = 1 AND last >= (SELECT max(agent) FROM agents))"
-        " AND EXISTS (SELECT 1 FROM agents)",
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number = 1 AND last >= (SELECT max(agent) FROM heads))"
+        " AND EXISTS (SELECT 1 FROM heads)",
         Damage(_SHARED, "numbers", "the number for the next agent is one that an agent has, or is gone"),
     ),
     (
@@ -168,36 +184,15 @@ SELECT CAST(hash AS BLOB), CAST(name AS BLOB), version, CAST(definition AS BLOB)
 """
 
 
-def _heads(db: Connection, namespace: str, known: _Known) -> Iterator[Damage]:
-    """What columns say of a head that follows from the rest of it."""
-    for agent_id in known.ids.values():
-        try:
-            for *row, wake_ms in rows(db, _HEAD, namespace, agent_id.encode("utf-8", "surrogateescape")):
-                head = writes.kept_of(row).head
-                if head.version > 0 and wake_ms != head.wake_ms:
-                    yield Damage(
-                        head.id, "agents", f"by its wake_ms it is due {_due(wake_ms)}, by its head {_due(head.wake_ms)}"
-                    )
-                if len({part is None for part in row[-4:]}) > 1:
-                    yield Damage(head.id, "agents", "its lease is there in part")
-        except (AgentDamaged, UnicodeDecodeError):  # said already
-            continue
+def _leases(db: Connection, namespace: str) -> Iterator[Damage]:
+    for (agent_id,) in rows(db, _PARTED, namespace):
+        yield Damage(_text(agent_id), "heads", "its lease is there in part")
 
 
-_HEAD: Final = f"""
-SELECT {writes.KEPT}, wake_ms FROM agents LEFT JOIN definitions USING (workflow)
-WHERE namespace = ? AND id = CAST(? AS TEXT)
-"""  # noqa: S608 - no value is part of it
-
-
-def _due(wake_ms: object) -> str:
-    match wake_ms:
-        case None:
-            return "never"
-        case int() if wake_ms <= LATEST_MS:
-            return f"at {iso(wake_ms)}" if wake_ms > 0 else "at once"
-        case _:
-            return "at no time that there is"
+_PARTED: Final = """
+SELECT CAST(id AS BLOB) FROM heads WHERE namespace = ?
+AND (host IS NULL) + (pid IS NULL) + (started_ms IS NULL) + (until_ms IS NULL) NOT IN (0, 4)
+"""
 
 
 def _pairs(flat: list[object]) -> Iterator[tuple[str, bytes | None]]:

@@ -10,30 +10,19 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from fsm_agent.domain.agent import Head
-from fsm_agent.domain.record import Damage, Page
+from fsm_agent.domain.record import Damage
 from fsm_agent.stores.damage import damage_of, damaged, readable
 from fsm_agent.stores.sqlite import writes
 from fsm_agent.stores.sqlite.connection import Connection, Row, rows
 
-#: A status that no fsm-agent knows, and the name of a workflow that is gone, belong to any list.
-_LISTED: Final = """
-FROM agents LEFT JOIN definitions USING (workflow)
-WHERE namespace = ?1 AND id {beyond} CAST(?2 AS TEXT) AND (?3 = 0 OR (?3 >> status) & 1 OR status NOT BETWEEN 1 AND 6)
-      AND (?4 IS NULL OR name = ?4 OR name IS NULL)
-ORDER BY id LIMIT ?5
-"""
-_BEYOND: Final = {True: ">", False: ">="}
-#: by whether a page goes on after an id: an id that was emptied stands on the first page
-_LIST: Final = {is_next: f"SELECT {writes.KEPT} {_LISTED.format(beyond=sign)}" for is_next, sign in _BEYOND.items()}
-_IDS: Final = {is_next: f"SELECT CAST(id AS BLOB) {_LISTED.format(beyond=sign)}" for is_next, sign in _BEYOND.items()}
-_HELD: Final = "FROM agents LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
+_HELD: Final = "FROM heads LEFT JOIN definitions USING (workflow) WHERE namespace = ? AND host = ?"
 #: by the index of those that are held, which are few, and not by namespace, which all are in
 _LAPSED: Final = """
-FROM agents INDEXED BY held LEFT JOIN definitions USING (workflow)
+FROM heads INDEXED BY held LEFT JOIN definitions USING (workflow)
 WHERE namespace = ? AND host >= '' AND until_ms <= ? LIMIT ?
 """
 _DUE: Final = """
-SELECT {id} FROM agents
+SELECT {id} FROM heads
 WHERE namespace = ? AND wake_ms <= ? AND (until_ms IS NULL OR until_ms <= ?)
 ORDER BY wake_ms LIMIT ?
 """
@@ -41,30 +30,12 @@ _DUE_AS_TEXT: Final = _DUE.format(id="id")
 _DUE_AS_BYTES: Final = _DUE.format(id="CAST(id AS BLOB)")
 
 _WITH: Final = """
-SELECT CAST(id AS BLOB) FROM agents
+SELECT CAST(id AS BLOB) FROM heads
 WHERE namespace = ?1 AND (substr(id, 1, ?3) = ?2 OR substr(id, -?3) = ?2)
 ORDER BY id LIMIT ?4
 """
 
 Seen = Callable[[Row], Head]
-
-
-def page(
-    db: Connection, namespace: str, seen: Seen, *, statuses: int, workflow: str | None, limit: int, after: str | None
-) -> Page:
-    """See ``Store.list_in``; ``statuses`` has a bit for the number of each, or none for all."""
-    is_next = after is not None
-    wanted = (namespace, _bytes(after or ""), statuses, workflow, limit + 1)
-    damage: list[Damage] = []
-    try:
-        found = rows(db, _LIST[is_next], *wanted)
-        ids = [str(row[writes.ID]) for row in found]
-        heads = tuple(readable(found[:limit], seen, damage))
-    except UnicodeDecodeError:
-        damage.clear()
-        ids = [_text(each) for (each,) in rows(db, _IDS[is_next], *wanted)]
-        heads = tuple(_one_by_one(db, namespace, ids[:limit], seen, damage))
-    return Page(heads, ids[limit - 1] if len(ids) > limit else None, tuple(damage))
 
 
 def held(db: Connection, namespace: str, seen: Seen, host: str) -> Sequence[Head]:
@@ -107,7 +78,7 @@ def _one_by_one(db: Connection, namespace: str, ids: Sequence[str], seen: Seen, 
             query = f"{writes.SELECT_HEAD} WHERE namespace = ? AND id = CAST(? AS TEXT)"
             heads += readable(rows(db, query, namespace, _bytes(agent_id)), seen, damage)
         except UnicodeDecodeError as error:
-            damage.append(damage_of(damaged(agent_id, "agents", error)))
+            damage.append(damage_of(damaged(agent_id, "heads", error)))
     return heads
 
 

@@ -76,7 +76,7 @@ def export(db: Connection, namespace: str, known: Kept) -> AgentExport:
     """All that is kept; raises ``AgentDamaged`` for the first part that cannot be read."""
     agent, head = known.agent, known.head
     read: dict[str, Callable[[], Any]] = {
-        "agents": lambda: one(db, "SELECT numbered FROM agents WHERE namespace = ? AND id = ?", namespace, head.id),
+        "heads": lambda: one(db, "SELECT numbered FROM heads WHERE namespace = ? AND id = ?", namespace, head.id),
         "steps": lambda: tuple(history(db, known)),
         "snapshot": lambda: snapshot(db, agent),
         "origin": lambda: transfer.origin_of(db, agent),
@@ -90,5 +90,5 @@ def export(db: Connection, namespace: str, known: Kept) -> AgentExport:
     for place, part in read.items():
         with reading(head.id, place):
             parts[place] = part()
-    numbered, start = parts.pop("agents"), parts.pop("starts")
+    numbered, start = parts.pop("heads"), parts.pop("starts")
     return AgentExport(head=head, numbered=numbered[0] if numbered else 0, start=start, **parts)

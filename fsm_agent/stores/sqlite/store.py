@@ -7,26 +7,27 @@ view; writes go through the group commit of ``writer``.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import DefinitionMissing, StoreUrlInvalid
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import SteadyClock
-from fsm_agent.stores.sqlite import commits, effects, pages, reads, thread_statements, transfer, writes
+from fsm_agent.stores.sqlite import commits, effects, reads, thread_statements, transfer, writes
 from fsm_agent.stores.sqlite.connection import connect, one
 from fsm_agent.stores.sqlite.errors import shown
 from fsm_agent.stores.sqlite.group_commit import LOOP_BUSY_MS, GroupCommit
+from fsm_agent.stores.sqlite.listing import SqliteListing
+from fsm_agent.stores.sqlite.scans import Scans
 from fsm_agent.stores.sqlite.schema import open_file
-from fsm_agent.stores.sqlite.threads import SqliteThreads
 
 T = TypeVar("T")
 
@@ -36,7 +37,7 @@ SELECT CAST(hash AS BLOB) FROM definitions WHERE hash > CAST(? AS TEXT) ORDER BY
 """
 
 
-class SqliteStore(SqliteThreads):
+class SqliteStore(SqliteListing):
     """See the module. Opening makes the file, never its folder; ``patience_ms`` is how long a writer waits for
     another process before it says that the database is locked."""
 
@@ -59,7 +60,8 @@ class SqliteStore(SqliteThreads):
         with self._translated():
             self._db = open_file(self._path, busy_ms=patience_ms)
             self._db.set_busy_timeout(LOOP_BUSY_MS)
-        self._writer = GroupCommit(self._db, partial(connect, self._path, busy_ms=patience_ms))
+        again = partial(connect, self._path, busy_ms=patience_ms)
+        self._writer, self._scans = GroupCommit(self._db, again), Scans(again)
 
     @classmethod
     def from_url(cls, rest: str, *, namespace: str, clock: Callable[[], int] | None) -> Self:
@@ -103,10 +105,6 @@ class SqliteStore(SqliteThreads):
         self._clock.seen(record.head.updated_ms)
         return record
 
-    async def head(self, agent_id: str) -> Head:
-        with self._translated():
-            return self._read(agent_id).head
-
     async def commit(self, commit: Commit) -> Committed:
         committed = await self._write(commits.committing(self._space, commit, self.url))
         self._clock.seen(commit.head.updated_ms)
@@ -149,31 +147,6 @@ class SqliteStore(SqliteThreads):
             with damage.reading(agent_id, "effects"):
                 return effects.since(db, known.agent, activation)
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        with self._translated():
-            return pages.due(self._db, self._space, now_ms, limit)
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        with self._translated():
-            return pages.held(self._db, self._space, self._seen, host)
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        with self._translated():
-            return pages.lapsed(self._db, self._space, self._seen, now_ms, limit)
-
-    async def list_in(
-        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Page:
-        wanted = sum(1 << codec.status_number(status) for status in set(statuses))
-        with self._translated():
-            return pages.page(
-                self._db, self._space, self._seen, statuses=wanted, workflow=workflow, limit=limit, after=after
-            )
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        with self._translated():
-            return pages.ids_with(self._db, self._space, part, limit)
-
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         with self._one_view() as db:
             return reads.history(db, self._read(agent_id), after=after, limit=limit)
@@ -211,8 +184,16 @@ class SqliteStore(SqliteThreads):
         with self._one_view() as db:
             return list(defects.inspect(db, self._space))
 
+    async def reindex(self) -> int:
+        from fsm_agent.stores.sqlite import reindex
+
+        with self._translated():
+            wrong = await self._scans.read(lambda db: [*reindex.differences(db, self._space)])
+        return sum([await self._write(reindex.mending(self._space, batch)) for batch in reindex.batches(wrong)])
+
     async def close(self) -> None:
         with self._translated():
+            self._scans.close()
             await self._writer.close()
             self._db.close()
 
@@ -220,13 +201,3 @@ class SqliteStore(SqliteThreads):
         with self._translated():
             found = one(self._db, "SELECT definition FROM definitions WHERE hash = ?", definition_hash)
         return found[0] if found else None
-
-    def _read(self, agent_id: str) -> writes.Kept:
-        known = writes.read_agent(self._db, self._space, agent_id)
-        self._clock.seen(known.head.updated_ms)
-        return known
-
-    def _seen(self, row: tuple[Any, ...]) -> Head:
-        head = writes.kept_of(row).head
-        self._clock.seen(head.updated_ms)
-        return head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from fsm_agent.domain.agent import Head
@@ -10,15 +11,15 @@ from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.message import own_thread
 from fsm_agent.domain.record import AgentExport, Origin, Size
 from fsm_agent.domain.step import KeyOutcome
-from fsm_agent.errors import AgentExists
+from fsm_agent.errors import AgentDamaged, AgentExists
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import checked, reading
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
-from fsm_agent.stores.sqlite import steps, thread_statements
+from fsm_agent.stores.sqlite import indexes, steps, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, Standing, next_agent, pinned, standing, unmoved
+from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, Standing, next_agent, pinned, read_agent, standing, unmoved
 
 _DELETE: Final = (
     "DELETE FROM snapshot WHERE agent = ?",
@@ -32,16 +33,16 @@ _KEY: Final = "INSERT INTO keys VALUES (?, ?, ?, ?)"
 _KEEP_ORIGIN: Final = "INSERT OR REPLACE INTO origin VALUES (?, ?, ?, ?)"
 _KEEP_START: Final = "INSERT INTO starts VALUES (?, ?, ?, ?)"
 _ADOPT: Final = """
-INSERT INTO agents (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
-                    wake_ms, epoch, queued, numbered, host, pid, started_ms, until_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO heads (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+                    wake_ms, asks, epoch, queued, numbered, host, pid, started_ms, until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEYS: Final = "SELECT key, version, fingerprint FROM keys WHERE agent = ?"
 _START: Final = "SELECT key, fingerprint FROM starts WHERE namespace = ? AND id = ?"
 _ORIGIN: Final = "SELECT version, head, data FROM origin WHERE agent = ?"
 #: Numbers count eight bytes each, as in ``codec.weight``.
 _WEIGHTS: Final = """
-SELECT (SELECT octet_length(id) + octet_length(state) + octet_length(cold) + 4 * 8 FROM agents
+SELECT (SELECT octet_length(id) + octet_length(state) + octet_length(cold) + 4 * 8 FROM heads
         WHERE namespace = ?2 AND id = ?3),
        (SELECT total(octet_length(data) + octet_length(appended_since) + 8) FROM snapshot WHERE agent = ?1)
        + (SELECT total(octet_length(data) + octet_length(head) + 8) FROM origin WHERE agent = ?1),
@@ -78,7 +79,7 @@ def shortening(namespace: str, seen: Head, origin: Origin) -> Unit[int]:
         agent, forgotten = now.agent, steps.forget(db, now.agent, now.last_step, upto=row[0])
         db.execute(_KEEP_ORIGIN, (agent, *row))
         db.execute(SNAPSHOT, (agent, row[0], "{}", row[2]))
-        db.execute("UPDATE agents SET epoch = epoch + 1 WHERE namespace = ? AND id = ?", (namespace, seen.id))
+        db.execute("UPDATE heads SET epoch = epoch + 1 WHERE namespace = ? AND id = ?", (namespace, seen.id))
         return forgotten
 
     return shorten
@@ -92,17 +93,22 @@ def deleting(namespace: str, seen: Head) -> Unit[None]:
 
 
 def _forget(db: Connection, namespace: str, agent_id: str, known: Standing) -> None:
+    head: Head | None = None
+    with suppress(AgentDamaged):
+        head = read_agent(db, namespace, agent_id).head
+    indexes.forget(db, known.owner(namespace, agent_id), known.asks, head)
     steps.forget(db, known.agent, known.last_step)
     for statement in _DELETE:
         db.execute(statement, (known.agent,))
     thread_statements.forget(db, namespace, own_thread(agent_id))
     db.execute("DELETE FROM starts WHERE namespace = ? AND id = ?", (namespace, agent_id))
-    db.execute("DELETE FROM agents WHERE namespace = ? AND id = ?", (namespace, agent_id))
+    db.execute("DELETE FROM heads WHERE namespace = ? AND id = ?", (namespace, agent_id))
 
 
 def adopting(namespace: str, export: AgentExport, replaces: Head | None, url: str) -> Unit[None]:
     head = export.head
-    row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.wake_ms, head.epoch, head.queued)
+    moving, asks = codec.moving_row(head), indexes.asks_of(head)
+    row = (namespace, head.id, head.created_ms, *moving, head.wake_ms, asks, head.epoch, head.queued)
     start, rows_of_agent = export.start, list(_rows_of(export))
     history = [codec.step_row(step) for step in export.steps]
     messages = [(message.number, codec.message_row(message)) for message in export.messages]
@@ -116,6 +122,7 @@ def adopting(namespace: str, export: AgentExport, replaces: Head | None, url: st
         agent = next_agent(db)
         last_step = steps.append(db, agent, head.created_ms, history)
         db.execute(_ADOPT, (agent, last_step, workflow, *row, export.numbered, *codec.lease_row(head.lease)))
+        indexes.keep_index(db, indexes.Owner(namespace, head.id, head.created_ms, workflow), head)
         for statement, kept in rows_of_agent:
             db.execute(statement, (agent, *kept))
         if head.talk.last:
@@ -138,7 +145,7 @@ def _check_free(
     db: Connection, namespace: str, agent_id: str, start: tuple[str, str] | None, *, is_replaced: bool
 ) -> None:
     """Raises ``AgentExists`` if the id or the key of the creation is taken by another."""
-    if not is_replaced and one(db, "SELECT 1 FROM agents WHERE namespace = ? AND id = ?", namespace, agent_id):
+    if not is_replaced and one(db, "SELECT 1 FROM heads WHERE namespace = ? AND id = ?", namespace, agent_id):
         raise AgentExists(agent_id)
     owner = start and one(db, "SELECT id FROM starts WHERE namespace = ? AND key = ?", namespace, start[0])
     if owner and not (is_replaced and owner[0] == agent_id):

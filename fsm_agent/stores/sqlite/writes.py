@@ -15,12 +15,14 @@ from fsm_agent.domain.json import Json
 from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.record import Creation, Snapshot
 from fsm_agent.domain.step import Event
+from fsm_agent.domain.tuples import from_fields
 from fsm_agent.errors import AgentDamaged, AgentExists, AgentNotFound, DefinitionMissing
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNPINNED, UNREADABLE, checked, damaged
 from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection, one
+from fsm_agent.stores.sqlite.indexes import Owner, asks_of, keep_index
 from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
@@ -28,34 +30,35 @@ DEFAULT: Final = "default"
 
 #: The number of an agent, that of its last step, and the columns of ``codec.head_of``.
 KEPT: Final = """
-agent, last_step, id, name, definitions.version, hash, created_ms, state, status, agents.version, updated_ms, cold,
-epoch, queued, host, pid, started_ms, until_ms
+agent, last_step, heads.id, name, definitions.version, hash, heads.created_ms, state, status, heads.version, updated_ms,
+cold, epoch, queued, host, pid, started_ms, until_ms
 """
 ID: Final = 2
 #: An agent whose definition is gone is found all the same: it must not look as if it were gone, too.
-SELECT_HEAD: Final = f"SELECT {KEPT} FROM agents LEFT JOIN definitions USING (workflow)"  # noqa: S608 - no value in it
+SELECT_HEAD: Final = f"SELECT {KEPT} FROM heads LEFT JOIN definitions USING (workflow)"  # noqa: S608 - no value in it
 #: And its snapshot, where there is one: one query for what every event begins with.
 _HEAD_AND_SNAPSHOT: Final = f"""
 SELECT {KEPT}, snapshot.version, appended_since, data
-FROM agents LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
+FROM heads LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
 """  # noqa: S608 - no value is part of it
 _STANDING: Final = """
-SELECT agent, last_step, version, epoch, queued, numbered, wake_ms, host, pid, started_ms, until_ms FROM agents
-WHERE namespace = ? AND id = ?
+SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, CAST(asks AS BLOB),
+       host, pid, started_ms, until_ms
+FROM heads WHERE namespace = ? AND id = ?
 """
 _SAVE_WORKFLOW: Final = """
 INSERT INTO definitions (hash, name, version, definition) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _CREATE: Final = """
-INSERT INTO agents (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
-                    wake_ms, host, pid, started_ms, until_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO heads (agent, last_step, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold,
+                    wake_ms, asks, host, pid, started_ms, until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _LEASE: Final = """
-UPDATE agents SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
+UPDATE heads SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
-_ENQUEUE: Final = "UPDATE agents SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-_ATTEMPT: Final = "UPDATE agents SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_ENQUEUE: Final = "UPDATE heads SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
+_ATTEMPT: Final = "UPDATE heads SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
 
 
@@ -64,12 +67,21 @@ class Standing(NamedTuple):
 
     agent: int
     last_step: int
+    #: the number of its definition
+    workflow: int
+    created_ms: int
+    status: int
     version: int
     epoch: int
     queued: int
     numbered: int
     wake_ms: int | None
+    #: see ``indexes``
+    asks: bytes | None
     lease: codec.LeaseRow
+
+    def owner(self, namespace: str, agent_id: str) -> Owner:
+        return Owner(namespace, agent_id, self.created_ms, self.workflow)
 
 
 class Kept(NamedTuple):
@@ -87,14 +99,14 @@ def kept_of(row: Sequence[Any]) -> Kept:
     except UNREADABLE as error:
         if row[5] is None:
             raise AgentDamaged(str(row[2]), "definitions", UNPINNED) from error
-        raise damaged(str(row[2]), "agents", error) from error
+        raise damaged(str(row[2]), "heads", error) from error
 
 
 def read_agent(db: Connection, namespace: str, agent_id: str) -> Kept:
     try:
         row = one(db, f"{SELECT_HEAD} WHERE namespace = ? AND id = ?", namespace, agent_id)
     except UnicodeDecodeError as error:
-        raise damaged(agent_id, "agents", error) from error
+        raise damaged(agent_id, "heads", error) from error
     if row is None:
         raise _unknown(namespace, agent_id)
     return kept_of(row)
@@ -130,11 +142,12 @@ def saving_workflow(definition_hash: str, definition: Mapping[str, Json]) -> Uni
 def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
     head, key = creation.head, creation.key
     lease = codec.lease_row(creation.lease)
-    row = (namespace, head.id, head.created_ms, *codec.moving_row(head), head.own_wake_ms, *lease)
+    moving, asks = codec.moving_row(head), asks_of(head)
+    row = (namespace, head.id, head.created_ms, *moving, head.own_wake_ms, asks, *lease)
     first_steps = [codec.step_row(step) for step in creation.steps]
 
     def create(db: Connection) -> Head:
-        if one(db, "SELECT 1 FROM agents WHERE namespace = ? AND id = ?", namespace, head.id):
+        if one(db, "SELECT 1 FROM heads WHERE namespace = ? AND id = ?", namespace, head.id):
             raise AgentExists(head.id)
         if key is not None and one(db, "SELECT 1 FROM starts WHERE namespace = ? AND key = ?", namespace, key):
             raise AgentExists(head.id)
@@ -142,6 +155,7 @@ def creating(namespace: str, creation: Creation, url: str) -> Unit[Head]:
         agent = next_agent(db)
         last_step = steps.append(db, agent, head.created_ms, first_steps)
         db.execute(_CREATE, (agent, last_step, workflow, *row))
+        keep_index(db, Owner(namespace, head.id, head.created_ms, workflow), head)
         if key is not None:
             db.execute("INSERT INTO starts VALUES (?, ?, ?, ?)", (namespace, key, head.id, creation.fingerprint))
         return read_agent(db, namespace, head.id).head
@@ -217,8 +231,8 @@ def standing(db: Connection, namespace: str, agent_id: str) -> Standing:
     row = one(db, _STANDING, namespace, agent_id)
     if row is None:
         raise _unknown(namespace, agent_id)
-    agent, last_step, version, epoch, queued, numbered, wake_ms, *lease = row
-    return Standing(agent, last_step, version, epoch, queued, numbered, wake_ms, tuple(lease))
+    lease: codec.LeaseRow = row[-4:]
+    return from_fields(Standing, (*row[:-4], lease))
 
 
 def unmoved(db: Connection, namespace: str, agent_id: str, seen: Head) -> Standing:

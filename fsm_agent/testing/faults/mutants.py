@@ -44,7 +44,7 @@ _MOVED_PLAIN: Final = "execute(update, moved)"
 def _split(statement: str, rest: str) -> str:
     """The update of the head in two transactions: first the head, then its reference to the last step."""
     move = f'db.execute({statement}.replace("last_insert_rowid()", "last_step"), {rest})'
-    name = 'db.execute("UPDATE agents SET last_step = last_insert_rowid() WHERE id = ?", (commit.head.id,))'
+    name = 'db.execute("UPDATE heads SET last_step = last_insert_rowid() WHERE id = ?", (commit.head.id,))'
     return f'{move}; db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {name}'
 
 

@@ -1,0 +1,1 @@
+"""A server with agents of the gallery in all states: ``make demo-server``."""

@@ -1,0 +1,193 @@
+"""``serve``: the HTTP API and the page, until stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from fsm_agent.cli.commands.run import checked_workflow
+from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, text
+from fsm_agent.cli.input.paths import workflow_files
+from fsm_agent.cli.input.token_path import token_path, tokens_option
+from fsm_agent.cli.logs import in_json, in_sentences
+from fsm_agent.cli.settings import CommandSettings
+from fsm_agent.cli.views import output
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import SettingsInvalid
+from fsm_agent.runtime.runner import Runner
+from fsm_agent.stores.urls import without_password
+from fsm_agent.telemetry import configured
+
+if TYPE_CHECKING:
+    from fsm_agent.server.access import Access
+    from fsm_agent.server.metrics import Metrics
+    from fsm_agent.telemetry import OpenTelemetry
+
+logger = logging.getLogger("fsm_agent")
+
+_WORKFLOWS: Final = "workflows"
+_PORT: Final = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class ServeArguments:
+    """The arguments of the command line."""
+
+    namespaces: tuple[str, ...]
+    host: str
+    port: int
+    drives: bool
+    tokens_file: str | None
+    identity_header: str | None
+    allowed_hosts: tuple[str, ...]
+    rate: int
+    metrics: bool
+    log_format: str
+
+
+@click.command()
+@click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Where to listen.")
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="Where to listen; 0 is a free one."
+)
+@click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
+@click.option("--no-drive", is_flag=True, help="Leave it to other processes to drive agents.")
+@tokens_option
+@click.option(
+    "--identity-header", type=text, metavar="NAME", help="The header in which a proxy says in whose name it asks."
+)
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", help="A name that it has; repeatable.")
+@click.option(
+    "--rate", type=click.IntRange(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
+)
+@click.option("--metrics", is_flag=True, help="Serve /metrics for Prometheus, to tokens with the scope read.")
+@LOG_FORMAT
+@click.pass_obj
+def serve(
+    settings: CommandSettings, /, *, paths: tuple[str, ...], namespaces: tuple[str, ...], no_drive: bool, **more: Any
+) -> None:
+    """Serve the HTTP API and the page: the inbox of open questions, agents and their histories, workflows.
+
+    The workflows in PATH, by default in the folder `workflows`, can be started. If there is a file of tokens, everybody
+    is asked for one; without, the server listens on this machine only.
+    """
+    run(settings, paths, ServeArguments(namespaces or (settings.namespace,), drives=not no_drive, **more))
+
+
+def run(settings: CommandSettings, paths: tuple[str, ...], arguments: ServeArguments) -> None:
+    """Serve until a signal comes."""
+    try:
+        import fsm_agent.server.serving  # noqa: F401 - is it there?
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("fsm_agent"):
+            raise
+        raise SettingsInvalid(f"the server needs {error.name}: pip install 'fsm-agent[server]'") from None
+    workflows = _workflows(settings, paths)
+    access = _access(settings, arguments)
+    with output.kept_clean(settings), (in_json if arguments.log_format == "json" else in_sentences)(settings):
+        asyncio.run(_serve(settings, arguments, workflows, access))
+
+
+def _workflows(settings: CommandSettings, paths: tuple[str, ...]) -> dict[str, Workflow]:
+    """The newest version of each workflow, by name. Raises ``WorkflowInvalid``."""
+    if not paths and not Path(_WORKFLOWS).is_dir():
+        return {}
+    newest: dict[str, Workflow] = {}
+    for path in workflow_files(paths or (_WORKFLOWS,)):
+        workflow = checked_workflow(settings, str(path))
+        if workflow.name not in newest or newest[workflow.name].version < workflow.version:
+            newest[workflow.name] = workflow
+    return newest
+
+
+def _access(settings: CommandSettings, arguments: ServeArguments) -> Access:
+    from fsm_agent.server.access import Access, is_loopback
+    from fsm_agent.server.token_file import TokenFile
+
+    tokens = TokenFile(token_path(settings, arguments.tokens_file))
+    asks = arguments.tokens_file is not None or tokens.path.exists()
+    if asks and not tokens.all():
+        raise SettingsInvalid(f"there is no token in {tokens.path}: make one with `fsm-agent token new`")
+    if not asks and not is_loopback(arguments.host):
+        raise SettingsInvalid(
+            f"without tokens the server listens on this machine only, and {arguments.host} is more than that: "
+            "make a token with `fsm-agent token new`"
+        )
+    return Access(
+        tokens=tokens if asks else None,
+        operator=settings.by,
+        namespaces=arguments.namespaces,
+        identity_header=arguments.identity_header,
+        hosts=(arguments.host, *arguments.allowed_hosts),
+    )
+
+
+async def _serve(
+    settings: CommandSettings, arguments: ServeArguments, workflows: dict[str, Workflow], access: Access
+) -> None:
+    from fsm_agent.server.api.endpoint import Gate
+    from fsm_agent.server.app import application
+    from fsm_agent.server.rates import RateLimit
+    from fsm_agent.server.service import Service
+    from fsm_agent.server.serving import address_of, listen, serve
+
+    listening = listen(arguments.host, arguments.port)
+    metrics = _metrics() if arguments.metrics else None
+    telemetry = metrics.telemetry if metrics else configured()
+    services = {
+        name: Service(
+            name,
+            _runner_of(settings, name, telemetry),
+            workflows,
+            drives=arguments.drives,
+            retention=settings.retention,
+        )
+        for name in arguments.namespaces
+    }
+    gate = Gate(access, RateLimit(arguments.rate), services)
+    app = application(gate, [metrics.route(gate)] if metrics else [])
+
+    is_json = arguments.log_format == "json"
+
+    def say(sentence: str) -> None:
+        if is_json:
+            logger.info("%s", sentence, extra={"action": "server"})
+        else:
+            output.say(sentence)
+
+    def ready() -> None:
+        click.echo(address_of(listening))
+        asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
+        say(f"serving {without_password(settings.store)}{asks}; Ctrl-C stops")
+
+    await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
+
+
+def _metrics() -> Metrics:
+    """Raises ``SettingsInvalid`` without the libraries for it."""
+    try:
+        from fsm_agent.server.metrics import Metrics
+    except ImportError as error:
+        raise SettingsInvalid(str(error)) from None
+    return Metrics()
+
+
+def _runner_of(
+    settings: CommandSettings, namespace: str, telemetry: OpenTelemetry | None
+) -> Callable[[Callable[[Head], None]], Runner]:
+    part = settings.changed(namespace=namespace)
+
+    def make(observe: Callable[[Head], None]) -> Runner:
+        around, actions = settings.surroundings(), settings.actions
+        store = part.open_store()
+        return Runner(store, actions=actions, observe=observe, surroundings=around, telemetry=telemetry)
+
+    return make

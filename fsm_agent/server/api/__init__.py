@@ -1,0 +1,1 @@
+"""The HTTP API: one table of operations makes the routes, the checks of requests and the OpenAPI document."""

@@ -1,0 +1,127 @@
+"""The pages by their addresses, and what happens around each of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlencode
+
+import htpy as h
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from fsm_agent.errors import FsmAgentError, StoreError
+from fsm_agent.server.access import Caller
+from fsm_agent.server.api.endpoint import Gate
+from fsm_agent.server.page import agent, agent_value, agents, inbox, login, start, step, workflows
+from fsm_agent.server.page.assets import serve_asset
+from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.visit import Visit, read_form
+from fsm_agent.server.problems import HttpProblem, problem_of
+from fsm_agent.server.service import Service
+from fsm_agent.server.tokens import Scope
+
+logger = logging.getLogger("fsm_agent")
+
+View: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One row of the table: an address, who may look at it, and who makes it."""
+
+    path: str
+    scope: Scope
+    view: View
+    method: Literal["GET", "POST"] = "GET"
+
+
+#: every page but those of the login
+PAGES: Final[tuple[Page, ...]] = (
+    Page("/", Scope.ANSWER, inbox.inbox),
+    Page("/answer/{id}", Scope.ANSWER, inbox.back),
+    Page("/answer/{id}", Scope.ANSWER, inbox.answer, "POST"),
+    Page("/live/inbox", Scope.ANSWER, inbox.live),
+    Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),
+    Page("/agents", Scope.READ, agents.agents),
+    Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
+    Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/agents/{id}", Scope.READ, agent.agent),
+    Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
+    Page("/agents/{id}/value", Scope.READ, agent_value.value),
+    Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
+    Page("/workflows", Scope.READ, workflows.workflows),
+    Page("/workflows/{name}", Scope.READ, workflows.workflow),
+    Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
+    Page("/workflows/{name}/start", Scope.OPERATE, start.start, "POST"),
+)
+
+
+def page_routes(gate: Gate) -> list[BaseRoute]:
+    """The routes of the page."""
+    shown = [Route(each.path, _entered(gate, each), methods=[each.method]) for each in PAGES]
+    return [*shown, *login.routes(gate), Route("/static/{name}", serve_asset)]
+
+
+def _entered(gate: Gate, each: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def enter(request: Request) -> Response:
+        visit: Visit | None = None
+        try:
+            visit = await _visit(gate, each, request)
+            return await each.view(visit)
+        except HttpProblem as problem:
+            if problem.status == 401 and gate.access.asks_for_tokens:
+                return _to_login(request)
+            return problem_page(visit, problem)
+        except FsmAgentError as error:
+            return problem_page(visit, problem_of(error, is_conditional=True))
+        except Exception:
+            logger.exception("page %s failed", each.path, extra={"action": "page_failed", "path": each.path})
+            return problem_page(visit, HttpProblem(500, "failure", "the server failed; its log says why"))
+
+    return enter
+
+
+async def _visit(gate: Gate, each: Page, request: Request) -> Visit:
+    caller = gate.admit(request, each.scope)
+    namespace = request.query_params.get("namespace") or next(iter(caller.namespaces), None)
+    service = gate.service(caller, namespace)
+    form = await read_form(request) if each.method == "POST" else []
+    count = await _open_questions(service, caller)
+    return Visit(request, caller, service, gate.access.asks_for_tokens, form, count)
+
+
+async def _open_questions(service: Service, caller: Caller) -> int | None:
+    """How many questions the caller may answer, for the navigation; a store that is away says so elsewhere."""
+    if not caller.may(Scope.ANSWER):
+        return None
+    try:
+        return await service.statistics.open_questions(caller.name)
+    except StoreError:
+        return None
+
+
+def _to_login(request: Request) -> Response:
+    """The login, which leads back to where somebody wanted to go."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    back = {"next": wanted} if request.method == "GET" and wanted != "/" else {}
+    return RedirectResponse(f"/login?{urlencode(back)}" if back else "/login", 303)
+
+
+def problem_page(visit: Visit | None, problem: HttpProblem) -> Response:
+    """What is wrong, as a page."""
+    title = problem.kind.replace("-", " ").capitalize()
+    told = [h.li(dir="auto")[str(each)] for each in problem.more.get("problems") or ()]
+    home = visit.link() if visit else "/"
+    return page(
+        visit,
+        title,
+        h.h1[title],
+        h.p(role="alert", dir="auto")[problem.detail],
+        h.ul[told] if told else None,
+        h.p[h.a(href=home)["To the inbox"]],
+        status=problem.status,
+    )

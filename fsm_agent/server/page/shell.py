@@ -1,0 +1,84 @@
+"""What every page has around it: its head, the way to the other pages, and the policy that keeps it to itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import htpy as h
+from starlette.responses import HTMLResponse, Response
+
+from fsm_agent.server.page.assets import asset
+from fsm_agent.server.page.visit import Visit
+
+#: scripts, styles and pictures of ours, and nothing else, from nowhere else
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+#: page -> its name in the navigation
+_PLACES: Final = {"inbox": "Inbox", "agents": "Agents", "workflows": "Workflows"}
+
+
+def page(
+    visit: Visit | None,
+    title: str,
+    *content: h.Node,
+    place: str = "",
+    styles: tuple[str, ...] = (),
+    scripts: tuple[str, ...] = (),
+    status: int = 200,
+) -> Response:
+    """A whole page. ``place`` is the part of the navigation that it belongs to; ``styles`` and ``scripts`` are names of
+    assets beside those that all pages have. Without ``visit`` nobody is signed in."""
+    document = h.html(lang="en")[
+        h.head[
+            h.meta(charset="utf-8"),
+            h.meta(name="viewport", content="width=device-width, initial-scale=1"),
+            h.meta(name="color-scheme", content="light dark"),
+            h.title[f"{title} · fsm-agent"],
+            h.link(rel="icon", href=asset("icon.svg"), type="image/svg+xml"),
+            [h.link(rel="stylesheet", href=asset(name)) for name in ("page.css", *styles)],
+            [h.script(type="module", src=asset(name)) for name in ("page.js", *scripts)],
+        ],
+        h.body[
+            h.a(".skip", href="#main")["Skip to the content"],
+            _header(visit, place),
+            h.main("#main", tabindex="-1")[content],
+        ],
+    ]
+    return HTMLResponse(str(document), status, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
+
+
+def _header(visit: Visit | None, place: str) -> h.Node:
+    name = h.span(".brand")["fsm-agent"]
+    if visit is None:
+        return h.header(".top")[name]
+    return h.header(".top")[
+        h.a(".home", href=visit.link())[name],
+        h.nav(aria_label="Main")[[_way(visit, each, text, is_here=each == place) for each, text in _PLACES.items()],],
+        h.div(".who")[_namespaces(visit), _person(visit)],
+    ]
+
+
+def _way(visit: Visit, place: str, text: str, *, is_here: bool) -> h.Node:
+    is_inbox = place == "inbox"
+    count = visit.open_questions if is_inbox else None
+    return h.a(href=visit.link() if is_inbox else visit.link(place), aria_current="page" if is_here else None)[
+        text, [" ", h.span("#open.open", title="questions that you may answer")[f"{count:,}"]] if count else None
+    ]
+
+
+def _namespaces(visit: Visit) -> h.Node:
+    if len(visit.caller.namespaces) < 2:
+        return None
+    options = [h.option(value=name, selected=name == visit.service.namespace)[name] for name in visit.caller.namespaces]
+    return h.form(".namespace", method="get", action="/")[
+        h.label(for_="namespace")["Namespace"], h.select("#namespace", name="namespace")[options], h.button["Go"]
+    ]
+
+
+def _person(visit: Visit) -> h.Node:
+    name = h.bdi(title="In this name you act")[visit.caller.name or "(no name)"]
+    if not visit.has_login:
+        return name
+    return [name, h.form(method="post", action="/logout")[h.button(".quiet")["Sign out"]]]

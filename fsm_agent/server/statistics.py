@@ -1,0 +1,125 @@
+"""What is counted of all agents of a namespace. To count takes a while, so it is kept for some seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from time import monotonic
+from typing import Any, Final, NamedTuple, TypeVar
+
+from fsm_agent.domain.selection import ANYBODY, Selection, Tally
+from fsm_agent.domain.workflow import Workflow
+from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged
+from fsm_agent.report.activity import Activity, Life, activity
+from fsm_agent.report.coverage import Coverage, coverage
+from fsm_agent.runtime.agent_reads import read_workflow
+from fsm_agent.runtime.coverage import tally_agents
+from fsm_agent.stores.base import Store
+
+Value = TypeVar("Value")
+
+#: seconds
+_TALLY_KEPT_S: Final = 10
+_SAMPLE_KEPT_S: Final = 60
+_OPEN_KEPT_S: Final = 1
+#: the newest agents, whose histories are read to tell how long agents stay in states
+SAMPLE: Final = 200
+_PAGE: Final = 1_000
+#: of one history
+_MOST_STEPS: Final = 1_000
+
+
+class KnownWorkflow(NamedTuple):
+    """A workflow that can be started, or that agents have."""
+
+    #: its newest version
+    newest: Workflow
+    #: all that are known, in order
+    versions: tuple[int, ...]
+    can_start: bool
+
+
+class Sample(NamedTuple):
+    """What the newest agents of a workflow have done."""
+
+    agents: int
+    #: under its present definition
+    coverage: Coverage
+    #: ``None`` if there are no agents
+    activity: Activity | None
+
+
+class Statistics:
+    """Counts of one namespace, each made once for all who ask at the same time."""
+
+    def __init__(self, store: Store, startable: Mapping[str, Workflow]) -> None:
+        self._store = store
+        self._startable = startable
+        self._definitions: dict[str, Workflow] = {}
+        #: what was counted -> until when it is kept, and the count
+        self._kept: dict[tuple[str, ...], tuple[float, asyncio.Future[Any]]] = {}
+
+    async def tally(self) -> Sequence[Tally]:
+        """How many agents there are, by workflow, state and status."""
+        return await self._counted(("tally",), _TALLY_KEPT_S, self._store.tally)
+
+    async def workflows(self) -> Mapping[str, KnownWorkflow]:
+        """All workflows by name."""
+        return await self._counted(("workflows",), _TALLY_KEPT_S, self._read_workflows)
+
+    async def open_questions(self, name: str | None) -> int:
+        """How many questions somebody may answer: those asked of them, and those asked of anybody."""
+        count = partial(self._count_questions, name)
+        return await self._counted(("open", name or ""), _OPEN_KEPT_S, count)
+
+    async def _count_questions(self, name: str | None) -> int:
+        mine = await self._store.count_questions(to=name) if name else 0
+        return mine + await self._store.count_questions(to=ANYBODY)
+
+    async def sample(self, workflow: Workflow) -> Sample:
+        """What the newest agents of a workflow have done, at most ``SAMPLE`` of them."""
+        return await self._counted(("sample", workflow.hash), _SAMPLE_KEPT_S, lambda: self._look(workflow))
+
+    async def _counted(self, name: tuple[str, ...], kept_s: float, count: Callable[[], Awaitable[Value]]) -> Value:
+        until_s, future = self._kept.get(name, (0.0, None))
+        if future is None or monotonic() > until_s or (future.done() and future.exception() is not None):
+            future = asyncio.ensure_future(count())
+            self._kept[name] = monotonic() + kept_s, future
+        value: Value = await asyncio.shield(future)
+        return value
+
+    async def _read_workflows(self) -> Mapping[str, KnownWorkflow]:
+        known: dict[str, dict[int, Workflow]] = defaultdict(dict)
+        async for workflow in self._stored():
+            known[workflow.name][workflow.version] = workflow
+        for name, workflow in self._startable.items():
+            known[name][workflow.version] = workflow
+        return {
+            name: KnownWorkflow(versions[max(versions)], tuple(sorted(versions)), name in self._startable)
+            for name, versions in sorted(known.items())
+        }
+
+    async def _stored(self) -> AsyncIterator[Workflow]:
+        after: str | None = None
+        while page := await self._store.definitions(limit=_PAGE, after=after):
+            for definition in page:
+                if definition not in self._definitions:
+                    try:
+                        self._definitions[definition] = await read_workflow(self._store, definition)
+                    except DefinitionDamaged:
+                        continue  # `doctor` tells of it
+                yield self._definitions[definition]
+            after = page[-1]
+
+    async def _look(self, workflow: Workflow) -> Sample:
+        page = await self._store.select(Selection(workflow=workflow.name), newest=True, limit=SAMPLE)
+        tally = await tally_agents(self._store, workflow, [head.id for head in page.heads])
+        lives = []
+        for head in page.heads:
+            with suppress(AgentNotFound, AgentDamaged):  # it may be gone by now, and `doctor` tells of it
+                lives.append(Life(workflow, await self._store.history(head.id, limit=_MOST_STEPS)))
+        told = activity(lives, now_ms=await self._store.now())
+        return Sample(len(lives), coverage(tally), told)
