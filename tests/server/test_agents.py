@@ -446,7 +446,8 @@ def test_an_earlier_version_is_shown_as_it_was(ana: httpx2.Client) -> None:
 def test_a_conversation_is_paged_back_to_its_beginning(ana: httpx2.Client) -> None:
     agent = started(ana, "letter")
     approved(ana, agent)
-    page, pages = ana.get(f"{agent}/messages?limit=3").json(), []
+    pages: list[list[str]] = []
+    page = ana.get(f"{agent}/messages?limit=3").json()
     while True:
         pages.insert(0, [each["content"] for each in page["messages"]])
         if page["earlier"] is None:
