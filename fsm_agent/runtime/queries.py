@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fsm_agent.domain.replay import Replayed
     from fsm_agent.domain.summary import AgentPage
     from fsm_agent.domain.workflow import Workflow
+    from fsm_agent.errors import QuestionClosed
+    from fsm_agent.runtime.command_loop import CommandLoop
 
 
 class Queries(ABC):
@@ -26,6 +28,7 @@ class Queries(ABC):
 
     store: Store
     actions: Actions
+    _loop: CommandLoop
 
     @abstractmethod
     async def workflow(self, definition: str) -> Workflow:
@@ -67,6 +70,18 @@ class Queries(ABC):
         wanted = statuses(status)
         find = list_waiting if waiting else list_agents
         return await find(self.store, wanted, workflow=workflow, limit=limit, after=after)
+
+    async def closed_question(self, agent_id: str, question: int) -> QuestionClosed | None:
+        """What has become of a question that is not open any more; ``None`` if it still is."""
+        check(agent_id=agent_id, question=question)
+        from fsm_agent.engine.answers import require_open
+        from fsm_agent.errors import QuestionClosed
+
+        try:
+            await self._loop.run(require_open(self._loop.driver(drives=False), agent_id, question))
+        except QuestionClosed as closed:
+            return closed
+        return None
 
     async def replay(self, agent_id: str, *, to: int | None = None) -> Replayed:
         """Verify the history against the agent, and rebuild the agent at a version, by default the last one."""

@@ -29,7 +29,6 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.errors import QuestionClosed
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.migrate import MigrationPage
     from fsm_agent.runtime.telemetry import Telemetry
@@ -157,18 +156,6 @@ class Runner(Queries, Removal):
         sent = Answer(payload or {}, event, by, key, question)
         flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
-
-    async def closed_question(self, agent_id: str, question: int) -> QuestionClosed | None:
-        """What has become of a question that is not open any more; ``None`` if it still is."""
-        check(agent_id=agent_id, question=question)
-        from fsm_agent.engine.answers import require_open
-        from fsm_agent.errors import QuestionClosed
-
-        try:
-            await self._loop.run(require_open(self._loop.driver(drives=False), agent_id, question))
-        except QuestionClosed as closed:
-            return closed
-        return None
 
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
