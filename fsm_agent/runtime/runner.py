@@ -91,7 +91,7 @@ class Runner(Queries, Removal):
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
         ``user`` is the person whom the agent serves: all agents of a user share what is remembered. ``labels`` are
-        names with texts by which ``find`` selects agents; they never change. With ``drive=False`` a worker drives the
+        names with texts by which ``list`` selects agents; they never change. With ``drive=False`` a worker drives the
         agent. Raises ``Refused``; then no agent is created.
         """
         check(workflow=workflow)

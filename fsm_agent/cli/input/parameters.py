@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -11,11 +12,16 @@ if TYPE_CHECKING:
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
-    """A text. ``completion`` has a function that completes it, which is imported when a shell asks."""
+    """A text. ``completion`` has a function that completes it, which is imported when a shell asks. ``read`` makes a
+    value of it, or raises ``click.BadParameter``."""
 
-    def __init__(self, name: str, completer: str) -> None:
+    def __init__(self, name: str, completer: str, read: Callable[[str], Any] = str) -> None:
         self.name = name
         self._completer = completer
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        return self._read(value) if isinstance(value, str) else value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         from fsm_agent.cli.input import completion
@@ -69,6 +75,20 @@ def _filled(value: str, advice: str) -> str:
     return value
 
 
+def label(given: str) -> tuple[str, str]:
+    """The name and the text of a label that an agent gets."""
+    name, text_of_it = selected_label(given)
+    if text_of_it is None:
+        raise click.BadParameter(f"{given!r} has no text; write NAME=TEXT")
+    return name, text_of_it
+
+
+def selected_label(given: str) -> tuple[str, str | None]:
+    """The name and the text of a label that agents are selected by; without a text, any has it."""
+    name, equals, text_of_it = given.partition("=")
+    return _filled(name, "a label is written NAME=TEXT"), text_of_it if equals else None
+
+
 #: the id of an existing agent, whole or shortened
 AGENT_ID: Final = Word("id", "agent_ids")
 #: an event that the agent on the same line handles
@@ -77,3 +97,11 @@ EVENT: Final = Word("event", "events")
 WORKFLOW_FILE: Final = Word("path", "workflow_files")
 #: the name of a workflow with agents
 WORKFLOW_NAME: Final = Word("workflow", "workflow_names")
+#: a state that agents are in
+STATE: Final = Word("state", "states", text)
+#: a person whom agents serve
+USER: Final = Word("user", "users", text)
+#: a label that agents have, with its text or without
+LABEL: Final = Word("label", "labels", selected_label)
+#: who is asked something
+ADDRESSEE: Final = Word("to", "addressees", person)
