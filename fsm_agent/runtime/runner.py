@@ -97,7 +97,7 @@ class Runner(Queries, Removal):
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
         ``user`` is the person whom the agent serves: all agents of a user share what is remembered. ``labels`` are
-        names with texts by which ``find`` selects agents; they never change. With ``drive=False`` a worker drives the
+        names with texts by which ``list`` selects agents; they never change. With ``drive=False`` a worker drives the
         agent. Raises ``Refused``; then no agent is created.
         """
         check(workflow=workflow)
@@ -274,9 +274,6 @@ class Runner(Queries, Removal):
         new = new_id() if id is None else checked_id(id)
         flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
-
-    async def workflow(self, definition: str) -> Workflow:
-        return await self._loop.workflow(definition)
 
     def drain(self) -> None:
         """Begin no action any more: an agent whose action would be next is released, and another process goes on with

@@ -53,6 +53,8 @@ class Runner(Twin[AsyncRunner]):
     get = blocking_twin(AsyncRunner.get)
     workflow = blocking_twin(AsyncRunner.workflow)
     list = blocking_twin(AsyncRunner.list)
+    count_questions = blocking_twin(AsyncRunner.count_questions)
+    tally = blocking_twin(AsyncRunner.tally)
     replay = blocking_twin(AsyncRunner.replay)
     history = blocking_twin(AsyncRunner.history)
     effects = blocking_twin(AsyncRunner.effects)
