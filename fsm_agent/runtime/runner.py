@@ -63,10 +63,9 @@ class Runner(Queries, Removal):
         if not isinstance(actions, Actions):
             actions = Actions(functions("actions", actions), modules=strings("modules", modules))
         self.actions = actions
-        found = Surroundings() if surroundings is None else copy(surroundings)  # gets children of this runner
+        self._surroundings = found = copy(surroundings or Surroundings())  # gets children of this runner
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
-        self._surroundings = found
         self._telemetry = telemetry
         self._executor = traced(executor, telemetry) if executor else LazyExecutor(self._new_executor)
         self._loop = self.loop_type(

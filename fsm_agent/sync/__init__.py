@@ -55,6 +55,7 @@ class Runner(Twin[AsyncRunner]):
     list = blocking_twin(AsyncRunner.list)
     count_questions = blocking_twin(AsyncRunner.count_questions)
     tally = blocking_twin(AsyncRunner.tally)
+    closed_question = blocking_twin(AsyncRunner.closed_question)
     replay = blocking_twin(AsyncRunner.replay)
     history = blocking_twin(AsyncRunner.history)
     effects = blocking_twin(AsyncRunner.effects)
