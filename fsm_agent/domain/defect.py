@@ -10,6 +10,7 @@ from fsm_agent.domain.record import Damage
 
 RESTORE: Final = "restore it from a backup; until then nothing of it can be used, and everything else can"
 RESTORE_STORE: Final = "restore the store from a backup"
+REPAIR: Final = "`fsm-agent doctor --repair` makes the index say what the agents say"
 
 
 class Defect(NamedTuple):
@@ -56,4 +57,5 @@ class Inspection:
 
 
 def defect_of(damage: Damage) -> Defect:
-    return Defect(damage.agent_id or None, damage.place, damage.what, RESTORE if damage.agent_id else RESTORE_STORE)
+    restore = RESTORE if damage.agent_id else RESTORE_STORE
+    return Defect(damage.agent_id or None, damage.place, damage.what, REPAIR if damage.is_index else restore)

@@ -15,6 +15,7 @@ from fsm_agent.domain.step import Event, Happened, Step
 from fsm_agent.domain.step_kind import StepKind
 from fsm_agent.engine.aggregate import Aggregate
 from fsm_agent.engine.commands import Command, ReadHistory
+from fsm_agent.engine.transaction import Driver, Flow, open_agent
 from fsm_agent.errors import AnswerUnclear, IllegalEvent, NotAsked, QuestionClosed, Refused
 
 #: Steps in which the answer is looked for that came before a late one.
@@ -73,6 +74,12 @@ def refuse_closed(aggregate: Aggregate, sent: Event | Answer) -> Generator[Comma
         now=now,
         was_asked=first is None or _may_ask(aggregate, first),
     )
+
+
+def require_open(driver: Driver, agent_id: str, question: int) -> Flow:
+    """Raises ``QuestionClosed`` if an agent does not ask this question any more. Changes nothing."""
+    aggregate, _ = yield from open_agent(driver, agent_id)
+    yield from refuse_closed(aggregate, Answer({}, question=question))
 
 
 def _closes(step: Step) -> bool:

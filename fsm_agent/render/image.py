@@ -82,13 +82,18 @@ def _without_noise() -> Iterator[None]:
                     os.write(_STDERR, line)
 
 
-def _adaptive(svg: bytes) -> bytes:
-    """The SVG with colours that change on a dark page; ids and classes stay as they are."""
+def adaptive_style() -> str:
+    """The style sheet by which the colours of an SVG change on a dark page."""
     rules = "".join(
         f'[fill="{light}"]{{fill:{dark}}}[stroke="{light}"]{{stroke:{dark}}}' for light, dark in DARK.items()
     )
-    style = f"<style>:root{{color-scheme:light dark}}@media (prefers-color-scheme:dark){{{rules}}}</style>"
-    return _SVG_TAG.sub(lambda tag: tag[0] + b"\n" + style.encode(), svg, count=1)
+    return f":root{{color-scheme:light dark}}@media (prefers-color-scheme:dark){{{rules}}}"
+
+
+def _adaptive(svg: bytes) -> bytes:
+    """The SVG with colours that change on a dark page; ids and classes stay as they are."""
+    style = f"<style>{adaptive_style()}</style>".encode()
+    return _SVG_TAG.sub(lambda tag: tag[0] + b"\n" + style, svg, count=1)
 
 
 def _first_line(text: bytes | str | None) -> str:

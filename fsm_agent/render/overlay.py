@@ -105,14 +105,15 @@ def overlay_from_history(
     nothing: the path stays, and continues from the state that the rewind restored. The path of a fork begins where it
     was forked.
     """
-    tracker = _PathTracker(workflow)
+    tracker = PathTracker(workflow)
     for step in named_as_now(workflow, steps):
         tracker.follow(step)
     return replace(tracker.overlay(head_state), remark=str(progress or ""))
 
 
-class _PathTracker:
-    """The path so far, and for each id the versions of the steps that touched it."""
+class PathTracker:
+    """The path so far, and for each id the versions of the steps that touched it. Steps have the names that states have
+    in ``workflow``."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._workflow = workflow
@@ -121,6 +122,11 @@ class _PathTracker:
         #: version of the present step
         self._version = 0
         self._turns: dict[str, list[int]] = {}
+
+    @property
+    def turns(self) -> Mapping[str, Sequence[int]]:
+        """Id -> versions, in order. Who is inside a compound state is not said to touch it."""
+        return self._turns
 
     def follow(self, step: Step) -> None:
         self._version = step.version

@@ -35,7 +35,8 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 def application(gate: Gate, besides: Sequence[Route] = ()) -> Starlette:
-    """The application, with routes ``besides`` its own. It begins to serve its services when it starts up, and ends them when it shuts down."""
+    """The application, with routes ``besides`` its own. It begins to serve its services when it starts up, and ends
+    them when it shuts down."""
     services = gate.services
     app = Starlette(
         routes=[*_api_routes(gate), *_probe_routes(gate, services), *besides, *page_routes(gate)],

@@ -17,6 +17,7 @@ from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.worker import Worker
 from fsm_agent.server.diagrams import Drawings
 from fsm_agent.server.feed import Feed
+from fsm_agent.server.histories import Histories
 from fsm_agent.server.question_feed import QuestionFeed
 from fsm_agent.server.statistics import Statistics
 from fsm_agent.server.step_pages import StepPages
@@ -50,6 +51,7 @@ class Service:
         self.pages = StepPages(self.runner.store)
         self.statistics = Statistics(self.runner.store, workflows)
         self.drawings = Drawings()
+        self.histories = Histories(self.runner.store)
         self._stopped = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 

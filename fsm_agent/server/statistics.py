@@ -6,10 +6,11 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
-from fsm_agent.domain.selection import Selection, Tally
+from fsm_agent.domain.selection import ANYBODY, Selection, Tally
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged
 from fsm_agent.report.activity import Activity, Life, activity
@@ -23,6 +24,7 @@ Value = TypeVar("Value")
 #: seconds
 _TALLY_KEPT_S: Final = 10
 _SAMPLE_KEPT_S: Final = 60
+_OPEN_KEPT_S: Final = 1
 #: the newest agents, whose histories are read to tell how long agents stay in states
 SAMPLE: Final = 200
 _PAGE: Final = 1_000
@@ -67,6 +69,15 @@ class Statistics:
     async def workflows(self) -> Mapping[str, KnownWorkflow]:
         """All workflows by name."""
         return await self._counted(("workflows",), _TALLY_KEPT_S, self._read_workflows)
+
+    async def open_questions(self, name: str | None) -> int:
+        """How many questions somebody may answer: those asked of them, and those asked of anybody."""
+        count = partial(self._count_questions, name)
+        return await self._counted(("open", name or ""), _OPEN_KEPT_S, count)
+
+    async def _count_questions(self, name: str | None) -> int:
+        mine = await self._store.count_questions(to=name) if name else 0
+        return mine + await self._store.count_questions(to=ANYBODY)
 
     async def sample(self, workflow: Workflow) -> Sample:
         """What the newest agents of a workflow have done, at most ``SAMPLE`` of them."""

@@ -19,6 +19,7 @@ from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.errors import StoreError
 from fsm_agent.runtime.maintenance.inspection import inspect
 from fsm_agent.runtime.processes import this_host
+from fsm_agent.runtime.runner import Runner
 from fsm_agent.runtime.scripted.clock import FakeClock
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.sqlite.store import SqliteStore
@@ -43,9 +44,11 @@ ROWS: Final = {
     "messages": "true",
     "user_records": "name = 'ana'",
     "numbers": "true",
+    "questions": "id = 'bad'",
+    "labels": "id = 'bad'",
 }
 #: Whose damage is said to be an agent's.
-AGENTS: Final = {"heads", "steps", "snapshot", "origin", "queue", "keys", "effects"}
+AGENTS: Final = {"heads", "questions", "labels", "steps", "snapshot", "origin", "queue", "keys", "effects"}
 JSON: Final = {
     "heads.cold", "definitions.definition", "snapshot.appended_since", "snapshot.data", "queue.event", "origin.head",
     "origin.data", "messages.content", "steps.delta", "user_records.data",
@@ -156,7 +159,7 @@ async def _look(path: Path, clock: FakeClock, table: str, case: str) -> None:
         found = await defects_of(store)
         defects = [defect for defect in found if defect.place == table or f" (in {table})" in defect.what]
         assert defects, case
-        is_of_nobody = case.startswith(("heads.id", "heads.namespace")) or ".agent " in case
+        is_of_nobody = case.startswith(tuple(f"{table}.{name} " for name in ("id", "namespace"))) or ".agent " in case
         if table in AGENTS and not is_of_nobody:
             assert {defect.agent for defect in defects} == {BAD}, case
         assert all(defect.what and defect.advice for defect in defects)
@@ -287,7 +290,7 @@ def test_the_command_says_what_is_wrong_where_and_what_to_do(shop: Shop) -> None
     assert list(finding) == ["agent", "place", "what", "advice"]
     assert (finding["agent"], finding["place"]) == ("one", "heads")
     told = shop("doctor")
-    assert (told.code, "one    agents" in told.out, "1 finding" in told.err) == (1, True, True)
+    assert (told.code, "one    heads" in told.out, "1 finding" in told.err) == (1, True, True)
     assert told.err.startswith("looked at 1 agent (1 of them cannot be read), 1 definition, ")
 
 
@@ -346,7 +349,7 @@ def test_data_that_its_definition_does_not_declare_are_named_and_not_verified(sh
 
 def test_a_version_that_no_agent_has_is_named(shop: Shop) -> None:
     shop.order()
-    [(agent, place, what, _)] = findings_of(shop, "agents SET version = -1")
+    [(agent, place, what, _)] = findings_of(shop, "heads SET version = -1")
     assert (agent, place, what.partition(";")[0]) == ("one", "head", "its version is -1, and versions begin at 1")
     for command in ("replay", "show", "history"):
         told = shop(command, "one")
@@ -355,8 +358,8 @@ def test_a_version_that_no_agent_has_is_named(shop: Shop) -> None:
 
 def test_no_terminal_is_fed_an_id_as_it_stands_in_a_row_and_the_doctor_names_it(shop: Shop) -> None:
     shop.order()
-    change = "agents SET id = 'a' || char(27) || '[31m' || char(155) || '1mb'"
-    [(agent, _, what, _)] = findings_of(shop, change)
+    change = "heads SET id = 'a' || char(27) || '[31m' || char(155) || '1mb'"
+    [(agent, what)] = [(each[0], each[2]) for each in findings_of(shop, change) if each[1] == "head"]
     assert (agent, what) == ("a\x1b[31m\x9b1mb", "its id is none that an agent is given, and cannot be typed")
     for words in (["list"], ["list", "--waiting"], ["doctor"], ["--json", "list"], ["--json", "doctor"], ["size"]):
         told = shop(*words)
@@ -367,7 +370,8 @@ def test_no_terminal_is_fed_an_id_as_it_stands_in_a_row_and_the_doctor_names_it(
 def test_an_id_that_was_emptied_is_counted_and_named(shop: Shop) -> None:
     shop.order("one")
     shop.order("two")
-    [(agent, _, what, _)] = findings_of(shop, "agents SET id = '' WHERE id = 'two'")
+    found = findings_of(shop, "heads SET id = '' WHERE id = 'two'")
+    [(agent, what)] = [(each[0], each[2]) for each in found if each[1] == "head"]
     assert (agent, what) == ("", "its id is none that an agent is given, and cannot be typed")
     assert shop("doctor").err.startswith("looked at 2 agents, ")
 
@@ -392,18 +396,18 @@ def test_a_damaged_definition_is_told_once_with_all_agents_that_it_concerns(shop
 
 #: what is changed in the rows of one agent, and how that is told
 WORDS = [
-    ("agents SET wake_ms = 5", "by its wake_ms it is due at 1970-01-01T00:00:00.005+00:00, by its head at 20"),
-    ("agents SET status = 77", "its status is 77, and there are those from 1 to 6"),
+    ("heads SET wake_ms = 5", "by its wake_ms it is due at 1970-01-01T00:00:00.005+00:00, by its head at 20"),
+    ("heads SET status = 77", "its status is 77, and there are those from 1 to 6"),
     ("steps SET kind = 15 WHERE version = 2", "the kind of version 2 is 15, which no step has"),
     (
-        "agents SET cold = replace(cold, 'Pack', 'Lose')",
+        "heads SET cold = replace(cold, 'Pack', 'Lose')",
         'question: the history tells question 2, "Pack book?", the store says question 2, "Lose book?"',
     ),
     (
         "steps SET target = 'nope' WHERE version = 2",
         "version 2: it cannot have happened as it is told, and nothing after it: it names 'nope', which its definition",
     ),
-    ("agents SET updated_ms = created_ms + 1", "time of the last step: the history tells 20"),
+    ("heads SET updated_ms = created_ms + 1", "time of the last step: the history tells 20"),
 ]
 
 
@@ -429,3 +433,118 @@ def test_every_command_that_is_told_of_damage_is_one_to_be_typed_here(shop: Shop
             said = told.out + told.err
             assert said.count("`fsm-agent") == said.count(f"`fsm-agent --store {url} "), (words, said)
     assert f"`fsm-agent --store {url} replay one` shows" in shop("--store", url, "doctor").out
+
+
+#: what an index says wrongly of one agent or of none, and how it is told
+MENDED: Final = {
+    "questions: it is left out": ("DELETE FROM questions WHERE id = 'bad'", "the list of open questions leaves it out"),
+    "questions: a row is gone": (
+        "DELETE FROM questions WHERE id = 'bad' AND who = x''",
+        "the list of open questions has it under another deadline, addressee or workflow",
+    ),
+    "questions: another deadline": (
+        "UPDATE questions SET due_ms = 7 WHERE id = 'bad'",
+        "the list of open questions has it under another deadline, addressee or workflow",
+    ),
+    "heads: a step does not know of the question": (
+        "UPDATE heads SET asks = NULL WHERE id = 'bad'",
+        "its asks is not what follows from the rest of it",
+    ),
+    "questions: nobody": (
+        "INSERT INTO questions VALUES ('', x'2a', 1, 1, 'nobody', 1)",
+        "it stands there, and there is no such agent",
+    ),
+    "labels: it is left out": ("DELETE FROM labels WHERE id = 'bad'", "it is not found by its labels and its user"),
+    "labels: another text": (
+        "UPDATE labels SET text = x'39' WHERE id = 'bad'",
+        "it is not found by its labels and its user, or by others",
+    ),
+    "labels: nobody": (
+        "INSERT INTO labels VALUES ('', x'3d61', x'31', 'nobody', 1)",
+        "it stands there, and there is no such agent",
+    ),
+    "heads: another due time": ("UPDATE heads SET wake_ms = 5 WHERE id = 'bad'", "by its wake_ms it is due at 1970"),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+@on_loop
+async def test_an_index_that_says_something_else_is_named_and_mended(
+    sound: tuple[Path, FakeClock], tmp_path: Path, case: str
+) -> None:
+    shutil.copy(sound[0], tmp_path / "agents.db")
+    async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
+        whole = everything(store)
+        change, told = MENDED[case]
+        store._db.execute(change)
+        found = [each for each in await defects_of(store) if told in each.what]
+        assert [(each.agent, each.place) for each in found] == [
+            ("nobody" if "nobody" in change else BAD, case.partition(":")[0])
+        ]
+        assert found[0].advice == "`fsm-agent doctor --repair` makes the index say what the agents say"
+        assert await store.reindex() == 1
+        assert everything(store) == whole
+        assert (await defects_of(store), await store.reindex()) == ([], 0)
+
+
+def everything(store: SqliteStore) -> dict[str, list[object]]:
+    """All rows of all tables."""
+    names = [name for (name,) in store._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {name: list(store._db.execute(f"SELECT * FROM {name} ORDER BY 1, 2")) for name in names}  # noqa: S608
+
+
+@on_loop
+async def test_a_step_mends_the_index_of_its_agent_and_is_stopped_by_no_row_that_is_left_over(
+    sound: tuple[Path, FakeClock], tmp_path: Path
+) -> None:
+    shutil.copy(sound[0], tmp_path / "agents.db")
+    async with SqliteStore(tmp_path / "agents.db", clock=sound[1]) as store:
+        for change in (
+            "UPDATE heads SET asks = x'00' WHERE id = 'bad'",
+            "UPDATE heads SET asks = NULL WHERE id = 'bad'",
+        ):
+            store._db.execute(change)
+            await Runner(store).send(BAD, "note")
+            assert [head.id for head in (await store.questions()).heads] == [GOOD, BAD]
+            assert await store.reindex() == 0
+        store._db.execute("UPDATE heads SET asks = x'00' WHERE id = 'bad'")
+        await Runner(store).cancel(BAD)
+        assert [head.id for head in (await store.questions()).heads] == [GOOD]
+
+
+@pytest.mark.parametrize("table", ["questions", "labels"])
+def test_whatever_stands_in_an_index_is_mended(sound: tuple[Path, FakeClock], tmp_path: Path, table: str) -> None:
+    """But for a row of a namespace that is none: it is nobody's."""
+
+    async def mend(path: Path) -> None:
+        async with SqliteStore(path, clock=FakeClock(sound[1].ms)) as store:
+            assert await store.reindex() in (1, 2)
+            assert await defects_of(store) == []
+            assert [head.id for head in (await store.questions()).heads] == [GOOD, BAD]
+
+    path = tmp_path / "agents.db"
+    for name, kind, may_miss in columns_of(sound[0], table):
+        for value in values_of(table, name, kind, may_miss=may_miss):
+            shutil.copy(sound[0], path)
+            is_lost = name == "namespace" or (name, value) == ("id", "NULL")
+            if not is_lost and spoil(path, table, name, value):
+                asyncio.run(mend(path))
+            for beside in path.parent.glob("agents.db*"):
+                beside.unlink()
+
+
+def test_the_command_mends_indexes_and_says_for_how_many_agents(shop: Shop) -> None:
+    shop.order("one")
+    shop.order("two")
+    db = apsw.Connection("fsm-agent.db")
+    db.execute("DELETE FROM questions WHERE id = 'two'")
+    db.close()
+    assert [finding[:2] for finding in findings_of(shop, "heads SET wake_ms = 5 WHERE id = 'one'")] == [
+        ("one", "heads"),
+        ("two", "questions"),
+    ]
+    told = shop("doctor", "--repair")
+    assert (told.code, told.out) == (0, "nothing is wrong\n")
+    assert told.err.startswith("indexes were mended for 2 agents\nlooked at 2 agents, ")
+    assert shop("--json", "doctor", "--repair").json["mended"] == 0
+    assert "mended" not in shop("--json", "doctor").json

@@ -6,6 +6,7 @@ from fsm_agent.domain.agent import Status
 from fsm_agent.domain.defect import Defect
 from fsm_agent.domain.message import Message
 from fsm_agent.domain.retention import Retention
+from fsm_agent.domain.selection import ANYBODY, Selection, Tally
 from fsm_agent.domain.step import Event
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.domain.workflow import Workflow
@@ -27,9 +28,11 @@ version: 1
 data: {{n: {{type: integer, default: 0}}}}
 events: {{note: {{}}}}
 initial: resting
-on: {{note: {{assign: {{n: data.n + 1}}}}}}
 states:
-  resting: {{after: {{{name}: done}}}}
+  resting:
+    ask: {{prompt: "Note it?", events: [note]}}
+    after: {{{name}: done}}
+    on: {{note: {{assign: {{n: data.n + 1}}}}}}
   done: {{final: true}}
 """
 SHORT = loads(_LIFE.format(name="1h").replace("workflow: 1h", "workflow: short"))
@@ -59,7 +62,7 @@ async def two_agents(at: str | Store, clock: FakeClock | None = None) -> FakeClo
 
 
 async def _begin(runner: Runner, agent_id: str, workflow: Workflow) -> None:
-    await runner.start(workflow, id=agent_id, key=f"start-{agent_id}")
+    await runner.start(workflow, id=agent_id, key=f"start-{agent_id}", user="ana", labels={"case": "7"})
     for number in range(9):
         await runner.send(agent_id, "note", key=f"key-{number}")
 
@@ -74,6 +77,11 @@ async def others_go_on(store: Store, clock: FakeClock) -> None:
     assert GOOD in [head.id for head in page.heads]
     assert GOOD in [head.id for head in (await store.list(status=Status.WAITING)).heads]
     assert GOOD in [head.id for head in (await store.list(workflow=SHORT.name)).heads]
+    assert GOOD in [head.id for head in (await store.questions(to=ANYBODY)).heads]
+    assert GOOD in [head.id for head in (await store.select(Selection(user="ana"), newest=True)).heads]
+    assert GOOD in [head.id for head in (await store.select(Selection(label=("case", None)))).heads]
+    assert GOOD in [head.id for head in await store.heads([BAD, GOOD])]
+    assert Tally(SHORT.name, "resting", Status.WAITING, 1) in await store.tally()
     assert GOOD in await store.due(clock.ms, 9)
     assert GOOD in [each.name for each in (await weigh(store)).agents]
     assert GOOD in (await purge(store, Retention(history=2), is_dry=True)).shortened

@@ -12,16 +12,28 @@ from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
 from fsm_agent.domain.defect import Defect, Inspection
 from fsm_agent.runtime.maintenance.inspection import inspect
+from fsm_agent.stores.base import Store
 
 
 @click.command()
+@click.option("--repair", is_flag=True, help="Before that, make indexes say what the agents say.")
 @click.pass_obj
-def doctor(settings: CommandSettings) -> int:
-    """Go through the store, and say all that is wrong with it and what to do. Changes nothing."""
-    inspection = read_store(settings, inspect)
+def doctor(settings: CommandSettings, *, repair: bool) -> int:
+    """Go through the store, and say all that is wrong with it and what to do. Changes no agent."""
+    mended = 0
+
+    async def work(store: Store) -> Inspection:
+        nonlocal mended
+        mended = await store.reindex() if repair else 0
+        return await inspect(store)
+
+    inspection = read_store(settings, work)
     inspection.defects = [_in_full(settings, defect) for defect in inspection.defects]
-    output.show(settings, inspection.to_json(), lambda: _report(inspection))
+    facts = {**inspection.to_json(), **({"mended": mended} if repair else {})}
+    output.show(settings, facts, lambda: _report(inspection))
     if not settings.json:
+        if repair:
+            output.say(f"indexes were mended for {output.counted(mended, 'agent')}")
         output.say(_summary(inspection))
     return 0 if inspection.is_sound else 1
 

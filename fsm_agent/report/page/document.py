@@ -27,7 +27,7 @@ def page(title: str, name: str, facts: Json, pictures: Iterable[str]) -> str:
     drawn = list(pictures)
     styles = {style: None for svg in drawn for style in _STYLE.findall(svg)}
     style = "\n".join([_asset("page.css"), _asset(f"{name}.css"), *styles])
-    script = "\n".join([_asset("picture.js"), _asset(f"{name}.js")])
+    script = "\n".join([_asset("page.js"), _asset("picture.js"), _asset(f"{name}.js")])
     body = Template(_asset(f"{name}.html")).substitute(
         pictures="\n".join(_inside(svg, f"p{number}-") for number, svg in enumerate(drawn))
     )

@@ -86,9 +86,11 @@ function describeState(path) {
 
 const holders = [...document.querySelectorAll(".picture")];
 const pathOf = Object.values(facts.ids).map(ids => Object.fromEntries(Object.entries(ids).map(([path, id]) => [id, path])));
-const pictures = holders.map((holder, number) => new Picture(holder, id => {
-  pictures[number].choose(id);
-  describeState(pathOf[number][nameOf(byId(id))]);
+const pictures = holders.map((holder, number) => new Picture(holder, {
+  choose(id) {
+    pictures[number].choose(id);
+    describeState(pathOf[number][nameOf(byId(id))]);
+  },
 }));
 
 function show(index) {

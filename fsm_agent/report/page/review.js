@@ -78,7 +78,7 @@ function choose(id) {
   panel.scrollIntoView({ block: "nearest" });
 }
 
-const picture = new Picture(document.querySelector(".picture"), id => choose(id.replace(/^p0-/, "")));
+const picture = new Picture(document.querySelector(".picture"), { choose: id => choose(id.replace(/^p0-/, "")) });
 
 slider.addEventListener("input", () => {
   const place = Number(slider.value), style = document.documentElement.style;

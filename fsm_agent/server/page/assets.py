@@ -1,4 +1,5 @@
-"""Styles and scripts of the page: files beside this module, served under names that change with what is in them."""
+"""Styles and scripts of the page: files beside this module and shared ones, served under names that change with what
+is in them."""
 
 from __future__ import annotations
 
@@ -11,10 +12,13 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from fsm_agent.render.image import adaptive_style
 from fsm_agent.server.problems import HttpProblem
 
 _FOLDER: Final = files(__package__) / "assets"
 _TYPES: Final[Mapping[str, str]] = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+#: shared with pages that are files
+_SHARED: Final = {"picture.js": files("fsm_agent.report.page") / "picture.js"}
 #: a browser may keep a file for a year: another one has another address
 _KEPT: Final = "public, max-age=31536000, immutable"
 
@@ -38,9 +42,10 @@ async def serve_asset(request: Request) -> Response:
 def _read(name: str) -> bytes:
     if name not in _names():
         raise FileNotFoundError(name)
-    return (_FOLDER / name).read_bytes()
+    content = _SHARED.get(name, _FOLDER / name).read_bytes()
+    return content + adaptive_style().encode() if name == "diagram.css" else content
 
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(file.name for file in _FOLDER.iterdir() if file.name.rpartition(".")[2] in _TYPES)
+    return frozenset(file.name for file in _FOLDER.iterdir() if file.name.rpartition(".")[2] in _TYPES) | {*_SHARED}

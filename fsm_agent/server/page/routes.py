@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from fsm_agent.errors import FsmAgentError
+from fsm_agent.errors import FsmAgentError, StoreError
+from fsm_agent.server.access import Caller
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agents, login, start, workflows
+from fsm_agent.server.page import agent, agent_value, agents, inbox, login, start, step, workflows
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.shell import page
 from fsm_agent.server.page.visit import Visit, read_form
 from fsm_agent.server.problems import HttpProblem, problem_of
+from fsm_agent.server.service import Service
 from fsm_agent.server.tokens import Scope
 
 logger = logging.getLogger("fsm_agent")
@@ -39,9 +41,18 @@ class Page:
 
 #: every page but those of the login
 PAGES: Final[tuple[Page, ...]] = (
+    Page("/", Scope.ANSWER, inbox.inbox),
+    Page("/answer/{id}", Scope.ANSWER, inbox.back),
+    Page("/answer/{id}", Scope.ANSWER, inbox.answer, "POST"),
+    Page("/live/inbox", Scope.ANSWER, inbox.live),
+    Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),
     Page("/agents", Scope.READ, agents.agents),
     Page("/agents/unpark", Scope.OPERATE, agents.confirm_unpark),
     Page("/agents/unpark", Scope.OPERATE, agents.unpark, "POST"),
+    Page("/agents/{id}", Scope.READ, agent.agent),
+    Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
+    Page("/agents/{id}/value", Scope.READ, agent_value.value),
+    Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
     Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
@@ -79,7 +90,18 @@ async def _visit(gate: Gate, each: Page, request: Request) -> Visit:
     namespace = request.query_params.get("namespace") or next(iter(caller.namespaces), None)
     service = gate.service(caller, namespace)
     form = await read_form(request) if each.method == "POST" else []
-    return Visit(request, caller, service, gate.access.asks_for_tokens, form)
+    count = await _open_questions(service, caller)
+    return Visit(request, caller, service, gate.access.asks_for_tokens, form, count)
+
+
+async def _open_questions(service: Service, caller: Caller) -> int | None:
+    """How many questions the caller may answer, for the navigation; a store that is away says so elsewhere."""
+    if not caller.may(Scope.ANSWER):
+        return None
+    try:
+        return await service.statistics.open_questions(caller.name)
+    except StoreError:
+        return None
 
 
 def _to_login(request: Request) -> Response:

@@ -61,8 +61,11 @@ def _header(visit: Visit | None, place: str) -> h.Node:
 
 
 def _way(visit: Visit, place: str, text: str, *, is_here: bool) -> h.Node:
-    href = visit.link() if place == "inbox" else visit.link(place)
-    return h.a(href=href, aria_current="page" if is_here else None)[text]
+    is_inbox = place == "inbox"
+    count = visit.open_questions if is_inbox else None
+    return h.a(href=visit.link() if is_inbox else visit.link(place), aria_current="page" if is_here else None)[
+        text, [" ", h.span("#open.open", title="questions that you may answer")[f"{count:,}"]] if count else None
+    ]
 
 
 def _namespaces(visit: Visit) -> h.Node:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import htpy as h
 from starlette.responses import RedirectResponse, Response
 
-from fsm_agent.domain.json import Schema, object_schema
+from fsm_agent.domain.json import Schema, is_required, object_schema
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import Refused
 from fsm_agent.server.api.schema_parts import AGENT_ID
@@ -35,7 +35,7 @@ async def show_start(visit: Visit) -> Response:
     """``GET /workflows/{name}/start``."""
     workflow = await _startable(visit)
     event = _chosen(workflow, visit.query.get(_EVENT))
-    form = fields(_schema(workflow, event), _COMPLETED)
+    form = fields(_schema(workflow, event, is_all=_is_all(visit)), _COMPLETED)
     return _page(visit, workflow, event, Reading(None, filled(form)), secrets.token_urlsafe(16))
 
 
@@ -43,7 +43,9 @@ async def start(visit: Visit) -> Response:
     """``POST /workflows/{name}/start``."""
     workflow = await _startable(visit)
     event, key = _chosen(workflow, visit.sent(_EVENT)), visit.sent(_KEY) or secrets.token_urlsafe(16)
-    reading = read(visit.form, _schema(workflow, event), besides=(_EVENT, _KEY), completed=_COMPLETED)
+    reading = read(
+        visit.form, _schema(workflow, event, is_all=_is_all(visit)), besides=(_EVENT, _KEY), completed=_COMPLETED
+    )
     if reading.payload is None:
         return _page(visit, workflow, event, reading, key)
     given: dict[str, Any] = reading.payload
@@ -56,7 +58,7 @@ async def start(visit: Visit) -> Response:
             data=given.get("data"),
             id=about.get("id"),
             user=about.get("user"),
-            labels=about.get("labels"),
+            labels=_labels(about.get("labels") or ()),
             key=key,
             by=visit.caller.name,
             drive=False,
@@ -86,29 +88,42 @@ def _chosen(workflow: Workflow, event: str | None) -> str:
     return event if event is not None and event in events else events[0]
 
 
-def _schema(workflow: Workflow, event: str) -> Schema:
+def _schema(workflow: Workflow, event: str, *, is_all: bool) -> Schema:
     """What the form asks for, in the order of its parts."""
     parts: dict[str, Any] = {}
     if event and workflow.payload_fields(event):
         parts["payload"] = {**object_schema(workflow.payload_fields(event)), "title": _words(event)}
-    if workflow.data:
-        parts["data"] = {**object_schema(workflow.data), "title": "Data that the agent begins with"}
-    required = list(parts)
+    if data := _asked_data(workflow, is_all=is_all):
+        parts["data"] = {**object_schema(data), "title": "Data that the agent begins with"}
     parts["about"] = {
         "type": "object",
-        "title": "The agent",
+        "title": "About the agent",
         "properties": {
             "id": {**AGENT_ID, "title": "Id", "description": "A new one if left empty."},
             "user": {"type": "string", "minLength": 1, "description": "Whom it serves."},
             "labels": {
-                "type": "object",
-                "additionalProperties": {"type": "string"},
-                "description": "To find it again.",
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[^=]+(=|$)"},
+                "description": "To find it again, such as team=field.",
             },
         },
         "additionalProperties": False,
     }
-    return {"type": "object", "properties": parts, "required": required, "additionalProperties": False}
+    return {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
+
+
+def _is_all(visit: Visit) -> bool:
+    return "all" in visit.query
+
+
+def _asked_data(workflow: Workflow, *, is_all: bool) -> Mapping[str, Schema]:
+    """The fields of the data that a form asks for: those without which no agent can begin, or all."""
+    return {name: schema for name, schema in workflow.data.items() if is_all or is_required(schema)}
+
+
+def _labels(texts: Sequence[str]) -> dict[str, str]:
+    """Each text as a name and what stands behind the first ``=``."""
+    return {name: text for name, _, text in (each.partition("=") for each in texts)}
 
 
 def _words(event: str) -> str:
@@ -117,11 +132,13 @@ def _words(event: str) -> str:
 
 def _page(visit: Visit, workflow: Workflow, event: str, reading: Reading, key: str) -> Response:
     name = workflow.name
-    form = h.form(".start.card", method="post", action=visit.link("workflows", name, "start"))[
+    form = h.form(
+        ".form.start.card", method="post", action=visit.link("workflows", name, "start", all=visit.query.get("all"))
+    )[
         h.input(type="hidden", name=_EVENT, value=event),
         h.input(type="hidden", name=_KEY, value=key),
         render(
-            fields(_schema(workflow, event), _COMPLETED),
+            fields(_schema(workflow, event, is_all=_is_all(visit)), _COMPLETED),
             reading.typed,
             reading.problems,
             prefix="start",
@@ -135,11 +152,21 @@ def _page(visit: Visit, workflow: Workflow, event: str, reading: Reading, key: s
         h.h1(dir="auto")[f"Start {name}"],
         h.p(dir="auto")[workflow.description] if workflow.description else None,
         _choice(visit, workflow, event),
+        _more(visit, workflow, event),
         form,
         place="workflows",
         styles=("forms.css", "workflows.css"),
         status=422 if reading.problems else 200,
     )
+
+
+def _more(visit: Visit, workflow: Workflow, event: str) -> h.Node:
+    """The way to the form with all fields of the data, if they are not all in it."""
+    count = len(workflow.data) - len(_asked_data(workflow, is_all=_is_all(visit)))
+    if not count:
+        return None
+    href = visit.link("workflows", workflow.name, "start", event=event, all=1)
+    return h.p[h.a(href=href)[f"Ask for {count} more {'field' if count == 1 else 'fields'} of its data"]]
 
 
 def _choice(visit: Visit, workflow: Workflow, event: str) -> h.Node:

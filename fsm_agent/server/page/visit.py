@@ -30,6 +30,8 @@ class Visit:
     has_login: bool
     #: what a form has sent, in its order
     form: Sequence[tuple[str, str]] = ()
+    #: how many questions wait for an answer of the caller; ``None`` if that is not known
+    open_questions: int | None = None
 
     @cached_property
     def query(self) -> dict[str, str]:

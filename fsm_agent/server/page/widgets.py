@@ -35,7 +35,9 @@ def deadline(at: datetime | None) -> h.Node:
     """When a question lapses; the script counts down to it."""
     if at is None:
         return None
-    return h.span(".deadline")["until ", h.time(datetime=at.isoformat(), data_until="")[f"{at:%Y-%m-%d %H:%M} UTC"]]
+    return h.span(".deadline", title=f"until {at:%Y-%m-%d %H:%M} UTC")[
+        h.span(".until")["until "], h.time(datetime=at.isoformat(), data_until="")[f"{at:%Y-%m-%d %H:%M} UTC"]
+    ]
 
 
 def agent_link(visit: Visit, agent_id: str) -> h.Node:

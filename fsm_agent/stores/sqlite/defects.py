@@ -102,9 +102,14 @@ def _values(db: Connection, namespace: str, table: str, known: _Known) -> Iterat
             may_miss = not is_needed and not (key and declared == "INTEGER")
             if kind not in _TYPES.get(declared, _TYPES["ANY"]) and not (kind == "null" and may_miss):
                 what = f"its {name} is of type {kind} where {declared} should be"
-                yield Damage(agent_id, table, what, is_index=table in _INDEXES)
+                yield Damage(agent_id, table, what, is_index=_is_index(table, name))
             elif text is not None and not _is_text(text):
-                yield Damage(agent_id, table, f"its {name} is no UTF-8 text", is_index=table in _INDEXES)
+                yield Damage(agent_id, table, f"its {name} is no UTF-8 text", is_index=_is_index(table, name))
+
+
+def _is_index(table: str, column: str) -> bool:
+    """Whether it follows from heads; a row of no namespace is nobody's."""
+    return (table in _INDEXES and column != "namespace") or (table, column) == ("heads", "asks")
 
 
 def _owner(table: str, whose: object, known: _Known) -> str:

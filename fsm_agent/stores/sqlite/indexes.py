@@ -44,19 +44,20 @@ ASK: Final = "INSERT OR REPLACE INTO questions VALUES (?, ?, ?, ?, ?, ?)"
 CLOSE: Final = """
 DELETE FROM questions WHERE namespace = ? AND who = ? AND due_ms = ? AND created_ms = ? AND id = ?
 """
-_CLOSE_ALL: Final = "DELETE FROM questions WHERE namespace = ? AND id = ?"
+#: whatever stands in the rows; these two look at every row
+CLOSE_ALL: Final = "DELETE FROM questions WHERE namespace = ? AND id = CAST(? AS TEXT)"
+UNLABEL_ALL: Final = "DELETE FROM labels WHERE namespace = ? AND id = CAST(? AS TEXT)"
 LABEL: Final = "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?)"
 #: by the first four
 UNLABEL: Final = "DELETE FROM labels WHERE namespace = ? AND name = ? AND text = ? AND id = ?"
-_UNLABEL_ALL: Final = "DELETE FROM labels WHERE namespace = ? AND id = ?"
 _ASKS: Final = "UPDATE heads SET asks = ? WHERE namespace = ? AND id = ?"
 
 
-def asks_of(head: Head) -> str | None:
+def asks_of(head: Head) -> bytes | None:
     """What ``heads.asks`` says of an agent."""
     if head.asked is None or head.status is not WAITING:
         return None
-    return codec.encode([question_place(head).due_ms, *dict.fromkeys(head.asked.to)])
+    return codec.encode([question_place(head).due_ms, *dict.fromkeys(head.asked.to)]).encode()
 
 
 def who(to: str | None) -> bytes:
@@ -70,12 +71,12 @@ def as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def question_rows(owner: Owner, asks: str | None) -> list[IndexRow]:
+def question_rows(owner: Owner, asks: bytes | None) -> list[IndexRow]:
     """The rows of what ``heads.asks`` says; raises one of ``UNREADABLE`` for what it never says."""
     if asks is None:
         return []
     namespace, agent_id, created_ms, workflow = owner
-    due_ms, *to = checked(list, codec.decode(asks))
+    due_ms, *to = checked(list, codec.decode(asks.decode()))
     due_ms = NO_DEADLINE if due_ms is None else checked(int, due_ms)
     whom = [EVERY, *([NAMED + as_bytes(name) for name in to] or [ANYBODY])]
     return [(namespace, each, due_ms, created_ms, agent_id, workflow) for each in whom]
@@ -97,7 +98,7 @@ def keep_index(db: Connection, owner: Owner, head: Head) -> None:
         db.executemany(LABEL, label_rows(owner, head))
 
 
-def ask(db: Connection, owner: Owner, *, was: str | None, now: str | None, workflow: int) -> None:
+def ask(db: Connection, owner: Owner, *, was: bytes | None, now: bytes | None, workflow: int) -> None:
     """Go along with a step after which the agent asks ``now``, and is pinned to the definition ``workflow``."""
     _close(db, owner, was)
     db.executemany(ASK, question_rows(owner._replace(workflow=workflow), now))
@@ -105,19 +106,19 @@ def ask(db: Connection, owner: Owner, *, was: str | None, now: str | None, workf
         db.execute(_ASKS, (now, owner.namespace, owner.id))
 
 
-def forget(db: Connection, owner: Owner, asks: str | None, head: Head | None) -> None:
+def forget(db: Connection, owner: Owner, asks: bytes | None, head: Head | None) -> None:
     """Delete the rows of an agent; ``head`` is ``None`` if it cannot be read."""
     _close(db, owner, asks)
     if head is None:
-        db.execute(_UNLABEL_ALL, owner[:2])
+        db.execute(UNLABEL_ALL, (owner.namespace, as_bytes(owner.id)))
     elif head.labels or head.user is not None:
         db.executemany(UNLABEL, [row[:4] for row in label_rows(owner, head)])
 
 
-def _close(db: Connection, owner: Owner, asks: str | None) -> None:
+def _close(db: Connection, owner: Owner, asks: bytes | None) -> None:
     try:
         rows = question_rows(owner, asks)
     except UNREADABLE:  # nobody can tell under what they stand
-        db.execute(_CLOSE_ALL, owner[:2])
+        db.execute(CLOSE_ALL, (owner.namespace, as_bytes(owner.id)))
     else:
         db.executemany(CLOSE, [row[:5] for row in rows])

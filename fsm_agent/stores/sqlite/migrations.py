@@ -225,7 +225,7 @@ DROP VIEW workflows;
 DROP VIEW threads;
 DROP VIEW users;
 ALTER TABLE agents RENAME TO heads;
-ALTER TABLE heads ADD COLUMN asks TEXT;      -- null if it asks nothing; else what its rows in `questions` follow from
+ALTER TABLE heads ADD COLUMN asks BLOB;      -- null if it asks nothing; else what its rows in `questions` follow from
 CREATE INDEX by_status ON heads (namespace, status, created_ms);
 
 -- A row for each open question, one for each addressee of it, and one for those to whoever comes. `indexes` says how

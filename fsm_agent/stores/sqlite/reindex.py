@@ -29,12 +29,25 @@ ORDER BY namespace, id LIMIT {_PAGE}
 _ALL: Final = f"""
 SELECT CAST(id AS BLOB) FROM heads WHERE namespace = ? AND id > CAST(? AS TEXT) ORDER BY id LIMIT {_PAGE}
 """  # noqa: S608 - no value is part of it
-_COLUMNS: Final = "SELECT workflow, created_ms, asks, wake_ms FROM heads WHERE namespace = ? AND id = ?"
+_COLUMNS: Final = "SELECT workflow, created_ms, CAST(asks AS BLOB), wake_ms FROM heads WHERE namespace = ? AND id = ?"
 _MEND: Final = "UPDATE heads SET asks = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
-_QUESTIONS: Final = (
-    "SELECT namespace, who, due_ms, created_ms, CAST(id AS BLOB), workflow FROM questions WHERE namespace = ?"
-)
-_LABELS: Final = "SELECT namespace, name, text, CAST(id AS BLOB), created_ms FROM labels WHERE namespace = ?"
+#: Rows, each behind the id of its agent and whether every value is of its column's type: nothing else could be read.
+_QUESTIONS: Final = """
+SELECT CAST(id AS BLOB), is_sound, namespace, iif(is_sound, who, NULL), due_ms, created_ms, workflow FROM (
+    SELECT *, typeof(who) = 'blob' AND typeof(due_ms) = 'integer' AND typeof(created_ms) = 'integer'
+           AND typeof(workflow) = 'integer' AS is_sound
+    FROM questions WHERE namespace = ? AND id IS NOT NULL)
+"""
+_LABELS: Final = """
+SELECT CAST(id AS BLOB), is_sound, namespace, iif(is_sound, name, NULL), iif(is_sound, text, NULL), created_ms FROM (
+    SELECT *, typeof(name) = 'blob' AND typeof(text) = 'blob' AND typeof(created_ms) = 'integer' AS is_sound
+    FROM labels WHERE namespace = ? AND id IS NOT NULL)
+"""
+#: Where the id of the agent stands in a row.
+_ID_OF_QUESTION: Final = 4
+_ID_OF_LABEL: Final = 3
+#: A row that is none.
+_UNSOUND: Final[IndexRow] = ()
 
 
 class Indexed(NamedTuple):
@@ -42,7 +55,7 @@ class Indexed(NamedTuple):
 
     questions: frozenset[IndexRow] = frozenset()
     labels: frozenset[IndexRow] = frozenset()
-    asks: str | None = None
+    asks: bytes | None = None
     wake_ms: int | None = None
 
 
@@ -75,25 +88,30 @@ def _fill_one(db: Connection, namespace: str, agent_id: str) -> bool:
 
 def differences(db: Connection, namespace: str) -> Iterator[Difference]:
     """Of all agents whose heads can be read, and of those that there are not. Several of one agent have all of it."""
-    questions, labels = _by_id(db, _QUESTIONS, namespace, 4), _by_id(db, _LABELS, namespace, 3)
+    rows_of = defaultdict(Indexed, _by_id(db, namespace))
     last = b""
     while page := rows(db, _ALL, namespace, last):
         for (agent_id,) in page:
-            found = Indexed(frozenset(questions.pop(agent_id, ())), frozenset(labels.pop(agent_id, ())))
+            found = rows_of.pop(agent_id, Indexed())
             with suppress(AgentDamaged, AgentNotFound, UnicodeDecodeError):
                 yield from _of_agent(db, namespace, agent_id.decode(), found)
         (last,) = page[-1]
-    for agent_id in sorted({*questions, *labels}):
-        found = Indexed(frozenset(questions.get(agent_id, ())), frozenset(labels.get(agent_id, ())))
-        known_as = agent_id.decode("utf-8", "surrogateescape")
+    for agent_id, found in sorted(rows_of.items()):
         place = "questions" if found.questions else "labels"
-        yield Difference(Damage(known_as, place, "it stands there, and there is no such agent", is_index=True), found)
+        what = "it stands there, and there is no such agent"
+        yield Difference(Damage(_text(agent_id), place, what, is_index=True), found)
 
 
-def _by_id(db: Connection, query: str, namespace: str, place: int) -> dict[bytes, list[IndexRow]]:
-    found = defaultdict(list)
-    for row in db.execute(query, (namespace,)):
-        found[row[place]].append((*row[:place], row[place].decode("utf-8", "surrogateescape"), *row[place + 1 :]))
+def _by_id(db: Connection, namespace: str) -> dict[bytes, Indexed]:
+    found: dict[bytes, Indexed] = defaultdict(Indexed)
+    for agent_id, is_sound, *row in db.execute(_QUESTIONS, (namespace,)):
+        row.insert(_ID_OF_QUESTION, _text(agent_id))
+        known = found[agent_id]
+        found[agent_id] = known._replace(questions=known.questions | {tuple(row) if is_sound else _UNSOUND})
+    for agent_id, is_sound, *row in db.execute(_LABELS, (namespace,)):
+        row.insert(_ID_OF_LABEL, _text(agent_id))
+        known = found[agent_id]
+        found[agent_id] = known._replace(labels=known.labels | {tuple(row) if is_sound else _UNSOUND})
     return found
 
 
@@ -121,7 +139,9 @@ def _expected(owner: Owner, head: Head, found: Indexed) -> Indexed:
 
 def _told(expected: Indexed, found: Indexed) -> Iterator[tuple[str, str]]:
     """In which table something is wrong, and what."""
-    if (expected.questions, expected.asks) != (found.questions, found.asks):
+    if expected.asks != found.asks:
+        yield "heads", "its asks is not what follows from the rest of it"
+    if expected.questions != found.questions:
         if not expected.questions:
             yield "questions", "it asks nothing, and the list of open questions has it"
         elif not found.questions:
@@ -134,12 +154,14 @@ def _told(expected: Indexed, found: Indexed) -> Iterator[tuple[str, str]]:
         yield "heads", f"by its wake_ms it is due {_due(found.wake_ms)}, by its head {_due(expected.wake_ms)}"
 
 
-def _due(wake_ms: int | None) -> str:
-    if wake_ms is None:
-        return "never"
-    if wake_ms > LATEST_MS:
-        return "at no time that there is"
-    return f"at {iso(wake_ms)}" if wake_ms > 0 else "at once"
+def _due(wake_ms: object) -> str:
+    match wake_ms:
+        case None:
+            return "never"
+        case int() if wake_ms <= LATEST_MS:
+            return f"at {iso(wake_ms)}" if wake_ms > 0 else "at once"
+        case _:
+            return "at no time that there is"
 
 
 def mending(namespace: str, wrong: Sequence[Difference]) -> Unit[int]:
@@ -153,19 +175,37 @@ def mending(namespace: str, wrong: Sequence[Difference]) -> Unit[int]:
 
 def _mend(db: Connection, namespace: str, agent_id: str, seen: Indexed) -> bool:
     expected = found = Indexed()
-    with suppress(AgentNotFound):
-        try:
-            owner, found, head = _read(db, namespace, agent_id, seen)
-            expected = _expected(owner, head, found)
-        except UNREADABLE:  # nobody can tell what is right
-            return False
-    db.executemany(indexes.CLOSE, [row[:5] for row in seen.questions - expected.questions])
-    db.executemany(indexes.UNLABEL, [row[:4] for row in seen.labels - expected.labels])
+    try:
+        owner, found, head = _read(db, namespace, agent_id, seen)
+        expected = _expected(owner, head, found)
+    except (AgentNotFound, UnicodeEncodeError):  # there is no such agent
+        pass
+    except UNREADABLE:  # nobody can tell what is right
+        return False
+    _delete(db, namespace, agent_id, Indexed(seen.questions - expected.questions, seen.labels - expected.labels))
     db.executemany(indexes.ASK, list(expected.questions))
     db.executemany(indexes.LABEL, list(expected.labels))
     if (expected.asks, expected.wake_ms) != (found.asks, found.wake_ms):
         db.execute(_MEND, (expected.asks, expected.wake_ms, namespace, agent_id))
     return True
+
+
+def _delete(db: Connection, namespace: str, agent_id: str, wrong: Indexed) -> None:
+    """By their keys; rows that cannot be read, and those of an id that is none, among all that there are."""
+    kept_id = agent_id.encode("utf-8", "surrogateescape")
+    is_text = kept_id.decode(errors="ignore") == agent_id
+    if _UNSOUND in wrong.questions or not is_text:
+        db.execute(indexes.CLOSE_ALL, (namespace, kept_id))
+    else:
+        db.executemany(indexes.CLOSE, [row[:5] for row in wrong.questions])
+    if _UNSOUND in wrong.labels or not is_text:
+        db.execute(indexes.UNLABEL_ALL, (namespace, kept_id))
+    else:
+        db.executemany(indexes.UNLABEL, [row[:4] for row in wrong.labels])
+
+
+def _text(agent_id: bytes) -> str:
+    return agent_id.decode("utf-8", "surrogateescape")
 
 
 def batches(wrong: Sequence[Difference]) -> Iterator[list[Difference]]:

@@ -23,6 +23,7 @@ from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection, one
 from fsm_agent.stores.sqlite.indexes import Owner, asks_of, keep_index
+from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
@@ -42,7 +43,7 @@ SELECT {KEPT}, snapshot.version, appended_since, data
 FROM heads LEFT JOIN definitions USING (workflow) LEFT JOIN snapshot USING (agent) WHERE namespace = ? AND id = ?
 """  # noqa: S608 - no value is part of it
 _STANDING: Final = """
-SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, asks,
+SELECT agent, last_step, workflow, created_ms, status, version, epoch, queued, numbered, wake_ms, CAST(asks AS BLOB),
        host, pid, started_ms, until_ms
 FROM heads WHERE namespace = ? AND id = ?
 """
@@ -60,28 +61,6 @@ UPDATE heads SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHER
 _ENQUEUE: Final = "UPDATE heads SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 _ATTEMPT: Final = "UPDATE heads SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
-
-
-class Standing(NamedTuple):
-    """What compare-and-sets compare, and what is the store's own."""
-
-    agent: int
-    last_step: int
-    #: the number of its definition
-    workflow: int
-    created_ms: int
-    status: int
-    version: int
-    epoch: int
-    queued: int
-    numbered: int
-    wake_ms: int | None
-    #: see ``indexes``
-    asks: str | None
-    lease: codec.LeaseRow
-
-    def owner(self, namespace: str, agent_id: str) -> Owner:
-        return Owner(namespace, agent_id, self.created_ms, self.workflow)
 
 
 class Kept(NamedTuple):

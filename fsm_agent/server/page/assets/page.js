@@ -10,3 +10,19 @@ export function localise(root = document) {
   }
 }
 localise();
+
+// How long there is still time, for deadlines; those that are near are marked.
+const units = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]];
+function count() {
+  for (const time of document.querySelectorAll("time[data-until]")) {
+    const left = new Date(time.dateTime) - Date.now();
+    const [size, unit] = units.find(([size]) => Math.abs(left) >= size) ?? units.at(-1);
+    const text = left < 0 ? "overdue" : `${Math.floor(left / size)} ${unit} left`;
+    if (time.textContent !== text) time.textContent = text;
+    const deadline = time.closest(".deadline");
+    deadline?.querySelector(".until")?.remove();
+    deadline?.classList.toggle("late", left < 3_600_000);
+  }
+}
+count();
+setInterval(count, 1_000);

@@ -56,7 +56,7 @@ def gathered(pairs: Iterable[tuple[str, str]]) -> Typed:
 
 def _fresh(field: Field, pointer: str) -> Pairs:
     """What a field holds before anybody has typed anything."""
-    if field.default is not ABSENT:
+    if field.default not in (ABSENT, ""):  # an empty text is what an empty control shows anyway
         return _pairs(field, pointer, field.default)
     return _fresh_parts(field, pointer) if field.is_always_there else []
 

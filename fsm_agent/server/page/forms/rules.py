@@ -44,7 +44,7 @@ def _rules(control: Control, schema: Schema, default: Json) -> Iterator[str]:
     examples = schema.get("examples")
     if isinstance(examples, list) and examples and not isinstance(control, Raw):
         yield f"for example {_shown(examples[0])}"
-    if default is not ABSENT and not isinstance(control, Choice | Tick):
+    if default not in (ABSENT, "") and not isinstance(control, Choice | Tick):
         yield f"left empty, it is {_shown(default)}"
 
 

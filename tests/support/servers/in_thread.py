@@ -1,22 +1,16 @@
-"""The server for tests: in this process on a free port, or as a process of its own.
-
-Both are real: requests go through a socket, and agents live in a file.
-"""
+"""The server in a thread of the test's process, for tests that speak to it with a client that blocks."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -34,7 +28,7 @@ from fsm_agent.server.api.endpoint import Gate
 from fsm_agent.server.app import application
 from fsm_agent.server.rates import RateLimit
 from fsm_agent.server.service import Service
-from fsm_agent.server.serving import listen
+from fsm_agent.server.serving import configuration, listen
 from fsm_agent.server.token_file import TokenFile
 from fsm_agent.server.tokens import Scope, new_token
 from fsm_agent.stores.urls import open_store
@@ -87,6 +81,7 @@ states:
         ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject], to: data.approvers}
   fetching:
     do: fetch
+    retry: {attempts: 2, backoff: 1ms, on: [ConnectionError]}
     on:
       fetched: fetched
       error: {target: failed, assign: {note: event.message}}
@@ -135,20 +130,15 @@ class Served:
         """Run something in the loop of the server."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(_PATIENCE_S)
 
-    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All that the store keeps, table by table."""
-        return rows_of(self.folder / "agents.db")
+    @cached_property
+    def _file(self) -> apsw.Connection:
+        # The library must be the one that the store uses: two of them in one process drop each other's locks.
+        return apsw.Connection(str(self.folder / "agents.db"), flags=apsw.SQLITE_OPEN_READONLY)
 
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables of an SQLite file. The library must be the one that the store uses: two of them in one
-    process drop each other's locks, and lose what was written."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in sorted(names)}  # noqa: S608
-    finally:
-        connection.close()
+    @property
+    def writes(self) -> int:
+        """A number that differs whenever something was written to the store."""
+        return int(self._file.execute("PRAGMA data_version").get)
 
 
 @contextmanager
@@ -195,10 +185,7 @@ def served(
 @contextmanager
 def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        application(gate), http="h11", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False
-    )
-    server, started = _Announced(config), threading.Event()
+    server, started = _Announced(configuration(application(gate))), threading.Event()
     server.when_started = started.set
     loop = asyncio.new_event_loop()
     errors: list[BaseException] = []
@@ -220,7 +207,7 @@ def _in_thread(gate: Gate) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
         yield listening.getsockname()[1], loop
     finally:
         for service in gate.services.values():
-            loop.call_soon_threadsafe(service.feed.close)
+            loop.call_soon_threadsafe(service.stop)
         server.should_exit = True
         thread.join(_PATIENCE_S)
         listening.close()
@@ -236,39 +223,6 @@ class _Announced(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         self.when_started()
-
-
-class Process:
-    """``fsm-agent serve`` in a process of its own, in a folder with a project."""
-
-    def __init__(self, folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> None:
-        line = [sys.executable, "-m", "fsm_agent", "serve", "--port", "0", *words]
-        variables = {**os.environ, **(environment or {})}
-        self.folder = folder
-        self._process = subprocess.Popen(
-            line, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
-        )
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip().rstrip("/")
-
-    def client(self, secret: str | None = None, **headers: str) -> httpx2.Client:
-        known = {"Authorization": f"Bearer {secret}"} if secret else {}
-        return client(self.url, {**known, **headers})
-
-    def stop(self) -> str:
-        """Stop it as an operator does, and return what it said."""
-        self._process.send_signal(signal.SIGTERM)
-        _, said = self._process.communicate(timeout=_PATIENCE_S)
-        return said
-
-    def __enter__(self) -> Process:
-        if not self.url:
-            raise AssertionError(self._process.communicate(timeout=_PATIENCE_S)[1])
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self.stop()
 
 
 def client(url: str, headers: Mapping[str, str]) -> httpx2.Client:

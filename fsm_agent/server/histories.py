@@ -1,0 +1,141 @@
+"""Histories for the server: paths and pasts that are asked for again and again, such as by who looks back step by step.
+
+To read and tell a history of ten thousand steps takes most of a second. So a path only grows by what is new, and a past
+is kept for a few seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Final, NamedTuple
+
+from fsm_agent.domain.agent import Head
+from fsm_agent.domain.step import Step
+from fsm_agent.domain.step_kind import StepKind
+from fsm_agent.domain.workflow import Workflow, lineage
+from fsm_agent.engine.aggregate import Aggregate
+from fsm_agent.engine.replay.history import Past
+from fsm_agent.render.graph import graph_of
+from fsm_agent.render.overlay import PathTracker
+from fsm_agent.render.renames import named_as_now
+from fsm_agent.runtime.replay import load_past
+from fsm_agent.stores.base import Store
+
+_MOST_PATHS: Final = 200
+_MOST_PASTS: Final = 4
+#: seconds since a past was last asked for
+_PAST_KEPT_S: Final = 10.0
+#: more steps than this are followed in a thread
+_MANY: Final = 500
+
+
+class Mark(NamedTuple):
+    """How an element of a diagram stands out."""
+
+    #: the agent is there
+    is_here: bool
+    #: how often it was there, or took this way
+    times: int
+    #: whether the step that led here took this way
+    is_last: bool
+
+
+class _Path:
+    """The way of an agent through a definition, as far as it was followed."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        self._workflow = workflow
+        self._version = 0
+        self._lock = asyncio.Lock()
+        self.tracker = PathTracker(workflow)
+
+    async def reach(self, store: Store, agent_id: str, version: int) -> None:
+        """Follow the agent to a version at least."""
+        async with self._lock:
+            if self._version >= version:
+                return
+            steps = await store.history(agent_id, after=self._version)
+            if self._version and any(step.kind is StepKind.MIGRATED for step in steps):
+                self.tracker, steps = PathTracker(self._workflow), await store.history(agent_id)
+            await self.follow(steps)
+
+    async def follow(self, steps: Sequence[Step]) -> None:
+        if len(steps) > _MANY:
+            await asyncio.to_thread(self._follow, steps)
+        else:
+            self._follow(steps)
+
+    def _follow(self, steps: Sequence[Step]) -> None:
+        for step in named_as_now(self._workflow, steps):
+            self.tracker.follow(step)
+            self._version = step.version
+
+
+class Histories:
+    """The histories of one namespace."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        #: by agent, its creation and its definition
+        self._paths: OrderedDict[tuple[str, int, str], _Path] = OrderedDict()
+        #: by agent and its creation: until when it is kept, and the past
+        self._pasts: OrderedDict[tuple[str, int], tuple[float, asyncio.Task[Past]]] = OrderedDict()
+
+    async def at(self, head: Head, version: int) -> Aggregate:
+        """The agent of a head as it was at a version. Raises ``VersionMissing``, ``HistoryBroken``, ``KeyMissing``."""
+        past = await self._past(head, version)
+        return await asyncio.to_thread(past.at, version)
+
+    async def _past(self, head: Head, version: int) -> Past:
+        now_s = monotonic()
+        for key in [key for key, (until_s, _) in self._pasts.items() if until_s < now_s]:
+            del self._pasts[key]
+        key = head.id, head.created_ms
+        _, task = self._pasts.pop(key, (0.0, None))
+        if task is None or (task.done() and (task.exception() is not None or task.result().last < version)):
+            task = asyncio.create_task(load_past(self._store, head.id))
+        self._pasts[key] = now_s + _PAST_KEPT_S, task
+        if len(self._pasts) > _MOST_PASTS:
+            self._pasts.popitem(last=False)
+        return await asyncio.shield(task)
+
+    async def marks(self, workflow: Workflow, head: Head, at: Head) -> Mapping[str, Mark]:
+        """Id of an element of the diagram of ``workflow`` -> how it stands out, for an agent as it was ``at`` a version
+        at which it had this definition. ``head`` is the agent as it is now."""
+        turns = await self._turns(workflow, head, at)
+        marks = {
+            name: Mark(is_here=False, times=len(each), is_last=each[-1] == at.version)
+            for name, each in turns.items()
+            if each
+        }
+        ids = graph_of(workflow).ids
+        for state, times in at.visits.items():  # a shortened history does not tell of all of them
+            if times and state in ids:
+                marks.setdefault(ids[state], Mark(is_here=False, times=times, is_last=False))
+        for state in lineage(at.state):
+            known = marks.get(ids[state], Mark(is_here=False, times=1, is_last=False))
+            marks[ids[state]] = known._replace(is_here=state == at.state)
+        return marks
+
+    async def _turns(self, workflow: Workflow, head: Head, at: Head) -> Mapping[str, Sequence[int]]:
+        """Id -> the versions at which the agent touched it, up to that one."""
+        if at.definition == head.definition:
+            path = self._path(workflow, head)
+            await path.reach(self._store, head.id, at.version)
+        else:
+            path = _Path(workflow)
+            steps = await self._store.history(head.id)
+            await path.follow([step for step in steps if step.version <= at.version])
+        return {name: each[: bisect_right(each, at.version)] for name, each in path.tracker.turns.items()}
+
+    def _path(self, workflow: Workflow, head: Head) -> _Path:
+        key = (head.id, head.created_ms, workflow.hash)
+        path = self._paths.pop(key) if key in self._paths else _Path(workflow)
+        self._paths[key] = path
+        if len(self._paths) > _MOST_PATHS:
+            self._paths.popitem(last=False)
+        return path

@@ -1,0 +1,117 @@
+"""The diagram of an agent's workflow, with where it is and the path that it has taken, and the way through its past."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import htpy as h
+from markupsafe import Markup, escape
+
+from fsm_agent.domain.step import moment as moment_of
+from fsm_agent.server.diagrams import Drawing
+from fsm_agent.server.histories import Mark
+from fsm_agent.server.page.agent_facts import Facts, link
+from fsm_agent.server.page.texts import visible
+from fsm_agent.server.page.visit import Visit
+from fsm_agent.server.page.widgets import moment
+from fsm_agent.server.tokens import Scope
+
+_ELEMENT: Final = re.compile(r'<g id="([^"]+)" class="([^"]+)"')
+#: an edge that crosses a border is drawn in parts, which all have one name
+_PART: Final = re.compile(r"--(on|label)$")
+
+
+async def draw(visit: Visit, facts: Facts) -> tuple[Drawing, Mapping[str, Mark]]:
+    """The diagram and its marks. Raises ``RenderFailed``, ``AgentDamaged``."""
+    drawn = await visit.service.drawings.of(facts.workflow)
+    return drawn, await visit.service.histories.marks(facts.workflow, facts.now, facts.head)
+
+
+def classes(marks: Mapping[str, Mark]) -> dict[str, str]:
+    """Id of an element -> the classes that mark it."""
+    return {name: " ".join(_classes(mark)) for name, mark in marks.items()}
+
+
+def _classes(mark: Mark) -> list[str]:
+    return ["touched", *(["taking"] if mark.is_last else []), *(["here"] if mark.is_here else [])]
+
+
+def diagram_card(
+    visit: Visit, facts: Facts, drawn: tuple[Drawing, Mapping[str, Mark]] | str, *, is_drawn: bool = True
+) -> h.Node:
+    """The card with the diagram, and the scrubber below it. If it is not ``is_drawn``, only its marks are there."""
+    return h.section("#diagram", class_=["card", {"past": facts.is_past}], aria_labelledby="diagram-title")[
+        h.div(".bar")[h.h2("#diagram-title")["Diagram"], h.div("#zoom", role="group", aria_label="Zoom")],
+        h.p(".problem")[drawn] if isinstance(drawn, str) else _picture(facts, *drawn, is_drawn=is_drawn),
+        scrubber(visit, facts),
+    ]
+
+
+def _picture(facts: Facts, drawn: Drawing, marks: Mapping[str, Mark], *, is_drawn: bool) -> h.Node:
+    marked, told = classes(marks), _told(facts, drawn, marks)
+    holder = h.div(".picture", data_definition=facts.workflow.hash, data_marks=json.dumps(marked), data_told=told)
+    return holder[Markup(_marked(drawn.svg, marked, told)) if is_drawn else None]  # noqa: S704 - Graphviz has escaped it
+
+
+def _marked(svg: str, marked: Mapping[str, str], told: str) -> str:
+    def element(found: re.Match[str]) -> str:
+        more = marked.get(_PART.sub("", html.unescape(found[1])))
+        return f'<g id="{found[1]}" class="{found[2]} {more}"' if more else found[0]
+
+    return _ELEMENT.sub(element, svg).replace("<svg", f'<svg role="img" tabindex="0" aria-label="{escape(told)}"', 1)
+
+
+def _told(facts: Facts, drawn: Drawing, marks: Mapping[str, Mark]) -> str:
+    """The picture in words."""
+    been = [state for state, name in drawn.ids.items() if name in marks and state != facts.head.state]
+    path = f" It has been in {', '.join(been)}." if been else ""
+    where = f"{'was' if facts.is_past else 'is'} in {facts.head.state}"
+    return visible(f"Diagram of workflow {facts.workflow.name}. The agent {where}.{path} The timeline tells its path.")
+
+
+def scrubber(visit: Visit, facts: Facts) -> h.Node:
+    """The way through the versions. Without a script it is a form."""
+    last, at = facts.now.version, facts.head.version
+    return h.div("#scrubber")[
+        h.form(".scrub", method="get", action=link(visit, facts))[
+            _namespace(visit),
+            h.a(".button", rel="prev", href=link(visit, facts, at=at - 1), aria_label="One version back")["◀"]
+            if at > 1
+            else h.span(".button", aria_hidden="true")["◀"],
+            h.input("#at", type="range", name="at", min="1", max=str(last), value=str(at), aria_label="Version"),
+            h.a(".button", rel="next", href=_forward(visit, facts), aria_label="One version on")["▶"]
+            if at < last
+            else h.span(".button", aria_hidden="true")["▶"],
+            h.output(for_="at")[f"{at:,} of {last:,}"],
+            h.button(".go")["Show"],
+        ],
+        h.p("#when", class_={"past": facts.is_past})[_when(visit, facts)],
+    ]
+
+
+def _forward(visit: Visit, facts: Facts) -> str:
+    following = facts.head.version + 1
+    return link(visit, facts, at=None if following == facts.now.version else following)
+
+
+def _namespace(visit: Visit) -> h.Node:
+    if len(visit.caller.namespaces) < 2:
+        return None
+    return h.input(type="hidden", name="namespace", value=visit.service.namespace)
+
+
+def _when(visit: Visit, facts: Facts) -> h.Node:
+    """Whether this is the past, and the way back to now."""
+    if not facts.is_past:
+        return h.span(".hint")["This is now. Move the slider to look back."]
+    at, can = facts.head.version, visit.may(Scope.OPERATE)
+    return [
+        h.span[h.strong["The past"], ", as of ", moment(moment_of(facts.head.updated_ms))],
+        h.a("#back.button.main", href=link(visit, facts))["Back to now"],
+        h.a(".button", href=link(visit, facts, "rewind", to=at))["Rewind …"] if can else None,
+        h.a(".button", href=link(visit, facts, "fork", version=at))["Fork …"] if can else None,
+    ]

@@ -1,0 +1,212 @@
+"""The inbox: every open question with a form for each answer. It is the first page, for most people the only one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import htpy as h
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+
+from fsm_agent.domain.summary import AgentSummary
+from fsm_agent.errors import AgentNotFound, FsmAgentError
+from fsm_agent.server.event_stream import EventStream
+from fsm_agent.server.page.inbox_answers import Outcome, send_answer, typed_again
+from fsm_agent.server.page.inbox_questions import InboxPage, Whose, count_inbox, read_inbox
+from fsm_agent.server.page.question import Attempt, question_card
+from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.texts import visible
+from fsm_agent.server.page.visit import Visit
+from fsm_agent.server.page.widgets import agent_link, moment, workflow_link
+from fsm_agent.server.step_pages import event
+
+_NAMES: Final = {
+    Whose.MAY_ANSWER: "For me or anybody",
+    Whose.MINE: "For me by name",
+    Whose.ANYBODY: "For anybody",
+    Whose.ALL: "All",
+}
+#: what the address of an inbox says
+_KEPT: Final = ("for", "workflow")
+#: seconds without a change after which a comment tells proxies that the stream lives
+_QUIET_S: Final = 15.0
+
+
+async def inbox(visit: Visit) -> Response:
+    """``GET /``."""
+    return await _page(visit, notice=await _notice(visit))
+
+
+async def back(visit: Visit) -> Response:
+    """``GET /answer/{id}``: somebody loads the page again that has told why an answer was not taken."""
+    return RedirectResponse(visit.link(**_kept(visit)), 303)
+
+
+async def answer(visit: Visit) -> Response:
+    """``POST /answer/{id}``: an answer from the inbox."""
+    outcome = await send_answer(visit)
+    if outcome.is_taken:
+        return RedirectResponse(visit.link(**_kept(visit), answered=visit.request.path_params["id"]), 303)
+    return await _page(visit, outcome=outcome, status=outcome.status)
+
+
+async def _page(visit: Visit, *, outcome: Outcome | None = None, notice: h.Node = None, status: int = 200) -> Response:
+    whose = _whose(visit)
+    workflow = visit.query.get("workflow")
+    store, name = visit.service.runner.store, visit.caller.name
+    found = await read_inbox(store, whose, name, workflow=workflow, after=visit.query.get("after"))
+    count = await count_inbox(store, whose, name, workflow=workflow)
+    first = outcome.agent_id if outcome and outcome.attempt else None
+    return page(
+        visit,
+        f"Inbox ({count})" if count else "Inbox",
+        h.h1["Inbox"],
+        _filters(visit, whose, workflow, count),
+        notice,
+        _told(visit, outcome),
+        h.p("#news.news", hidden=True, role="status"),
+        h.div("#questions", _live(visit))[
+            [
+                _card(visit, each, outcome.attempt if outcome and each.id == first else None)
+                for each in _ordered(found, first)
+            ]
+        ]
+        if found.questions
+        else _nothing(visit, whose, workflow),
+        _next(visit, found),
+        place="inbox",
+        styles=("forms.css", "inbox.css"),
+        scripts=("inbox.js",),
+        status=status,
+    )
+
+
+def _whose(visit: Visit) -> Whose:
+    wanted = visit.query.get("for", "")
+    return Whose(wanted) if wanted in list(Whose) else Whose.MAY_ANSWER
+
+
+def _kept(visit: Visit) -> dict[str, str]:
+    """The parameters that say which inbox it is; an answer carries them in its address."""
+    return {("for_" if name == "for" else name): visit.query[name] for name in _KEPT if visit.query.get(name)}
+
+
+def _live(visit: Visit) -> dict[str, h.Attribute]:
+    return {
+        "data-address": visit.link(**_kept(visit), after=visit.query.get("after")),
+        "data-live": visit.link("live", "inbox"),
+        "data-closed": visit.link("live", "closed"),
+    }
+
+
+def _ordered(found: InboxPage, first: str | None) -> list[AgentSummary]:
+    """The questions; that of an answer that was not taken stands first."""
+    return sorted(found.questions, key=lambda each: each.id != first)
+
+
+def _filters(visit: Visit, whose: Whose, workflow: str | None, count: int) -> h.Node:
+    ways = [
+        h.li[
+            h.a(
+                href=visit.link(for_=None if each is Whose.MAY_ANSWER else str(each), workflow=workflow),
+                aria_current="true" if each is whose else None,
+            )[text, [" ", h.span(".count")[f"{count:,}"]] if each is whose else None]
+        ]
+        for each, text in _NAMES.items()
+    ]
+    chosen = h.p(".chosen")[
+        "Only of ",
+        workflow_link(visit, workflow or ""),
+        " · ",
+        h.a(href=visit.link(for_=visit.query.get("for")))["of all"],
+    ]
+    return [h.nav(aria_label="Whose questions")[h.ul(".statuses")[ways]], chosen if workflow else None]
+
+
+def _card(visit: Visit, agent: AgentSummary, attempt: Attempt | None) -> h.Node:
+    question = agent.question
+    if question is None:
+        return None
+    return h.article(
+        ".card.asked",
+        {"data-key": f"{agent.id} {question.id}", "data-agent": agent.id, "aria-labelledby": f"h-{agent.id}"},
+    )[
+        h.h2(".where", id=f"h-{agent.id}")[
+            agent_link(visit, agent.id),
+            h.span(".quiet")[" in ", h.a(href=visit.link(workflow=agent.workflow))[h.bdi[agent.workflow]]],
+        ],
+        h.p(".when.meta")["asked ", moment(agent.updated_at)],
+        question_card(visit, agent.id, question, attempt, action=visit.link("answer", agent.id, **_kept(visit))),
+    ]
+
+
+async def _notice(visit: Visit) -> h.Node:
+    """What has become of the agent that was just answered. It is looked up, so that no address can claim anything."""
+    agent_id = visit.query.get("answered")
+    if not agent_id:
+        return None
+    try:
+        head = await visit.service.runner.store.head(agent_id)
+    except FsmAgentError:
+        return None
+    return h.p(".notice", role="status")[
+        agent_link(visit, head.id), f" is {head.status} now, in ", h.bdi[visible(head.state)], "."
+    ]
+
+
+def _told(visit: Visit, outcome: Outcome | None) -> h.Node:
+    """Why an answer was not taken, where no card of the list can say it."""
+    if outcome is None or outcome.attempt is not None:
+        return None
+    return h.section(".card.refused")[
+        h.h2["Your answer to ", agent_link(visit, outcome.agent_id), " was not taken"],
+        typed_again(visit, outcome, visit.link("answer", outcome.agent_id, **_kept(visit))),
+    ]
+
+
+def _nothing(visit: Visit, whose: Whose, workflow: str | None) -> h.Node:
+    more = h.p[h.a(href=visit.link(for_="all"))["Show the questions to everybody"]]
+    return h.div("#questions.empty", _live(visit))[
+        h.p[h.strong["Nobody waits for an answer of yours." if whose is not Whose.ALL else "No agent asks anything."]],
+        h.p["When an agent asks something, its question appears here with a form for the answer."],
+        more if whose is not Whose.ALL or workflow else h.p[h.a(href=visit.link("workflows"))["Start an agent"]],
+    ]
+
+
+def _next(visit: Visit, found: InboxPage) -> h.Node:
+    damaged = [h.li[h.code(dir="auto")[each.agent_id], f": damaged in {each.place}"] for each in found.damaged]
+    told = h.ul(".problem")[damaged] if damaged else None
+    if found.next is None:
+        return told
+    return [h.p(".next")[h.a(".button", href=visit.link(**_kept(visit), after=found.next), rel="next")["More"]], told]
+
+
+async def live(visit: Visit) -> Response:
+    """``GET /live/inbox``: an event ``changed`` whenever the inbox is not what it was."""
+    return EventStream(_changes(visit))
+
+
+async def _changes(visit: Visit) -> AsyncIterator[bytes]:
+    questions = visit.service.questions
+    with questions.watch() as watch:
+        yield b"retry: 2000\n\n"
+        while not questions.is_closed:
+            if await watch.change(_QUIET_S):
+                yield event("changed", {})
+            else:
+                yield b": the stream lives\n\n"
+
+
+async def closed(visit: Visit) -> Response:
+    """``GET /live/closed/{id}/{question}``: what became of a question, for the script to write beside its form. Empty
+    if it is still open."""
+    agent_id, question = visit.request.path_params["id"], visit.request.path_params["question"]
+    try:
+        told = await visit.service.runner.closed_question(agent_id, question)
+    except AgentNotFound:
+        return PlainTextResponse("the agent is gone")
+    if told is None:
+        return PlainTextResponse("")
+    if told.closed is None or not told.is_answered:
+        return PlainTextResponse("this is not asked any more")
+    return PlainTextResponse(f"{told.closed.by or 'somebody'} has answered: {told.closed.event}")
