@@ -40,7 +40,7 @@ _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 _INDEXES: Final = "fsm_agent.stores.sqlite.indexes"
 _LISTS: Final = "lists have everybody who belongs to them"
 
-_MOVED: Final = "db.execute(_MOVE, (moving.state, *moving[2:], epoch, namespace, head.id))"
+_MOVED: Final = "db.execute(_MOVE, (*moving, epoch, namespace, head.id))"
 _MOVED_PLAIN: Final = "execute(update, moved)"
 
 
@@ -83,7 +83,7 @@ MUTANTS: Final = {
         "head and history are written one after the other",
         "atomic step",
         (
-            Change(_COMMITS, _MOVED, _split("_MOVE", "(moving.state, *moving[2:], epoch, namespace, head.id)")),
+            Change(_COMMITS, _MOVED, _split("_MOVE", "(*moving, epoch, namespace, head.id)")),
             Change(_COMMITS, _MOVED_PLAIN, _split("update", "moved")),
         ),
         failpoint="commit:during",
