@@ -19,6 +19,7 @@ function count() {
     const [size, unit] = units.find(([size]) => Math.abs(left) >= size) ?? units.at(-1);
     const text = left < 0 ? "overdue" : `${Math.floor(left / size)} ${unit} left`;
     if (time.textContent !== text) time.textContent = text;
+    if (time.previousSibling?.textContent === "until ") time.previousSibling.remove();
     time.closest(".deadline")?.classList.toggle("late", left < 3_600_000);
   }
 }
