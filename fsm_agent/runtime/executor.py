@@ -87,5 +87,6 @@ class LazyExecutor:
 
 
 def traced(executor: Executor, telemetry: Telemetry | None) -> Executor:
-    """``executor``, whose attempts are recorded if there is ``telemetry``."""
+    """``executor``, whose attempts are recorded if there is ``telemetry``. It must not be a lazy one: what begins
+    without an event loop goes on in another thread, and a span has to end where it began."""
     return executor if telemetry is None else telemetry.traced(executor)

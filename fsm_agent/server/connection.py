@@ -8,15 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 logger = logging.getLogger("fsm_agent")
-
-#: seconds after which the kernel gives up a client that confirms nothing, however little that is
-_SILENCE_S: Final = 15
 
 
 class Connection(H11Protocol):
@@ -26,6 +23,8 @@ class Connection(H11Protocol):
     patience_s: ClassVar[float] = 7.0
     #: seconds that a request may take to arrive
     request_s: ClassVar[float] = 30.0
+    #: seconds after which the kernel gives up a client that confirms nothing, however little it was sent
+    silence_s: ClassVar[int] = 15
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -38,7 +37,7 @@ class Connection(H11Protocol):
         # asyncio does so only where a socket names its protocol; without it, half of an answer waits for 40 ms
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE_S * 1000)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, self.silence_s * 1000)
         self._await_request()
 
     def data_received(self, data: bytes) -> None:

@@ -60,6 +60,8 @@ class Feed:
         self._heads: dict[str, Head] = {}
         #: agents of which this process has told since the present look began, so that it knows more than the look
         self._told: set[str] = set()
+        #: how often the store was looked at
+        self.looks = 0
         self.is_closed = False
         #: whether the store did not answer when it was asked last
         self.is_away = False
@@ -111,6 +113,7 @@ class Feed:
             await asyncio.sleep(_EVERY_S)
             try:
                 await self._look(store)
+                self.looks += 1
             except StoreError as error:
                 self.miss(error)
                 continue

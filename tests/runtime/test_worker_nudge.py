@@ -136,7 +136,7 @@ async def test_an_agent_that_is_held_elsewhere_is_left_alone_and_driven_when_it_
 
 
 @on_loop
-async def test_a_worker_that_stops_lets_an_action_end_and_begins_no_other() -> None:
+async def test_a_worker_that_stops_lets_an_action_end_and_begins_no_other(caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     store = MemoryStore()
     async with Runner(store, actions=[gate.as_action(), check]) as runner:
@@ -153,6 +153,7 @@ async def test_a_worker_that_stops_lets_an_action_end_and_begins_no_other() -> N
         head = await store.head("a")
         assert (head.state, head.status, head.lease, head.attempts) == ("checking", Status.RUNNING, None, 0)
         assert not gate.was_cancelled
+        assert not caplog.records
     async with Runner(store, actions=[check]) as other:
         assert await Worker(other).run_once() == 1
         assert (await other.get("a")).state == "resting"
@@ -185,11 +186,12 @@ async def test_who_waits_for_a_place_is_not_begun_by_a_worker_that_stops() -> No
             await go(runner, worker, "a")
             await gate.begun.wait()
             await go(runner, worker, "b")
+            epoch = (await store.head("b")).epoch
             stopped.set()
             await asyncio.sleep(0)
             gate.open("ok")
         head = await store.head("b")
-        assert (gate.calls, head.state, head.lease) == (1, "working", None)
+        assert (gate.calls, head.state, head.epoch, head.lease) == (1, "working", epoch, None)
 
 
 @on_loop

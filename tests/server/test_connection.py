@@ -35,6 +35,7 @@ class Hasty(Connection):
 
     patience_s: ClassVar[float] = 0.1
     request_s: ClassVar[float] = 0.2
+    silence_s: ClassVar[int] = 600
     made: ClassVar[list[Connection]] = []
 
     def connection_made(self, transport: Any) -> None:

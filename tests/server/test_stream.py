@@ -196,7 +196,7 @@ async def test_a_rewind_is_one_more_step_and_awakens_one_that_had_ended(url: str
 async def test_an_agent_that_is_deleted_ends_its_streams_and_one_that_takes_its_id_is_told_from_the_start(
     url: str,
 ) -> None:
-    async with Runner(open_store(url)) as runner, serving(url, [COUNTER]) as served, served.connect() as connection:
+    async with Runner(open_store(url)) as runner, serving(url, [COUNTER]) as served:
         await born(runner, ticks=5)
         async with following(served) as reader:
             await reader.versions(6)
@@ -209,7 +209,7 @@ async def test_an_agent_that_is_deleted_ends_its_streams_and_one_that_takes_its_
         async with following(served, last_id=6) as reader:
             assert await reader.versions(2) == [1, 2]
             await runner.store.delete(await runner.store.head(ID))
-            assert (await connection.post("/v1/agents", {"workflow": "w", "id": ID})).status == 201
+            await born(runner, ticks=4)
             assert await reader.next() == ServerEvent("end", {"reason": "deleted"})
 
 
@@ -265,13 +265,11 @@ async def test_no_text_breaks_an_event_apart(url: str) -> None:
 
 @on_loop
 async def test_a_head_request_does_not_wait_for_the_end(url: str) -> None:
-    async with Runner(open_store(url)) as runner, serving(url) as served:
+    async with Runner(open_store(url)) as runner, serving(url) as served, served.connect() as connection:
         await born(runner)
-        stream = EventStream(served.port, ID)
-        async with asyncio.timeout(PATIENCE_S):
-            await stream.open("HEAD")
-            assert stream.reply.status == 200
-        stream.close()
+        for _ in range(2):
+            reply = await connection.request("HEAD", f"/v1/agents/{ID}/stream")
+            assert (reply.status, reply.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
 
 
 class Counted(MemoryStore):
@@ -351,9 +349,9 @@ async def test_a_look_that_comes_late_takes_nothing_back_that_this_process_knows
             feed.observe(await store.head(ID))
             await store.was_asked.wait()
             await runner.send(ID, "tick")
-            store.may_answer.set()
             store.was_asked.clear()
-            await store.was_asked.wait()
+            store.may_answer.set()
+            await until(lambda: feed.looks == 1)
             assert watch.head is not None
             assert watch.head.version == 2
         looks.cancel()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Committed, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.errors import FsmAgentError
@@ -38,6 +39,7 @@ HEADS = st.fixed_dictionaries(
         "state": st.sampled_from(["open", "closed"]),
         "status": st.sampled_from([*[Status.RUNNING] * 5, Status.WAITING, Status.PARKED, Status.DONE]),
         "timers": st.just(()) | st.just((ArmedTimer("open", "1ms", 7),)),
+        "asked": st.sampled_from([None, None, None, Asked("?"), Asked("?", ("ana", "bob"), (), 3)]),
     }
 )
 
@@ -167,7 +169,8 @@ async def statements_of(store: SqliteStore, commit: Commit) -> list[str]:
 
 
 def test_a_plain_step_is_one_insert_and_one_update(tmp_path: Path) -> None:
-    """By whoever holds the agent, by whoever lets go of it, and from outside; a snapshot is one more."""
+    """By whoever holds the agent, by whoever lets go of it, and from outside, to another status as well; a snapshot is
+    one more."""
 
     async def step() -> None:
         async with SqliteStore(tmp_path / "agents.db") as store:
@@ -180,6 +183,10 @@ def test_a_plain_step_is_one_insert_and_one_update(tmp_path: Path) -> None:
             assert await statements_of(store, a_commit(4, head={"epoch": 1}, epoch=None)) == plain
             kept = a_commit(5, head={"epoch": 2}, epoch=2, snapshot=Snapshot(5, {}))
             assert await statements_of(store, kept) == [*plain[:3], "INSERT", "COMMIT"]
+            assert (
+                await statements_of(store, a_commit(6, head={**at_work, "epoch": 2}, epoch=None, lease=LEASE)) == plain
+            )
+            assert await statements_of(store, a_commit(7, head={"status": Status.DONE}, epoch=3)) == plain
 
     asyncio.run(step())
 
@@ -202,6 +209,8 @@ OTHERS = {
     "another lease": Act("renew", lease=Lease(Holder("here", 7, 1), LEASE.until_ms)),
     "no lease": Act("release"),
     "another due time": Act("record_attempt"),
+    "another status": Act("commit", epoch=None, head={"status": Status.PARKED}),
+    "a question": Act("commit", epoch=None, head={"asked": Asked("?", ("ana",))}),
 }
 
 

@@ -113,12 +113,12 @@ class EventStream:
     ) -> None:
         self.close()
 
-    async def open(self, method: str = "GET") -> None:
+    async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         named = {"Host": f"127.0.0.1:{self._port}", **self._headers}
         if self.last_id is not None:
             named["Last-Event-ID"] = str(self.last_id)
-        lines = [f"{method} {self._path} HTTP/1.1", *(f"{name}: {text}" for name, text in named.items())]
+        lines = [f"GET {self._path} HTTP/1.1", *(f"{name}: {text}" for name, text in named.items())]
         self._writer.write("\r\n".join(lines).encode() + b"\r\n\r\n")
         self.reply = await _head(self._reader)
 

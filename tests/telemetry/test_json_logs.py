@@ -161,10 +161,18 @@ def leave_work(shop: Shop) -> None:
         runner.answer("one", event="approve", drive=False)
 
 
+def logging_is() -> list[Any]:
+    """How this process logs."""
+    root, ours = logging.getLogger(), logging.getLogger("fsm_agent")
+    return [root.handlers[:], root.level, ours.handlers[:], ours.level]
+
+
 def test_a_worker_logs_json_and_nothing_else(shop: Shop) -> None:
+    before = logging_is()
     shop.write("shop_actions.py", FAILING)
     leave_work(shop)
     done = shop("worker", "--once", "--log-format", "json")
+    assert logging_is() == before
     lines = [json.loads(line) for line in done.err.splitlines()]
     told = {line["action"]: line for line in lines}
     assert (done.code, done.out) == (0, "")
@@ -179,9 +187,9 @@ def test_a_worker_without_it_logs_sentences_as_before(shop: Shop) -> None:
     leave_work(shop)
     done = shop("worker", "--once")
     assert done.err.splitlines() == ["one  done in sent", "drove 1 agent"]
-    assert logging.getLogger("fsm_agent").level == logging.NOTSET
 
 
+@pytest.mark.long
 def test_with_debug_everything_is_logged_as_json_warnings_of_python_too(shop: Shop) -> None:
     shop.write("shop_actions.py", WARNING)
     leave_work(shop)
@@ -198,6 +206,7 @@ def test_json_on_stdout_stays_apart(shop: Shop) -> None:
     assert "agent_done" in {json.loads(line)["action"] for line in done.err.splitlines()}
 
 
+@pytest.mark.long
 def test_a_worker_says_in_json_that_it_watches(shop: Shop) -> None:
     shop.order()
     process = shop.spawn("worker", "--log-format", "json")

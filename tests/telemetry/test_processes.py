@@ -13,6 +13,8 @@ import pytest
 from fsm_agent import open_store, sync
 from tests.support.shop import Outcome, Shop
 
+pytestmark = pytest.mark.long
+
 #: what a module that Python imports first of all may do, as `opentelemetry-instrument` has one do it
 SETTING_UP = """
 from opentelemetry import metrics, trace

@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from fsm_agent import BlockingContext, Context, Runner, Worker, action, open_store, sync
 from fsm_agent.actions.registry import Actions
-from fsm_agent.domain.agent import Status
-from fsm_agent.engine.commands import Acted
+from fsm_agent.data.data import Data
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.engine.commands import Act, Acted, Paused
 from fsm_agent.errors import StoreUnavailable
 from fsm_agent.runtime.action_executor import ActionExecutor
 from fsm_agent.stores.memory.store import MemoryStore
@@ -269,7 +270,7 @@ async def test_an_attempt_that_is_stopped_is_no_error() -> None:
     with pytest.raises(asyncio.CancelledError):
         await stopped
     assert recorded.outcomes() == ["superseded", "cancelled"]
-    assert [span.status.status_code for span in recorded.spans] == [StatusCode.UNSET] * 2
+    assert [(span.status.status_code, span.events) for span in recorded.spans] == [(StatusCode.UNSET, ())] * 2
 
 
 class LostStore(MemoryStore):
@@ -298,6 +299,53 @@ async def test_a_store_that_fails_meanwhile_is_an_error() -> None:
     [span] = recorded.spans
     assert (span.attributes or {})["fsm_agent.outcome"] == "failed"
     assert (span.status.status_code, (span.attributes or {})["error.type"]) == (StatusCode.ERROR, "StoreUnavailable")
+    assert (span.status.description, span.events) == (None, ())
+
+
+class ListingExecutor:
+    """An executor that lists what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+
+    async def act(self, command: Act) -> Acted:
+        self.asked.append(("act", command))
+        return Paused(1, 2)
+
+    async def sleep(self, head: Head, until_ms: int) -> int:
+        self.asked.append(("sleep", head, until_ms))
+        return until_ms + 1
+
+    def interrupt(self, agent_id: str, epoch: int) -> None:
+        self.asked.append(("interrupt", agent_id, epoch))
+
+    def drain(self) -> None:
+        self.asked.append(("drain",))
+
+    async def settled(self, agent_id: str) -> None:
+        self.asked.append(("settled", agent_id))
+
+    async def close(self) -> None:
+        self.asked.append(("close",))
+
+
+@on_loop
+async def test_all_that_an_executor_is_asked_for_reaches_it() -> None:
+    recorded, inner = Recorded(), ListingExecutor()
+    traced = recorded.telemetry.traced(inner)
+    head = Head("a", "w", 1, "hash", "working", Status.RUNNING, 1, 0, 0)
+    nothing: Any = None
+    command = Act(head, "work", {}, Data({}), 0, 2, None, None, nothing, nothing)
+    assert await traced.act(command) == Paused(1, 2)
+    assert await traced.sleep(head, 5) == 6
+    traced.interrupt("a", 7)
+    traced.drain()
+    await traced.settled("a")
+    await traced.close()
+    assert inner.asked == [
+        ("act", command), ("sleep", head, 5), ("interrupt", "a", 7), ("drain",), ("settled", "a"), ("close",),
+    ]  # fmt: skip
+    assert recorded.outcomes() == ["paused"]
 
 
 def test_every_reply_of_an_executor_has_an_outcome() -> None:

@@ -37,6 +37,11 @@ async def inbox(visit: Visit) -> Response:
     return await _page(visit, notice=await _notice(visit))
 
 
+async def back(visit: Visit) -> Response:
+    """``GET /answer/{id}``: somebody loads the page again that has told why an answer was not taken."""
+    return RedirectResponse(visit.link(**_kept(visit)), 303)
+
+
 async def answer(visit: Visit) -> Response:
     """``POST /answer/{id}``: an answer from the inbox."""
     outcome = await send_answer(visit)
@@ -87,7 +92,11 @@ def _kept(visit: Visit) -> dict[str, str]:
 
 
 def _live(visit: Visit) -> dict[str, h.Attribute]:
-    return {"data-live": visit.link("live", "inbox", **_kept(visit)), "data-closed": visit.link("live", "closed")}
+    return {
+        "data-address": visit.link(**_kept(visit), after=visit.query.get("after")),
+        "data-live": visit.link("live", "inbox"),
+        "data-closed": visit.link("live", "closed"),
+    }
 
 
 def _ordered(found: InboxPage, first: str | None) -> list[AgentSummary]:

@@ -48,7 +48,7 @@ def question_card(
     prompt_id = f"q-{agent_id}"
     return h.div(".question", data_question=str(question.id))[
         h.div(id=prompt_id, **_look(question.prompt))[_prompt(visit, agent_id, question)],
-        h.p(".meta")[_asked(question), " ", deadline(question.deadline)],
+        h.p(".meta")[_asked(question), [" · ", deadline(question.deadline)] if question.deadline else None],
         _answers(visit, agent_id, question, attempt, action or visit.link("agents", agent_id, "answer")),
     ]
 

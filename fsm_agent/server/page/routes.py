@@ -54,6 +54,7 @@ class Page:
 #: every page but those of the login
 PAGES: Final[tuple[Page, ...]] = (
     Page("/", Scope.ANSWER, inbox.inbox),
+    Page("/answer/{id}", Scope.ANSWER, inbox.back),
     Page("/answer/{id}", Scope.ANSWER, inbox.answer, "POST"),
     Page("/live/inbox", Scope.ANSWER, inbox.live),
     Page("/live/closed/{id}/{question:int}", Scope.ANSWER, inbox.closed),

@@ -36,7 +36,7 @@ def deadline(at: datetime | None) -> h.Node:
     if at is None:
         return None
     return h.span(".deadline", title=f"until {at:%Y-%m-%d %H:%M} UTC")[
-        "until ", h.time(datetime=at.isoformat(), data_until="")[f"{at:%Y-%m-%d %H:%M} UTC"]
+        h.span(".until")["until "], h.time(datetime=at.isoformat(), data_until="")[f"{at:%Y-%m-%d %H:%M} UTC"]
     ]
 
 

@@ -20,7 +20,12 @@ _STATUSES: Final = tuple(Status)
 _BY_ID: Final = "ORDER BY id LIMIT :limit"
 _BY_AGE: Final = "ORDER BY second DESC, id DESC LIMIT :limit"
 _BY_URGENCY: Final = "ORDER BY due_ms, created_ms, id LIMIT :limit"
-_BEYOND: Final = "(due_ms, created_ms, id) > (:due_ms, :created_ms, CAST(:after AS TEXT))"
+_BEYOND: Final = "(due_ms, created_ms, id) > (:due_ms, :created_ms, {after})"
+
+#: How the id is bound that a page goes on after. One that is no text is bound as bytes: an index is searched no further
+#: than to what is compared with them.
+TEXT: Final = ":after"
+BYTES: Final = "CAST(:after AS TEXT)"
 
 _PLACE: Final = "0 AS first, {0}.created_ms AS second, {0}.id AS id"
 #: A status that no fsm-agent knows belongs to any.
@@ -40,9 +45,9 @@ EXISTS (SELECT 1 FROM labels AS users WHERE users.namespace = :namespace AND use
 _ALSO_NAMED: Final = "labels.id IN (SELECT id FROM labels WHERE namespace = :namespace AND name = :name)"
 
 
-def questions(workflow: str | None, *, is_next: bool) -> str:
-    """Of open questions, the most urgent first."""
-    beyond = [_BEYOND] if is_next else []
+def questions(workflow: str | None, after: str | None) -> str:
+    """Of open questions, the most urgent first; ``after`` is ``TEXT`` or ``BYTES`` if they begin after a place."""
+    beyond = [_BEYOND.format(after=after)] if after else []
     return f"SELECT due_ms AS first, created_ms AS second, id {_asking(workflow, *beyond)} {_BY_URGENCY}"
 
 
@@ -55,9 +60,9 @@ def _asking(workflow: str | None, *more: str) -> str:
     return f"FROM questions WHERE {' AND '.join(wanted)}"
 
 
-def by_id(selection: Selection, *, is_few: bool, is_next: bool) -> str:
+def by_id(selection: Selection, after: str | None, *, is_few: bool) -> str:
     """In order of id; ``is_few`` if the statuses of the selection are rare."""
-    beyond = ["{table}.id > CAST(:after AS TEXT)"] if is_next else []
+    beyond = [f"{{table}}.id > {after}"] if after else []
     if _is_labelled(selection):
         return f"{_by_label(selection, beyond)} {_BY_ID}"
     if is_few:
@@ -66,9 +71,9 @@ def by_id(selection: Selection, *, is_few: bool, is_next: bool) -> str:
     return f"{_walk('', selection, [*wanted, *beyond])} {_BY_ID}"
 
 
-def by_age(selection: Selection, *, is_next: bool) -> str:
+def by_age(selection: Selection, after: str | None) -> str:
     """The newest first."""
-    beyond = ["({table}.created_ms, {table}.id) < (:created_ms, CAST(:after AS TEXT))"] if is_next else []
+    beyond = [f"({{table}}.created_ms, {{table}}.id) < (:created_ms, {after})"] if after else []
     places = _by_label(selection, beyond) if _is_labelled(selection) else _by_status(selection, beyond)
     return f"{places} {_BY_AGE}"
 

@@ -62,10 +62,12 @@ def questions(
 ) -> QuestionPage:
     """See ``Store.questions``."""
     values: Values = {"namespace": namespace, "who": indexes.who(to), "workflow": workflow, "limit": limit + 1}
+    beyond = None
     if after is not None:
         due_ms = indexes.NO_DEADLINE if after.due_ms is None else after.due_ms
-        values |= {"due_ms": due_ms, "created_ms": after.created_ms, "after": _bytes(after.agent_id)}
-    found = _read(db, place_queries.questions(workflow, is_next=after is not None), values)
+        values |= {"due_ms": due_ms, "created_ms": after.created_ms}
+        beyond, values["after"] = _bound(after.agent_id)
+    found = _read(db, place_queries.questions(workflow, beyond), values)
     following = None
     if len(found) > limit:
         due_ms, created_ms, agent_id, _ = found[limit - 1]
@@ -92,21 +94,22 @@ def is_quick(selection: Selection, *, newest: bool) -> bool:
 
 def select(db: Connection, namespace: str, selection: Selection, *, limit: int, after: str | None) -> Page:
     """See ``Store.select``, in order of id."""
-    values = _values(namespace, selection, limit)
+    values, beyond = _values(namespace, selection, limit), None
     if after is not None:
-        values["after"] = _bytes(after)
+        beyond, values["after"] = _bound(after)
     is_few = bool(selection.statuses) and place_queries.is_few(db, namespace, selection.statuses)
-    found = _read(db, place_queries.by_id(selection, is_few=is_few, is_next=after is not None), values)
+    found = _read(db, place_queries.by_id(selection, beyond, is_few=is_few), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, found[limit - 1].id if len(found) > limit else None, damage)
 
 
 def newest(db: Connection, namespace: str, selection: Selection, *, limit: int, after: tuple[int, str] | None) -> Page:
     """See ``Store.select``, the newest first."""
-    values = _values(namespace, selection, limit)
+    values, beyond = _values(namespace, selection, limit), None
     if after is not None:
-        values |= {"created_ms": after[0], "after": _bytes(after[1])}
-    found = _read(db, place_queries.by_age(selection, is_next=after is not None), values)
+        beyond, values["after"] = _bound(after[1])
+        values["created_ms"] = after[0]
+    found = _read(db, place_queries.by_age(selection, beyond), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, _older_than(found[limit - 1]) if len(found) > limit else None, damage)
 
@@ -181,5 +184,8 @@ def _rows(db: Connection, query: str, values: Values) -> list[Row]:
     return db.at_hand.execute(query, values).fetchall()
 
 
-def _bytes(agent_id: str) -> bytes:
-    return agent_id.encode("utf-8", "surrogateescape")
+def _bound(agent_id: str) -> tuple[str, str | bytes]:
+    """The id that a page goes on after, and how it stands in a query."""
+    kept_id = agent_id.encode("utf-8", "surrogateescape")
+    is_text = kept_id.decode(errors="replace") == agent_id
+    return (place_queries.TEXT, agent_id) if is_text else (place_queries.BYTES, kept_id)

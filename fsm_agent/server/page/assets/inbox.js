@@ -10,7 +10,7 @@ let source = null;
 const cards = root => new Map([...root.querySelectorAll("[data-key]")].map(card => [card.dataset.key, card]));
 
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+  const answer = await fetch(list.dataset.address, { headers: { "X-Live": "1" } });
   if (!answer.ok || answer.redirected) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.title = fresh.title;
