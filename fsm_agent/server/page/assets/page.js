@@ -19,14 +19,9 @@ function count() {
     const [size, unit] = units.find(([size]) => Math.abs(left) >= size) ?? units.at(-1);
     const text = left < 0 ? "overdue" : `${Math.floor(left / size)} ${unit} left`;
     if (time.textContent !== text) time.textContent = text;
-<<<<<<< HEAD
-    if (time.previousSibling?.textContent === "until ") time.previousSibling.remove();
-    time.closest(".deadline")?.classList.toggle("late", left < 3_600_000);
-=======
     const deadline = time.closest(".deadline");
     deadline?.querySelector(".until")?.remove();
     deadline?.classList.toggle("late", left < 3_600_000);
->>>>>>> main
   }
 }
 count();
