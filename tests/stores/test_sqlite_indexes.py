@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -146,7 +147,8 @@ async def test_a_step_that_keeps_its_status_writes_no_index_of_it(tmp_path: Path
         ((root,),) = store._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'by_status'")
 
         def writes_it(statement: str) -> bool:
-            explained = store._db.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
+            count = max([statement.count("?"), *(int(each) for each in re.findall(r"\?(\d+)", statement))])
+            explained = store._db.execute(f"EXPLAIN {statement}", [None] * count)
             return root in [row[3] for row in explained if row[1] == "OpenWrite"]
 
         assert not writes_it(commits._MOVE)

@@ -37,6 +37,9 @@ _WRITES: Final = "fsm_agent.stores.sqlite.writes"
 #: Plain steps have a code path of their own here, so each mutant changes both paths.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
+_INDEXES: Final = "fsm_agent.stores.sqlite.indexes"
+_LISTS: Final = "lists have everybody who belongs to them"
+
 _MOVED: Final = "db.execute(_MOVE, (*moving, epoch, namespace, head.id))"
 _MOVED_PLAIN: Final = "execute(update, moved)"
 
@@ -46,6 +49,11 @@ def _split(statement: str, rest: str) -> str:
     move = f'db.execute({statement}.replace("last_insert_rowid()", "last_step"), {rest})'
     name = 'db.execute("UPDATE heads SET last_step = last_insert_rowid() WHERE id = ?", (commit.head.id,))'
     return f'{move}; db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {name}'
+
+
+def _apart(statement: str) -> str:
+    """In a transaction of its own."""
+    return f'db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {statement}'
 
 
 MUTANTS: Final = {
@@ -78,6 +86,22 @@ MUTANTS: Final = {
             Change(_COMMITS, _MOVED, _split("_MOVE", "(*moving, epoch, namespace, head.id)")),
             Change(_COMMITS, _MOVED_PLAIN, _split("update", "moved")),
         ),
+        failpoint="commit:during",
+    ),
+    "question-left-out": Mutant(
+        "a question that is opened is not written into the inbox",
+        _LISTS,
+        (Change(_INDEXES, "    db.executemany(ASK, question_rows(owner._replace(workflow=workflow), now))\n", ""),),
+    ),
+    "question-left-open": Mutant(
+        "a question that is closed stays in the inbox",
+        _LISTS,
+        (Change(_INDEXES, "    _close(db, owner, was)\n", ""),),
+    ),
+    "inbox-apart": Mutant(
+        "step and inbox are written one after the other",
+        _LISTS,
+        (Change(_COMMITS, "indexes.ask(db,", _apart("indexes.ask(db,")),),
         failpoint="commit:during",
     ),
 }
