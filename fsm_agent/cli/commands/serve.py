@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,15 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import SettingsInvalid
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.stores.urls import without_password
 from fsm_agent.telemetry import configured
 
 if TYPE_CHECKING:
     from fsm_agent.server.access import Access
     from fsm_agent.server.metrics import Metrics
     from fsm_agent.telemetry import OpenTelemetry
+
+logger = logging.getLogger("fsm_agent")
 
 _WORKFLOWS: Final = "workflows"
 _PORT: Final = 8000
@@ -151,12 +155,20 @@ async def _serve(
     gate = Gate(access, RateLimit(arguments.rate), services)
     app = application(gate, [metrics.route(gate)] if metrics else [])
 
+    is_json = arguments.log_format == "json"
+
+    def say(sentence: str) -> None:
+        if is_json:
+            logger.info("%s", sentence, extra={"action": "server"})
+        else:
+            output.say(sentence)
+
     def ready() -> None:
         click.echo(address_of(listening))
         asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
-        output.say(f"serving {settings.store}{asks}; Ctrl-C stops")
+        say(f"serving {without_password(settings.store)}{asks}; Ctrl-C stops")
 
-    await serve(app, tuple(services.values()), listening, when_ready=ready, say=output.say)
+    await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
 
 
 def _metrics() -> Metrics:

@@ -18,8 +18,9 @@ from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import indexes, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, Row, one
 from fsm_agent.stores.sqlite.effects import is_open, settle
+from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.writes import SNAPSHOT, Standing, is_used, pinned, standing, use_key
+from fsm_agent.stores.sqlite.writes import SNAPSHOT, is_used, pinned, standing, use_key
 
 #: A ``MovingRow`` (?1 to ?5), and the epoch. The last step is the one that was just written. Status, due time and lease
 #: stand in indexes: a step that changes none of them leaves them alone.
