@@ -60,6 +60,10 @@ INDEXED: dict[str, tuple[Callable[[apsw.Connection], object], str]] = {
         lambda db: _newest(db, user="ana", label=("case", "7"), statuses=[Status.DONE]),
         "users EXISTS USING PRIMARY KEY (namespace=? AND name=? AND text=? AND id=?)",
     ),
+    "a rare status with a label": (
+        lambda db: _newest(db, label=("case", "7"), statuses=[Status.PARKED]),
+        "others EXISTS USING PRIMARY KEY (namespace=? AND name=? AND text=? AND id=?)",
+    ),
     "the newest": (
         lambda db: _newest(db, statuses=()),
         "heads USING COVERING INDEX by_status (namespace=? AND status=?)",
@@ -111,9 +115,9 @@ async def test_agents_are_found_by_an_index_that_has_them_in_order(tmp_path: Pat
         plans = plans_of(store._db, look)
         assert any(index in plan for plan in plans), plans
         sorted_rows = [plan for plan in plans if "TEMP B-TREE" in plan]
-        odd_statuses = ["USE TEMP B-TREE FOR ORDER BY"] * 2 if "by_status" in index else []  # of which there are none
-        assert sorted_rows == odd_statuses
-        known = ("SCAN json_each", "SCAN places", "SCAN definitions")  # definitions are few
+        is_by_status = any("by_status" in plan for plan in plans)  # with statuses that none is, and those that are few
+        assert set(sorted_rows) == ({"USE TEMP B-TREE FOR ORDER BY"} if is_by_status else set())
+        known = ("SCAN json_each", "SCAN places", "SCAN definitions", "SCAN (subquery-1)")  # definitions are few
         assert [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith(known)] == []
 
 
@@ -181,7 +185,7 @@ async def test_only_a_step_that_opens_changes_or_closes_a_question_writes_of_it(
         assert await told(epoch=1, status=Status.WAITING) == []
         assert await told(epoch=None, **asking("ana", due=1)) == standing
         assert await asked_by(store, to="ana") == [ID]
-        assert await told(epoch=None, state="open", visits={"open": 2}) == standing
+        assert await told(epoch=None, state="open", visits={"open": 2}) == []
         assert await told(epoch=None, **asking("ana", due=2)) == [*standing, *closes * 2]
         assert await told(epoch=None, status=Status.DONE) == [*standing, *closes * 2]
         assert await told(epoch=None, state="closed") == []

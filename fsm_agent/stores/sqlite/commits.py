@@ -2,7 +2,7 @@
 
 Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
 INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
-the epoch, a queued event, a lease, an open question) matches no row, and ``_whole`` decides. It is the specification:
+the epoch, a queued event, a lease, the question) matches no row, and ``_whole`` decides. It is the specification:
 it takes any commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
 """
 
@@ -46,8 +46,8 @@ _STEP: Final = """
 INSERT INTO steps SELECT NULL, agent, ?, last_step, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
 FROM heads WHERE namespace = ? AND id = ?
 """
-#: As it was seen, with nothing in its queue, and asking nothing.
-_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AND asks IS NULL"
+#: As it was seen, with nothing in its queue, and asking what it asks after the step, or nothing before and after.
+_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AND asks IS ?"
 #: And with the status that it has after the step.
 _STEP_IF_SAME: Final = f"{_STEP_IF_SEEN} AND status = ?"
 #: And with the due time and the lease.
@@ -73,7 +73,7 @@ class _Encoded(NamedTuple):
 def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
     """See ``Store.commit``: by the short road if the commit is plain and the agent as it was seen, else by the long."""
     encoded = _encoded(commit)
-    if encoded.asks is not None or not commit.is_plain:
+    if not commit.is_plain:
         return _whole(namespace, commit, encoded, url)
     plain = _plain(namespace, commit, encoded)
 
@@ -102,11 +102,11 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
     head, _, driver_epoch, held = commit[:4]
-    moving, wake_ms, lease, row, snapshot_row, _ = encoded
+    moving, wake_ms, lease, row, snapshot_row, asks = encoded
     agent = (namespace, head.id)
     seen_epoch = head.epoch if driver_epoch is None else driver_epoch
     epoch = seen_epoch + (driver_epoch is None)
-    step: Row = (*row, *agent, head.version - 1, seen_epoch)
+    step: Row = (*row, *agent, head.version - 1, seen_epoch, asks)
     if driver_epoch is not None and held is not None:  # goes on holding it, most likely as before
         insert, step = _STEP_IF_HELD, (*step, moving.status, wake_ms, *lease)
         update, moved = _MOVE, (*moving, epoch, *agent)

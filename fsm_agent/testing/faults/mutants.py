@@ -51,11 +51,6 @@ def _split(statement: str, rest: str) -> str:
     return f'{move}; db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {name}'
 
 
-def _apart(statement: str) -> str:
-    """In a transaction of its own."""
-    return f'db.execute("COMMIT"); db.execute("BEGIN IMMEDIATE"); {statement}'
-
-
 MUTANTS: Final = {
     "no-compare-and-set": Mutant(
         "a step is written whatever version the agent has",
@@ -97,12 +92,6 @@ MUTANTS: Final = {
         "a question that is closed stays in the inbox",
         _LISTS,
         (Change(_INDEXES, "    _close(db, owner, was)\n", ""),),
-    ),
-    "inbox-apart": Mutant(
-        "step and inbox are written one after the other",
-        _LISTS,
-        (Change(_COMMITS, "indexes.ask(db,", _apart("indexes.ask(db,")),),
-        failpoint="commit:during",
     ),
 }
 
