@@ -10,7 +10,7 @@ from fsm_agent.server.diagrams import Drawing
 
 def inline(drawing: Drawing, words: str) -> h.Node:
     """The diagram as an element; ``words`` say what it shows to those who do not see it."""
-    label = f'<svg role="img" aria-label="{escape(words)}" '
+    label = f'<svg role="img" aria-label="{escape(words)}"'
     return h.div(".diagram", tabindex="0", role="region", aria_label="Diagram")[
-        Markup(drawing.svg.replace("<svg ", label, 1))  # noqa: S704 - see the module
+        Markup(drawing.svg.replace("<svg", label, 1))  # noqa: S704 - see the module
     ]
