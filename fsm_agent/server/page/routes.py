@@ -15,7 +15,20 @@ from starlette.routing import BaseRoute, Route
 from fsm_agent.errors import FsmAgentError, StoreError
 from fsm_agent.server.access import Caller
 from fsm_agent.server.api.endpoint import Gate
-from fsm_agent.server.page import agent, agent_value, agents, bulk_unpark, inbox, login, start, step, workflows
+from fsm_agent.server.page import (
+    actions_rewind,
+    actions_send,
+    actions_unpark,
+    agent,
+    agent_value,
+    agents,
+    bulk_unpark,
+    inbox,
+    login,
+    start,
+    step,
+    workflows,
+)
 from fsm_agent.server.page.assets import serve_asset
 from fsm_agent.server.page.problem_page import problem_page
 from fsm_agent.server.page.visit import Visit, read_form
@@ -53,6 +66,16 @@ PAGES: Final[tuple[Page, ...]] = (
     Page("/agents/{id}/answer", Scope.ANSWER, agent.answer, "POST"),
     Page("/agents/{id}/value", Scope.READ, agent_value.value),
     Page("/agents/{id}/steps/{version}", Scope.READ, step.step),
+    Page("/agents/{id}/send", Scope.OPERATE, actions_send.confirm_send),
+    Page("/agents/{id}/send", Scope.OPERATE, actions_send.send, "POST"),
+    Page("/agents/{id}/cancel", Scope.OPERATE, actions_send.confirm_cancel),
+    Page("/agents/{id}/cancel", Scope.OPERATE, actions_send.cancel, "POST"),
+    Page("/agents/{id}/unpark", Scope.OPERATE, actions_unpark.confirm_unpark),
+    Page("/agents/{id}/unpark", Scope.OPERATE, actions_unpark.unpark, "POST"),
+    Page("/agents/{id}/rewind", Scope.OPERATE, actions_rewind.confirm_rewind),
+    Page("/agents/{id}/rewind", Scope.OPERATE, actions_rewind.rewind, "POST"),
+    Page("/agents/{id}/fork", Scope.OPERATE, actions_rewind.confirm_fork),
+    Page("/agents/{id}/fork", Scope.OPERATE, actions_rewind.fork, "POST"),
     Page("/workflows", Scope.READ, workflows.workflows),
     Page("/workflows/{name}", Scope.READ, workflows.workflow),
     Page("/workflows/{name}/start", Scope.OPERATE, start.show_start),
