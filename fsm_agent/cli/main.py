@@ -52,7 +52,7 @@ COMMANDS: Final = {
         "worker": Entry("commands.drive:worker", "Drive whatever is due, until stopped."),
     },
     "Look": {
-        "list": Entry("commands.show:list_agents", "List agents."),
+        "list": Entry("commands.lists:list_command", "List agents."),
         "show": Entry("commands.show:show", "Show an agent, what it asks, and what to type next."),
         "history": Entry("commands.show:history", "Show every step of an agent."),
         "explain": Entry("commands.explain:explain", "Tell the life of an agent in sentences."),
@@ -183,7 +183,7 @@ def _never_fail_to_print() -> None:
     help="The model to be asked: `test`, `scripted:FILE` or `PROVIDER:NAME`.  [env: FSM_AGENT_MODEL]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--wide", is_flag=True, help="Show ids whole in tables.")
+@click.option("--wide", is_flag=True, help="Show ids whole in tables, and labels in lists.")
 @click.option("--debug", is_flag=True, help="Show tracebacks and log lines.")
 @click.version_option(__version__, prog_name="fsm-agent", message="%(prog)s %(version)s")
 @click.pass_context

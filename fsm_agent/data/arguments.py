@@ -166,6 +166,23 @@ def _labels(name: str, value: object) -> None:
             raise ArgumentInvalid(f"{name} has a name or a text of more than {LONGEST_LABEL} characters")
 
 
+def _label(name: str, value: object) -> None:
+    """Check a label that agents are selected by: its name, or its name and its text; ``None`` is any text."""
+    if isinstance(value, str):
+        _name(name, value)
+    elif isinstance(value, tuple) and len(value) == 2:
+        _name(f"the name in {name}", value[0])
+        _text(f"the text in {name}", "" if value[1] is None else value[1])
+    else:
+        raise ArgumentInvalid.of_type(name, "a name or a pair (name, text)", value)
+
+
+def _addressee(name: str, value: object) -> None:
+    """Check who is asked; an empty text is whoever comes."""
+    if value != "":
+        _whom(name, value)
+
+
 #: name of a parameter -> its check; a parameter that means something else in another method has a name of its own here
 _CHECKS: Final[Mapping[str, Check]] = {
     "agent_id": _text,
@@ -195,5 +212,9 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "workflow_name": lambda _, value: _text("workflow", value),
     "retention": _retention,
     "labels": _labels,
+    "label": _label,
+    "addressee": lambda _, value: _addressee("to", value),
+    "newest": _truth,
+    "state": _text,
 }
 _TEXTS: Final = frozenset(name for name, judge in _CHECKS.items() if judge is _text)

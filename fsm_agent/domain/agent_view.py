@@ -46,7 +46,7 @@ def agent_view(
         parent=head.parent,
         retry=trying(head),
         definition=head.definition,
-        labels=head.labels,
+        labels=dict(head.labels),  # the caller's own: memory keeps heads as they are
     )
 
 

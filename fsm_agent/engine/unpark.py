@@ -50,7 +50,7 @@ def settle_effect(
         aggregate, problem = yield from _parked(driver, agent_id, event, expect_version)
         if problem.held is not None:
             what = f"agent {agent_id!r} is parked with event {problem.held.name!r}, and not for an effect"
-            raise Refused(f"{what}: let it go on with `--retry` or `--event`")
+            raise Refused(f"{what}: let it try again, or send it another event")
         yield from _check_open(agent_id, settlement.key)
         return (yield from _go_on(driver, aggregate, unpark(aggregate, event, exempt=False), settlement))
 

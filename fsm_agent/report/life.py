@@ -13,7 +13,7 @@ from fsm_agent.domain.step import Step
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.replay.history import Past
 from fsm_agent.report.narrative import narrative
-from fsm_agent.report.redaction import DATA, OUTPUT, USER, Redaction
+from fsm_agent.report.redaction import DATA, LABELS, OUTPUT, USER, Redaction
 
 
 class StepTold(NamedTuple):
@@ -38,6 +38,8 @@ class Life(NamedTuple):
 
     id: str
     user: str | None
+    #: as it is labelled now: no step tells that
+    labels: Json
     #: the version before the first step that is kept; 0 is before the creation
     after: int
     #: the data as of that version
@@ -50,6 +52,7 @@ class Life(NamedTuple):
         return {
             "id": self.id,
             "user": self.user,
+            "labels": self.labels,
             "after": self.after,
             "data": dict(self.values),
             "steps": [step.to_json() for step in self.steps],
@@ -60,16 +63,18 @@ class Life(NamedTuple):
 def life_of(past: Past, redaction: Redaction) -> Life:
     """What is kept of an agent, without what the redaction hides. Raises ``HistoryBroken`` where a step makes no
     sense."""
-    beginning = past.beginning()
-    first, values, user = beginning.head.definition, dict(beginning.values), past.record.head.user
+    beginning, now = past.beginning(), past.record.head
+    first, values = beginning.head.definition, dict(beginning.values)
     redaction.value(values, DATA)
-    redaction.value(user, USER)
+    redaction.value(now.user, USER)
+    labels = redaction.value(dict(now.labels), LABELS)
     _meet_all(past, redaction)
     steps = list(_steps(past, redaction))
     hashes = dict.fromkeys([first, *(step.definition for step in steps)])
     return Life(
-        redaction.quoted(past.record.head.id),
-        redaction.shown(user, USER),
+        redaction.quoted(now.id),
+        redaction.shown(now.user, USER),
+        redaction.quoted(labels),
         past.steps[0].version - 1 if past.steps else past.last,
         redaction.shown(values, DATA),
         steps,

@@ -22,6 +22,7 @@ DATA: Final[Path] = ("data",)
 EVENT: Final[Path] = ("event",)
 OUTPUT: Final[Path] = ("output",)
 USER: Final[Path] = ("user",)
+LABELS: Final[Path] = ("labels",)
 
 #: A key of fewer digits may be the index of an item.
 _SHORTEST_NUMBER_AS_KEY: Final = 7

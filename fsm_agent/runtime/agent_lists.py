@@ -1,80 +1,84 @@
-"""Lists of agents with their questions, and the inbox: the agents that ask a question, in the order of urgency."""
+"""Lists of agents with their questions; also the inbox: the agents that ask a question, in the order of urgency."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import NamedTuple
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.agent_view import error_of, question_of, trying
 from fsm_agent.domain.question import Question
 from fsm_agent.domain.record import Damage
+from fsm_agent.domain.selection import Selection
 from fsm_agent.domain.step import moment
 from fsm_agent.domain.summary import AgentPage, AgentSummary
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_fit
-from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionDamaged, KeyMissing
+from fsm_agent.errors import AgentDamaged, ArgumentInvalid, DefinitionDamaged, KeyMissing
 from fsm_agent.runtime.agent_reads import numbered, read_workflow
+from fsm_agent.stores import pages
 from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damage_of
 
-_PAGE: Final = 500
-_NEVER: Final = float("inf")
 
+class ListQuery(NamedTuple):
+    """Which agents are listed, in which order, and how many."""
 
-async def list_agents(
-    store: Store,
-    statuses: Collection[Status] = (),
-    *,
-    workflow: str | None = None,
-    limit: int = 50,
-    after: str | None = None,
-) -> AgentPage:
-    """Agents in the order of their ids, after the id ``after``."""
-    page = await store.list_in(statuses, workflow=workflow, limit=limit, after=after)
-    damaged = [*page.damaged]
-    return AgentPage(tuple(await summaries(store, page.heads, damaged)), page.next, tuple(damaged))
-
-
-async def list_waiting(
-    store: Store,
-    statuses: Collection[Status] = (),
-    *,
-    workflow: str | None = None,
-    limit: int = 50,
-    after: str | None = None,
-) -> AgentPage:
-    """Agents that ask a question: the earliest deadline first, then the oldest agent. The list begins after the agent
-    ``after``; raises ``AgentNotFound`` if that agent asks nothing any more."""
-    damaged: list[Damage] = []
-    heads = await _asking(store, workflow, damaged) if not statuses or Status.WAITING in statuses else []
-    heads.sort(key=_urgency)
-    if after is not None:
-        places = [place for place, head in enumerate(heads, 1) if head.id == after]
-        if not places:
-            raise AgentNotFound(after)
-        heads = heads[places[0] :]
-    shown = heads[:limit]
-    following = shown[-1].id if len(heads) > limit else None
-    return AgentPage(tuple(await summaries(store, shown, damaged)), following, tuple(damaged))
-
-
-async def _asking(store: Store, workflow: str | None, damaged: list[Damage]) -> list[Head]:
-    found: list[Head] = []
+    selection: Selection = Selection()
+    #: those that were created last come first; otherwise the order is that of the ids
+    newest: bool = False
+    #: only those that ask a question, in the order of urgency
+    waiting: bool = False
+    #: who is asked: a person, or ``ANYBODY``; ``None`` is whoever it is
+    to: str | None = None
+    limit: int = 50
+    #: the ``next`` of the page before
     after: str | None = None
-    while True:
-        page = await store.list_in((Status.WAITING,), workflow=workflow, limit=_PAGE, after=after)
-        found += [head for head in page.heads if head.asked is not None]
-        damaged += page.damaged
-        if page.next is None:
-            return found
-        after = page.next
 
 
-def _urgency(head: Head) -> tuple[float, int, str]:
-    """The deadline, and then the time when the agent began."""
-    return min((timer.due_ms for timer in head.timers), default=_NEVER), head.created_ms, head.id
+def why_impossible(query: ListQuery, *, named: Callable[[str], str] = "`{}`".format) -> str | None:
+    """Why there is no such list; ``None`` if there is one. ``named`` writes the name of a parameter for the caller."""
+    if query.to is not None and not query.waiting:
+        return f"{named('to')} says whom a question is for: add {named('waiting')}, or leave it out"
+    wanted = query.selection
+    others = {"newest": query.newest, "state": wanted.state, "user": wanted.user, "label": wanted.label}
+    given = [named(name) for name, value in others.items() if value not in (None, False)]
+    if not query.waiting or not given:
+        return None
+    return (
+        f"{named('waiting')} has an order of its own, and selects by {named('workflow')} and {named('to')} alone: "
+        f"leave {' and '.join(given)} out, or select by {named('status')} instead of {named('waiting')}"
+    )
+
+
+async def list_agents(store: Store, query: ListQuery) -> AgentPage:
+    """A page of agents with their questions; raises ``ArgumentInvalid``."""
+    if (why := why_impossible(query)) is not None:
+        raise ArgumentInvalid(why)
+    damaged: list[Damage] = []
+    heads, following = await (_waiting if query.waiting else _selected)(store, query, damaged)
+    return AgentPage(tuple(await summaries(store, heads, damaged)), following, tuple(damaged))
+
+
+async def _selected(store: Store, query: ListQuery, damaged: list[Damage]) -> tuple[Sequence[Head], str | None]:
+    wanted, limit, after = query.selection, query.limit, query.after
+    if query.newest or (wanted.state, wanted.user, wanted.label) != (None, None, None):
+        page = await store.select(wanted, newest=query.newest, limit=limit, after=after)
+    else:  # of a store without `select`, too, this costs no more than a page
+        page = await store.list_in(wanted.statuses, workflow=wanted.workflow, limit=limit, after=after)
+    damaged += page.damaged
+    return page.heads, page.next
+
+
+async def _waiting(store: Store, query: ListQuery, damaged: list[Damage]) -> tuple[Sequence[Head], str | None]:
+    place = None if query.after is None else pages.question_place_of(query.after)
+    wanted = query.selection
+    if wanted.statuses and Status.WAITING not in wanted.statuses:
+        return (), None
+    page = await store.questions(to=query.to, workflow=wanted.workflow, limit=query.limit, after=place)
+    damaged += page.damaged
+    return page.heads, page.next and pages.question_after(page.next)
 
 
 async def summaries(store: Store, heads: Iterable[Head], damaged: list[Damage]) -> list[AgentSummary]:
@@ -128,5 +132,5 @@ def _summary(head: Head, question: Question | None) -> AgentSummary:
         progress=head.progress,
         error=error_of(head),
         retry=trying(head),
-        labels=head.labels,
+        labels=dict(head.labels),
     )

@@ -22,15 +22,16 @@ from fsm_agent.stores.base import Store
 
 async def agent_at(store: Store, agent_id: str, version: int) -> tuple[Agent, Workflow]:
     """An agent as it was at a version, and the definition that it was pinned to then; raises ``VersionMissing``."""
-    aggregate = (await load_past(store, agent_id)).at(version)
-    return _view(aggregate), aggregate.program.workflow
+    past = await load_past(store, agent_id)
+    aggregate = past.at(version)
+    return _view(past, aggregate), aggregate.program.workflow
 
 
 async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed:
     """Verify an agent's history and rebuild the agent at a version, the last by default; raises ``VersionMissing``."""
     past = await load_past(store, agent_id)
     try:
-        agent = _view(past.at(past.last if to is None else to))
+        agent = _view(past, past.at(past.last if to is None else to))
     except HistoryBroken:  # the mismatches include it, with more detail
         agent = None
     verification = verify(past)
@@ -45,9 +46,12 @@ async def replay(store: Store, agent_id: str, to: int | None = None) -> Replayed
     )
 
 
-def _view(aggregate: Aggregate) -> Agent:
-    claimed = aggregate.program.claimed(aggregate.head)
-    return agent_view(aggregate.program.workflow, aggregate.head, aggregate.folded.values, claimed=claimed)
+def _view(past: Past, aggregate: Aggregate) -> Agent:
+    """The agent of a replay. No step changes whom it serves, whose child it is and how it is labelled, so no history
+    has that: it is as it is now."""
+    now, claimed = past.record.head, aggregate.program.claimed(aggregate.head)
+    head = aggregate.head._replace(user=now.user, parent=now.parent, labels=now.labels)
+    return agent_view(aggregate.program.workflow, head, aggregate.folded.values, claimed=claimed)
 
 
 async def load_past(store: Store, agent_id: str, *, programs: dict[str, Program] | None = None) -> Past:

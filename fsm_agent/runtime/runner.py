@@ -29,7 +29,6 @@ from fsm_agent.stores.base import Store
 if TYPE_CHECKING:
     from fsm_agent.domain.replay import Rewound
     from fsm_agent.domain.workflow import Workflow
-    from fsm_agent.errors import QuestionClosed
     from fsm_agent.llm.script import Script
     from fsm_agent.runtime.migrate import MigrationPage
     from fsm_agent.runtime.telemetry import Telemetry
@@ -64,10 +63,9 @@ class Runner(Queries, Removal):
         if not isinstance(actions, Actions):
             actions = Actions(functions("actions", actions), modules=strings("modules", modules))
         self.actions = actions
-        found = Surroundings() if surroundings is None else copy(surroundings)  # gets children of this runner
+        self._surroundings = found = copy(surroundings or Surroundings())  # gets children of this runner
         found.tool = found.tool or self.actions.tool
         found.models.read_script = found.models.read_script or _read_script
-        self._surroundings = found
         self._telemetry = telemetry
         self._executor = traced(executor, telemetry) if executor else LazyExecutor(self._new_executor)
         self._loop = self.loop_type(
@@ -98,7 +96,7 @@ class Runner(Queries, Removal):
 
         A repeat with the same ``key`` returns the agent that the first call made (``delivery`` is ``duplicate``).
         ``user`` is the person whom the agent serves: all agents of a user share what is remembered. ``labels`` are
-        names with texts by which ``find`` selects agents; they never change. With ``drive=False`` a worker drives the
+        names with texts by which ``list`` selects agents; they never change. With ``drive=False`` a worker drives the
         agent. Raises ``Refused``; then no agent is created.
         """
         check(workflow=workflow)
@@ -157,18 +155,6 @@ class Runner(Queries, Removal):
         sent = Answer(payload or {}, event, by, key, question)
         flow = delivery.send(self._loop.driver(drives=drive), agent_id, sent, expect_version=expect_version)
         return await self._loop.call(flow, drives=drive)
-
-    async def closed_question(self, agent_id: str, question: int) -> QuestionClosed | None:
-        """What has become of a question that is not open any more; ``None`` if it still is."""
-        check(agent_id=agent_id, question=question)
-        from fsm_agent.engine.answers import require_open
-        from fsm_agent.errors import QuestionClosed
-
-        try:
-            await self._loop.run(require_open(self._loop.driver(drives=False), agent_id, question))
-        except QuestionClosed as closed:
-            return closed
-        return None
 
     async def cancel(
         self, agent_id: str, *, by: str | None = None, expect_version: int | None = None, drive: bool = True
@@ -287,9 +273,6 @@ class Runner(Queries, Removal):
         new = new_id() if id is None else checked_id(id)
         flow = travel.fork(self._loop.driver(drives=False), agent_id, version, new_id=new, key=key, by=by)
         return await self._loop.call(flow)
-
-    async def workflow(self, definition: str) -> Workflow:
-        return await self._loop.workflow(definition)
 
     def drain(self) -> None:
         """Begin no action any more: an agent whose action would be next is released, and another process goes on with

@@ -477,7 +477,8 @@ async def test_another_action_or_other_arguments_wait_for_an_operator(change: tu
         await interrupted(b, version(1, WORKING))
         name = "other_work" if "other_work" in change[1] else "work"
         outcome = await b.move(version(2, WORKING.replace(*change)))
-        why = f"state 'working' does {name!r} in version 2, and did {did} in version 1; `unpark --retry` begins it"
+        why = f"state 'working' does {name!r} in version 2, and did {did} in version 1"
+        why += "; once the agent is unparked it begins"
         assert outcome.changes == (f"it is parked, since {why}",)
         agent = await b.runner.resume("a")
         assert (agent.status, agent.error, calls) == ("parked", {"type": "ActionChanged", "message": why}, [])

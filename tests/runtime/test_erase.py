@@ -326,7 +326,9 @@ async def test_an_agent_of_somebody_else_loses_the_labels_that_they_gave_it(ever
         assert (await runner.get("a")).labels == labels
         await runner.forget("ana")
         for agent_id in ("a", "b"):
-            assert (await runner.get(agent_id)).labels == {"case": ERASED, "state": "planning"}, "a word of the workflow"
+            assert (await runner.get(agent_id)).labels == {"case": ERASED, "state": "planning"}, (
+                "a word of the workflow"
+            )
         assert (await runner.get("c")).labels == labels
         assert [agent.id for agent in (await runner.list(label=("case", CASE))).agents] == ["c"]
         assert [agent.id for agent in (await runner.list(label=("case", ERASED))).agents] == ["a", "b"]

@@ -156,7 +156,7 @@ async def test_a_state_with_an_action_waits_for_an_operator_and_begins_under_a_n
         assert (agent.status, agent.state) == (Status.PARKED, "shop.paying")
         assert agent.error == {
             "type": "Rewound",
-            "message": "rewound to version 4, and `unpark --retry` begins the work of state 'shop.paying'",
+            "message": "rewound to version 4, and once it is unparked it begins the work of state 'shop.paying'",
         }
         assert (await runner.unpark("a")).status is Status.DONE
         assert till.activations == [4, 6]
@@ -308,7 +308,7 @@ async def test_a_fork_of_the_present_version_of_one_that_works_waits_for_an_oper
         await runner.start(ORDER, "order", {"item": "tea"}, id="a")
         await runner.answer("a", {}, drive=False)
         fork = await runner.fork("a")
-        begins = "`unpark --retry` begins the work of state 'shop.paying'"
+        begins = "once it is unparked it begins the work of state 'shop.paying'"
         assert fork.error == {"type": "Forked", "message": f"forked from agent 'a' at version 3, and {begins}"}
         with pytest.raises(IllegalEvent):
             await runner.send(fork.id, "note", {"text": "x"})

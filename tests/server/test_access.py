@@ -136,14 +136,14 @@ def test_who_asks_gets_what_the_table_says(door: Served, root: httpx2.Client, na
     operation = BY_NAME[name]
     ask = wanted(operation, root)
     expected = case.changes if name in CHANGES else case.reads
-    before = door.rows()
+    before = door.writes
     with case.client(door) as client:
         response = ask._replace(path=f"{ask.path}{case.query}").send(client)
     if expected is None:
         assert response.status_code == operation.status, response.text
         return
     problem(response, expected)
-    assert door.rows() == before
+    assert door.writes == before
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -158,11 +158,11 @@ def test_the_scope_of_an_operation_is_enough(door: Served, root: httpx2.Client, 
 def test_all_other_scopes_are_not(door: Served, root: httpx2.Client, name: str) -> None:
     operation = BY_NAME[name]
     ask = wanted(operation, root)
-    before = door.rows()
+    before = door.writes
     with door.client(door.secrets[f"all but {operation.scope}"]) as client:
         told = problem(ask.send(client), 403)
     assert str(operation.scope) in told["detail"]
-    assert door.rows() == before
+    assert door.writes == before
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -175,9 +175,9 @@ def test_a_token_that_is_revoked_while_the_server_runs_ends_with_it(
     with door.client(door.token(f"for {name}")) as client:
         assert client.get("/v1/workflows").status_code == 200
         door.tokens.revoke(f"for {name}")
-        before = door.rows()
+        before = door.writes
         problem(ask.send(client), 401)
-    assert door.rows() == before
+    assert door.writes == before
 
 
 def test_an_expired_token_is_told_from_one_that_never_was(door: Served) -> None:
@@ -276,11 +276,11 @@ def test_without_tokens_everybody_acts_in_the_name_of_the_operator(loopback: Ser
 
 
 def test_without_tokens_a_page_of_another_site_can_change_nothing(loopback: Served) -> None:
-    before = loopback.rows()
+    before = loopback.writes
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
         with loopback.client(**headers) as client:
             problem(client.post("/v1/agents", json=BODIES["startAgent"]), 403)
-    assert loopback.rows() == before
+    assert loopback.writes == before
 
 
 # --- a proxy that says who asks
@@ -332,26 +332,26 @@ def test_a_name_may_have_letters_of_any_language(proxied: Served) -> None:
     ids=["none", "empty", "blank", "two", "the same twice", "too long", "odd"],
 )
 def test_a_proxy_that_does_not_say_who_asks_is_refused(proxied: Served, headers: list[Any]) -> None:
-    before = proxied.rows()
+    before = proxied.writes
     with proxied.client(proxied.secrets["proxy"]) as client:
         problem(client.post("/v1/agents", json=BODIES["startAgent"], headers=[_raw(*each) for each in headers]), 401)
-    assert proxied.rows() == before
+    assert proxied.writes == before
 
 
 def test_a_name_without_the_token_of_the_proxy_is_worth_nothing(proxied: Served) -> None:
-    before = proxied.rows()
+    before = proxied.writes
     with proxied.client(**{"X-User": "zoe"}) as client:
         problem(client.post("/v1/agents", json=BODIES["startAgent"]), 401)
-    assert proxied.rows() == before
+    assert proxied.writes == before
 
 
 def test_the_token_of_a_proxy_does_not_say_that_a_program_meant_it(proxied: Served) -> None:
     """The proxy adds it to all that a browser sends, whatever page has made the browser do so."""
-    before = proxied.rows()
+    before = proxied.writes
     with proxied.client(proxied.secrets["proxy"], **{"X-User": "zoe", "Sec-Fetch-Site": "cross-site"}) as client:
         problem(client.post("/v1/agents", json=BODIES["startAgent"]), 403)
         assert client.get("/v1/workflows").status_code == 200
-    assert proxied.rows() == before
+    assert proxied.writes == before
 
 
 # --- how often
@@ -362,14 +362,14 @@ def test_who_asks_too_often_is_told_when_to_ask_again_and_nobody_else_is(
 ) -> None:
     with served(tmp_path_factory.mktemp("rate"), has_tokens=True, rate=1, drives=False) as door:
         secrets = [door.token(name) for name in ("quick", "calm")]
-        before = door.rows()
+        before = door.writes
         with door.client(secrets[0]) as client:
             answers = [client.post("/v1/agents", json=BODIES["startAgent"]) for _ in range(12)]
             refused = next(each for each in answers if each.status_code != 201)
             problem(refused, 429)
             assert refused.headers["retry-after"] == "1"
-            after = door.rows()
+            after = door.writes
             problem(client.post("/v1/agents", json=BODIES["startAgent"]), 429)
-            assert door.rows() == after != before
+            assert door.writes == after != before
         with door.client(secrets[1]) as client:
             assert client.post("/v1/agents", json=BODIES["startAgent"]).status_code == 201

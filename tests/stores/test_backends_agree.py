@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
 from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Commit, Snapshot
+from fsm_agent.domain.selection import ANYBODY, Selection
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import FsmAgentError
@@ -36,7 +38,17 @@ LEASES = st.none() | st.builds(
     Lease, st.builds(Holder, st.sampled_from(["here", "there"]), st.just(1), st.just(1)), st.integers(0, 30)
 )
 TIMERS = st.lists(st.builds(ArmedTimer, st.just("open"), st.just("1ms"), st.integers(0, 30)), max_size=2).map(tuple)
-HEADS = st.fixed_dictionaries({"status": STATUSES, "timers": TIMERS, "retry_ms": st.none() | st.integers(0, 30)})
+ASKED = st.none() | st.builds(Asked, st.just("?"), st.sampled_from([(), ("ana",), ("ana", "bob")]))
+HEADS = st.fixed_dictionaries(
+    {
+        "status": STATUSES,
+        "timers": TIMERS,
+        "retry_ms": st.none() | st.integers(0, 30),
+        "asked": ASKED,
+        "created_ms": st.integers(NEW_YEAR_MS, NEW_YEAR_MS + 2),
+    }
+)
+SERVED = st.fixed_dictionaries({"user": st.sampled_from([None, "ana"]), "labels": st.sampled_from([{}, {"x": "1"}])})
 DELTAS = st.builds(
     Delta,
     st.dictionaries(st.sampled_from(["n", "m"]), st.integers(0, 9)),
@@ -50,7 +62,7 @@ def told(verb: str, **what: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
 
 
 CALLS = st.one_of(
-    told("create", agent=IDS, key=KEYS, lease=LEASES, head=HEADS),
+    told("create", agent=IDS, key=KEYS, lease=LEASES, head=HEADS, served=SERVED),
     *[
         told(
             "commit",
@@ -96,7 +108,7 @@ async def answer(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
 
 async def perform(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
     if verb == "create":
-        creation = a_creation(what["agent"], delta=Delta({"log": []}), **what["head"])
+        creation = a_creation(what["agent"], delta=Delta({"log": []}), **what["head"], **what["served"])
         return await store.create(creation._replace(key=what["key"], lease=what["lease"]))
     match verb:
         case "append":
@@ -141,7 +153,8 @@ async def perform_on(store: Store, verb: str, what: Mapping[str, Any]) -> Any:
 
 def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
     version = seen.version + 1 + what["near"]
-    commit = a_commit(version, delta=what["delta"], head={"id": seen.id, **what["head"]})
+    served = {"user": seen.user, "labels": seen.labels}
+    commit = a_commit(version, delta=what["delta"], head={"id": seen.id, **what["head"], **served})
     return commit._replace(
         epoch=None if what["epoch"] is None else seen.epoch + what["epoch"],
         snapshot=Snapshot(version, {"log": []}, {"log": max(1, version - 3)}) if what["is_snapshot"] else None,
@@ -156,8 +169,13 @@ def the_step(seen: Head, what: Mapping[str, Any]) -> Commit:
 
 async def look(store: Store) -> list[Any]:
     page = await store.list()
-    due = [sorted(await store.due(now_ms, 9)) for now_ms in (0, 15, 30)]
+    due: list[Any] = [sorted(await store.due(now_ms, 9)) for now_ms in (0, 15, 30)]
     due += [sorted(head.id for head in await store.lapsed(now_ms, 9)) for now_ms in (0, 15, 30)]
+    found = [await store.questions(to=to, limit=1) for to in (None, ANYBODY, "ana", "bob")]
+    found += [await store.count_questions(to=to) for to in (None, ANYBODY, "ana", "bob")]
+    for wanted in (Selection(), Selection((Status.WAITING, Status.DONE)), Selection(user="ana", label=("x", None))):
+        found += [await store.select(wanted, newest=newest, limit=1) for newest in (False, True)]
+    due += [sorted(await store.heads(["a", "b", "c"])), [*await store.tally()], found]
     told: list[Any] = [page, due, await store.find_key("k1"), sorted(await store.held_here("here"))]
     told += [list(await store.messages(name)) for name in await store.threads()]
     told += [await store.user(name) for name in await store.users()]

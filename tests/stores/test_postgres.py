@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.effect import Settlement
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin, Snapshot
+from fsm_agent.domain.selection import ANYBODY, Selection
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import Conflict, StoreCorrupt, UserConflict
@@ -79,7 +82,9 @@ class TestPostgresStore(DurableStoreContract):
         await say_every_verb(store)
         assert len(plans) > 25
         of_agents = ("waking", "held", "by_status", "by_name", "started", "history_pkey", "keys_pkey", "effects_pkey")
-        for index in (*of_agents, "messages_pkey", "shared", "users_pkey"):
+        found_by = ("newest", "newest_by_name", "serving", "labelled", "labelled_by_name")
+        asked_by = ("asking", "asking_by_name", "asked", "addressed")
+        for index in (*of_agents, *found_by, *asked_by, "messages_pkey", "shared", "users_pkey"):
             assert any(f"using {index}" in plan or f"Scan on {index}" in plan for plan in plans), index
         assert [plan for plan in plans if "Seq Scan" in plan] == []
         lapsed = [plan for plan in plans if "head.until_ms <= " in plan]
@@ -324,12 +329,35 @@ async def fill(store: Store) -> None:
     for number in range(300):
         name = f"other-{number}"
         timers = (ArmedTimer("open", "1h", NEW_YEAR_MS + number),) if number % 4 == 0 else ()
-        creation = a_creation(name, lease=LEASE if number % 10 == 0 else None, timers=timers)
+        lasting: dict[str, Any] = {"created_ms": NEW_YEAR_MS + number, "user": f"user-{number % 30}"}
+        lasting["labels"] = {"case": f"{number}", "team": f"{number % 3}"}
+        asked = Asked("Well?", ((), ("ana",), ("ana", "bob"))[number % 3]) if number % 2 else None
+        creation = a_creation(name, lease=LEASE if number % 10 == 0 else None, timers=timers, asked=asked, **lasting)
         await store.create(creation._replace(key=f"start-{number}" if number % 2 else None))
         await store.enqueue(name, 1, PING._replace(key=f"ping-{number}"))
         await store.begin_effect(name, an_effect())
         await store.append(f"room-{number % 30}", [HELLO, HELLO])
         await store.save_user(UserRecord(name, 1, {"name": name}))
+
+
+async def find_in_every_way(store: Store) -> None:
+    await store.heads([ID, "other-1"])
+    for selection in (Selection(), Selection(workflow="order"), Selection(user="user-7"), Selection((Status.WAITING,))):
+        page = await store.select(selection, newest=True, limit=3)
+        await store.select(selection, newest=True, after=page.next)
+        await store.select(selection)
+    await store.select(Selection(label=("case", "7")))
+    for text in (None, "1"):
+        page = await store.select(Selection(label=("team", text)), newest=True, limit=3)
+        await store.select(Selection(label=("team", text)), newest=True, limit=3, after=page.next)
+    for to in (None, ANYBODY, "ana"):
+        for workflow in (None, "order"):
+            asking = await store.questions(to=to, workflow=workflow, limit=3)
+            await store.questions(to=to, workflow=workflow, limit=3, after=asking.next)
+            await store.count_questions(to=to, workflow=workflow)
+    await store.tally()
+    await store.inspect()
+    await store.reindex()
 
 
 async def say_every_verb(store: Store) -> None:
@@ -346,6 +374,7 @@ async def say_every_verb(store: Store) -> None:
     await store.list(status=Status.WAITING)
     await store.list(workflow="order")
     await store.list(status=Status.WAITING, workflow="order")
+    await find_in_every_way(store)
     await store.due(0, 9)
     await store.held_here("here")
     await store.lapsed(0, 9)

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Final
 
+import psycopg
 import pytest
 
+from fsm_agent.domain.agent import ArmedTimer, Status
 from fsm_agent.domain.message import own_thread
+from fsm_agent.domain.question import Asked
+from fsm_agent.domain.record import Record
+from fsm_agent.domain.selection import ANYBODY, Selection
+from fsm_agent.domain.step import Step
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
+from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores.base import Store
-from fsm_agent.stores.postgres.schema import MIGRATIONS
-from fsm_agent.testing.contract.fixtures import ID, a_commit, all_of
+from fsm_agent.stores.postgres.errors import statement_error
+from fsm_agent.stores.postgres.migrations import MIGRATIONS, UPGRADED
+from fsm_agent.stores.urls import open_store
+from fsm_agent.testing.contract.fixtures import ID, a_commit, a_creation, all_of, keep_definitions
 from tests.support.postgres_stores import count, make, refused, with_store
 from tests.support.servers.postgres import PostgresServer
 from tests.support.thread_verbs import use_every_thread_verb
@@ -88,6 +100,7 @@ def test_every_migration_is_run_once_whatever_version_a_database_has(
 def test_a_database_of_before_there_were_threads_goes_on(postgres: PostgresServer) -> None:
     url = postgres.make_database("silent")
     asyncio.run(make(url))
+    go_back(postgres, "silent")
     tables = "fsm_agent.threads, fsm_agent.messages, fsm_agent.users"
     postgres.execute(f"DROP TABLE {tables}; ALTER TABLE fsm_agent.history DROP COLUMN used", "silent")
     postgres.execute("UPDATE fsm_agent.about SET version = 1", "silent")
@@ -101,6 +114,113 @@ def test_a_database_of_before_there_were_threads_goes_on(postgres: PostgresServe
         assert (await store.dump(ID)).head.version == 3
 
     with_store(url, go_on)
+
+
+#: takes a database back to where agents were found by their ids, statuses and workflows alone
+_BACK: Final = """
+DROP VIEW fsm_agent.head, fsm_agent.workflows, fsm_agent.threads, fsm_agent.users;
+DROP FUNCTION fsm_agent.upgraded;
+DROP TABLE fsm_agent.creations, fsm_agent.addressees, fsm_agent.labels;
+ALTER TABLE fsm_agent.agents DROP COLUMN asked_due, DROP COLUMN asked_to, ALTER COLUMN name RESET (n_distinct);
+ALTER TABLE fsm_agent.agents RENAME TO head;
+ALTER TABLE fsm_agent.definitions RENAME TO workflows;
+ALTER TABLE fsm_agent.thread_names RENAME TO threads;
+ALTER TABLE fsm_agent.user_records RENAME TO users;
+UPDATE fsm_agent.about SET version = 2
+"""
+
+
+def go_back(postgres: PostgresServer, database: str) -> None:
+    postgres.execute(_BACK, database)
+
+
+async def ask_in_every_way(url: str, namespace: str) -> None:
+    """Agents that are found by each index, and one whose head will be damaged."""
+    due = (ArmedTimer("open", "1h", NEW_YEAR_MS + 5),)
+    async with open_store(url, namespace=namespace) as store:
+        await keep_definitions(store)
+        await store.create(
+            a_creation("anybody", asked=Asked("?"), timers=due, user="zo\0e", labels={"a\0": "b", "c": "d"})
+        )
+        await store.create(a_creation("one", asked=Asked("?", ("nul \0",)), created_ms=NEW_YEAR_MS + 1))
+        await store.create(a_creation("several", asked=Asked("?", ("ana", "bob" * 2_000))))
+        await store.create(a_creation("done", asked=Asked("?"), status=Status.DONE, user="u" * 5_000))
+        await store.create(a_creation("damaged", asked=Asked("?"), user="ana", created_ms=NEW_YEAR_MS + 2))
+
+
+def test_an_older_database_is_filled_in_and_that_is_said(
+    postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgres.make_database("unfound")
+    for namespace in ("default", "other"):
+        asyncio.run(ask_in_every_way(url, namespace))
+    go_back(postgres, "unfound")
+    postgres.execute("UPDATE fsm_agent.head SET cold = '[{\"a' WHERE id = 'damaged'", "unfound")
+
+    async def look(store: Store) -> None:
+        assert [head.id for head in (await store.questions()).heads] == ["anybody", "several", "one"]
+        for to, ids in ((ANYBODY, ["anybody"]), ("nul \0", ["one"]), ("bob" * 2_000, ["several"])):
+            assert [head.id for head in (await store.questions(to=to)).heads] == ids
+        for selection, name in (
+            (Selection(user="zo\0e"), "anybody"),
+            (Selection(user="u" * 5_000), "done"),
+            (Selection(label=("a\0", "b")), "anybody"),
+            (Selection(label=("c", None)), "anybody"),
+        ):
+            assert [head.id for head in (await store.select(selection)).heads] == [name]
+        newest = await store.select(Selection(), newest=True)
+        assert [head.id for head in newest.heads] == ["one", "several", "done", "anybody"]
+        assert [each.agent_id for each in newest.damaged] == ["damaged"]
+        assert [each for each in await store.inspect() if each.is_index] == []
+        assert await store.reindex() == 0
+
+    with caplog.at_level(logging.INFO, "fsm_agent"):
+        with_store(url, look)
+    [said] = caplog.records
+    assert said.message == f"database {url} was upgraded from schema version 2"
+    assert (vars(said)["action"], vars(said)["indexed"]) == ("store_upgraded", 8)
+
+
+def test_a_process_of_an_earlier_version_that_has_it_open_is_refused_and_changes_nothing(
+    postgres: PostgresServer,
+) -> None:
+    url = postgres.make_database("overtaken")
+    asyncio.run(make(url))
+    go_back(postgres, "overtaken")
+    statements = {
+        "step": "UPDATE fsm_agent.head SET state = 'x', version = 2 WHERE id = $1 RETURNING agent",
+        "look": "SELECT head.version FROM fsm_agent.head LEFT JOIN fsm_agent.workflows USING (workflow) WHERE id = $1",
+        "lock": "SELECT agent FROM fsm_agent.head WHERE id = $1 FOR NO KEY UPDATE",
+        "birth": "INSERT INTO fsm_agent.head (namespace, id, workflow, name, created_ms, state, status, version, "
+        "updated_ms, cold) SELECT namespace, $1, workflow, name, 1, '', 1, 1, 1, '[]' FROM fsm_agent.workflows",
+        "definition": "INSERT INTO fsm_agent.workflows (namespace, hash, name, version, definition) "
+        "VALUES ('', $1, '', 1, '')",
+        "thread": "INSERT INTO fsm_agent.threads AS known (namespace, name, last) VALUES ('', $1, 1) "
+        "ON CONFLICT (namespace, name) DO UPDATE SET last = known.last + 1",
+        "user": "INSERT INTO fsm_agent.users (namespace, name, version, updated_ms, data) VALUES ('', $1, 1, 1, '')",
+        "end": "DELETE FROM fsm_agent.head WHERE id = $1",
+    }
+    with psycopg.connect(url, autocommit=True) as old:
+        for name, statement in statements.items():
+            old.execute(f'PREPARE "{name}" (text) AS {statement}'.encode())
+        before = asyncio.run(whole(url))
+        for name in statements:
+            with pytest.raises(psycopg.Error, match="a newer fsm-agent has upgraded this database: restart with that"):
+                old.execute(f"EXECUTE \"{name}\" ('{ID}')".encode())
+    assert asyncio.run(whole(url)) == before
+    assert postgres.execute("SELECT count(*) FROM fsm_agent.thread_names", "overtaken") == [(0,)]
+
+
+async def whole(url: str) -> tuple[Record, Sequence[Step]]:
+    async with open_store(url) as store:
+        return await all_of(store)
+
+
+def test_who_is_refused_by_a_newer_version_is_told_so() -> None:
+    error = psycopg.errors.ObjectNotInPrerequisiteState(UPGRADED)
+    refusal = statement_error(error, "postgresql://db/agents", may_have_written=True)
+    assert type(refusal) is StoreTooNew
+    assert str(refusal) == f"database postgresql://db/agents is not for this process any more: {UPGRADED}"
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import apsw
 import pytest
 
+from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import AppendedMessages, Origin
+from fsm_agent.domain.selection import ANYBODY
 from fsm_agent.domain.state import State
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
@@ -17,10 +21,13 @@ from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import StoreCorrupt, StoreTooNew
 from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.stores import codec
+from fsm_agent.stores.sqlite import reindex
 from fsm_agent.stores.sqlite.errors import store_error
-from fsm_agent.stores.sqlite.schema import APPLICATION_ID, MIGRATIONS
+from fsm_agent.stores.sqlite.migrations import APPLICATION_ID, MIGRATIONS
 from fsm_agent.stores.sqlite.store import SqliteStore
 from fsm_agent.testing.contract.fixtures import ID, ORDER, a_commit, a_creation, a_head, keep_definitions
+from fsm_agent.testing.contract.questions import asked_by, asking
+from fsm_agent.testing.contract.selections import selected
 from tests.support.thread_verbs import HELLO, use_every_thread_verb
 
 #: versions of whom a file keeps steps; ``short`` had forgotten its first ones
@@ -42,6 +49,17 @@ _STANDING = "SELECT agent, version FROM head WHERE namespace = '' AND id = 'long
 _MOVE = "UPDATE head SET version = version + 1 WHERE namespace = '' AND id = 'long'"
 
 WRITTEN = ((_STANDING, ()), (_MOVE, ()), (_STEP, (1, 42, 42)))
+#: The same of the last version that knew no questions: what it first said of an agent, and what changes one.
+_OF_AGENT = "FROM agents WHERE namespace = '' AND id = 'long'"
+UNINDEXED = (
+    f"SELECT agent, last_step, version, epoch {_OF_AGENT}",
+    f"INSERT INTO steps SELECT NULL, agent, 42, last_step, 2, 'ping', '', '', 0, '', 0, '', '', '', '', '' {_OF_AGENT}",
+    "UPDATE agents SET version = version + 1 WHERE namespace = '' AND id = 'long'",
+    "UPDATE agents SET epoch = epoch + 1 WHERE namespace = '' AND id = 'long'",
+    f"DELETE {_OF_AGENT}",
+    "INSERT INTO agents (agent, workflow, namespace, id, created_ms, state, status, version, updated_ms, cold) "
+    "VALUES (9, 1, '', 'new', 0, 'open', 2, 1, 0, '[]')",
+)
 #: What it wrote that is no agent's.
 SHARED = (
     ("INSERT INTO workflows (hash, name, version, definition) VALUES ('h', 'w', 1, '{}') ON CONFLICT DO NOTHING", ()),
@@ -119,7 +137,12 @@ def test_a_process_that_knows_the_earlier_schema_and_is_still_there_writes_nothi
     async def upgrade() -> None:
         async with SqliteStore(path) as store:
             before = await store.load("long")
-            for statement, values in [*WRITTEN, *(SHARED if migrations > 2 else SHARED[:1])]:
+            known = [
+                *WRITTEN,
+                *((statement, ()) for statement in UNINDEXED),
+                *(SHARED if migrations > 2 else SHARED[:1]),
+            ]
+            for statement, values in known:
                 with pytest.raises(apsw.SQLError) as refused:
                     earlier.execute(statement, values)
                 assert "a newer fsm-agent has upgraded this file: restart with that one" in str(
@@ -130,6 +153,72 @@ def test_a_process_that_knows_the_earlier_schema_and_is_still_there_writes_nothi
 
     asyncio.run(upgrade())
     earlier.close()
+
+
+def say(earlier: apsw.Connection, table: str, head: Head) -> None:
+    """Have an agent of an earlier file say this."""
+    row = codec.moving_row(head)
+    values = (row.status, row.cold, head.wake_ms, head.id)
+    earlier.execute(f"UPDATE {table} SET status = ?, cold = ?, wake_ms = ? WHERE id = ?", values)  # noqa: S608
+
+
+def spoil(earlier: apsw.Connection, table: str) -> None:
+    """Add agents whose heads cannot be read."""
+    columns = "workflow, created_ms, state, status, version, updated_ms"
+    for number, cold in enumerate(("'[null,'", "CAST(x'5bff5d' AS TEXT)", "'[1,2,3,4,5,6,7]'")):
+        what = f"SELECT namespace, 'spoilt{number}', 9{number}, {columns}, {cold} FROM {table} WHERE id = 'long'"  # noqa: S608
+        earlier.execute(f"INSERT INTO {table} (namespace, id, agent, {columns}, cold) {what}")
+
+
+@pytest.mark.parametrize("migrations", EARLIER)
+def test_the_questions_and_users_of_an_earlier_file_are_indexed_when_it_is_opened(
+    tmp_path: Path, migrations: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "fsm_agent")
+    earlier, table = earlier_file(tmp_path / "agents.db", migrations), "head" if migrations <= UNCHAINED else "agents"
+    say(earlier, table, a_head("long", **asking("ana", "half: \ud83d", due=7)))
+    say(earlier, table, a_head("brief", user="Zoë", **asking()))
+    say(earlier, table, a_head("short", user="bob", status=Status.DONE, asked=Asked("late", ("ana",))))
+    spoil(earlier, table)
+    earlier.close()
+
+    async def look() -> None:
+        async with SqliteStore(tmp_path / "agents.db") as store:
+            assert await asked_by(store) == ["long", "brief"]
+            assert await asked_by(store, to="ana") == await asked_by(store, to="half: \ud83d") == ["long"]
+            assert await asked_by(store, to=ANYBODY) == ["brief"]
+            assert await selected(store, user="Zoë", newest=True) == ["brief"]
+            assert await selected(store, user="bob", statuses=[Status.DONE]) == ["short"]
+            assert [tally.agents for tally in await store.tally()] == [1, 5]
+            assert [damage for damage in await store.inspect() if damage.is_index] == []
+            assert await store.reindex() == 0
+            assert {damage.agent_id for damage in (await store.list()).damaged} == {f"spoilt{n}" for n in range(3)}
+
+    asyncio.run(look())
+    [told] = [record for record in caplog.records if getattr(record, "action", "") == "store_upgraded"]
+    assert (told.from_version, told.indexed) == (migrations, 3)  # type: ignore[attr-defined]
+    assert told.getMessage().endswith(f"agents.db was upgraded from schema version {migrations}")
+    asyncio.run(look())
+    assert len([record for record in caplog.records if getattr(record, "action", "") == "store_upgraded"]) == 1
+
+
+def test_an_upgrade_that_is_cut_off_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "agents.db"
+    earlier = earlier_file(path, len(MIGRATIONS) - 1)
+    before = sorted(earlier.execute("SELECT name, sql FROM sqlite_schema"), key=str)
+
+    def cut_off(_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reindex, "fill", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            SqliteStore(path)
+    assert sorted(earlier.execute("SELECT name, sql FROM sqlite_schema"), key=str) == before
+    assert earlier.execute("PRAGMA user_version").get == len(MIGRATIONS) - 1
+    earlier.execute(UNINDEXED[2])
+    earlier.close()
+    asyncio.run(SqliteStore(path).close())
 
 
 def test_a_process_whose_file_is_upgraded_meanwhile_is_told_so_and_writes_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from fsm_agent.domain.agent import ArmedTimer, Head, Status
 from fsm_agent.domain.lease import Holder, Lease
+from fsm_agent.domain.question import Asked
 from fsm_agent.domain.record import Commit, Committed, Snapshot
 from fsm_agent.domain.step import Delta, Event
 from fsm_agent.errors import FsmAgentError
@@ -38,6 +39,7 @@ HEADS = st.fixed_dictionaries(
         "state": st.sampled_from(["open", "closed"]),
         "status": st.sampled_from([*[Status.RUNNING] * 5, Status.WAITING, Status.PARKED, Status.DONE]),
         "timers": st.just(()) | st.just((ArmedTimer("open", "1ms", 7),)),
+        "asked": st.sampled_from([None, None, None, Asked("?"), Asked("?", ("ana", "bob"), (), 3)]),
     }
 )
 
@@ -167,7 +169,8 @@ async def statements_of(store: SqliteStore, commit: Commit) -> list[str]:
 
 
 def test_a_plain_step_is_one_insert_and_one_update(tmp_path: Path) -> None:
-    """By whoever holds the agent, by whoever lets go of it, and from outside; a snapshot is one more."""
+    """By whoever holds the agent, by whoever lets go of it, and from outside, to another status as well; a snapshot is
+    one more."""
 
     async def step() -> None:
         async with SqliteStore(tmp_path / "agents.db") as store:
@@ -180,6 +183,10 @@ def test_a_plain_step_is_one_insert_and_one_update(tmp_path: Path) -> None:
             assert await statements_of(store, a_commit(4, head={"epoch": 1}, epoch=None)) == plain
             kept = a_commit(5, head={"epoch": 2}, epoch=2, snapshot=Snapshot(5, {}))
             assert await statements_of(store, kept) == [*plain[:3], "INSERT", "COMMIT"]
+            assert (
+                await statements_of(store, a_commit(6, head={**at_work, "epoch": 2}, epoch=None, lease=LEASE)) == plain
+            )
+            assert await statements_of(store, a_commit(7, head={"status": Status.DONE}, epoch=3)) == plain
 
     asyncio.run(step())
 
@@ -189,8 +196,10 @@ def test_a_commit_is_one_transaction_on_the_long_road_too(tmp_path: Path) -> Non
         async with SqliteStore(tmp_path / "agents.db") as store:
             await keep_definitions(store)
             await store.create(a_creation())
-            told = await statements_of(store, a_commit(2, key="k"))
-            assert (told[0], told[-1], told.count("BEGIN"), told.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
+            asks, asks_others = ({"asked": Asked("?", (name,))} for name in ("ana", "bob"))
+            for commit in (a_commit(2, key="k"), a_commit(3, head=asks), a_commit(4, head=asks_others), a_commit(5)):
+                told = await statements_of(store, commit)
+                assert (told[0], told[-1], told.count("BEGIN"), told.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
 
     asyncio.run(step())
 
@@ -213,6 +222,16 @@ def test_whatever_else_has_changed_is_decided_by_the_long_road(
 ) -> None:
     as_before = a_commit(2, epoch=epoch, lease=lease, head={"status": Status.RUNNING, "epoch": 1})
     asyncio.run(compare(tmp_path, [OTHERS[other]], as_before))
+
+
+@pytest.mark.parametrize("before", [{"status": Status.PARKED}, {"asked": Asked("?", ("ana",))}, {"asked": Asked("?")}])
+def test_whoever_was_parked_or_asked_something_takes_the_long_road(tmp_path: Path, before: dict[str, Any]) -> None:
+    """What it stood under in an index, only the long road knows."""
+    then = a_commit(3, epoch=None, head={"asked": Asked("?", ("bob",)), "epoch": 2})
+    asyncio.run(compare(tmp_path, [Act("commit", epoch=None, head=before)], then))
+    (tmp_path / "again").mkdir()
+    then = a_commit(3, epoch=None, head={"epoch": 2})
+    asyncio.run(compare(tmp_path / "again", [Act("commit", epoch=None, head=before)], then))
 
 
 def test_what_was_seen_too_early_from_outside_takes_the_long_road_and_is_taken(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def work(ctx: Context) -> str:
 def test_it_has_every_verb_of_the_runner_with_the_same_arguments() -> None:
     verbs = {
         name: inspect.signature(method).parameters.keys()
-        for name, method in vars(runner.Runner).items()
+        for name, method in inspect.getmembers(runner.Runner)
         if inspect.iscoroutinefunction(method) and not name.startswith("_") and name != "close"
     }
     assert verbs == {name: inspect.signature(vars(sync.Runner)[name]).parameters.keys() for name in verbs}

@@ -319,6 +319,9 @@ class ListingExecutor:
     def interrupt(self, agent_id: str, epoch: int) -> None:
         self.asked.append(("interrupt", agent_id, epoch))
 
+    def drain(self) -> None:
+        self.asked.append(("drain",))
+
     async def settled(self, agent_id: str) -> None:
         self.asked.append(("settled", agent_id))
 
@@ -336,10 +339,11 @@ async def test_all_that_an_executor_is_asked_for_reaches_it() -> None:
     assert await traced.act(command) == Paused(1, 2)
     assert await traced.sleep(head, 5) == 6
     traced.interrupt("a", 7)
+    traced.drain()
     await traced.settled("a")
     await traced.close()
     assert inner.asked == [
-        ("act", command), ("sleep", head, 5), ("interrupt", "a", 7), ("settled", "a"), ("close",),
+        ("act", command), ("sleep", head, 5), ("interrupt", "a", 7), ("drain",), ("settled", "a"), ("close",),
     ]  # fmt: skip
     assert recorded.outcomes() == ["paused"]
 

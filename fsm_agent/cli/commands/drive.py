@@ -9,7 +9,7 @@ import click
 
 from fsm_agent.cli.commands import deliver
 from fsm_agent.cli.commands import run as starting
-from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, LOG_FORMAT, WORKFLOW_FILE, WholeNumber, text
+from fsm_agent.cli.input.parameters import AGENT_ID, EVENT, LOG_FORMAT, WORKFLOW_FILE, WholeNumber, label, text
 from fsm_agent.cli.input.values import any_json, json_object
 from fsm_agent.cli.session import drive, drive_all
 from fsm_agent.cli.settings import CommandSettings
@@ -33,6 +33,14 @@ _expect_version = click.option(
 @_key
 @click.option(
     "--user", type=text, metavar="NAME", help="Whom it serves: agents of one user share a memory.  [default: nobody]"
+)
+@click.option(
+    "--label",
+    "labels",
+    type=label,
+    metavar="NAME=TEXT",
+    multiple=True,
+    help="Give it a label by which `list` finds it; repeatable.",
 )
 @click.option("--no-input", is_flag=True, help="Never ask, even on a terminal.")
 @click.pass_obj

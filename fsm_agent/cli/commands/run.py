@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -30,6 +30,8 @@ class RunArguments:
     payload: Mapping[str, Json] | None
     data: Mapping[str, Json] | None
     user: str | None
+    #: names with texts
+    labels: Sequence[tuple[str, str]]
     no_input: bool
 
 
@@ -78,18 +80,34 @@ def first_event(workflow: Workflow, event: str | None, *, has_payload: bool) -> 
     return own[0] if own else None
 
 
+def labels_of(given: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Labels by name. Raises ``click.ClickException`` if a name is given two texts."""
+    labels: dict[str, str] = {}
+    for name, text in given:
+        if labels.setdefault(name, text) != text:
+            raise click.ClickException(f"--label gives {name!r} two texts, {labels[name]!r} and {text!r}")
+    return labels
+
+
 async def begin(session: Session, workflow: Workflow, arguments: RunArguments) -> Agent:
     """Start an agent, and hold a dialogue with it if a person is at the terminal."""
     event = first_event(workflow, arguments.event, has_payload=arguments.payload is not None)
-    payload, data = arguments.payload or {}, arguments.data or {}
+    payload, data, labels = arguments.payload or {}, arguments.data or {}, labels_of(arguments.labels)
     talks = output.is_conversation(session.settings) and not arguments.no_input
     if talks:
         output.say(": ".join(filter(None, [f"{workflow.name} v{workflow.version}", workflow.description])))
         data = await ask_missing(object_schema(workflow.data), data)
         payload = await ask_missing(object_schema(workflow.events.get(event or "", {})), payload)
-    by, user = session.settings.by, arguments.user
     call = session.runner.start(
-        workflow, event, payload, data=data, id=arguments.agent_id, key=arguments.key, by=by, user=user
+        workflow,
+        event,
+        payload,
+        data=data,
+        id=arguments.agent_id,
+        key=arguments.key,
+        by=session.settings.by,
+        user=arguments.user,
+        labels=labels,
     )
     agent = await session.follow(call)
     return await converse(session, agent) if talks else agent

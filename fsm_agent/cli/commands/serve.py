@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fsm_agent.cli.commands.run import checked_workflow
-from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, text
+from fsm_agent.cli.input.parameters import LOG_FORMAT, WORKFLOW_FILE, WholeNumber, text
 from fsm_agent.cli.input.paths import workflow_files
 from fsm_agent.cli.input.token_path import token_path, tokens_option
 from fsm_agent.cli.logs import in_json, in_sentences
@@ -21,12 +22,15 @@ from fsm_agent.domain.agent import Head
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.errors import SettingsInvalid
 from fsm_agent.runtime.runner import Runner
+from fsm_agent.stores.urls import without_password
 from fsm_agent.telemetry import configured
 
 if TYPE_CHECKING:
     from fsm_agent.server.access import Access
     from fsm_agent.server.metrics import Metrics
     from fsm_agent.telemetry import OpenTelemetry
+
+logger = logging.getLogger("fsm_agent")
 
 _WORKFLOWS: Final = "workflows"
 _PORT: Final = 8000
@@ -52,7 +56,7 @@ class ServeArguments:
 @click.argument("paths", type=WORKFLOW_FILE, metavar="[PATH]...", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Where to listen.")
 @click.option(
-    "--port", type=click.IntRange(0, 65_535), default=_PORT, show_default=True, help="Where to listen; 0 is a free one."
+    "--port", type=WholeNumber(0, 65_535), default=_PORT, show_default=True, help="Where to listen; 0 is a free one."
 )
 @click.option("--namespace", "namespaces", multiple=True, metavar="NAME", help="A part of the store; repeatable.")
 @click.option("--no-drive", is_flag=True, help="Leave it to other processes to drive agents.")
@@ -62,7 +66,7 @@ class ServeArguments:
 )
 @click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", help="A name that it has; repeatable.")
 @click.option(
-    "--rate", type=click.IntRange(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
+    "--rate", type=WholeNumber(0), default=200, show_default=True, help="Requests a second per token; 0 is any."
 )
 @click.option("--metrics", is_flag=True, help="Serve /metrics for Prometheus, to tokens with the scope read.")
 @LOG_FORMAT
@@ -151,12 +155,20 @@ async def _serve(
     gate = Gate(access, RateLimit(arguments.rate), services)
     app = application(gate, [metrics.route(gate)] if metrics else [])
 
+    is_json = arguments.log_format == "json"
+
+    def say(sentence: str) -> None:
+        if is_json:
+            logger.info("%s", sentence, extra={"action": "server"})
+        else:
+            output.say(sentence)
+
     def ready() -> None:
         click.echo(address_of(listening))
         asks = "" if access.asks_for_tokens else "; nobody is asked for a token"
-        output.say(f"serving {settings.store}{asks}; Ctrl-C stops")
+        say(f"serving {without_password(settings.store)}{asks}; Ctrl-C stops")
 
-    await serve(app, tuple(services.values()), listening, when_ready=ready, say=output.say)
+    await serve(app, tuple(services.values()), listening, when_ready=ready, say=say)
 
 
 def _metrics() -> Metrics:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from fsm_agent.cli.blocks import Block
-from fsm_agent.cli.input.agent_ids import find, place_in_list
-from fsm_agent.cli.input.parameters import AGENT_ID, WORKFLOW_NAME, WholeNumber
+from fsm_agent.cli.input.agent_ids import find
+from fsm_agent.cli.input.parameters import AGENT_ID, WholeNumber
 from fsm_agent.cli.settings import CommandSettings
 from fsm_agent.cli.store import read_store
 from fsm_agent.cli.views import output
-from fsm_agent.cli.views.agents import agent_blocks, agents_blocks, history_blocks, inbox_blocks
+from fsm_agent.cli.views.agents import agent_blocks, history_blocks
 from fsm_agent.cli.views.changes import change_blocks
 from fsm_agent.cli.views.children import (
     Family,
@@ -24,65 +24,16 @@ from fsm_agent.cli.views.children import (
     read_family,
 )
 from fsm_agent.cli.views.effects import effects_blocks
-from fsm_agent.data.arguments import LONGEST_PAGE
 from fsm_agent.data.sealed import refuse_sealed
 from fsm_agent.domain.agent import Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.record import Damage
 from fsm_agent.domain.step import Step
-from fsm_agent.domain.summary import AgentPage
 from fsm_agent.domain.text import some
 from fsm_agent.domain.workflow import Workflow
 from fsm_agent.engine.pinned import require_version
 from fsm_agent.runtime.agent_reads import Failures, agent_of, read_doubts, read_failures, workflow_of
 from fsm_agent.stores.base import Store
-
-
-@click.command("list")
-@click.option(
-    "--status",
-    "statuses",
-    type=click.Choice([str(status) for status in Status]),
-    multiple=True,
-    help="Only agents in this status; repeatable.",
-)
-@click.option("--workflow", type=WORKFLOW_NAME, metavar="NAME", help="Only agents of this workflow.")
-@click.option(
-    "--waiting", is_flag=True, help="Only open questions, and for whom they are: the earliest deadline first."
-)
-@click.option(
-    "--limit",
-    type=WholeNumber(1, LONGEST_PAGE),
-    default=50,
-    show_default=True,
-    help=f"At most N, up to {LONGEST_PAGE}.",
-)
-@click.option("--after", type=AGENT_ID, metavar="ID", help="Go on after this agent, the last of the list before.")
-@click.pass_obj
-def list_agents(
-    settings: CommandSettings, /, *, statuses: tuple[str, ...], waiting: bool, after: str | None, **order: Any
-) -> None:
-    """List agents, the oldest first, and those that you have named yourself in order of their names; with --waiting,
-    the questions that are open.
-
-    The order is that of the whole ids. A new id begins with its time, and tables print only its end; --wide prints all.
-    """
-    from fsm_agent.runtime import agent_lists
-
-    pages, blocks = (agent_lists.list_waiting, inbox_blocks) if waiting else (agent_lists.list_agents, agents_blocks)
-    wanted = [Status(status) for status in statuses]
-
-    async def read(store: Store) -> AgentPage:
-        return await pages(store, wanted, after=await place_in_list(store, after), **order)
-
-    page = read_store(settings, read)
-    output.show(settings, page.to_json(), lambda: blocks(page.agents))
-    say_left_out(settings, page.damaged)
-    if page.next and not settings.json:
-        words = [word for status in statuses for word in ("--status", status)]
-        words += ["--workflow", order["workflow"]] if order["workflow"] else []
-        words += ["--waiting"] if waiting else []
-        output.say(f"there are more: `{settings.command('list', *words, '--after', page.next)}`")
 
 
 @click.command()

@@ -106,6 +106,42 @@ async def _of_agents(store: Store) -> list[str]:
     return [head.workflow for head in (await store.list(limit=_SEEN)).heads]
 
 
+def states(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """States that agents are in: those of the workflow, if the line names one."""
+    workflow = ctx.params.get("workflow")
+    return _starting(incomplete, _seen(ctx, lambda head: [head.state] if workflow in (None, head.workflow) else []))
+
+
+def users(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Persons whom agents serve."""
+    return _starting(incomplete, _seen(ctx, lambda head: [head.user] if head.user else []))
+
+
+def labels(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Names of labels that agents have; behind a name and ``=``, its texts."""
+
+    def of(head: Head) -> Iterable[str]:
+        return head.labels if "=" not in incomplete else ("=".join(label) for label in head.labels.items())
+
+    return _starting(incomplete, _seen(ctx, of))
+
+
+def addressees(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
+    """Persons whom agents ask something, and the words for oneself and for whoever comes."""
+    asked = _seen(ctx, lambda head: head.asked.to if head.asked else [])
+    return _starting(incomplete, {"anybody", "me", *asked})
+
+
+def _seen(ctx: click.Context, words: Callable[[Head], Iterable[str]]) -> set[str]:
+    """The words of the first agents of the store."""
+
+    async def read(store: Store) -> set[str]:
+        return {word for head in (await store.list(limit=_SEEN)).heads for word in words(head)}
+
+    none: set[str] = set()
+    return _read(ctx, read, otherwise=none)
+
+
 def events(ctx: click.Context, _param: click.Parameter, incomplete: str) -> Items:
     """Events that the agent's state handles."""
     part = ctx.params.get("agent_id") or next(iter(ctx.args), "")  # click stops at an option without value

@@ -14,11 +14,16 @@ Result = TypeVar("Result")
 
 
 class Word(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.2 on
-    """A text. ``completion`` has a function that completes it, which is imported when a shell asks."""
+    """A text. ``completion`` has a function that completes it, which is imported when a shell asks. ``read`` makes a
+    value of it, or raises ``click.BadParameter``."""
 
-    def __init__(self, name: str, completer: str) -> None:
+    def __init__(self, name: str, completer: str, read: Callable[[str], Any] = str) -> None:
         self.name = name
         self._completer = completer
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ARG002
+        return self._read(value) if isinstance(value, str) else value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         from fsm_agent.cli.input import completion
@@ -84,6 +89,20 @@ def read_by(read: Callable[[str], Result]) -> Callable[[click.Context, click.Par
     return callback
 
 
+def label(given: str) -> tuple[str, str]:
+    """The name and the text of a label that an agent gets."""
+    name, text_of_it = selected_label(given)
+    if text_of_it is None:
+        raise click.BadParameter(f"{given!r} has no text; write NAME=TEXT")
+    return name, text_of_it
+
+
+def selected_label(given: str) -> tuple[str, str | None]:
+    """The name and the text of a label that agents are selected by; without a text, any has it."""
+    name, equals, text_of_it = given.partition("=")
+    return _filled(name, "a label is written NAME=TEXT"), text_of_it if equals else None
+
+
 #: the id of an existing agent, whole or shortened
 AGENT_ID: Final = Word("id", "agent_ids")
 #: an event that the agent on the same line handles
@@ -102,3 +121,11 @@ LOG_FORMAT: Final = click.option(
     show_default=True,
     help="Log sentences for people, or one JSON object a line.",
 )
+#: a state that agents are in
+STATE: Final = Word("state", "states", text)
+#: a person whom agents serve
+USER: Final = Word("user", "users", text)
+#: a label that agents have, with its text or without
+LABEL: Final = Word("label", "labels", selected_label)
+#: who is asked something
+ADDRESSEE: Final = Word("to", "addressees", person)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
 
 from fsm_agent.cli.blocks import BOUND, Block, Facts, Ink, Prose, Table, Tone, visible
 from fsm_agent.cli.settings import CommandSettings
@@ -28,10 +28,21 @@ _STATUS: Final = {
     Status.FAILED: (Tone.BAD, "✗"),
     Status.CANCELLED: (Tone.QUIET, "⊘"),
 }
+LabelsText: TypeAlias = Callable[[Mapping[str, str]], str]
 _LONGEST_VALUE: Final = 160
 _LONGEST_LINE: Final = 60
 #: limit of characters of a step's reason beside the step
 _LONGEST_WHY: Final = 50
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Labels on one line."""
+    return ", ".join(f"{name}={text}" for name, text in labels.items())
+
+
+def nothing(_labels: Mapping[str, str]) -> str:
+    """What is shown of labels unless somebody wants to see them."""
+    return ""
 
 
 def agent_blocks(
@@ -83,6 +94,7 @@ def _standing(agent: Agent) -> list[tuple[str, Ink]]:
         ("version", Ink(str(agent.version))),
         ("serves", Ink(visible(agent.user or ""))),
         ("child of", Ink(agent.parent.id if agent.parent else "")),
+        ("labels", Ink(labels_text(agent.labels))),
         ("messages", Ink(str(agent.messages or ""))),
         ("created", Ink(when(agent.created_at))),
         ("updated", Ink(when(agent.updated_at))),
@@ -107,16 +119,16 @@ def until_text(question: Question) -> str:
     return f"until {when(question.deadline)}, {from_now(question.deadline)}" if question.deadline else ""
 
 
-def agents_blocks(agents: Iterable[AgentSummary | Agent]) -> Iterator[Block]:
-    """Agents in a table; below it, the reasons why some failed, are parked or are tried again."""
+def agents_blocks(agents: Iterable[AgentSummary | Agent], *, labels: LabelsText = nothing) -> Iterator[Block]:
+    """Agents in a table; below it, the reasons why some failed, are parked or are tried again. ``labels`` says what the
+    table shows of their labels."""
     agents = list(agents)
-    yield agents_table(agents)
+    yield agents_table(agents, labels=labels)
     if rows := [[Ink(agent.id, Tone.STRONG), Ink(text, Tone.BAD)] for agent in agents if (text := trouble(agent))]:
         yield Table(("id", "error"), rows, "", names_agents=True)
 
 
-def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
-    agents = list(agents)
+def agents_table(agents: Iterable[AgentSummary | Agent], *, labels: LabelsText = nothing) -> Table:
     rows = [
         [
             Ink(agent.id, Tone.STRONG),
@@ -126,14 +138,15 @@ def agents_table(agents: Iterable[AgentSummary | Agent]) -> Table:
             Ink(str(agent.version)),
             Ink(when(agent.updated_at), Tone.QUIET),
             Ink(progress_text(agent.progress)),
+            Ink(labels(agent.labels)),
         ]
         for agent in agents
     ]
-    columns = ("id", "workflow", "status", "state", "version", "updated", "progress")
-    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress")
+    columns = ("id", "workflow", "status", "state", "version", "updated", "progress", "labels")
+    return _telling(Table(columns, rows, "there are no such agents", names_agents=True), "progress", "labels")
 
 
-def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
+def inbox_blocks(agents: Iterable[AgentSummary], *, labels: LabelsText = nothing) -> list[Block]:
     """The open questions, who may answer, and until when."""
     rows = [
         [
@@ -143,12 +156,13 @@ def inbox_blocks(agents: Iterable[AgentSummary]) -> list[Block]:
             Ink(short_line(agent.question.prompt)),
             Ink(visible(" or ".join(agent.question.to))),
             Ink(_bound(until_text(agent.question).removeprefix("until ")), Tone.QUIET),
+            Ink(labels(agent.labels)),
         ]
         for agent in agents
         if agent.question is not None
     ]
-    columns = ("id", "workflow", "question", "asks", "for", "until")
-    return [Table(columns, rows, "nobody is asked anything", names_agents=True)]
+    columns = ("id", "workflow", "question", "asks", "for", "until", "labels")
+    return [_telling(Table(columns, rows, "nobody is asked anything", names_agents=True), "labels")]
 
 
 def _bound(text: str) -> str:

@@ -123,7 +123,7 @@ class Transfer:
         version, since = self.program.workflow.version, self.before.workflow_version
         message = (
             f"state {leaf.path!r} does {leaf.do!r} in version {version}, and did {did} in version {since}; "
-            "`unpark --retry` begins it"
+            "once the agent is unparked it begins"
         )
         return Problem(ACTION_CHANGED, message)
 

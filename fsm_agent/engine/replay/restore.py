@@ -108,7 +108,7 @@ def _armed(program: Program, timers: Json, now_ms: int) -> tuple[ArmedTimer, ...
 def _problem(step: Step, status: Status) -> Problem | None:
     if status is Status.PARKED:
         back = f"{step.kind} to" if step.kind is StepKind.REWOUND else f"forked from agent {step.payload['agent']!r} at"
-        begins = f"`unpark --retry` begins the work of state {step.target!r}"
+        begins = f"once it is unparked it begins the work of state {step.target!r}"
         return Problem(_PROBLEMS[step.kind], f"{back} version {step.payload['version']}, and {begins}")
     error = step.payload.get("error")
     return Problem(error["type"], error["message"], place=error.get("place", "")) if error else None

@@ -26,7 +26,7 @@ def life_page(life: Life) -> str:
 def _facts(life: Life, name: str) -> dict[str, Json]:
     """What the script knows: by definition, the ids of its states, and at which versions each part was touched."""
     facts = life.to_json()
-    del facts["definitions"]
+    del facts["definitions"], facts["labels"]  # neither is shown
     return {
         **facts,
         "workflow": name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -9,13 +10,12 @@ from starlette.responses import Response
 from fsm_agent.domain.agent import Agent, Status
 from fsm_agent.domain.json import Json
 from fsm_agent.domain.replay import effect_json
-from fsm_agent.errors import ArgumentInvalid
+from fsm_agent.errors import ArgumentInvalid, Conflict
 from fsm_agent.memory.conversation_reader import Position
 from fsm_agent.memory.threads import Thread
 from fsm_agent.runtime.agent_reads import read_children
 from fsm_agent.server.api.call import Call, Reply
 from fsm_agent.server.api.given_schemas import CONTENT
-from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.tokens import Scope
 
 _PAGE: Final = 50
@@ -26,6 +26,7 @@ _PICTURE_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; sandbox
 async def start(call: Call) -> Reply:
     """Start an agent, once for each key."""
     body = call.body
+    _refuse_lone_payload(body)
     agent = await call.service.runner.start(
         call.service.startable(body["workflow"]),
         body.get("event"),
@@ -148,9 +149,13 @@ async def unpark(call: Call) -> Reply:
         raise ArgumentInvalid(f"{said[0]} says what became of an effect: name its key as `effect`")
     if "effect" in body and (len(said) != 1 or "event" in body):
         raise ArgumentInvalid("an effect is settled by its `result` or by `not_done`: one of them, and without `event`")
+    _refuse_lone_payload(body)
+    return await _gone_on(call, await call.service.runner.unpark(call.id, **body, **_changing(call)))
+
+
+def _refuse_lone_payload(body: Mapping[str, Any]) -> None:
     if "payload" in body and "event" not in body:
         raise ArgumentInvalid("`payload` is that of an `event`, which is missing")
-    return await _gone_on(call, await call.service.runner.unpark(call.id, **body, **_changing(call)))
 
 
 async def rewind(call: Call) -> Reply:
@@ -161,8 +166,8 @@ async def rewind(call: Call) -> Reply:
 async def resume(call: Call) -> Reply:
     """Have an agent driven that was interrupted or is due."""
     agent = await call.service.runner.get(call.id)
-    if call.expect_version not in (None, agent.version):
-        raise HttpProblem(412, "conflict", f"agent {call.id!r} is at version {agent.version}")
+    if call.expect_version is not None and call.expect_version != agent.version:
+        raise Conflict(call.id, call.expect_version, agent.version)
     return await _gone_on(call, agent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from fsm_agent.data.arguments import LONGEST_LABEL, MOST_LABELS
 from fsm_agent.domain.agent import Status
 from fsm_agent.domain.effect import EffectMode
 from fsm_agent.domain.json import Schema
@@ -26,6 +27,7 @@ from fsm_agent.server.api.schema_parts import (
     ref,
     said,
 )
+from fsm_agent.server.diagrams import MEDIA
 
 _LISTED: Final[Mapping[str, Schema]] = {
     "id": AGENT_ID,
@@ -51,9 +53,12 @@ GIVEN: Final[Mapping[str, Schema]] = {
     "JsonObject": {"type": "object", "additionalProperties": True, "description": "Names with values of any kind."},
     "Labels": {
         "type": "object",
-        "additionalProperties": {"type": "string"},
+        "maxProperties": MOST_LABELS,
+        "propertyNames": {"minLength": 1, "maxLength": LONGEST_LABEL},
+        "additionalProperties": {"type": "string", "maxLength": LONGEST_LABEL},
         "description": "Words by which an agent is found again.",
     },
+    "DiagramFormat": {"type": "string", "enum": list(MEDIA), "description": "The format of a picture."},
     "AgentStatus": enum(
         Status,
         "`running` has work now, `waiting` waits for an event, an answer or a timer, `parked` needs an operator; the "

@@ -64,6 +64,15 @@ _GIVEN_HEADERS: Final[dict[str, Schema]] = {
 }
 #: status -> headers of its problem
 _PROBLEM_HEADERS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_STREAM: Final = """id: 3
+event: step
+data: {"version": 3, "kind": "event", "event": "approve", "from": "asking", "to": "packing", "by": "ana"}
+
+event: end
+data: {}
+
+"""
+_BINARY: Final = ("image/png", "application/pdf")
 #: what can be done with an agent that a response has brought
 _LINKED: Final = ("showAgent", "listSteps", "listEffects", "listMessages", "listChildren", "drawAgent", "sendEvent",
     "answerQuestion", "cancelAgent", "unparkAgent", "rewindAgent", "resumeAgent", "forkAgent")  # fmt: skip
@@ -124,7 +133,7 @@ def _parameters(operation: Operation) -> list[Json]:
 
 def _parameter(place: str, name: str, schema: Schema) -> dict[str, Json]:
     told = {key: schema[key] for key in ("description", "example") if key in schema}
-    plain = {key: value for key, value in schema.items() if key not in told}
+    plain = {key: value for key, value in schema.items() if key != "example"}  # some tools look for descriptions there
     return {"name": name, "in": place, "required": place == "path", "schema": plain, **told}
 
 
@@ -142,8 +151,7 @@ def _problem(status: int) -> dict[str, Json]:
 def _success(operation: Operation, status: int) -> dict[str, Json]:
     found: dict[str, Json] = {"description": MEANINGS[status]}
     if status != 204:
-        schema: Json = _ref(operation.gives) if operation.gives else {"type": "string"}
-        found["content"] = {media: {"schema": schema} for media in operation.media}
+        found["content"] = {media: _content(operation, media) for media in operation.media}
     if status == 201:
         parameters: Json = {"id": "$response.body#/id"}
         found["links"] = {name: {"operationId": name, "parameters": parameters} for name in _LINKED}
@@ -153,6 +161,16 @@ def _success(operation: Operation, status: int) -> dict[str, Json]:
         *(["Preference-Applied"] if "Prefer" in operation.headers else []),
     ]
     return _with_headers(found, names)
+
+
+def _content(operation: Operation, media: str) -> Json:
+    if operation.gives:
+        return {"schema": _ref(operation.gives)}
+    if media in _BINARY:
+        return {"schema": {"type": "string", "format": "binary"}}
+    if media == "text/event-stream":  # no version of OpenAPI that is in use has words for it
+        return {"schema": {"description": "Server-sent events."}, "example": _STREAM}
+    return {"schema": {"type": "string"}}
 
 
 def _with_headers(response: dict[str, Json], names: Sequence[str]) -> dict[str, Json]:

@@ -114,7 +114,7 @@ def _why_not(error: Exception) -> str:
             return f"it is not UTF-8 from byte {error.start} on"
         case UnicodeEncodeError():
             return "a text in it has half of a surrogate pair"
-        case json.JSONDecodeError() if error.pos == 0 and not error.doc.strip():
+        case json.JSONDecodeError() if not error.doc.strip():
             return "it is empty"
         case _:
             return str(error)

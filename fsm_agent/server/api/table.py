@@ -105,7 +105,7 @@ OPERATIONS: Final = (
         "As it is now, or as it was at a version.",
         gives=None,
         query={
-            "format": {"type": "string", "enum": list(MEDIA), "default": "svg", "description": "Of the picture."},
+            "format": {**ref("DiagramFormat", "The format of the picture."), "default": "svg"},
             "at": AT,
         },
         problems=(404,),

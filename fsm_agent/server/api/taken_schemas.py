@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from fsm_agent.data.arguments import LONGEST_LABEL, MOST_LABELS
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.server.api.schema_parts import AGENT_ID, NAME, VERSION, object_of, ref, said
 
@@ -32,13 +31,7 @@ TAKEN: Final[Mapping[str, Schema]] = {
             "payload": _PAYLOAD,
             "data": ref("JsonObject", "Data that it begins with, instead of those that the workflow says."),
             "user": said(NAME, "Whom it serves."),
-            "labels": {
-                "type": "object",
-                "maxProperties": MOST_LABELS,
-                "propertyNames": {"minLength": 1, "maxLength": LONGEST_LABEL},
-                "additionalProperties": {"type": "string", "maxLength": LONGEST_LABEL},
-                "description": "Words by which it is found again.",
-            },
+            "labels": ref("Labels"),
         },
         "An agent to start.",
         required=("workflow",),

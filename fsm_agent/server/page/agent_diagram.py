@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Mapping
-from typing import Final
 
 import htpy as h
-from markupsafe import Markup, escape
 
 from fsm_agent.domain.step import moment as moment_of
 from fsm_agent.server.diagrams import Drawing
 from fsm_agent.server.histories import Mark
 from fsm_agent.server.page.agent_facts import Facts, link
+from fsm_agent.server.page.svg import marked
 from fsm_agent.server.page.texts import visible
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import moment
 from fsm_agent.server.tokens import Scope
-
-_ELEMENT: Final = re.compile(r'<g id="([^"]+)" class="([^"]+)"')
-#: an edge that crosses a border is drawn in parts, which all have one name
-_PART: Final = re.compile(r"--(on|label)$")
 
 
 async def draw(visit: Visit, facts: Facts) -> tuple[Drawing, Mapping[str, Mark]]:
@@ -52,17 +45,9 @@ def diagram_card(
 
 
 def _picture(facts: Facts, drawn: Drawing, marks: Mapping[str, Mark], *, is_drawn: bool) -> h.Node:
-    marked, told = classes(marks), _told(facts, drawn, marks)
-    holder = h.div(".picture", data_definition=facts.workflow.hash, data_marks=json.dumps(marked), data_told=told)
-    return holder[Markup(_marked(drawn.svg, marked, told)) if is_drawn else None]  # noqa: S704 - Graphviz has escaped it
-
-
-def _marked(svg: str, marked: Mapping[str, str], told: str) -> str:
-    def element(found: re.Match[str]) -> str:
-        more = marked.get(_PART.sub("", html.unescape(found[1])))
-        return f'<g id="{found[1]}" class="{found[2]} {more}"' if more else found[0]
-
-    return _ELEMENT.sub(element, svg).replace("<svg", f'<svg role="img" tabindex="0" aria-label="{escape(told)}"', 1)
+    classed, told = classes(marks), _told(facts, drawn, marks)
+    holder = h.div(".picture", data_definition=facts.workflow.hash, data_marks=json.dumps(classed), data_told=told)
+    return holder[marked(drawn, told, classed) if is_drawn else None]
 
 
 def _told(facts: Facts, drawn: Drawing, marks: Mapping[str, Mark]) -> str:

@@ -26,6 +26,13 @@ def header(visit: Visit, head: Head) -> h.Node:
     ]
 
 
+def header_facts(head: Head) -> h.Node:
+    """How an agent stands now, on one line."""
+    return h.p(".standing")[
+        "It is ", status_badge(head.status), " in ", h.strong(dir="auto")[head.state], f" at version {head.version:,}."
+    ]
+
+
 def _facts(visit: Visit, head: Head) -> Iterator[h.Node]:
     """What never changes first, so that nothing moves when the rest does."""
     yield [workflow_link(visit, head.workflow), f" v{head.workflow_version}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -156,12 +157,28 @@ def _error(visit: Visit, facts: Facts) -> h.Node:
         return None
     address = link(visit, facts, "value", of="agent", at=facts.at, pointer="/error/message")
     place = error.get("place")
+    kind, message = str(error["type"]), str(error["message"])
+    told = why_parked(kind, message)
+    if told != f"{kind}: {message}":
+        return h.p(dir="auto")[visible(told)]
     return h.div(".error")[
-        h.p(".problem")[
-            h.strong(dir="auto")[visible(str(error["type"]))], " ", text(str(error["message"]), address, _LONGEST_ERROR)
-        ],
+        h.p(".problem")[h.strong(dir="auto")[visible(kind)], " ", text(message, address, _LONGEST_ERROR)],
         h.p(".meta", dir="auto")[visible(str(place))] if place else None,
     ]
+
+
+#: what whoever has a command line is told to type
+_COMMANDS = re.compile(
+    r"(, and `unpark --retry` begins the work of state|; find out, and tell `unpark`) .*$", re.DOTALL
+)
+
+
+def why_parked(kind: str, message: str) -> str:
+    """Why it stands still, for whoever has buttons. Who was rewound or forked has done nothing wrong."""
+    told = _COMMANDS.sub("", message)
+    if kind in ("Rewound", "Forked"):
+        return f"It was {told}. Its work begins when it is let try again."
+    return f"{kind}: {told}"
 
 
 def _ways_on(visit: Visit, agent: Agent, now: Now) -> h.Node:

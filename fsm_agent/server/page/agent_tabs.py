@@ -11,11 +11,11 @@ from fsm_agent.dialect.builtin_names import HAS_CHILDREN
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.message import Message, Role
+from fsm_agent.domain.message import Role, own_thread
 from fsm_agent.domain.step import moment as moment_of
 from fsm_agent.runtime.agent_reads import read_children, read_failures
-from fsm_agent.server.page.agent_facts import Facts, link, readable
-from fsm_agent.server.page.agent_messages import read_messages
+from fsm_agent.server.page.agent_facts import Facts, link, readable, version_in
+from fsm_agent.server.page.agent_messages import Placed, read_messages
 from fsm_agent.server.page.texts import brief, isolated, one_line, visible
 from fsm_agent.server.page.values import more, text, tree
 from fsm_agent.server.page.visit import Visit
@@ -28,7 +28,9 @@ _MESSAGES: Final = 50
 _MOST_MESSAGES: Final = 500
 #: effects and children that are shown
 _MOST_ROWS: Final = 200
+#: characters of a result and of a message
 _LONGEST_RESULT: Final = 300
+_LONGEST_WORDS: Final = 4_000
 
 
 def tab_of(visit: Visit, facts: Facts) -> str:
@@ -49,15 +51,14 @@ async def tabs_card(visit: Visit, facts: Facts) -> h.Node:
     """The tabs as links, and the panel of the present one."""
     chosen, tabs = tab_of(visit, facts), _tabs(facts)
     counts = {"conversation": facts.agent.messages}
-    ways = [
-        h.a(
-            href=link(visit, facts, at=facts.at, tab=None if name == "data" else name) + "#tabs",
-            aria_current="page" if name == chosen else None,
-        )[words, h.span(".count")[f" {counts[name]:,}"] if counts.get(name) else None]
-        for name, words in tabs.items()
-    ]
+
+    def way(name: str, words: str) -> h.Node:
+        count = h.span(".count")[f" {counts[name]:,}"] if counts.get(name) else None
+        address = link(visit, facts, at=facts.at, tab=None if name == "data" else name) + "#tabs"
+        return h.a(href=address, aria_current="page" if name == chosen else None)[words, count]
+
     return h.section("#tabs", class_=["card", {"past": facts.is_past}], aria_label="Details")[
-        h.nav(".tabs", aria_label="Details")[ways],
+        h.nav(".tabs", aria_label="Details")[[way(name, words) for name, words in tabs.items()]],
         h.div("#panel", data_tab=chosen)[await panel(visit, facts, chosen)],
     ]
 
@@ -78,10 +79,7 @@ async def _data(visit: Visit, facts: Facts) -> h.Node:
 
 
 async def _conversation(visit: Visit, facts: Facts) -> h.Node:
-    wanted = visit.query.get("last", "")
-    last = (
-        min(int(wanted), _MOST_MESSAGES) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else _MESSAGES
-    )
+    last = min(version_in(visit, "last") or _MESSAGES, _MOST_MESSAGES)
     found = await read_messages(visit.service.runner.store, facts.head, last + 1)
     if not found:
         return h.p(".hint")["Nobody has said anything."]
@@ -93,22 +91,28 @@ async def _conversation(visit: Visit, facts: Facts) -> h.Node:
     ]
 
 
-def message_entry(visit: Visit, agent_id: str, at: int | None, message: Message) -> h.Node:
+def message_entry(visit: Visit, agent_id: str, at: int | None, placed: Placed) -> h.Node:
     """One message: whose words, when, and what is no text of its own below."""
+    thread, message = placed
+    other = None if thread == own_thread(agent_id) else thread
 
     def whole(pointer: str) -> str:
-        return visit.link("agents", agent_id, "value", of="message", at=at, number=message.number, pointer=pointer)
+        return visit.link(
+            "agents", agent_id, "value", of="message", at=at, thread=other, number=message.number, pointer=pointer
+        )
 
-    stands = f", stands for those up to {message.covers}" if message.role is Role.SUMMARY and message.covers else ""
+    covers = message.covers if message.role is Role.SUMMARY else 0
     return h.li(class_=str(message.role))[
         h.p(".said")[
             h.strong[str(message.role)],
             [" ", isolated(one_line(message.by))] if message.by else None,
-            h.span(".meta")[f" {stands.removeprefix(', ')} "] if stands else " ",
+            f" stands for the messages up to {covers} " if covers else " ",
             moment(moment_of(message.at_ms)),
         ],
-        h.div(".words", dir="auto")[text(message.content, whole("/content"), 4_000)] if message.content else None,
-        [_part(dict(part), whole, place) for place, part in enumerate(message.parts)],
+        h.div(".words", dir="auto")[text(message.content, whole("/content"), _LONGEST_WORDS)]
+        if message.content
+        else None,
+        [_part(dict(part), whole, number) for number, part in enumerate(message.parts)],
     ]
 
 

@@ -26,7 +26,9 @@ _AROUND: Final = 10
 #: changes that are listed; characters of a value and of a reason
 _MOST_CHANGES: Final = 20
 _LONGEST_VALUE: Final = 200
-_LONGEST_REASON: Final = 300
+_LONGEST_REASON: Final = 200
+#: characters of a name
+_LONGEST_NAME: Final = 40
 #: fields that are named
 _MOST_NAMED: Final = 4
 
@@ -101,10 +103,10 @@ def entry(visit: Visit, agent_id: str, step: Step, *, is_shown: bool = False) ->
     )[
         h.a(".version", href=address, title=f"Step {step.version}")[f"{step.version}"],
         h.div(".what")[
-            h.span(".happened")[h.strong(dir="auto")[visible(title(step))], _kind(step)],
-            h.span(".when")[moment(moment_of(step.at_ms))],
-            h.span(".way")[way(step)],
-            h.span(".who")[list(_who(step))],
+            h.span(".happened")[
+                h.strong(dir="auto")[visible(title(step))], _kind(step), h.span(".way")[way(step)], _took(step)
+            ],
+            h.span(".when")[_who(step), moment(moment_of(step.at_ms))],
             _reason(step),
             _changes(step, address),
         ],
@@ -131,13 +133,18 @@ def way(step: Step) -> h.Node:
     return [isolated(step.source), " → ", isolated(step.target)]
 
 
-def _who(step: Step) -> Iterator[h.Node]:
-    if step.by is not None:
-        yield ["by ", isolated(one_line(step.by))]
-    if step.duration_ms is not None:
-        yield f" after {lasting(step.duration_ms)}"
+def _who(step: Step) -> h.Node:
+    if step.by is None:
+        return None
+    return h.span(".who", title=visible(step.by[:_LONGEST_REASON]))[isolated(one_line(step.by, _LONGEST_NAME))]
+
+
+def _took(step: Step) -> h.Node:
+    """How long the action worked, and how many messages came of it."""
+    told = [] if step.duration_ms is None else [lasting(step.duration_ms)]
     if step.said:
-        yield f" {step.said} message{'' if step.said == 1 else 's'}"
+        told.append(f"{step.said} message{'' if step.said == 1 else 's'}")
+    return h.span(".meta")[", ".join(told)] if told else None
 
 
 def _reason(step: Step) -> h.Node:
@@ -148,10 +155,10 @@ def _changes(step: Step, address: str) -> h.Node:
     """What came with the step and what it changed, folded."""
     if not step.delta and not step.payload:
         return None
-    names = [visible(name) for name in step.delta.fields]
+    names = [one_line(name, _LONGEST_NAME) for name in step.delta.fields]
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     verb = "began with" if step.kind is StepKind.CREATED else "changed"
-    told = f"{verb} {', '.join(one_line(name, 40) for name in names[:_MOST_NAMED])}{more}" if names else "payload"
+    told = f"{verb} {', '.join(names[:_MOST_NAMED])}{more}" if names else "payload"
     return h.details[
         h.summary(dir="auto")[told],
         _pairs("Payload", step.payload) if step.payload and not step.kind.facts.restores else None,

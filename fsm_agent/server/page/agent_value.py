@@ -105,7 +105,7 @@ def _crumbs(visit: Visit, keys: Sequence[str]) -> h.Node:
     crumbs, pointer = [], ""
     for key in keys[:-1]:
         pointer = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-        crumbs += [" › ", h.a(href=_link(visit, pointer), dir="auto")[one_line(key)]]
+        crumbs += [" / ", h.a(href=_link(visit, pointer), dir="auto")[one_line(key)]]
     return crumbs
 
 

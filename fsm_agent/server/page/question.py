@@ -25,6 +25,8 @@ from fsm_agent.server.tokens import Scope
 BESIDES: Final = ("question", "event", "key")
 #: characters of a prompt; the rest is a link
 _LONGEST: Final = 4_000
+#: a prompt of more characters is higher than most windows
+_TALL: Final = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,22 @@ def question_card(
     sent, by default to the page of the agent."""
     prompt_id = f"q-{agent_id}"
     return h.div(".question", data_question=str(question.id))[
-        h.div(".prompt", id=prompt_id, dir="auto")[_prompt(visit, agent_id, question)],
+        h.div(id=prompt_id, **_look(question.prompt))[_prompt(visit, agent_id, question)],
         h.p(".meta")[_asked(question), [" · ", deadline(question.deadline)] if question.deadline else None],
         _answers(visit, agent_id, question, attempt, action or visit.link("agents", agent_id, "answer")),
     ]
 
 
+def _look(prompt: str) -> dict[str, h.Attribute]:
+    """A long prompt has a scroll bar, so that the answers stay in sight; then keys must reach it."""
+    is_long = len(prompt) > _TALL
+    return {"class_": ["prompt", {"long": is_long}], "dir": "auto", "tabindex": "0" if is_long else None}
+
+
 def _prompt(visit: Visit, agent_id: str, question: Question) -> h.Node:
-    return text(
-        question.prompt, visit.link("agents", agent_id, "value", of="agent", pointer="/question/prompt"), _LONGEST
-    )
+    """What is asked; a long one goes on on a page of its own, which not everybody may look at."""
+    address = visit.link("agents", agent_id, "value", of="agent", pointer="/question/prompt")
+    return text(question.prompt, address, _LONGEST if visit.may(Scope.READ) else len(question.prompt))
 
 
 def _asked(question: Question) -> h.Node:
@@ -123,7 +131,7 @@ def asked_then(visit: Visit, agent_id: str, at: int, question: Question) -> h.No
     address = visit.link("agents", agent_id, "value", of="agent", at=at, pointer="/question/prompt")
     events: Mapping[str, object] = question.events
     return h.div(".question")[
-        h.div(".prompt", dir="auto")[text(question.prompt, address, _LONGEST)],
+        h.div(**_look(question.prompt))[text(question.prompt, address, _LONGEST)],
         h.p(".meta")[_asked(question), ", who could answer ", [_listed(events)]],
     ]
 

@@ -25,6 +25,8 @@ from fsm_agent.server.page.workflows import found_workflow
 #: what the form has beside the fields of its schema
 _EVENT: Final = "event"
 _KEY: Final = "key"
+#: the parts whose fields the engine completes with their defaults
+_COMPLETED: Final = ("/payload", "/data")
 #: the event of an agent that begins by itself
 _BY_ITSELF: Final = ""
 
@@ -33,7 +35,7 @@ async def show_start(visit: Visit) -> Response:
     """``GET /workflows/{name}/start``."""
     workflow = await _startable(visit)
     event = _chosen(workflow, visit.query.get(_EVENT))
-    form = fields(_schema(workflow, event, is_all=_is_all(visit)))
+    form = fields(_schema(workflow, event, is_all=_is_all(visit)), _COMPLETED)
     return _page(visit, workflow, event, Reading(None, filled(form)), secrets.token_urlsafe(16))
 
 
@@ -41,7 +43,9 @@ async def start(visit: Visit) -> Response:
     """``POST /workflows/{name}/start``."""
     workflow = await _startable(visit)
     event, key = _chosen(workflow, visit.sent(_EVENT)), visit.sent(_KEY) or secrets.token_urlsafe(16)
-    reading = read(visit.form, _schema(workflow, event, is_all=_is_all(visit)), besides=(_EVENT, _KEY))
+    reading = read(
+        visit.form, _schema(workflow, event, is_all=_is_all(visit)), besides=(_EVENT, _KEY), completed=_COMPLETED
+    )
     if reading.payload is None:
         return _page(visit, workflow, event, reading, key)
     given: dict[str, Any] = reading.payload
@@ -129,12 +133,12 @@ def _words(event: str) -> str:
 def _page(visit: Visit, workflow: Workflow, event: str, reading: Reading, key: str) -> Response:
     name = workflow.name
     form = h.form(
-        ".event.start.card", method="post", action=visit.link("workflows", name, "start", all=visit.query.get("all"))
+        ".form.start.card", method="post", action=visit.link("workflows", name, "start", all=visit.query.get("all"))
     )[
         h.input(type="hidden", name=_EVENT, value=event),
         h.input(type="hidden", name=_KEY, value=key),
         render(
-            fields(_schema(workflow, event, is_all=_is_all(visit))),
+            fields(_schema(workflow, event, is_all=_is_all(visit)), _COMPLETED),
             reading.typed,
             reading.problems,
             prefix="start",

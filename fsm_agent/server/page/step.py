@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import htpy as h
 from starlette.responses import Response
 
-from fsm_agent.data.delta import place, segments
 from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
-from fsm_agent.domain.json import Json
 from fsm_agent.domain.step import Step
 from fsm_agent.domain.step import moment as moment_of
 from fsm_agent.domain.usage import NO_USAGE
@@ -24,17 +22,17 @@ from fsm_agent.server.page.agent_messages import messages_of_step
 from fsm_agent.server.page.agent_tabs import effects_table, message_entry
 from fsm_agent.server.page.agent_timeline import title, way
 from fsm_agent.server.page.shell import page
+from fsm_agent.server.page.step_changes import changes_of, changes_table
 from fsm_agent.server.page.texts import isolated, visible
+from fsm_agent.server.page.values import Whole, text, tree
 from fsm_agent.server.page.values import facts as pairs
-from fsm_agent.server.page.values import more, text, tree
 from fsm_agent.server.page.visit import Visit
 from fsm_agent.server.page.widgets import agent_link, moment
 from fsm_agent.server.problems import HttpProblem
 from fsm_agent.server.tokens import Scope
 
 _STYLES = ("agent.css",)
-#: changes that are listed, and characters of a reason
-_MOST_CHANGES = 200
+#: characters
 _LONGEST_REASON = 4_000
 
 
@@ -57,7 +55,7 @@ async def step(visit: Visit) -> Response:
     return page(
         visit,
         f"Step {version} of {agent_id}",
-        h.nav(".crumbs", aria_label="Place")[agent_link(visit, agent_id), " › step ", str(version)],  # noqa: RUF001
+        h.nav(".crumbs", aria_label="Place")[agent_link(visit, agent_id), " / step ", str(version)],
         h.div(".title-row")[
             h.h1(dir="auto")[h.span(".quiet")[f"{version} "], visible(name)],
             _neighbours(visit, told),
@@ -160,63 +158,23 @@ def _whole(visit: Visit, told: Told, pointer: str) -> str:
 
 
 def _changes(visit: Visit, told: Told) -> h.Node:
-    rows = list(_rows(visit, told))
-    if not rows:
+    before = told.before.folded.values if isinstance(told.before, Aggregate) else None
+    changes = list(changes_of(told.step.delta, before))
+    if not changes:
         return None
-    rest = len(rows) - _MOST_CHANGES
-    note = told.before if isinstance(told.before, str) else None
+    version = told.step.version
     return h.section(".card")[
         h.h2["Changes"],
-        h.p(".hint")["What was before is not known: ", note] if note else None,
-        h.table(".rows.changes")[
-            h.thead[h.tr[[h.th(scope="col")[name] for name in ("Field", "Before", "After")]]],
-            h.tbody[rows[:_MOST_CHANGES]],
-        ],
-        h.p(".meta")[more(_whole(visit, told, "/delta"), f"{rest:,} more")] if rest > 0 else None,
+        h.p(".hint")["What was before is not known: ", told.before] if isinstance(told.before, str) else None,
+        changes_table(
+            changes, _data_at(visit, told, version - 1), _data_at(visit, told, version), _whole(visit, told, "/delta")
+        ),
     ]
 
 
-def _rows(visit: Visit, told: Told) -> Iterator[h.Node]:
-    """A row for each place that changed. What was appended to had other items before."""
-    delta = told.step.delta
-    for pointer, value in delta.set.items():
-        yield _row(visit, told, pointer, _before(told, pointer), [value])
-    for pointer, items in delta.append.items():
-        yield _row(visit, told, pointer, [], items, is_more=True)
-    for pointer in delta.remove:
-        yield _row(visit, told, pointer, _before(told, pointer), [])
-
-
-def _before(told: Told, pointer: str) -> list[Json]:
-    """The value at a place before the step, if there was one."""
-    if not isinstance(told.before, Aggregate):
-        return []
-    found: Json = told.before.folded.values
-    for key in segments(pointer):
-        if isinstance(found, list) and key.isdecimal() and int(key) < len(found):
-            found = found[int(key)]
-        elif isinstance(found, dict) and key in found:
-            found = found[key]
-        else:
-            return []
-    return [found]
-
-
-def _row(
-    visit: Visit, told: Told, pointer: str, before: list[Json], after: list[Json], *, is_more: bool = False
-) -> h.Node:
-    now = visit.link("agents", told.now.id, "value", of="agent", at=told.step.version, pointer=f"/data/{pointer}")
-    old = visit.link("agents", told.now.id, "value", of="agent", at=told.step.version - 1, pointer=f"/data/{pointer}")
-    sign = "+ " if is_more else ""
-    return h.tr[
-        h.th(scope="row", dir="auto", data_name="Field")[visible(place(pointer))],
-        h.td(data_name="Before")[[h.div(".before")[_value(value, old)] for value in before]],
-        h.td(data_name="After")[[h.div(".after")[sign, _value(value, now)] for value in after[:_MOST_CHANGES]]],
-    ]
-
-
-def _value(value: Json, address: str) -> h.Node:
-    return tree(value, lambda inner: address + inner.replace("/", "%2F"), most=100)
+def _data_at(visit: Visit, told: Told, version: int) -> Whole:
+    agent_id = told.now.id
+    return lambda pointer: visit.link("agents", agent_id, "value", of="agent", at=version, pointer=f"/data{pointer}")
 
 
 async def _messages(visit: Visit, told: Told) -> h.Node:
@@ -269,7 +227,4 @@ def _folded(visit: Visit, told: Told, known: Aggregate | str | None, words: str,
     if isinstance(known, str):
         return h.p(".hint")[f"{words}: ", known]
 
-    def whole(pointer: str) -> str:
-        return visit.link("agents", told.now.id, "value", of="agent", at=version, pointer=f"/data{pointer}")
-
-    return h.details[h.summary[words], tree(dict(known.folded.values), whole)]
+    return h.details[h.summary[words], tree(dict(known.folded.values), _data_at(visit, told, version))]

@@ -19,7 +19,7 @@ Whole: TypeAlias = Callable[[str], str]
 
 #: parts of an object or a list that are shown, and characters of a text within a tree
 PAGE: Final = 100
-_LONGEST_TEXT: Final = 1_000
+_LONGEST_TEXT: Final = 600
 #: containers deeper than this are a link
 _DEEPEST: Final = 8
 #: containers are open down to this depth, if they have few parts
@@ -91,7 +91,7 @@ def _row(name: str | int, value: Json, pointer: str, depth: int, budget: _Budget
     if not isinstance(value, dict | list) or not value:
         return h.li[key, " ", _value(value, pointer, depth + 1, budget)]
     if depth >= 1 and fits(value, _SHORT):
-        return h.li[key, " ", h.span(".value.atom", dir="auto")[brief(value, _SHORT)]]
+        return h.li[key, " ", h.span(".value.short", dir="auto")[brief(value, _SHORT)]]
     size = h.span(".meta")[counted(value)]
     if depth + 1 >= _DEEPEST:
         return h.li[key, " ", more(budget.whole(pointer), counted(value))]

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import psycopg
 from psycopg import errors as pg
 
-from fsm_agent.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUrlInvalid
+from fsm_agent.errors import StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable, StoreUrlInvalid
+from fsm_agent.stores.postgres.migrations import UPGRADED
 
 #: A write whose answer never came.
 _UNKNOWN: Final = "; whether this was written is unknown, and to repeat it with the same key is safe"
@@ -57,6 +58,9 @@ _BUSY: Final = (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailabl
 _DAMAGED: Final = (pg.DataCorrupted, pg.IndexCorrupted, pg.IntegrityError, pg.ProgrammingError)
 
 
+_OVERTAKEN: Final = _Meaning(StoreTooNew, f"is not for this process any more: {UPGRADED}")
+
+
 class Silent(psycopg.OperationalError):
     """We hung up on a server that did not answer in time."""
 
@@ -76,7 +80,7 @@ def connecting_error(error: psycopg.Error, url: str, password: str | None) -> St
 
 def statement_error(error: psycopg.Error, url: str, *, may_have_written: bool) -> StoreError:
     """What an ``error`` of a statement means to somebody who uses the database at ``url``, in one sentence."""
-    kind, what = _meaning(error)
+    kind, what = _OVERTAKEN if _one_line(error) == UPGRADED else _meaning(error)
     return kind(f"database {url} {what}{_UNKNOWN if may_have_written and is_lost(error) else ''}")
 
 

@@ -20,20 +20,16 @@ Run: TypeAlias = Callable[[bytes, Mapping[str, Any]], Awaitable[Sequence[Row]]]
 _PAGE: Final = 500
 
 
-def _page_query(comparison: str) -> bytes:
-    return f"""
-SELECT {HEAD_COLUMNS}, head.asked_due, head.asked_to, creations.serves,
+#: in the order in which they were made, in which most rows of all tables stand, too
+_A_PAGE: Final = f"""
+SELECT {HEAD_COLUMNS}, head.agent, head.asked_due, head.asked_to, creations.serves,
     (SELECT json_agg(json_build_array(who, asked_due, created_ms, namespace, id) ORDER BY who)::text
      FROM fsm_agent.addressees WHERE addressees.agent = head.agent),
     (SELECT json_agg(json_build_array(name, label, created_ms, namespace, id) ORDER BY name)::text
      FROM fsm_agent.labels WHERE labels.agent = head.agent)
 {FROM_HEAD} LEFT JOIN fsm_agent.creations ON creations.agent = head.agent
-WHERE head.namespace = %(namespace)s AND head.id {comparison} %(after)s ORDER BY head.id LIMIT {_PAGE}
+WHERE head.namespace = %(namespace)s AND head.agent > %(after)s::bigint ORDER BY head.agent LIMIT {_PAGE}
 """.encode()
-
-
-_FIRST_PAGE: Final = _page_query(">=")  # an id may have been emptied
-_NEXT_PAGE: Final = _page_query(">")
 
 #: A compare-and-set on the version: whoever steps meanwhile writes the index, too.
 _MEND: Final = b"""
@@ -126,10 +122,10 @@ async def _count(run: Run, statement: bytes, values: Mapping[str, Any]) -> int:
 
 
 async def _pages(run: Run, namespace: str) -> AsyncIterator[Sequence[Row]]:
-    rows = await run(_FIRST_PAGE, {"namespace": namespace, "after": ""})
+    rows = await run(_A_PAGE, {"namespace": namespace, "after": 0})
     while rows:
         yield rows
-        rows = await run(_NEXT_PAGE, {"namespace": namespace, "after": rows[-1][0]})
+        rows = await run(_A_PAGE, {"namespace": namespace, "after": rows[-1][HEAD_WIDTH]})
 
 
 def _damages(row: Row, namespace: str) -> Iterator[Damage]:
@@ -138,7 +134,7 @@ def _damages(row: Row, namespace: str) -> Iterator[Damage]:
         head = head_of(row)
     except AgentDamaged:
         return
-    asked_due, asked_to, serves, addressees, labels = row[HEAD_WIDTH:]
+    _, asked_due, asked_to, serves, addressees, labels = row[HEAD_WIDTH:]
     values, place = finding_values(head), [head.created_ms, namespace, row[0]]
     asks = (values["asked_due"], values["asked_to"])
     people = sorted([who, asks[0], *place] for who in codec.decode(values["addressees"]))

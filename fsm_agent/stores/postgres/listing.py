@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.record import Damage, Page
@@ -57,9 +57,9 @@ class PostgresListing(PostgresThreads):
             "label": _found_as(text),
             "after": kept(after_id or ""),
             "after_ms": after_ms,
-            "limit": limit + 1,
         }
-        found = await self._read(selections.select_query(selection, newest=newest, is_next=after is not None), row)
+        query = selections.select_query(selection, newest=newest, is_next=after is not None, limit=limit + 1)
+        found = await self._read(query, row)
         damaged: list[Damage] = []
         heads = self._readable(found[:limit], damaged)
         if len(found) <= limit:
@@ -79,8 +79,9 @@ class PostgresListing(PostgresThreads):
         limit: int = 50,
         after: QuestionPlace | None = None,
     ) -> QuestionPage:
-        query = selections.questions_query(to, by_workflow=workflow is not None, is_next=after is not None)
-        row = {"to": _found_as(to), "workflow": kept(workflow), "limit": limit + 1}
+        is_by_workflow, is_next = workflow is not None, after is not None
+        query = selections.questions_query(to, by_workflow=is_by_workflow, is_next=is_next, limit=limit + 1)
+        row: dict[str, Any] = {"to": _found_as(to), "workflow": kept(workflow)}
         if after is not None:
             due_ms = NEVER_MS if after.due_ms is None else after.due_ms
             row |= {"after_due": due_ms, "after_ms": after.created_ms, "after": kept(after.agent_id)}

@@ -154,7 +154,7 @@ CREATE TABLE fsm_agent.users (
 
 #: What a process that was started with an earlier fsm-agent is told; it still has the database open, and would write
 #: heads that no index knows of. So the names that it knows are views that raise, and its error says why.
-_UPGRADED: Final = "a newer fsm-agent has upgraded this database: restart with that one"
+UPGRADED: Final = "a newer fsm-agent has upgraded this database: restart with that one"
 _FOUND_BY: Final = f"""
 ALTER TABLE fsm_agent.head RENAME TO agents;
 ALTER TABLE fsm_agent.workflows RENAME TO definitions;
@@ -171,6 +171,12 @@ CREATE INDEX asking_by_name ON fsm_agent.agents (namespace, name, asked_due, cre
     WHERE asked_due IS NOT NULL;
 CREATE INDEX asked ON fsm_agent.agents (namespace, asked_to, asked_due, created_ms, id) WHERE asked_to IS NOT NULL;
 
+-- A query is planned once, whatever is looked for. That there are many workflows, and many people, is said here, or a
+-- plan that suits the workflow of most agents would read all of them to find one of another.
+ALTER TABLE fsm_agent.agents
+    ALTER COLUMN name SET (n_distinct = 100),
+    ALTER COLUMN asked_to SET (n_distinct = 1000);
+
 -- By what agents are found that does not change with a step, unless that moves them to another workflow: in a table of
 -- its own, since a row of agents that changes any index changes all of them.
 CREATE TABLE fsm_agent.creations (
@@ -181,6 +187,7 @@ CREATE TABLE fsm_agent.creations (
     name        text COLLATE "C" NOT NULL,            -- of the workflow
     serves      text COLLATE "C"                      -- the user
 );
+ALTER TABLE fsm_agent.creations ALTER COLUMN name SET (n_distinct = 100);
 INSERT INTO fsm_agent.creations SELECT agent, created_ms, namespace, id, name FROM fsm_agent.agents;
 CREATE INDEX newest ON fsm_agent.creations (namespace, created_ms, id);
 CREATE INDEX newest_by_name ON fsm_agent.creations (namespace, name, created_ms, id);
@@ -212,7 +219,7 @@ CREATE INDEX labelled ON fsm_agent.labels (namespace, name, label, created_ms, i
 CREATE INDEX labelled_by_name ON fsm_agent.labels (namespace, name, created_ms, id);
 
 CREATE FUNCTION fsm_agent.upgraded() RETURNS boolean LANGUAGE plpgsql STABLE AS
-    $$ BEGIN RAISE EXCEPTION '{_UPGRADED}'; END $$;
+    $$ BEGIN RAISE object_not_in_prerequisite_state USING MESSAGE = '{UPGRADED}'; END $$;
 CREATE VIEW fsm_agent.head AS SELECT * FROM fsm_agent.agents WHERE fsm_agent.upgraded() WITH CHECK OPTION;
 CREATE VIEW fsm_agent.workflows AS SELECT * FROM fsm_agent.definitions WHERE fsm_agent.upgraded() WITH CHECK OPTION;
 CREATE VIEW fsm_agent.threads AS SELECT * FROM fsm_agent.thread_names WHERE fsm_agent.upgraded() WITH CHECK OPTION;

@@ -32,13 +32,15 @@ _CONNECT_S: Final = 5
 _GRACE_S: Final = 5.0
 
 #: In one statement: a commit is on disk when it returns (a stronger setting stays), a statement ends in time, it is
-#: planned once, and a plan that was made while tables were small cannot be a scan of them when they are large.
+#: planned once, and a plan that was made while tables were small cannot be a scan of them when they are large. What is
+#: asked for is a page at most, for which no other process need be started.
 _SET_UP: Final = b"""
 SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
             THEN set_config('synchronous_commit', 'on', false) END,
        set_config('statement_timeout', %(patience_ms)s, false),
        set_config('enable_seqscan', 'off', false),
        set_config('jit', 'off', false),
+       set_config('max_parallel_workers_per_gather', '0', false),
        set_config('plan_cache_mode', 'force_generic_plan', false)
 """
 

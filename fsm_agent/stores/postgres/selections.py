@@ -1,6 +1,7 @@
 """What finds agents, one query for each combination of what is looked for, so that each has the plan of its index.
 
-Statuses stand in a query as they are: how many agents have one differs so much that it decides about the plan.
+Statuses stand in a query as they are, and so does about how many rows are wanted: both decide about the plan, which is
+made once.
 """
 
 from __future__ import annotations
@@ -39,24 +40,39 @@ def array(texts: Iterable[str]) -> str:
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
-def select_query(selection: Selection, *, newest: bool, is_next: bool) -> bytes:
-    """The heads of a selection; an id that was emptied stands on the first page, which is not ``is_next``."""
+def select_query(selection: Selection, *, newest: bool, is_next: bool, limit: int) -> bytes:
+    """The heads of a selection, at least ``limit``; an id that was emptied stands on the first page, which is not
+    ``is_next``."""
     return _select_query(
         tuple(sorted(codec.status_number(status) for status in set(selection.statuses))),
         tuple(name for name in ("workflow", "state", "user") if getattr(selection, name) is not None),
         has_text=None if selection.label is None else selection.label[1] is not None,
         newest=newest,
         is_next=is_next,
+        rows=_rows(limit),
     )
+
+
+def _rows(limit: int) -> int:
+    """A power of two that is as large, so that there are few queries."""
+    return 1 << max(limit - 1, 0).bit_length()
 
 
 @cache
 def _select_query(
-    statuses: tuple[int, ...], given: tuple[str, ...], *, has_text: bool | None, newest: bool, is_next: bool
+    statuses: tuple[int, ...],
+    given: tuple[str, ...],
+    *,
+    has_text: bool | None,
+    newest: bool,
+    is_next: bool,
+    rows: int,
 ) -> bytes:
     """``has_text`` is whether a label must have a text; ``None`` is no label at all."""
     source, place, columns = _source(given, is_labelled=has_text is not None, newest=newest)
-    conditions = [f"{place}.namespace = %(namespace)s", *(f"{columns[name]} = %({name})s" for name in given)]
+    conditions = [_HERE, *(f"{columns[name]} = %({name})s" for name in given)]
+    if place != "head":
+        conditions.append(f"{place}.namespace = %(namespace)s")
     if has_text is not None:
         conditions.append("found.name = %(name)s" + (" AND found.label = %(label)s" if has_text else ""))
     if statuses:
@@ -67,7 +83,7 @@ def _select_query(
         conditions.append(f"{place}.id {'>' if is_next else '>='} %(after)s")
     order = f"{place}.created_ms DESC, {place}.id DESC" if newest else f"{place}.id"
     where = " AND ".join(conditions)
-    return f"SELECT {HEAD_COLUMNS} {source} {_DEFINED} WHERE {where} ORDER BY {order} LIMIT %(limit)s::bigint".encode()
+    return f"SELECT {HEAD_COLUMNS} {source} {_DEFINED} WHERE {where} ORDER BY {order} LIMIT {rows}".encode()
 
 
 def _source(given: tuple[str, ...], *, is_labelled: bool, newest: bool) -> tuple[str, str, Mapping[str, str]]:
@@ -81,16 +97,17 @@ def _source(given: tuple[str, ...], *, is_labelled: bool, newest: bool) -> tuple
     return _HEADS, "head", columns
 
 
-def questions_query(to: str | None, *, by_workflow: bool, is_next: bool) -> bytes:
-    """The heads of those who ask; each row ends with when its question lapses."""
+def questions_query(to: str | None, *, by_workflow: bool, is_next: bool, limit: int) -> bytes:
+    """The heads of those who ask, at least ``limit``; each row ends with when its question lapses."""
+    rows = _rows(limit)
     branches = [
-        _asking(source, place, conditions, by_workflow=by_workflow, is_next=is_next)
+        _asking(source, place, conditions, by_workflow=by_workflow, is_next=is_next, rows=rows)
         for source, place, conditions in _branches(to)
     ]
     if len(branches) == 1:
         return branches[0].encode()
     both = " UNION ALL ".join(f"({branch})" for branch in branches)
-    return f"SELECT * FROM ({both}) AS asking ORDER BY asked_due, created_ms, id LIMIT %(limit)s::bigint".encode()
+    return f"SELECT * FROM ({both}) AS asking ORDER BY asked_due, created_ms, id LIMIT {rows}".encode()
 
 
 def count_query(to: str | None, *, by_workflow: bool) -> bytes:
@@ -113,14 +130,14 @@ def _branches(to: str | None) -> list[tuple[str, str, list[str]]]:
     return [alone, (_ADDRESSED, "found", ["found.namespace = %(namespace)s", "found.who = %(to)s"])]
 
 
-def _asking(source: str, place: str, conditions: list[str], *, by_workflow: bool, is_next: bool) -> str:
+def _asking(source: str, place: str, conditions: list[str], *, by_workflow: bool, is_next: bool, rows: int) -> str:
     order = f"{place}.asked_due, {place}.created_ms, {place}.id"
     where = [*conditions, *_of_workflow(by_workflow=by_workflow)]
     if is_next:
         where.append(f"({order}) > (%(after_due)s::bigint, %(after_ms)s::bigint, %(after)s)")
     return (
         f"SELECT {HEAD_COLUMNS}, head.asked_due {source} {_DEFINED} WHERE {' AND '.join(where)} "
-        f"ORDER BY {order} LIMIT %(limit)s::bigint"
+        f"ORDER BY {order} LIMIT {rows}"
     )
 
 

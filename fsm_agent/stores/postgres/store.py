@@ -21,7 +21,7 @@ from fsm_agent.domain.step import Event, Step
 from fsm_agent.errors import AgentExists, AgentNotFound, DefinitionMissing, UserConflict
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
-from fsm_agent.stores.postgres import defects, index, queries, statements
+from fsm_agent.stores.postgres import defects, effect_statements, index, queries, statements
 from fsm_agent.stores.postgres import parameters as values_of
 from fsm_agent.stores.postgres.connection import Row
 from fsm_agent.stores.postgres.listing import PostgresListing
@@ -151,7 +151,7 @@ class PostgresStore(PostgresListing):
     async def begin_effect(self, agent_id: str, entry: EffectEntry, *, again: bool = False) -> EffectEntry | None:
         row = values_of.effect_values(entry) | {"id": kept(agent_id)}
         while True:
-            held = await self._write(statements.BEGIN_EFFECT, row)
+            held = await self._write(effect_statements.BEGIN_EFFECT, row)
             if not held:
                 await self._refuse(agent_id, None)
             if held[0][0]:
@@ -163,12 +163,12 @@ class PostgresStore(PostgresListing):
                 return known
             if known is not None:
                 seen = {"seen_epoch": known.epoch, "seen_begun_ms": known.begun_ms}
-                if await self._write(statements.BEGIN_AGAIN, row | seen):
+                if await self._write(effect_statements.BEGIN_AGAIN, row | seen):
                     return known
 
     async def end_effect(self, agent_id: str, entry: EffectEntry) -> bool:
         row = values_of.effect_values(entry) | {"id": kept(agent_id)}
-        found = await self._write(statements.END_EFFECT, row)
+        found = await self._write(effect_statements.END_EFFECT, row)
         if not found:
             raise AgentNotFound(agent_id, self.namespace)
         return bool(found[0][0])

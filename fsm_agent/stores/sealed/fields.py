@@ -3,7 +3,7 @@
 Sealed is what agents say: data, payloads, prompts, outputs, messages, results, fingerprints, goals, and what is
 remembered of users. In clear stays what a database compares, counts, sorts or filters: ids, states, statuses, versions,
 times, names of events, effects, threads and users, who, roles, counts of tokens and of steps to do, keys, visits,
-timers; and the names of lists that are only appended to, by which their items are found.
+timers, labels with their texts; and the names of lists that are only appended to, by which their items are found.
 
 What is clear is given back as it is: a store may be sealed from some day on.
 """

@@ -37,7 +37,7 @@ def store_error(error: apsw.Error, path: str) -> StoreError:
             what = "cannot grow: the disk is full, or a size limit is reached"
         case apsw.IOError():
             what = f"cannot be read or written: {error}"
-        case apsw.ConnectionClosedError() | apsw.CursorClosedError():
+        case apsw.ConnectionClosedError() | apsw.CursorClosedError() | apsw.InterruptError():
             what = "is closed already; open the store again"
         case apsw.NotADBError():
             kind, what = StoreCorrupt, "is not an SQLite database; name another file"

@@ -18,6 +18,7 @@ from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, T
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE, damage_of, damaged
+from fsm_agent.stores.pages import newest_text
 from fsm_agent.stores.sqlite import indexes, place_queries, writes
 from fsm_agent.stores.sqlite.connection import Connection, Row
 
@@ -62,10 +63,12 @@ def questions(
 ) -> QuestionPage:
     """See ``Store.questions``."""
     values: Values = {"namespace": namespace, "who": indexes.who(to), "workflow": workflow, "limit": limit + 1}
+    beyond = None
     if after is not None:
         due_ms = indexes.NO_DEADLINE if after.due_ms is None else after.due_ms
-        values |= {"due_ms": due_ms, "created_ms": after.created_ms, "after": _bytes(after.agent_id)}
-    found = _read(db, place_queries.questions(workflow, is_next=after is not None), values)
+        values |= {"due_ms": due_ms, "created_ms": after.created_ms}
+        beyond, values["after"] = _bound(after.agent_id)
+    found = _read(db, place_queries.questions(workflow, beyond), values)
     following = None
     if len(found) > limit:
         due_ms, created_ms, agent_id, _ = found[limit - 1]
@@ -92,21 +95,28 @@ def is_quick(selection: Selection, *, newest: bool) -> bool:
 
 def select(db: Connection, namespace: str, selection: Selection, *, limit: int, after: str | None) -> Page:
     """See ``Store.select``, in order of id."""
-    values = _values(namespace, selection, limit)
+    values, beyond = _values(namespace, selection, limit), None
     if after is not None:
-        values["after"] = _bytes(after)
-    is_few = bool(selection.statuses) and place_queries.is_few(db, namespace, selection.statuses)
-    found = _read(db, place_queries.by_id(selection, is_few=is_few, is_next=after is not None), values)
+        beyond, values["after"] = _bound(after)
+    is_few = place_queries.is_few(db, namespace, selection.statuses)
+    found = _read(db, place_queries.by_id(selection, beyond, is_few=is_few), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, found[limit - 1].id if len(found) > limit else None, damage)
 
 
 def newest(db: Connection, namespace: str, selection: Selection, *, limit: int, after: tuple[int, str] | None) -> Page:
     """See ``Store.select``, the newest first."""
-    values = _values(namespace, selection, limit)
+    values, beyond = _values(namespace, selection, limit), None
     if after is not None:
-        values |= {"created_ms": after[0], "after": _bytes(after[1])}
-    found = _read(db, place_queries.by_age(selection, is_next=after is not None), values)
+        beyond, values["after"] = _bound(after[1])
+        values["created_ms"] = after[0]
+    is_few = place_queries.is_few(db, namespace, selection.statuses)
+    if selection.state is None or is_few or place_queries.is_labelled(selection):
+        found = _read(db, place_queries.by_age(selection, beyond, is_few=is_few), values)
+    else:
+        found = _read(db, place_queries.sampled_by_age(selection, beyond), values)
+        if len(found) <= limit:
+            found = _read(db, place_queries.walked_by_age(selection, beyond), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, _older_than(found[limit - 1]) if len(found) > limit else None, damage)
 
@@ -121,8 +131,8 @@ def tally(db: Connection, namespace: str) -> Sequence[Tally]:
 
 
 def _older_than(place: _Found) -> str | None:
-    """The place as ``pages.newest_after`` writes it. Before all times only damaged agents were created."""
-    return f"{min(place.second, _LAST_MS)}.{place.id}" if place.second >= 0 else None
+    """The place as ``Store.select`` names it. Before all times only damaged agents were created."""
+    return newest_text(min(place.second, _LAST_MS), place.id) if place.second >= 0 else None
 
 
 #: The last time that ``pages.newest_place`` reads. A damaged agent may have been created after it.
@@ -130,7 +140,7 @@ _LAST_MS: Final = 9_999_999_999_999_999
 
 
 def _values(namespace: str, selection: Selection, limit: int) -> Values:
-    values: Values = {"namespace": namespace, "limit": limit + 1}
+    values: Values = {"namespace": namespace, "limit": limit + 1, "sample": place_queries.SAMPLE}
     values |= {"workflow": selection.workflow, "state": selection.state}
     values["statuses"] = sum(1 << codec.status_number(status) for status in set(selection.statuses))
     if selection.user is not None:
@@ -181,5 +191,8 @@ def _rows(db: Connection, query: str, values: Values) -> list[Row]:
     return db.at_hand.execute(query, values).fetchall()
 
 
-def _bytes(agent_id: str) -> bytes:
-    return agent_id.encode("utf-8", "surrogateescape")
+def _bound(agent_id: str) -> tuple[str, str | bytes]:
+    """The id that a page goes on after, and how it stands in a query."""
+    kept_id = agent_id.encode("utf-8", "surrogateescape")
+    is_text = kept_id.decode(errors="replace") == agent_id
+    return (place_queries.TEXT, agent_id) if is_text else (place_queries.BYTES, kept_id)

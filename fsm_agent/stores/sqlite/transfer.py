@@ -18,8 +18,9 @@ from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import effects as sqlite_effects
 from fsm_agent.stores.sqlite import indexes, steps, thread_statements
 from fsm_agent.stores.sqlite.connection import Connection, one, rows
+from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
-from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, Standing, next_agent, pinned, read_agent, standing, unmoved
+from fsm_agent.stores.sqlite.writes import SNAPSHOT, Kept, next_agent, pinned, read_agent, standing, unmoved
 
 _DELETE: Final = (
     "DELETE FROM snapshot WHERE agent = ?",

@@ -23,6 +23,7 @@ from fsm_agent.stores.refusals import moved_on
 from fsm_agent.stores.sqlite import steps
 from fsm_agent.stores.sqlite.connection import Connection, one
 from fsm_agent.stores.sqlite.indexes import Owner, asks_of, keep_index
+from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
 
 #: The namespace that is kept as empty text.
@@ -60,28 +61,6 @@ UPDATE heads SET epoch = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHER
 _ENQUEUE: Final = "UPDATE heads SET queued = ?, numbered = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 _ATTEMPT: Final = "UPDATE heads SET cold = ?, wake_ms = ? WHERE namespace = ? AND id = ?"
 SNAPSHOT: Final = "INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?, ?)"
-
-
-class Standing(NamedTuple):
-    """What compare-and-sets compare, and what is the store's own."""
-
-    agent: int
-    last_step: int
-    #: the number of its definition
-    workflow: int
-    created_ms: int
-    status: int
-    version: int
-    epoch: int
-    queued: int
-    numbered: int
-    wake_ms: int | None
-    #: see ``indexes``
-    asks: bytes | None
-    lease: codec.LeaseRow
-
-    def owner(self, namespace: str, agent_id: str) -> Owner:
-        return Owner(namespace, agent_id, self.created_ms, self.workflow)
 
 
 class Kept(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator,
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -80,6 +81,7 @@ states:
         ask: {prompt: "May it be {{ data.item }}?", events: [approve, reject], to: data.approvers}
   fetching:
     do: fetch
+    retry: {attempts: 2, backoff: 1ms, on: [ConnectionError]}
     on:
       fetched: fetched
       error: {target: failed, assign: {note: event.message}}
@@ -128,20 +130,15 @@ class Served:
         """Run something in the loop of the server."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(_PATIENCE_S)
 
-    def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All that the store keeps, table by table."""
-        return rows_of(self.folder / "agents.db")
+    @cached_property
+    def _file(self) -> apsw.Connection:
+        # The library must be the one that the store uses: two of them in one process drop each other's locks.
+        return apsw.Connection(str(self.folder / "agents.db"), flags=apsw.SQLITE_OPEN_READONLY)
 
-
-def rows_of(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables of an SQLite file. The library must be the one that the store uses: two of them in one
-    process drop each other's locks, and lose what was written."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    try:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: sorted(connection.execute(f'SELECT * FROM "{name}"'), key=repr) for name in sorted(names)}  # noqa: S608
-    finally:
-        connection.close()
+    @property
+    def writes(self) -> int:
+        """A number that differs whenever something was written to the store."""
+        return int(self._file.execute("PRAGMA data_version").get)
 
 
 @contextmanager

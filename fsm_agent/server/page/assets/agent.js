@@ -90,7 +90,7 @@ function putNow(fresh) {
   if (asked && asked === asksNow) return;
   const isTyped = [...card.querySelectorAll("form :is(input:not([type=hidden]), textarea, select)")].some(isChanged);
   if (asked && (isTyped || isUsed(card))) {
-    closeQuestion(card, fresh);
+    closeQuestion(card, asked);
     return;
   }
   card.style.minHeight = `${card.offsetHeight}px`;
@@ -105,19 +105,26 @@ function isChanged(control) {
   return control.value !== control.defaultValue;
 }
 
-function closeQuestion(card, fresh) {
+async function closeQuestion(card, question) {
   if (card.querySelector(".closed")) return;
-  const told = document.createElement("div"), last = fresh.querySelector("#steps > li");
+  const told = document.createElement("div"), line = text => {
+    const made = Object.assign(document.createElement("p"), { textContent: text, dir: "auto" });
+    told.append(made);
+    return made;
+  };
   told.className = "closed";
   told.setAttribute("role", "alert");
-  const say = text => told.append(Object.assign(document.createElement("p"), { textContent: text }));
-  const who = last?.querySelector(".who")?.textContent.trim(), what = last?.querySelector(".happened strong")?.textContent;
-  say(`This question is not open any more${what ? `: ${what} ${who ?? ""}`.trimEnd() : ""}.`);
-  say("What you typed stays here, so that you can copy it.");
-  const way = Object.assign(document.createElement("a"), { href: location.href, textContent: "Show what it does now" });
-  told.append(way);
-  card.querySelector("h2").after(told);
+  const why = line("This question is not open any more.");
+  line("What you typed stays here, so that you can copy it.");
+  const address = Object.assign(document.createElement("a"), { href: location.href, textContent: "Show what it does now" });
+  told.append(address);
+  card.append(told);
   for (const each of card.querySelectorAll("form button")) each.disabled = true;
+  const where = new URL(holder.dataset.closed, location.href);
+  where.pathname += `/${question}`;
+  const reply = await fetch(where);
+  const became = reply.ok ? await reply.text() : "";
+  if (became) why.textContent = became;
 }
 
 // --- the timeline ---------------------------------------------------------------------------------------------------
@@ -233,7 +240,7 @@ function take(fresh) {
     if (rows.length < version - known) { location.reload(); return; }
     put(fresh, "head");
     addSteps(rows.map(row => document.adoptNode(row)));
-    announce(fresh, version - known);
+    announce(now, version - known);
   }
   const slider = byId("at");
   if (wasPast) {
@@ -263,10 +270,9 @@ function putScrubber(fresh) {
   put(fresh, "when");
 }
 
-function announce(fresh, count) {
-  const first = fresh.querySelector("#head .standing")?.textContent ?? "";
+function announce(now, count) {
   const words = count === 1 ? "New step" : `${count} new steps`;
-  byId("announcement").textContent = `${words}: now ${first.trim()}`;
+  byId("announcement").textContent = `${words}: now ${now.dataset.standing}`;
 }
 
 // --- the past -----------------------------------------------------------------------------------------------------------
@@ -300,6 +306,7 @@ document.addEventListener("input", event => {
   if (event.target.id !== "at") return;
   const at = Number(event.target.value);
   byId("scrubber").querySelector("output").textContent = `${at.toLocaleString("en")} of ${version.toLocaleString("en")}`;
+  byId("when").inert = true;  // it is of another version until that is there
   clearTimeout(timer);
   timer = setTimeout(look, 80, at);
 });

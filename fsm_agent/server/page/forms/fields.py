@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
@@ -13,39 +13,60 @@ from fsm_agent.data.validation import Shape
 from fsm_agent.domain.json import Json, Schema
 from fsm_agent.server.page.forms import controls
 from fsm_agent.server.page.forms.controls import ABSENT, Control, Empty, Field
-from fsm_agent.server.page.forms.names import is_sendable
+from fsm_agent.server.page.forms.names import inside, is_sendable
 from fsm_agent.server.page.forms.options import YES_OR_NO, choice, options_of
 from fsm_agent.server.page.forms.plain_schema import declares_elsewhere, plain, types
 from fsm_agent.server.page.forms.rules import rules_of
 
+#: a payload is completed by the engine itself, and objects in it are not
+PAYLOAD: Final = ("",)
 #: how deep objects and lists get fieldsets of their own
 _DEEPEST: Final = 4
 #: a text of at most so many characters has one line
 _ONE_LINE: Final = 80
 #: so many options of a list are boxes to tick
 _BOXES: Final = 20
-_TEXT_RULES: Final = ("type", "minLength", "pattern", "format")
+#: what may refuse an empty text, beside its length
+_TEXT_RULES: Final = ("pattern", "format")
 
 
 class _Place(NamedTuple):
     """Where a schema stands."""
 
     root: Schema
+    #: pointers of the objects whose fields the engine completes
+    completed: Collection[str]
     #: ``None`` for what is no property of an object
     name: str | None = None
+    pointer: str = ""
     depth: int = 0
     is_required: bool = True
+    #: whether the engine gives the field its default, or null, where it is left out
+    is_completed: bool = False
 
-    @property
-    def is_of_payload(self) -> bool:
-        """Whether it is a field of the payload itself, which the engine completes with its default or null."""
-        return self.depth == 1
+    def property(self, name: str, *, is_required: bool) -> _Place:
+        return self._replace(
+            name=name,
+            pointer=inside(self.pointer, name),
+            depth=self.depth + 1,
+            is_required=is_required,
+            is_completed=self.pointer in self.completed,
+        )
+
+    def item(self) -> _Place:
+        return self._replace(
+            name=None, pointer=inside(self.pointer, "-"), depth=self.depth + 1, is_required=True, is_completed=False
+        )
 
 
-def fields(schema: Schema) -> Field:
-    """The form for an object, such as a payload: a group without a name, or JSON if its schema names no fields."""
-    found = _field(schema, _Place(schema))
-    return found if isinstance(found.control, controls.Group) else replace(found, control=controls.Raw())
+def fields(schema: Schema, completed: Collection[str] = PAYLOAD) -> Field:
+    """The form for an object, such as a payload: a group without a name, or JSON if its schema names no fields.
+
+    ``completed`` are pointers of the objects in it whose fields the engine completes with their defaults, or null: a
+    payload is one, and data that an agent starts with are another.
+    """
+    found = _field(schema, _Place(schema, completed))
+    return found if isinstance(found.control, controls.Group) else replace(found, control=controls.Raw("object"))
 
 
 def words(name: str) -> str:
@@ -61,7 +82,7 @@ def _field(schema: Json, place: _Place) -> Field:
         control = controls.Raw(only_type(bare))
     title, name = bare.get("title"), place.name
     default = bare.get("default", ABSENT)
-    falls_back = place.is_of_payload and default not in (ABSENT, None)
+    falls_back = place.is_completed and default not in (ABSENT, None)
     needed = _Needed(place.is_required, is_nullable, falls_back)
     empty = _empty_json(needed) if isinstance(control, controls.Raw) else _empty(control, bare, needed)
     return Field(
@@ -75,7 +96,7 @@ def _field(schema: Json, place: _Place) -> Field:
         default=default,
         falls_back=falls_back,
         empty=empty,
-        says_null=is_nullable and not (place.is_required or place.is_of_payload or isinstance(control, controls.Raw)),
+        says_null=is_nullable and not (place.is_required or place.is_completed or isinstance(control, controls.Raw)),
     )
 
 
@@ -100,12 +121,13 @@ def _empty(control: Control, schema: Schema, needed: _Needed) -> Empty:
         return Empty.NULL
     if not needed.is_required:
         return Empty.VALUE if is_list and needed.falls_back else Empty.ABSENT
-    is_text = isinstance(control, controls.Text) and not Shape(_only(schema, _TEXT_RULES)).problems("", "")
-    return Empty.VALUE if is_list or is_text else Empty.MISSING
+    is_value = is_list or (isinstance(control, controls.Text) and _may_be_empty(schema))
+    return Empty.VALUE if is_value else Empty.MISSING
 
 
-def _only(schema: Schema, keys: tuple[str, ...]) -> Schema:
-    return {key: schema[key] for key in keys if key in schema}
+def _may_be_empty(text: Schema) -> bool:
+    rules = {key: text[key] for key in _TEXT_RULES if key in text}
+    return text.get("minLength", 0) == 0 and (not rules or not Shape(rules).problems("", ""))
 
 
 def _settled(control: Control, schema: Schema, place: _Place, *, is_nullable: bool) -> Control:
@@ -115,7 +137,7 @@ def _settled(control: Control, schema: Schema, place: _Place, *, is_nullable: bo
     if len(control.options) == 1:
         value = control.options[0].value
         return controls.Tick(value) if value is True or not place.is_required else controls.Fixed(value)
-    is_settled = control.options == YES_OR_NO and place.is_of_payload and isinstance(schema.get("default"), bool)
+    is_settled = control.options == YES_OR_NO and place.is_completed and isinstance(schema.get("default"), bool)
     return controls.Tick(on=True, off=False) if is_settled else control
 
 
@@ -166,7 +188,7 @@ def _list(schema: Schema, place: _Place) -> Control:
     options = options_of(item.schema)
     if options and not item.is_nullable and len(options) <= _BOXES:
         return controls.Several(options)
-    field = _field(items, _Place(place.root, None, place.depth + 1))
+    field = _field(items, place.item())
     match field.control:
         case controls.Text() | controls.Number() if not field.is_nullable:
             return controls.Lines(field)
@@ -183,8 +205,5 @@ def _object(schema: Schema, place: _Place) -> Control:
         return controls.Raw()
     required = schema.get("required", ())
     return controls.Group(
-        tuple(
-            _field(inner, _Place(place.root, name, place.depth + 1, is_required=name in required))
-            for name, inner in properties.items()
-        )
+        tuple(_field(inner, place.property(name, is_required=name in required)) for name, inner in properties.items())
     )

@@ -2,6 +2,10 @@
 
 A browser drops a text that its kind of field could not mean, such as ``12 o'clock`` in a field for numbers. So that
 what was typed is not lost, such a text is shown in a field for any text.
+
+A browser must not refuse or change what the schema allows. Its idea of an email address is another one, its patterns
+are another language, and it cuts what is pasted to a length in UTF-16: so the server alone judges these. It may ask for
+what is missing, and for numbers within bounds.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import htpy as h
@@ -138,10 +143,21 @@ def _is_of_calendar(typed: str, form: re.Pattern[str]) -> bool:
 
 def _zone(look: Look, field: Field, pointer: str) -> h.Element:
     chosen = look.text(names.zone_name(pointer)) or UTC
-    offsets = ["Z" if each == UTC and chosen == "Z" else each for each in _OFFSETS]
-    options = [
-        h.option(value=each, selected=each == chosen)["UTC" if each in {UTC, "Z"} else shown(f"UTC{each}")]
-        for each in (offsets if chosen in offsets else [*offsets, chosen])
-    ]
     label = f"{shown(field.label)}: time zone"
-    return h.select(".zone", id=look.id(pointer, "zone"), name=names.zone_name(pointer), aria_label=label)[options]
+    return h.select(".zone", id=look.id(pointer, "zone"), name=names.zone_name(pointer), aria_label=label)[
+        _offsets(chosen)
+    ]
+
+
+@lru_cache(maxsize=len(_OFFSETS))
+def _offsets(chosen: str) -> str:
+    """The options of a zone, as HTML that is made once."""
+    offsets = ["Z" if each == UTC and chosen == "Z" else each for each in _OFFSETS]
+    return str(
+        h.fragment[
+            [
+                h.option(value=each, selected=each == chosen)["UTC" if each in {UTC, "Z"} else shown(f"UTC{each}")]
+                for each in (offsets if chosen in offsets else [*offsets, chosen])
+            ]
+        ]
+    )

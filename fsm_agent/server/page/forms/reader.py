@@ -17,7 +17,7 @@ from fsm_agent.domain.text import shortened
 from fsm_agent.errors import DataInvalid
 from fsm_agent.server.page.forms import controls, leaves, names
 from fsm_agent.server.page.forms.controls import ABSENT, Empty, Field
-from fsm_agent.server.page.forms.fields import fields
+from fsm_agent.server.page.forms.fields import PAYLOAD, fields
 from fsm_agent.server.page.forms.filled import gathered
 from fsm_agent.server.page.forms.names import Typed, first, inside
 from fsm_agent.server.page.forms.problems import MISSING, Problem, problems_of, sentence
@@ -38,9 +38,15 @@ class Reading(NamedTuple):
     changed: str | None = None
 
 
-def read(pairs: Iterable[tuple[str, str]], schema: Schema, besides: Collection[str] = ()) -> Reading:
-    """Read the pairs of names and texts of a form for ``schema``; ``besides`` are the names of others in the form."""
-    form = fields(schema)
+def read(
+    pairs: Iterable[tuple[str, str]],
+    schema: Schema,
+    besides: Collection[str] = (),
+    completed: Collection[str] = PAYLOAD,
+) -> Reading:
+    """Read the pairs of names and texts of a form for ``schema``; ``besides`` are the names of others in the form, and
+    ``completed`` is what its fields were made with."""
+    form = fields(schema, completed)
     sent = gathered(
         (leaves.same_line_ends(name), leaves.same_line_ends(text)) for name, text in pairs if name not in besides
     )

@@ -32,7 +32,11 @@ def render(
     look = Look(prefix, typed, beside, changed)
     is_json = look.is_sent(names.json_name("")) or not isinstance(form.control, controls.Group)
     fields = [inputs.raw(look, form, "", controls.Raw())] if is_json else _fields(look, form, "")
-    return h.fragment[_summary(look, found), h.div(".fields")[fields] if fields else None]
+    if not fields and not found:
+        return h.fragment[None]
+    # A browser presses the first button of a form where somebody types Enter: that must be one that sends it.
+    first = h.button(".first", type="submit", tabindex="-1", aria_hidden="true") if _has_buttons(form) else None
+    return h.fragment[h.div(".form")[first, _summary(look, found), h.div(".fields")[fields] if fields else None]]
 
 
 def _summary(look: Look, found: Sequence[Note]) -> h.Node:
@@ -144,21 +148,19 @@ def event_form(
     """
     fields = render(form, typed, problems, prefix=prefix, changed=changed)
     return h.form(".event", method="post", action=action)[
-        h.button(".first", type="submit", tabindex="-1", aria_hidden="true") if _has_rows(form) else None,
         [h.input(type="hidden", name=name, value=carried(value)) for name, value in (hidden or {}).items()],
         fields,
         h.button(".answer.main", type="submit", dir="auto", aria_describedby=described_by)[shown(words(event))],
     ]
 
 
-def _has_rows(form: Field) -> bool:
-    """Whether a form has buttons before the one that sends it. A browser presses the first one where somebody types
-    Enter, so that must be another one that sends the form."""
+def _has_buttons(form: Field) -> bool:
+    """Whether a form has rows or objects that can be added."""
     inner = form.control.fields if isinstance(form.control, controls.Group) else ()
     return any(
         isinstance(each.control, controls.Rows)
         or (isinstance(each.control, controls.Group) and not each.is_always_there)
-        or _has_rows(each)
+        or _has_buttons(each)
         for each in inner
     )
 

@@ -234,3 +234,12 @@ def test_inside_an_object_null_is_not_the_same_as_nothing(is_required: bool, emp
     schema = {"type": "object", "properties": {"a": {"type": ["string", "null"]}}, "required": required}
     [found] = parts(field(schema))
     assert (found.empty, found.says_null, found.default) == (empty, says_null, ABSENT)
+
+
+def test_the_objects_that_the_engine_completes_are_named() -> None:
+    inner = object_schema({"a": {"type": ["string", "null"]}, "b": {"type": "boolean", "default": True}})
+    schema = {"type": "object", "properties": {"data": inner}, "required": ["data"]}
+    [[a, b]] = map(parts, parts(fields(schema, completed=("/data",))))
+    assert (a.says_null, b.control) == (False, Tick(on=True, off=False))
+    [[a, b]] = map(parts, parts(fields(schema)))
+    assert (a.says_null, texts(b.control)) == (True, ["true", "false"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given, note
 
-from fsm_agent.data.validation import PayloadRules, Shape
+from fsm_agent.data.validation import DataRules, PayloadRules, Shape
 from fsm_agent.domain.json import Json, Schema, object_schema
 from fsm_agent.domain.state import State
 from fsm_agent.domain.workflow import Workflow
@@ -46,3 +46,16 @@ def test_what_is_shown_and_sent_back_is_the_same_payload(example: Example) -> No
     again = shown(schema, None, reading)
     assert again.pairs() == html.pairs()
     assert {*html.references} <= html.ids.keys()
+
+
+@example_settings(100)
+@given(examples())
+def test_so_it_is_with_an_object_inside_that_the_engine_completes(example: Example) -> None:
+    schema = {"type": "object", "properties": {"data": object_schema(example.fields)}, "required": ["data"]}
+    form = fields(schema, completed := ("/data",))
+    typed = filled(form, {"data": example.payload})
+    html = parsed(str(event_form("said", form, typed, action="/", prefix="one")))
+    reading = read(html.pairs(), schema, completed=completed)
+    assert reading.payload is not None
+    rules = DataRules(example.fields)
+    assert as_json(rules.initial(reading.payload["data"])) == as_json(rules.initial(example.payload))
