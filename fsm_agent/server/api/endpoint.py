@@ -39,7 +39,7 @@ class Gate:
         caller = self.access.caller(request)
         self._rates.count(caller.account)
         if scope is not None and not caller.may(scope):
-            raise HttpProblem(403, "scope-missing", f"this needs the scope {scope!r}, which the token lacks")
+            raise HttpProblem(403, "scope-missing", f"this needs the scope '{scope}', which the token lacks")
         return caller
 
     def service(self, caller: Caller, namespace: str | None) -> Service:
