@@ -30,6 +30,7 @@ SECONDS: Final = 8
 #: bytes by which a process may grow for reasons of its own
 NOISE: Final = 2_000_000
 LARGE_AGENT: Final = "large"
+STEPS: Final = 100_000
 
 
 @pytest.fixture
@@ -153,3 +154,36 @@ async def _load(server: FsmServer, ids: Sequence[str]) -> None:
         assert all(is_cut_off(client) for client in slow)
         server.tell(signal.SIGTERM)
         await crowd.all_read()
+
+
+async def aged(url: str) -> None:
+    """An agent with a long history, which a store adopts as it would one of another store."""
+    async with Runner(open_store(url)) as runner:
+        await runner.start(loads(COUNTER), id=LARGE_AGENT)
+        await runner.send(LARGE_AGENT, "tick")
+        young = await runner.store.dump(LARGE_AGENT)
+        steps = (young.steps[0], *(young.steps[1]._replace(version=number) for number in range(2, STEPS + 1)))
+        await runner.store.adopt(
+            young._replace(head=young.head._replace(version=STEPS), steps=steps), replaces=young.head
+        )
+
+
+def test_a_history_of_a_hundred_thousand_steps_is_streamed_in_little_memory(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'agents.db'}"
+    write_project(tmp_path)
+    asyncio.run(aged(url))
+    with FsmServer(tmp_path, url) as server:
+        asyncio.run(_read_all(server))
+
+
+async def _read_all(server: FsmServer) -> None:
+    before, count = 0, 0
+    async with EventStream(server.port, LARGE_AGENT) as stream:
+        async for event in stream:
+            count += 1
+            assert event.id == count
+            if count == STEPS // 10:
+                before = server.rss
+            if count == STEPS:
+                break
+    assert server.rss < before + NOISE

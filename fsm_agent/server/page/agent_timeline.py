@@ -82,8 +82,8 @@ def _steps(visit: Visit, head: Head, timeline: Timeline, at: int | None) -> h.No
         h.p(".pages")[there("Newest steps", newest), " ", there("Newer", min(newer + PAGE, head.version + 1))]
         if newer
         else None,
-        h.ol("#steps", reversed=True)[rows],
-        h.p(".pages")[there("Older steps", older)] if older else _beginning(timeline),
+        h.ol("#steps", reversed=True, data_newest=newer is None)[rows],
+        h.p("#older.pages")[there("Older steps", older) if older else _beginning(timeline)],
     ]
 
 
@@ -91,7 +91,7 @@ def _beginning(timeline: Timeline) -> h.Node:
     """What stands where there are no older steps."""
     if timeline.steps and timeline.steps[-1].version == 1:
         return None
-    return h.p(".hint")["Older steps are forgotten: the history was shortened."]
+    return h.span(".hint")["Older steps are forgotten: the history was shortened."]
 
 
 def entry(visit: Visit, agent_id: str, step: Step, *, is_shown: bool = False) -> h.Node:
