@@ -34,12 +34,12 @@ class Gate:
         self.services = services
         self._rates = rates
 
-    def admit(self, request: Request, scope: Scope) -> Caller:
-        """Who asks. Raises ``HttpProblem``: 403 without the scope, 429 if they ask too often."""
+    def admit(self, request: Request, scope: Scope | None) -> Caller:
+        """Who asks. Raises ``HttpProblem``: 403 without the scope, if there is one, 429 if they ask too often."""
         caller = self.access.caller(request)
         self._rates.count(caller.account)
-        if not caller.may(scope):
-            raise HttpProblem(403, "scope-missing", f"this needs the scope {scope!r}, which the token lacks")
+        if scope is not None and not caller.may(scope):
+            raise HttpProblem(403, "scope-missing", f"this needs the scope '{scope}', which the token lacks")
         return caller
 
     def service(self, caller: Caller, namespace: str | None) -> Service:
