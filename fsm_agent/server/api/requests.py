@@ -116,6 +116,8 @@ def _why_not(error: Exception) -> str:
             return "a text in it has half of a surrogate pair"
         case json.JSONDecodeError() if not error.doc.strip():
             return "it is empty"
+        case ValueError() if str(error).startswith("Out of range"):
+            return "a number in it is larger than there are"
         case _:
             return str(error)
 
