@@ -275,6 +275,19 @@ def test_a_parameter_that_says_nothing_is_told(client: httpx2.Client, query: str
     assert told["type"] == f"urn:fsm-agent:problem:{kind}"
 
 
+def test_a_choice_that_there_is_not_is_told_which_there_are(client: httpx2.Client, agent: str) -> None:
+    told = problem(client.get(f"{agent}/diagram?format=gif"), 422)
+    assert told["detail"] == "format must be one of svg, png, pdf, dot, mermaid"
+    assert told["allowed"] == ["svg", "png", "pdf", "dot", "mermaid"]
+    assert "parked" in problem(client.get("/v1/agents?status=asleep"), 422)["allowed"]
+
+
+def test_what_is_wrong_is_not_sent_back_whole(client: httpx2.Client) -> None:
+    told = problem(client.post("/v1/agents", json={"workflow": "e" * 900_000, "id": "/" * 90_000}), 422)
+    assert len(told["problems"]) == 2
+    assert max(map(len, [told["detail"], *told["problems"]])) < 1_100
+
+
 def test_a_misspelt_parameter_is_told_which_there_are(client: httpx2.Client) -> None:
     assert "did you mean `limit`?" in problem(client.get("/v1/agents?limt=3"), 422)["detail"]
 
