@@ -13,7 +13,8 @@ from fsm_agent.domain.step import Delta, Event, KeyOutcome, Queued
 from fsm_agent.runtime.scripted.clock import NEW_YEAR_MS
 from fsm_agent.testing.faults.checker import RULES, check
 from fsm_agent.testing.faults.digests import digest_of_steps, digest_of_values
-from fsm_agent.testing.faults.evidence import Evidence
+from fsm_agent.testing.faults.evidence import Evidence, Lists
+from fsm_agent.testing.faults.journal import Entry
 from fsm_agent.testing.faults.order_workload import order_workflow
 
 from .evidence import (
@@ -96,6 +97,8 @@ def sound_entries() -> list[object]:
         ),
         an_entry("history", at=40, reply={"version": 4, "digest": digest_of_steps(steps())[3]}),
         an_end(at=5),
+        heads_read(3, at=35),
+        inbox(at=36),
     ]
 
 
@@ -109,13 +112,39 @@ def answered_question(question: int, asked: object = (3, "Go on after 2?")) -> E
     return evidence(answer, an_entry("get", reply=seen), kept=an_agent(history))
 
 
+def heads_read(version: int, *, at: int = 9) -> Entry:
+    return an_entry("heads", at=at, facts={"agents": [AGENT]}, reply={"versions": {AGENT: version}})
+
+
+def inbox(*asked: object, to: str | None = None, at: int = 9, is_all: bool = True) -> Entry:
+    """Who reads it finds these questions; with none, that nobody asks."""
+    told = {AGENT: list(asked)} if asked else {}
+    return an_entry("inbox", at=at, facts={"to": to}, reply={"asked": told, "is_all": is_all})
+
+
+def asking_agent(*entries: Entry, lists: Lists | None = None) -> Evidence:
+    """An agent asks from version 2 on, anew from version 3 on, and is answered by version 4."""
+    asking = a_step(2, "ask", to="asking", source="idle", entered=1)
+    history = [*steps(1), asking, a_step(3, to="asking"), a_step(4, "reply", source="asking", entered=1)]
+    created = an_entry("create", facts={"version": 1, "definition": order_workflow(1).hash}, reply={"epoch": 1})
+    commits = [
+        a_commit(version, at=10 * version, epoch=1)._replace(
+            facts={**a_commit(version).facts, "event": history[version - 1].event}
+        )
+        for version in (2, 3, 4)
+    ]
+    return evidence(created, *commits, *entries, kept=an_agent(history), lists=lists)
+
+
+SOUND_LISTS = Lists(newest=(AGENT,), counted=1, serving={"ana": ()})
+
 DATA_AT_3 = digest_of_values({"log": ["t2", "t3"], "worked": 0, "sums": {}, "receipt": None})
 
 
 def sound() -> Evidence:
     outcomes = {"t3": KeyOutcome(3, "f"), "never": None}
     kept = replace(an_agent(keys=keys(t2=2, t3=3), effects=(an_effect(),)), outcomes=outcomes)
-    return evidence(*sound_entries(), kept=kept, executions={"k": ["at_most_once"]})  # type: ignore[arg-type]
+    return evidence(*sound_entries(), kept=kept, executions={"k": ["at_most_once"]}, lists=SOUND_LISTS)  # type: ignore[arg-type]
 
 
 def test_a_sound_run_breaks_no_rule_and_is_seen_to_hold() -> None:
@@ -161,9 +190,12 @@ BROKEN: dict[str, Callable[[], Evidence]] = {
     "epochs_only_rise": lambda: evidence(a_commit(2, given=3), a_commit(3, given=2, at=9)),
     "orders_are_at_rest": lambda: evidence(kept=an_agent(head={"status": Status.RUNNING})),
     "definitions_stay": lambda: evidence(
-        an_entry("create", facts={"definition": order_workflow(2).hash}, reply={"epoch": 1})
+        an_entry("create", facts={"version": 1, "definition": order_workflow(2).hash}, reply={"epoch": 1})
     ),
     "errors_are_ours": lambda: evidence(an_entry("get", "broken", reply={"type": "KeyError", "why": "'x'"})),
+    "heads_never_go_back": lambda: evidence(a_commit(3), heads_read(2)),
+    "inboxes_have_the_open_questions": lambda: asking_agent(inbox(at=35)),
+    "lists_have_everybody": lambda: evidence(lists=SOUND_LISTS._replace(asking=(AGENT,))),
     "answers_reach_their_question": lambda: answered_question(2),
     "questions_follow_the_data": lambda: answered_question(3, (2, "Go on after 1?")),
     **BROKEN_TICKETS,
@@ -223,6 +255,52 @@ def test_sound_tickets_break_no_rule_and_are_seen_to_hold() -> None:
 
 def test_an_answer_to_what_is_asked_is_sound() -> None:
     assert broken(answered_question(3)) == {}
+
+
+FOUND = {
+    "before it asks": (inbox(at=5), True),
+    "while it begins to ask": (inbox(at=20), True),
+    "as it asks": (inbox(2, 2, "Go on after 1?", at=25), True),
+    "left out": (inbox(at=25), False),
+    "left out where nobody looked at all": (inbox(at=25, is_all=False), True),
+    "as it asked before": (inbox(2, 2, "Go on after 1?", at=35), False),
+    "as it asks anew": (inbox(3, 3, "Go on after 2?", at=35), True),
+    "as it asks for whoever comes": (inbox(3, 3, "Go on after 2?", at=35, to=""), True),
+    "as it does not": (inbox(3, 2, "Go on after 1?", at=35), False),
+    "when it is answered": (inbox(at=45), True),
+    "though it is answered": (inbox(3, 3, "Go on after 2?", at=45), False),
+    "at a version that asks nothing": (inbox(4, 3, "Go on after 2?", at=45), False),
+}
+
+
+@pytest.mark.parametrize("when", FOUND)
+def test_an_inbox_is_held_against_what_was_asked_when_it_was_read(when: str) -> None:
+    entry, is_sound = FOUND[when]
+    assert set(broken(asking_agent(entry))) == (set() if is_sound else {"inboxes_have_the_open_questions"})
+
+
+def test_heads_that_go_on_are_sound_and_none_may_be_missing_or_made_up() -> None:
+    assert broken(evidence(a_commit(3), heads_read(3), heads_read(4, at=20))) == {}
+    missing = heads_read(3)._replace(reply={"versions": {}})
+    for wrong in ([a_commit(3), missing], [heads_read(7)], [heads_read(3), heads_read(2, at=20)]):
+        assert set(broken(evidence(*wrong))) == {"heads_never_go_back"}
+
+
+LISTS = {
+    "one that asks nothing": SOUND_LISTS._replace(asking=(AGENT,), asking_count=1),
+    "another number of questions": SOUND_LISTS._replace(asking_count=1),
+    "one that serves somebody else": SOUND_LISTS._replace(serving={"ana": (AGENT,)}),
+    "nobody among the newest": SOUND_LISTS._replace(newest=()),
+    "one twice": SOUND_LISTS._replace(newest=(AGENT, AGENT)),
+    "another number of agents": SOUND_LISTS._replace(counted=2),
+    "an index that says something else": SOUND_LISTS._replace(damage=("a: it is left out",)),
+}
+
+
+@pytest.mark.parametrize("wrong", LISTS)
+def test_a_list_in_the_end_has_everybody_once(wrong: str) -> None:
+    assert broken(evidence(lists=SOUND_LISTS)) == {}
+    assert set(broken(evidence(lists=LISTS[wrong]))) == {"lists_have_everybody"}
 
 
 def test_the_dead_and_the_lapsed_may_be_taken_from() -> None:

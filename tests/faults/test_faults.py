@@ -195,8 +195,9 @@ import fsm_agent.stores.sqlite.store
 from fsm_agent.stores.urls import open_store
 from fsm_agent.testing.faults.mutants import MUTANTS, install
 install({name!r})
-store = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__]
-changed = [getattr(store, change.module.rpartition(".")[2]) for change in MUTANTS[{name!r}].changes]
+commits = sys.modules[type(open_store("sqlite:///{tmp_path}/agents.db")).__module__].commits
+of_store = {{"commits": commits, "indexes": commits.indexes, "writes": sys.modules[commits.standing.__module__]}}
+changed = [of_store[change.module.rpartition(".")[2]] for change in MUTANTS[{name!r}].changes]
 print(*{{type(module.__loader__).__module__ for module in changed}})
 """
     done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)

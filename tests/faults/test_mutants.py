@@ -22,6 +22,7 @@ _CHILDREN = "tests/runtime/test_children.py"
 _LEFT = "tests/runtime/test_children_left.py"
 _STALE_VERSION = "test_a_step_on_any_other_version_is_refused_and_changes_nothing"
 _STALE_EFFECT = "test_no_effect_begins_under_a_stale_epoch"
+_QUESTION_GOES = "test_a_question_comes_and_goes_with_the_step"
 _STALE_EPOCH = "test_a_step_under_a_stale_epoch_is_refused_and_changes_nothing"
 
 
@@ -118,6 +119,60 @@ MUTANTS = {
         "execute(update, moved)",
         'execute("COMMIT"), execute("BEGIN IMMEDIATE"), execute(update, moved)',
         "tests/stores/test_sqlite_steps.py::test_a_plain_step_is_one_insert_and_one_update",
+    ),
+    "a step and its question in two halves": Mutant(
+        "stores/sqlite/commits.py",
+        "indexes.ask(db,",
+        'db.execute("COMMIT"), db.execute("BEGIN IMMEDIATE"), indexes.ask(db,',
+        "tests/stores/test_sqlite_steps.py::test_a_commit_is_one_transaction_on_the_long_road_too",
+    ),
+    "a plain step in SQLite goes past the question": Mutant(
+        "stores/sqlite/commits.py",
+        " AND asks IS ?",
+        " AND (asks IS ? OR TRUE)",
+        "tests/stores/test_sqlite_steps.py::test_whoever_was_parked_or_asked_something_takes_the_long_road",
+    ),
+    "a plain step in SQLite keeps a status that it changes": Mutant(
+        "stores/sqlite/commits.py",
+        '{_STEP_IF_SEEN} AND status = ?"',
+        '{_STEP_IF_SEEN} AND (status = ? OR TRUE)"',
+        "tests/stores/test_sqlite_steps.py::test_whoever_was_parked_or_asked_something_takes_the_long_road",
+    ),
+    "a question that is closed stays in SQLite's inbox": Mutant(
+        "stores/sqlite/indexes.py", "    _close(db, owner, was)\n", "", f"{_SQLITE}::{_QUESTION_GOES}"
+    ),
+    "a question goes to one addressee alone in SQLite": Mutant(
+        "stores/sqlite/indexes.py",
+        "*dict.fromkeys(head.asked.to)",
+        "*head.asked.to[:1]",
+        f"{_SQLITE}::test_who_is_asked_finds_their_own_and_anybody_those_to_whoever_comes",
+    ),
+    "a deleted agent goes on asking in SQLite": Mutant(
+        "stores/sqlite/transfer.py",
+        "    indexes.forget(db, known.owner(namespace, agent_id), known.asks, head)\n",
+        "",
+        f"{_SQLITE}::test_who_is_deleted_asks_no_more_and_who_is_adopted_asks_again",
+    ),
+    "the inbox of another namespace in SQLite": Mutant(
+        "stores/sqlite/place_queries.py",
+        '["namespace = :namespace", "who = :who"',
+        '["who = :who"',
+        f"{_SQLITE}::test_another_namespace_has_an_inbox_of_its_own",
+    ),
+    "a page of the newest begins with the last one of the page before": Mutant(
+        "stores/sqlite/place_queries.py",
+        "< (:created_ms, {after})",
+        "<= (:created_ms, {after})",
+        f"{_SQLITE}::test_the_newest_come_first_and_those_of_one_time_in_reverse_order_of_id",
+    ),
+    "memory lists who asks nobody any more": Mutant(
+        "stores/memory/listing.py", "asks(head, to) and ", "head.asked is not None and ", f"{_MEMORY}::{_QUESTION_GOES}"
+    ),
+    "an archived agent is listed at minus its version": Mutant(
+        "stores/tiered/store.py",
+        "[awake(head) for head in await self._warm.heads(agent_ids)]",
+        "[head for head in await self._warm.heads(agent_ids)]",
+        "tests/stores/test_tiered.py::test_every_list_goes_on_finding_who_is_archived",
     ),
     "half a commit is kept when the other half fails": Mutant(
         "stores/sqlite/transaction.py",

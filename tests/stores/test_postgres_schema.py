@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -173,12 +174,11 @@ def test_an_older_database_is_filled_in_and_that_is_said(
         assert [each for each in await store.inspect() if each.is_index] == []
         assert await store.reindex() == 0
 
-    with_store(url, look)
-    [said] = [record.message for record in caplog.records]
-    assert said == (
-        f"the database {url} was brought from schema version 2 to {len(MIGRATIONS)}, and what agents are found by was "
-        "filled in for 8 of them; processes of an earlier fsm-agent are refused by it from now on"
-    )
+    with caplog.at_level(logging.INFO, "fsm_agent"):
+        with_store(url, look)
+    [said] = caplog.records
+    assert said.message == f"database {url} was upgraded from schema version 2"
+    assert (vars(said)["action"], vars(said)["indexed"]) == ("store_upgraded", 8)
 
 
 def test_a_process_of_an_earlier_version_that_has_it_open_is_refused_and_changes_nothing(

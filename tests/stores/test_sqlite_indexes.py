@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 import threading
@@ -59,6 +60,10 @@ INDEXED: dict[str, tuple[Callable[[apsw.Connection], object], str]] = {
         lambda db: _newest(db, user="ana", label=("case", "7"), statuses=[Status.DONE]),
         "users EXISTS USING PRIMARY KEY (namespace=? AND name=? AND text=? AND id=?)",
     ),
+    "a rare status with a label": (
+        lambda db: _newest(db, label=("case", "7"), statuses=[Status.PARKED]),
+        "others EXISTS USING PRIMARY KEY (namespace=? AND name=? AND text=? AND id=?)",
+    ),
     "the newest": (
         lambda db: _newest(db, statuses=()),
         "heads USING COVERING INDEX by_status (namespace=? AND status=?)",
@@ -110,9 +115,9 @@ async def test_agents_are_found_by_an_index_that_has_them_in_order(tmp_path: Pat
         plans = plans_of(store._db, look)
         assert any(index in plan for plan in plans), plans
         sorted_rows = [plan for plan in plans if "TEMP B-TREE" in plan]
-        odd_statuses = ["USE TEMP B-TREE FOR ORDER BY"] * 2 if "by_status" in index else []  # of which there are none
-        assert sorted_rows == odd_statuses
-        known = ("SCAN json_each", "SCAN places", "SCAN definitions")  # definitions are few
+        is_by_status = any("by_status" in plan for plan in plans)  # with statuses that none is, and those that are few
+        assert set(sorted_rows) == ({"USE TEMP B-TREE FOR ORDER BY"} if is_by_status else set())
+        known = ("SCAN json_each", "SCAN places", "SCAN definitions", "SCAN (subquery-1)")  # definitions are few
         assert [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith(known)] == []
 
 
@@ -146,7 +151,8 @@ async def test_a_step_that_keeps_its_status_writes_no_index_of_it(tmp_path: Path
         ((root,),) = store._db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'by_status'")
 
         def writes_it(statement: str) -> bool:
-            explained = store._db.execute(f"EXPLAIN {statement}", [None] * statement.count("?"))
+            count = max([statement.count("?"), *(int(each) for each in re.findall(r"\?(\d+)", statement))])
+            explained = store._db.execute(f"EXPLAIN {statement}", [None] * count)
             return root in [row[3] for row in explained if row[1] == "OpenWrite"]
 
         assert not writes_it(commits._MOVE)
@@ -179,7 +185,7 @@ async def test_only_a_step_that_opens_changes_or_closes_a_question_writes_of_it(
         assert await told(epoch=1, status=Status.WAITING) == []
         assert await told(epoch=None, **asking("ana", due=1)) == standing
         assert await asked_by(store, to="ana") == [ID]
-        assert await told(epoch=None, state="open", visits={"open": 2}) == standing
+        assert await told(epoch=None, state="open", visits={"open": 2}) == []
         assert await told(epoch=None, **asking("ana", due=2)) == [*standing, *closes * 2]
         assert await told(epoch=None, status=Status.DONE) == [*standing, *closes * 2]
         assert await told(epoch=None, state="closed") == []

@@ -196,8 +196,10 @@ def test_a_commit_is_one_transaction_on_the_long_road_too(tmp_path: Path) -> Non
         async with SqliteStore(tmp_path / "agents.db") as store:
             await keep_definitions(store)
             await store.create(a_creation())
-            told = await statements_of(store, a_commit(2, key="k"))
-            assert (told[0], told[-1], told.count("BEGIN"), told.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
+            asks, asks_others = ({"asked": Asked("?", (name,))} for name in ("ana", "bob"))
+            for commit in (a_commit(2, key="k"), a_commit(3, head=asks), a_commit(4, head=asks_others), a_commit(5)):
+                told = await statements_of(store, commit)
+                assert (told[0], told[-1], told.count("BEGIN"), told.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
 
     asyncio.run(step())
 
@@ -209,8 +211,6 @@ OTHERS = {
     "another lease": Act("renew", lease=Lease(Holder("here", 7, 1), LEASE.until_ms)),
     "no lease": Act("release"),
     "another due time": Act("record_attempt"),
-    "another status": Act("commit", epoch=None, head={"status": Status.PARKED}),
-    "a question": Act("commit", epoch=None, head={"asked": Asked("?", ("ana",))}),
 }
 
 
@@ -222,6 +222,16 @@ def test_whatever_else_has_changed_is_decided_by_the_long_road(
 ) -> None:
     as_before = a_commit(2, epoch=epoch, lease=lease, head={"status": Status.RUNNING, "epoch": 1})
     asyncio.run(compare(tmp_path, [OTHERS[other]], as_before))
+
+
+@pytest.mark.parametrize("before", [{"status": Status.PARKED}, {"asked": Asked("?", ("ana",))}, {"asked": Asked("?")}])
+def test_whoever_was_parked_or_asked_something_takes_the_long_road(tmp_path: Path, before: dict[str, Any]) -> None:
+    """What it stood under in an index, only the long road knows."""
+    then = a_commit(3, epoch=None, head={"asked": Asked("?", ("bob",)), "epoch": 2})
+    asyncio.run(compare(tmp_path, [Act("commit", epoch=None, head=before)], then))
+    (tmp_path / "again").mkdir()
+    then = a_commit(3, epoch=None, head={"epoch": 2})
+    asyncio.run(compare(tmp_path / "again", [Act("commit", epoch=None, head=before)], then))
 
 
 def test_what_was_seen_too_early_from_outside_takes_the_long_road_and_is_taken(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from fsm_agent.domain.agent import Head, Status
 from fsm_agent.domain.message import ThreadSpans, own_thread
 from fsm_agent.domain.record import AgentExport, AppendedMessages, Origin
+from fsm_agent.domain.selection import Selection
 from fsm_agent.domain.step import Delta
 from fsm_agent.domain.user import UserRecord
 from fsm_agent.errors import AgentExists, AgentNotFound, Conflict, StoreCorrupt, StoreUrlInvalid
+from fsm_agent.stores.base import Store
 from fsm_agent.stores.memory.store import MemoryStore
 from fsm_agent.stores.tiered.policy import Tiers
 from fsm_agent.stores.tiered.store import TieredStore
@@ -33,6 +35,7 @@ from fsm_agent.testing.contract.fixtures import (
     data_of,
     keep_definitions,
 )
+from fsm_agent.testing.contract.questions import asked_by, asking, take
 from fsm_agent.testing.contract.transfer import a_long_life, an_origin
 from tests.support.runtime import on_loop
 from tests.support.thread_verbs import HELLO, ROOM
@@ -148,6 +151,79 @@ async def test_who_is_archived_reads_as_before_and_only_a_stub_stays_in_warm() -
         assert (stub.head.version, stub.steps, stub.snapshot, stub.keys, stub.effects) == (-7, (), None, {}, ())
         assert (stub.messages, list(await tiered.cold.threads()), list(await tiered.cold.users())) == ((), [], [])
         assert [head.epoch for head in ((await tiered.store.load(ID)).head, await tiered.store.head(ID))] == [2, 2]
+
+
+async def lists_of(store: Store) -> list[Any]:
+    """Whom every list has, without epochs, which a move raises."""
+    pages = [await store.questions(to=to) for to in (None, "ana")]
+    pages += [await store.select(Selection(user="ana"), newest=newest) for newest in (False, True)]
+    pages += [await store.select(Selection(label=("case", "7"))), await store.select(Selection(), newest=True)]
+    heads = [*(head for page in pages for head in page.heads), *sorted(await store.heads([ID, "a"]))]
+    plain = [head._replace(epoch=0) for head in heads]
+    return [plain, await store.count_questions(), await store.tally()]
+
+
+async def someone_asks(store: Store) -> None:
+    await store.create(a_creation("a", user="ana", labels={"case": "7"}, **asking("ana", due=9)))
+
+
+@on_loop
+async def test_every_list_goes_on_finding_who_is_archived() -> None:
+    async with a_tiered() as tiered:
+        await someone_asks(tiered.store)
+        before = await lists_of(tiered.store)
+        assert [[head.id for head in before[0]], before[1]] == [["a"] * 5 + [ID, "a"] + ["a", ID], 1]
+        assert await tiered.archive()
+        assert await tiered.archive("a")
+        assert [(await tiered.warm.head(name)).version < 0 for name in (ID, "a")] == [True, True]
+        assert await lists_of(tiered.store) == await lists_of(tiered.another()) == before
+        await take(tiered.store, "a", asked=None)
+        assert await asked_by(tiered.store) == []
+        assert await tiered.store.reindex() == 0
+
+
+@on_loop
+async def test_nobody_is_lost_from_a_list_or_listed_twice_while_agents_move(tmp_path: Path) -> None:
+    url = f"tiered:sqlite:///{tmp_path}/warm.db,sqlite:///{tmp_path}/cold.db"
+    async with open_store(url) as mover, open_store(url) as reader:
+        assert isinstance(mover, TieredStore)
+        await keep_definitions(mover)
+        await a_long_life(mover)
+        await someone_asks(mover)
+        before = await lists_of(reader)
+
+        moves, is_enough = 0, asyncio.Event()
+
+        async def move() -> None:
+            nonlocal moves
+            while not is_enough.is_set():
+                for agent_id in (ID, "a"):
+                    moves += await mover._moves.archive(agent_id)
+                    await asyncio.sleep(0)
+                    moves += await mover._moves.recall(agent_id)
+                    await asyncio.sleep(0)
+
+        moving = asyncio.create_task(move())
+        while moves < 40:
+            assert await lists_of(reader) == before
+        is_enough.set()
+        await moving
+
+
+def test_wherever_a_mover_dies_every_list_is_as_it_was() -> None:
+    async def die(write: int) -> bool:
+        async with a_tiered() as tiered:
+            await someone_asks(tiered.store)
+            before = await lists_of(tiered.store)
+            tiered.fuse[0] = write
+            with suppress(Crash):
+                await tiered.archive("a")
+                await tiered.store._moves.recall("a")
+            has_died, tiered.fuse[0] = tiered.fuse[0] <= 0, 0
+            assert await lists_of(tiered.another()) == before
+            return has_died
+
+    assert [asyncio.run(die(write)) for write in range(1, 9)] == [True] * 6 + [False] * 2
 
 
 @on_loop

@@ -64,6 +64,14 @@ _GIVEN_HEADERS: Final[dict[str, Schema]] = {
 }
 #: status -> headers of its problem
 _PROBLEM_HEADERS: Final = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_STREAM: Final = """id: 3
+event: step
+data: {"version": 3, "kind": "event", "event": "approve", "from": "deciding", "to": "granted", "by": "ana"}
+
+event: end
+data: {"reason": "ended"}
+
+"""
 _BINARY: Final = ("image/png", "application/pdf")
 #: what can be done with an agent that a response has brought
 _LINKED: Final = ("showAgent", "listSteps", "listEffects", "listMessages", "listChildren", "drawAgent", "sendEvent",
@@ -143,7 +151,7 @@ def _problem(status: int) -> dict[str, Json]:
 def _success(operation: Operation, status: int) -> dict[str, Json]:
     found: dict[str, Json] = {"description": MEANINGS[status]}
     if status != 204:
-        found["content"] = {media: {"schema": _content(operation, media)} for media in operation.media}
+        found["content"] = {media: _content(operation, media) for media in operation.media}
     if status == 201:
         parameters: Json = {"id": "$response.body#/id"}
         found["links"] = {name: {"operationId": name, "parameters": parameters} for name in _LINKED}
@@ -157,8 +165,12 @@ def _success(operation: Operation, status: int) -> dict[str, Json]:
 
 def _content(operation: Operation, media: str) -> Json:
     if operation.gives:
-        return _ref(operation.gives)
-    return {"type": "string", "format": "binary"} if media in _BINARY else {"type": "string"}
+        return {"schema": _ref(operation.gives)}
+    if media in _BINARY:
+        return {"schema": {"type": "string", "format": "binary"}}
+    if media == "text/event-stream":  # no version of OpenAPI that is in use has words for it
+        return {"schema": {"description": "Server-sent events."}, "example": _STREAM}
+    return {"schema": {"type": "string"}}
 
 
 def _with_headers(response: dict[str, Json], names: Sequence[str]) -> dict[str, Json]:

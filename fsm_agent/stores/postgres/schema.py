@@ -40,10 +40,6 @@ _LOCK_OUT: Final = (
     b"LOCK TABLE fsm_agent.head IN ACCESS EXCLUSIVE MODE",
 )
 _NAMESPACES: Final = b"SELECT DISTINCT namespace FROM fsm_agent.agents"
-_UPGRADED: Final = (
-    "the database %s was brought from schema version %d to %d, and what agents are found by was filled in for %d of "
-    "them; processes of an earlier fsm-agent are refused by it from now on"
-)
 
 
 async def is_current(connection: Connection, url: str) -> bool:
@@ -70,8 +66,8 @@ async def bring_up(connection: Connection, url: str) -> None:
         await connection.execute("UPDATE fsm_agent.about SET version = %s::integer", (len(MIGRATIONS),))
         filled = await _fill_in(connection) if 0 < version < INDEXED_SINCE else 0
     if 0 < version < len(MIGRATIONS):
-        facts = {"action": "store_upgraded", "store": url}
-        logger.warning(_UPGRADED, url, version, len(MIGRATIONS), filled, extra=facts)
+        facts = {"action": "store_upgraded", "from_version": version, "indexed": filled}
+        logger.info("database %s was upgraded from schema version %d", url, version, extra=facts)
 
 
 async def _fill_in(connection: Connection) -> int:

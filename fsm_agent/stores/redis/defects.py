@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator
+from typing import TypeAlias
 
 from fsm_agent.domain.record import Damage
-from fsm_agent.stores.redis.keys import AgentKeys, SpaceKeys, agent_keys, space_keys
+from fsm_agent.stores.redis import index, reindex
+from fsm_agent.stores.redis.keys import AgentKeys, agent_keys, any_key, part_of, space_keys
+from fsm_agent.stores.redis.reindex import Look, Write
 
-#: One or more commands that only read, and their answers.
-Look = Callable[..., Awaitable[Sequence[Any]]]
-
-_AT_ONCE: Final = 500
+#: which agents have a key, by its name
+_Owners: TypeAlias = dict[str, set[str]]
 
 
 async def inspect(look: Look, namespace: str) -> list[Damage]:
@@ -24,50 +24,43 @@ async def inspect(look: Look, namespace: str) -> list[Damage]:
     return [damage for damage in found if damage in again]
 
 
+async def mend(look: Look, write: Write, namespace: str) -> int:
+    """See ``Store.reindex``."""
+    ids, mended = (await _owners(look, namespace))["head"], 0
+    async for difference in reindex.differences(look, namespace, ids):
+        mended += await reindex.mend(write, namespace, difference)
+    async for agent_id, _ in _lost(look, namespace, ids):
+        mended += await reindex.mend(write, namespace, reindex.Difference(agent_id, None, (), ()))
+    return mended
+
+
 async def _look_through(look: Look, namespace: str) -> list[Damage]:
-    space = space_keys(namespace)
-    await look(("EXISTS", space.schema))  # a scan names no key by which the node would be found
-    owners: dict[str, set[str]] = {part: set() for part in AgentKeys._fields}
-    cursor = "0"
-    while True:
-        pattern = agent_keys(namespace, "*").head.replace(":head:*", ":*").replace("[", "\\[")
-        ((cursor, found),) = await look(("SCAN", cursor, "MATCH", pattern, "COUNT", _AT_ONCE))
-        for key in found:
-            part, _, agent_id = key.removeprefix(pattern.removesuffix("*")).partition(":")
-            if agent_id and part in owners:
-                owners[part].add(agent_id)
-        if cursor == "0":
-            break
-    ids = owners["head"]
-    orphans = [
+    owners = await _owners(look, namespace)
+    ids, space = owners["head"], space_keys(namespace)
+    found = [
         Damage(agent_id, getattr(agent_keys(namespace, agent_id), part), "the key is there, and no head of that agent")
         for part, names in owners.items()
         for agent_id in sorted(names - ids)
     ]
-    return [*orphans, *[each async for each in _indexes(look, space, ids)]]
+    async for difference in reindex.differences(look, namespace, ids):
+        found += reindex.damages(difference, space.listed, is_there=difference.agent_id in ids)
+    what = "it is found there, and there is no such agent"
+    return [*found, *[Damage(each, key, what, is_index=True) async for each, key in _lost(look, namespace, ids)]]
 
 
-async def _indexes(look: Look, space: SpaceKeys, ids: set[str]) -> Any:
-    listed, due, held = await look(
-        ("ZRANGE", space.listed, 0, -1), ("ZRANGE", space.due, 0, -1), ("ZRANGE", space.held, 0, -1)
-    )
-    by_status = [member.rpartition("\0")[2] for member in listed if member.startswith("s")]
-    by_workflow = [member.rpartition("\0")[2] for member in listed if member.startswith("w")]
-    for names, what in ((by_status, "by its status"), (by_workflow, "by its workflow")):
-        for each in _places(names, ids, what, space.listed):
-            yield each
-    for key, members in ((space.due, due), (space.held, [member.rpartition("\0")[2] for member in held])):
-        for agent_id in sorted(set(members) - ids):
-            yield Damage(agent_id, key, "it is found there, and there is no such agent")
+async def _owners(look: Look, namespace: str) -> _Owners:
+    owners: _Owners = {part: set() for part in AgentKeys._fields}
+    async for keys in reindex.scan(look, namespace, any_key(namespace, "").removesuffix(":")):
+        for part, agent_id in (part_of(namespace, key) for key in keys):
+            if part:
+                owners[part].add(agent_id)
+    return owners
 
 
-def _places(names: Sequence[str], ids: set[str], what: str, key: str) -> Iterator[Damage]:
-    for agent_id in sorted(set(names) - ids):
-        yield Damage(agent_id, key, "it is found there, and there is no such agent")
-    for agent_id in sorted(ids - set(names)):
-        yield Damage(agent_id, key, f"it cannot be found {what}")
-    seen: set[str] = set()
-    for agent_id in names:
-        if agent_id in seen:
-            yield Damage(agent_id, key, f"it is found twice {what}")
-        seen.add(agent_id)
+async def _lost(look: Look, namespace: str, ids: set[str]) -> AsyncIterator[tuple[str, str]]:
+    """Who is due, or held, and has no head; and the key where that stands."""
+    space = space_keys(namespace)
+    due, held = await look(("ZRANGE", space.due, 0, -1), ("ZRANGE", space.held, 0, -1))
+    for key, names in ((space.due, due), (space.held, index.held_ids(held))):
+        for agent_id in sorted(set(names) - ids):
+            yield agent_id, key

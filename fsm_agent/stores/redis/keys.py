@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fsm_agent.domain.message import owner_of
 
@@ -12,7 +13,7 @@ class AgentKeys(NamedTuple):
     """What is kept of one agent; what says nothing is not there."""
 
     #: hash: ``pin``, ``moving``, ``version``, ``epoch``, ``status``, ``wake``; ``lease``, ``queued``, ``numbered``,
-    #: ``forgotten`` (steps), ``start`` (key of the creation)
+    #: ``forgotten`` (steps), ``start`` (key of the creation); ``asks`` and ``tags``, by which it is found (``index``)
     head: str
     #: list of steps
     history: str
@@ -45,22 +46,58 @@ class SpaceKeys(NamedTuple):
     due: str
     #: sorted set of equal scores: host of a holder, id
     held: str
-    #: sorted set of equal scores: status, id; and workflow, status, id
+    #: sorted set of equal scores: by what agents are found, and the id (``index``)
     listed: str
     #: hash: name of a user -> what is remembered
     users: str
     #: sorted set of equal scores: `t` and the name of a thread that agents share; `u` and that of a user
     named: str
+    #: text: there as long as agents of before schema 3 are being taken up into ``listed``
+    filling: str
+
+
+#: What was called otherwise before schema 3, when most of it had the names of the fields. A process of that time which
+#: still runs would leave ``listed`` as it is; it finds nothing under the names that it knows, or what it cannot use.
+_CALLED: Final[Mapping[str, str]] = {
+    "head": "agent",
+    "workflows": "definitions",
+    "due": "waking",
+    "held": "leased",
+    "listed": "index",
+    "named": "names",
+}
 
 
 def space_keys(namespace: str) -> SpaceKeys:
+    return SpaceKeys._make(f"{_prefix(namespace)}{_CALLED.get(name, name)}" for name in SpaceKeys._fields)
+
+
+def former_space_keys(namespace: str) -> SpaceKeys:
+    """As they were called before schema 3."""
     return SpaceKeys._make(f"{_prefix(namespace)}{name}" for name in SpaceKeys._fields)
+
+
+def former_head_key(namespace: str, agent_id: str) -> str:
+    """As it was called before schema 3."""
+    return f"{_prefix(namespace)}head:{agent_id}"
 
 
 @lru_cache(maxsize=1_024)
 def agent_keys(namespace: str, agent_id: str) -> AgentKeys:
     start, end = _prefix(namespace), f":{agent_id}"
-    return AgentKeys._make([start + name + end for name in AgentKeys._fields])
+    return AgentKeys._make([start + _CALLED.get(name, name) + end for name in AgentKeys._fields])
+
+
+def any_key(namespace: str, agent_id: str) -> str:
+    """All keys of an agent, as a pattern that people understand."""
+    return f"{_prefix(namespace)}*:{agent_id}"
+
+
+def part_of(namespace: str, key: str) -> tuple[str, str]:
+    """Which of ``AgentKeys`` a key is, and of which agent; two empty texts if it is none."""
+    part, _, agent_id = key.removeprefix(_prefix(namespace)).partition(":")
+    field = next((name for name in AgentKeys._fields if _CALLED.get(name, name) == part), "")
+    return (field, agent_id) if field and agent_id else ("", "")
 
 
 def thread_key(namespace: str, thread: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from redis.exceptions import RedisError
 
 from fsm_agent.errors import StoreCorrupt, StoreTooNew, StoreUnavailable
-from fsm_agent.stores.redis.keys import SpaceKeys
+from fsm_agent.stores.redis.keys import SpaceKeys, former_space_keys, space_keys
+from fsm_agent.stores.redis.reindex import fill
 from fsm_agent.stores.redis.scripts import Call, of_source
 from fsm_agent.stores.redis.server import Server
 
@@ -18,10 +19,29 @@ logger = logging.getLogger("fsm_agent")
 
 OLDEST: Final = (6, 2)
 
-#: The n-th is a script that brings a namespace from schema n to n + 1; it finds the keys of ``SpaceKeys`` in KEYS.
-#: Only ever add to them: namespaces that stand in the world have run the earlier ones.
+#: A process that was started with an earlier fsm-agent would write heads that the index does not know. So what it looks
+#: at before it writes is called otherwise now, and under the names that it knows stand texts, which it cannot use.
+#: Heads are renamed one by one, when they are taken up into the index.
+_RENAMED: Final = """
+local names = #KEYS / 2
+for at = 1, names do
+  local former = KEYS[names + at]
+  if former ~= KEYS[at] then
+    if redis.call('EXISTS', former) == 1 then
+      redis.call('RENAME', former, KEYS[at])
+    end
+    redis.call('SET', former, 'a newer fsm-agent has upgraded this namespace: restart with that one')
+  end
+end
+redis.call('SET', KEYS[names], '1')
+"""
+
+#: The n-th is a script that brings a namespace from schema n to n + 1; it finds the keys of ``SpaceKeys`` in KEYS, and
+#: after them what they were called before schema 3. Only ever add to them: namespaces that stand in the world have run
+#: the earlier ones.
 MIGRATIONS: Final[tuple[str, ...]] = (
     "-- threads and users get keys of their own, and steps one line more: nothing changes that is there",
+    _RENAMED,
 )
 
 _MIGRATE: Final = """
@@ -42,13 +62,15 @@ def schema() -> int:
     return len(MIGRATIONS) + 1
 
 
-async def introduce(server: Server, space: SpaceKeys) -> None:
+async def introduce(server: Server, namespace: str) -> None:
     """Refuse a server that is too old and a namespace that is too new; migrate an older one; warn of what may be lost.
 
     Leaves an empty namespace untouched: its first definition says which schema it has.
     """
-    kept, info, persistence, memory = await server.look(
+    space = space_keys(namespace)
+    kept, is_filling, info, persistence, memory = await server.look(
         ("GET", space.schema),
+        ("EXISTS", space.filling),
         ("INFO", "server"),
         ("CONFIG", "GET", "append*"),
         ("CONFIG", "GET", "maxmemory*"),
@@ -58,7 +80,9 @@ async def introduce(server: Server, space: SpaceKeys) -> None:
         (kept,) = await server.look(("GET", space.schema))  # says what is wrong
     refuse_old(info if isinstance(info, str) else "", server.url)
     if kept is not None:
-        await _migrate(server, space, kept)
+        await _migrate(server, space, former_space_keys(namespace), kept)
+        if is_filling or int(kept) < schema():
+            await _fill_in(server, namespace, kept)
     if server.url not in _told:
         _told.add(server.url)
         settings = [*_list(persistence), *_list(memory)]
@@ -104,7 +128,7 @@ def risks(settings: Mapping[str, str]) -> list[str]:
     return found
 
 
-async def _migrate(server: Server, space: SpaceKeys, kept: str) -> None:
+async def _migrate(server: Server, space: SpaceKeys, former: SpaceKeys, kept: str) -> None:
     if not kept.isdecimal():
         raise StoreCorrupt(f"the key {space.schema} at {server.url} is not of fsm-agent; choose another namespace")
     if int(kept) > schema():
@@ -114,7 +138,25 @@ async def _migrate(server: Server, space: SpaceKeys, kept: str) -> None:
         )
     for version in range(int(kept), schema()):
         script = of_source(_MIGRATE % MIGRATIONS[version - 1])
-        await server.write(Call(script, space, (str(version), str(version + 1))))
+        await server.write(Call(script, (*space, *former), (str(version), str(version + 1))))
+
+
+async def _fill_in(server: Server, namespace: str, version: str) -> None:
+    """What agents are found by, if it is new. Whoever comes before that is done helps with it: until then lists would
+    leave agents out. It may have broken off: ``filling`` says so, whatever the version is."""
+    space = space_keys(namespace)
+    (is_filling,) = await server.look(("EXISTS", space.filling))
+    if is_filling:
+
+        async def write(call: Call) -> Sequence[Any]:
+            answer: Sequence[Any] = await server.write(call)
+            return answer[1:]
+
+        filled = await fill(server.look, write, namespace)
+        await server.write(Call(of_source("redis.call('DEL', KEYS[1])\nreturn {'done'}"), (space.filling,), ()))
+        facts = {"action": "store_upgraded", "from_version": int(version), "indexed": filled}
+        where = f"namespace {namespace!r} of the store {server.url}"
+        logger.info("%s was upgraded from schema version %s", where, version, extra=facts)
 
 
 def _list(answer: Sequence[str] | RedisError) -> Sequence[str]:

@@ -7,33 +7,29 @@ writes is the compare-and-set. How much of what was acknowledged a power loss ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Self
 
-from redis.exceptions import ResponseError
-
-from fsm_agent.domain.agent import Head, Status
+from fsm_agent.domain.agent import Head
 from fsm_agent.domain.effect import EffectEntry
 from fsm_agent.domain.json import Json
-from fsm_agent.domain.lease import Lease, is_lapsed
+from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.problem import Problem
-from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Page, Record, Size
+from fsm_agent.domain.record import AgentExport, Commit, Committed, Creation, Damage, Origin, Record, Size
 from fsm_agent.domain.step import Event, Step
-from fsm_agent.errors import AgentDamaged, AgentNotFound, DefinitionMissing, StoreCorrupt
+from fsm_agent.errors import AgentNotFound, DefinitionMissing
 from fsm_agent.stores import codec, damage
 from fsm_agent.stores.clock import ServerClock, SteadyClock
-from fsm_agent.stores.pages import PAGE, Listed, ids_with, page_of
 from fsm_agent.stores.redis import defects, reads, rows
-from fsm_agent.stores.redis import index as redis_index
 from fsm_agent.stores.redis.address import Address, address_of
 from fsm_agent.stores.redis.keys import agent_keys
+from fsm_agent.stores.redis.listing import RedisListing
 from fsm_agent.stores.redis.server import Server
 from fsm_agent.stores.redis.startup import schema
-from fsm_agent.stores.redis.threads import RedisThreads
 from fsm_agent.stores.redis.writes import Units
 
 
-class RedisStore(RedisThreads):
+class RedisStore(RedisListing):
     """See the module. Opening connects to nothing; the first verb does, and looks at what it finds."""
 
     keeps_problems = True
@@ -87,13 +83,6 @@ class RedisStore(RedisThreads):
         record = reads.record_of(self.namespace, agent_id, told)
         self._clock.seen(record.head.updated_ms)
         return record
-
-    async def head(self, agent_id: str) -> Head:
-        for head in await self._heads([agent_id]):
-            if isinstance(head, Damage):
-                raise AgentDamaged(head.agent_id, head.place, head.what)
-            return head
-        raise AgentNotFound(agent_id, self.namespace)
 
     async def commit(self, commit: Commit) -> Committed:
         head = commit.head
@@ -152,54 +141,6 @@ class RedisStore(RedisThreads):
         (found,) = await self._read(reads.reading_effects(self.namespace, agent_id, activation), agent_id)
         return reads.effects_of(self.namespace, agent_id, found)
 
-    async def due(self, now_ms: int, limit: int) -> Sequence[str]:
-        command = ("ZRANGEBYSCORE", self._units.space.due, "-inf", now_ms, "LIMIT", 0, limit)
-        (ids,) = await self._look(command)
-        due: Sequence[str] = ids
-        return due
-
-    async def held_here(self, host: str) -> Sequence[Head]:
-        (members,) = await self._look(redis_index.held_by(self._units.space.held, host))
-        heads = await self._heads(redis_index.held_ids(members))
-        return [head for head in heads if isinstance(head, Head) and head.lease and head.lease.holder.host == host]
-
-    async def lapsed(self, now_ms: int, limit: int) -> Sequence[Head]:
-        (members,) = await self._look(redis_index.held(self._units.space.held))
-        found: list[Head] = []
-        ids = redis_index.held_ids(members)
-        while ids and len(found) < limit:
-            heads, ids = await self._heads(ids[:PAGE]), ids[PAGE:]
-            found += [head for head in heads if isinstance(head, Head) and is_lapsed(head.lease, now_ms)]
-        return found[:limit]
-
-    async def list_in(
-        self, statuses: Collection[Status], *, workflow: str | None = None, limit: int = 50, after: str | None = None
-    ) -> Page:
-        wanted = frozenset(statuses or Status)
-        found: list[Listed] = []
-        while len(found) <= limit:
-            missing = limit + 1 - len(found)
-            commands = redis_index.listings(self._units.space.listed, wanted, workflow, after, missing)
-            ids = redis_index.ids_of(await self._look(*commands), missing)
-            heads = await self._heads(ids)  # some may have gone, or changed, since the index was read
-            found += [head for head in heads if _is_meant(head, wanted, workflow)]
-            if len(ids) < missing:
-                return page_of(found, is_last=True)
-            after = ids[-1]
-        return page_of(found[:limit], is_last=False)
-
-    async def find_ids(self, part: str, *, limit: int) -> Sequence[str]:
-        found: list[str] = []
-        ids: list[str] = []
-        while len(found) < limit:
-            after = ids[-1] if ids else None
-            commands = redis_index.listings(self._units.space.listed, tuple(Status), None, after, PAGE)
-            ids = redis_index.ids_of(await self._look(*commands), PAGE)
-            found += ids_with(ids, part)
-            if len(ids) < PAGE:
-                break
-        return found[:limit]
-
     async def history(self, agent_id: str, *, after: int = 0, limit: int | None = None) -> Sequence[Step]:
         (steps,) = await self._read(reads.reading_history(self.namespace, agent_id, after, limit), agent_id)
         return reads.steps_of(self.namespace, agent_id, steps)
@@ -235,39 +176,15 @@ class RedisStore(RedisThreads):
     async def inspect(self) -> Sequence[Damage]:
         return await defects.inspect(self._look, self.namespace)
 
+    async def reindex(self) -> int:
+        return await defects.mend(self._look, self._write, self.namespace)
+
     async def close(self) -> None:
         await self._server.close()
-
-    async def _heads(self, ids: Sequence[str]) -> Sequence[Listed]:
-        """The heads of those that are still there, and what is wrong with those that cannot be read."""
-        if not ids:
-            return []
-        commands = [("HGETALL", agent_keys(self.namespace, each).head) for each in ids]
-        try:
-            answers = await self._look(*commands, but=ResponseError)
-        except StoreCorrupt as error:  # one that is no text leaves the others without an answer
-            if len(ids) == 1:
-                return [damage.damage_of(damage.damaged(ids[0], commands[0][1], error))]
-            return [head for each in ids for head in await self._heads([each])]
-        heads = [_head_or_damage(self.namespace, *each) for each in zip(ids, answers, strict=True) if each[1]]
-        self._clock.seen(max((head.updated_ms for head in heads if isinstance(head, Head)), default=0))
-        return heads
 
     async def _server_ms(self) -> int:
         ((seconds, micros),) = await self._look(("TIME",))
         return int(seconds) * 1000 + int(micros) // 1000
-
-
-def _head_or_damage(namespace: str, agent_id: str, flat: Sequence[str]) -> Listed:
-    try:
-        return reads.head_of(namespace, agent_id, flat)
-    except AgentDamaged as error:
-        return damage.damage_of(error)
-
-
-def _is_meant(head: Listed, statuses: Collection[Status], workflow: str | None) -> bool:
-    """Whether an agent is wanted; of a head that cannot be read, the index said so."""
-    return not isinstance(head, Head) or (head.status in statuses and workflow in {None, head.workflow})
 
 
 class TlsRedisStore(RedisStore):

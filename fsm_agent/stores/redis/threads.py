@@ -13,7 +13,7 @@ from fsm_agent.stores.base import Store
 from fsm_agent.stores.damage import damaged, reading_shared
 from fsm_agent.stores.redis import errors as redis_errors
 from fsm_agent.stores.redis import rows, thread_calls
-from fsm_agent.stores.redis.keys import agent_keys, thread_key
+from fsm_agent.stores.redis.keys import any_key, thread_key
 from fsm_agent.stores.redis.resp import Command
 from fsm_agent.stores.redis.scripts import Call
 from fsm_agent.stores.redis.server import Server
@@ -102,9 +102,7 @@ class RedisThreads(Store):
         except StoreCorrupt as error:
             if not agent_id:
                 raise
-            raise damaged(
-                agent_id, agent_keys(self.namespace, agent_id).head.replace(":head:", ":*:"), error
-            ) from error
+            raise damaged(agent_id, any_key(self.namespace, agent_id), error) from error
         return self._told(word, told, agent_id)
 
     async def _look(self, *commands: Sequence[str | int], but: type[Exception] | tuple[()] = ()) -> Sequence[Any]:
@@ -121,7 +119,7 @@ class RedisThreads(Store):
         if not self._is_introduced:
             async with self._introducing:
                 if not self._is_introduced:
-                    await introduce(self._server, self._units.space)
+                    await introduce(self._server, self.namespace)
                     self._is_introduced = True
 
 

@@ -11,7 +11,7 @@ from fsm_agent.domain.lease import Lease
 from fsm_agent.domain.record import AgentExport, Commit, Creation, Origin, Snapshot
 from fsm_agent.domain.step import Event, KeyOutcome
 from fsm_agent.stores import codec
-from fsm_agent.stores.redis import rows, thread_calls
+from fsm_agent.stores.redis import index, rows, thread_calls
 from fsm_agent.stores.redis.keys import SpaceKeys, agent_keys, space_keys, thread_key
 from fsm_agent.stores.redis.scripts import Call, script
 
@@ -44,6 +44,8 @@ class Units:
                 head.definition,
                 rows.key_text(creation.key),
                 f"{head.id} {creation.fingerprint}",
+                index.asks_text(head),
+                index.tags_text(head),
                 *map(rows.step_text, creation.steps),
             ),
         )
@@ -62,6 +64,7 @@ class Units:
             rows.lease_text(commit.lease),
             rows.moving_text(moving),
             rows.step_text(commit.step),
+            index.asks_text(head),
         )
         if commit.is_plain and commit.snapshot is None:
             return Call(script("commit"), plain, facts)
@@ -177,6 +180,8 @@ def _parts(export: AgentExport) -> Sequence[Sequence[str]]:
         "numbered": str(export.numbered or ""),
         "forgotten": str(head.version - len(export.steps) or ""),
         "start": rows.key_text(export.start[0] if export.start else None),
+        "asks": index.asks_text(head),
+        "tags": index.tags_text(head),
     }
     return (
         _flat({name: text for name, text in fields.items() if text}),

@@ -2,7 +2,7 @@
 
 Most steps bring nothing but themselves to an agent of whom nothing else has changed. Such a step is one conditional
 INSERT and one UPDATE: the condition names everything that ``_whole`` would look at, so whatever differs (the version,
-the epoch, a queued event, a lease, an open question) matches no row, and ``_whole`` decides. It is the specification:
+the epoch, a queued event, a lease, the question) matches no row, and ``_whole`` decides. It is the specification:
 it takes any commit, and says what a refusal is. ``tests/stores/test_sqlite_steps.py`` holds the two equal.
 """
 
@@ -22,29 +22,23 @@ from fsm_agent.stores.sqlite.standing import Standing
 from fsm_agent.stores.sqlite.transaction import Unit
 from fsm_agent.stores.sqlite.writes import SNAPSHOT, is_used, pinned, standing, use_key
 
-#: The last step is the one that was just written.
+#: A ``MovingRow`` (?1 to ?5), and the epoch. The last step is the one that was just written. Status, due time and lease
+#: stand in indexes: a step that changes none of them leaves them alone.
 _MOVE: Final = """
-UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?, last_step = last_insert_rowid()
-WHERE namespace = ? AND id = ?
+UPDATE heads SET state = ?1, version = ?3, updated_ms = ?4, cold = ?5, epoch = ?6, last_step = last_insert_rowid()
+WHERE namespace = ?7 AND id = ?8
 """
-#: Apart from ``_MOVE``, since each of these touches an index: a step that changes neither status nor due time nor lease
-#: leaves them alone.
 _BE: Final = "UPDATE heads SET status = ? WHERE namespace = ? AND id = ?"
 _HOLD: Final = """
 UPDATE heads SET wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ? WHERE namespace = ? AND id = ?
 """
 #: ``_MOVE`` and ``_HOLD`` in one, and ``_BE`` as well.
 _MOVE_AND_HOLD: Final = """
-UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
-                 wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, last_step = last_insert_rowid()
-WHERE namespace = ? AND id = ?
+UPDATE heads SET state = ?1, version = ?3, updated_ms = ?4, cold = ?5, epoch = ?6,
+                 wake_ms = ?7, host = ?8, pid = ?9, started_ms = ?10, until_ms = ?11, last_step = last_insert_rowid()
+WHERE namespace = ?12 AND id = ?13
 """
-_MOVE_HOLD_AND_BE: Final = """
-UPDATE heads SET state = ?, version = ?, updated_ms = ?, cold = ?, epoch = ?,
-                 wake_ms = ?, host = ?, pid = ?, started_ms = ?, until_ms = ?, status = ?,
-                 last_step = last_insert_rowid()
-WHERE namespace = ? AND id = ?
-"""
+_MOVE_HOLD_AND_BE: Final = _MOVE_AND_HOLD.replace("SET state = ?1,", "SET state = ?1, status = ?2,")
 _DEQUEUE: Final = "UPDATE heads SET queued = queued - 1 WHERE namespace = ? AND id = ?"
 _PIN: Final = "UPDATE heads SET workflow = ? WHERE namespace = ? AND id = ?"
 #: A ``StepRow``; what the step is of is read from the agent, which is the one that whoever commits has seen, or none.
@@ -52,8 +46,8 @@ _STEP: Final = """
 INSERT INTO steps SELECT NULL, agent, ?, last_step, ?, ?, ?, ?, ? - created_ms, ?, ?, ?, ?, ?, ?, ?
 FROM heads WHERE namespace = ? AND id = ?
 """
-#: As it was seen, with nothing in its queue, and asking nothing.
-_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AND asks IS NULL"
+#: As it was seen, with nothing in its queue, and asking what it asks after the step, or nothing before and after.
+_STEP_IF_SEEN: Final = f"{_STEP} AND version = ? AND epoch = ? AND queued = 0 AND asks IS ?"
 #: And with the status that it has after the step.
 _STEP_IF_SAME: Final = f"{_STEP_IF_SEEN} AND status = ?"
 #: And with the due time and the lease.
@@ -79,7 +73,7 @@ class _Encoded(NamedTuple):
 def committing(namespace: str, commit: Commit, url: str) -> Unit[Committed]:
     """See ``Store.commit``: by the short road if the commit is plain and the agent as it was seen, else by the long."""
     encoded = _encoded(commit)
-    if encoded.asks is not None or not commit.is_plain:
+    if not commit.is_plain:
         return _whole(namespace, commit, encoded, url)
     plain = _plain(namespace, commit, encoded)
 
@@ -108,20 +102,18 @@ def _plain(namespace: str, commit: Commit, encoded: _Encoded) -> Unit[Committed 
     Somebody from outside may have seen another epoch than holds by now. That is for ``_whole``, which does not mind.
     """
     head, _, driver_epoch, held = commit[:4]
-    (state, status, *moving), wake_ms, lease, row, snapshot_row, _ = encoded
+    moving, wake_ms, lease, row, snapshot_row, asks = encoded
     agent = (namespace, head.id)
     seen_epoch = head.epoch if driver_epoch is None else driver_epoch
     epoch = seen_epoch + (driver_epoch is None)
-    step: Row = (*row, *agent, head.version - 1, seen_epoch)
+    step: Row = (*row, *agent, head.version - 1, seen_epoch, asks)
     if driver_epoch is not None and held is not None:  # goes on holding it, most likely as before
-        insert, step = _STEP_IF_HELD, (*step, status, wake_ms, *lease)
-        update, moved = _MOVE, (state, *moving, epoch, *agent)
-    elif driver_epoch is None and head.status is WAITING:  # an event for one that waits, most likely
-        insert, step = _STEP_IF_SAME, (*step, status)
-        update, moved = _MOVE_AND_HOLD, (state, *moving, epoch, wake_ms, *lease, *agent)
+        insert, step = _STEP_IF_HELD, (*step, moving.status, wake_ms, *lease)
+        update, moved = _MOVE, (*moving, epoch, *agent)
     else:
-        insert, update = _STEP_IF_SEEN, _MOVE_HOLD_AND_BE
-        moved = (state, *moving, epoch, wake_ms, *lease, status, *agent)
+        insert, update, moved = _STEP_IF_SEEN, _MOVE_HOLD_AND_BE, (*moving, epoch, wake_ms, *lease, *agent)
+        if driver_epoch is None and head.status is WAITING:  # an event for one that waits, most likely
+            insert, update, step = _STEP_IF_SAME, _MOVE_AND_HOLD, (*step, moving.status)
     snapshot = snapshot_row and (*snapshot_row, *agent)
 
     def take_plain_step(db: Connection) -> Committed | None:
@@ -158,7 +150,7 @@ def _whole(namespace: str, commit: Commit, encoded: _Encoded, url: str) -> Unit[
             queued -= 1
         epoch = now.epoch + (commit.epoch is None)
         db.execute(_STEP, (*step, namespace, head.id))
-        db.execute(_MOVE, (moving.state, *moving[2:], epoch, namespace, head.id))
+        db.execute(_MOVE, (*moving, epoch, namespace, head.id))
         _index(db, namespace, head._replace(queued=queued), now, (encoded, workflow))
         if settlement is not None:
             settle(db, now.agent, settlement, head.updated_ms)

@@ -226,7 +226,7 @@ DROP VIEW threads;
 DROP VIEW users;
 ALTER TABLE agents RENAME TO heads;
 ALTER TABLE heads ADD COLUMN asks BLOB;      -- null if it asks nothing; else what its rows in `questions` follow from
-CREATE INDEX by_status ON heads (namespace, status, created_ms);
+CREATE INDEX by_status ON heads (namespace, status, created_ms, id, workflow);
 
 -- A row for each open question, one for each addressee of it, and one for those to whoever comes. `indexes` says how
 -- `who` tells them apart.

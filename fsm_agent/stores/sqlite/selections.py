@@ -18,6 +18,7 @@ from fsm_agent.domain.selection import QuestionPage, QuestionPlace, Selection, T
 from fsm_agent.errors import AgentDamaged
 from fsm_agent.stores import codec
 from fsm_agent.stores.damage import UNREADABLE, damage_of, damaged
+from fsm_agent.stores.pages import newest_text
 from fsm_agent.stores.sqlite import indexes, place_queries, writes
 from fsm_agent.stores.sqlite.connection import Connection, Row
 
@@ -97,7 +98,7 @@ def select(db: Connection, namespace: str, selection: Selection, *, limit: int, 
     values, beyond = _values(namespace, selection, limit), None
     if after is not None:
         beyond, values["after"] = _bound(after)
-    is_few = bool(selection.statuses) and place_queries.is_few(db, namespace, selection.statuses)
+    is_few = place_queries.is_few(db, namespace, selection.statuses)
     found = _read(db, place_queries.by_id(selection, beyond, is_few=is_few), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, found[limit - 1].id if len(found) > limit else None, damage)
@@ -109,7 +110,13 @@ def newest(db: Connection, namespace: str, selection: Selection, *, limit: int, 
     if after is not None:
         beyond, values["after"] = _bound(after[1])
         values["created_ms"] = after[0]
-    found = _read(db, place_queries.by_age(selection, beyond), values)
+    is_few = place_queries.is_few(db, namespace, selection.statuses)
+    if selection.state is None or is_few or place_queries.is_labelled(selection):
+        found = _read(db, place_queries.by_age(selection, beyond, is_few=is_few), values)
+    else:
+        found = _read(db, place_queries.sampled_by_age(selection, beyond), values)
+        if len(found) <= limit:
+            found = _read(db, place_queries.walked_by_age(selection, beyond), values)
     agents, damage = _parted(found[:limit])
     return Page(agents, _older_than(found[limit - 1]) if len(found) > limit else None, damage)
 
@@ -124,8 +131,8 @@ def tally(db: Connection, namespace: str) -> Sequence[Tally]:
 
 
 def _older_than(place: _Found) -> str | None:
-    """The place as ``pages.newest_after`` writes it. Before all times only damaged agents were created."""
-    return f"{min(place.second, _LAST_MS)}.{place.id}" if place.second >= 0 else None
+    """The place as ``Store.select`` names it. Before all times only damaged agents were created."""
+    return newest_text(min(place.second, _LAST_MS), place.id) if place.second >= 0 else None
 
 
 #: The last time that ``pages.newest_place`` reads. A damaged agent may have been created after it.
@@ -133,7 +140,7 @@ _LAST_MS: Final = 9_999_999_999_999_999
 
 
 def _values(namespace: str, selection: Selection, limit: int) -> Values:
-    values: Values = {"namespace": namespace, "limit": limit + 1}
+    values: Values = {"namespace": namespace, "limit": limit + 1, "sample": place_queries.SAMPLE}
     values |= {"workflow": selection.workflow, "state": selection.state}
     values["statuses"] = sum(1 << codec.status_number(status) for status in set(selection.statuses))
     if selection.user is not None:

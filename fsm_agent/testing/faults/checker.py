@@ -10,6 +10,7 @@ from fsm_agent.testing.faults import rules_effects as effects
 from fsm_agent.testing.faults import rules_events as events
 from fsm_agent.testing.faults import rules_history as history
 from fsm_agent.testing.faults import rules_leases as leases
+from fsm_agent.testing.faults import rules_lists as lists
 from fsm_agent.testing.faults import rules_tickets as tickets
 from fsm_agent.testing.faults.evidence import Evidence
 from fsm_agent.testing.faults.rules_history import RuleResults
@@ -47,6 +48,11 @@ RULES: Final[dict[str, tuple[Callable[[Evidence], RuleResults], ...]]] = {
     "an answer belongs to the question it was given to": (
         answers.answers_reach_their_question,
         answers.questions_follow_the_data,
+    ),
+    "lists have everybody who belongs to them": (
+        lists.heads_never_go_back,
+        lists.inboxes_have_the_open_questions,
+        lists.lists_have_everybody,
     ),
     "no silent loss": (
         events.acknowledged_events_are_there,

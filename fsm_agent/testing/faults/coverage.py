@@ -32,6 +32,7 @@ REQUIRED: Final = (
     "conflicts",
     "effects recorded",
     "questions closed",
+    "questions listed",
     "children joined",
     "merges",
     "rewinds",
@@ -87,6 +88,8 @@ def _count_calls(total: Counter[str], log: WriterLog) -> None:
                 total["duplicates refused"] += entry.is_ok and entry.reply["delivery"] == "duplicate"
                 total["duplicates refused"] += entry.reply.get("type") == "KeyReuse"
                 total["questions closed"] += entry.reply.get("type") == "QuestionClosed"
+            case "inbox":
+                total["questions listed"] += len(entry.reply.get("asked", ()))
             case "commit":
                 total["steps"] += entry.is_ok
                 total["conflicts"] += entry.reply.get("type") == "Conflict"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from fsm_agent.data.delta import Folded, own
 from fsm_agent.domain.json import Json
@@ -50,6 +51,21 @@ class StoredAgent:
         return {timer.duration.text: timer.duration.ms for timer in self.workflow.leaf(state).after} if state else {}
 
 
+class Lists(NamedTuple):
+    """Whom a store finds in the end, by each of its lists."""
+
+    #: the ids of those that ask, and how many they are
+    asking: tuple[str, ...] = ()
+    asking_count: int = 0
+    #: user -> the ids of those that serve them
+    serving: Mapping[str, tuple[str, ...]] = {}
+    #: the newest first
+    newest: tuple[str, ...] = ()
+    counted: int = 0
+    #: what the store itself finds wrong with its indexes
+    damage: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Evidence:
     """``executions`` are the executed effects: key -> the mode of each execution. ``failures`` is what went wrong in
@@ -65,6 +81,7 @@ class Evidence:
     #: the messages of the thread that tickets share
     shared_thread: tuple[Message, ...] = ()
     users: Mapping[str, UserRecord] = field(default_factory=dict)
+    lists: Lists | None = None
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:

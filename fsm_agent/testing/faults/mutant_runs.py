@@ -10,7 +10,14 @@ from fsm_agent.testing.faults.mutants import MUTANTS
 from fsm_agent.testing.faults.run import SQLITE, prove
 
 #: The promises that a mutant can break. A mutant whose writers cannot even start breaks others, which proves nothing.
-_PROMISES: Final = ("atomic step", "linear history", "intake", "no silent loss", "single writer")
+_PROMISES: Final = (
+    "atomic step",
+    "linear history",
+    "intake",
+    "lists have everybody who belongs to them",
+    "no silent loss",
+    "single writer",
+)
 #: How many runs there are, at most, before a mutant counts as not caught.
 _MOST_RUNS: Final = 12
 

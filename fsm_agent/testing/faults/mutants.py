@@ -37,6 +37,9 @@ _WRITES: Final = "fsm_agent.stores.sqlite.writes"
 #: Plain steps have a code path of their own here, so each mutant changes both paths.
 _COMMITS: Final = "fsm_agent.stores.sqlite.commits"
 
+_INDEXES: Final = "fsm_agent.stores.sqlite.indexes"
+_LISTS: Final = "lists have everybody who belongs to them"
+
 _MOVED: Final = "db.execute(_MOVE, (*moving, epoch, namespace, head.id))"
 _MOVED_PLAIN: Final = "execute(update, moved)"
 
@@ -79,6 +82,16 @@ MUTANTS: Final = {
             Change(_COMMITS, _MOVED_PLAIN, _split("update", "moved")),
         ),
         failpoint="commit:during",
+    ),
+    "question-left-out": Mutant(
+        "a question that is opened is not written into the inbox",
+        _LISTS,
+        (Change(_INDEXES, "    db.executemany(ASK, question_rows(owner._replace(workflow=workflow), now))\n", ""),),
+    ),
+    "question-left-open": Mutant(
+        "a question that is closed stays in the inbox",
+        _LISTS,
+        (Change(_INDEXES, "    _close(db, owner, was)\n", ""),),
     ),
 }
 

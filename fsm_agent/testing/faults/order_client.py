@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from fsm_agent.domain.agent import ENDED, Agent, Status
+from fsm_agent.domain.agent import ENDED, Agent, Head, Status
 from fsm_agent.domain.effect import EffectEntry
+from fsm_agent.domain.selection import ANYBODY, QuestionPage
 from fsm_agent.domain.step import Step
 from fsm_agent.runtime.runner import Runner
 from fsm_agent.testing.faults.calls import CallRecorder
@@ -21,6 +22,8 @@ from fsm_agent.testing.faults.order_workload import VERSIONS, ExternalService, o
 
 #: After so many steps an order is stopped, and another one takes its slot.
 _MOST_STEPS: Final = 250
+#: More than there are orders that ask at a time.
+_MOST_QUESTIONS: Final = 1_000
 
 
 class SentEvent(NamedTuple):
@@ -91,6 +94,8 @@ class OrderClient:
         yield self._send_outdated, 4
         yield self._get, 10
         yield self._read_history, 5
+        yield self._read_heads, 8
+        yield self._read_inbox, 8
         yield self._start, 2
         yield self._unpark, 6
 
@@ -168,6 +173,18 @@ class OrderClient:
     async def _read_history(self, slot: AgentSlot) -> None:
         await self._call("history", {"agent": slot.agent}, partial(self.runner.history, slot.agent), _history_reply)
 
+    async def _read_heads(self, _: AgentSlot) -> None:
+        """Read the heads of all orders at once, as whoever watches them does."""
+        agent_ids = [slot.agent for slot in self.slots]
+        read = partial(self.runner.store.heads, agent_ids)
+        await self._call("heads", {"agents": agent_ids}, read, _heads_reply)
+
+    async def _read_inbox(self, _: AgentSlot) -> None:
+        """Read every open question, all of which are for whoever comes."""
+        to = self.rng.choice([None, ANYBODY])
+        read = partial(self.runner.store.questions, to=to, limit=_MOST_QUESTIONS)
+        await self._call("inbox", {"to": to}, read, _inbox_reply)
+
     async def _get_agent(self, slot: AgentSlot) -> Agent | None:
         agent: Agent | None = await self._call(
             "get", {"agent": slot.agent}, partial(self.runner.get, slot.agent), _agent_reply
@@ -219,6 +236,17 @@ def _agent_reply(agent: Agent) -> dict[str, Any]:
     seen = {"version": agent.version, "state": agent.state, "workflow_version": agent.workflow_version}
     asked = agent.question and [agent.question.id, agent.question.prompt]
     return {**seen, "digest": digest_of_values(agent.data), "asked": asked}
+
+
+def _heads_reply(heads: Sequence[Head]) -> dict[str, Any]:
+    return {"versions": {head.id: head.version for head in heads}}
+
+
+def _inbox_reply(page: QuestionPage) -> dict[str, Any]:
+    asked = {
+        head.id: [head.version, head.asked and head.asked.id, head.asked and head.asked.prompt] for head in page.heads
+    }
+    return {"asked": asked, "is_all": page.next is None}
 
 
 def _history_reply(steps: list[Step]) -> dict[str, Any]:

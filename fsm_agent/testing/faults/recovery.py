@@ -9,6 +9,7 @@ from typing import Final
 
 from fsm_agent.data.delta import fold
 from fsm_agent.domain.agent import Status
+from fsm_agent.domain.selection import Selection
 from fsm_agent.domain.step import KeyOutcome
 from fsm_agent.errors import FsmAgentError
 from fsm_agent.runtime.agent_reads import read_workflow
@@ -18,18 +19,20 @@ from fsm_agent.runtime.worker import Worker
 from fsm_agent.stores.base import Store
 from fsm_agent.testing.faults import order_workload, ticket_workload
 from fsm_agent.testing.faults.clock import SharedClock
-from fsm_agent.testing.faults.evidence import Evidence, StoredAgent
+from fsm_agent.testing.faults.evidence import Evidence, Lists, StoredAgent
 from fsm_agent.testing.faults.failpoints import Failpoints
 from fsm_agent.testing.faults.journal import Journal, WriterLog, read_logs
 from fsm_agent.testing.faults.order_workload import ExternalService, executions_in
 from fsm_agent.testing.faults.rules_leases import RECOVERY_WRITER
 from fsm_agent.testing.faults.store import FaultyStore
-from fsm_agent.testing.faults.ticket_workload import SHARED_THREAD, is_ticket
+from fsm_agent.testing.faults.ticket_workload import SHARED_THREAD, USERS, is_ticket
 from fsm_agent.testing.faults.writer import WriterSettings, journal_errors
 
 _HOUR_MS: Final = 3_600_000
 _TIMEOUT_S: Final = 60
 _ROUNDS: Final = 6
+#: Few, so that there are several pages.
+_PAGE: Final = 20
 
 
 async def recover(settings: WriterSettings, store: Store, clock: SharedClock) -> Evidence:
@@ -51,7 +54,37 @@ async def recover(settings: WriterSettings, store: Store, clock: SharedClock) ->
     tickets = {agent_id: each for agent_id, each in stored.items() if is_ticket(agent_id)}
     shared_thread = tuple(await store.messages(SHARED_THREAD))
     users = {name: await store.user(name) for name in await store.users()}
-    return Evidence(orders, logs, executions_in(settings.service), tuple(failures), tickets, shared_thread, users)
+    executions, lists = executions_in(settings.service), await _read_lists(store)
+    return Evidence(orders, logs, executions, tuple(failures), tickets, shared_thread, users, lists)
+
+
+async def _read_lists(store: Store) -> Lists:
+    return Lists(
+        tuple([agent_id async for agent_id in _asking_ids(store)]),
+        await store.count_questions(),
+        {user: tuple([each async for each in _selected_ids(store, Selection(user=user))]) for user in USERS},
+        tuple([agent_id async for agent_id in _selected_ids(store, Selection(), newest=True)]),
+        sum(tally.agents for tally in await store.tally()),
+        tuple(f"{damage.agent_id}: {damage.what}" for damage in await store.inspect() if damage.is_index),
+    )
+
+
+async def _asking_ids(store: Store) -> AsyncIterator[str]:
+    after, is_more = None, True
+    while is_more:
+        page = await store.questions(limit=_PAGE, after=after)
+        for head in page.heads:
+            yield head.id
+        after, is_more = page.next, page.next is not None
+
+
+async def _selected_ids(store: Store, selection: Selection, *, newest: bool = False) -> AsyncIterator[str]:
+    after, is_more = None, True
+    while is_more:
+        page = await store.select(selection, newest=newest, limit=_PAGE, after=after)
+        for head in page.heads:
+            yield head.id
+        after, is_more = page.next, page.next is not None
 
 
 async def _drive_all(settings: WriterSettings, store: Store, clock: SharedClock, journal: Journal) -> None:

@@ -12,7 +12,7 @@ from fsm_agent.testing.faults.store import token_of
 
 def answers_reach_their_question(evidence: Evidence) -> RuleResults:
     """An answer that names its question answers that question, or none."""
-    open_then = {agent: _asked(stored) for agent, stored in evidence.orders.items()}
+    open_then = {agent: questions_by_version(stored) for agent, stored in evidence.orders.items()}
     for entry in evidence.order_entries("answer"):
         stored, meant = evidence.orders.get(entry.facts["agent"]), entry.facts["question"]
         if stored is None or meant is None:
@@ -27,7 +27,7 @@ def answers_reach_their_question(evidence: Evidence) -> RuleResults:
 
 def questions_follow_the_data(evidence: Evidence) -> RuleResults:
     """A question has the prompt that follows from the data, and the id of the version that first had this prompt."""
-    open_then = {agent: _asked(stored) for agent, stored in evidence.orders.items()}
+    open_then = {agent: questions_by_version(stored) for agent, stored in evidence.orders.items()}
     for entry in evidence.order_entries("get"):
         if entry.is_ok and entry.facts["agent"] in open_then:
             expected, found = open_then[entry.facts["agent"]].get(entry.reply["version"]), entry.reply["asked"]
@@ -40,7 +40,7 @@ def questions_follow_the_data(evidence: Evidence) -> RuleResults:
         yield None if told == expected else f"{agent} asks {told}, and should ask {expected}"
 
 
-def _asked(stored: StoredAgent) -> Mapping[int, tuple[int, str]]:
+def questions_by_version(stored: StoredAgent) -> Mapping[int, tuple[int, str]]:
     """version -> the id and the prompt of the question that is open then"""
     asked: dict[int, tuple[int, str]] = {}
     for step, (version, values) in zip(stored.steps, stored.folded(), strict=True):

@@ -58,5 +58,8 @@ if key ~= '' then
 end
 local now = standing(head)
 reschedule(due, held, id, nil, now)
-relist(index, id, nil, nil, now.status, redis.call('HGET', head, 'pin'))
+local pin, tags = unpack(redis.call('HMGET', head, 'pin', 'tags'))
+relist(index, id, nil, nil, now.status, pin)
+list_question('ZADD', index, id, pin, now.asks)
+list_life('ZADD', index, id, pin, tags or '')
 return {'done'}

@@ -1,11 +1,11 @@
--- Append one step, and all that comes with it. The keys after the fifth, and the arguments after the ninth, are there
+-- Append one step, and all that comes with it. The keys after the fifth, and the arguments after the tenth, are there
 -- only if one of them says something. At the end stand the threads; their arguments are, for each: how it is named among
 -- those that agents share, empty for an agent's own; how many messages; the messages.
 local head, history, due, held, index, snapshot, queue, keys, effects, activations, workflows, users, named =
   unpack(KEYS, 1, 13)
-local id, stands_on, epoch, version, status, wake, lease, moving, row = unpack(ARGV, 1, 9)
-local key, outcome, number, data, settled, ended, pin, definition = unpack(ARGV, 10, 17)
-local user, seen, remembered = unpack(ARGV, 18, 20)
+local id, stands_on, epoch, version, status, wake, lease, moving, row, asks = unpack(ARGV, 1, 10)
+local key, outcome, number, data, settled, ended, pin, definition = unpack(ARGV, 11, 18)
+local user, seen, remembered = unpack(ARGV, 19, 21)
 
 local now = standing(head)
 if not now then
@@ -18,8 +18,8 @@ end
 if redis.call('LLEN', history) + now.forgotten ~= tonumber(stands_on) then
   return {'torn'}
 end
--- A plain step of who goes on under the same lease changes no index.
-local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '')
+-- A plain step of who goes on under the same lease, and neither asks nor answers, changes no index.
+local is_plain = not key and status == now.status and wake == now.wake and lease == (now.lease or '') and asks == now.asks
 if not is_plain then
   look_at(due, held, index)
 end
@@ -99,7 +99,7 @@ if key then
     redis.call('HSET', users, user, remembered)
     redis.call('ZADD', named, 0, 'u' .. user)
   end
-  local at = 21
+  local at = 22
   for each = 14, #KEYS do
     local last = at + 1 + tonumber(ARGV[at + 1])
     say(KEYS[each], at + 2, last)
@@ -111,9 +111,19 @@ if key then
 end
 reschedule(due, held, id, now, after)
 local repins = key and pin ~= ''
-if status ~= now.status or repins then
+if status ~= now.status or asks ~= now.asks or repins then
   local before = redis.call('HGET', head, 'pin')
-  relist(index, id, now.status, before, status, repins and pin or before)
+  local after_it = repins and pin or before
+  relist(index, id, now.status, before, status, after_it)
+  if asks ~= now.asks or repins then
+    list_question('ZREM', index, id, before, now.asks)
+    list_question('ZADD', index, id, after_it, asks)
+  end
+end
+if asks == '' and now.asks ~= '' then
+  redis.call('HDEL', head, 'asks')
+elseif asks ~= now.asks then
+  redis.call('HSET', head, 'asks', asks)
 end
 if repins then
   redis.call('HSET', head, 'pin', pin)

@@ -1,6 +1,6 @@
 -- Bring an agent into being: head, history and the key of its creation.
 local head, history, due, held, index, starts, workflows = unpack(KEYS)
-local id, version, status, wake, lease, moving, pin, definition, key, start = unpack(ARGV, 1, 10)
+local id, version, status, wake, lease, moving, pin, definition, key, start, asks, tags = unpack(ARGV, 1, 12)
 if redis.call('EXISTS', head) == 1 or (key ~= '' and redis.call('HEXISTS', starts, key) == 1) then
   return {'exists'}
 end
@@ -21,7 +21,15 @@ if key ~= '' then
   redis.call('HSET', head, 'start', key)
   redis.call('HSET', starts, key, start)
 end
-append(history, ARGV, 11, #ARGV)
+if asks ~= '' then
+  redis.call('HSET', head, 'asks', asks)
+end
+if tags ~= '' then
+  redis.call('HSET', head, 'tags', tags)
+end
+append(history, ARGV, 13, #ARGV)
 reschedule(due, held, id, nil, made)
 relist(index, id, nil, nil, status, pin)
+list_question('ZADD', index, id, pin, asks)
+list_life('ZADD', index, id, pin, tags)
 return {'done'}

@@ -6,12 +6,13 @@
 
 -- What compare-and-sets compare, and what indexes are made of; nil if there is no such agent.
 local function standing(head)
-  local read = redis.call('HMGET', head, 'version', 'epoch', 'status', 'wake', 'queued', 'lease', 'forgotten')
+  local read = redis.call('HMGET', head, 'version', 'epoch', 'status', 'wake', 'queued', 'lease', 'forgotten', 'asks')
   if not read[1] then
     return nil
   end
   return {version = read[1], epoch = read[2], status = read[3], wake = read[4],
-          queued = tonumber(read[5] or '0'), lease = read[6] or nil, forgotten = tonumber(read[7] or '0')}
+          queued = tonumber(read[5] or '0'), lease = read[6] or nil, forgotten = tonumber(read[7] or '0'),
+          asks = read[8] or ''}
 end
 
 -- The head as somebody saw it: the lease as text, empty for none.
@@ -80,11 +81,48 @@ local function relist(index, id, status, pin, new_status, new_pin)
         new_status and 'w' .. workflow_of(new_pin) .. '\0' .. new_status .. '\0' .. id, 0)
 end
 
+-- When an agent was made, by its pin; in a text whose order is that of the times.
+local function made_at(pin)
+  return string.format('%013x', tonumber(string.match(pin or '', ',(%-?%d+)%]$') or '0') + 1e14)
+end
+
+-- Add to `index`, or take out of it (ZADD, ZREM), what an agent stands under after its place.
+local function list(verb, index, under, place)
+  if verb == 'ZADD' then
+    redis.call('ZADD', index, 0, under .. place)
+  else
+    redis.call('ZREM', index, under .. place)
+  end
+end
+
+-- What finds an agent's question: its workflow, and whom it asks. `asks` is the deadline and who that is, line by line.
+local function list_question(verb, index, id, pin, asks)
+  if asks ~= '' then
+    local due, people = string.match(asks, '^([^\n]*)\n(.*)$')
+    local place = '\0' .. due .. made_at(pin) .. '\0' .. id
+    list(verb, index, 'q' .. workflow_of(pin), place)
+    for who in string.gmatch(people .. '\n', '([^\n]*)\n') do
+      list(verb, index, 't' .. who, place)
+    end
+  end
+end
+
+-- What finds an agent as long as it lives: its age, its user and its labels, which are the lines of `tags`.
+local function list_life(verb, index, id, pin, tags)
+  local place = made_at(pin) .. '\0' .. id
+  list(verb, index, 'n', place)
+  for tag in string.gmatch(tags, '([^\n]+)') do
+    list(verb, index, tag .. '\0', place)
+  end
+end
+
 -- Forget an agent: `own` are its keys, the head first.
 local function forget(own, due, held, index, starts, id, now)
-  local pin, start = unpack(redis.call('HMGET', own[1], 'pin', 'start'))
+  local pin, start, tags = unpack(redis.call('HMGET', own[1], 'pin', 'start', 'tags'))
   reschedule(due, held, id, now, nil)
   relist(index, id, now.status, pin, nil, nil)
+  list_question('ZREM', index, id, pin, now.asks)
+  list_life('ZREM', index, id, pin, tags or '')
   if start then
     redis.call('HDEL', starts, start)
   end

@@ -87,17 +87,17 @@ def test_what_a_field_is_for_and_what_is_wrong_describe_its_control() -> None:
 def test_problems_are_listed_first_with_links_to_their_fields_in_the_order_of_the_form() -> None:
     schema = object_schema(
         {
-            "b": {"type": "integer"},
+            "b": {"type": "integer", "minimum": 3},
             "legs": {"type": "array", "items": {"type": "object", "properties": {"a": {"type": "integer"}}}},
         }
     )
-    html = html_of(schema, [("/x", ""), ("row:/legs/0", ""), ("/legs/0/a", "x"), ("/b", "y")])
+    html = html_of(schema, [("/x", ""), ("row:/legs/0", ""), ("/legs/0/a", "x"), ("/b", "1")])
     form = parsed(html)
     links = [each for each in form.references if each.startswith("one_2f_said-")]
     assert links[:3] == ["one_2f_said-_title", "one_2f_said-b", "one_2f_said-legs-0-a"]
     words = "".join(form.words)
     assert words.startswith("There are 3 problemsThe form has no field '/x'")
-    assert "B: 'y' is not an integer, such as 3Legs 1, A: 'x' is not" in words
+    assert "B: Must be at least 3Legs 1, A: 'x' is not" in words
 
 
 def test_what_is_wrong_deep_in_a_field_names_its_place() -> None:
