@@ -121,7 +121,7 @@ def test_what_is_typed_stays_when_somebody_else_answers(server: Served, page: Pa
     place = reason.bounding_box()
     send(server, "one", "reject", {"reason": "too dear"}, by="cleo")
     told = page.locator("#now .closed")
-    expect(told).to_contain_text("cleo has answered: reject")
+    expect(told).to_contain_text("cleo has answered: Reject.")
     expect(told).to_contain_text("stays here")
     assert (reason.input_value(), reason.bounding_box()) == ("It is too late", place)
     assert page.locator("#now form button:enabled").count() == 0
@@ -160,13 +160,10 @@ def test_a_tab_that_nobody_sees_holds_no_stream_and_catches_up(server: Served, p
     visit(page, server, "/agents/many")
     feed = server.services["default"].feed
     assert feed.watchers == 1
-    page.evaluate(
-        "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
+    hide(page)
     server.run(_until_nobody_watches(feed))
     send(server, "many", "tick")
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    show(page)
     expect(page.locator("#step-2")).to_be_visible()
     assert feed.watchers == 1
 
@@ -214,6 +211,29 @@ def test_an_agent_that_is_deleted_is_gone_in_a_sentence(server: Served, browser:
         store = server.services["default"].runner.store
         server.run(store.delete(server.run(store.head("one"))))
         expect(page.get_by_role("heading", level=1)).to_have_text("Agent not found")
+
+
+def test_who_comes_back_to_a_tab_is_told_that_the_agent_is_gone(server: Served, browser: Browser) -> None:
+    start(server, "many", workflow="counter")
+    with quiet_page(browser, allowed=["the server responded with a status of 404"]) as page:
+        visit(page, server, "/agents/many")
+        hide(page)
+        store = server.services["default"].runner.store
+        server.run(store.delete(server.run(store.head("many"))))
+        show(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Agent not found")
+
+
+def hide(page: Page) -> None:
+    """What a page notices when its tab goes behind others."""
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+
+def show(page: Page) -> None:
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_a_server_that_is_away_is_said_quietly_and_found_again(browser: Browser, tmp_path: Path) -> None:
